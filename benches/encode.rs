@@ -1,0 +1,2 @@
+//! Decode and encode.
+fn main() {}

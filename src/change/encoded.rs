@@ -1,0 +1,67 @@
+//! Rows ready for the target: COPY binary fields and spans over them.
+//!
+//! A field is `[i32 length big-endian][bytes]`, NULL is length −1 (PostgreSQL docs, COPY, "Binary
+//! Format"). The same bytes feed COPY, key arrays and compaction hashing, so a key's bytes must be equal
+//! exactly when the keys are equal in the target.
+
+use super::shape::{TargetColumn, TargetName};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Which target columns a run of encoded rows fills, and which of them are the key.
+#[derive(Debug, PartialEq, Eq)]
+pub struct RowLayout {
+    /// The target table.
+    pub target: TargetName,
+    /// The columns in the order of the fields of a row.
+    pub columns: Vec<TargetColumn>,
+    /// Indexes into `columns`: the primary key, in key order.
+    pub key: Vec<usize>,
+}
+
+/// What one encoded row means. `Insert` and `Update` carry a row; `Delete` only a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowOp {
+    /// The key was absent and now has this row.
+    Insert,
+    /// The key was present, keeps its key, and now has this row.
+    Update,
+    /// The key was present and is gone. A changed key is a `Delete` of the old and a [`RowOp::Arrive`] of the new.
+    Delete,
+    /// The new key of an update that changed the key: like `Insert`, but counted as an update.
+    Arrive,
+}
+
+/// Where one row lies in [`EncodedRows::buffer`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowSpan {
+    /// What happened to the key.
+    pub op: RowOp,
+    /// The key's fields, in key order, lengths included.
+    pub key: Range<usize>,
+    /// The row: `[i16 field count]` and the fields, as COPY binary has them. Empty for `Delete`.
+    pub row: Range<usize>,
+}
+
+/// A run of rows of one table, in source order.
+#[derive(Clone, Debug)]
+pub struct EncodedRows {
+    /// What the fields are.
+    pub layout: Arc<RowLayout>,
+    /// All bytes; `spans` point into it.
+    pub buffer: Vec<u8>,
+    /// One a row operation, in source order.
+    pub spans: Vec<RowSpan>,
+}
+
+impl EncodedRows {
+    /// An empty run for `layout`.
+    pub fn new(layout: Arc<RowLayout>) -> Self {
+        Self { layout, buffer: Vec::new(), spans: Vec::new() }
+    }
+
+    /// Bytes held: what memory caps count.
+    pub fn weight_bytes(&self) -> usize {
+        self.buffer.capacity() + self.spans.capacity() * size_of::<RowSpan>()
+    }
+}

@@ -1,0 +1,111 @@
+//! What the source's stream consists of, in binlog order.
+//!
+//! Sequence of one transaction: [`Change::Begin`], any number of [`Change::Rows`], [`Change::Commit`].
+//! A transaction that touches nothing selected is a bare `Commit`. A statement that stands alone
+//! ([`Change::Statement`]) is a boundary of its own. Rolled-back groups never get here.
+
+use super::TableName;
+use super::gtid::Gtid;
+use super::position::FilePosition;
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// One item of the stream.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A transaction with selected rows starts.
+    Begin {
+        /// Its identifier, where the source has them.
+        gtid: Option<Gtid>,
+    },
+    /// Rows of the transaction that has begun.
+    Rows(RowsEvent),
+    /// A DDL statement that concerns, or may concern, a selected table. Complete in itself.
+    Statement(StatementEvent),
+    /// The transaction (or an unselected one, or a harmless statement) ended here.
+    Commit(Boundary),
+    /// The source is alive and has nothing further: everything up to here has been sent.
+    Heartbeat(FilePosition),
+}
+
+/// The end of a transaction: a place where the stream may be cut and resumed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Boundary {
+    /// The transaction's identifier, where the source has them.
+    pub gtid: Option<Gtid>,
+    /// File and offset of the end of its last event.
+    pub file: FilePosition,
+    /// When the source committed it: microseconds since 1970 UTC; 0 when the source does not say.
+    pub committed_micros: u64,
+}
+
+/// A statement of the source's log together with all that decides how it is read.
+#[derive(Clone, Debug)]
+pub struct StatementEvent {
+    /// The session's default database, empty when it had none.
+    pub default_database: String,
+    /// The statement's text, decoded from the session's character set.
+    pub sql: String,
+    /// The session's `sql_mode` bits (`MODE_ANSI_QUOTES` and `MODE_NO_BACKSLASH_ESCAPES` change the reading).
+    pub sql_mode: u64,
+    /// The statement is its own transaction; the stream may be cut behind it.
+    pub boundary: Boundary,
+}
+
+/// What a row event does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowsKind {
+    /// `WRITE_ROWS`: after images.
+    Insert,
+    /// `UPDATE_ROWS`: before and after images in turn.
+    Update,
+    /// `DELETE_ROWS`: before images.
+    Delete,
+}
+
+/// One row event, its rows still as the source wrote them.
+#[derive(Clone, Debug)]
+pub struct RowsEvent {
+    /// The table map the event refers to.
+    pub table: Arc<TableMap>,
+    /// What it does.
+    pub kind: RowsKind,
+    /// Bit set of the columns in the (only or before) image, one bit a column, least significant first.
+    pub columns: Bytes,
+    /// The same for the after image of an update; empty otherwise.
+    pub columns_after: Bytes,
+    /// The row images, back to back.
+    pub rows: Bytes,
+    /// Where the event ends, for messages.
+    pub position: FilePosition,
+}
+
+/// A table as a `TABLE_MAP_EVENT` describes it (MySQL internals, "Table_map_event").
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableMap {
+    /// The server's number for this table version; reused after a server restart.
+    pub table_id: u64,
+    /// Database and table as the event spells them.
+    pub name: TableName,
+    /// One column type code (`MYSQL_TYPE_*`) a column.
+    pub types: Vec<u8>,
+    /// Per column the type's metadata, 0 to 2 bytes little-endian as the event holds them in order
+    /// (see `schema::binding` for what they mean per type).
+    pub metadata: Vec<u16>,
+    /// Bit set of nullable columns, least significant first.
+    pub nullable: Vec<u8>,
+    /// The optional metadata block (`binlog_row_metadata`), undecoded: `[type u8][length packed][value]…`.
+    pub optional: Bytes,
+}
+
+impl Change {
+    /// Bytes this item holds on to: what the bounded channel counts.
+    pub fn weight_bytes(&self) -> usize {
+        const ITEM: usize = 128;
+        match self {
+            Self::Rows(event) => ITEM + event.rows.len(),
+            Self::Statement(event) => ITEM + event.sql.len(),
+            Self::Begin { .. } | Self::Commit(_) | Self::Heartbeat(_) => ITEM,
+        }
+    }
+}

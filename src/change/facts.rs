@@ -1,0 +1,124 @@
+//! What probing found out about the two servers; `precheck` judges it, nothing else guesses from versions.
+
+use super::gtid::GtidSet;
+use super::shape::{TargetName, TargetTable};
+use super::{FilePosition, TableName};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Which family of servers the source belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flavour {
+    /// Oracle MySQL, Percona Server, RDS MySQL.
+    MySql,
+    /// MariaDB.
+    MariaDb,
+}
+
+/// The source server.
+#[derive(Clone, Debug)]
+pub struct SourceFacts {
+    /// The family.
+    pub flavour: Flavour,
+    /// `version()` as printed.
+    pub version: String,
+    /// `major * 10000 + minor * 100 + patch`.
+    pub version_number: u32,
+    /// `server_uuid`.
+    pub server_uuid: Option<String>,
+    /// `log_bin`.
+    pub log_bin: bool,
+    /// `binlog_format`, upper case.
+    pub binlog_format: String,
+    /// `binlog_row_image`, upper case.
+    pub binlog_row_image: String,
+    /// `binlog_row_metadata`, upper case; `None` where the server has no such variable.
+    pub binlog_row_metadata: Option<String>,
+    /// `binlog_row_value_options`; empty when partial JSON is off.
+    pub binlog_row_value_options: String,
+    /// `binlog_transaction_compression`.
+    pub binlog_transaction_compression: bool,
+    /// `gtid_mode` is `ON`.
+    pub gtid_mode_on: bool,
+    /// `gtid_executed`.
+    pub gtid_executed: GtidSet,
+    /// `gtid_purged`.
+    pub gtid_purged: GtidSet,
+    /// End of the log, where it can be asked for.
+    pub log_end: Option<FilePosition>,
+    /// `lower_case_table_names`.
+    pub lower_case_table_names: u8,
+    /// Number of prepared XA transactions; `None` when the privilege is missing.
+    pub prepared_xa: Option<u64>,
+    /// Missing server privileges, e.g. `REPLICATION SLAVE`.
+    pub missing_privileges: BTreeSet<String>,
+    /// Per selected table what was found.
+    pub tables: BTreeMap<TableName, SourceTableFacts>,
+}
+
+/// A selected table as the precheck needs it.
+#[derive(Clone, Debug, Default)]
+pub struct SourceTableFacts {
+    /// Estimated rows.
+    pub estimated_rows: u64,
+    /// Storage engine.
+    pub engine: String,
+    /// Whether it has a primary key or, when none, a unique key over NOT NULL columns.
+    pub has_key: bool,
+    /// May be read by the user.
+    pub readable: bool,
+    /// Names of foreign keys of *this* table that cascade (`ON DELETE/UPDATE CASCADE|SET NULL`).
+    pub cascades: Vec<String>,
+}
+
+/// The kind of target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetKind {
+    /// PostgreSQL itself.
+    PostgreSql,
+    /// Greenplum.
+    Greenplum,
+    /// AnalyticDB for PostgreSQL.
+    AnalyticDb,
+}
+
+/// The target server.
+#[derive(Clone, Debug)]
+pub struct TargetFacts {
+    /// Detected or forced kind.
+    pub kind: TargetKind,
+    /// `version()` as printed.
+    pub version: String,
+    /// `server_version_num`.
+    pub version_number: u32,
+    /// Database encoding, e.g. `UTF8`.
+    pub encoding: String,
+    /// May create schemas in the database.
+    pub can_create_schema: bool,
+    /// Schemas that exist, and whether tables may be created in them.
+    pub schemas: BTreeMap<String, bool>,
+    /// Wanted tables that exist, as found.
+    pub tables: BTreeMap<TargetName, FoundTable>,
+    /// The session is not pooled per transaction (advisory locks hold).
+    pub session_stable: bool,
+    /// `INSERT … ON CONFLICT` is understood.
+    pub on_conflict: bool,
+    /// PostGIS is installed.
+    pub postgis: bool,
+}
+
+/// An existing target table.
+#[derive(Clone, Debug)]
+pub struct FoundTable {
+    /// Its shape.
+    pub table: TargetTable,
+    /// At least one row is in it.
+    pub has_rows: bool,
+    /// Unique indexes beside the primary key.
+    pub unique_indexes: Vec<String>,
+    /// The current user may select, insert, update, delete and truncate.
+    pub writable: bool,
+    /// Owned by the current role (needed for ALTER TABLE and TRUNCATE).
+    pub owned: bool,
+    /// Triggers, rules or foreign keys that would act on our writes.
+    pub active: Vec<String>,
+}

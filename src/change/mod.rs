@@ -1,0 +1,51 @@
+//! The language the rooms speak to each other: pure data, no I/O, nothing of ours imported.
+//!
+//! What flows: `source` makes [`Change`]s and [`ResultRows`]; `transform` turns them into
+//! [`EncodedRows`]; `sink` applies those together with a [`Position`]. `task` moves them, and the
+//! [`status`] model tells the outside what happened.
+//!
+//! What must never happen here: a flavour of MySQL or a dialect of the target showing through a type.
+
+pub mod encoded;
+pub mod event;
+pub mod facts;
+pub mod gtid;
+pub mod policy;
+pub mod position;
+pub mod retry;
+pub mod rows;
+pub mod shape;
+pub mod state;
+pub mod status;
+
+pub use encoded::{EncodedRows, RowLayout, RowOp, RowSpan};
+pub use event::{Boundary, Change, RowsEvent, RowsKind, StatementEvent, TableMap};
+pub use gtid::{Gtid, GtidSet, Tag, Uuid};
+pub use position::{FilePosition, Position};
+pub use retry::Retry;
+pub use rows::ResultRows;
+pub use shape::{TargetColumn, TargetName, TargetTable, TargetType};
+
+use serde::{Deserialize, Serialize};
+
+/// A table of the source: database and name as the server spells them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TableName {
+    /// The MySQL database (schema).
+    pub database: String,
+    /// The table's name inside its database.
+    pub table: String,
+}
+
+impl TableName {
+    /// Joins a database and a table name.
+    pub fn new(database: impl Into<String>, table: impl Into<String>) -> Self {
+        Self { database: database.into(), table: table.into() }
+    }
+}
+
+impl std::fmt::Display for TableName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.database, self.table)
+    }
+}

@@ -1,0 +1,129 @@
+//! What the user chose about values, names and statements: the part of the config that pure rooms need.
+
+use std::collections::BTreeMap;
+
+/// `operations`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operations {
+    /// Carry inserts.
+    pub insert: bool,
+    /// Carry updates.
+    pub update: bool,
+    /// Carry deletes.
+    pub delete: bool,
+    /// Carry DDL.
+    pub alter_table: bool,
+}
+
+/// `identifier_case`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdentifierCase {
+    /// Folded to lower case.
+    Lower,
+    /// As the source spells them.
+    Preserve,
+}
+
+/// `zero_dates`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ZeroDates {
+    /// NULL; the target column is nullable.
+    Null,
+    /// An error.
+    Error,
+}
+
+/// `nul_bytes`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NulBytes {
+    /// An error.
+    Error,
+    /// Left out.
+    Strip,
+    /// U+FFFD.
+    Replace,
+}
+
+/// `tinyint1`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TinyInt1 {
+    /// `smallint`
+    Smallint,
+    /// `boolean`
+    Boolean,
+}
+
+/// `time`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeAs {
+    /// `interval`
+    Interval,
+    /// `time`
+    Time,
+}
+
+/// What to do about a statement that needs a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DdlPolicy {
+    /// Stop the task.
+    Stop,
+    /// Go on without it.
+    Ignore,
+    /// Do the same in the target.
+    Apply,
+}
+
+/// `ddl_policy = { … }`; every one defaults to `stop`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DdlPolicies {
+    /// DROP COLUMN
+    pub drop_column: DdlPolicy,
+    /// MODIFY to a narrower type
+    pub narrow_column: DdlPolicy,
+    /// New meaning of existing ENUM or SET numbers
+    pub relabel_enum: DdlPolicy,
+    /// DROP TABLE
+    pub drop_table: DdlPolicy,
+    /// DROP DATABASE
+    pub drop_database: DdlPolicy,
+    /// TRUNCATE TABLE
+    pub truncate_table: DdlPolicy,
+    /// DROP, TRUNCATE, EXCHANGE PARTITION, IMPORT TABLESPACE
+    pub truncate_partition: DdlPolicy,
+    /// RENAME TABLE
+    pub rename_table: DdlPolicy,
+    /// DROP/ADD PRIMARY KEY
+    pub change_primary_key: DdlPolicy,
+    /// CONVERT TO CHARACTER SET
+    pub convert_charset: DdlPolicy,
+}
+
+/// Detail for one table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TableOptions {
+    /// Target table name.
+    pub target: Option<String>,
+    /// Source column → target column.
+    pub columns: BTreeMap<String, String>,
+    /// Source columns left out.
+    pub exclude_columns: Vec<String>,
+    /// Source columns that make the target's primary key.
+    pub primary_key: Option<Vec<String>>,
+    /// Distribution.
+    pub distributed_by: Option<Distributed>,
+    /// Source column → target type as written.
+    pub types: BTreeMap<String, String>,
+    /// Name of the key column that says where a row is from.
+    pub source_column: Option<String>,
+    /// Text for WITH (…).
+    pub storage: Option<String>,
+}
+
+/// `distributed_by`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Distributed {
+    /// By source columns.
+    By(Vec<String>),
+    /// `"replicated"`
+    Replicated,
+}

@@ -1,0 +1,135 @@
+//! The shapes of target tables: names, types, keys.
+
+use serde::{Deserialize, Serialize};
+
+/// A table of the target.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TargetName {
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub table: String,
+}
+
+impl std::fmt::Display for TargetName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.schema, self.table)
+    }
+}
+
+/// A column's type in the target, as far as encoders need to know it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetType {
+    /// `boolean`
+    Boolean,
+    /// `smallint`
+    Smallint,
+    /// `integer`
+    Integer,
+    /// `bigint`
+    Bigint,
+    /// `numeric`, with precision and scale where declared.
+    Numeric(Option<(u16, u16)>),
+    /// `real`
+    Real,
+    /// `double precision`
+    Double,
+    /// `bit(n)`
+    Bit(u32),
+    /// `varchar(n)` in characters; `None` is unlimited.
+    Varchar(Option<u32>),
+    /// `text`
+    Text,
+    /// `bytea`
+    Bytea,
+    /// `date`
+    Date,
+    /// `timestamp(p) without time zone`
+    Timestamp(u8),
+    /// `timestamp(p) with time zone`
+    TimestampTz(u8),
+    /// `time(p) without time zone`
+    Time(u8),
+    /// `interval(p)`
+    Interval(u8),
+    /// `json`
+    Json,
+    /// `jsonb`
+    Jsonb,
+    /// `real[]`
+    RealArray,
+    /// `uuid`
+    Uuid,
+    /// PostGIS `geometry`
+    Geometry,
+    /// Anything else, as `format_type()` prints it; nothing can be encoded for it.
+    Other(String),
+}
+
+impl std::fmt::Display for TargetType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Boolean => f.write_str("boolean"),
+            Self::Smallint => f.write_str("smallint"),
+            Self::Integer => f.write_str("integer"),
+            Self::Bigint => f.write_str("bigint"),
+            Self::Numeric(None) => f.write_str("numeric"),
+            Self::Numeric(Some((precision, scale))) => write!(f, "numeric({precision},{scale})"),
+            Self::Real => f.write_str("real"),
+            Self::Double => f.write_str("double precision"),
+            Self::Bit(bits) => write!(f, "bit({bits})"),
+            Self::Varchar(None) => f.write_str("varchar"),
+            Self::Varchar(Some(length)) => write!(f, "varchar({length})"),
+            Self::Text => f.write_str("text"),
+            Self::Bytea => f.write_str("bytea"),
+            Self::Date => f.write_str("date"),
+            Self::Timestamp(digits) => write!(f, "timestamp({digits})"),
+            Self::TimestampTz(digits) => write!(f, "timestamp({digits}) with time zone"),
+            Self::Time(digits) => write!(f, "time({digits})"),
+            Self::Interval(digits) => write!(f, "interval({digits})"),
+            Self::Json => f.write_str("json"),
+            Self::Jsonb => f.write_str("jsonb"),
+            Self::RealArray => f.write_str("real[]"),
+            Self::Uuid => f.write_str("uuid"),
+            Self::Geometry => f.write_str("geometry"),
+            Self::Other(name) => f.write_str(name),
+        }
+    }
+}
+
+/// A column of a target table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetColumn {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub data_type: TargetType,
+    /// Whether it takes NULL.
+    pub nullable: bool,
+}
+
+/// How a Greenplum table's rows are spread over segments; PostgreSQL ignores it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Distribution {
+    /// By the hash of these columns.
+    By(Vec<String>),
+    /// Every segment holds every row.
+    Replicated,
+}
+
+/// A target table, wanted or found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetTable {
+    /// Its name.
+    pub name: TargetName,
+    /// Its columns in order.
+    pub columns: Vec<TargetColumn>,
+    /// The names of the primary key's columns, in key order.
+    pub primary_key: Vec<String>,
+    /// Wanted distribution; `None` for the dialect's default (the primary key).
+    pub distribution: Option<Distribution>,
+    /// Text for `WITH (…)`, from the config's `storage`.
+    pub storage: Option<String>,
+}

@@ -1,0 +1,59 @@
+//! What is durable in the target beside the rows: checkpoints and table states.
+
+use super::position::{FilePosition, Position};
+use serde::{Deserialize, Serialize};
+
+/// One durable record of how far a task has come; inserted in the same target transaction as the rows it stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// Rises with every takeover of the task; a commit by an older owner is refused.
+    pub epoch: i64,
+    /// Rises by one with every checkpoint.
+    pub sequence: i64,
+    /// Everything at or before it is in the target.
+    pub position: Position,
+}
+
+/// What a table is doing. Persisted with each change by the transaction that makes it true.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum TableState {
+    /// Set when the task first sees the table; its target is not yet prepared or emptied.
+    Pending,
+    /// Set with the creation (or clearing) of the target table; chunks are being copied.
+    Snapshotting,
+    /// Set when the last chunk is durable and P1 is recorded: the stream is applied convergently until P1.
+    CatchingUp {
+        /// P1: not before anything a chunk has seen.
+        until: CatchUpTarget,
+    },
+    /// Set by the batch that reaches P1: the stream is applied exactly.
+    Streaming,
+    /// Set when the table's task stopped over it.
+    Failed {
+        /// One paragraph.
+        error: String,
+    },
+}
+
+/// P1: a place in one server's files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CatchUpTarget {
+    /// Identity of the server the file belongs to. When the source is another server by now, P1 is recorded anew.
+    pub server: String,
+    /// File and offset.
+    pub file: FilePosition,
+}
+
+/// A chunk of a table in primary-key order: rows with `after < key ≤ upto`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChunkRecord {
+    /// Number of the chunk within its table, from 0.
+    pub number: i64,
+    /// The lower bound as SQL literals of the key columns, exclusive; `None` from the start.
+    pub after: Option<Vec<String>>,
+    /// The upper bound likewise, inclusive; `None` to the end.
+    pub upto: Option<Vec<String>>,
+    /// Rows copied.
+    pub rows: i64,
+}

@@ -1,0 +1,230 @@
+//! The status model: what the daemon knows about itself, read by `status/` and the commands.
+//!
+//! Rooms never print progress; `task` writes here and everything else reads.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The phase of a task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "phase", rename_all = "snake_case")]
+pub enum Phase {
+    /// Facts are gathered and judged; nothing is written to the target.
+    Prechecking,
+    /// Target schemas and tables are created.
+    SchemaSync,
+    /// Chunks are copied.
+    Snapshot,
+    /// The stream is applied convergently up to P1.
+    CatchingUp,
+    /// Past P1: the target equals the source at the applied position.
+    Synchronizing,
+    /// Stopped on the user's wish; the daemon lives.
+    Paused,
+    /// Waiting to try again after an error that may pass by itself.
+    Retrying {
+        /// One paragraph.
+        error: String,
+        /// The attempt that comes next, from 1.
+        attempt: u32,
+    },
+    /// Stopped by an error that somebody must mend.
+    Failed {
+        /// One paragraph.
+        error: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// Drained and ended.
+    Stopped,
+}
+
+impl Phase {
+    /// The phase's name as DESIGN and the status page spell it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Prechecking => "Prechecking",
+            Self::SchemaSync => "SchemaSync",
+            Self::Snapshot => "Snapshot",
+            Self::CatchingUp => "CatchingUp",
+            Self::Synchronizing => "Synchronizing",
+            Self::Paused => "Paused",
+            Self::Retrying { .. } => "Retrying",
+            Self::Failed { .. } => "Failed",
+            Self::Stopped => "Stopped",
+        }
+    }
+}
+
+/// The state of one table, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum TablePhase {
+    /// Nothing done yet.
+    Pending,
+    /// Being copied.
+    Snapshotting,
+    /// Copied; the stream has not reached P1.
+    CatchingUp,
+    /// Following the stream.
+    Streaming,
+    /// Stopped.
+    Failed {
+        /// One paragraph.
+        error: String,
+    },
+}
+
+/// One table of a task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TableStatus {
+    /// `schema.table` in the target.
+    pub target: String,
+    /// What it is doing.
+    #[serde(flatten)]
+    pub phase: TablePhase,
+    /// Rows copied so far.
+    pub copied_rows: u64,
+    /// The source's estimate of the table's rows.
+    pub estimated_rows: u64,
+    /// Row operations applied from the stream since the daemon started.
+    pub inserts: u64,
+    /// As above.
+    pub updates: u64,
+    /// As above.
+    pub deletes: u64,
+    /// Rows whose presence in the target was not what the stream implied.
+    pub drift: u64,
+    /// One example of drift, if any.
+    pub drift_example: Option<String>,
+}
+
+/// One task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskStatus {
+    /// The phase.
+    #[serde(flatten)]
+    pub phase: Phase,
+    /// Seconds since 1970 when the phase was entered.
+    pub since: u64,
+    /// Name of the source in the config.
+    pub source: String,
+    /// Name of the target in the config.
+    pub target: String,
+    /// Detected source server, e.g. `MySQL 9.7.0`.
+    pub source_server: String,
+    /// Detected target server.
+    pub target_server: String,
+    /// The durable position as text.
+    pub position: Option<String>,
+    /// The source's end as last heard.
+    pub source_position: Option<String>,
+    /// Source commit to target commit of the last applied transaction; 0 when nothing waits.
+    pub lag_millis: u64,
+    /// Seconds since 1970 when the source was last heard of (event or heartbeat).
+    pub heard: u64,
+    /// Seconds since 1970 of the last durable commit in the target.
+    pub committed: u64,
+    /// Source transactions applied since the daemon started.
+    pub transactions: u64,
+    /// Target transactions committed since the daemon started.
+    pub batches: u64,
+    /// Bytes of row events received since the daemon started.
+    pub received_bytes: u64,
+    /// Times the task started over after an error.
+    pub restarts: u64,
+    /// Per source table.
+    pub tables: BTreeMap<String, TableStatus>,
+}
+
+/// Everything the daemon tells.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Model {
+    /// The program's version.
+    pub version: String,
+    /// Seconds since 1970 when the daemon started.
+    pub started: u64,
+    /// By task name.
+    pub tasks: BTreeMap<String, TaskStatus>,
+}
+
+/// The shared, live model.
+#[derive(Clone, Debug, Default)]
+pub struct Board(Arc<RwLock<Model>>);
+
+impl Board {
+    /// A board for a daemon that starts now.
+    pub fn new() -> Self {
+        let board = Self::default();
+        board.change(|model| {
+            env!("CARGO_PKG_VERSION").clone_into(&mut model.version);
+            model.started = now_seconds();
+        });
+        board
+    }
+
+    /// A copy of the model.
+    pub fn read(&self) -> Model {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Changes the model.
+    pub fn change<R>(&self, change: impl FnOnce(&mut Model) -> R) -> R {
+        change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Changes one task; creates it when new.
+    pub fn task<R>(&self, name: &str, change: impl FnOnce(&mut TaskStatus) -> R) -> R {
+        self.change(|model| {
+            let task = model.tasks.entry(name.to_owned()).or_insert_with(TaskStatus::new);
+            change(task)
+        })
+    }
+
+    /// Enters a phase.
+    pub fn enter(&self, name: &str, phase: Phase) {
+        self.task(name, |task| {
+            if task.phase != phase {
+                task.since = now_seconds();
+                task.phase = phase;
+            }
+        });
+    }
+}
+
+impl TaskStatus {
+    /// A task of which nothing is known yet.
+    pub fn new() -> Self {
+        Self {
+            phase: Phase::Prechecking,
+            since: now_seconds(),
+            source: String::new(),
+            target: String::new(),
+            source_server: String::new(),
+            target_server: String::new(),
+            position: None,
+            source_position: None,
+            lag_millis: 0,
+            heard: 0,
+            committed: 0,
+            transactions: 0,
+            batches: 0,
+            received_bytes: 0,
+            restarts: 0,
+            tables: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for TaskStatus {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Seconds since 1970 UTC by this machine's clock.
+pub fn now_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
+}

@@ -1,0 +1,266 @@
+//! The effective configuration: what the file says with defaults filled in and secrets resolved.
+
+pub use crate::change::policy::*;
+use secrecy::SecretString;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The whole file.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `[daemon]`
+    pub daemon: Daemon,
+    /// `[source.NAME]`
+    pub sources: BTreeMap<String, SourceEndpoint>,
+    /// `[target.NAME]`
+    pub targets: BTreeMap<String, TargetEndpoint>,
+    /// `[task.NAME]`
+    pub tasks: BTreeMap<String, TaskConfig>,
+}
+
+/// `[daemon]`
+#[derive(Clone, Debug)]
+pub struct Daemon {
+    /// `host:port` of the HTTP listener; empty turns it off.
+    pub listen: String,
+    /// `text` or `json`.
+    pub log_format: LogFormat,
+    /// A level or a `tracing` filter.
+    pub log_level: String,
+    /// How long a stop may take to drain.
+    pub shutdown_grace: Duration,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// How the connection to MySQL is secured; MySQL's own names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceTlsMode {
+    /// Never TLS.
+    Disabled,
+    /// TLS when the server offers it.
+    Preferred,
+    /// TLS or nothing; the certificate is not judged.
+    Required,
+    /// TLS, and the certificate's chain must lead to `ca_file`.
+    VerifyCa,
+    /// As above, and its name must be the host's.
+    VerifyIdentity,
+}
+
+/// How the connection to the target is secured; PostgreSQL's own names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetTlsMode {
+    /// Never TLS.
+    Disable,
+    /// TLS when the server offers it.
+    Prefer,
+    /// TLS or nothing; the certificate is not judged.
+    Require,
+    /// TLS, and the chain must lead to `ca_file`.
+    VerifyCa,
+    /// As above, and its name must be the host's.
+    VerifyFull,
+}
+
+/// Files for TLS.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// Certificates to trust, PEM.
+    pub ca_file: Option<PathBuf>,
+    /// Client certificate chain, PEM.
+    pub cert_file: Option<PathBuf>,
+    /// Client key, PEM.
+    pub key_file: Option<PathBuf>,
+}
+
+/// A MySQL server.
+#[derive(Clone, Debug)]
+pub struct SourceEndpoint {
+    /// Its name in the config.
+    pub name: String,
+    /// Host name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// User.
+    pub user: String,
+    /// Password; empty when none is given.
+    pub password: SecretString,
+    /// TLS mode.
+    pub tls: SourceTlsMode,
+    /// TLS files.
+    pub tls_files: TlsFiles,
+}
+
+/// A PostgreSQL-like server.
+#[derive(Clone, Debug)]
+pub struct TargetEndpoint {
+    /// Its name in the config.
+    pub name: String,
+    /// Host name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// User.
+    pub user: String,
+    /// Database.
+    pub database: String,
+    /// Password; empty when none is given.
+    pub password: SecretString,
+    /// TLS mode.
+    pub tls: TargetTlsMode,
+    /// TLS files.
+    pub tls_files: TlsFiles,
+    /// Forced kind; `None` is `auto`.
+    pub kind: Option<crate::change::facts::TargetKind>,
+}
+
+/// `[task.NAME]`
+#[derive(Clone, Debug)]
+pub struct TaskConfig {
+    /// Its name: lower-case letters, digits and `_`, up to 40, starting with a letter (it names target tables).
+    pub name: String,
+    /// Name of its source.
+    pub source: String,
+    /// Name of its target.
+    pub target: String,
+    /// Which tables.
+    pub tables: Selection,
+    /// Database → schema, where not the same.
+    pub schemas: BTreeMap<String, String>,
+    /// `schema` is in `initial`.
+    pub initial_schema: bool,
+    /// `data` is in `initial`.
+    pub initial_data: bool,
+    /// Where to start when nothing is copied.
+    pub start_position: Option<StartPosition>,
+    /// What to do about target tables that exist.
+    pub existing_tables: ExistingTables,
+    /// What is carried.
+    pub operations: Operations,
+    /// How identifiers are spelled in the target.
+    pub identifier_case: IdentifierCase,
+    /// `non_unique` builds secondary indexes after the copy.
+    pub indexes: Indexes,
+    /// What a zero date becomes.
+    pub zero_dates: ZeroDates,
+    /// What a NUL in text becomes.
+    pub nul_bytes: NulBytes,
+    /// What `TINYINT(1)` becomes: `smallint` or `boolean`.
+    pub tinyint1: TinyInt1,
+    /// What TIME becomes: `interval` or `time`.
+    pub time: TimeAs,
+    /// Bytes that copy and stream together may hold.
+    pub memory_limit: usize,
+    /// The replica id used at the source; 0 chooses one.
+    pub server_id: u32,
+    /// The copy.
+    pub snapshot: SnapshotConfig,
+    /// The applier.
+    pub apply: ApplyConfig,
+    /// DDL policies by name (see [`DdlPolicy`]).
+    pub ddl_policy: DdlPolicies,
+    /// Foreign keys with cascades that the user accepts (`database.table.constraint`).
+    pub accept_cascades: Vec<String>,
+    /// `[task.NAME.table."db.table"]` in the order written; the first match of an exact name, else of a glob, is used.
+    pub table_options: Vec<(String, TableOptions)>,
+}
+
+/// Where streaming starts without a copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StartPosition {
+    /// At the source's current end.
+    Now,
+    /// Behind this set of transactions.
+    Gtids(crate::change::GtidSet),
+    /// At a file position.
+    File(crate::change::FilePosition),
+}
+
+/// `existing_tables`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExistingTables {
+    /// Refuse.
+    Error,
+    /// Empty them once.
+    Clear,
+    /// Keep their rows.
+    Ignore,
+}
+
+/// `indexes`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Indexes {
+    /// The primary key only.
+    None,
+    /// The source's other indexes too, not unique.
+    NonUnique,
+}
+
+/// `snapshot = { … }`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SnapshotConfig {
+    /// Chunks copied at a time.
+    pub parallel: usize,
+    /// Rows a chunk.
+    pub chunk_rows: u64,
+    /// Read rate over all chunks; 0 is unlimited.
+    pub max_rows_per_second: u64,
+}
+
+/// `apply = { … }`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ApplyConfig {
+    /// Rows at which a batch closes.
+    pub batch_rows: usize,
+    /// Bytes at which a batch closes.
+    pub batch_bytes: usize,
+}
+
+/// The compiled `tables` list: which source tables a task carries.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    /// The list as written.
+    pub patterns: Vec<String>,
+    /// Compiled positive and negative globs over `database.table`.
+    pub include: globset::GlobSet,
+    /// As above, for `!…`.
+    pub exclude: globset::GlobSet,
+}
+
+impl Selection {
+    /// Whether `database.table` is carried. System databases never are.
+    pub fn contains(&self, database: &str, table: &str) -> bool {
+        const SYSTEM: [&str; 4] = ["mysql", "information_schema", "performance_schema", "sys"];
+        if SYSTEM.iter().any(|system| database.eq_ignore_ascii_case(system)) {
+            return false;
+        }
+        let name = format!("{database}.{table}");
+        self.include.is_match(&name) && !self.exclude.is_match(&name)
+    }
+}
+
+impl TaskConfig {
+    /// The options of a source table: an exact name wins over a glob, earlier globs over later ones.
+    pub fn options(&self, table: &crate::change::TableName) -> Option<&TableOptions> {
+        let name = table.to_string();
+        self.table_options
+            .iter()
+            .find(|(pattern, _)| *pattern == name)
+            .or_else(|| {
+                self.table_options.iter().find(|(pattern, _)| {
+                    globset::Glob::new(pattern).is_ok_and(|glob| glob.compile_matcher().is_match(&name))
+                })
+            })
+            .map(|(_, options)| options)
+    }
+}

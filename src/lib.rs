@@ -1,0 +1,29 @@
+//! rowferry copies MySQL tables into AnalyticDB for PostgreSQL, Greenplum or PostgreSQL and then keeps
+//! them equal by following the binlog.
+//!
+//! ```text
+//!     information_schema ───► schema: versioned table definitions, DDL reader, table-map binding
+//!                                 │ compiled into one plan per table version
+//!  MySQL ─► source::snapshot ─ ResultRows (bytes) ─┐ ▼
+//!       └─► source::binlog ─── RowsEvent (bytes) ──┴► transform: MySQL bytes ─► EncodedRows (COPY binary)
+//!                                                       │ channel bounded by bytes
+//!                                                       ▼
+//!                                sink: batch ─► compact ─► apply ─► one target transaction {rows, schema, checkpoint}
+//! ```
+//!
+//! Invariants:
+//! - Rows and the checkpoint that stands for them commit in one target transaction.
+//! - An event, value or statement that is not understood stops its task; nothing is skipped because it is unknown.
+//! - Memory held between source and target is counted in bytes and capped.
+//! - Rooms import downwards only: `change` nothing, `schema` `change`, `transform` those two,
+//!   `source` and `sink` those and `config`, never each other; `task` everything. Only `source` knows `mysql_*`, only `sink` `tokio_postgres`.
+
+pub mod change;
+pub mod config;
+pub mod precheck;
+pub mod schema;
+pub mod sink;
+pub mod source;
+pub mod status;
+pub mod task;
+pub mod transform;

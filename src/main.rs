@@ -1,0 +1,2 @@
+//! The rowferry daemon and its commands.
+fn main() {}

@@ -1,0 +1,10 @@
+//! What the source's tables are: column types, versioned definitions, the binding of table maps to them,
+//! and the reader of DDL text. Pure; imports only `change`.
+//!
+//! What must never happen here: a statement or a table map that is not understood being taken for harmless.
+
+pub mod column;
+pub mod table;
+
+pub use column::{Charset, MySqlType};
+pub use table::{Column, ColumnDefault, Table};

@@ -1,0 +1,69 @@
+//! The definition of one source table at one position of the log.
+
+use super::column::MySqlType;
+use crate::change::TableName;
+use serde::{Deserialize, Serialize};
+
+/// What a column of existing rows gets when it is added.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ColumnDefault {
+    /// No default was declared.
+    None,
+    /// `DEFAULT NULL`.
+    Null,
+    /// A literal; its value as text in MySQL's own form (`'x'` → `x`, `b'1'` → `b'1'`).
+    Literal(String),
+    /// An expression, `CURRENT_TIMESTAMP` among them.
+    Expression(String),
+}
+
+/// A column.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub data_type: MySqlType,
+    /// Whether it takes NULL.
+    pub nullable: bool,
+    /// Its default.
+    pub default: ColumnDefault,
+    /// `GENERATED ALWAYS AS …`, stored or virtual.
+    pub generated: bool,
+    /// `AUTO_INCREMENT`.
+    pub auto_increment: bool,
+}
+
+/// A table version. Columns are in the order of the log's row images.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Table {
+    /// Database and name.
+    pub name: TableName,
+    /// Every column, invisible and generated ones too.
+    pub columns: Vec<Column>,
+    /// Indexes into `columns`, in key order: the primary key; empty when there is none.
+    pub primary_key: Vec<usize>,
+    /// The unique keys whose columns are all NOT NULL, by index name.
+    pub unique_keys: Vec<UniqueKey>,
+    /// The table's default character set and collation, for columns added without one.
+    pub charset: super::Charset,
+}
+
+/// A unique key over NOT NULL columns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UniqueKey {
+    /// The index's name.
+    pub name: String,
+    /// Indexes into the table's columns.
+    pub columns: Vec<usize>,
+}
+
+impl Table {
+    /// The index of a column by name; MySQL column names are case-insensitive.
+    pub fn column_index(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| {
+            column.name.eq_ignore_ascii_case(name) || column.name.to_lowercase() == name.to_lowercase()
+        })
+    }
+}

@@ -24,7 +24,7 @@ pub use gtid::{Gtid, GtidSet, Tag, Uuid};
 pub use position::{FilePosition, Position};
 pub use retry::Retry;
 pub use rows::ResultRows;
-pub use shape::{TargetColumn, TargetName, TargetTable, TargetType};
+pub use shape::{TargetChange, TargetColumn, TargetName, TargetTable, TargetType};
 
 use serde::{Deserialize, Serialize};
 

@@ -133,3 +133,45 @@ pub struct TargetTable {
     /// Text for `WITH (…)`, from the config's `storage`.
     pub storage: Option<String>,
 }
+
+/// One step that makes a target table follow its source table's DDL; `sink` renders it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TargetChange {
+    /// A new column. Existing rows get `fill`.
+    AddColumn {
+        /// The table.
+        table: TargetName,
+        /// The column; its type and nullability.
+        column: TargetColumn,
+        /// A literal for the rows that exist, as text in the target type's input form; `None` is NULL.
+        fill: Option<String>,
+    },
+    /// A column changes its name.
+    RenameColumn {
+        /// The table.
+        table: TargetName,
+        /// Old name.
+        from: String,
+        /// New name.
+        to: String,
+    },
+    /// A column changes its type or takes NULL from now on.
+    AlterColumn {
+        /// The table.
+        table: TargetName,
+        /// The column as it shall be.
+        column: TargetColumn,
+    },
+    /// A column goes.
+    DropColumn {
+        /// The table.
+        table: TargetName,
+        /// Its name.
+        name: String,
+    },
+    /// All rows go.
+    Truncate {
+        /// The table.
+        table: TargetName,
+    },
+}

@@ -1,1 +1,9 @@
-//! (source)
+//! Everything that talks to MySQL: connections, the binlog, snapshot reads, `information_schema`.
+//!
+//! What flows out: `change::Change` items, `change::ResultRows`, `schema::Table` definitions, facts.
+//!
+//! What must never happen here: a value looked at, an unknown event skipped, a session left at the server's defaults.
+
+pub mod error;
+
+pub use error::SourceError;

@@ -1,0 +1,79 @@
+//! What can go wrong between MySQL's bytes and the target's.
+
+use crate::change::{Retry, TableName};
+
+/// A value, type or statement that cannot be carried.
+#[derive(Debug, thiserror::Error)]
+pub enum TransformError {
+    /// A value has no exact form in the target and the policy says to stop.
+    #[error("{table}: column {column}: {why} (row {row})")]
+    Value {
+        /// The source table.
+        table: TableName,
+        /// The source column.
+        column: String,
+        /// What is wrong with the value.
+        why: String,
+        /// The row's key or number in its event, for finding it.
+        row: String,
+        /// What the user can do.
+        remedy: String,
+    },
+    /// A source type cannot feed the target's column type.
+    #[error("{table}: column {column}: {source_type} cannot be carried into {target_type}")]
+    Type {
+        /// The source table.
+        table: TableName,
+        /// The source column.
+        column: String,
+        /// MySQL type.
+        source_type: String,
+        /// Target type.
+        target_type: String,
+        /// What the user can do.
+        remedy: String,
+    },
+    /// Row bytes that do not end where their type says.
+    #[error("{table}: malformed row image: {why}")]
+    Malformed {
+        /// The source table.
+        table: TableName,
+        /// What did not fit.
+        why: String,
+    },
+    /// Names, keys or options that do not fit the table.
+    #[error("{table}: {why}")]
+    Mapping {
+        /// The source table.
+        table: TableName,
+        /// What does not fit.
+        why: String,
+        /// What the user can do.
+        remedy: String,
+    },
+    /// A DDL statement that the policy (or its nature) makes a reason to stop.
+    #[error("{table}: {statement}: {why}")]
+    Ddl {
+        /// The source table.
+        table: TableName,
+        /// The statement's text, shortened.
+        statement: String,
+        /// Why it stops the task.
+        why: String,
+        /// What the user can do.
+        remedy: String,
+    },
+}
+
+impl TransformError {
+    /// Whether trying again can help.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::Value { remedy, .. }
+            | Self::Type { remedy, .. }
+            | Self::Mapping { remedy, .. }
+            | Self::Ddl { remedy, .. } => Retry::fix(remedy.clone()),
+            Self::Malformed { .. } => Retry::Never,
+        }
+    }
+}

@@ -6,6 +6,9 @@ use crate::change::{TargetColumn, TargetName, TargetTable, TargetType};
 use crate::transform::ColumnMapping;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Makes one fact bad.
+type Spoil<T> = fn(&mut T);
+
 fn task(extra: &str) -> TaskConfig {
     let text = format!(
         "[source.s]\nurl = \"mysql://u@h\"\n[target.t]\nurl = \"postgresql://u@h/d\"\n[task.a]\nsource = \"s\"\ntarget = \"t\"\ntables = [\"shop.*\"]\n{extra}\n"
@@ -105,7 +108,7 @@ fn good_servers_pass() {
 
 #[test]
 fn each_bad_fact_of_the_source_fails_by_its_code() {
-    let spoilers: Vec<(&str, fn(&mut SourceFacts))> = vec![
+    let spoilers: Vec<(&str, Spoil<SourceFacts>)> = vec![
         ("source.version", |f| f.flavour = Flavour::MariaDb),
         ("source.version", |f| f.version_number = 50_624),
         ("source.log_bin", |f| f.log_bin = false),
@@ -164,7 +167,7 @@ fn existing_target_tables_are_judged_by_the_chosen_handling() {
     assert_eq!(failures(&task(""), &good_source(), &target, None), vec!["target.exists"]);
     assert!(failures(&task("existing_tables = \"clear\""), &good_source(), &target, None).is_empty());
     assert!(failures(&task("existing_tables = \"ignore\""), &good_source(), &target, None).is_empty());
-    let spoilers: Vec<(&str, fn(&mut FoundTable))> = vec![
+    let spoilers: Vec<(&str, Spoil<FoundTable>)> = vec![
         ("target.privileges", |t| t.writable = false),
         ("target.active", |t| t.active = vec!["trigger x".into()]),
         ("target.unique", |t| t.unique_indexes = vec!["u".into()]),

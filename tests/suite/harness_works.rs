@@ -2,8 +2,9 @@
 
 use crate::harness::{
     Comparison, DEADLINE, Mysql, Postgres, Process, Proxy, eventually, free_port, mysql97, postgres,
-    tables_equal,
+    run_folder, tables_equal,
 };
+use rowferry::change::status::{Board, Model, Phase, TablePhase, TableStatus};
 use std::process::Command;
 
 #[tokio::test]
@@ -120,27 +121,49 @@ async fn proxied(proxy: &Proxy) -> Result<tokio_postgres::Client, tokio_postgres
 
 #[tokio::test]
 async fn signals_stop_a_process_and_its_exit_code_is_seen() {
+    let ready = run_folder().join("ready");
+    let script = format!("trap 'exit 7' TERM; : > '{}'; while :; do sleep 0.05; done", ready.display());
     let mut command = Command::new("setpriv");
-    command.args([
-        "--pdeathsig",
-        "KILL",
-        "--",
-        "sh",
-        "-c",
-        "trap 'exit 7' TERM; while :; do sleep 0.05; done",
-    ]);
+    command.args(["--pdeathsig", "KILL", "--", "sh", "-c", &script]);
     let process = Process::start("sh", command);
-    assert_eq!(process.ended(), None);
-    eventually(DEADLINE, "the shell sleeps", async || {
-        std::fs::read_to_string(format!("/proc/{}/comm", process.pid())).is_ok_and(|name| name.trim() == "sh")
-    })
-    .await;
+    eventually(DEADLINE, "the shell is ready", async || ready.exists()).await;
     process.signal("STOP");
     process.signal("TERM");
     assert_eq!(process.ended(), None);
     process.signal("CONT");
-    let code = process.exit_code(DEADLINE).await;
-    assert!(code == 7 || code == 143, "{code}");
+    assert_eq!(process.exit_code(DEADLINE).await, 7);
+}
+
+#[tokio::test]
+async fn a_killed_process_tells_its_signal() {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "--", "sleep", "1000"]);
+    let process = Process::start("sleep", command);
+    process.kill9();
+    assert_eq!(process.exit_code(DEADLINE).await, 137);
+}
+
+#[test]
+fn the_status_reads_back_as_it_is_written() {
+    let board = Board::new();
+    board.enter("main", Phase::Failed { error: "e".to_owned(), remedy: "r".to_owned() });
+    board.task("main", |task| {
+        let phase = TablePhase::Failed { error: "t".to_owned() };
+        let table = TableStatus {
+            target: "a.t".to_owned(),
+            phase,
+            copied_rows: 1,
+            estimated_rows: 2,
+            inserts: 3,
+            updates: 4,
+            deletes: 5,
+            drift: 6,
+            drift_example: None,
+        };
+        task.tables.insert("a.t".to_owned(), table);
+    });
+    let text = serde_json::to_string(&board.read()).unwrap();
+    assert_eq!(serde_json::from_str::<Model>(&text).unwrap(), board.read(), "{text}");
 }
 
 #[test]

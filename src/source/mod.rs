@@ -5,5 +5,6 @@
 //! What must never happen here: a value looked at, an unknown event skipped, a session left at the server's defaults.
 
 pub mod error;
+pub mod snapshot;
 
 pub use error::SourceError;

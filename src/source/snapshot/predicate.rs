@@ -26,7 +26,7 @@ fn above(key: &[KeyColumn], bound: &[String]) -> String {
     match (key, bound) {
         ([only], [literal]) => only.above(literal).unwrap_or_else(|| "FALSE".to_owned()),
         ([first, rest @ ..], [literal, literals @ ..]) => {
-            either(first.above(literal), format!("{} AND {}", first.equals(literal), above(rest, literals)))
+            either(first.above(literal), &format!("{} AND {}", first.equals(literal), above(rest, literals)))
         }
         _ => "FALSE".to_owned(),
     }
@@ -43,7 +43,7 @@ fn at_or_below(key: &[KeyColumn], bound: &[String]) -> String {
     }
 }
 
-fn either(beyond: Option<String>, tied: String) -> String {
+fn either(beyond: Option<String>, tied: &str) -> String {
     match beyond {
         Some(beyond) => format!("({beyond} OR ({tied}))"),
         None => format!("({tied})"),

@@ -5,5 +5,9 @@
 //! What must never happen here: a value looked at, an unknown event skipped, a session left at the server's defaults.
 
 pub mod error;
+pub mod pins;
+pub mod snapshot;
+pub mod tls;
+pub mod wire;
 
 pub use error::SourceError;

@@ -249,7 +249,8 @@ mod tests {
         ] {
             assert_eq!(refused_reading(purged), Reading::Purged);
         }
-        let same = "A replica with the same server_uuid/server_id as this replica has connected to the source";
+        let same =
+            "A replica with the same server_uuid/server_id as this replica has connected to the source";
         assert_eq!(refused_reading(same), Reading::Other(Retry::AfterBackoff));
         let Reading::Other(Retry::AfterFix { remedy }) =
             refused_reading("Replica has more GTIDs than the source has, using the source's SERVER_UUID.")

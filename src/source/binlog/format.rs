@@ -32,6 +32,8 @@ impl Format {
     }
 }
 
+/// MySQL 5.6 knows kinds up to this code (`PREVIOUS_GTIDS`), later servers more.
+const FEWEST_LENGTHS: usize = 35;
 const VERSION_LENGTH: usize = 50;
 const CHECKSUM_OFF: u8 = 0;
 const CHECKSUM_CRC32: u8 = 1;
@@ -67,6 +69,9 @@ pub fn read(bytes: &Bytes) -> Result<Format, FrameError> {
     }
     let count = at.remaining().checked_sub(1 + CHECKSUM_LENGTH);
     let count = count.ok_or_else(|| Malformed::new("it ends before its checksum"))?;
+    if count < FEWEST_LENGTHS {
+        return Err(Malformed::new(format!("it describes only {count} kinds of events")).into());
+    }
     let lengths = at.take(count, "fixed part lengths")?;
     let checksum = match at.u8("checksum algorithm")? {
         CHECKSUM_OFF => Checksum::None,
@@ -97,7 +102,7 @@ fn verify(bytes: &Bytes, flags: u16) -> Result<(), FrameError> {
 
 /// Whether a server of this version has the checksum fields (5.6.1 and later; all of MariaDB 10).
 fn has_checksums(version: &str) -> bool {
-    let mut numbers = version.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse::<u32>());
+    let mut numbers = version.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
     let mut next = || numbers.next().and_then(Result::ok).unwrap_or(0);
     (next(), next(), next()) >= (5, 6, 1)
 }
@@ -112,7 +117,9 @@ mod tests {
         text.resize(VERSION_LENGTH, 0);
         body.extend(text);
         body.extend([0, 0, 0, 0, 19]);
-        body.extend([0, 13, 0, 8, 0, 0, 0, 0, 4, 0, 4, 0, 0, 0, 0x63, 0, 4, 26, 8, 0, 0, 0, 6, 8, 8, 2]);
+        let mut lengths = [8; 41];
+        (lengths[1], lengths[22]) = (13, 6);
+        body.extend(lengths);
         body.push(algorithm);
         let mut bytes = vec![0, 0, 0, 0, 15, 1, 0, 0, 0];
         bytes.extend(u32::try_from(HEADER_LENGTH + body.len() + 4).unwrap().to_le_bytes());

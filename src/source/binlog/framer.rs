@@ -140,7 +140,11 @@ impl Framer {
             let (why, remedy) = event::refusal(header.code);
             return Err(Refusal::event(why, remedy));
         }
-        if self.format.is_none() && kind != Kind::Rotate && kind != Kind::Heartbeat && kind != Kind::HeartbeatV2 {
+        if self.format.is_none()
+            && kind != Kind::Rotate
+            && kind != Kind::Heartbeat
+            && kind != Kind::HeartbeatV2
+        {
             return Err(Refusal::contradiction("it came before the format description"));
         }
         match kind {
@@ -154,7 +158,13 @@ impl Framer {
         self.dispatch(kind, &event, end, out)
     }
 
-    fn dispatch(&mut self, kind: Kind, event: &Event, end: End, out: &mut Vec<Change>) -> Result<(), Refusal> {
+    fn dispatch(
+        &mut self,
+        kind: Kind,
+        event: &Event,
+        end: End,
+        out: &mut Vec<Change>,
+    ) -> Result<(), Refusal> {
         let short_id = self.format.as_ref().is_some_and(|format| format.has_short_id(event.header.code));
         match kind {
             Kind::Gtid | Kind::AnonymousGtid => {
@@ -187,11 +197,9 @@ impl Framer {
             }
             Kind::Stop => self.transactions.between_files(),
             Kind::PreviousGtids | Kind::Skip => Ok(()),
-            Kind::FormatDescription
-            | Kind::Rotate
-            | Kind::Heartbeat
-            | Kind::HeartbeatV2
-            | Kind::Refused => Err(Refusal::contradiction("it came where it cannot be")),
+            Kind::FormatDescription | Kind::Rotate | Kind::Heartbeat | Kind::HeartbeatV2 | Kind::Refused => {
+                Err(Refusal::contradiction("it came where it cannot be"))
+            }
         }
     }
 

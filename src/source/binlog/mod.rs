@@ -62,6 +62,16 @@ pub struct BinlogStream {
     heartbeat: Duration,
     read_timeout: Duration,
     server_id: u32,
+    /// Found behind items that had to be handed out first.
+    failed: Option<SourceError>,
+}
+
+/// What became of one try to read on.
+enum Step {
+    /// An event was taken in, whether or not an item came of it.
+    Taken,
+    /// The next event has not been received whole.
+    NothingReceived,
 }
 
 /// A server may look through many files for the first one to send before it says a word.
@@ -100,6 +110,7 @@ impl BinlogStream {
             heartbeat: request.heartbeat,
             read_timeout: request.read_timeout.max(PATIENCE_AT_START),
             server_id,
+            failed: None,
         };
         let mut none = Vec::new();
         while !stream.framer.has_format() {
@@ -118,24 +129,28 @@ impl BinlogStream {
     /// Appends at least one item to `out`, waiting for it if need be, and then what has already been received, until
     /// the items of this call weigh `max_bytes`.
     ///
-    /// May be dropped while it waits: what was appended stays valid and nothing is lost.
+    /// May be dropped while it waits: what was appended stays valid and nothing is lost. An error behind appended items comes at
+    /// the next call, so that everything before it can still be applied.
     ///
     /// # Errors
     /// [`SourceError::Silent`] when nothing came for the read timeout, [`SourceError::Connection`] when the
     /// connection broke or the bytes were damaged, [`SourceError::Event`] and [`SourceError::Statement`] for what cannot be carried.
     pub async fn next(&mut self, out: &mut Vec<Change>, max_bytes: usize) -> Result<(), SourceError> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
         let before = out.len();
         let mut counted = before;
         let mut weight = 0_usize;
         loop {
-            if self.framer.is_inside_payload() {
-                self.framer.inside(out)?;
-            } else if out.len() > before {
-                let Some(packet) = self.wire.buffered_packet() else { return Ok(()) };
-                self.take(&packet, out)?;
-            } else {
-                let packet = self.packet().await?;
-                self.take(&packet, out)?;
+            match self.step(out, before).await {
+                Ok(Step::Taken) => {}
+                Ok(Step::NothingReceived) => return Ok(()),
+                Err(error) if out.len() > before => {
+                    self.failed = Some(error);
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
             }
             let fresh = out.get(counted..).unwrap_or_default();
             weight = fresh.iter().map(Change::weight_bytes).fold(weight, usize::saturating_add);
@@ -144,6 +159,22 @@ impl BinlogStream {
                 return Ok(());
             }
         }
+    }
+
+    /// Takes in one event; waits for it only while nothing was appended behind `before`.
+    async fn step(&mut self, out: &mut Vec<Change>, before: usize) -> Result<Step, SourceError> {
+        if self.framer.is_inside_payload() {
+            self.framer.inside(out)?;
+            return Ok(Step::Taken);
+        }
+        let packet = if out.len() > before {
+            let Some(packet) = self.wire.buffered_packet() else { return Ok(Step::NothingReceived) };
+            packet
+        } else {
+            self.packet().await?
+        };
+        self.take(&packet, out)?;
+        Ok(Step::Taken)
     }
 
     /// The next packet. Silence is when not one byte comes: a large event on a slow line is none.

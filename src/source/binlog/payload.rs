@@ -61,7 +61,8 @@ impl Payload {
         if size.map(usize::try_from) != Some(Ok(payload.len())) {
             return Err(Malformed::new("its payload is not as long as it says"));
         }
-        let broken = |error: std::io::Error| Malformed::new(format!("its payload cannot be inflated: {error}"));
+        let broken =
+            |error: std::io::Error| Malformed::new(format!("its payload cannot be inflated: {error}"));
         let source = std::io::Cursor::new(payload);
         let (inflated, left): (Box<dyn Read + Send>, _) = match (compression, inflated_size) {
             (Some(ZSTD), Some(left)) => {

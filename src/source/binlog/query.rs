@@ -121,7 +121,8 @@ mod tests {
 
     #[test]
     fn variables_before_and_behind_the_wanted_ones_are_stepped_over() {
-        let mut variables = vec![0, 1, 2, 3, 4, 2, 3, b's', b't', b'd', 0, 5, 2, b'U', b'T', 6, 1, b'c', 7, 1, 1];
+        let mut variables =
+            vec![0, 1, 2, 3, 4, 2, 3, b's', b't', b'd', 0, 5, 2, b'U', b'T', 6, 1, b'c', 7, 1, 1];
         variables.extend([8, 1, 1, 9, 1, 2, 3, 4, 5, 6, 7, 8, 10, 1, 2, 3, 4, 3, 1, 0, 1, 0]);
         variables.extend([1, 4, 0, 0, 0, 0, 0, 0, 0, 4, 33, 0, 8, 0, 8, 0, 200, 1]);
         assert_eq!(settings(&variables.into()), Ok((Some(4), Some(33))));

@@ -111,7 +111,7 @@ mod tests {
         let bytes = Bytes::from_static(&[0x71, 0, 0, 0, 0, 1, 0, 0, 2, 0x03, 7]);
         let mut at = Cursor::new(&bytes);
         let read = header(&mut at, false, false).unwrap();
-        assert_eq!(read, RowsHeader { table_id: 0x01_0000_0071, ends_statement: false });
+        assert_eq!(read, RowsHeader { table_id: 0x0100_0000_0071, ends_statement: false });
         let insert = RowsCode { kind: RowsKind::Insert, version_two: false };
         let body = body(&mut at, insert, 2).unwrap();
         assert_eq!((body.columns.len(), body.columns_after.len(), body.rows.len()), (1, 0, 1));

@@ -109,7 +109,10 @@ pub fn judge(query: &Query, selected: &SelectedTables) -> Result<Meaning, Refusa
             if query.error_code != 0 {
                 return Err(refuse(
                     &sql,
-                    &format!("it ended with error {} at the source after a part of its work", query.error_code),
+                    &format!(
+                        "it ended with error {} at the source after a part of its work",
+                        query.error_code
+                    ),
                     "compare the table's definition with the target's, and copy the table again",
                 ));
             }
@@ -129,7 +132,8 @@ pub fn judge(query: &Query, selected: &SelectedTables) -> Result<Meaning, Refusa
     Ok(meaning)
 }
 
-const REPORT: &str = "report the statement: this version does not know it; start the task anew behind this place";
+const REPORT: &str =
+    "report the statement: this version does not know it; start the task anew behind this place";
 
 /// Whether a statement concerns, or may concern, a selected table.
 fn concerns(statement: &Statement, default_database: &str, selected: &SelectedTables) -> bool {

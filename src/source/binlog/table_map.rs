@@ -120,13 +120,10 @@ fn metadata(types: &[u8], block: &Bytes) -> Result<Vec<u16>, Malformed> {
         all.push(match code {
             // DECIMAL(old), TINY, SHORT, LONG, NULL, TIMESTAMP, LONGLONG, INT24, DATE, TIME, DATETIME, YEAR, NEWDATE
             0..=3 | 6..=14 => 0,
-            // FLOAT, DOUBLE, TIMESTAMP2, DATETIME2, TIME2, VECTOR, JSON, BLOBs, GEOMETRY
-            4 | 5 | 17..=19 | 242 | 245 | 249..=252 | 255 => u16::from(at.u8("metadata")?),
-            // VARCHAR, BIT, NEWDECIMAL, ENUM, SET, VAR_STRING, STRING
-            15 | 16 | 246..=248 | 253 | 254 => at.u16("metadata")?,
-            // MariaDB's compressed BLOB (1 byte) and VARCHAR (2 bytes)
-            140 => u16::from(at.u8("metadata")?),
-            141 => at.u16("metadata")?,
+            // FLOAT, DOUBLE, TIMESTAMP2, DATETIME2, TIME2, MariaDB's compressed BLOB, VECTOR, JSON, BLOBs, GEOMETRY
+            4 | 5 | 17..=19 | 140 | 242 | 245 | 249..=252 | 255 => u16::from(at.u8("metadata")?),
+            // VARCHAR, BIT, MariaDB's compressed VARCHAR, NEWDECIMAL, ENUM, SET, VAR_STRING, STRING
+            15 | 16 | 141 | 246..=248 | 253 | 254 => at.u16("metadata")?,
             unknown => return Err(Malformed::new(format!("column type {unknown} is not known"))),
         });
     }

@@ -8,7 +8,8 @@ use mysql_common::collations::{Collation, CollationId};
 /// Decodes `bytes` as a client sent them. The flag is false when a byte or the character set is not
 /// understood; U+FFFD then stands for what could not be read. Without a collation the text is taken as UTF-8.
 pub fn decode(bytes: &[u8], collation: Option<u16>) -> (String, bool) {
-    let charset = collation.map_or("utf8mb4", |id| Collation::resolve(CollationId::from(id)).charset());
+    let collation = collation.map(|id| Collation::resolve(CollationId::from(id)));
+    let charset = collation.as_ref().map_or("utf8mb4", |collation| collation.charset());
     match how(charset) {
         How::Utf8 => match std::str::from_utf8(bytes) {
             Ok(text) => (text.to_owned(), true),

@@ -179,7 +179,10 @@ impl Transactions {
             return Err(Refusal::contradiction("XA PREPARE of a transaction that is no XA one"));
         }
         if open.begun && !one_phase {
-            return Err(Refusal::event("an XA transaction with rows of selected tables is prepared", XA_REMEDY));
+            return Err(Refusal::event(
+                "an XA transaction with rows of selected tables is prepared",
+                XA_REMEDY,
+            ));
         }
         self.finish(end, out)
     }
@@ -222,7 +225,9 @@ impl Transactions {
             return Ok(());
         };
         if !rows_follow || open.begun {
-            return Err(Refusal::contradiction("a statement that defines a table stands inside a transaction"));
+            return Err(Refusal::contradiction(
+                "a statement that defines a table stands inside a transaction",
+            ));
         }
         // `CREATE TABLE … START TRANSACTION` inside BEGIN: the statement goes out before its transaction and
         // ends, for who wants to resume there, where the transaction starts. Reading it twice does no harm.

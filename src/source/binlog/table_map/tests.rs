@@ -9,7 +9,8 @@ fn selected(pattern: &str) -> SelectedTables {
 }
 
 /// `rf_binlog.t1 (id INT, v VARCHAR(20))` as MySQL 9.7.4 wrote it.
-const REAL: &[u8] = b"\x71\0\0\0\0\0\x01\0\x09rf_binlog\0\x02t1\0\x02\x03\x0f\x02\x50\x00\x02\x01\x01\0\x02\x03\xfc\xff\0";
+const REAL: &[u8] =
+    b"\x71\0\0\0\0\0\x01\0\x09rf_binlog\0\x02t1\0\x02\x03\x0f\x02\x50\x00\x02\x01\x01\0\x02\x03\xfc\xff\0";
 
 fn opened(pattern: &str, body: &'static [u8]) -> Result<TableMaps, Malformed> {
     let mut maps = TableMaps::new(selected(pattern));

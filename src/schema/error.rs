@@ -47,11 +47,11 @@ impl SchemaError {
     /// Whether trying again can help. None of these passes by itself: the known definition is wrong or short.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Contradiction { table, .. } | Self::Misfit { table, .. } | Self::Uncertain { table, .. } => {
-                Retry::fix(format!(
-                    "copy the table again with `rowferry resync {table}`, so that its definition is read anew"
-                ))
-            }
+            Self::Contradiction { table, .. }
+            | Self::Misfit { table, .. }
+            | Self::Uncertain { table, .. } => Retry::fix(format!(
+                "copy the table again with `rowferry resync {table}`, so that its definition is read anew"
+            )),
             Self::UnknownType { table, column, .. } => Retry::fix(format!(
                 "leave the column out with exclude_columns = [\"{column}\"] for {table}, or leave the table out"
             )),

@@ -190,7 +190,11 @@ impl<'t, 'a> Cursor<'t, 'a> {
             if token.is_symbol(')') {
                 return Err("a parenthesis is closed that was not opened".into());
             }
-            if token.is_symbol('(') { self.inside_group().map(drop)? } else { drop(self.next()) }
+            if token.is_symbol('(') {
+                self.inside_group()?;
+            } else {
+                self.next();
+            }
         }
         Ok(())
     }

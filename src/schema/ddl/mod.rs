@@ -22,7 +22,7 @@ pub mod token;
 #[cfg(test)]
 mod tests;
 
-pub use apply::{Evolved, evolve};
+pub use apply::{Evolved, declare, evolve};
 pub use read::read;
 pub use statement::{
     AlterStep, AlterTable, ColumnDefinition, CreateTable, DeclaredDefault, DmlKind, InlineKey, Name, Place,

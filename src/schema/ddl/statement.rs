@@ -266,6 +266,9 @@ pub enum DeclaredDefault {
     Bit(String),
     /// `CURRENT_TIMESTAMP` and its other spellings, with digits of a second's fraction.
     Now(u8),
+    /// What a TIMESTAMP NOT NULL gets under `explicit_defaults_for_timestamp=OFF`: the current time if it is the
+    /// table's first, else the zero date.
+    OldTimestamp,
     /// Anything else, as written.
     Expression(String),
 }
@@ -301,7 +304,7 @@ impl DeclaredDefault {
             Self::Text(text) | Self::Number(text) => ColumnDefault::Literal(text.clone()),
             Self::Hex(digits) => ColumnDefault::Literal(format!("0x{digits}")),
             Self::Bit(digits) => ColumnDefault::Literal(format!("b'{digits}'")),
-            Self::Now(0) => ColumnDefault::Expression("CURRENT_TIMESTAMP".into()),
+            Self::Now(0) | Self::OldTimestamp => ColumnDefault::Expression("CURRENT_TIMESTAMP".into()),
             Self::Now(digits) => ColumnDefault::Expression(format!("CURRENT_TIMESTAMP({digits})")),
             Self::Expression(text) => ColumnDefault::Expression(text.clone()),
         }

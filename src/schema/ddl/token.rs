@@ -22,6 +22,9 @@ pub struct SqlMode {
     /// The family of the server; `None` where it is not known, and then a text that families read differently
     /// is not read at all.
     pub flavour: Option<Flavour>,
+    /// `explicit_defaults_for_timestamp`: off, a TIMESTAMP without NULL is NOT NULL and gets a default of its own.
+    /// `None` where it is not known, and then the nullability of such a column is not known either.
+    pub explicit_timestamps: Option<bool>,
 }
 
 impl SqlMode {
@@ -38,12 +41,19 @@ impl SqlMode {
             real_as_float: bits & REAL_AS_FLOAT != 0,
             strict: bits & (STRICT_TRANS_TABLES | STRICT_ALL_TABLES) != 0,
             flavour: None,
+            explicit_timestamps: None,
         }
     }
 
     /// The same with the server's family.
     pub fn with_flavour(self, flavour: Flavour) -> Self {
         Self { flavour: Some(flavour), ..self }
+    }
+
+    /// The same with the session's `explicit_defaults_for_timestamp` (status variable 16 of a Query event, else the
+    /// server's setting).
+    pub fn with_explicit_timestamps(self, explicit: bool) -> Self {
+        Self { explicit_timestamps: Some(explicit), ..self }
     }
 }
 
@@ -159,9 +169,9 @@ impl<'a> Lexer<'a> {
     /// Skips a comment, or enters or leaves one whose contents are code.
     fn comment(&mut self, rest: &str) -> Result<bool, String> {
         let line = rest.starts_with('#')
-            || rest
-                .strip_prefix("--")
-                .is_some_and(|after| after.chars().next().is_none_or(|c| c.is_whitespace() || c.is_control()));
+            || rest.strip_prefix("--").is_some_and(|after| {
+                after.chars().next().is_none_or(|c| c.is_whitespace() || c.is_control())
+            });
         if line {
             self.at += Self::run(rest, |character| character != '\n');
             return Ok(true);

@@ -6,7 +6,10 @@
 pub mod charset;
 pub mod column;
 pub mod column_type;
+pub mod ddl;
+pub mod error;
 pub mod table;
 
 pub use column::{Charset, MySqlType};
+pub use error::SchemaError;
 pub use table::{Column, ColumnDefault, Table};

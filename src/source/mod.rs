@@ -4,6 +4,7 @@
 //!
 //! What must never happen here: a value looked at, an unknown event skipped, a session left at the server's defaults.
 
+pub mod binlog;
 pub mod error;
 pub mod pins;
 pub mod snapshot;

@@ -2,6 +2,12 @@
 //!
 //! What must never happen here: rows committed without their checkpoint, a checkpoint without its rows.
 
+pub mod dialect;
 pub mod error;
+pub mod session;
+mod sqlstate;
+mod tls;
 
+pub use dialect::Dialect;
 pub use error::SinkError;
+pub use session::Session;

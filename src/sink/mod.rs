@@ -2,8 +2,12 @@
 //!
 //! What must never happen here: rows committed without their checkpoint, a checkpoint without its rows.
 
+pub mod catalog;
+pub mod ddl;
 pub mod dialect;
 pub mod error;
+pub mod facts;
+pub mod quote;
 pub mod session;
 mod sqlstate;
 mod tls;

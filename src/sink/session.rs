@@ -43,6 +43,11 @@ const PINS: &[(&str, &str)] = &[
     ("idle_session_timeout", "0"),
     // Whoever locks a target table for longer is named in an error that is retried, not waited for in silence.
     ("lock_timeout", "300s"),
+    // A client whose machine vanished must not keep its locks for the two hours of TCP's defaults.
+    ("tcp_keepalives_idle", "20"),
+    ("tcp_keepalives_interval", "5"),
+    ("tcp_keepalives_count", "4"),
+    ("tcp_user_timeout", "40s"),
     ("client_min_messages", "warning"),
     // Big batches cost enough to be compiled and never gain from it.
     ("jit", "off"),

@@ -7,11 +7,15 @@ pub mod ddl;
 pub mod dialect;
 pub mod error;
 pub mod facts;
+pub mod owner;
 pub mod quote;
 pub mod session;
 mod sqlstate;
+pub mod store;
 mod tls;
 
 pub use dialect::Dialect;
 pub use error::SinkError;
+pub use owner::Owner;
 pub use session::Session;
+pub use store::Store;

@@ -76,6 +76,18 @@ pub async fn tables(
     session: &Session,
     wanted: &[TargetName],
 ) -> Result<BTreeMap<TargetName, FoundTable>, SinkError> {
+    let mut entries = shapes(session, wanted).await?;
+    has_rows(session, &mut entries).await?;
+    Ok(entries.into_values().map(|entry| (entry.found.table.name.clone(), entry.found)).collect())
+}
+
+/// One table, when it exists. Whether it has rows is not asked: `has_rows` is true.
+pub async fn shape(session: &Session, wanted: &TargetName) -> Result<Option<FoundTable>, SinkError> {
+    let entries = shapes(session, std::slice::from_ref(wanted)).await?;
+    Ok(entries.into_values().next().map(|entry| entry.found))
+}
+
+async fn shapes(session: &Session, wanted: &[TargetName]) -> Result<BTreeMap<u32, Entry>, SinkError> {
     if wanted.is_empty() {
         return Ok(BTreeMap::new());
     }
@@ -106,13 +118,7 @@ pub async fn tables(
     if session.dialect().distributed {
         distributions(session, &oids, &mut entries).await?;
     }
-    has_rows(session, &mut entries).await?;
-    Ok(entries.into_values().map(|entry| (entry.found.table.name.clone(), entry.found)).collect())
-}
-
-/// One table, when it exists.
-pub async fn table(session: &Session, wanted: &TargetName) -> Result<Option<FoundTable>, SinkError> {
-    Ok(tables(session, std::slice::from_ref(wanted)).await?.remove(wanted))
+    Ok(entries)
 }
 
 fn entry(row: &Row) -> Result<(u32, Entry), tokio_postgres::Error> {

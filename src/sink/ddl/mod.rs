@@ -45,7 +45,7 @@ pub async fn create_table(session: &Session, table: &TargetTable) -> Result<(), 
 /// Applies one change; one that is already there is no error.
 pub async fn change(session: &Session, change: &TargetChange) -> Result<(), SinkError> {
     let table = table_of(change);
-    let Some(found) = catalog::table(session, table).await? else {
+    let Some(found) = catalog::shape(session, table).await? else {
         return Err(refused(
             session,
             Unfit {

@@ -8,6 +8,7 @@ use super::super::quote::{identifier, identifiers, literal, qualified};
 use crate::change::facts::FoundTable;
 use crate::change::shape::Distribution;
 use crate::change::{TargetChange, TargetColumn, TargetName, TargetTable, TargetType};
+use std::fmt::Write as _;
 
 /// Longest identifier in bytes (`NAMEDATALEN` − 1); the server cuts longer ones off without an error, and two
 /// of them may become one.
@@ -60,7 +61,7 @@ pub fn create_table(table: &TargetTable, dialect: &Dialect) -> Result<String, Un
         storage.insert(0, "appendonly=false");
     }
     if !storage.is_empty() {
-        sql.push_str(&format!(" WITH ({})", storage.join(", ")));
+        let _ = write!(sql, " WITH ({})", storage.join(", "));
     }
     if dialect.distributed {
         sql.push_str(&distributed(table));

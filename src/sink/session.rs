@@ -238,11 +238,17 @@ async fn probe(
         .map(|name| format!("'{}'", name.to_lowercase()))
         .collect();
     let sql = format!(
-        "SET search_path TO pg_catalog; {PROBE}; SELECT name, setting FROM pg_catalog.pg_settings \
+        "{PROBE}; SELECT name, setting FROM pg_catalog.pg_settings \
          WHERE pg_catalog.lower(name) IN ({})",
         wanted.join(", ")
     );
-    let answers = client.simple_query(&sql).await.map_err(|error| context.map(DOING, &error))?;
+    // Sent together, but each with a time limit of its own: the limit of the database may be a short one.
+    let (unlimited, answers) = tokio::join!(
+        client.batch_execute("SET statement_timeout TO 0; SET search_path TO pg_catalog"),
+        client.simple_query(&sql)
+    );
+    unlimited.map_err(|error| context.map(DOING, &error))?;
+    let answers = answers.map_err(|error| context.map(DOING, &error))?;
     let mut dialect = None;
     let mut settings = BTreeMap::new();
     for answer in &answers {

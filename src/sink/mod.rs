@@ -2,6 +2,20 @@
 //!
 //! What must never happen here: rows committed without their checkpoint, a checkpoint without its rows.
 
+pub mod catalog;
+pub mod ddl;
+pub mod dialect;
 pub mod error;
+pub mod facts;
+pub mod owner;
+pub mod quote;
+pub mod session;
+mod sqlstate;
+pub mod store;
+mod tls;
 
+pub use dialect::Dialect;
 pub use error::SinkError;
+pub use owner::Owner;
+pub use session::Session;
+pub use store::Store;

@@ -2,12 +2,17 @@
 //!
 //! What must never happen here: rows committed without their checkpoint, a checkpoint without its rows.
 
+pub mod batch;
+pub mod compact;
 pub mod dialect;
 pub mod error;
+pub mod quote;
 pub mod session;
 mod sqlstate;
 mod tls;
 
+pub use batch::{Batch, BatchBuilder, BatchEnd, BatchLimits, Ready};
+pub use compact::{Compacted, Compactor};
 pub use dialect::Dialect;
 pub use error::SinkError;
 pub use session::Session;

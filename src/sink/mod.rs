@@ -2,6 +2,7 @@
 //!
 //! What must never happen here: rows committed without their checkpoint, a checkpoint without its rows.
 
+pub mod apply;
 pub mod batch;
 pub mod compact;
 pub mod dialect;
@@ -11,6 +12,7 @@ pub mod session;
 mod sqlstate;
 mod tls;
 
+pub use apply::{Applier, ApplyError, Drift, Existing, Mode, Outcome, TableOutcome, Way};
 pub use batch::{Batch, BatchBuilder, BatchEnd, BatchLimits, Ready};
 pub use compact::{Compacted, Compactor};
 pub use dialect::Dialect;

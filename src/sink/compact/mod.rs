@@ -63,13 +63,11 @@ impl Compactor {
     }
 
     fn add_route(&mut self, address: usize, layout: &Arc<RowLayout>) -> Route {
-        let space = match self.spaces.iter().position(|space| same_space(space.first_layout(), layout)) {
-            Some(space) => space,
-            None => {
-                self.spaces.push(KeySpace::new());
-                self.spaces.len() - 1
-            }
-        };
+        let known = self.spaces.iter().position(|space| same_space(space.first_layout(), layout));
+        let space = known.unwrap_or_else(|| {
+            self.spaces.push(KeySpace::new());
+            self.spaces.len() - 1
+        });
         let layout = self.spaces.get_mut(space).map_or(0, |space| space.add_layout(layout));
         let route = Route { space, layout };
         self.routes.insert(address, route);

@@ -152,14 +152,11 @@ impl KeySpace {
         }
         let fits =
             |&chunk: &usize| self.chunks[chunk].buffer.len().saturating_add(run.buffer.len()) <= CHUNK_BYTES;
-        let chunk = match self.layouts[layout].filling.filter(fits) {
-            Some(chunk) => chunk,
-            None => {
-                let chunk = self.add_chunk(layout, EncodedRows::new(Arc::clone(&run.layout)));
-                self.layouts[layout].filling = Some(chunk);
-                chunk
-            }
-        };
+        let chunk = self.layouts[layout].filling.filter(fits).unwrap_or_else(|| {
+            let chunk = self.add_chunk(layout, EncodedRows::new(Arc::clone(&run.layout)));
+            self.layouts[layout].filling = Some(chunk);
+            chunk
+        });
         let rows = &mut self.chunks[chunk];
         let before = rows.weight_bytes();
         let (base, first) = (rows.buffer.len(), rows.spans.len());

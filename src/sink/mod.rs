@@ -2,7 +2,10 @@
 //!
 //! What must never happen here: rows committed without their checkpoint, a checkpoint without its rows.
 
+pub mod apply;
+pub mod batch;
 pub mod catalog;
+pub mod compact;
 pub mod ddl;
 pub mod dialect;
 pub mod error;
@@ -14,6 +17,9 @@ mod sqlstate;
 pub mod store;
 mod tls;
 
+pub use apply::{Applier, ApplyError, Drift, Existing, Mode, Outcome, TableOutcome, Way};
+pub use batch::{Batch, BatchBuilder, BatchEnd, BatchLimits, Ready};
+pub use compact::{Compacted, Compactor};
 pub use dialect::Dialect;
 pub use error::SinkError;
 pub use owner::Owner;

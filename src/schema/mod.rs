@@ -3,8 +3,13 @@
 //!
 //! What must never happen here: a statement or a table map that is not understood being taken for harmless.
 
+pub mod binding;
+pub mod collation;
 pub mod column;
+pub mod error;
 pub mod table;
 
+pub use binding::{BoundColumn, BoundTable, Wire, bind};
 pub use column::{Charset, MySqlType};
+pub use error::SchemaError;
 pub use table::{Column, ColumnDefault, Table};

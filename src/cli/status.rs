@@ -55,7 +55,7 @@ async fn ask(config: &Config) -> Result<Option<Model>, CliError> {
 }
 
 /// What the targets hold of each task.
-async fn stored(config: &Config) -> Result<Model, CliError> {
+async fn stored(config: &Arc<Config>) -> Result<Model, CliError> {
     let mut model = Model { version: env!("CARGO_PKG_VERSION").to_owned(), started: 0, ..Model::default() };
     for name in config.tasks.keys() {
         let status = task::stored(name, config).await.map_err(|error| CliError::Task { task: name.clone(), error })?;

@@ -9,7 +9,7 @@
 //! one.
 
 use super::compact::{Compacted, Compactor};
-use crate::change::{Boundary, EncodedRows, Position, RowLayout};
+use crate::change::{Boundary, EncodedRows, FilePosition, Position, RowLayout};
 use std::sync::Arc;
 
 /// Empty runs kept for their buffers.
@@ -40,6 +40,14 @@ pub enum Ready {
     Full,
     /// The open transaction alone has reached the limits: take a piece of it.
     Piece,
+}
+
+/// A place in the open transaction: a savepoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    runs: usize,
+    spans: usize,
+    bytes: usize,
 }
 
 /// How a batch ends.
@@ -129,6 +137,62 @@ impl BatchBuilder {
         self.transactions += 1;
         self.committed_micros = boundary.committed_micros;
         self.pumped = self.pumping;
+    }
+
+    /// A place in the open transaction that [`Self::rollback_to`] can go back to.
+    pub fn mark(&self) -> Mark {
+        let last = self.open.last();
+        Mark {
+            runs: self.open.len(),
+            spans: last.map_or(0, |run| run.spans.len()),
+            bytes: last.map_or(0, |run| run.buffer.len()),
+        }
+    }
+
+    /// Drops the open transaction's rows behind `mark`, which must be of that transaction and of no part of it that
+    /// was taken as a piece.
+    pub fn rollback_to(&mut self, mark: Mark) {
+        self.open.truncate(mark.runs);
+        if let Some(run) = self.open.last_mut() {
+            run.spans.truncate(mark.spans);
+            run.buffer.truncate(mark.bytes);
+        }
+        let settled = self.open.iter().rev().skip(1);
+        (self.settled_rows, self.settled_bytes) = settled
+            .fold((0, 0), |(rows, bytes), run| (rows + run.spans.len(), bytes + run.weight_bytes()));
+    }
+
+    /// The open transaction was rolled back at `boundary`: its rows are dropped, the position moves. True when
+    /// pieces of it have been taken: the target must roll back what it holds of them.
+    pub fn abandon(&mut self, boundary: &Boundary) -> bool {
+        self.open.clear();
+        (self.settled_rows, self.settled_bytes) = (0, 0);
+        self.position.advance(boundary);
+        self.transactions += 1;
+        std::mem::take(&mut self.pumping)
+    }
+
+    /// Outside a transaction: the log goes on at `file`, with nothing of ours before it. Never goes back.
+    pub fn move_to(&mut self, file: FilePosition) {
+        if self.position.file.order(&file).is_none_or(std::cmp::Ordering::is_lt) {
+            self.position.file = file;
+        }
+    }
+
+    /// Whether a piece of the open transaction has been taken.
+    pub fn is_pumping(&self) -> bool {
+        self.pumping
+    }
+
+    /// A batch without rows at the position where the whole transactions end, for states that change there.
+    pub fn empty(&self) -> Batch {
+        Batch {
+            changes: Compacted::default(),
+            end: BatchEnd::Commit(Box::new(self.position.clone())),
+            continues: false,
+            transactions: 0,
+            committed_micros: 0,
+        }
     }
 
     /// Rows and bytes of the open transaction.
@@ -345,6 +409,37 @@ mod tests {
         assert!(builder.take_piece().is_none());
         assert_eq!(end_offset(&builder.take().unwrap()), Some(10));
         assert!(builder.take_piece().is_some());
+    }
+
+    #[test]
+    fn what_follows_a_savepoint_is_dropped_and_the_rest_stays() {
+        let (mut builder, a, b) = (builder(100), layout("a"), layout("b"));
+        insert(&mut builder, &a, 1);
+        let mark = builder.mark();
+        insert(&mut builder, &a, 2);
+        insert(&mut builder, &b, 3);
+        builder.rollback_to(mark);
+        insert(&mut builder, &b, 4);
+        builder.commit(&boundary(10));
+        let batch = builder.take().unwrap();
+        let rows: Vec<usize> = batch.changes.tables.iter().map(|table| table.new.len()).collect();
+        assert_eq!((rows, batch.changes.operations()), (vec![1, 1], 2));
+    }
+
+    #[test]
+    fn an_abandoned_transaction_leaves_its_position_only() {
+        let (mut builder, table) = (builder(1), layout("t"));
+        insert(&mut builder, &table, 1);
+        assert!(!builder.abandon(&boundary(10)));
+        assert_eq!(builder.ready(), Ready::Position);
+        let batch = builder.take().unwrap();
+        assert!(batch.changes.is_empty() && end_offset(&batch) == Some(10));
+        insert(&mut builder, &table, 1);
+        assert!(builder.take_piece().is_some());
+        assert!(builder.abandon(&boundary(20)), "the target holds a piece");
+        insert(&mut builder, &table, 2);
+        builder.commit(&boundary(30));
+        assert!(!builder.take().unwrap().continues);
     }
 
     #[test]

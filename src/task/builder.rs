@@ -11,7 +11,7 @@ use super::TaskError;
 use super::batch::{RowsUnit, SchemaUnit, Unit};
 use super::tables::Tables;
 use crate::change::policy::Operations;
-use crate::change::{Boundary, Change, FilePosition, Gtid, Position, RowsEvent, RowsKind, StatementEvent, TableName, TargetName};
+use crate::change::{Boundary, Change, FilePosition, Gtid, Position, RowsEvent, StatementEvent, TableName, TargetName};
 use crate::sink::batch::{Batch, BatchBuilder, BatchLimits, Mark, Ready};
 use crate::transform::Policies;
 use std::collections::{BTreeSet, VecDeque};
@@ -110,17 +110,9 @@ impl<T: Translator> Builder<T> {
 
     fn rows(&mut self, event: &RowsEvent) -> Result<(), TaskError> {
         self.received_bytes += u64::try_from(event.rows.len()).unwrap_or(0);
-        let carried = match event.kind {
-            RowsKind::Insert => self.operations.insert,
-            RowsKind::Update => self.operations.update,
-            RowsKind::Delete => self.operations.delete,
-        };
-        if !carried {
-            return Ok(());
-        }
         let Some((index, bound)) = self.tables.bind(event, self.gtid.as_ref())? else { return Ok(()) };
         let Some(one) = self.tables.get(index) else { return Ok(()) };
-        one.plan.encode_event(&bound, event, self.batch.run(one.plan.layout()))?;
+        one.plan.encode_event(&bound, event, &self.operations, self.batch.run(one.plan.layout()))?;
         loop {
             match self.batch.ready() {
                 Ready::Full => self.close(),

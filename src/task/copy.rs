@@ -13,6 +13,7 @@ use crate::schema::Table;
 use crate::sink::apply::{Applier, Existing};
 use crate::sink::{Owner, Session, SinkError, Store};
 use crate::source::server::Server;
+use crate::source::snapshot::chunk::whole_table_query;
 use crate::source::snapshot::{ChunkKey, ChunkReader};
 use crate::source::wire::Wire;
 use crate::transform::Plan;
@@ -155,8 +156,8 @@ impl Worker {
         let name = &copied.table.name;
         let columns = copied.plan.select_columns();
         let sql = match ChunkKey::of(&copied.table, &copied.key) {
-            Some(key) => key.chunk_query(name, &columns, chunk.after.as_deref(), chunk.upto.as_deref()),
-            None => crate::source::snapshot::whole_query(name, &columns),
+            Some(key) => key.chunk_query(&columns, chunk.after.as_deref(), chunk.upto.as_deref()).map_err(SourceError::from)?,
+            None => whole_table_query(name, &columns),
         };
         begin(session).await?;
         let mut reader = ChunkReader::open(wire, name, &sql).await?;
@@ -194,11 +195,6 @@ async fn begin(session: &Session) -> Result<(), SinkError> {
 
 async fn commit(session: &Session) -> Result<(), SinkError> {
     session.client().batch_execute("COMMIT").await.map_err(|error| session.error("COMMIT", error))
-}
-
-/// Rows a source column list is ordered by: names, for messages.
-pub fn describe(table: &TableName, done: usize) -> String {
-    format!("{table}: {done} chunks are durable already")
 }
 
 /// Spreads rows over time so that all workers together read at most a given rate.

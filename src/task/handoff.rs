@@ -34,7 +34,7 @@ pub struct Settled {
 ///
 /// # Errors
 /// When statements keep changing selected tables, or the source fails.
-pub async fn settle(context: &Context, server: &mut Server, start: Option<&Position>) -> Result<Settled, TaskError> {
+pub async fn settle(context: &Context, server: &mut Server, fold: bool, start: Option<&Position>) -> Result<Settled, TaskError> {
     for attempt in 1..=ATTEMPTS {
         let position = match start {
             Some(position) => position.clone(),
@@ -42,7 +42,7 @@ pub async fn settle(context: &Context, server: &mut Server, start: Option<&Posit
         };
         let tables = server.tables(&context.task().tables).await?;
         let end = server.log_end().await?;
-        match changed_between(context, server, &position, &end).await? {
+        match changed_between(context, fold, &position, &end).await? {
             None => return Ok(Settled { position, tables }),
             Some(statement) if start.is_some() => {
                 return Err(TaskError::Stream {
@@ -60,8 +60,8 @@ pub async fn settle(context: &Context, server: &mut Server, start: Option<&Posit
 }
 
 /// The first statement on a selected table in (`from`, `end`].
-async fn changed_between(context: &Context, server: &mut Server, from: &Position, end: &CatchUpTarget) -> Result<Option<String>, TaskError> {
-    let mut stream = BinlogStream::open(request(context, server, from.clone(), HEARTBEAT, SILENCE).await?).await?;
+async fn changed_between(context: &Context, fold: bool, from: &Position, end: &CatchUpTarget) -> Result<Option<String>, TaskError> {
+    let mut stream = BinlogStream::open(request(context, fold, from.clone(), HEARTBEAT, SILENCE)).await?;
     let mut changes = Vec::new();
     loop {
         stream.next(&mut changes, 1 << 20).await?;
@@ -82,20 +82,17 @@ async fn changed_between(context: &Context, server: &mut Server, from: &Position
     }
 }
 
-/// A stream request with this task's settings.
-///
-/// # Errors
-/// When the source cannot say how it folds names.
-pub async fn request(context: &Context, server: &mut Server, start: Position, heartbeat: Duration, read_timeout: Duration) -> Result<StreamRequest, TaskError> {
+/// A stream request with this task's settings; `fold` where the source folds table names.
+pub fn request(context: &Context, fold: bool, start: Position, heartbeat: Duration, read_timeout: Duration) -> StreamRequest {
     let task = context.task();
-    Ok(StreamRequest {
+    StreamRequest {
         endpoint: context.source().clone(),
         server_id: task.server_id,
         start,
         selection: task.tables.clone(),
-        fold_names: server.folds_names().await?,
+        fold_names: fold,
         heartbeat,
         read_timeout,
         max_event_bytes: 1 << 30,
-    })
+    }
 }

@@ -24,13 +24,13 @@ pub use error::TaskError;
 
 use crate::change::state::{Checkpoint, TableState};
 use crate::change::status::{Board, Phase, TablePhase, TableStatus, TaskStatus, now_seconds};
-use crate::change::{GtidSet, Position, TableName};
+use crate::change::{Position, TableName};
 use crate::config::{Config, ExistingTables, StartPosition};
 use crate::precheck::Report;
 use crate::schema::Table;
 use crate::sink::apply::Existing;
 use crate::sink::store::Stored;
-use crate::sink::{Owner, Session, SinkError, ddl, store};
+use crate::sink::{Owner, Session, ddl, store};
 use crate::source::SourceError;
 use crate::source::server::Server;
 use crate::transform::{Plan, map_table};
@@ -53,15 +53,15 @@ pub async fn run(name: String, config: Arc<Config>, board: Board, stop: Cancella
         biased;
         () = stop.cancelled() => Ok(()),
         ready = start(&context) => {
-            let Started { mut server, owner, checkpoint, tables } = ready?;
-            stream::follow(&context, &mut server, owner, checkpoint, tables, memory, stop.clone()).await
+            let Started { source, owner, checkpoint, tables } = ready?;
+            stream::follow(&context, &source, owner, checkpoint, tables, memory, stop.clone()).await
         }
     }
 }
 
 /// All that the stream needs.
 struct Started {
-    server: Server,
+    source: stream::Source,
     owner: Arc<Owner>,
     checkpoint: Checkpoint,
     tables: BTreeMap<TableName, (Table, Recorded)>,
@@ -89,7 +89,14 @@ async fn start(context: &Context) -> Result<Started, TaskError> {
         task.position = Some(checkpoint.position.to_string());
         task.heard = now_seconds();
     });
-    Ok(Started { server, owner, checkpoint, tables })
+    let source = stream::Source { uuid: server.server_uuid().await?, fold: folds(&gathered) };
+    server.close().await;
+    Ok(Started { source, owner, checkpoint, tables })
+}
+
+/// Whether the source folds table names: what DDL text spells in capitals is then the same table.
+fn folds(gathered: &Gathered) -> bool {
+    gathered.source.lower_case_table_names != 0
 }
 
 fn refuse_failures(report: &Report) -> Result<(), TaskError> {
@@ -110,7 +117,7 @@ async fn schema_sync(context: &Context, server: &mut Server, owner: &Owner, stor
     }
     context.board.enter(&context.name, Phase::SchemaSync);
     let start = start_position(context, server, stored).await?;
-    let settled = handoff::settle(context, server, start.as_ref()).await?;
+    let settled = handoff::settle(context, server, folds(gathered), start.as_ref()).await?;
     // Without a copy nothing is read that could be ahead of P0, but what the target holds may be: apply convergently up to now.
     let until = if context.task().initial_data { None } else { Some(server.log_end().await?) };
     prepare::prepare(context, owner, settled, stored.checkpoint.clone(), known, until).await
@@ -150,7 +157,7 @@ async fn snapshot(
     let mut group = Vec::new();
     for name in &copying {
         let Some((table, recorded)) = tables.get(name) else { continue };
-        let plan = Plan::compile(table, &recorded.mapping, &context.policies())?;
+        let plan = Plan::compile(table, &recorded.mapping, &recorded.mapping.target.columns, &context.policies())?;
         let key = table_key(table, recorded);
         let keep = context.task().existing_tables == ExistingTables::Ignore && !recorded.created;
         let done = stored.tables.get(name).filter(|stored| stored.state == recorded.state).map(|stored| stored.chunks.clone()).unwrap_or_default();

@@ -7,7 +7,7 @@ use super::TaskError;
 use super::context::Context;
 use super::handoff::Settled;
 use crate::change::state::{Checkpoint, TableState};
-use crate::change::{Retry, TableName, TargetChange};
+use crate::change::{TableName, TargetChange};
 use crate::config::ExistingTables;
 use crate::schema::Table;
 use crate::sink::store::{Stored, StoredTable};
@@ -154,7 +154,7 @@ pub async fn prepare(
 async fn target_table(context: &Context, session: &Session, mapping: &TableMapping, copies: bool) -> Result<bool, TaskError> {
     let task = context.task();
     let name = &mapping.target.name;
-    let Some(found) = catalog::table(session, name).await? else {
+    let Some(_) = catalog::shape(session, name).await? else {
         if !task.initial_schema {
             return Err(mismatch(mapping, format!("target table {name} is missing"), "create it, or add \"schema\" to initial"));
         }
@@ -171,9 +171,7 @@ async fn target_table(context: &Context, session: &Session, mapping: &TableMappi
             "drop or rename it, or choose existing_tables = \"clear\" (its rows go) or \"ignore\" (its rows stay)",
         )),
         ExistingTables::Clear => {
-            if found.has_rows {
-                tracing::info!(task = context.name, table = %name, "emptying the existing target table");
-            }
+            tracing::info!(task = context.name, table = %name, "emptying the existing target table");
             ddl::change(session, &TargetChange::Truncate { table: name.clone() }).await?;
             Ok(false)
         }
@@ -215,12 +213,4 @@ pub async fn start_over(context: &Context, owner: &Owner, tables: &BTreeMap<Tabl
 /// Runs `BEGIN` or `COMMIT` on a session.
 pub async fn transaction(session: &Session, sql: &str) -> Result<(), SinkError> {
     session.client().batch_execute(sql).await.map_err(|error| session.error(sql, error))
-}
-
-/// The remedy of an error, for reports.
-pub fn remedy(error: &TransformError) -> String {
-    match error.retry() {
-        Retry::AfterFix { remedy } => remedy,
-        Retry::AfterBackoff | Retry::Never => String::new(),
-    }
 }

@@ -22,7 +22,6 @@ use crate::schema::Table;
 use crate::sink::Owner;
 use crate::sink::batch::{BatchLimits, Ready};
 use crate::source::binlog::BinlogStream;
-use crate::source::server::Server;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -44,13 +43,22 @@ const OWNER_EVERY: Duration = Duration::from_secs(5);
 /// How often lag and phase are told.
 const TELL_EVERY: Duration = Duration::from_millis(250);
 
+/// What the stream has to know of the source server.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// Its identity, to which file positions belong.
+    pub uuid: String,
+    /// It folds table names.
+    pub fold: bool,
+}
+
 /// Follows the log from `checkpoint`.
 ///
 /// # Errors
 /// The first error of any stage.
 pub async fn follow(
     context: &Context,
-    server: &mut Server,
+    source: &Source,
     owner: Arc<Owner>,
     checkpoint: Checkpoint,
     tables: BTreeMap<TableName, (Table, Recorded)>,
@@ -58,13 +66,11 @@ pub async fn follow(
     stop: CancellationToken,
 ) -> Result<(), TaskError> {
     let task = context.task();
-    let fold = server.folds_names().await?;
     let policies = context.policies();
     let mut start = checkpoint.position.clone();
-    let uuid = server.server_uuid().await?;
-    if start.server != uuid {
-        tracing::info!(task = context.name, was = start.server, now = uuid, "following another server of the same history");
-        start.server = uuid;
+    if start.server != source.uuid {
+        tracing::info!(task = context.name, was = start.server, now = source.uuid, "following another server of the same history");
+        start.server.clone_from(&source.uuid);
     }
     let mut carried = Vec::new();
     let mut recorded = BTreeMap::new();
@@ -73,8 +79,8 @@ pub async fn follow(
         recorded.insert(name, record);
     }
     let limits = BatchLimits { rows: task.apply.batch_rows, bytes: task.apply.batch_bytes };
-    let builder = Builder::new(Tables::new(carried, fold), Translate::new(context.clone()), policies, task.operations, limits, start.clone());
-    let request = handoff::request(context, server, start, HEARTBEAT, SILENCE).await?;
+    let builder = Builder::new(Tables::new(carried, source.fold), Translate::new(context.clone()), policies, task.operations, limits, start.clone());
+    let request = handoff::request(context, source.fold, start, HEARTBEAT, SILENCE);
     let stream = BinlogStream::open(request).await?;
 
     let progress = Arc::new(Progress::default());

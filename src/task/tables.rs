@@ -31,7 +31,7 @@ pub struct Carried {
 impl Carried {
     /// A table as its stored state has it.
     pub fn new(table: Table, mapping: TableMapping, policies: &Policies, state: &TableState, always_convergent: bool) -> Result<Self, TaskError> {
-        let plan = Plan::compile(&table, &mapping, policies)?;
+        let plan = Plan::compile(&table, &mapping, &mapping.target.columns, policies)?;
         let (from, until) = match state {
             TableState::CatchingUp { from, until } => (Some(from.clone()), Some(until.file.clone())),
             TableState::Snapshotting { from } => (Some(from.clone()), None),
@@ -143,7 +143,7 @@ impl Tables {
     /// # Errors
     /// When no plan can be made for it.
     pub fn replace(&mut self, index: usize, table: Table, mapping: TableMapping, policies: &Policies) -> Result<(), TaskError> {
-        let plan = Plan::compile(&table, &mapping, policies)?;
+        let plan = Plan::compile(&table, &mapping, &mapping.target.columns, policies)?;
         if let Some(one) = self.carried.get_mut(index) {
             one.table = table;
             one.mapping = mapping;

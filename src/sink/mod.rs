@@ -11,6 +11,7 @@ pub mod dialect;
 pub mod error;
 pub mod facts;
 pub mod owner;
+mod pooler;
 pub mod quote;
 pub mod session;
 mod sqlstate;

@@ -9,7 +9,7 @@
 //! checkpoint finds another head, its next chunk another epoch.
 
 use super::store::Store;
-use super::{Session, SinkError};
+use super::{Session, SinkError, pooler};
 use crate::config::types::TargetEndpoint;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
@@ -42,6 +42,9 @@ impl Owner {
     /// [`SinkError::Owned`] while another process holds it or an earlier writer does not end.
     pub async fn take(endpoint: &TargetEndpoint, task: &str) -> Result<Self, SinkError> {
         let session = Session::connect(endpoint, &format!("rowferry/{task}/owner")).await?;
+        if !pooler::is_own(endpoint, &session).await? {
+            return Err(pooled(&session, task));
+        }
         Store::create(&session, task).await?;
         let unowned = Store::new(task, 0);
         lock(&session, &unowned).await?;
@@ -95,12 +98,7 @@ impl Owner {
         let pid: i32 = row.try_get(0).map_err(|error| self.session.error(DOING, error))?;
         let epoch: Option<i64> = row.try_get(1).map_err(|error| self.session.error(DOING, error))?;
         if pid != self.session.backend_pid() {
-            return Err(SinkError::State {
-                endpoint: self.session.label().to_owned(),
-                task: self.store.task().to_owned(),
-                why: format!("the session moved from server process {} to {pid}", self.session.backend_pid()),
-                remedy: "connect to the server itself, not through a pooler that shares sessions".into(),
-            });
+            return Err(pooled(&self.session, self.store.task()));
         }
         if epoch != Some(self.store.epoch()) {
             return Err(self.lost("another owner took the task"));
@@ -114,6 +112,17 @@ impl Owner {
             task: self.store.task().to_owned(),
             why: format!("{why}; this one has epoch {}", self.store.epoch()),
         }
+    }
+}
+
+fn pooled(session: &Session, task: &str) -> SinkError {
+    SinkError::State {
+        endpoint: session.label().to_owned(),
+        task: task.to_owned(),
+        why: "the session has no server process of its own, so a lock would keep nobody out".into(),
+        remedy:
+            "connect to the server itself, not through a pooler that shares sessions between transactions"
+                .into(),
     }
 }
 
@@ -152,7 +161,7 @@ async fn holder(session: &Session, store: &Store, key: i64) -> Result<String, Si
         .client()
         .query_typed(
             "SELECT l.pid, coalesce(a.application_name, '?'), coalesce(a.usename::text, '?'), \
-             coalesce(a.client_addr::text, 'a local socket') \
+             coalesce(host(a.client_addr), 'a local socket') \
              FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid \
              WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
              AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()) \

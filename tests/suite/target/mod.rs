@@ -2,6 +2,7 @@
 
 mod catalog;
 mod ddl;
+mod login;
 mod owner;
 mod session;
 mod store;

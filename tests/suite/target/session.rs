@@ -46,7 +46,7 @@ async fn a_session_is_pinned_whatever_the_database_prefers() {
         ("row_security", "off"),
         ("jit", "off"),
         ("lock_timeout", "5min"),
-        ("tcp_user_timeout", "40s"),
+        ("tcp_user_timeout", "40000"),
     ] {
         let row = session.client().query_one(&format!("SHOW {name}"), &[]).await.unwrap();
         assert_eq!(row.get::<_, String>(0), wanted, "{name}");

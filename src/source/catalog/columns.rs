@@ -71,7 +71,7 @@ impl ColumnRow<'_> {
             return ColumnDefault::Literal(value);
         }
         let number =
-            text.parse::<f64>().is_ok() && !text.contains(|c: char| matches!(c, 'n' | 'N' | 'i' | 'I'));
+            text.parse::<f64>().is_ok() && !text.contains(['n', 'N', 'i', 'I']);
         if number || text.starts_with("b'") || text.starts_with("x'") {
             ColumnDefault::Literal(text.to_owned())
         } else {

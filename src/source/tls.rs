@@ -8,7 +8,8 @@
 //! | verify_ca | always | judged | not judged |
 //! | verify_identity | always | judged | judged |
 //!
-//! What must never happen here: a mode from `required` on giving way to an unencrypted connection or to a weaker check.
+//! What must never happen here: a mode from `required` on giving way to an unencrypted connection or to a
+//! weaker check.
 
 use super::SourceError;
 use crate::config::types::{SourceEndpoint, SourceTlsMode};
@@ -21,8 +22,8 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 use std::path::Path;
 use std::sync::Arc;
 
-/// The TLS client for an endpoint; `None` when its mode is `disabled`. Reads the files anew each time, so that a renewed certificate
-/// serves the next connection.
+/// The TLS client for an endpoint; `None` when its mode is `disabled`. Reads the files anew each time, so that
+/// a renewed certificate serves the next connection.
 ///
 /// # Errors
 /// [`SourceError::Tls`] when a file is missing or unreadable, or a verifying mode has no `ca_file`.
@@ -129,7 +130,8 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     Ok(certificates)
 }
 
-/// Takes any certificate, but makes sure that the server holds its key: what `required` promises is secrecy from those who listen, not from those who stand between.
+/// Takes any certificate, but makes sure that the server holds its key: what `required` promises is secrecy
+/// from those who listen, not from those who stand between.
 #[derive(Debug)]
 struct AnyCertificate(Arc<CryptoProvider>);
 

@@ -1,13 +1,15 @@
 //! The rows of one SELECT, in the binary protocol, in blocks.
 //!
-//! Sequence: `COM_STMT_PREPARE` → statement id, column definitions; `COM_STMT_EXECUTE` (no parameters, no cursor: the server sends all
-//! rows at its own pace, TCP holds it back) → column definitions, row packets, EOF; `SHOW WARNINGS` when the EOF counts any;
-//! `COM_STMT_CLOSE`. Protocol: `page_protocol_command_phase_ps`, `page_protocol_binary_resultset`.
+//! Sequence: `COM_STMT_PREPARE` → statement id, column definitions; `COM_STMT_EXECUTE` (no parameters, no
+//! cursor: the server sends all rows at its own pace, TCP holds it back) → column definitions, row packets,
+//! EOF; `SHOW WARNINGS` when the EOF counts any; `COM_STMT_CLOSE`. Protocol: `page_protocol_command_phase_ps`,
+//! `page_protocol_binary_resultset`.
 //!
-//! What flows out: [`ResultRows`], each a slice of the very block that the socket filled, row packets with their headers between them.
+//! What flows out: [`ResultRows`], each a slice of the very block that the socket filled, row packets with
+//! their headers between them.
 //!
-//! What must never happen here: a value looked at, an allocation per row, a warning of the server unheard, a connection that still has rows of
-//! this statement on their way used for another.
+//! What must never happen here: a value looked at, an allocation per row, a warning of the server unheard, a
+//! connection that still has rows of this statement on their way used for another.
 
 use crate::change::rows::ResultColumn;
 use crate::change::{ResultRows, Retry, TableName};
@@ -24,8 +26,8 @@ const SMALLEST_BLOCK: usize = 64 * 1024;
 
 /// Reads the rows of one SELECT from a pinned connection.
 ///
-/// Dropped before [`ChunkReader::next`] gave `None` or an error, it leaves the connection with unread rows: [`Wire::is_idle`] is then false and every
-/// further command on it fails.
+/// Dropped before [`ChunkReader::next`] gave `None` or an error, it leaves the connection with unread rows:
+/// [`Wire::is_idle`] is then false and every further command on it fails.
 #[derive(Debug)]
 pub struct ChunkReader<'w> {
     wire: &'w mut Wire,
@@ -73,13 +75,15 @@ impl<'w> ChunkReader<'w> {
         &self.columns
     }
 
-    /// The next rows: a block of about `max_bytes`, less at the end of the result or of a block, more when a single row is larger; `None` behind the last row.
+    /// The next rows: a block of about `max_bytes`, less at the end of the result or of a block, more when a
+    /// single row is larger; `None` behind the last row.
     ///
-    /// A block keeps about `max_bytes` of memory until it is dropped; it is used again for a later one when it is dropped before that is asked for.
+    /// A block keeps about `max_bytes` of memory until it is dropped; it is used again for a later one when it
+    /// is dropped before that is asked for.
     ///
     /// # Errors
-    /// [`SourceError::TableChanged`], [`SourceError::Connection`], [`SourceError::Server`] (also for a warning of the server), [`SourceError::Protocol`].
-    /// Rows handed out before do not make a chunk then.
+    /// [`SourceError::TableChanged`], [`SourceError::Connection`], [`SourceError::Server`] (also for a warning
+    /// of the server), [`SourceError::Protocol`]. Rows handed out before do not make a chunk then.
     pub async fn next(&mut self, max_bytes: usize) -> Result<Option<ResultRows>, SourceError> {
         while !self.ended {
             match self.wire.inbox().scan_rows(&mut self.run, max_bytes) {
@@ -162,8 +166,9 @@ impl<'w> ChunkReader<'w> {
         }
     }
 
-    /// The first warning that is more than a note or a remark on old syntax. A boundary that the server could not compare or a value that it could
-    /// not convert is told by a warning only, and would be a row lost or changed.
+    /// The first warning that is more than a note or a remark on old syntax. A boundary that the server could
+    /// not compare or a value that it could not convert is told by a warning only, and would be a row lost or
+    /// changed.
     async fn first_warning(&mut self) -> Result<Option<SourceError>, SourceError> {
         // Deprecated syntax, deprecated character set names.
         const REMARKS: [u16; 5] = [1287, 1681, 3719, 3720, 3778];
@@ -263,7 +268,8 @@ fn definition(packet: &[u8]) -> Option<ResultColumn> {
     Some(ResultColumn { type_code: fields.u8()?, flags: fields.u16()?, collation })
 }
 
-/// The error that a packet stands for which is none of the expected: the table changed, or whatever else the server says.
+/// The error that a packet stands for which is none of the expected: the table changed, or whatever else the
+/// server says.
 fn failed(wire: &mut Wire, table: &TableName, packet: &[u8]) -> SourceError {
     match wire.failed(&format!("copying {table}"), packet) {
         // Unknown database, column, table, index, partition; definition changed; statement to be prepared anew.

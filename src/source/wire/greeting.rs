@@ -1,4 +1,5 @@
-//! The server's first packet and the client's answer to it (`page_protocol_connection_phase` of the MySQL internals docs).
+//! The server's first packet and the client's answer to it (`page_protocol_connection_phase` of the MySQL
+//! internals docs).
 
 use super::fields::Fields;
 use crate::change::facts::Flavour;
@@ -8,7 +9,8 @@ use mysql_common::constants::CapabilityFlags;
 const UTF8MB4_GENERAL_CI: u8 = 45;
 /// The longest packet the client takes, as told to the server: 1 GiB, MySQL's limit.
 const MAX_PACKET_TOLD: u32 = 1 << 30;
-/// Bytes of the nonce of `mysql_native_password` and `caching_sha2_password`; a zero byte follows it on the wire.
+/// Bytes of the nonce of `mysql_native_password` and `caching_sha2_password`; a zero byte follows it on the
+/// wire.
 pub const NONCE: usize = 20;
 
 /// What the server says of itself before login.
@@ -90,8 +92,9 @@ impl Greeting {
         major.unwrap_or(0) * 10_000 + minor.unwrap_or(0) * 100 + patch.unwrap_or(0)
     }
 
-    /// What the session will use: what we want as far as the server has it. `CLIENT_LONG_PASSWORD` is always set: a MariaDB server
-    /// does not offer it, and takes its absence for a client that knows MariaDB's own extensions.
+    /// What the session will use: what we want as far as the server has it. `CLIENT_LONG_PASSWORD` is always
+    /// set: a MariaDB server does not offer it, and takes its absence for a client that knows MariaDB's own
+    /// extensions.
     pub fn agreed(&self, tls: bool) -> CapabilityFlags {
         let wanted = CapabilityFlags::CLIENT_PROTOCOL_41
             | CapabilityFlags::CLIENT_SECURE_CONNECTION

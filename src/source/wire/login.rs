@@ -1,8 +1,9 @@
 //! Greeting, TLS, authentication.
 //!
 //! The server speaks first; the client answers with its capabilities (then TLS begins, when wanted), user and
-//! first response; then the server accepts, refuses, asks for another method or for the
-//! password itself. Protocol: `page_protocol_connection_phase`, `page_caching_sha2_authentication_exchanges`; MariaDB's `client_ed25519`.
+//! first response; then the server accepts, refuses, asks for another method or for the password itself.
+//! Protocol: `page_protocol_connection_phase`, `page_caching_sha2_authentication_exchanges`; MariaDB's
+//! `client_ed25519`.
 //!
 //! What must never happen here: the password sent readable over an unencrypted connection.
 
@@ -58,13 +59,15 @@ impl Method {
         }
     }
 
-    /// The response to `nonce` that proves the password without giving it. An empty password has the empty response.
+    /// The response to `nonce` that proves the password without giving it. An empty password has the empty
+    /// response.
     fn response(self, password: &[u8], nonce: &[u8]) -> Vec<u8> {
         match self {
             Self::Ed25519 => {
                 create_response_for_ed25519(password, nonce.get(..ED25519_NONCE).unwrap_or(nonce)).to_vec()
             }
-            // There is no such proof: the password itself is given when the server asks for this method by name.
+            // There is no such proof: the password itself is given when the server asks for this method by
+            // name.
             Self::Sha256 => Vec::new(),
             _ if password.is_empty() => Vec::new(),
             Self::Native => scramble_native(nonce, password).map(Vec::from).unwrap_or_default(),
@@ -99,7 +102,8 @@ pub(super) async fn login(
         (Some(config), true) => {
             let name = tls::server_name(endpoint, &wire.label)?;
             wire.write_packet(&opening(greeting.agreed(true))).await?;
-            // Whatever came unasked before TLS was written by anyone; it must not be read as if it came through TLS.
+            // Whatever came unasked before TLS was written by anyone; it must not be read as if it came through
+            // TLS.
             if !wire.inbox.is_empty() {
                 return Err(wire.protocol("the server spoke out of turn before TLS"));
             }
@@ -124,7 +128,8 @@ pub(super) async fn login(
     };
 
     let password = endpoint.password.expose_secret().as_bytes();
-    // A method that we do not know, or that wants the password itself, is left to the server, which then asks for one that fits the user.
+    // A method that we do not know, or that wants the password itself, is left to the server, which then asks
+    // for one that fits the user.
     let method = match Method::named(&greeting.plugin) {
         Some(Method::Sha256) | None => Method::Native,
         Some(method) => method,

@@ -1,10 +1,11 @@
 //! Our own connection to MySQL for the two hot reads, the binlog and the rows of a chunk.
 //!
-//! What flows: commands out; packets in, as slices of the block that the socket filled. Nothing is copied on the
-//! way, except packets of more than 16 MiB, which are joined, and the head of a packet that was cut by the end of a block.
+//! What flows: commands out; packets in, as slices of the block that the socket filled. Nothing is copied on
+//! the way, except packets of more than 16 MiB, which are joined, and the head of a packet that was cut by the
+//! end of a block.
 //!
-//! What must never happen here: a session used before it is pinned ([`super::pins`]), a connection used again that still has
-//! unread answers, a password in an error.
+//! What must never happen here: a session used before it is pinned ([`super::pins`]), a connection used again
+//! that still has unread answers, a password in an error.
 
 pub(crate) mod fields;
 mod greeting;
@@ -12,6 +13,8 @@ mod inbox;
 mod login;
 pub mod reply;
 mod rsa;
+#[cfg(test)]
+pub(crate) mod script;
 mod socket;
 mod statement;
 
@@ -52,12 +55,17 @@ pub fn label(endpoint: &SourceEndpoint) -> String {
     format!("{} ({}:{})", endpoint.name, endpoint.host, endpoint.port)
 }
 
+/// The handshake failed for what was said, not for a connection that broke.
+fn is_objection(error: &io::Error) -> bool {
+    matches!(error.get_ref(), Some(inner) if inner.is::<rustls::Error>())
+}
+
 impl Wire {
     /// Connects, logs in and pins the session.
     ///
     /// # Errors
-    /// [`SourceError::Connection`] when the server cannot be reached within [`CONNECT_TIMEOUT`], [`SourceError::Tls`],
-    /// [`SourceError::Login`], or what the server answers.
+    /// [`SourceError::Connection`] when the server cannot be reached within [`CONNECT_TIMEOUT`],
+    /// [`SourceError::Tls`], [`SourceError::Login`], or what the server answers.
     pub async fn connect(endpoint: &SourceEndpoint) -> Result<Self, SourceError> {
         match tokio::time::timeout(CONNECT_TIMEOUT, Self::open(endpoint)).await {
             Ok(opened) => opened,
@@ -132,7 +140,7 @@ impl Wire {
                 self.socket = socket;
                 Ok(self)
             }
-            Err(error) if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
+            Err(error) if is_objection(&error) => {
                 let remedy = super::tls::handshake_remedy(mode).to_owned();
                 Err(SourceError::Tls { endpoint: self.label, message: error.to_string(), remedy })
             }
@@ -179,8 +187,8 @@ impl Wire {
         !self.busy
     }
 
-    /// Sends a command (its code and arguments) and begins a new sequence. For commands whose answer is not a plain result; the
-    /// caller reads the answer to its end by [`Wire::read_packet`].
+    /// Sends a command (its code and arguments) and begins a new sequence. For commands whose answer is not a
+    /// plain result; the caller reads the answer to its end by [`Wire::read_packet`].
     ///
     /// # Errors
     /// [`SourceError::Connection`].
@@ -195,13 +203,15 @@ impl Wire {
         self.write_packet(payload).await
     }
 
-    /// The next logical packet, its parts joined when it is longer than 16 MiB − 1. An ERR packet is handed out like any other.
-    /// May be dropped while it waits; nothing is lost.
+    /// The next logical packet, its parts joined when it is longer than 16 MiB − 1. An ERR packet is handed out
+    /// like any other. May be dropped while it waits; nothing is lost.
     ///
-    /// The packet is a slice of a block of 256 KiB and keeps all of it in memory: who keeps a small packet for long should copy it.
+    /// The packet is a slice of a block of 256 KiB and keeps all of it in memory: who keeps a small packet for
+    /// long should copy it.
     ///
     /// # Errors
-    /// [`SourceError::Connection`] when the connection breaks, [`SourceError::Protocol`] when packets are out of order or longer than 1 GiB.
+    /// [`SourceError::Connection`] when the connection breaks, [`SourceError::Protocol`] when packets are out
+    /// of order or longer than 1 GiB.
     pub async fn read_packet(&mut self) -> Result<Bytes, SourceError> {
         loop {
             if let Some(packet) = self.inbox.take().map_err(|error| self.misframed(&error))? {
@@ -212,21 +222,19 @@ impl Wire {
         }
     }
 
-    /// The next logical packet when it is already received whole. A malformed one gives `None`, and the error at the next
-    /// [`Wire::read_packet`].
+    /// The next logical packet when it is already received whole. A malformed one gives `None`, and the error
+    /// at the next [`Wire::read_packet`].
     pub fn buffered_packet(&mut self) -> Option<Bytes> {
         if self.inbox.missing() > 0 { None } else { self.inbox.take().ok().flatten() }
     }
 
     /// The error that an ERR packet stands for; a packet that is none is a protocol error.
     pub fn server_error(&self, doing: &str, packet: &[u8]) -> SourceError {
-        match reply::Failure::read(packet) {
-            Some(failure) => failure.into_error(&self.label, &self.user, doing),
-            None => {
-                let shown = packet.get(..16).unwrap_or(packet);
-                self.protocol(format!("{doing}: unexpected packet of {} bytes: {shown:02x?}", packet.len()))
-            }
+        if let Some(failure) = reply::Failure::read(packet) {
+            return failure.into_error(&self.label, &self.user, doing);
         }
+        let shown = packet.get(..16).unwrap_or(packet);
+        self.protocol(format!("{doing}: unexpected packet of {} bytes: {shown:02x?}", packet.len()))
     }
 
     /// Receives more, making room for at least `room` bytes before.
@@ -247,7 +255,8 @@ impl Wire {
         &mut self.inbox
     }
 
-    /// Marks that an answer is being read, so that a caller who goes away in the middle leaves a connection that refuses the next command.
+    /// Marks that an answer is being read, so that a caller who goes away in the middle leaves a connection
+    /// that refuses the next command.
     pub(crate) fn set_busy(&mut self, busy: bool) {
         self.busy = busy;
     }
@@ -285,3 +294,6 @@ impl Wire {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! The server's short answers: ERR, OK and EOF packets, and what may be done about an error by its number.
 //!
-//! Protocol: `page_protocol_basic_response_packets` of the MySQL internals docs. Numbers: "Server Error Message Reference"
-//! of the MySQL manual and "MariaDB Error Codes".
+//! Protocol: `page_protocol_basic_response_packets` of the MySQL internals docs. Numbers: "Server Error Message
+//! Reference" of the MySQL manual and "MariaDB Error Codes".
 
 use super::fields::Fields;
 use crate::change::Retry;
@@ -42,7 +42,8 @@ impl Failure {
         let Self { code, state, message } = self;
         let endpoint = endpoint.to_owned();
         match code {
-            // Denied, no password given, wrong client authentication, host not allowed, password expired, locked.
+            // Denied, no password given, wrong client authentication, host not allowed, password expired,
+            // locked.
             1045 | 1130 | 1251 | 1275 | 1524 | 1698 | 1862 | 3118 | 3955 | 4151 => {
                 SourceError::Login { endpoint, user: user.to_owned(), message }
             }
@@ -60,8 +61,8 @@ impl Failure {
     }
 }
 
-/// What may be done about MySQL error `code`: the one table for every connection to the source, whatever carried the error.
-/// An error that no class names needs somebody who reads the server's words.
+/// What may be done about MySQL error `code`: the one table for every connection to the source, whatever
+/// carried the error. An error that no class names needs somebody who reads the server's words.
 pub fn retry(code: u16, message: &str, user: &str) -> Retry {
     match code {
         // Out of connections, memory, threads, disk or temporary space for now.
@@ -79,7 +80,10 @@ pub fn retry(code: u16, message: &str, user: &str) -> Retry {
         1153 | 1301 => Retry::fix("raise max_allowed_packet at the source"),
         1461 => Retry::fix("raise max_prepared_stmt_count at the source"),
         1820 => Retry::fix(format!("the password of '{user}' has expired: give it a new one with ALTER USER")),
-        _ => Retry::fix(format!("see what the server says: {message}")),
+        1064 | 1193 | 1231 | 1305 => Retry::fix(
+            "the server does not know a statement or a variable that it should: check that it is MySQL 5.6 or MariaDB 10.5 or newer, and that no proxy stands between; else report this",
+        ),
+        _ => Retry::fix("mend at the source what its answer names; report this if nothing there explains it"),
     }
 }
 
@@ -101,8 +105,8 @@ fn grant(message: &str, user: &str) -> String {
     }
 }
 
-/// Status flags of an EOF packet (`fe`, warnings, status), or `None` when the packet is no EOF. A row may start with
-/// `fe` too, but is then longer.
+/// Status flags of an EOF packet (`fe`, warnings, status), or `None` when the packet is no EOF. A row may start
+/// with `fe` too, but is then longer.
 pub fn eof(packet: &[u8]) -> Option<Ended> {
     if packet.len() >= 9 {
         return None;

@@ -15,8 +15,8 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
 /// … and then this often …
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);
-/// … until so many in a row are not answered: a source that has vanished is noticed in two minutes, while a statement may
-/// take as long as it needs.
+/// … until so many in a row are not answered: a source that has vanished is noticed in two minutes, while a
+/// statement may take as long as it needs.
 const KEEPALIVE_TRIES: u32 = 6;
 
 /// An open connection.
@@ -57,7 +57,8 @@ impl Socket {
         matches!(self, Self::Tls(_))
     }
 
-    /// Appends what comes next to the inbox, as much as it has room for. Can be dropped while it waits: nothing is lost.
+    /// Appends what comes next to the inbox, as much as it has room for. Can be dropped while it waits: nothing
+    /// is lost.
     ///
     /// # Errors
     /// Also when the server closes the connection.

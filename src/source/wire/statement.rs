@@ -1,4 +1,5 @@
-//! Statements whose answer is small: run one, or read its rows as text (`COM_QUERY`, `page_protocol_com_query_response`).
+//! Statements whose answer is small: run one, or read its rows as text (`COM_QUERY`,
+//! `page_protocol_com_query_response`).
 
 use super::{Wire, fields::Fields, reply};
 use crate::source::SourceError;
@@ -23,8 +24,8 @@ impl Wire {
         self.run(sql, |_| Some(())).await
     }
 
-    /// Runs a statement and gives its rows as text, `None` for NULL. For small results: all rows are held at once, and each value keeps the block
-    /// alive that it was received in.
+    /// Runs a statement and gives its rows as text, `None` for NULL. For small results: all rows are held at
+    /// once, and each value keeps the block alive that it was received in.
     ///
     /// # Errors
     /// As [`Wire::execute`].
@@ -93,7 +94,8 @@ impl Wire {
         }
     }
 
-    /// The error that `packet` stands for. An ERR packet ends the statement; anything else leaves the connection of no use.
+    /// The error that `packet` stands for. An ERR packet ends the statement; anything else leaves the
+    /// connection of no use.
     pub(crate) fn failed(&mut self, doing: &str, packet: &[u8]) -> SourceError {
         if packet.first() == Some(&0xFF) {
             self.set_busy(false);

@@ -45,14 +45,13 @@ impl ChunkKey {
         Some(Self { table: table.name.clone(), index: quote(index), columns })
     }
 
-    /// Number of key columns, and of literals in a bound.
-    pub fn width(&self) -> usize {
-        self.columns.len()
+    /// The table.
+    pub fn table(&self) -> &TableName {
+        &self.table
     }
 
     /// The query for the upper bound of the chunk behind `after`: one row with the key of the chunk's last row, or none
-    /// when fewer than `chunk_rows` rows are left. FLOAT and DOUBLE columns come as doubles, which only the binary
-    /// protocol carries exactly; all others as their literal's text.
+    /// when fewer than `chunk_rows` rows are left. [`ChunkKey::literals`] makes the bound of it.
     pub fn bound_query(&self, after: Option<&[String]>, chunk_rows: u64) -> Result<String, BoundMismatch> {
         let literals: Vec<String> = self.columns.iter().map(KeyColumn::literal_expression).collect();
         let order: Vec<&str> = self.columns.iter().map(KeyColumn::order).collect();
@@ -65,6 +64,14 @@ impl ChunkKey {
             order.join(", "),
             chunk_rows.saturating_sub(1),
         ))
+    }
+
+    /// The bound that a row of [`ChunkKey::bound_query`], read as text, stands for; `None` when it is not of the key's types.
+    pub fn literals(&self, row: Vec<String>) -> Option<Vec<String>> {
+        if row.len() != self.columns.len() {
+            return None;
+        }
+        self.columns.iter().zip(row).map(|(column, text)| column.literal(text)).collect()
     }
 
     /// The query for the rows with `after < key ≤ upto`, in no particular order. `select_columns` are plain names.

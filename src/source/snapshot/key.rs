@@ -26,9 +26,9 @@ enum Kind {
     Integer,
     /// DECIMAL: its digits, unquoted. (Quoted, a bound of more than 15 digits is compared as a double on 5.6.)
     Decimal,
-    /// FLOAT and DOUBLE: the exact double, sent in binary. (As text, SELECT shortens FLOAT to 6 digits, and MySQL 9.7
-    /// shortens what does not fit 22 characters, -1.7976931348623157e308 for one.) An exponent marks the literal as a double
-    /// and not a DECIMAL.
+    /// FLOAT and DOUBLE: the exact double. As text, SELECT shortens a FLOAT to 6 digits but no double; CONCAT and CAST
+    /// shorten doubles too (9.7 cuts them to 22 characters: -1.7976931348623157e308 loses its last digit). So `c + 0e0`
+    /// is selected as it is and made a literal here. Its exponent marks it as a double and not a DECIMAL.
     Double,
     /// BIT and YEAR: their number.
     Number,
@@ -85,8 +85,7 @@ impl KeyColumn {
         &self.quoted
     }
 
-    /// The SQL expression whose value is the literal, as text; for FLOAT and DOUBLE the exact double, to be rendered
-    /// by [`double_literal`] from the binary protocol.
+    /// The SQL expression whose value, as text, becomes the literal by [`KeyColumn::literal`].
     pub fn literal_expression(&self) -> String {
         let column = &self.quoted;
         match &self.kind {
@@ -100,6 +99,11 @@ impl KeyColumn {
             Kind::Text { introducer } => format!("CONCAT('{introducer} x''', HEX({column}), '''')"),
             Kind::Bytes => format!("CONCAT('x''', HEX({column}), '''')"),
         }
+    }
+
+    /// The literal of a value of [`KeyColumn::literal_expression`]; `None` when it is none of this type.
+    pub fn literal(&self, text: String) -> Option<String> {
+        if self.kind == Kind::Double { double_literal(text.parse().ok()?) } else { Some(text) }
     }
 
     /// `column = literal`.
@@ -160,7 +164,7 @@ fn text(charset: &Charset) -> Option<Kind> {
 
 /// The literal of a FLOAT or DOUBLE key: the shortest digits that read back as the same double, with an exponent.
 /// `None` for what no column holds (NaN, infinities).
-pub fn double_literal(value: f64) -> Option<String> {
+fn double_literal(value: f64) -> Option<String> {
     value.is_finite().then(|| format!("{value:e}"))
 }
 

@@ -37,7 +37,7 @@ fn at_or_below(key: &[KeyColumn], bound: &[String]) -> String {
         ([only], [literal]) => only.at_most(literal),
         ([first, rest @ ..], [literal, literals @ ..]) => either(
             first.below(literal),
-            format!("{} AND {}", first.equals(literal), at_or_below(rest, literals)),
+            &format!("{} AND {}", first.equals(literal), at_or_below(rest, literals)),
         ),
         _ => "FALSE".to_owned(),
     }

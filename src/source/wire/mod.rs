@@ -92,7 +92,17 @@ impl Wire {
             }
         };
         for pin in pins::PINS {
-            wire.execute(pin).await?;
+            if let Err(error) = wire.execute(pin).await {
+                // A server that is too old does not know the statements: say that, and not what it stumbled over.
+                return Err(match super::server::unsupported(wire.flavour, wire.version_number) {
+                    Some(what) => SourceError::Unsupported {
+                        endpoint: wire.label,
+                        what: what.to_owned(),
+                        remedy: super::server::UPGRADE.to_owned(),
+                    },
+                    None => error,
+                });
+            }
         }
         Ok(wire)
     }

@@ -1,4 +1,3 @@
-use super::super::key::double_literal;
 use super::*;
 use crate::schema::table::UniqueKey;
 use crate::schema::{Charset, Column, ColumnDefault, column_type};
@@ -77,10 +76,15 @@ fn a_bound_of_another_key_is_refused() {
 
 #[test]
 fn a_double_keeps_every_bit_in_its_literal() {
+    let table = table(&[("d", "double")], &[0], vec![]);
+    let key = ChunkKey::of(&table, &[0]).unwrap();
     for value in [0.0, -0.1, f64::MAX, f64::MIN, f64::MIN_POSITIVE, 4.9e-324, 16_777_217.0, 0.1 + 0.2] {
-        let literal = double_literal(value).unwrap();
+        let literals = key.literals(vec![format!("{value}")]).unwrap();
+        let literal = literals.first().unwrap();
         assert!(literal.contains('e'), "{literal} would be read as a DECIMAL");
         assert_eq!(literal.parse::<f64>().unwrap().to_bits(), value.to_bits());
     }
-    assert_eq!(double_literal(f64::NAN), None);
+    assert_eq!(key.literals(vec!["nan".into()]), None);
+    assert_eq!(key.literals(vec!["1; DROP TABLE t".into()]), None);
+    assert_eq!(key.literals(vec![]), None);
 }

@@ -57,7 +57,11 @@ pub async fn run(config: Arc<Config>) -> Result<Exit, CliError> {
 }
 
 fn log_to(config: &Config, bars: Bars) {
-    let filter = EnvFilter::try_new(&config.daemon.log_level).unwrap_or_else(|_| EnvFilter::new("info"));
+    // A plain level is about this program; the libraries below it speak up from warnings on.
+    let level = &config.daemon.log_level;
+    let plain = level.parse::<tracing::Level>().is_ok();
+    let wanted = if plain { format!("warn,rowferry={level}") } else { level.clone() };
+    let filter = EnvFilter::try_new(&wanted).unwrap_or_else(|_| EnvFilter::new("info"));
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(bars);
     let installed = match config.daemon.log_format {
         LogFormat::Text => subscriber.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init(),

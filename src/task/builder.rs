@@ -52,7 +52,7 @@ pub struct Builder<T> {
 impl<T: Translator> Builder<T> {
     /// A builder that goes on behind `position`.
     pub fn new(tables: Tables, translator: T, policies: Policies, operations: Operations, limits: BatchLimits, position: Position) -> Self {
-        let mut builder = Self {
+        Self {
             tables,
             translator,
             policies,
@@ -63,10 +63,7 @@ impl<T: Translator> Builder<T> {
             savepoints: Vec::new(),
             ready: VecDeque::new(),
             received_bytes: 0,
-        };
-        // The start may already lie at or behind P1 (nothing was written during the copy).
-        builder.catch_up();
-        builder
+        }
     }
 
     /// A finished unit, oldest first.
@@ -77,11 +74,6 @@ impl<T: Translator> Builder<T> {
     /// What may be taken with [`Self::close`] now.
     pub fn state(&self) -> Ready {
         self.batch.ready()
-    }
-
-    /// Whether some table has not reached P1.
-    pub fn catching_up(&self) -> bool {
-        self.tables.catching_up()
     }
 
     /// Takes in one item.

@@ -49,6 +49,8 @@ impl Context {
     /// How names, types and keys are mapped for a table.
     pub fn rules(&self, table: &TableName) -> Rules {
         let task = self.task();
+        let options = task.options(table).cloned().unwrap_or_else(TableOptions::default);
+        let name = table.to_string();
         Rules {
             task: task.name.clone(),
             schemas: task.schemas.clone(),
@@ -56,7 +58,13 @@ impl Context {
             zero_dates: task.zero_dates,
             tinyint1: task.tinyint1,
             time: task.time,
-            options: task.options(table).cloned().unwrap_or_else(TableOptions::default),
+            // PostGIS types wait for their part; geometries are bytes until then.
+            postgis: false,
+            operations: task.operations,
+            ddl: task.ddl_policy,
+            exact_options: task.table_options.iter().any(|(pattern, _)| *pattern == name),
+            shared_target: options.source_column.is_some(),
+            options,
         }
     }
 

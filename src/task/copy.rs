@@ -8,12 +8,13 @@
 use super::TaskError;
 use super::context::Context;
 use crate::change::state::ChunkRecord;
-use crate::change::{EncodedRows, TableName};
+use crate::change::EncodedRows;
 use crate::schema::Table;
 use crate::sink::apply::{Applier, Existing};
 use crate::sink::{Owner, Session, SinkError, Store};
 use crate::source::server::Server;
-use crate::source::snapshot::chunk::whole_table_query;
+use crate::source::SourceError;
+use crate::source::snapshot::chunk::{BoundMismatch, whole_table_query};
 use crate::source::snapshot::{ChunkKey, ChunkReader};
 use crate::source::wire::Wire;
 use crate::transform::Plan;
@@ -92,7 +93,7 @@ async fn plan_chunks(context: Context, tables: Arc<Vec<CopyTable>>, jobs: mpsc::
         let Some(mut chunk) = tail else { continue };
         loop {
             chunk.upto = match &key {
-                Some(key) => server.next_bound(key, &copied.table.name, chunk.after.as_deref(), context.task().snapshot.chunk_rows).await?,
+                Some(key) => server.next_bound(key, chunk.after.as_deref(), context.task().snapshot.chunk_rows).await?,
                 None => None,
             };
             let next = ChunkRecord { number: chunk.number + 1, after: chunk.upto.clone(), upto: None, rows: 0 };
@@ -156,7 +157,7 @@ impl Worker {
         let name = &copied.table.name;
         let columns = copied.plan.select_columns();
         let sql = match ChunkKey::of(&copied.table, &copied.key) {
-            Some(key) => key.chunk_query(&columns, chunk.after.as_deref(), chunk.upto.as_deref()).map_err(SourceError::from)?,
+            Some(key) => key.chunk_query(&columns, chunk.after.as_deref(), chunk.upto.as_deref()).map_err(|mismatch| changed(&self.context, copied, &mismatch))?,
             None => whole_table_query(name, &columns),
         };
         begin(session).await?;
@@ -187,6 +188,11 @@ impl Worker {
         tracing::debug!(task = self.context.name, table = %name, chunk = chunk.number, rows, "chunk copied");
         Ok(())
     }
+}
+
+/// A stored bound that is not one of this key: the table's key changed since.
+fn changed(context: &Context, copied: &CopyTable, mismatch: &BoundMismatch) -> SourceError {
+    SourceError::TableChanged { endpoint: context.task().source.clone(), table: copied.table.name.to_string(), why: mismatch.to_string() }
 }
 
 async fn begin(session: &Session) -> Result<(), SinkError> {

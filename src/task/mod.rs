@@ -33,7 +33,7 @@ use crate::sink::store::Stored;
 use crate::sink::{Owner, Session, ddl, store};
 use crate::source::SourceError;
 use crate::source::server::Server;
-use crate::transform::{Plan, map_table};
+use crate::transform::{Plan, TransformError, map_table};
 use context::Context;
 use copy::CopyTable;
 use gather::Gathered;
@@ -163,7 +163,15 @@ async fn snapshot(
         let done = stored.tables.get(name).filter(|stored| stored.state == recorded.state).map(|stored| stored.chunks.clone()).unwrap_or_default();
         group.push(CopyTable { table: table.clone(), plan, key, existing: if keep { Existing::Keep } else { Existing::Fresh }, done });
     }
-    match copy::copy(context, owner, group).await {
+    let copied = copy::copy(context, owner, group).await.map_err(|error| match error {
+        // What came does not fit the plan: the same thing, noticed later.
+        TaskError::Transform(TransformError::Changed { table, column, why }) => {
+            let endpoint = context.task().source.clone();
+            SourceError::TableChanged { endpoint, table: table.to_string(), why: format!("column {column}: {why}") }.into()
+        }
+        other => other,
+    });
+    match copied {
         Ok(()) => {}
         Err(TaskError::Source(SourceError::TableChanged { endpoint, table, why })) => {
             tracing::warn!(task = context.name, table, why, "a table changed while it was copied; the copy starts over");

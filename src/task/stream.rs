@@ -16,8 +16,8 @@ use super::prepare::Recorded;
 use super::tables::{Carried, Tables};
 use super::translate::Translate;
 use crate::change::state::Checkpoint;
-use crate::change::status::{Phase, now_seconds};
-use crate::change::{Change, TableName};
+use crate::change::status::{Phase, TablePhase, now_seconds};
+use crate::change::{Change, FilePosition, TableName};
 use crate::schema::Table;
 use crate::sink::Owner;
 use crate::sink::batch::{BatchLimits, Ready};
@@ -30,8 +30,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// Heartbeats asked of the source.
-const HEARTBEAT: Duration = Duration::from_secs(5);
+/// Heartbeats asked of the source: an idle source reaches P1 only by one.
+const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Silence after which the source counts as lost.
 const SILENCE: Duration = Duration::from_secs(20);
 /// Stream items taken from the connection at a time.
@@ -72,6 +72,9 @@ pub async fn follow(
         tracing::info!(task = context.name, was = start.server, now = source.uuid, "following another server of the same history");
         start.server.clone_from(&source.uuid);
     }
+    // What lies before the set's file position may still be to come (logged but not executed when it was recorded, or
+    // another server's files): only the stream itself tells where in the files it is.
+    start.file = FilePosition { file: "".into(), offset: 0 };
     let mut carried = Vec::new();
     let mut recorded = BTreeMap::new();
     for (name, (table, record)) in tables {
@@ -89,10 +92,9 @@ pub async fn follow(
     let (units, queue) = mpsc::channel(1);
     let applying = Applying::open(context.clone(), owner.clone(), checkpoint, recorded, memory, progress.clone(), idle).await?;
 
-    let (catching_up, caught_up) = watch::channel(builder.catching_up());
     let mut stages: JoinSet<Result<Stage, TaskError>> = JoinSet::new();
     stages.spawn(read(context.clone(), stream, blocks, stop.clone()));
-    stages.spawn(build(context.clone(), builder, received, units, is_idle, catching_up));
+    stages.spawn(build(context.clone(), builder, received, units, is_idle));
     stages.spawn(async move { applying.run(queue).await.map(|()| Stage::Applier) });
     let mut own = tokio::time::interval(OWNER_EVERY);
     let mut tell = tokio::time::interval(TELL_EVERY);
@@ -108,19 +110,15 @@ pub async fn follow(
             },
             _ = own.tick() => owner.check().await?,
             _ = tell.tick() => {
-                let phase = if *caught_up.borrow() { Phase::CatchingUp } else { Phase::Synchronizing };
                 let oldest = progress.applying_micros.load(Ordering::Relaxed);
-                let durable_phase = |task: &crate::change::status::TaskStatus| {
-                    // Synchronizing is told when the transitions are durable, not when they are built.
-                    task.tables.values().all(|table| table.phase == crate::change::status::TablePhase::Streaming)
-                };
-                let all_streaming = context.board.task(&context.name, |task| {
+                // Synchronizing is told when the tables' transitions are durable, not when they are built.
+                let synchronizing = context.board.task(&context.name, |task| {
                     if oldest != 0 {
                         task.lag_millis = now_micros().saturating_sub(oldest) / 1000;
                     }
-                    durable_phase(task)
+                    task.tables.values().all(|table| table.phase == TablePhase::Streaming)
                 });
-                context.board.enter(&context.name, if all_streaming { phase } else { Phase::CatchingUp });
+                context.board.enter(&context.name, if synchronizing { Phase::Synchronizing } else { Phase::CatchingUp });
             }
         }
     }
@@ -162,7 +160,6 @@ async fn build(
     mut blocks: channel::Receiver,
     units: mpsc::Sender<super::batch::Unit>,
     mut idle: watch::Receiver<bool>,
-    catching_up: watch::Sender<bool>,
 ) -> Result<Stage, TaskError> {
     let mut position = tokio::time::interval(POSITION_EVERY);
     loop {
@@ -171,7 +168,6 @@ async fn build(
                 return Ok(Stage::Builder);
             }
         }
-        catching_up.send_if_modified(|value| std::mem::replace(value, builder.catching_up()) != builder.catching_up());
         let has_rows = matches!(builder.state(), Ready::Rows | Ready::Full);
         tokio::select! {
             biased;

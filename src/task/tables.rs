@@ -77,16 +77,6 @@ impl Tables {
         self.carried.iter()
     }
 
-    /// Number of tables.
-    pub fn len(&self) -> usize {
-        self.carried.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.carried.is_empty()
-    }
-
     /// One table.
     pub fn get(&self, index: usize) -> Option<&Carried> {
         self.carried.get(index)

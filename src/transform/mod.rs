@@ -3,8 +3,14 @@
 //!
 //! What must never happen here: a value changed without a policy that says so, or an allocation per value.
 
+pub mod ddl;
 pub mod error;
 pub mod mapping;
+pub mod names;
+pub mod rules;
+pub mod typemap;
 
+pub use ddl::{Issued, Translated, translate};
 pub use error::TransformError;
-pub use mapping::{ColumnMapping, TableMapping};
+pub use mapping::{ColumnMapping, TableMapping, map_table};
+pub use rules::Rules;

@@ -41,6 +41,16 @@ pub enum TransformError {
         /// What did not fit.
         why: String,
     },
+    /// The table changed between the making of its plan and the reading of its rows; the copy group starts over.
+    #[error("{table}: column {column} changed while the table was copied: {why}")]
+    Changed {
+        /// The source table.
+        table: TableName,
+        /// The source column.
+        column: String,
+        /// What was noticed.
+        why: String,
+    },
     /// Names, keys or options that do not fit the table.
     #[error("{table}: {why}")]
     Mapping {
@@ -73,6 +83,7 @@ impl TransformError {
             | Self::Type { remedy, .. }
             | Self::Mapping { remedy, .. }
             | Self::Ddl { remedy, .. } => Retry::fix(remedy.clone()),
+            Self::Changed { .. } => Retry::AfterBackoff,
             Self::Malformed { .. } => Retry::Never,
         }
     }

@@ -2,7 +2,7 @@
 
 use super::rules::{Rules, same};
 use super::typemap::{self, Fit, default_type, fit, parse_target_type};
-use super::{TransformError, names};
+use super::{Support, TransformError, charset_support, names};
 use crate::change::policy::{Distributed, ZeroDates};
 use crate::change::shape::Distribution;
 use crate::change::{TableName, TargetColumn, TargetName, TargetTable, TargetType};
@@ -249,7 +249,7 @@ fn target_type(
                 format!("choose another type for it in types, or none: \"{written}\" is not supported"),
             )
         })?,
-        None => default_type(&column.data_type, in_key, rules).ok_or_else(|| {
+        None => default_type(&column.data_type, rules).ok_or_else(|| {
             refused("any type", format!("leave the column out with exclude_columns = [\"{}\"]", column.name))
         })?,
     };
@@ -274,13 +274,22 @@ pub(super) fn check_fit(
             remedy: "choose another type for it in types, or take it off types".into(),
         });
     }
-    let merges = if found == Fit::Lossy {
-        Some(match &column.data_type {
-            MySqlType::Enum { .. } | MySqlType::Set { .. } => {
-                "one of its labels is the empty string or there twice".to_owned()
-            }
-            _ => format!("different values are one as {target}"),
-        })
+    let labels = matches!(column.data_type, MySqlType::Enum { .. } | MySqlType::Set { .. });
+    // Labels come decoded, as the server says them; values of the other text types are decoded here.
+    if let Some(charset) = typemap::charset_of(&column.data_type).filter(|_| !labels)
+        && let Support::Refused(why) = charset_support(charset)
+    {
+        return Err(mapping_error(
+            table,
+            format!("column {} is in character set {charset}, which {why}", column.name),
+            format!(
+                "convert the column to utf8mb4, or leave it out with exclude_columns = [\"{}\"]",
+                column.name
+            ),
+        ));
+    }
+    let merges = if found == Fit::Merging {
+        Some("one of its labels is the empty string or there twice".to_owned())
     } else {
         typemap::merging_charset(&column.data_type)
             .map(|charset| format!("different characters of {charset} are one in Unicode"))

@@ -14,22 +14,18 @@ pub use parse::parse_target_type;
 pub enum Fit {
     /// Every value has one exact form, and different values stay different.
     Exact,
-    /// Values that fit are exact; others are an error when they come.
+    /// Exact for the values that fit; the others are an error when they come.
     Checked,
-    /// Different values may become one.
-    Lossy,
-    /// No value can be carried.
+    /// Different values become one.
+    Merging,
+    /// It cannot be carried.
     No,
 }
 
 /// The type a column gets when the config names none; `None` for a type that is not carried.
-///
-/// A key column keeps `TINYINT(1)` a number whatever `tinyint1` says: as booleans its values would merge.
-pub fn default_type(source: &MySqlType, in_key: bool, rules: &Rules) -> Option<TargetType> {
+pub fn default_type(source: &MySqlType, rules: &Rules) -> Option<TargetType> {
     Some(match source {
-        MySqlType::TinyInt { unsigned: false, display_one: true }
-            if rules.tinyint1 == TinyInt1::Boolean && !in_key =>
-        {
+        MySqlType::TinyInt { unsigned: false, display_one: true } if rules.tinyint1 == TinyInt1::Boolean => {
             TargetType::Boolean
         }
         MySqlType::TinyInt { .. } | MySqlType::SmallInt { unsigned: false } => TargetType::Smallint,
@@ -57,16 +53,18 @@ pub fn default_type(source: &MySqlType, in_key: bool, rules: &Rules) -> Option<T
             TargetType::Varchar(Some((*length).max(1)))
         }
         MySqlType::Text { .. } | MySqlType::Enum { .. } | MySqlType::Set { .. } => TargetType::Text,
-        MySqlType::Binary { .. } | MySqlType::VarBinary { .. } | MySqlType::Blob { .. } => TargetType::Bytea,
-        MySqlType::Json => TargetType::Jsonb,
         MySqlType::Geometry { .. } if rules.postgis => TargetType::Geometry,
-        MySqlType::Geometry { .. } => TargetType::Bytea,
+        MySqlType::Binary { .. }
+        | MySqlType::VarBinary { .. }
+        | MySqlType::Blob { .. }
+        | MySqlType::Geometry { .. } => TargetType::Bytea,
+        MySqlType::Json => TargetType::Jsonb,
         MySqlType::Vector { .. } => TargetType::RealArray,
         MySqlType::Unknown { .. } => return None,
     })
 }
 
-/// What becomes of the values of `source` in `target`.
+/// What becomes of the values of `source` in `target`: exactly the pairs that [`Plan`](super::Plan) can encode.
 pub fn fit(source: &MySqlType, target: &TargetType) -> Fit {
     match source {
         MySqlType::TinyInt { .. }
@@ -75,92 +73,86 @@ pub fn fit(source: &MySqlType, target: &TargetType) -> Fit {
         | MySqlType::Int { .. }
         | MySqlType::BigInt { .. } => fit_integer(source, target),
         MySqlType::Year => match target {
-            TargetType::Smallint | TargetType::Integer | TargetType::Bigint | TargetType::Text => Fit::Exact,
-            TargetType::Varchar(length) => text_fit(4, *length),
-            TargetType::Numeric(None) => Fit::Exact,
+            TargetType::Smallint
+            | TargetType::Integer
+            | TargetType::Bigint
+            | TargetType::Numeric(None)
+            | TargetType::Text => Fit::Exact,
+            TargetType::Numeric(Some((precision, scale))) => exact_if(precision.saturating_sub(*scale) >= 4),
+            TargetType::Varchar(length) => exact_if(length.is_none_or(|length| length > 4)),
             _ => Fit::No,
         },
         MySqlType::Decimal { precision, scale } => match target {
             TargetType::Numeric(None) | TargetType::Text => Fit::Exact,
             TargetType::Numeric(Some((digits, places))) => {
-                let whole = u16::from(*precision) - u16::from(*scale).min(u16::from(*precision));
-                if *places < u16::from(*scale) {
-                    Fit::Lossy
-                } else if digits.saturating_sub(*places) >= whole {
-                    Fit::Exact
-                } else {
-                    Fit::Checked
-                }
+                let whole = precision.saturating_sub(*scale);
+                exact_if(*places >= u16::from(*scale) && digits.saturating_sub(*places) >= u16::from(whole))
             }
-            // Sign, digits and a point.
-            TargetType::Varchar(length) => text_fit(u32::from(*precision) + 3, *length),
-            TargetType::Real | TargetType::Double => Fit::Lossy,
+            // Sign, point and a zero before it.
+            TargetType::Varchar(length) => {
+                exact_if(length.is_none_or(|length| length >= u32::from(*precision) + 3))
+            }
             _ => Fit::No,
         },
-        MySqlType::Float => match target {
-            TargetType::Real | TargetType::Double => Fit::Exact,
-            TargetType::Text => Fit::Exact,
-            TargetType::Numeric(_) => Fit::Lossy,
-            _ => Fit::No,
-        },
-        MySqlType::Double => match target {
-            TargetType::Double | TargetType::Text => Fit::Exact,
-            TargetType::Real | TargetType::Numeric(_) => Fit::Lossy,
-            _ => Fit::No,
-        },
+        MySqlType::Float => exact_if(matches!(target, TargetType::Real | TargetType::Double)),
+        MySqlType::Double => exact_if(*target == TargetType::Double),
         MySqlType::Bit { bits } => match target {
-            TargetType::Bit(wide) if *wide == u32::from(*bits) => Fit::Exact,
-            TargetType::Boolean if *bits == 1 => Fit::Exact,
-            TargetType::Smallint => at_most(u32::from(*bits), 15),
-            TargetType::Integer => at_most(u32::from(*bits), 31),
-            TargetType::Bigint => at_most(u32::from(*bits), 63),
-            TargetType::Numeric(_) | TargetType::Text | TargetType::Bytea => Fit::Exact,
+            TargetType::Bit(wide) => exact_if(*wide == u32::from(*bits)),
+            TargetType::Boolean => exact_if(*bits == 1),
             _ => Fit::No,
         },
-        MySqlType::Date
-        | MySqlType::Time { .. }
-        | MySqlType::DateTime { .. }
-        | MySqlType::Timestamp { .. } => fit_temporal(source, target),
-        MySqlType::Char { length, .. } | MySqlType::VarChar { length, .. } => fit_text(Some(*length), target),
-        MySqlType::Text { .. } => fit_text(None, target),
-        MySqlType::Enum { labels, .. } | MySqlType::Set { labels, .. } => match target {
-            TargetType::Text | TargetType::Varchar(None) => label_fit(labels),
-            TargetType::Varchar(Some(_)) => match label_fit(labels) {
-                Fit::Exact => Fit::Checked,
-                other => other,
-            },
+        MySqlType::Date => exact_if(*target == TargetType::Date),
+        MySqlType::Time { fraction, .. } => match target {
+            TargetType::Interval(digits) => exact_if(digits >= fraction),
+            // Spans beyond a day have no time of day.
+            TargetType::Time(digits) if digits >= fraction => Fit::Checked,
             _ => Fit::No,
         },
-        MySqlType::Binary { length: 16 } if *target == TargetType::Uuid => Fit::Exact,
-        MySqlType::VarBinary { length: 16 } if *target == TargetType::Uuid => Fit::Checked,
-        MySqlType::Binary { .. } | MySqlType::VarBinary { .. } | MySqlType::Blob { .. } => match target {
-            TargetType::Bytea => Fit::Exact,
+        MySqlType::DateTime { fraction, .. } => match target {
+            TargetType::Timestamp(digits) => exact_if(digits >= fraction),
             _ => Fit::No,
         },
-        MySqlType::Json => match target {
-            TargetType::Json | TargetType::Jsonb | TargetType::Text => Fit::Exact,
-            TargetType::Varchar(_) => Fit::Checked,
+        MySqlType::Timestamp { fraction, .. } => match target {
+            TargetType::TimestampTz(digits) => exact_if(digits >= fraction),
             _ => Fit::No,
         },
-        MySqlType::Geometry { .. } => match target {
-            TargetType::Bytea | TargetType::Geometry => Fit::Exact,
-            _ => Fit::No,
-        },
-        MySqlType::Vector { .. } => match target {
-            TargetType::RealArray => Fit::Exact,
-            _ => Fit::No,
-        },
+        MySqlType::Char { length, .. } | MySqlType::VarChar { length, .. } => {
+            exact_if(holds_text(target, Some(*length)))
+        }
+        MySqlType::Text { .. } => exact_if(holds_text(target, None)),
+        MySqlType::Enum { labels, .. } => {
+            let longest = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
+            label_fit(labels, holds_text(target, u32::try_from(longest).ok()))
+        }
+        MySqlType::Set { labels, .. } => {
+            let longest: usize = labels.iter().map(|label| label.chars().count() + 1).sum();
+            label_fit(labels, holds_text(target, u32::try_from(longest.saturating_sub(1)).ok()))
+        }
+        MySqlType::Binary { length } => {
+            exact_if(*target == TargetType::Bytea || (*length == 16 && *target == TargetType::Uuid))
+        }
+        MySqlType::VarBinary { .. } | MySqlType::Blob { .. } => exact_if(*target == TargetType::Bytea),
+        MySqlType::Json => exact_if(matches!(
+            target,
+            TargetType::Jsonb | TargetType::Json | TargetType::Text | TargetType::Varchar(None)
+        )),
+        MySqlType::Geometry { .. } => exact_if(matches!(target, TargetType::Bytea | TargetType::Geometry)),
+        MySqlType::Vector { .. } => exact_if(*target == TargetType::RealArray),
         MySqlType::Unknown { .. } => Fit::No,
     }
 }
 
-fn at_most(needed: u32, offered: u32) -> Fit {
-    if needed <= offered { Fit::Exact } else { Fit::Checked }
+fn exact_if(exact: bool) -> Fit {
+    if exact { Fit::Exact } else { Fit::No }
 }
 
-/// Text of at most `longest` characters in `varchar(length)`.
-fn text_fit(longest: u32, length: Option<u32>) -> Fit {
-    length.map_or(Fit::Exact, |length| at_most(longest, length))
+/// Whether every text of at most `length` characters (`None`: any) fits the target.
+fn holds_text(target: &TargetType, length: Option<u32>) -> bool {
+    match target {
+        TargetType::Text | TargetType::Varchar(None) => true,
+        TargetType::Varchar(Some(room)) => length.is_some_and(|length| length <= *room),
+        _ => false,
+    }
 }
 
 /// Bits that a signed number needs to hold every value, and decimal digits of the longest.
@@ -179,75 +171,46 @@ pub(super) fn integer_size(source: &MySqlType) -> Option<(u32, u16)> {
 fn fit_integer(source: &MySqlType, target: &TargetType) -> Fit {
     let Some((bits, digits)) = integer_size(source) else { return Fit::No };
     match target {
-        TargetType::Boolean => Fit::Lossy,
-        TargetType::Smallint => at_most(bits, 16),
-        TargetType::Integer => at_most(bits, 32),
-        TargetType::Bigint => at_most(bits, 64),
+        // Anything but 0 and 1 is an error.
+        TargetType::Boolean if bits <= 9 => Fit::Checked,
+        TargetType::Smallint => exact_if(bits <= 16),
+        TargetType::Integer => exact_if(bits <= 32),
+        TargetType::Bigint => exact_if(bits <= 64),
         TargetType::Numeric(None) | TargetType::Text => Fit::Exact,
-        TargetType::Numeric(Some((precision, scale))) => {
-            at_most(u32::from(digits), u32::from(precision.saturating_sub(*scale)))
-        }
-        TargetType::Varchar(length) => text_fit(u32::from(digits) + 1, *length),
-        TargetType::Double if bits <= 53 => Fit::Exact,
-        TargetType::Real if bits <= 24 => Fit::Exact,
-        TargetType::Double | TargetType::Real => Fit::Lossy,
-        _ => Fit::No,
-    }
-}
-
-fn fit_temporal(source: &MySqlType, target: &TargetType) -> Fit {
-    let keeps = |fraction: u8, digits: u8| if digits >= fraction { Fit::Exact } else { Fit::Lossy };
-    match (source, target) {
-        (MySqlType::Date, TargetType::Date | TargetType::Timestamp(_)) => Fit::Exact,
-        (MySqlType::DateTime { fraction, .. }, TargetType::Timestamp(digits))
-        | (
-            MySqlType::Timestamp { fraction, .. },
-            TargetType::TimestampTz(digits) | TargetType::Timestamp(digits),
-        )
-        | (MySqlType::Time { fraction, .. }, TargetType::Interval(digits)) => keeps(*fraction, *digits),
-        (MySqlType::Time { fraction, .. }, TargetType::Time(digits)) => match keeps(*fraction, *digits) {
-            // Spans beyond a day have no time of day.
-            Fit::Exact => Fit::Checked,
-            other => other,
-        },
-        (MySqlType::DateTime { .. } | MySqlType::Timestamp { .. }, TargetType::Date) => Fit::Lossy,
-        (_, TargetType::Text) => Fit::Exact,
-        (_, TargetType::Varchar(length)) => text_fit(32, *length),
-        _ => Fit::No,
-    }
-}
-
-fn fit_text(length: Option<u32>, target: &TargetType) -> Fit {
-    match target {
-        TargetType::Text | TargetType::Varchar(None) => Fit::Exact,
-        TargetType::Varchar(Some(longest)) => length.map_or(Fit::Checked, |length| at_most(length, *longest)),
-        // They drop what does not count in them: case, blanks, the order of keys.
-        TargetType::Uuid | TargetType::Json | TargetType::Jsonb => Fit::Lossy,
+        TargetType::Numeric(Some((precision, scale))) => exact_if(precision.saturating_sub(*scale) >= digits),
+        TargetType::Varchar(length) => exact_if(length.is_none_or(|length| length > u32::from(digits))),
         _ => Fit::No,
     }
 }
 
 /// Labels as text: number 0 is '' as well, and so is an empty SET.
-fn label_fit(labels: &[String]) -> Fit {
+fn label_fit(labels: &[String], holds: bool) -> Fit {
     let merges = labels.iter().any(String::is_empty)
         || labels
             .iter()
             .enumerate()
             .any(|(at, label)| labels.iter().skip(at + 1).any(|other| other == label));
-    if merges { Fit::Lossy } else { Fit::Exact }
+    match (holds, merges) {
+        (false, _) => Fit::No,
+        (true, true) => Fit::Merging,
+        (true, false) => Fit::Exact,
+    }
 }
 
 /// Character sets in which different bytes are one Unicode character (seen by converting every code of MySQL 9.7 and
 /// MariaDB 10.11): as a key's text they would merge rows.
 pub(super) fn merging_charset(source: &MySqlType) -> Option<&str> {
+    charset_of(source).filter(|charset| ["cp932", "eucjpms"].contains(charset))
+}
+
+/// The character set of a text type.
+pub(super) fn charset_of(source: &MySqlType) -> Option<&str> {
     match source {
         MySqlType::Char { charset, .. }
         | MySqlType::VarChar { charset, .. }
         | MySqlType::Text { charset, .. }
         | MySqlType::Enum { charset, .. }
-        | MySqlType::Set { charset, .. } => {
-            ["cp932", "eucjpms"].contains(&charset.name.as_str()).then_some(charset.name.as_str())
-        }
+        | MySqlType::Set { charset, .. } => Some(&charset.name),
         _ => None,
     }
 }

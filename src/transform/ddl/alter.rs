@@ -192,9 +192,9 @@ impl Case<'_> {
                 ));
             }
         };
-        let plain = default_type(&before.data_type, in_key, self.rules).as_ref() == Some(&current.data_type);
+        let plain = default_type(&before.data_type, self.rules).as_ref() == Some(&current.data_type);
         if retyped && follows && plain {
-            let declared = default_type(&column.data_type, in_key, self.rules);
+            let declared = default_type(&column.data_type, self.rules);
             wanted.data_type = declared.unwrap_or_else(|| wanted.data_type.clone());
             if wanted.data_type != current.data_type && current.data_type == TargetType::Boolean {
                 return Err(self.stop(
@@ -204,7 +204,8 @@ impl Case<'_> {
             }
         }
         check_fit(&self.before.name, column, &wanted.data_type, in_key)?;
-        if before.nullable && !column.nullable && !(self.issued.mode.strict && !alter.ignore) {
+        let lenient = alter.ignore || !self.issued.mode.strict;
+        if lenient && before.nullable && !column.nullable {
             let what = format!("makes column {name} NOT NULL outside strict mode, which replaces NULLs");
             match self.rules.ddl.narrow_column {
                 DdlPolicy::Stop => return Err(self.stopped_by("narrow_column", &what, "\"ignore\"")),

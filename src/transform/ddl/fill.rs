@@ -128,6 +128,7 @@ fn expression(column: &Column, text: &str) -> Result<Value, String> {
 }
 
 /// A value in a target type's input form; `None` where there is no exact one.
+#[allow(clippy::match_same_arms)] // a table of pairs
 fn render(value: &Value, target: &TargetType) -> Option<String> {
     use TargetType as T;
     match (value, target) {

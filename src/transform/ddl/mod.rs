@@ -70,13 +70,13 @@ pub fn translate(
             case.alter(alter)
         }
         Statement::RenameTable(_) => case.gone("rename_table", policies.rename_table, "renames it"),
-        Statement::DropTable { temporary: true, .. } => Ok(case.unchanged()),
-        Statement::DropTable { .. } => case.gone("drop_table", policies.drop_table, "drops it"),
-        Statement::CreateTable(create) if create.temporary || create.if_not_exists => Ok(case.unchanged()),
-        Statement::CreateTable(create) if create.or_replace => {
+        Statement::DropTable { temporary: false, .. } => {
+            case.gone("drop_table", policies.drop_table, "drops it")
+        }
+        Statement::CreateTable(create) if create.or_replace && !create.temporary => {
             case.gone("drop_table", policies.drop_table, "drops it for another")
         }
-        Statement::CreateTable(_) => Err(case.stop(
+        Statement::CreateTable(create) if !create.temporary && !create.if_not_exists => Err(case.stop(
             "it creates a table that is already known, so the known one is not the source's",
             case.copy_again(),
         )),
@@ -92,7 +92,10 @@ pub fn translate(
             format!("it is not understood: {why}"),
             "leave the table out of tables, or copy it again from behind the statement",
         )),
-        Statement::Begin
+        // A temporary table hides the base table from its session only.
+        Statement::DropTable { .. }
+        | Statement::CreateTable(_)
+        | Statement::Begin
         | Statement::Commit
         | Statement::Rollback
         | Statement::Savepoint(_)

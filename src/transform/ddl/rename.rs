@@ -20,7 +20,7 @@ pub(super) fn in_order(mut wanted: Vec<Rename>, taken: &[String]) -> Vec<Rename>
         } else {
             // Only circles are left: one of them steps aside.
             let Some(first) = wanted.first_mut() else { break };
-            let aside = (0_u32..)
+            let aside = (0..=taken.len())
                 .map(|number| format!("rowferry_moving_{number}"))
                 .find(|name| !taken.contains(name))
                 .unwrap_or_default();

@@ -22,6 +22,7 @@ pub(super) enum Retype {
 }
 
 /// Compares the types of one column before and after.
+#[allow(clippy::match_same_arms)] // a table of pairs
 pub(super) fn retype(old: &MySqlType, new: &MySqlType) -> Retype {
     use MySqlType as T;
     if old == new {

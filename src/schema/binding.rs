@@ -1,0 +1,298 @@
+//! Binding a table map of the log to the known definition of its table.
+//!
+//! What flows: a [`TableMap`] and the [`Table`] that should describe it; out comes how wide each column's
+//! values are in row images. Type codes and metadata follow MySQL's `Table_map_event` and
+//! `Field::save_field_metadata()`; the optional block (`binlog_row_metadata`) is compared as far as the server
+//! sends it.
+//!
+//! What must never happen here: a row image read under a definition it was not written with. Whatever the
+//! table map says is compared; what does not fit is an error that names the column.
+
+mod optional;
+#[cfg(test)]
+mod tests;
+
+use super::collation::max_bytes;
+use super::{Charset, Column, MySqlType, SchemaError, Table};
+use crate::change::{TableMap, TableName};
+
+/// A table map that was found to fit a definition: what reading its row images needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoundTable {
+    /// The source table.
+    pub name: TableName,
+    /// One a column, in the order of the row images.
+    pub columns: Vec<BoundColumn>,
+}
+
+/// How one column's values lie in row images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BoundColumn {
+    /// Where a value ends.
+    pub wire: Wire,
+    /// A temporal value in the format before MySQL 5.6.4 (`old_format` of the column's type).
+    pub old_format: bool,
+}
+
+/// How the end of a value in a row image is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wire {
+    /// Always this many bytes.
+    Fixed(u8),
+    /// A little-endian length of 1 to 4 bytes, then so many bytes.
+    Prefixed(u8),
+}
+
+/// Type codes of the log (`enum_field_types` in MySQL's `field_types.h`).
+pub mod code {
+    #![allow(missing_docs)]
+    pub const TINY: u8 = 1;
+    pub const SHORT: u8 = 2;
+    pub const LONG: u8 = 3;
+    pub const FLOAT: u8 = 4;
+    pub const DOUBLE: u8 = 5;
+    pub const TIMESTAMP: u8 = 7;
+    pub const LONGLONG: u8 = 8;
+    pub const INT24: u8 = 9;
+    pub const DATE: u8 = 10;
+    pub const TIME: u8 = 11;
+    pub const DATETIME: u8 = 12;
+    pub const YEAR: u8 = 13;
+    pub const NEWDATE: u8 = 14;
+    pub const VARCHAR: u8 = 15;
+    pub const BIT: u8 = 16;
+    pub const TIMESTAMP2: u8 = 17;
+    pub const DATETIME2: u8 = 18;
+    pub const TIME2: u8 = 19;
+    pub const VECTOR: u8 = 242;
+    pub const JSON: u8 = 245;
+    pub const NEWDECIMAL: u8 = 246;
+    pub const ENUM: u8 = 247;
+    pub const SET: u8 = 248;
+    pub const TINY_BLOB: u8 = 249;
+    pub const BLOB: u8 = 252;
+    pub const VAR_STRING: u8 = 253;
+    pub const STRING: u8 = 254;
+    pub const GEOMETRY: u8 = 255;
+}
+
+/// Compares `map` with `table` and says how to read the map's row images. `table` must be the definition
+/// at the map's position; a table map that contradicts it in any way is [`SchemaError::Contradiction`].
+/// A column whose temporal values have the old format is accepted and marked.
+pub fn bind(table: &Table, map: &TableMap) -> Result<BoundTable, SchemaError> {
+    let contradiction = |column: &str, why: String| SchemaError::Contradiction {
+        table: table.name.clone(),
+        column: column.to_owned(),
+        why,
+    };
+    if map.types.len() != table.columns.len() || map.metadata.len() != table.columns.len() {
+        let first = table.columns.get(map.types.len()).map_or("(all)", |column| &column.name);
+        return Err(contradiction(
+            first,
+            format!("it has {} columns, the definition {}", map.types.len(), table.columns.len()),
+        ));
+    }
+    let mut columns = Vec::with_capacity(table.columns.len());
+    for (index, (column, (&type_code, &metadata))) in
+        table.columns.iter().zip(map.types.iter().zip(&map.metadata)).enumerate()
+    {
+        columns
+            .push(bind_column(column, type_code, metadata).map_err(|why| contradiction(&column.name, why))?);
+        let nullable = map.nullable.get(index / 8).is_some_and(|byte| byte >> (index % 8) & 1 == 1);
+        if nullable != column.nullable {
+            let word = |nullable| if nullable { "takes NULL" } else { "is NOT NULL" };
+            return Err(contradiction(
+                &column.name,
+                format!("it {} in the log and {} in the definition", word(nullable), word(column.nullable)),
+            ));
+        }
+    }
+    optional::check(table, map).map_err(|(column, why)| contradiction(&column, why))?;
+    Ok(BoundTable { name: table.name.clone(), columns })
+}
+
+/// One column: its type code and metadata against its declared type.
+fn bind_column(column: &Column, type_code: u8, metadata: u16) -> Result<BoundColumn, String> {
+    let [low, high] = metadata.to_le_bytes();
+    let fixed = |width| BoundColumn { wire: Wire::Fixed(width), old_format: false };
+    let old = |width| BoundColumn { wire: Wire::Fixed(width), old_format: true };
+    let prefixed = |bytes| BoundColumn { wire: Wire::Prefixed(bytes), old_format: false };
+    // A wrong value of the metadata, in words.
+    let expect = |what: &str, found: u64, declared: u64| {
+        if found == declared {
+            Ok(())
+        } else {
+            Err(format!("its {what} is {found} in the log and {declared} in the definition"))
+        }
+    };
+    let wrong_type = || {
+        Err(format!(
+            "it has type code {type_code} (metadata {metadata}), which is not {}",
+            describe(&column.data_type)
+        ))
+    };
+    let bound = match (&column.data_type, type_code) {
+        (MySqlType::TinyInt { .. }, code::TINY) | (MySqlType::Year, code::YEAR) => fixed(1),
+        (MySqlType::SmallInt { .. }, code::SHORT) => fixed(2),
+        (MySqlType::MediumInt { .. }, code::INT24) | (MySqlType::Date, code::DATE | code::NEWDATE) => {
+            fixed(3)
+        }
+        (MySqlType::Int { .. }, code::LONG) => fixed(4),
+        (MySqlType::BigInt { .. }, code::LONGLONG) => fixed(8),
+        (MySqlType::Float, code::FLOAT) => {
+            expect("width in bytes", metadata.into(), 4)?;
+            fixed(4)
+        }
+        (MySqlType::Double, code::DOUBLE) => {
+            expect("width in bytes", metadata.into(), 8)?;
+            fixed(8)
+        }
+        (MySqlType::Decimal { precision, scale }, code::NEWDECIMAL) => {
+            expect("precision", low.into(), (*precision).into())?;
+            expect("scale", high.into(), (*scale).into())?;
+            fixed(decimal_width(*precision, *scale).ok_or("its scale is larger than its precision")?)
+        }
+        (MySqlType::Bit { bits }, code::BIT) => {
+            // Engines without bit fields store whole bytes and say so.
+            let found = u16::from(low) + 8 * u16::from(high);
+            let whole = u16::from(*bits).div_ceil(8);
+            if low != 0 || u16::from(high) != whole {
+                expect("number of bits", found.into(), (*bits).into())?;
+            }
+            fixed(high.saturating_add(u8::from(low > 0)))
+        }
+        (MySqlType::Time { fraction, .. }, code::TIME2) => {
+            expect("number of fraction digits", metadata.into(), (*fraction).into())?;
+            fixed(3 + fraction_width(*fraction))
+        }
+        (MySqlType::DateTime { fraction, .. }, code::DATETIME2) => {
+            expect("number of fraction digits", metadata.into(), (*fraction).into())?;
+            fixed(5 + fraction_width(*fraction))
+        }
+        (MySqlType::Timestamp { fraction, .. }, code::TIMESTAMP2) => {
+            expect("number of fraction digits", metadata.into(), (*fraction).into())?;
+            fixed(4 + fraction_width(*fraction))
+        }
+        (MySqlType::Time { fraction, .. }, code::TIME) => {
+            expect("number of fraction digits", 0, (*fraction).into())?;
+            old(3)
+        }
+        (MySqlType::DateTime { fraction, .. }, code::DATETIME) => {
+            expect("number of fraction digits", 0, (*fraction).into())?;
+            old(8)
+        }
+        (MySqlType::Timestamp { fraction, .. }, code::TIMESTAMP) => {
+            expect("number of fraction digits", 0, (*fraction).into())?;
+            old(4)
+        }
+        (MySqlType::VarChar { length, charset }, code::VARCHAR) => {
+            expect("length in bytes", metadata.into(), byte_length(*length, charset)?)?;
+            prefixed(if metadata > 255 { 2 } else { 1 })
+        }
+        (MySqlType::VarBinary { length }, code::VARCHAR) => {
+            expect("length in bytes", metadata.into(), (*length).into())?;
+            prefixed(if metadata > 255 { 2 } else { 1 })
+        }
+        (MySqlType::Char { .. } | MySqlType::Binary { .. }, code::STRING) => {
+            let (real, length) = string_metadata(low, high);
+            if real != code::STRING {
+                return wrong_type();
+            }
+            let declared = match &column.data_type {
+                MySqlType::Char { length, charset } => byte_length(*length, charset)?,
+                MySqlType::Binary { length } => (*length).into(),
+                _ => return wrong_type(),
+            };
+            expect("length in bytes", length.into(), declared)?;
+            prefixed(if length > 255 { 2 } else { 1 })
+        }
+        (MySqlType::Enum { labels, .. }, code::STRING | code::ENUM) if low == code::ENUM => {
+            expect("width in bytes", high.into(), if labels.len() < 256 { 1 } else { 2 })?;
+            fixed(high)
+        }
+        (MySqlType::Set { labels, .. }, code::STRING | code::SET) if low == code::SET => {
+            let bytes = labels.len().div_ceil(8);
+            expect(
+                "width in bytes",
+                high.into(),
+                if bytes > 4 { 8 } else { u64::try_from(bytes).unwrap_or(8) },
+            )?;
+            fixed(high)
+        }
+        (MySqlType::Text { length_bytes, .. } | MySqlType::Blob { length_bytes }, code::BLOB) => {
+            expect("length prefix in bytes", metadata.into(), (*length_bytes).into())?;
+            prefixed(*length_bytes)
+        }
+        (MySqlType::Json, code::JSON)
+        | (MySqlType::Geometry { .. }, code::GEOMETRY)
+        | (MySqlType::Vector { .. }, code::VECTOR) => {
+            expect("length prefix in bytes", metadata.into(), 4)?;
+            prefixed(4)
+        }
+        _ => return wrong_type(),
+    };
+    Ok(bound)
+}
+
+/// CHAR and BINARY hide their length's two upper bits, inverted, in the type byte
+/// (`Field_string::do_save_field_metadata`): gives the real type and the length in bytes.
+fn string_metadata(low: u8, high: u8) -> (u8, u16) {
+    let upper = u16::from((low & 0x30) ^ 0x30) << 4;
+    (low | 0x30, upper | u16::from(high))
+}
+
+/// Bytes of a value of `DECIMAL(precision, scale)`: four for nine digits, fewer for the digits left over
+/// (`decimal_bin_size` in MySQL's `decimal.cc`).
+pub fn decimal_width(precision: u8, scale: u8) -> Option<u8> {
+    const LEFT_OVER: [u8; 9] = [0, 1, 1, 2, 2, 3, 3, 4, 4];
+    let digits = |count: u8| {
+        LEFT_OVER.get(usize::from(count % 9)).and_then(|rest| (count / 9).checked_mul(4)?.checked_add(*rest))
+    };
+    digits(precision.checked_sub(scale)?)?.checked_add(digits(scale)?)
+}
+
+/// Bytes of a second's fraction with so many digits.
+fn fraction_width(digits: u8) -> u8 {
+    digits.min(6).div_ceil(2)
+}
+
+fn byte_length(characters: u32, charset: &Charset) -> Result<u64, String> {
+    let width =
+        max_bytes(&charset.name).ok_or_else(|| format!("its character set {} is not known", charset.name))?;
+    Ok(u64::from(characters) * u64::from(width))
+}
+
+/// A type in the words of its declaration, for messages.
+pub fn describe(data_type: &MySqlType) -> String {
+    let sign = |unsigned: bool| if unsigned { " unsigned" } else { "" };
+    match data_type {
+        MySqlType::TinyInt { unsigned, .. } => format!("tinyint{}", sign(*unsigned)),
+        MySqlType::SmallInt { unsigned } => format!("smallint{}", sign(*unsigned)),
+        MySqlType::MediumInt { unsigned } => format!("mediumint{}", sign(*unsigned)),
+        MySqlType::Int { unsigned } => format!("int{}", sign(*unsigned)),
+        MySqlType::BigInt { unsigned } => format!("bigint{}", sign(*unsigned)),
+        MySqlType::Decimal { precision, scale } => format!("decimal({precision},{scale})"),
+        MySqlType::Float => "float".into(),
+        MySqlType::Double => "double".into(),
+        MySqlType::Bit { bits } => format!("bit({bits})"),
+        MySqlType::Year => "year".into(),
+        MySqlType::Date => "date".into(),
+        MySqlType::Time { fraction, .. } => format!("time({fraction})"),
+        MySqlType::DateTime { fraction, .. } => format!("datetime({fraction})"),
+        MySqlType::Timestamp { fraction, .. } => format!("timestamp({fraction})"),
+        MySqlType::Char { length, charset } => format!("char({length}) character set {}", charset.name),
+        MySqlType::VarChar { length, charset } => {
+            format!("varchar({length}) character set {}", charset.name)
+        }
+        MySqlType::Text { charset, .. } => format!("text character set {}", charset.name),
+        MySqlType::Binary { length } => format!("binary({length})"),
+        MySqlType::VarBinary { length } => format!("varbinary({length})"),
+        MySqlType::Blob { .. } => "blob".into(),
+        MySqlType::Enum { labels, .. } => format!("enum of {} labels", labels.len()),
+        MySqlType::Set { labels, .. } => format!("set of {} labels", labels.len()),
+        MySqlType::Json => "json".into(),
+        MySqlType::Geometry { kind } => kind.clone(),
+        MySqlType::Vector { dimensions } => format!("vector({dimensions})"),
+        MySqlType::Unknown { declared } => declared.clone(),
+    }
+}

@@ -1,0 +1,145 @@
+//! MySQL's character sets into UTF-8.
+//!
+//! What flows: text as the source stores it (row images are always in the column's character set), appended as
+//! UTF-8 to a field. A character set is decoded only where this gives, byte for byte, what the source's own
+//! conversion gives; others are refused by name before anything is copied.
+//!
+//! What must never happen here: a byte sequence that the source does not define becoming a character.
+
+mod multibyte;
+mod single_byte;
+mod wide;
+
+use super::encode::Fault;
+
+/// Whether text in a character set can be carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Support {
+    /// Decoded exactly as the source itself converts it.
+    Exact,
+    /// Not decoded; why, as the end of a sentence about the character set.
+    Refused(&'static str),
+}
+
+/// Whether text columns in the character set `name` (MySQL's name) can be carried.
+pub fn charset_support(name: &str) -> Support {
+    match Decoder::of(name) {
+        Ok(_) => Support::Exact,
+        Err(why) => Support::Refused(why),
+    }
+}
+
+/// Whether different texts of a character set can be the same text in Unicode, so that keys could merge.
+pub(crate) fn merges(name: &str) -> bool {
+    matches!(name, "armscii8" | "sjis" | "cp932" | "ujis")
+}
+
+/// How one character set is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Decoder {
+    /// `utf8mb4` and `utf8mb3`: checked, copied.
+    Utf8,
+    /// `ascii`: bytes from 80 on are undefined.
+    Ascii,
+    /// A table for bytes from 80 on.
+    SingleByte(&'static [u16; 128]),
+    /// Two bytes a character, big-endian, no surrogates.
+    Ucs2,
+    /// Big-endian.
+    Utf16,
+    /// Little-endian.
+    Utf16Le,
+    /// Big-endian.
+    Utf32,
+    /// One of the East Asian sets.
+    Multibyte(&'static multibyte::Multibyte),
+}
+
+impl Decoder {
+    /// The decoder of a character set by MySQL's name, or why there is none.
+    pub(crate) fn of(name: &str) -> Result<Self, &'static str> {
+        Ok(match name {
+            "utf8mb4" | "utf8mb3" | "utf8" => Self::Utf8,
+            "ascii" => Self::Ascii,
+            "ucs2" => Self::Ucs2,
+            "utf16" => Self::Utf16,
+            "utf16le" => Self::Utf16Le,
+            "utf32" => Self::Utf32,
+            "swe7" => return Err("gives national letters the codes of ASCII punctuation"),
+            _ => match single_byte::high_half(name) {
+                Some(table) => Self::SingleByte(table),
+                None => Self::Multibyte(multibyte::by_name(name)?),
+            },
+        })
+    }
+
+    /// Whether bytes below 80 always stand for themselves, so that plain ASCII needs no decoding.
+    #[inline]
+    pub(crate) fn keeps_ascii(&self) -> bool {
+        match self {
+            Self::Utf8 | Self::Ascii | Self::SingleByte(_) | Self::Multibyte(_) => true,
+            Self::Ucs2 | Self::Utf16 | Self::Utf16Le | Self::Utf32 => false,
+        }
+    }
+
+    /// Appends `raw` as UTF-8. Fails, with part of the text appended, where the character set defines nothing.
+    pub(crate) fn decode(&self, raw: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
+        match self {
+            Self::Utf8 => match std::str::from_utf8(raw) {
+                Ok(text) => {
+                    out.extend_from_slice(text.as_bytes());
+                    Ok(())
+                }
+                Err(error) => Err(undefined(raw, error.valid_up_to())),
+            },
+            Self::Ascii => match raw.iter().position(|byte| !byte.is_ascii()) {
+                None => {
+                    out.extend_from_slice(raw);
+                    Ok(())
+                }
+                Some(at) => Err(undefined(raw, at)),
+            },
+            Self::SingleByte(table) => single_byte(raw, table, out),
+            Self::Ucs2 => wide::ucs2(raw, out),
+            Self::Utf16 => wide::utf16(raw, u16::from_be_bytes, out),
+            Self::Utf16Le => wide::utf16(raw, u16::from_le_bytes, out),
+            Self::Utf32 => wide::utf32(raw, out),
+            Self::Multibyte(set) => multibyte::decode(raw, set, out),
+        }
+    }
+}
+
+fn single_byte(raw: &[u8], table: &[u16; 128], out: &mut Vec<u8>) -> Result<(), Fault> {
+    out.reserve(raw.len() * 3);
+    for (at, byte) in raw.iter().enumerate() {
+        if byte.is_ascii() {
+            out.push(*byte);
+        } else {
+            let unicode = table.get(usize::from(byte & 0x7f)).copied().unwrap_or(0);
+            match char::from_u32(unicode.into()) {
+                Some(character) if unicode != 0 => push(character, out),
+                _ => return Err(undefined(raw, at)),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Appends one character.
+#[inline]
+fn push(character: char, out: &mut Vec<u8>) {
+    out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+}
+
+/// The error for bytes that mean nothing from `at` on.
+#[cold]
+fn undefined(raw: &[u8], at: usize) -> Fault {
+    let bytes: String = raw.iter().skip(at).take(4).map(|byte| format!("{byte:02X}")).collect();
+    Fault::refused(
+        format!("byte {at} of the text starts {bytes}, which is no character of the column's character set"),
+        "mend the value in the source",
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,44 @@
+//! From one value's bytes, as MySQL wrote them, to one field of COPY binary.
+//!
+//! What flows: the raw bytes of a value, cut out of a row image or a result row, and the buffer the field is
+//! appended to. Every type has one way of writing its field; where the log and the binary protocol spell a
+//! value differently there are two ways of reading it that meet in the same number or text first. That is what
+//! makes the copied value and the streamed value the same bytes.
+//!
+//! What must never happen here: an allocation for a value, a panic on any bytes, a value changed
+//! without a policy.
+
+pub(crate) mod binary;
+pub(crate) mod calendar;
+pub(crate) mod field;
+pub(crate) mod label;
+pub(crate) mod number;
+pub(crate) mod numeric;
+pub(crate) mod temporal;
+pub(crate) mod text;
+
+/// Why a value gives no field.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// The bytes are not what their type says.
+    Malformed(&'static str),
+    /// The value is readable and cannot be carried.
+    Refused(Box<Refusal>),
+}
+
+/// A value that cannot be carried, in words for the user.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    /// What is wrong with it.
+    pub(crate) why: String,
+    /// What can be done.
+    pub(crate) remedy: &'static str,
+}
+
+impl Fault {
+    /// A readable value that cannot be carried.
+    #[cold]
+    pub(crate) fn refused(why: impl Into<String>, remedy: &'static str) -> Self {
+        Self::Refused(Box::new(Refusal { why: why.into(), remedy }))
+    }
+}

@@ -1,0 +1,200 @@
+//! Row events: images one behind the other, each a NULL bitmap and the values that are not NULL (MySQL internals,
+//! "Rows_event").
+
+use super::cursor::Cursor;
+use super::{Marks, Plan, Step};
+use crate::change::policy::Operations;
+use crate::change::{EncodedRows, RowOp, RowSpan, RowsEvent, RowsKind};
+use crate::schema::{BoundColumn, BoundTable};
+use crate::transform::TransformError;
+use crate::transform::encode::Fault;
+use std::ops::Range;
+
+/// A fault and the column it was met in.
+type Met<'p> = (Fault, Option<&'p Step>);
+
+impl Plan {
+    /// Appends the rows of `event` to `out`, whose layout must be this plan's. `bound` is what
+    /// [`bind`](crate::schema::bind) made of the event's table map and the table this plan was compiled for.
+    /// Kinds of events that `operations` leaves out give no rows. On an error `out` is as it was.
+    ///
+    /// # Errors
+    /// [`TransformError::Value`] for a value that cannot be carried, [`TransformError::Malformed`] for bytes that do not end
+    /// where they must, [`TransformError::Mapping`] for an event without full row images.
+    pub fn encode_event(
+        &self,
+        bound: &BoundTable,
+        event: &RowsEvent,
+        operations: &Operations,
+        out: &mut EncodedRows,
+    ) -> Result<(), TransformError> {
+        let carried = match event.kind {
+            RowsKind::Insert => operations.insert,
+            RowsKind::Update => operations.update,
+            RowsKind::Delete => operations.delete,
+        };
+        if !carried {
+            return Ok(());
+        }
+        let malformed = |why: &str| TransformError::Malformed {
+            table: self.table.clone(),
+            why: format!("event at {}: {why}", event.position),
+        };
+        if bound.columns.len() != self.steps.len() || self.steps.is_empty() {
+            return Err(malformed("its table map has another number of columns than the plan"));
+        }
+        let full = |bits: &[u8]| {
+            (0..self.steps.len()).all(|at| bits.get(at / 8).is_some_and(|byte| byte >> (at % 8) & 1 == 1))
+        };
+        if !full(&event.columns) || (event.kind == RowsKind::Update && !full(&event.columns_after)) {
+            return Err(TransformError::Mapping {
+                table: self.table.clone(),
+                why: format!("the event at {} does not hold all columns of its rows", event.position),
+                remedy: "set binlog_row_image=FULL in the source, for running sessions too, and copy the table again"
+                    .into(),
+            });
+        }
+        let (spans, bytes) = (out.spans.len(), out.buffer.len());
+        let before = out.spans.len();
+        if event.kind != RowsKind::Delete {
+            // Lengths grow to four bytes and narrow numbers to wider ones.
+            out.buffer.reserve(event.rows.len().saturating_mul(3) / 2);
+        }
+        let mut walk = Walk { plan: self, bound, cursor: Cursor::new(&event.rows), marks: self.marks() };
+        let walked = match event.kind {
+            RowsKind::Insert => walk.inserts(out),
+            RowsKind::Update => walk.updates(out),
+            RowsKind::Delete => walk.deletes(out),
+        };
+        walked.map_err(|(fault, step)| {
+            let row = out.spans.len() - before + 1;
+            out.spans.truncate(spans);
+            out.buffer.truncate(bytes);
+            self.fault(fault, step, || format!("row {row} of the event at {}", event.position))
+        })
+    }
+}
+
+struct Walk<'p, 'e> {
+    plan: &'p Plan,
+    bound: &'p BoundTable,
+    cursor: Cursor<'e>,
+    marks: Marks,
+}
+
+impl<'p, 'e> Walk<'p, 'e> {
+    fn inserts(&mut self, out: &mut EncodedRows) -> Result<(), Met<'p>> {
+        while !self.cursor.is_empty() {
+            let row = self.row(&mut out.buffer)?;
+            let key = self.plan.key_of_row(&self.marks, &mut out.buffer);
+            out.spans.push(RowSpan { op: RowOp::Insert, key, row });
+        }
+        Ok(())
+    }
+
+    fn deletes(&mut self, out: &mut EncodedRows) -> Result<(), Met<'p>> {
+        let mut scratch = Vec::new();
+        while !self.cursor.is_empty() {
+            self.key(&mut scratch)?;
+            let start = out.buffer.len();
+            out.buffer.extend_from_slice(&scratch);
+            out.spans.push(RowSpan { op: RowOp::Delete, key: start..out.buffer.len(), row: start..start });
+        }
+        Ok(())
+    }
+
+    fn updates(&mut self, out: &mut EncodedRows) -> Result<(), Met<'p>> {
+        let mut old_key = Vec::new();
+        while !self.cursor.is_empty() {
+            self.key(&mut old_key)?;
+            if self.cursor.is_empty() {
+                return Err((Fault::Malformed("an update has no after image"), None));
+            }
+            let row = self.row(&mut out.buffer)?;
+            let key = self.plan.key_of_row(&self.marks, &mut out.buffer);
+            if out.buffer.get(key.clone()) == Some(old_key.as_slice()) {
+                out.spans.push(RowSpan { op: RowOp::Update, key, row });
+            } else {
+                let start = out.buffer.len();
+                out.buffer.extend_from_slice(&old_key);
+                let old = start..out.buffer.len();
+                out.spans.push(RowSpan { op: RowOp::Delete, key: old, row: start..start });
+                out.spans.push(RowSpan { op: RowOp::Arrive, key, row });
+            }
+        }
+        Ok(())
+    }
+
+    /// The columns of one image in order, with whether each is NULL.
+    #[inline]
+    fn columns(
+        &mut self,
+    ) -> Result<impl Iterator<Item = (&'p Step, BoundColumn, bool)> + use<'p, 'e>, Met<'p>> {
+        let plan = self.plan;
+        let nulls = self.cursor.take(plan.steps.len().div_ceil(8)).map_err(|fault| (fault, None))?;
+        let bits = nulls.iter().flat_map(|byte| (0..8).map(move |bit| byte >> bit & 1 == 1));
+        Ok(plan
+            .steps
+            .iter()
+            .zip(&self.bound.columns)
+            .zip(bits)
+            .map(|((step, bound), null)| (step, *bound, null)))
+    }
+
+    /// Appends the row of one image; its key's places are in `marks`.
+    #[inline]
+    fn row(&mut self, out: &mut Vec<u8>) -> Result<Range<usize>, Met<'p>> {
+        let start = self.plan.start_row(&mut self.marks, out);
+        for (step, bound, null) in self.columns()? {
+            let at = out.len();
+            if null {
+                if step.codec.is_some() {
+                    Plan::write_null(step, out).map_err(|fault| (fault, Some(step)))?;
+                }
+            } else {
+                let raw = self.cursor.value(bound.wire).map_err(|fault| (fault, Some(step)))?;
+                if let Some(codec) = &step.codec {
+                    codec.logged(raw, bound.old_format, out).map_err(|fault| (fault, Some(step)))?;
+                }
+            }
+            if let Some(slot) = step.key_slot {
+                self.marks.set(slot, at..out.len());
+            }
+        }
+        Ok(start..out.len())
+    }
+
+    /// Puts the key of one image into `scratch`, in key order, and skips the rest of the image.
+    #[inline]
+    fn key(&mut self, scratch: &mut Vec<u8>) -> Result<(), Met<'p>> {
+        scratch.clear();
+        if let Some(slot) = self.plan.tag_slot {
+            let tag = self.plan.head.get(self.plan.tag.clone()).unwrap_or_default();
+            scratch.extend_from_slice(tag);
+            self.marks.set(slot, 0..scratch.len());
+        }
+        for (step, bound, null) in self.columns()? {
+            let raw = match null {
+                true => None,
+                false => Some(self.cursor.value(bound.wire).map_err(|fault| (fault, Some(step)))?),
+            };
+            if let (Some(slot), Some(codec)) = (step.key_slot, &step.codec) {
+                let at = scratch.len();
+                match raw {
+                    Some(raw) => codec.logged(raw, bound.old_format, scratch),
+                    None => Plan::write_null(step, scratch),
+                }
+                .map_err(|fault| (fault, Some(step)))?;
+                self.marks.set(slot, at..scratch.len());
+            }
+        }
+        if !self.plan.key_ascending {
+            let end = scratch.len();
+            for mark in &self.marks.0 {
+                scratch.extend_from_within(mark.clone());
+            }
+            scratch.drain(..end);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,315 @@
+//! One plan per table version: how every column of a source row becomes a field of a target row.
+//!
+//! What flows: row images of the log ([`Plan::encode_event`]) and rows of a SELECT ([`Plan::encode_result`]), walked
+//! once; what comes out are [`EncodedRows`](crate::change::EncodedRows) of one [`RowLayout`], the same bytes on either way.
+//! A column that is not carried is skipped by its width.
+//!
+//! What must never happen here: a choice made per value that could be made when the plan is compiled, and a row
+//! taken whose bytes do not end exactly where its image ends.
+
+mod choose;
+mod codec;
+mod cursor;
+mod event;
+mod result;
+#[cfg(test)]
+mod tests;
+
+use super::encode::temporal::DatePolicy;
+use super::encode::{Fault, field};
+use super::{TableMapping, TransformError};
+use crate::change::policy::{NulBytes, ZeroDates};
+use crate::change::{RowLayout, TableName, TargetColumn, TargetType};
+use crate::schema::{Column, Table};
+use codec::Codec;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// What the config says of values the target cannot hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policies {
+    /// Zero, partial and year-0 dates.
+    pub zero_dates: ZeroDates,
+    /// NUL in text and `\u0000` in JSON.
+    pub nul_bytes: NulBytes,
+}
+
+/// How the rows of one version of a source table are encoded for one target table.
+#[derive(Debug)]
+pub struct Plan {
+    table: TableName,
+    layout: Arc<RowLayout>,
+    /// One a source column, in their order.
+    steps: Vec<Step>,
+    /// What every row starts with: the number of fields and the constant source tag, if any.
+    head: Vec<u8>,
+    /// The part of `head` that is the tag's field.
+    tag: Range<usize>,
+    /// The tag's place in the key.
+    tag_slot: Option<usize>,
+    /// The key's fields follow one another in the row, in key order.
+    key_in_row: bool,
+    /// The key's fields lie in the row in key order, with others between or not.
+    key_ascending: bool,
+}
+
+/// One source column.
+#[derive(Debug)]
+struct Step {
+    name: String,
+    /// `None`: not carried.
+    codec: Option<Codec>,
+    /// Whether the target column takes NULL.
+    nullable: bool,
+    /// Its place in the key.
+    key_slot: Option<usize>,
+}
+
+/// Where the fields of a key were written, by their place in the key.
+struct Marks(Vec<Range<usize>>);
+
+impl Marks {
+    #[inline]
+    fn set(&mut self, slot: usize, range: Range<usize>) {
+        if let Some(mark) = self.0.get_mut(slot) {
+            *mark = range;
+        }
+    }
+
+    /// From the first field's start to the last one's end.
+    #[inline]
+    fn span(&self) -> Range<usize> {
+        match (self.0.first(), self.0.last()) {
+            (Some(first), Some(last)) => first.start..last.end,
+            _ => 0..0,
+        }
+    }
+}
+
+impl Plan {
+    /// Compiles a plan. `target_columns` are the actual columns of the target table, in the order `mapping`'s target
+    /// indexes mean (for a table just created: those of `mapping.target`).
+    ///
+    /// # Errors
+    /// [`TransformError::Type`] for a pair of types that cannot be carried exactly, [`TransformError::Mapping`] for a mapping
+    /// that does not fit the tables or a key that could merge rows.
+    pub fn compile(
+        table: &Table,
+        mapping: &TableMapping,
+        target_columns: &[TargetColumn],
+        policies: &Policies,
+    ) -> Result<Self, TransformError> {
+        let misfit = |why: String| TransformError::Mapping {
+            table: table.name.clone(),
+            why,
+            remedy: "this is a fault of the program: report it".into(),
+        };
+        let target = |index: usize| {
+            target_columns.get(index).ok_or_else(|| misfit(format!("there is no target column {index}")))
+        };
+        let mut columns = Vec::with_capacity(mapping.columns.len() + 1);
+        let mut head = Vec::new();
+        let fields = mapping.columns.len() + usize::from(mapping.source_tag.is_some());
+        let count = i16::try_from(fields).map_err(|_| misfit("it has more than 32767 columns".into()))?;
+        head.extend_from_slice(&count.to_be_bytes());
+        if let Some((index, tag)) = &mapping.source_tag {
+            let column = target(*index)?;
+            if !matches!(column.data_type, TargetType::Text | TargetType::Varchar(_)) {
+                return Err(type_error(table, "(source_column)", "text", &column.data_type));
+            }
+            field::bytes(&mut head, tag.as_bytes())
+                .map_err(|_| misfit("the source tag is too long".into()))?;
+            columns.push(column.clone());
+        }
+        let mut steps: Vec<Step> = table
+            .columns
+            .iter()
+            .map(|column| Step { name: column.name.clone(), codec: None, nullable: true, key_slot: None })
+            .collect();
+        let key_slot = |name: &str| mapping.target.primary_key.iter().position(|key| key == name);
+        let mut last = None;
+        for carried in &mapping.columns {
+            let (Some(step), Some(source)) =
+                (steps.get_mut(carried.source), table.columns.get(carried.source))
+            else {
+                return Err(misfit(format!("there is no source column {}", carried.source)));
+            };
+            if last.is_some_and(|last| last >= carried.source) {
+                return Err(misfit("its columns are not carried in the source's order".into()));
+            }
+            last = Some(carried.source);
+            let column = target(carried.target)?;
+            step.key_slot = key_slot(&column.name);
+            step.nullable = column.nullable && step.key_slot.is_none();
+            let dates = DatePolicy { zero_dates: policies.zero_dates, nullable: step.nullable };
+            // Two keys must not become one by losing their NULs.
+            let nul_bytes = if step.key_slot.is_some() { NulBytes::Error } else { policies.nul_bytes };
+            step.codec = Some(choose_codec(table, source, column, nul_bytes, dates)?);
+            if step.key_slot.is_some() {
+                check_key(table, source)?;
+            }
+            columns.push(column.clone());
+        }
+        let mut key = Vec::with_capacity(mapping.target.primary_key.len());
+        for name in &mapping.target.primary_key {
+            let index = columns.iter().position(|column| column.name == *name);
+            key.push(index.ok_or_else(|| misfit(format!("its key column {name} is not carried")))?);
+        }
+        let pairs = || key.iter().zip(key.iter().skip(1));
+        let tag_slot = mapping
+            .source_tag
+            .as_ref()
+            .and_then(|(index, _)| target_columns.get(*index))
+            .and_then(|column| key_slot(&column.name));
+        Ok(Self {
+            table: table.name.clone(),
+            steps,
+            tag: 2..head.len(),
+            head,
+            tag_slot,
+            key_in_row: pairs().all(|(a, b)| a + 1 == *b),
+            key_ascending: pairs().all(|(a, b)| a < b),
+            layout: Arc::new(RowLayout { target: mapping.target.name.clone(), columns, key }),
+        })
+    }
+
+    /// The target columns of the encoded rows and their key.
+    pub fn layout(&self) -> &Arc<RowLayout> {
+        &self.layout
+    }
+
+    /// The source table.
+    pub fn table(&self) -> &TableName {
+        &self.table
+    }
+
+    /// The source columns to select, in the order [`Plan::encode_result`] expects them.
+    pub fn select_columns(&self) -> Vec<&str> {
+        self.carried().map(|(step, _)| step.name.as_str()).collect()
+    }
+
+    fn carried(&self) -> impl Iterator<Item = (&Step, &Codec)> {
+        self.steps.iter().filter_map(|step| step.codec.as_ref().map(|codec| (step, codec)))
+    }
+
+    /// Places for the fields of a key.
+    fn marks(&self) -> Marks {
+        Marks(vec![0..0; self.layout.key.len()])
+    }
+
+    /// Starts a row; gives where it starts.
+    #[inline]
+    fn start_row(&self, marks: &mut Marks, out: &mut Vec<u8>) -> usize {
+        let start = out.len();
+        out.extend_from_slice(&self.head);
+        if let Some(slot) = self.tag_slot {
+            marks.set(slot, start + self.tag.start..start + self.tag.end);
+        }
+        start
+    }
+
+    /// The key of the row just written: part of it, or a copy behind it.
+    #[inline]
+    fn key_of_row(&self, marks: &Marks, out: &mut Vec<u8>) -> Range<usize> {
+        if self.key_in_row {
+            return marks.span();
+        }
+        let start = out.len();
+        for mark in &marks.0 {
+            out.extend_from_within(mark.clone());
+        }
+        start..out.len()
+    }
+
+    /// NULL for a column; an error when its target takes none.
+    #[inline]
+    fn write_null(step: &Step, out: &mut Vec<u8>) -> Result<(), Fault> {
+        if !step.nullable {
+            return Err(null_refused());
+        }
+        field::null(out);
+        Ok(())
+    }
+
+    /// Puts table, column and row to a fault.
+    #[cold]
+    fn fault(&self, fault: Fault, step: Option<&Step>, row: impl FnOnce() -> String) -> TransformError {
+        let column = step.map_or("(all)", |step| &step.name);
+        match fault {
+            Fault::Malformed(why) => TransformError::Malformed {
+                table: self.table.clone(),
+                why: format!("column {column}, {}: {why}", row()),
+            },
+            Fault::Refused(refusal) => TransformError::Value {
+                table: self.table.clone(),
+                column: column.to_owned(),
+                why: refusal.why,
+                row: row(),
+                remedy: refusal.remedy.to_owned(),
+            },
+        }
+    }
+}
+
+#[cold]
+fn null_refused() -> Fault {
+    Fault::refused("the value is NULL and the target column is NOT NULL", "let the target column take NULL")
+}
+
+fn choose_codec(
+    table: &Table,
+    source: &Column,
+    target: &TargetColumn,
+    nul_bytes: NulBytes,
+    dates: DatePolicy,
+) -> Result<Codec, TransformError> {
+    match choose::codec(&source.data_type, &target.data_type, nul_bytes, dates) {
+        Ok(Some(codec)) => Ok(codec),
+        Ok(None) => Err(type_error(
+            table,
+            &source.name,
+            &crate::schema::binding::describe(&source.data_type),
+            &target.data_type,
+        )),
+        Err(refused) => Err(TransformError::Mapping {
+            table: table.name.clone(),
+            why: format!("column {}: the character set {} {}", source.name, refused.charset, refused.why),
+            remedy: "exclude the column, or convert it to utf8mb4 in the source".into(),
+        }),
+    }
+}
+
+fn type_error(table: &Table, column: &str, source_type: &str, target: &TargetType) -> TransformError {
+    TransformError::Type {
+        table: table.name.clone(),
+        column: column.to_owned(),
+        source_type: source_type.to_owned(),
+        target_type: target.to_string(),
+        remedy: "give the target column the type `rowferry plan` prints, or exclude the column".into(),
+    }
+}
+
+/// A key must not have two source values that become one target value.
+fn check_key(table: &Table, source: &Column) -> Result<(), TransformError> {
+    use crate::schema::MySqlType;
+    let merges = match &source.data_type {
+        // 0 (an invalid value) and the empty label are both the empty text.
+        MySqlType::Enum { labels, .. } if labels.iter().any(String::is_empty) => {
+            "has an empty label, which looks like the invalid value 0"
+        }
+        MySqlType::Set { labels, .. } if labels.iter().any(String::is_empty) => {
+            "has an empty label, which looks like the empty set"
+        }
+        MySqlType::Char { charset, .. } | MySqlType::VarChar { charset, .. }
+            if super::charset::merges(&charset.name) =>
+        {
+            "is in a character set that has several codes for one character"
+        }
+        _ => return Ok(()),
+    };
+    Err(TransformError::Mapping {
+        table: table.name.clone(),
+        why: format!("key column {} {merges}: rows could merge", source.name),
+        remedy: "choose another key (`primary_key`) or exclude the table".into(),
+    })
+}

@@ -16,7 +16,8 @@ pub(super) fn alter_table(cursor: &mut Cursor<'_, '_>, ignore: bool) -> Result<A
     let if_exists = cursor.words(&["IF", "EXISTS"]);
     let table = cursor.table()?;
     lock_wait(cursor)?;
-    let mut alter = AlterTable { table, if_exists, steps: Vec::new(), rename_to: None, other_table: None };
+    let mut alter =
+        AlterTable { table, if_exists, ignore, steps: Vec::new(), rename_to: None, other_table: None };
     while !cursor.at_end() {
         step(&mut alter, cursor)?;
         // Partitioning follows the last step without a comma.

@@ -117,7 +117,7 @@ pub(super) fn drop_key(name: String) -> AlterStep {
 }
 
 fn plain_alter(table: super::Name, steps: Vec<AlterStep>) -> AlterTable {
-    AlterTable { table, if_exists: false, steps, rename_to: None, other_table: None }
+    AlterTable { table, if_exists: false, ignore: false, steps, rename_to: None, other_table: None }
 }
 
 /// MariaDB's `WAIT n` and `NOWAIT`.

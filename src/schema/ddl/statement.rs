@@ -127,6 +127,8 @@ pub struct AlterTable {
     pub table: Name,
     /// `IF EXISTS` (MariaDB)
     pub if_exists: bool,
+    /// `IGNORE` (MySQL 5.6, MariaDB): values that do not fit are changed even in strict mode.
+    pub ignore: bool,
     /// What is done, in the order written. The server does not do it in that order: see `apply`.
     pub steps: Vec<AlterStep>,
     /// `RENAME TO`

@@ -58,6 +58,11 @@ pub struct StatementEvent {
     pub sql: String,
     /// The session's `sql_mode` bits (`MODE_ANSI_QUOTES` and `MODE_NO_BACKSLASH_ESCAPES` change the reading).
     pub sql_mode: u64,
+    /// When it began by the source's clock: seconds since 1970 UTC and, where the log has them, the microseconds of that
+    /// second. What CURRENT_TIMESTAMP gave.
+    pub started: Option<(u64, Option<u32>)>,
+    /// The session's time zone as seconds east of UTC, where it is a fixed offset.
+    pub utc_offset_seconds: Option<i32>,
     /// The statement is its own transaction; the stream may be cut behind it.
     pub boundary: Boundary,
 }

@@ -87,6 +87,17 @@ impl Tables {
         self.by_name.get(&folded(name, self.fold)).copied()
     }
 
+    /// The tables of a database.
+    pub fn in_database(&self, database: &str) -> Vec<usize> {
+        let same = |other: &str| if self.fold { other.to_lowercase() == database.to_lowercase() } else { other == database };
+        (0..self.carried.len()).filter(|index| self.get(*index).is_some_and(|one| same(&one.table.name.database))).collect()
+    }
+
+    /// Every table.
+    pub fn all(&self) -> Vec<usize> {
+        (0..self.carried.len()).collect()
+    }
+
     /// The carried table an event is for and its binding; `None` when it is not carried, or its rows are in the chunks already.
     ///
     /// # Errors

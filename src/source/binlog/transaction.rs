@@ -219,6 +219,8 @@ impl Transactions {
                 default_database,
                 sql,
                 sql_mode,
+                started: None,
+                utc_offset_seconds: None,
                 boundary: boundary.clone(),
             }));
             self.ended(boundary);
@@ -236,7 +238,7 @@ impl Transactions {
             file: self.last_end.clone().unwrap_or(end.position),
             committed_micros: open.name.committed_micros,
         };
-        out.push(Change::Statement(StatementEvent { default_database, sql, sql_mode, boundary }));
+        out.push(Change::Statement(StatementEvent { default_database, sql, sql_mode, started: None, utc_offset_seconds: None, boundary }));
         Ok(())
     }
 

@@ -7,4 +7,5 @@
 
 mod harness;
 
+mod chunk_boundaries;
 mod harness_works;

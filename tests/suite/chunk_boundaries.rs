@@ -204,7 +204,7 @@ const KEYS: &[(&str, &str, &str, &[&str])] = &[
     ),
 ];
 
-async fn endpoint(server: &Mysql) -> SourceEndpoint {
+fn endpoint(server: &Mysql) -> SourceEndpoint {
     SourceEndpoint {
         name: "chunks".into(),
         host: "127.0.0.1".into(),
@@ -265,7 +265,7 @@ async fn parts_every_key_type(mysql: &Mysql) {
     for (name, columns, key, rows) in KEYS {
         create(&database, name, columns, key, rows).await;
     }
-    let endpoint = endpoint(mysql).await;
+    let endpoint = endpoint(mysql);
     let mut server = Server::connect(&endpoint).await.unwrap();
     let mut wire = Wire::connect(&endpoint).await.unwrap();
     let tables = server.tables(&selection(&database.name)).await.unwrap();
@@ -347,7 +347,7 @@ async fn chunks_are_ranges(mysql: &Mysql) {
             ))
             .await;
     }
-    let endpoint = endpoint(mysql).await;
+    let endpoint = endpoint(mysql);
     let mut server = Server::connect(&endpoint).await.unwrap();
     let mut wire = Wire::connect(&endpoint).await.unwrap();
     for table in server.tables(&selection(&database.name)).await.unwrap() {
@@ -383,7 +383,7 @@ async fn a_key_over_a_column_prefix_is_no_key() {
     database
         .sql("CREATE TABLE t (t TEXT NOT NULL, u INT NOT NULL, PRIMARY KEY (t(10)), UNIQUE KEY u (u))")
         .await;
-    let mut server = Server::connect(&endpoint(mysql97().await).await).await.unwrap();
+    let mut server = Server::connect(&endpoint(mysql97().await)).await.unwrap();
     let tables: Vec<Table> = server.tables(&selection(&database.name)).await.unwrap();
     let [table] = tables.as_slice() else { panic!("{tables:?}") };
     assert_eq!(table.name, TableName::new("chunk_prefix", "t"));

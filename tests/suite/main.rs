@@ -9,3 +9,5 @@ mod harness;
 
 mod chunk_boundaries;
 mod harness_works;
+mod source_facts;
+mod source_positions;

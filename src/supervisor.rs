@@ -38,7 +38,13 @@ async fn supervise(name: String, config: Arc<Config>, board: Board, stop: Cancel
     loop {
         let started = Instant::now();
         // A task of its own: a panic in it becomes an error here instead of a silent end.
-        let run = tokio::spawn(task::run(name.clone(), config.clone(), board.clone(), stop.clone(), memory.clone()));
+        let run = tokio::spawn(task::run(
+            name.clone(),
+            config.clone(),
+            board.clone(),
+            stop.clone(),
+            memory.clone(),
+        ));
         let ended = match run.await {
             Ok(ended) => ended,
             Err(error) => Err(TaskError::Internal(format!("the task ended abnormally: {error}"))),

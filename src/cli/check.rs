@@ -12,12 +12,15 @@ use std::sync::Arc;
 pub async fn check(config: Arc<Config>, json: bool, task: Option<String>) -> Result<Exit, CliError> {
     let mut reports: BTreeMap<String, Report> = BTreeMap::new();
     for name in chosen(&config, task)? {
-        let report = task::check(&name, &config).await.map_err(|error| CliError::Task { task: name.clone(), error })?;
+        let report = task::check(&name, &config)
+            .await
+            .map_err(|error| CliError::Task { task: name.clone(), error })?;
         reports.insert(name, report);
     }
     let good = reports.values().all(Report::passed);
     if json {
-        let text = serde_json::to_string_pretty(&reports).map_err(|error| CliError::Reply(error.to_string()))?;
+        let text =
+            serde_json::to_string_pretty(&reports).map_err(|error| CliError::Reply(error.to_string()))?;
         println!("{text}");
     } else {
         let colour = std::io::stdout().is_terminal();
@@ -43,13 +46,19 @@ fn print_report(name: &str, report: &Report, colour: bool) {
         }
     }
     let count = |verdict| report.items.iter().filter(|item| item.verdict == verdict).count();
-    println!("  {} passed, {} warnings, {} failed", count(Verdict::Pass), count(Verdict::Warn), count(Verdict::Fail));
+    println!(
+        "  {} passed, {} warnings, {} failed",
+        count(Verdict::Pass),
+        count(Verdict::Warn),
+        count(Verdict::Fail)
+    );
 }
 
 /// Prints the statements that would prepare the target of each task.
 pub async fn plan(config: Arc<Config>, task: Option<String>) -> Result<Exit, CliError> {
     for name in chosen(&config, task)? {
-        let statements = task::plan(&name, &config).await.map_err(|error| CliError::Task { task: name.clone(), error })?;
+        let statements =
+            task::plan(&name, &config).await.map_err(|error| CliError::Task { task: name.clone(), error })?;
         println!("-- task {name}");
         for statement in statements {
             println!("{statement};");

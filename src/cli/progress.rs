@@ -29,7 +29,9 @@ impl Bars {
                 if status.phase == TablePhase::Snapshotting {
                     let bar = bars.entry(key).or_insert_with(|| {
                         let bar = multi.add(ProgressBar::new(status.estimated_rows.max(1)));
-                        if let Ok(style) = ProgressStyle::with_template("{msg:30!} {bar:30} {human_pos:>12} / ~{human_len} rows  {per_sec:>14}  {eta}") {
+                        if let Ok(style) = ProgressStyle::with_template(
+                            "{msg:30!} {bar:30} {human_pos:>12} / ~{human_len} rows  {per_sec:>14}  {eta}",
+                        ) {
                             bar.set_style(style);
                         }
                         bar.set_message(table.clone());

@@ -23,7 +23,10 @@ pub async fn run(config: Arc<Config>) -> Result<Exit, CliError> {
     let mut listener = None;
     if !config.daemon.listen.is_empty() {
         let socket = status::bind(&config.daemon.listen).await?;
-        tracing::info!(address = config.daemon.listen, "status page, /api/status, /metrics, /healthz and /readyz");
+        tracing::info!(
+            address = config.daemon.listen,
+            "status page, /api/status, /metrics, /healthz and /readyz"
+        );
         listener = Some(tokio::spawn(status::serve(socket, board.clone(), stop.clone())));
     }
     let process = |source| CliError::Process { doing: "listening for signals", source };
@@ -43,7 +46,8 @@ pub async fn run(config: Arc<Config>) -> Result<Exit, CliError> {
     }
     notify(&[NotifyState::Stopping]);
     stop.cancel();
-    let drained = tasks.is_finished() || tokio::time::timeout(config.daemon.shutdown_grace, &mut tasks).await.is_ok();
+    let drained =
+        tasks.is_finished() || tokio::time::timeout(config.daemon.shutdown_grace, &mut tasks).await.is_ok();
     teller.abort();
     if let Some(listener) = listener {
         listener.abort();
@@ -64,7 +68,9 @@ fn log_to(config: &Config, bars: Bars) {
     let filter = EnvFilter::try_new(&wanted).unwrap_or_else(|_| EnvFilter::new("info"));
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(bars);
     let installed = match config.daemon.log_format {
-        LogFormat::Text => subscriber.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init(),
+        LogFormat::Text => {
+            subscriber.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init()
+        }
         LogFormat::Json => subscriber.json().try_init(),
     };
     if let Err(error) = installed {
@@ -88,7 +94,8 @@ async fn tell(board: Board, bars: Bars) {
         tick.tick().await;
         let model = board.read();
         bars.show(&model);
-        let words: Vec<String> = model.tasks.iter().map(|(name, task)| format!("{name}: {}", task.phase.name())).collect();
+        let words: Vec<String> =
+            model.tasks.iter().map(|(name, task)| format!("{name}: {}", task.phase.name())).collect();
         let words = words.join(", ");
         if words != last {
             notify(&[NotifyState::Status(&words)]);

@@ -18,7 +18,8 @@ pub async fn status(config: Arc<Config>, json: bool, watch: bool) -> Result<Exit
             None => (stored(&config).await?, false),
         };
         if json {
-            let text = serde_json::to_string_pretty(&model).map_err(|error| CliError::Reply(error.to_string()))?;
+            let text =
+                serde_json::to_string_pretty(&model).map_err(|error| CliError::Reply(error.to_string()))?;
             println!("{text}");
         } else {
             if watch {
@@ -46,7 +47,9 @@ async fn ask(config: &Config) -> Result<Option<Model>, CliError> {
         agent.get(&url).call().and_then(|mut answer| answer.body_mut().read_to_string())
     });
     match asked.await {
-        Ok(Ok(text)) => serde_json::from_str(&text).map(Some).map_err(|error| CliError::Reply(error.to_string())),
+        Ok(Ok(text)) => {
+            serde_json::from_str(&text).map(Some).map_err(|error| CliError::Reply(error.to_string()))
+        }
         Ok(Err(ureq::Error::ConnectionFailed)) => Ok(None),
         Ok(Err(ureq::Error::Io(error))) if error.kind() == std::io::ErrorKind::ConnectionRefused => Ok(None),
         Ok(Err(error)) => Err(CliError::Reply(error.to_string())),
@@ -58,7 +61,8 @@ async fn ask(config: &Config) -> Result<Option<Model>, CliError> {
 async fn stored(config: &Arc<Config>) -> Result<Model, CliError> {
     let mut model = Model { version: env!("CARGO_PKG_VERSION").to_owned(), started: 0, ..Model::default() };
     for name in config.tasks.keys() {
-        let status = task::stored(name, config).await.map_err(|error| CliError::Task { task: name.clone(), error })?;
+        let status =
+            task::stored(name, config).await.map_err(|error| CliError::Task { task: name.clone(), error })?;
         model.tasks.insert(name.clone(), status);
     }
     Ok(model)
@@ -93,21 +97,34 @@ fn print_task(name: &str, task: &TaskStatus, live: bool) {
         println!("  applied  {position}");
     }
     if live {
-        println!("  lag {} ms, {} transactions in {} commits, {} restarts", task.lag_millis, task.transactions, task.batches, task.restarts);
+        println!(
+            "  lag {} ms, {} transactions in {} commits, {} restarts",
+            task.lag_millis, task.transactions, task.batches, task.restarts
+        );
     }
     let width = task.tables.keys().map(String::len).max().unwrap_or(0);
     for (table, status) in &task.tables {
         let what = match &status.phase {
             TablePhase::Pending => "pending".to_owned(),
-            TablePhase::Snapshotting => format!("copying, {} of about {} rows", status.copied_rows, status.estimated_rows),
+            TablePhase::Snapshotting => {
+                format!("copying, {} of about {} rows", status.copied_rows, status.estimated_rows)
+            }
             TablePhase::CatchingUp => format!("catching up, {} rows copied", status.copied_rows),
-            TablePhase::Streaming if live => format!("streaming, {} inserts, {} updates, {} deletes", status.inserts, status.updates, status.deletes),
+            TablePhase::Streaming if live => format!(
+                "streaming, {} inserts, {} updates, {} deletes",
+                status.inserts, status.updates, status.deletes
+            ),
             TablePhase::Streaming => "streaming".to_owned(),
             TablePhase::Failed { error } => format!("failed: {error}"),
         };
         println!("  {table:width$} → {}  {what}", status.target);
         if status.drift > 0 {
-            println!("  {:width$}   {} rows were not as expected, e.g. {}", "", status.drift, status.drift_example.as_deref().unwrap_or("?"));
+            println!(
+                "  {:width$}   {} rows were not as expected, e.g. {}",
+                "",
+                status.drift,
+                status.drift_example.as_deref().unwrap_or("?")
+            );
         }
     }
 }

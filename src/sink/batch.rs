@@ -158,8 +158,8 @@ impl BatchBuilder {
             run.buffer.truncate(mark.bytes);
         }
         let settled = self.open.iter().rev().skip(1);
-        (self.settled_rows, self.settled_bytes) = settled
-            .fold((0, 0), |(rows, bytes), run| (rows + run.spans.len(), bytes + run.weight_bytes()));
+        (self.settled_rows, self.settled_bytes) =
+            settled.fold((0, 0), |(rows, bytes), run| (rows + run.spans.len(), bytes + run.weight_bytes()));
     }
 
     /// The open transaction was rolled back at `boundary`: its rows are dropped, the position moves. True when

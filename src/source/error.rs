@@ -151,14 +151,14 @@ impl SourceError {
             Self::Login { user, .. } => {
                 Retry::fix(format!("give the right user and password, or allow '{user}' from this host"))
             }
-            Self::Tls { remedy, .. }
-            | Self::Statement { remedy, .. }
-            | Self::Unsupported { remedy, .. }
-            | Self::Definition { remedy, .. } => Retry::fix(remedy.clone()),
             Self::Server { retry, .. } => retry.clone(),
             Self::Protocol { .. } => Retry::Never,
             Self::Event { remedy, .. } if remedy.is_empty() => Retry::Never,
-            Self::Event { remedy, .. } => Retry::fix(remedy.clone()),
+            Self::Tls { remedy, .. }
+            | Self::Statement { remedy, .. }
+            | Self::Unsupported { remedy, .. }
+            | Self::Definition { remedy, .. }
+            | Self::Event { remedy, .. } => Retry::fix(remedy.clone()),
             Self::Purged { .. } => Retry::fix(
                 "the missing transactions cannot be had any more: drop the task's state and copy again, and keep the source's binlogs longer",
             ),

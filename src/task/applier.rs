@@ -98,14 +98,19 @@ impl Applying {
     async fn rows(&mut self, unit: RowsUnit) -> Result<(), TaskError> {
         let RowsUnit { batch, convergent, caught_up } = unit;
         self.progress.applying_micros.store(batch.committed_micros, Ordering::Relaxed);
-        let mode_of = |layout: &RowLayout| if convergent.contains(&layout.target) { Mode::Convergent } else { Mode::Exact };
-        let mut way = if self.memory.general_way.load(Ordering::Relaxed) { Way::General } else { Way::Direct };
+        let mode_of = |layout: &RowLayout| {
+            if convergent.contains(&layout.target) { Mode::Convergent } else { Mode::Exact }
+        };
+        let mut way =
+            if self.memory.general_way.load(Ordering::Relaxed) { Way::General } else { Way::Direct };
         let position = match &batch.end {
             BatchEnd::Commit(position) => Some(position),
             BatchEnd::Open => None,
         };
         let (outcome, next) = loop {
-            let applied = self.attempt(&batch.changes, batch.continues, mode_of, way, position.map(|position| &**position)).await;
+            let applied = self
+                .attempt(&batch.changes, batch.continues, mode_of, way, position.map(|position| &**position))
+                .await;
             match applied {
                 Ok(applied) => break applied,
                 Err(Attempt::Conflict { table, message }) => {
@@ -157,7 +162,8 @@ impl Applying {
             }
         };
         // Sent without waiting for one another; the server takes them in this order. COMMIT waits for all.
-        let (begun, applied, advanced) = tokio::join!(biased; begin, applier.apply(session, changes, mode_of, way), advance);
+        let (begun, applied, advanced) =
+            tokio::join!(biased; begin, applier.apply(session, changes, mode_of, way), advance);
         begun.map_err(|error| Attempt::Failed(error.into()))?;
         let outcome = match applied {
             Ok(outcome) => outcome,
@@ -172,7 +178,9 @@ impl Applying {
         for table in tables {
             if let Some(recorded) = self.recorded.get(table) {
                 let target = &recorded.mapping.target.name;
-                self.store.record_table(&self.session, table, target, &TableState::Streaming, &recorded.json()?).await?;
+                self.store
+                    .record_table(&self.session, table, target, &TableState::Streaming, &recorded.json()?)
+                    .await?;
             }
         }
         Ok(())
@@ -189,7 +197,9 @@ impl Applying {
             if let Some(recorded) = self.recorded.get_mut(&table.name) {
                 recorded.mapping = mapping.clone();
                 let state = recorded.state.clone();
-                self.store.record_table(&self.session, &table.name, &mapping.target.name, &state, &recorded.json()?).await?;
+                self.store
+                    .record_table(&self.session, &table.name, &mapping.target.name, &state, &recorded.json()?)
+                    .await?;
             }
         }
         let next = self.store.advance(&self.session, &self.checkpoint, &unit.position).await?;
@@ -199,14 +209,22 @@ impl Applying {
     }
 
     /// A checkpoint is durable: tell it, and tidy up now and then.
-    async fn durable(&mut self, next: Checkpoint, position: &Position, transactions: u64, committed_micros: u64, caught_up: &[TableName]) -> Result<(), TaskError> {
+    async fn durable(
+        &mut self,
+        next: Checkpoint,
+        position: &Position,
+        transactions: u64,
+        committed_micros: u64,
+        caught_up: &[TableName],
+    ) -> Result<(), TaskError> {
         self.checkpoint = next;
         for table in caught_up {
             if let Some(recorded) = self.recorded.get_mut(table) {
                 recorded.state = TableState::Streaming;
             }
         }
-        let lag_millis = if committed_micros == 0 { 0 } else { now_micros().saturating_sub(committed_micros) / 1000 };
+        let lag_millis =
+            if committed_micros == 0 { 0 } else { now_micros().saturating_sub(committed_micros) / 1000 };
         self.context.board.task(&self.context.name, |task| {
             task.position = Some(position.to_string());
             task.committed = now_seconds();
@@ -232,14 +250,23 @@ impl Applying {
         self.context.board.task(&self.context.name, |task| {
             for table in &outcome.tables {
                 let target = table.target.to_string();
-                let Some(status) = task.tables.values_mut().find(|status| status.target == target) else { continue };
+                let Some(status) = task.tables.values_mut().find(|status| status.target == target) else {
+                    continue;
+                };
                 status.inserts += table.counts.inserts;
                 status.updates += table.counts.updates;
                 status.deletes += table.counts.deletes;
                 if !table.drift.is_none() {
                     status.drift += table.drift.missing + table.drift.existing;
                     status.drift_example.clone_from(&table.drift.example);
-                    tracing::warn!(task = self.context.name, table = target, missing = table.drift.missing, existing = table.drift.existing, example = table.drift.example, "the target was not as the stream implies; it is right now");
+                    tracing::warn!(
+                        task = self.context.name,
+                        table = target,
+                        missing = table.drift.missing,
+                        existing = table.drift.existing,
+                        example = table.drift.example,
+                        "the target was not as the stream implies; it is right now"
+                    );
                 }
             }
         });

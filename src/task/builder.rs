@@ -11,7 +11,9 @@ use super::TaskError;
 use super::batch::{RowsUnit, SchemaUnit, Unit};
 use super::tables::Tables;
 use crate::change::policy::Operations;
-use crate::change::{Boundary, Change, FilePosition, Gtid, Position, RowsEvent, StatementEvent, TableName, TargetName};
+use crate::change::{
+    Boundary, Change, FilePosition, Gtid, Position, RowsEvent, StatementEvent, TableName, TargetName,
+};
 use crate::sink::batch::{Batch, BatchBuilder, BatchLimits, Mark, Ready};
 use crate::transform::Policies;
 use std::collections::{BTreeSet, VecDeque};
@@ -51,7 +53,14 @@ pub struct Builder<T> {
 
 impl<T: Translator> Builder<T> {
     /// A builder that goes on behind `position`.
-    pub fn new(tables: Tables, translator: T, policies: Policies, operations: Operations, limits: BatchLimits, position: Position) -> Self {
+    pub fn new(
+        tables: Tables,
+        translator: T,
+        policies: Policies,
+        operations: Operations,
+        limits: BatchLimits,
+        position: Position,
+    ) -> Self {
         Self {
             tables,
             translator,
@@ -148,9 +157,11 @@ impl<T: Translator> Builder<T> {
         let at = self.savepoints.iter().rposition(|(known, _)| *known == number);
         let Some((at, (_, mark))) = at.and_then(|at| self.savepoints.get(at).map(|found| (at, found))) else {
             return Err(TaskError::Stream {
-                why: "ROLLBACK TO SAVEPOINT goes back into a part of a large transaction that was handed on".to_owned(),
+                why: "ROLLBACK TO SAVEPOINT goes back into a part of a large transaction that was handed on"
+                    .to_owned(),
                 position: self.batch.position().to_string(),
-                remedy: "raise apply.batch_rows and apply.batch_bytes above the size of that transaction".to_owned(),
+                remedy: "raise apply.batch_rows and apply.batch_bytes above the size of that transaction"
+                    .to_owned(),
             });
         };
         self.batch.rollback_to(*mark);

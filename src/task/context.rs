@@ -25,7 +25,9 @@ impl Context {
         let context = Self { config: config.clone(), name: name.to_owned(), board: board.clone() };
         let missing = |what: &str| TaskError::Internal(format!("task {name}: no {what} in the config"));
         let task = context.config.tasks.get(name).ok_or_else(|| missing("such task"))?;
-        if !context.config.sources.contains_key(&task.source) || !context.config.targets.contains_key(&task.target) {
+        if !context.config.sources.contains_key(&task.source)
+            || !context.config.targets.contains_key(&task.target)
+        {
             return Err(missing("such endpoint"));
         }
         Ok(context)
@@ -77,6 +79,7 @@ impl Context {
     /// operations are not carried, so that presence says nothing.
     pub fn always_convergent(&self) -> bool {
         let operations = self.task().operations;
-        self.task().existing_tables == ExistingTables::Ignore || !(operations.insert && operations.update && operations.delete)
+        self.task().existing_tables == ExistingTables::Ignore
+            || !(operations.insert && operations.update && operations.delete)
     }
 }

@@ -7,13 +7,13 @@
 
 use super::TaskError;
 use super::context::Context;
-use crate::change::state::ChunkRecord;
 use crate::change::EncodedRows;
+use crate::change::state::ChunkRecord;
 use crate::schema::Table;
 use crate::sink::apply::{Applier, Existing};
 use crate::sink::{Owner, Session, SinkError, Store};
-use crate::source::server::Server;
 use crate::source::SourceError;
+use crate::source::server::Server;
 use crate::source::snapshot::chunk::{BoundMismatch, whole_table_query};
 use crate::source::snapshot::{ChunkKey, ChunkReader};
 use crate::source::wire::Wire;
@@ -80,7 +80,11 @@ pub async fn copy(context: &Context, owner: &Arc<Owner>, tables: Vec<CopyTable>)
 }
 
 /// Sends the chunks that are not durable, table by table.
-async fn plan_chunks(context: Context, tables: Arc<Vec<CopyTable>>, jobs: mpsc::Sender<Job>) -> Result<(), TaskError> {
+async fn plan_chunks(
+    context: Context,
+    tables: Arc<Vec<CopyTable>>,
+    jobs: mpsc::Sender<Job>,
+) -> Result<(), TaskError> {
     let mut server = Server::connect(context.source()).await?;
     for (index, copied) in tables.iter().enumerate() {
         let key = ChunkKey::of(&copied.table, &copied.key);
@@ -93,10 +97,13 @@ async fn plan_chunks(context: Context, tables: Arc<Vec<CopyTable>>, jobs: mpsc::
         let Some(mut chunk) = tail else { continue };
         loop {
             chunk.upto = match &key {
-                Some(key) => server.next_bound(key, chunk.after.as_deref(), context.task().snapshot.chunk_rows).await?,
+                Some(key) => {
+                    server.next_bound(key, chunk.after.as_deref(), context.task().snapshot.chunk_rows).await?
+                }
                 None => None,
             };
-            let next = ChunkRecord { number: chunk.number + 1, after: chunk.upto.clone(), upto: None, rows: 0 };
+            let next =
+                ChunkRecord { number: chunk.number + 1, after: chunk.upto.clone(), upto: None, rows: 0 };
             let last = chunk.upto.is_none();
             if jobs.send(Job { table: index, chunk }).await.is_err() || last {
                 break;
@@ -141,7 +148,9 @@ struct Worker {
 impl Worker {
     async fn run(self, number: usize, queue: Arc<Mutex<mpsc::Receiver<Job>>>) -> Result<(), TaskError> {
         let mut wire = Wire::connect(self.context.source()).await?;
-        let session = Session::connect(self.context.target(), &format!("rowferry/{}/copy {number}", self.context.name)).await?;
+        let session =
+            Session::connect(self.context.target(), &format!("rowferry/{}/copy {number}", self.context.name))
+                .await?;
         self.owner.register(&session, &format!("copy {number}")).await?;
         let mut applier = Applier::open(&session).await?;
         loop {
@@ -153,11 +162,20 @@ impl Worker {
     }
 
     /// Copies one chunk in one target transaction.
-    async fn chunk(&self, wire: &mut Wire, session: &Session, applier: &mut Applier, copied: &CopyTable, chunk: &mut ChunkRecord) -> Result<(), TaskError> {
+    async fn chunk(
+        &self,
+        wire: &mut Wire,
+        session: &Session,
+        applier: &mut Applier,
+        copied: &CopyTable,
+        chunk: &mut ChunkRecord,
+    ) -> Result<(), TaskError> {
         let name = &copied.table.name;
         let columns = copied.plan.select_columns();
         let sql = match ChunkKey::of(&copied.table, &copied.key) {
-            Some(key) => key.chunk_query(&columns, chunk.after.as_deref(), chunk.upto.as_deref()).map_err(|mismatch| changed(&self.context, copied, &mismatch))?,
+            Some(key) => key
+                .chunk_query(&columns, chunk.after.as_deref(), chunk.upto.as_deref())
+                .map_err(|mismatch| changed(&self.context, copied, &mismatch))?,
             None => whole_table_query(name, &columns),
         };
         begin(session).await?;
@@ -171,7 +189,10 @@ impl Worker {
             drop(read);
             let encoded = [encoded];
             // The source sends the next block while the target takes this one.
-            let (written, next) = tokio::join!(applier.copy_rows(session, &encoded, copied.existing), reader.next(self.block_bytes));
+            let (written, next) = tokio::join!(
+                applier.copy_rows(session, &encoded, copied.existing),
+                reader.next(self.block_bytes)
+            );
             written?;
             block = next?;
             rows += count;
@@ -192,7 +213,11 @@ impl Worker {
 
 /// A stored bound that is not one of this key: the table's key changed since.
 fn changed(context: &Context, copied: &CopyTable, mismatch: &BoundMismatch) -> SourceError {
-    SourceError::TableChanged { endpoint: context.task().source.clone(), table: copied.table.name.to_string(), why: mismatch.to_string() }
+    SourceError::TableChanged {
+        endpoint: context.task().source.clone(),
+        table: copied.table.name.to_string(),
+        why: mismatch.to_string(),
+    }
 }
 
 async fn begin(session: &Session) -> Result<(), SinkError> {
@@ -246,8 +271,12 @@ mod tests {
 
     #[test]
     fn holes_between_done_chunks_are_planned_and_planning_goes_on_behind_the_last() {
-        let done = [chunk(4, Some("40"), Some("50")), chunk(0, None, Some("10")), chunk(1, Some("10"), Some("20"))];
-        assert_eq!(missing(&done), (vec![chunk(2, Some("20"), Some("40"))], Some(chunk(5, Some("50"), None))));
+        let done =
+            [chunk(4, Some("40"), Some("50")), chunk(0, None, Some("10")), chunk(1, Some("10"), Some("20"))];
+        assert_eq!(
+            missing(&done),
+            (vec![chunk(2, Some("20"), Some("40"))], Some(chunk(5, Some("50"), None)))
+        );
     }
 
     #[test]

@@ -45,7 +45,8 @@ pub async fn gather(context: &Context, server: &mut Server) -> Result<Gathered, 
         };
         mappings.push((table.name, mapping));
     }
-    let wanted: Vec<TargetName> = mappings.iter().filter_map(|(_, mapping)| Some(mapping.as_ref().ok()?.target.name.clone())).collect();
+    let wanted: Vec<TargetName> =
+        mappings.iter().filter_map(|(_, mapping)| Some(mapping.as_ref().ok()?.target.name.clone())).collect();
     let target = facts::facts(context.target(), &session, &wanted).await?;
     Ok(Gathered { source, target, stored, mappings })
 }
@@ -55,7 +56,10 @@ pub fn judge(context: &Context, gathered: &Gathered) -> Report {
     let resuming = gathered.stored.as_ref().and_then(|stored| {
         let checkpoint = stored.checkpoint.as_ref()?;
         let tables = stored.tables.iter().filter(|(_, table)| table.state != TableState::Pending);
-        Some(Resuming { gtids: checkpoint.position.gtids.clone(), tables: tables.map(|(name, _)| name.clone()).collect() })
+        Some(Resuming {
+            gtids: checkpoint.position.gtids.clone(),
+            tables: tables.map(|(name, _)| name.clone()).collect(),
+        })
     });
     precheck::check(&Subject {
         task: context.task(),

@@ -34,7 +34,12 @@ pub struct Settled {
 ///
 /// # Errors
 /// When statements keep changing selected tables, or the source fails.
-pub async fn settle(context: &Context, server: &mut Server, fold: bool, start: Option<&Position>) -> Result<Settled, TaskError> {
+pub async fn settle(
+    context: &Context,
+    server: &mut Server,
+    fold: bool,
+    start: Option<&Position>,
+) -> Result<Settled, TaskError> {
     for attempt in 1..=ATTEMPTS {
         let position = match start {
             Some(position) => position.clone(),
@@ -46,21 +51,36 @@ pub async fn settle(context: &Context, server: &mut Server, fold: bool, start: O
             None => return Ok(Settled { position, tables }),
             Some(statement) if start.is_some() => {
                 return Err(TaskError::Stream {
-                    why: format!("a selected table was changed behind start_position ({statement}), and its definition before that is not known"),
+                    why: format!(
+                        "a selected table was changed behind start_position ({statement}), and its definition before that is not known"
+                    ),
                     position: position.to_string(),
-                    remedy: "choose a start_position behind that statement, or let the data be copied".to_owned(),
+                    remedy: "choose a start_position behind that statement, or let the data be copied"
+                        .to_owned(),
                 });
             }
             Some(statement) => {
-                tracing::info!(task = context.name, attempt, statement, "a selected table changed while definitions were read; reading them again");
+                tracing::info!(
+                    task = context.name,
+                    attempt,
+                    statement,
+                    "a selected table changed while definitions were read; reading them again"
+                );
             }
         }
     }
-    Err(TaskError::Unsettled { why: format!("selected tables changed during each of {ATTEMPTS} readings of their definitions") })
+    Err(TaskError::Unsettled {
+        why: format!("selected tables changed during each of {ATTEMPTS} readings of their definitions"),
+    })
 }
 
 /// The first statement on a selected table in (`from`, `end`].
-async fn changed_between(context: &Context, fold: bool, from: &Position, end: &CatchUpTarget) -> Result<Option<String>, TaskError> {
+async fn changed_between(
+    context: &Context,
+    fold: bool,
+    from: &Position,
+    end: &CatchUpTarget,
+) -> Result<Option<String>, TaskError> {
     let mut stream = BinlogStream::open(request(context, fold, from.clone(), HEARTBEAT, SILENCE)).await?;
     let mut changes = Vec::new();
     loop {
@@ -83,7 +103,13 @@ async fn changed_between(context: &Context, fold: bool, from: &Position, end: &C
 }
 
 /// A stream request with this task's settings; `fold` where the source folds table names.
-pub fn request(context: &Context, fold: bool, start: Position, heartbeat: Duration, read_timeout: Duration) -> StreamRequest {
+pub fn request(
+    context: &Context,
+    fold: bool,
+    start: Position,
+    heartbeat: Duration,
+    read_timeout: Duration,
+) -> StreamRequest {
     let task = context.task();
     StreamRequest {
         endpoint: context.source().clone(),

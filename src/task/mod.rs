@@ -46,7 +46,13 @@ use tokio_util::sync::CancellationToken;
 ///
 /// # Errors
 /// What stopped it; the supervisor decides by `retry()` what follows.
-pub async fn run(name: String, config: Arc<Config>, board: Board, stop: CancellationToken, memory: Arc<Memory>) -> Result<(), TaskError> {
+pub async fn run(
+    name: String,
+    config: Arc<Config>,
+    board: Board,
+    stop: CancellationToken,
+    memory: Arc<Memory>,
+) -> Result<(), TaskError> {
     let context = Context::new(&name, &config, &board)?;
     tokio::select! {
         // Until the stream runs there is nothing to drain: a chunk at work is copied again.
@@ -74,14 +80,22 @@ async fn start(context: &Context) -> Result<Started, TaskError> {
     tell_servers(context, &gathered);
     let report = gather::judge(context, &gathered);
     for item in report.items.iter().filter(|item| item.verdict == crate::precheck::Verdict::Warn) {
-        tracing::warn!(task = context.name, code = item.code, subject = item.subject, remedy = item.remedy, "{}", item.why);
+        tracing::warn!(
+            task = context.name,
+            code = item.code,
+            subject = item.subject,
+            remedy = item.remedy,
+            "{}",
+            item.why
+        );
     }
     refuse_failures(&report)?;
     let owner = Arc::new(Owner::take(context.target(), &context.name).await?);
     // Only now: another owner may have moved it since the facts were gathered.
     let mut stored = owner.store().load(owner.session()).await?;
     prepare::forget_unselected(context, &owner, &mut stored).await?;
-    let Prepared { checkpoint, mut tables } = schema_sync(context, &mut server, &owner, &stored, &gathered).await?;
+    let Prepared { checkpoint, mut tables } =
+        schema_sync(context, &mut server, &owner, &stored, &gathered).await?;
     tell_tables(context, &tables, &gathered, &stored);
     snapshot(context, &mut server, &owner, &stored, &mut tables).await?;
     renew_p1(context, &mut server, &owner, &mut tables).await?;
@@ -103,12 +117,23 @@ fn refuse_failures(report: &Report) -> Result<(), TaskError> {
     if report.passed() {
         return Ok(());
     }
-    let list = |text: fn(&crate::precheck::Item) -> String| report.failures().map(text).collect::<Vec<_>>().join("; ");
-    Err(TaskError::Precheck { summary: list(|item| format!("{}: {}", item.subject, item.why)), remedy: list(|item| item.remedy.clone()) })
+    let list = |text: fn(&crate::precheck::Item) -> String| {
+        report.failures().map(text).collect::<Vec<_>>().join("; ")
+    };
+    Err(TaskError::Precheck {
+        summary: list(|item| format!("{}: {}", item.subject, item.why)),
+        remedy: list(|item| item.remedy.clone()),
+    })
 }
 
 /// Settles P0 and definitions and makes the targets of tables that are not followed yet.
-async fn schema_sync(context: &Context, server: &mut Server, owner: &Owner, stored: &Stored, gathered: &Gathered) -> Result<Prepared, TaskError> {
+async fn schema_sync(
+    context: &Context,
+    server: &mut Server,
+    owner: &Owner,
+    stored: &Stored,
+    gathered: &Gathered,
+) -> Result<Prepared, TaskError> {
     let known = prepare::known(context, stored)?;
     let is_new = |name: &TableName| !known.contains_key(name);
     let nothing_new = gathered.mappings.iter().all(|(name, _)| !is_new(name));
@@ -124,7 +149,11 @@ async fn schema_sync(context: &Context, server: &mut Server, owner: &Owner, stor
 }
 
 /// The chosen `start_position` of a task that copies nothing and has not run yet.
-async fn start_position(context: &Context, server: &mut Server, stored: &Stored) -> Result<Option<Position>, TaskError> {
+async fn start_position(
+    context: &Context,
+    server: &mut Server,
+    stored: &Stored,
+) -> Result<Option<Position>, TaskError> {
     if stored.checkpoint.is_some() {
         return Ok(None);
     }
@@ -136,7 +165,9 @@ async fn start_position(context: &Context, server: &mut Server, stored: &Stored)
             position.gtids = gtids.clone();
             Ok(Some(position))
         }
-        Some(StartPosition::File(_)) => Err(TaskError::Internal("a file start position passed the config".to_owned())),
+        Some(StartPosition::File(_)) => {
+            Err(TaskError::Internal("a file start position passed the config".to_owned()))
+        }
     }
 }
 
@@ -148,8 +179,11 @@ async fn snapshot(
     stored: &Stored,
     tables: &mut BTreeMap<TableName, (Table, Recorded)>,
 ) -> Result<(), TaskError> {
-    let copying: Vec<TableName> =
-        tables.iter().filter(|(_, (_, recorded))| matches!(recorded.state, TableState::Snapshotting { .. })).map(|(name, _)| name.clone()).collect();
+    let copying: Vec<TableName> = tables
+        .iter()
+        .filter(|(_, (_, recorded))| matches!(recorded.state, TableState::Snapshotting { .. }))
+        .map(|(name, _)| name.clone())
+        .collect();
     if copying.is_empty() {
         return Ok(());
     }
@@ -157,24 +191,46 @@ async fn snapshot(
     let mut group = Vec::new();
     for name in &copying {
         let Some((table, recorded)) = tables.get(name) else { continue };
-        let plan = Plan::compile(table, &recorded.mapping, &recorded.mapping.target.columns, &context.policies())?;
+        let plan =
+            Plan::compile(table, &recorded.mapping, &recorded.mapping.target.columns, &context.policies())?;
         let key = table_key(table, recorded);
         let keep = context.task().existing_tables == ExistingTables::Ignore && !recorded.created;
-        let done = stored.tables.get(name).filter(|stored| stored.state == recorded.state).map(|stored| stored.chunks.clone()).unwrap_or_default();
-        group.push(CopyTable { table: table.clone(), plan, key, existing: if keep { Existing::Keep } else { Existing::Fresh }, done });
+        let done = stored
+            .tables
+            .get(name)
+            .filter(|stored| stored.state == recorded.state)
+            .map(|stored| stored.chunks.clone())
+            .unwrap_or_default();
+        group.push(CopyTable {
+            table: table.clone(),
+            plan,
+            key,
+            existing: if keep { Existing::Keep } else { Existing::Fresh },
+            done,
+        });
     }
     let copied = copy::copy(context, owner, group).await.map_err(|error| match error {
         // What came does not fit the plan: the same thing, noticed later.
         TaskError::Transform(TransformError::Changed { table, column, why }) => {
             let endpoint = context.task().source.clone();
-            SourceError::TableChanged { endpoint, table: table.to_string(), why: format!("column {column}: {why}") }.into()
+            SourceError::TableChanged {
+                endpoint,
+                table: table.to_string(),
+                why: format!("column {column}: {why}"),
+            }
+            .into()
         }
         other => other,
     });
     match copied {
         Ok(()) => {}
         Err(TaskError::Source(SourceError::TableChanged { endpoint, table, why })) => {
-            tracing::warn!(task = context.name, table, why, "a table changed while it was copied; the copy starts over");
+            tracing::warn!(
+                task = context.name,
+                table,
+                why,
+                "a table changed while it was copied; the copy starts over"
+            );
             prepare::start_over(context, owner, tables, &why).await?;
             return Err(SourceError::TableChanged { endpoint, table, why }.into());
         }
@@ -189,7 +245,10 @@ async fn snapshot(
         if let TableState::Snapshotting { from } = &recorded.state {
             recorded.state = TableState::CatchingUp { from: from.clone(), until: until.clone() };
         }
-        owner.store().record_table(session, name, &recorded.mapping.target.name, &recorded.state, &recorded.json()?).await?;
+        owner
+            .store()
+            .record_table(session, name, &recorded.mapping.target.name, &recorded.state, &recorded.json()?)
+            .await?;
     }
     prepare::transaction(session, "COMMIT").await?;
     context.board.task(&context.name, |task| {
@@ -220,7 +279,12 @@ fn table_key(table: &Table, recorded: &Recorded) -> Vec<usize> {
 }
 
 /// P1 is a place in one server's files: when the source is another server by now it is recorded anew, which may only be later.
-async fn renew_p1(context: &Context, server: &mut Server, owner: &Owner, tables: &mut BTreeMap<TableName, (Table, Recorded)>) -> Result<(), TaskError> {
+async fn renew_p1(
+    context: &Context,
+    server: &mut Server,
+    owner: &Owner,
+    tables: &mut BTreeMap<TableName, (Table, Recorded)>,
+) -> Result<(), TaskError> {
     let uuid = server.server_uuid().await?;
     let session = owner.session();
     for (name, (_, recorded)) in tables.iter_mut() {
@@ -230,7 +294,10 @@ async fn renew_p1(context: &Context, server: &mut Server, owner: &Owner, tables:
         }
         tracing::info!(task = context.name, table = %name, "the source is another server now: P1 is recorded anew");
         recorded.state = TableState::CatchingUp { from: from.clone(), until: server.log_end().await? };
-        owner.store().record_table(session, name, &recorded.mapping.target.name, &recorded.state, &recorded.json()?).await?;
+        owner
+            .store()
+            .record_table(session, name, &recorded.mapping.target.name, &recorded.state, &recorded.json()?)
+            .await?;
     }
     Ok(())
 }
@@ -249,9 +316,18 @@ fn tell_servers(context: &Context, gathered: &Gathered) {
     });
 }
 
-fn tell_tables(context: &Context, tables: &BTreeMap<TableName, (Table, Recorded)>, gathered: &Gathered, stored: &Stored) {
+fn tell_tables(
+    context: &Context,
+    tables: &BTreeMap<TableName, (Table, Recorded)>,
+    gathered: &Gathered,
+    stored: &Stored,
+) {
     let statuses = tables.iter().map(|(name, (_, recorded))| {
-        let chunks = stored.tables.get(name).filter(|stored| stored.state == recorded.state).map(|stored| stored.chunks.as_slice());
+        let chunks = stored
+            .tables
+            .get(name)
+            .filter(|stored| stored.state == recorded.state)
+            .map(|stored| stored.chunks.as_slice());
         let copied: i64 = chunks.unwrap_or_default().iter().map(|chunk| chunk.rows).sum();
         let estimated = gathered.source.tables.get(name).map_or(0, |facts| facts.estimated_rows);
         (name.to_string(), table_status(recorded, u64::try_from(copied).unwrap_or(0), estimated))
@@ -261,9 +337,14 @@ fn tell_tables(context: &Context, tables: &BTreeMap<TableName, (Table, Recorded)
         for (name, mut status) in statuses {
             // Counters go on over restarts of the task.
             if let Some(before) = task.tables.get(&name) {
-                (status.inserts, status.updates, status.deletes) = (before.inserts, before.updates, before.deletes);
+                (status.inserts, status.updates, status.deletes) =
+                    (before.inserts, before.updates, before.deletes);
                 (status.drift, status.drift_example) = (before.drift, before.drift_example.clone());
-                status.copied_rows = status.copied_rows.max(if status.phase == TablePhase::Snapshotting { 0 } else { before.copied_rows });
+                status.copied_rows = status.copied_rows.max(if status.phase == TablePhase::Snapshotting {
+                    0
+                } else {
+                    before.copied_rows
+                });
             }
             task.tables.insert(name, status);
         }
@@ -340,7 +421,9 @@ pub async fn stored(name: &str, config: &Arc<Config>) -> Result<TaskStatus, Task
         }
         let recorded = Recorded::read(&context, table, record)?;
         let copied: i64 = record.chunks.iter().map(|chunk| chunk.rows).sum();
-        status.tables.insert(table.to_string(), table_status(&recorded, u64::try_from(copied).unwrap_or(0), 0));
+        status
+            .tables
+            .insert(table.to_string(), table_status(&recorded, u64::try_from(copied).unwrap_or(0), 0));
     }
     Ok(status)
 }

@@ -72,7 +72,10 @@ pub struct Prepared {
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn known(context: &Context, stored: &Stored) -> Result<BTreeMap<TableName, (Table, Recorded)>, TaskError> {
+pub fn known(
+    context: &Context,
+    stored: &Stored,
+) -> Result<BTreeMap<TableName, (Table, Recorded)>, TaskError> {
     let mut known = BTreeMap::new();
     for (name, table) in &stored.tables {
         if let (true, Some(schema)) = (table.state != TableState::Pending, table.schemas.last()) {
@@ -86,8 +89,17 @@ pub fn known(context: &Context, stored: &Stored) -> Result<BTreeMap<TableName, (
 ///
 /// # Errors
 /// When the target fails.
-pub async fn forget_unselected(context: &Context, owner: &Owner, stored: &mut Stored) -> Result<(), TaskError> {
-    let gone: Vec<TableName> = stored.tables.keys().filter(|name| !context.task().tables.contains(&name.database, &name.table)).cloned().collect();
+pub async fn forget_unselected(
+    context: &Context,
+    owner: &Owner,
+    stored: &mut Stored,
+) -> Result<(), TaskError> {
+    let gone: Vec<TableName> = stored
+        .tables
+        .keys()
+        .filter(|name| !context.task().tables.contains(&name.database, &name.table))
+        .cloned()
+        .collect();
     for name in gone {
         let session = owner.session();
         transaction(session, "BEGIN").await?;
@@ -122,7 +134,8 @@ pub async fn prepare(
             fresh.push((table, mapping));
         }
     }
-    let schemas: BTreeSet<String> = fresh.iter().map(|(_, mapping)| mapping.target.name.schema.clone()).collect();
+    let schemas: BTreeSet<String> =
+        fresh.iter().map(|(_, mapping)| mapping.target.name.schema.clone()).collect();
     transaction(session, "BEGIN").await?;
     if task.initial_schema {
         ddl::create_schemas(session, &schemas).await?;
@@ -130,7 +143,9 @@ pub async fn prepare(
     // With nothing followed yet the checkpoint may start (or start over) at the new P0.
     let checkpoint = match checkpoint {
         None => store.start(session, &settled.position).await?,
-        Some(checkpoint) if tables.is_empty() => store.advance(session, &checkpoint, &settled.position).await?,
+        Some(checkpoint) if tables.is_empty() => {
+            store.advance(session, &checkpoint, &settled.position).await?
+        }
         Some(checkpoint) => checkpoint,
     };
     for (table, mapping) in fresh {
@@ -151,12 +166,21 @@ pub async fn prepare(
 }
 
 /// Makes or empties one target table; true when it was made here.
-async fn target_table(context: &Context, session: &Session, mapping: &TableMapping, copies: bool) -> Result<bool, TaskError> {
+async fn target_table(
+    context: &Context,
+    session: &Session,
+    mapping: &TableMapping,
+    copies: bool,
+) -> Result<bool, TaskError> {
     let task = context.task();
     let name = &mapping.target.name;
     let Some(_) = catalog::shape(session, name).await? else {
         if !task.initial_schema {
-            return Err(mismatch(mapping, format!("target table {name} is missing"), "create it, or add \"schema\" to initial"));
+            return Err(mismatch(
+                mapping,
+                format!("target table {name} is missing"),
+                "create it, or add \"schema\" to initial",
+            ));
         }
         ddl::create_table(session, &mapping.target).await?;
         return Ok(true);
@@ -188,10 +212,20 @@ fn mismatch(mapping: &TableMapping, why: String, remedy: &str) -> TaskError {
 ///
 /// # Errors
 /// When existing rows were to stay, or the target fails.
-pub async fn start_over(context: &Context, owner: &Owner, tables: &BTreeMap<TableName, (Table, Recorded)>, why: &str) -> Result<(), TaskError> {
+pub async fn start_over(
+    context: &Context,
+    owner: &Owner,
+    tables: &BTreeMap<TableName, (Table, Recorded)>,
+    why: &str,
+) -> Result<(), TaskError> {
     let session = owner.session();
-    let copying: Vec<&(Table, Recorded)> = tables.values().filter(|(_, recorded)| matches!(recorded.state, TableState::Snapshotting { .. })).collect();
-    if context.task().existing_tables == ExistingTables::Ignore && copying.iter().any(|(_, recorded)| !recorded.created) {
+    let copying: Vec<&(Table, Recorded)> = tables
+        .values()
+        .filter(|(_, recorded)| matches!(recorded.state, TableState::Snapshotting { .. }))
+        .collect();
+    if context.task().existing_tables == ExistingTables::Ignore
+        && copying.iter().any(|(_, recorded)| !recorded.created)
+    {
         return Err(TaskError::Stream {
             why: format!("{why}, and with existing_tables = \"ignore\" copied rows cannot be told from those that were there"),
             position: "the copy".to_owned(),
@@ -204,7 +238,10 @@ pub async fn start_over(context: &Context, owner: &Owner, tables: &BTreeMap<Tabl
         if recorded.created {
             ddl::drop_table(session, target).await?;
         }
-        owner.store().reset_table(session, &table.name, target, &TableState::Pending, &recorded.json()?).await?;
+        owner
+            .store()
+            .reset_table(session, &table.name, target, &TableState::Pending, &recorded.json()?)
+            .await?;
     }
     transaction(session, "COMMIT").await?;
     Ok(())

@@ -69,7 +69,12 @@ pub async fn follow(
     let policies = context.policies();
     let mut start = checkpoint.position.clone();
     if start.server != source.uuid {
-        tracing::info!(task = context.name, was = start.server, now = source.uuid, "following another server of the same history");
+        tracing::info!(
+            task = context.name,
+            was = start.server,
+            now = source.uuid,
+            "following another server of the same history"
+        );
         start.server.clone_from(&source.uuid);
     }
     // What lies before the set's file position may still be to come (logged but not executed when it was recorded, or
@@ -78,11 +83,24 @@ pub async fn follow(
     let mut carried = Vec::new();
     let mut recorded = BTreeMap::new();
     for (name, (table, record)) in tables {
-        carried.push(Carried::new(table, record.mapping.clone(), &policies, &record.state, context.always_convergent())?);
+        carried.push(Carried::new(
+            table,
+            record.mapping.clone(),
+            &policies,
+            &record.state,
+            context.always_convergent(),
+        )?);
         recorded.insert(name, record);
     }
     let limits = BatchLimits { rows: task.apply.batch_rows, bytes: task.apply.batch_bytes };
-    let builder = Builder::new(Tables::new(carried, source.fold), Translate::new(context.clone()), policies, task.operations, limits, start.clone());
+    let builder = Builder::new(
+        Tables::new(carried, source.fold),
+        Translate::new(context.clone()),
+        policies,
+        task.operations,
+        limits,
+        start.clone(),
+    );
     let request = handoff::request(context, source.fold, start, HEARTBEAT, SILENCE);
     let stream = BinlogStream::open(request).await?;
 
@@ -90,7 +108,9 @@ pub async fn follow(
     let (idle, is_idle) = watch::channel(false);
     let (blocks, received) = channel::bounded(task.memory_limit / 4);
     let (units, queue) = mpsc::channel(1);
-    let applying = Applying::open(context.clone(), owner.clone(), checkpoint, recorded, memory, progress.clone(), idle).await?;
+    let applying =
+        Applying::open(context.clone(), owner.clone(), checkpoint, recorded, memory, progress.clone(), idle)
+            .await?;
 
     let mut stages: JoinSet<Result<Stage, TaskError>> = JoinSet::new();
     stages.spawn(read(context.clone(), stream, blocks, stop.clone()));
@@ -133,7 +153,12 @@ enum Stage {
 }
 
 /// Reads until told to stop; what was read is handed on.
-async fn read(context: Context, mut stream: BinlogStream, blocks: channel::Sender, stop: CancellationToken) -> Result<Stage, TaskError> {
+async fn read(
+    context: Context,
+    mut stream: BinlogStream,
+    blocks: channel::Sender,
+    stop: CancellationToken,
+) -> Result<Stage, TaskError> {
     loop {
         let mut changes = Vec::new();
         tokio::select! {

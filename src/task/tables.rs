@@ -30,7 +30,13 @@ pub struct Carried {
 
 impl Carried {
     /// A table as its stored state has it.
-    pub fn new(table: Table, mapping: TableMapping, policies: &Policies, state: &TableState, always_convergent: bool) -> Result<Self, TaskError> {
+    pub fn new(
+        table: Table,
+        mapping: TableMapping,
+        policies: &Policies,
+        state: &TableState,
+        always_convergent: bool,
+    ) -> Result<Self, TaskError> {
         let plan = Plan::compile(&table, &mapping, &mapping.target.columns, policies)?;
         let (from, until) = match state {
             TableState::CatchingUp { from, until } => (Some(from.clone()), Some(until.file.clone())),
@@ -68,7 +74,8 @@ struct Binding {
 impl Tables {
     /// The tables of a task; `fold` where the source folds names (`lower_case_table_names` not 0).
     pub fn new(carried: Vec<Carried>, fold: bool) -> Self {
-        let by_name = carried.iter().enumerate().map(|(index, one)| (folded(&one.table.name, fold), index)).collect();
+        let by_name =
+            carried.iter().enumerate().map(|(index, one)| (folded(&one.table.name, fold), index)).collect();
         Self { carried, by_name, fold, bound: HashMap::new(), strangers: Vec::new() }
     }
 
@@ -89,8 +96,12 @@ impl Tables {
 
     /// The tables of a database.
     pub fn in_database(&self, database: &str) -> Vec<usize> {
-        let same = |other: &str| if self.fold { other.to_lowercase() == database.to_lowercase() } else { other == database };
-        (0..self.carried.len()).filter(|index| self.get(*index).is_some_and(|one| same(&one.table.name.database))).collect()
+        let same = |other: &str| {
+            if self.fold { other.to_lowercase() == database.to_lowercase() } else { other == database }
+        };
+        (0..self.carried.len())
+            .filter(|index| self.get(*index).is_some_and(|one| same(&one.table.name.database)))
+            .collect()
     }
 
     /// Every table.
@@ -102,9 +113,14 @@ impl Tables {
     ///
     /// # Errors
     /// When the table map contradicts the known definition.
-    pub fn bind(&mut self, event: &RowsEvent, gtid: Option<&Gtid>) -> Result<Option<(usize, Arc<BoundTable>)>, TaskError> {
+    pub fn bind(
+        &mut self,
+        event: &RowsEvent,
+        gtid: Option<&Gtid>,
+    ) -> Result<Option<(usize, Arc<BoundTable>)>, TaskError> {
         let map = &event.table;
-        let known = self.bound.get(&map.table_id).filter(|known| Arc::ptr_eq(&known.map, map) || *known.map == **map);
+        let known =
+            self.bound.get(&map.table_id).filter(|known| Arc::ptr_eq(&known.map, map) || *known.map == **map);
         let index = match known {
             Some(known) => known.table.as_ref().map(|(index, _)| *index),
             None => self.find(&map.name),
@@ -121,10 +137,18 @@ impl Tables {
 
     /// Whether the transaction is in the table's chunks already.
     pub fn skips(&self, index: usize, gtid: Option<&Gtid>) -> bool {
-        self.carried.get(index).and_then(|one| one.from.as_ref()).zip(gtid).is_some_and(|(from, gtid)| from.contains(gtid))
+        self.carried
+            .get(index)
+            .and_then(|one| one.from.as_ref())
+            .zip(gtid)
+            .is_some_and(|(from, gtid)| from.contains(gtid))
     }
 
-    fn bind_anew(&mut self, map: &Arc<TableMap>, index: Option<usize>) -> Result<Option<(usize, Arc<BoundTable>)>, TaskError> {
+    fn bind_anew(
+        &mut self,
+        map: &Arc<TableMap>,
+        index: Option<usize>,
+    ) -> Result<Option<(usize, Arc<BoundTable>)>, TaskError> {
         let table = match index.and_then(|index| self.carried.get(index).map(|one| (index, one))) {
             Some((index, one)) => Some((index, Arc::new(binding::bind(&one.table, map)?))),
             None => {
@@ -143,7 +167,13 @@ impl Tables {
     ///
     /// # Errors
     /// When no plan can be made for it.
-    pub fn replace(&mut self, index: usize, table: Table, mapping: TableMapping, policies: &Policies) -> Result<(), TaskError> {
+    pub fn replace(
+        &mut self,
+        index: usize,
+        table: Table,
+        mapping: TableMapping,
+        policies: &Policies,
+    ) -> Result<(), TaskError> {
         let plan = Plan::compile(&table, &mapping, &mapping.target.columns, policies)?;
         if let Some(one) = self.carried.get_mut(index) {
             one.table = table;
@@ -161,7 +191,10 @@ impl Tables {
             if one.from.as_ref().is_some_and(|from| from.is_subset_of(gtids)) {
                 one.from = None;
             }
-            let there = one.until.as_ref().is_some_and(|until| file.order(until).is_some_and(std::cmp::Ordering::is_ge));
+            let there = one
+                .until
+                .as_ref()
+                .is_some_and(|until| file.order(until).is_some_and(std::cmp::Ordering::is_ge));
             if there && one.from.is_none() {
                 one.until = None;
                 reached.push(one.table.name.clone());

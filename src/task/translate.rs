@@ -42,12 +42,14 @@ impl Translator for Translate {
             }
             let Some(one) = tables.get(index) else { continue };
             let name = &one.table.name;
-            let translated = translate(&one.table, &one.mapping, &statement, &self.context.rules(name), &issued)?;
+            let translated =
+                translate(&one.table, &one.mapping, &statement, &self.context.rules(name), &issued)?;
             if translated.ended {
                 return Err(TaskError::Stream {
                     why: format!("{name} is gone ({})", event.sql),
                     position: event.boundary.file.to_string(),
-                    remedy: "going on without the table is not supported yet: take it out of \"tables\"".to_owned(),
+                    remedy: "going on without the table is not supported yet: take it out of \"tables\""
+                        .to_owned(),
                 });
             }
             if translated.table != one.table || translated.mapping != one.mapping {

@@ -21,7 +21,10 @@ pub async fn create_schemas(session: &Session, wanted: &BTreeSet<String>) -> Res
     Ok(())
 }
 
-async fn missing_schemas(session: &Session, wanted: &BTreeSet<String>) -> Result<BTreeSet<String>, SinkError> {
+async fn missing_schemas(
+    session: &Session,
+    wanted: &BTreeSet<String>,
+) -> Result<BTreeSet<String>, SinkError> {
     const DOING: &str = "creating schemas";
     let names: Vec<&str> = wanted.iter().map(String::as_str).collect();
     let rows = session
@@ -48,7 +51,12 @@ pub async fn create_table(session: &Session, table: &TargetTable) -> Result<(), 
 
 /// Drops a table; one that is not there is no error.
 pub async fn drop_table(session: &Session, table: &TargetName) -> Result<(), SinkError> {
-    run(session, &format!("dropping table {table}"), &[format!("DROP TABLE IF EXISTS {}", quote::qualified(table))]).await
+    run(
+        session,
+        &format!("dropping table {table}"),
+        &[format!("DROP TABLE IF EXISTS {}", quote::qualified(table))],
+    )
+    .await
 }
 
 /// The statements that making `tables` would take, without running any: schemas and tables that are missing and,
@@ -60,8 +68,11 @@ pub async fn planned(
 ) -> Result<Vec<String>, SinkError> {
     let tables: Vec<&TargetTable> = tables.collect();
     let schemas: BTreeSet<String> = tables.iter().map(|table| table.name.schema.clone()).collect();
-    let mut statements: Vec<String> =
-        missing_schemas(session, &schemas).await?.iter().map(|schema| render::create_schema(schema)).collect();
+    let mut statements: Vec<String> = missing_schemas(session, &schemas)
+        .await?
+        .iter()
+        .map(|schema| render::create_schema(schema))
+        .collect();
     for table in tables {
         let found = catalog::shape(session, &table.name).await?;
         match found {

@@ -238,7 +238,14 @@ impl Transactions {
             file: self.last_end.clone().unwrap_or(end.position),
             committed_micros: open.name.committed_micros,
         };
-        out.push(Change::Statement(StatementEvent { default_database, sql, sql_mode, started: None, utc_offset_seconds: None, boundary }));
+        out.push(Change::Statement(StatementEvent {
+            default_database,
+            sql,
+            sql_mode,
+            started: None,
+            utc_offset_seconds: None,
+            boundary,
+        }));
         Ok(())
     }
 

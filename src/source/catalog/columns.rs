@@ -70,8 +70,7 @@ impl ColumnRow<'_> {
         if let Some(value) = unquote(text) {
             return ColumnDefault::Literal(value);
         }
-        let number =
-            text.parse::<f64>().is_ok() && !text.contains(['n', 'N', 'i', 'I']);
+        let number = text.parse::<f64>().is_ok() && !text.contains(['n', 'N', 'i', 'I']);
         if number || text.starts_with("b'") || text.starts_with("x'") {
             ColumnDefault::Literal(text.to_owned())
         } else {

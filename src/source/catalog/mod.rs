@@ -4,7 +4,7 @@
 //! columns of functional indexes are neither here nor in the log; a generated invisible primary key is in both.)
 //!
 //! What must never happen here: a table half read. A definition that changed between two queries is an error, and a
-//! table of which the user may see only some columns is found out by [`partly_granted`].
+//! table of which the user may see only some columns is found out by `partly_granted`.
 
 pub mod columns;
 pub mod filter;

@@ -18,7 +18,7 @@ const VARIABLES: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('server_u
 
 impl Server {
     /// Everything the precheck wants to know, in a fixed number of queries (beside one for each table of which the user
-    /// may read only some columns, and those that [`Server::cascades`] names).
+    /// may read only some columns, and on MariaDB for each foreign key whose rules are hidden).
     ///
     /// # Errors
     /// What the server answers, other than that a privilege is missing.

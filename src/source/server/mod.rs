@@ -19,6 +19,7 @@ use crate::change::facts::Flavour;
 use crate::change::{Retry, TableName};
 use crate::config::types::{Selection, SourceEndpoint};
 use crate::schema::Table;
+use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -111,20 +112,24 @@ impl Server {
         }
     }
 
-    pub(super) async fn rows(&mut self, sql: &str) -> Result<TextRows, SourceError> {
-        let Ok(answer) = tokio::time::timeout(QUERY_TIMEOUT, self.wire.query(sql)).await else {
-            let shown: String = sql.chars().take(60).collect();
-            return Err(SourceError::Connection {
+    /// Rows as bytes.
+    async fn query(&mut self, sql: &str) -> Result<Vec<Vec<Option<Bytes>>>, SourceError> {
+        match tokio::time::timeout(QUERY_TIMEOUT, self.wire.query(sql)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(SourceError::Connection {
                 endpoint: self.label().to_owned(),
-                doing: shown,
+                doing: sql.chars().take(60).collect(),
                 source: std::io::Error::new(
                     std::io::ErrorKind::TimedOut,
                     format!("no answer within {} s", QUERY_TIMEOUT.as_secs()),
                 ),
-            });
-        };
+            }),
+        }
+    }
+
+    pub(super) async fn rows(&mut self, sql: &str) -> Result<TextRows, SourceError> {
         let mut rows = Vec::new();
-        for row in answer? {
+        for row in self.query(sql).await? {
             let mut texts = Vec::with_capacity(row.len());
             for value in row {
                 let value = value.map(|bytes| String::from_utf8(bytes.to_vec())).transpose();

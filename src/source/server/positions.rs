@@ -69,7 +69,7 @@ impl Server {
                 let shown = before.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
                 return Err(self.unsupported(
                     format!(
-                        "{} prepared XA transactions ({shown}) have not ended within {} s: their rows are logged but not visible, so a copy cannot start",
+                        "{} prepared XA transaction(s) ({shown}) have not ended within {} s: their rows are logged but not visible, so a copy cannot start",
                         before.len(),
                         patience.as_secs()
                     ),
@@ -172,7 +172,7 @@ impl Server {
             Flavour::MySql => "XA RECOVER",
             Flavour::MariaDb => "XA RECOVER FORMAT='SQL'",
         };
-        match self.wire.query(sql).await {
+        match self.query(sql).await {
             // Ids are for people here; before CONVERT XID they are bytes of any kind.
             Ok(rows) => Ok(rows
                 .iter()

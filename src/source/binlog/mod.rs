@@ -1,7 +1,7 @@
 //! The binlog of a source as a stream of changes.
 //!
-//! Sequence: [`dump`] asks the server, [`frame`] cuts and checks what comes, [`framer`] keeps the place and sorts
-//! events by kind, [`transaction`] makes items of them. Rows are slices of the packets they came in.
+//! Sequence: `dump` asks the server, `frame` cuts and checks what comes, `framer` keeps the place and sorts
+//! events by kind, `transaction` makes items of them. Rows are slices of the packets they came in.
 //!
 //! What must never happen here: an event, statement or transaction passed over because it was not understood;
 //! a value looked at; an item handed out whose event was not whole.

@@ -1,7 +1,7 @@
 //! The binlog of a source as a stream of changes.
 //!
-//! Sequence: [`dump`] asks the server, [`frame`] cuts and checks what comes, [`framer`] keeps the place and sorts
-//! events by kind, [`transaction`] makes items of them. Rows are slices of the packets they came in.
+//! Sequence: `dump` asks the server, `frame` cuts and checks what comes, `framer` keeps the place and sorts
+//! events by kind, `transaction` makes items of them. Rows are slices of the packets they came in.
 //!
 //! What must never happen here: an event, statement or transaction passed over because it was not understood;
 //! a value looked at; an item handed out whose event was not whole.
@@ -62,6 +62,8 @@ pub struct BinlogStream {
     heartbeat: Duration,
     read_timeout: Duration,
     server_id: u32,
+    /// What was asked for, for errors that come before the server names a file.
+    start: String,
     /// Found behind items that had to be handed out first.
     failed: Option<SourceError>,
 }
@@ -99,7 +101,7 @@ impl BinlogStream {
         dump::start(&mut wire, server_id, &request.start.gtids).await?;
         let framer = Framer::new(
             wire.label().to_owned(),
-            request.start.file,
+            request.start.file.clone(),
             checksum,
             TableMaps::new(selected),
             request.max_event_bytes,
@@ -110,6 +112,7 @@ impl BinlogStream {
             heartbeat: request.heartbeat,
             read_timeout: request.read_timeout.max(PATIENCE_AT_START),
             server_id,
+            start: request.start.to_string(),
             failed: None,
         };
         let mut none = Vec::new();
@@ -212,7 +215,11 @@ impl BinlogStream {
                     "the server ended the stream in good order",
                 ),
             }),
-            Some(_) | None => Err(dump::failure(&self.wire, packet, self.framer.position().to_string())),
+            Some(_) | None => {
+                let named = self.framer.has_format();
+                let position = if named { self.framer.position().to_string() } else { self.start.clone() };
+                Err(dump::failure(&self.wire, packet, position))
+            }
         }
     }
 }

@@ -59,7 +59,7 @@ fn metadata_is_split_by_column_type() {
     // DECIMAL(10,2), TINY, DOUBLE, DATETIME2(3), STRING as ENUM of 1 byte, BIT(12), JSON
     let types = [246, 1, 5, 18, 254, 16, 245];
     let block = Bytes::from_static(&[10, 2, 8, 3, 247, 1, 4, 1, 4]);
-    assert_eq!(metadata(&types, &block), Ok(vec![10 | 2 << 8, 0, 8, 3, 247 | 1 << 8, 4 | 1 << 8, 4]));
+    assert_eq!(metadata(&types, &block), Ok(vec![0x020a, 0, 8, 3, 0x01f7, 0x0104, 4]));
     assert!(metadata(&types, &block.slice(..8)).is_err());
     assert!(metadata(&types[..6], &block).is_err(), "left over metadata");
     assert!(metadata(&[99], &Bytes::new()).is_err());

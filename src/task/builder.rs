@@ -174,7 +174,7 @@ impl<T: Translator> Builder<T> {
         let mut translation = self.translator.translate(&mut self.tables, event)?;
         for (table, mapping) in &translation.versions {
             if let Some(index) = self.tables.find(&table.name) {
-                self.tables.replace(index, table.clone(), mapping.clone(), &self.policies)?;
+                self.tables.replace(index, table.clone(), mapping.clone(), self.policies)?;
             }
         }
         self.batch.commit(&event.boundary);

@@ -86,7 +86,7 @@ pub async fn follow(
         carried.push(Carried::new(
             table,
             record.mapping.clone(),
-            &policies,
+            policies,
             &record.state,
             context.always_convergent(),
         )?);

@@ -33,11 +33,11 @@ impl Carried {
     pub fn new(
         table: Table,
         mapping: TableMapping,
-        policies: &Policies,
+        policies: Policies,
         state: &TableState,
         always_convergent: bool,
     ) -> Result<Self, TaskError> {
-        let plan = Plan::compile(&table, &mapping, &mapping.target.columns, policies)?;
+        let plan = Plan::compile(&table, &mapping, &mapping.target.columns, &policies)?;
         let (from, until) = match state {
             TableState::CatchingUp { from, until } => (Some(from.clone()), Some(until.file.clone())),
             TableState::Snapshotting { from } => (Some(from.clone()), None),
@@ -149,15 +149,16 @@ impl Tables {
         map: &Arc<TableMap>,
         index: Option<usize>,
     ) -> Result<Option<(usize, Arc<BoundTable>)>, TaskError> {
-        let table = match index.and_then(|index| self.carried.get(index).map(|one| (index, one))) {
-            Some((index, one)) => Some((index, Arc::new(binding::bind(&one.table, map)?))),
-            None => {
-                if !self.strangers.contains(&map.name) {
-                    tracing::warn!(table = %map.name, "rows of a table that was created after the task started are not carried; restart the daemon to copy it");
-                    self.strangers.push(map.name.clone());
-                }
-                None
+        let table = if let Some((index, one)) =
+            index.and_then(|index| self.carried.get(index).map(|one| (index, one)))
+        {
+            Some((index, Arc::new(binding::bind(&one.table, map)?)))
+        } else {
+            if !self.strangers.contains(&map.name) {
+                tracing::warn!(table = %map.name, "rows of a table that was created after the task started are not carried; restart the daemon to copy it");
+                self.strangers.push(map.name.clone());
             }
+            None
         };
         self.bound.insert(map.table_id, Binding { map: map.clone(), table: table.clone() });
         Ok(table)
@@ -172,9 +173,9 @@ impl Tables {
         index: usize,
         table: Table,
         mapping: TableMapping,
-        policies: &Policies,
+        policies: Policies,
     ) -> Result<(), TaskError> {
-        let plan = Plan::compile(&table, &mapping, &mapping.target.columns, policies)?;
+        let plan = Plan::compile(&table, &mapping, &mapping.target.columns, &policies)?;
         if let Some(one) = self.carried.get_mut(index) {
             one.table = table;
             one.mapping = mapping;

@@ -9,6 +9,6 @@ mod harness;
 
 mod chunk_boundaries;
 mod harness_works;
-mod target;
 mod source_facts;
 mod source_positions;
+mod target;

@@ -6,9 +6,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod harness;
+mod load;
 
 mod chunk_boundaries;
 mod harness_works;
+mod kills;
 mod source_facts;
 mod source_positions;
 mod target;

@@ -272,7 +272,10 @@ impl Framer {
             Meaning::Ddl { sql, rows_follow } => {
                 let default_database = query.database.clone();
                 let sql_mode = query.sql_mode.unwrap_or(0);
-                self.transactions.ddl(Ddl { default_database, sql, sql_mode, rows_follow }, end, out)
+                let (started_micros, utc_offset_seconds) = (query.started_micros, query.utc_offset_seconds);
+                let ddl =
+                    Ddl { default_database, sql, sql_mode, started_micros, utc_offset_seconds, rows_follow };
+                self.transactions.ddl(ddl, end, out)
             }
         }
     }

@@ -84,7 +84,7 @@ impl Moments {
         let (phases, longest): (&[&str], u64) = if kill < self.copy {
             (&["Snapshot", "CatchingUp", "Synchronizing"], 1_500)
         } else if kill < self.copy + self.catch_up {
-            (&["CatchingUp", "Synchronizing"], 400)
+            (&["CatchingUp", "Synchronizing"], 250)
         } else {
             (&["Synchronizing"], 2_500)
         };

@@ -11,6 +11,7 @@ mod load;
 mod chunk_boundaries;
 mod harness_works;
 mod kills;
+mod outages;
 mod source_facts;
 mod source_positions;
 mod target;

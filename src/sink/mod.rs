@@ -12,7 +12,7 @@ pub mod session;
 mod sqlstate;
 mod tls;
 
-pub use apply::{Applier, ApplyError, Drift, Existing, Mode, Outcome, TableOutcome, Way};
+pub use apply::{Applier, ApplyError, Drift, Existing, Mode, Outcome, Strategy, TableOutcome, Way};
 pub use batch::{Batch, BatchBuilder, BatchEnd, BatchLimits, Ready};
 pub use compact::{Compacted, Compactor};
 pub use dialect::Dialect;

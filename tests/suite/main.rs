@@ -7,4 +7,5 @@
 
 mod harness;
 
+mod apply;
 mod harness_works;

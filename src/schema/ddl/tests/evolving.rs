@@ -65,6 +65,12 @@ fn columns_land_where_the_server_puts_them() {
             "id:0 a?1 b:2 c?3 x?+",
         ),
         ("ALTER TABLE t CHANGE IF EXISTS nope x INT", "id:0 a?1 b:2 c?3"),
+        ("ALTER TABLE t MODIFY a INT AFTER c, MODIFY c TEXT AFTER a", "id:0 b:2 a?1 c?3"),
+        ("ALTER TABLE t MODIFY a INT AFTER b, MODIFY b VARCHAR(20) NOT NULL FIRST", "b:2 id:0 a?1 c?3"),
+        (
+            "ALTER TABLE t ADD x INT AFTER c, MODIFY c TEXT FIRST, ADD y INT AFTER c",
+            "c?3 y?+ id:0 a?1 b:2 x?+",
+        ),
         ("ALTER TABLE t COMMENT = 'x', FORCE", "id:0 a?1 b:2 c?3"),
     ] {
         assert_eq!(shape(&shop(), sql), format!("{expected} pk(id) {keys}"), "{sql}");
@@ -87,6 +93,9 @@ fn keys_follow_their_columns() {
         ("ALTER TABLE t ADD UNIQUE (a)", "id:0 a?1 b:2 c?3 pk(id) by_b(b) b(b,id)"),
         ("ALTER TABLE t ADD UNIQUE (b)", "id:0 a?1 b:2 c?3 pk(id) by_b(b) b(b,id) b_2(b)"),
         ("ALTER TABLE t ADD x INT NOT NULL UNIQUE", "id:0 a?1 b:2 c?3 x:+ pk(id) by_b(b) b(b,id) x(x)"),
+        // The server finds a key's column again by its name, even if another bears it now.
+        ("ALTER TABLE t DROP b, ADD b INT NOT NULL", "id:0 a?1 c?3 b:+ pk(id) by_b(b) b(b,id)"),
+        ("ALTER TABLE t CHANGE b x TEXT NOT NULL, ADD b INT", "id:0 a?1 x:2 c?3 b?+ pk(id) by_b(x) b(x,id)"),
         ("CREATE UNIQUE INDEX u ON t (id, b)", "id:0 a?1 b:2 c?3 pk(id) by_b(b) b(b,id) u(id,b)"),
         ("DROP INDEX `PRIMARY` ON t", "id:0 a?1 b:2 c?3 pk() by_b(b) b(b,id)"),
         // The number behind a name that was given by the server cannot be known: the key counts as gone.
@@ -104,6 +113,8 @@ fn what_does_not_fit_the_definition_is_an_error() {
         "ALTER TABLE t RENAME COLUMN nope TO x",
         "ALTER TABLE t ADD x INT AFTER nope",
         "ALTER TABLE t ADD a INT",
+        "ALTER TABLE t CHANGE a x INT AFTER c, CHANGE c a TEXT AFTER b",
+        "ALTER TABLE t MODIFY a INT AFTER a",
         "ALTER TABLE t RENAME COLUMN a TO b",
         "ALTER TABLE t ADD PRIMARY KEY (a)",
         "ALTER TABLE t DROP PRIMARY KEY, ADD PRIMARY KEY (nope)",
@@ -114,6 +125,10 @@ fn what_does_not_fit_the_definition_is_an_error() {
     assert!(matches!(after(&shop(), "ALTER TABLE t ADD x UUID"), Err(SchemaError::UnknownType { .. })));
     assert!(matches!(
         after(&shop(), "ALTER TABLE t CONVERT TO CHARACTER SET DEFAULT"),
+        Err(SchemaError::Uncertain { .. })
+    ));
+    assert!(matches!(
+        after(&shop(), "ALTER TABLE t CONVERT TO CHARACTER SET utf8mb4, MODIFY c TEXT CHARSET latin1"),
         Err(SchemaError::Uncertain { .. })
     ));
     let Statement::AlterTable(alter) = read("ALTER TABLE t ADD x TIMESTAMP", SqlMode::default()) else {

@@ -162,7 +162,7 @@ fn image(id: usize) -> Vec<u8> {
     if !null {
         sized("left at the door, please ring twice", 2, &mut row);
     }
-    row.extend_from_slice(&(id as f64 / 3.0).to_le_bytes());
+    row.extend_from_slice(&(f64::from(id as u32) / 3.0).to_le_bytes());
     row.extend_from_slice(&((2024 << 9 | 2 << 5 | (1 + id as u32 % 28)).to_le_bytes())[..3]);
     row.push((1 + id % 4) as u8);
     row
@@ -185,7 +185,7 @@ fn result(id: usize, row: &mut Vec<u8>) {
     if !null {
         sized("left at the door, please ring twice", 1, row);
     }
-    row.extend_from_slice(&(id as f64 / 3.0).to_le_bytes());
+    row.extend_from_slice(&(f64::from(id as u32) / 3.0).to_le_bytes());
     row.extend_from_slice(&[4, 0xe8, 7, 2, (1 + id % 28) as u8]);
     sized(["new", "paid", "sent", "closed"][id % 4], 1, row);
 }
@@ -264,8 +264,11 @@ fn result_rows(bencher: divan::Bencher<'_, '_>) {
         result(id, &mut buffer);
         ranges.push(start..buffer.len());
     }
-    let found =
-        columns().into_iter().map(|column| ResultColumn { type_code: column.5, flags: column.6, collation: 255 });
+    let found = columns().into_iter().map(|column| ResultColumn {
+        type_code: column.5,
+        flags: column.6,
+        collation: 255,
+    });
     let rows = ResultRows { buffer: buffer.into(), rows: ranges, columns: found.collect() };
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
         let mut out = EncodedRows::new(case.plan.layout().clone());

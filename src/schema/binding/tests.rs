@@ -1,5 +1,6 @@
 use super::*;
 use crate::schema::ColumnDefault;
+use Wire::{Fixed, Prefixed};
 
 fn charset(name: &str) -> Charset {
     Charset { name: name.into(), collation: format!("{name}_bin") }
@@ -127,14 +128,38 @@ fn map() -> TableMap {
 fn a_table_map_with_full_metadata_binds() {
     let bound = bind(&table(), &map()).unwrap();
     let wires: Vec<Wire> = bound.columns.iter().map(|column| column.wire).collect();
-    use Wire::{Fixed, Prefixed};
     assert_eq!(
         wires,
         [
-            Fixed(8), Fixed(1), Fixed(1), Fixed(2), Fixed(8), Fixed(6), Fixed(4), Fixed(8), Fixed(1), Fixed(1),
-            Prefixed(1), Prefixed(2), Prefixed(1), Prefixed(1), Prefixed(2), Prefixed(1), Prefixed(1), Prefixed(4),
-            Prefixed(2), Prefixed(4), Prefixed(4), Prefixed(4), Prefixed(4), Fixed(5), Fixed(8), Fixed(5),
-            Prefixed(1), Fixed(4), Fixed(4),
+            Fixed(8),
+            Fixed(1),
+            Fixed(1),
+            Fixed(2),
+            Fixed(8),
+            Fixed(6),
+            Fixed(4),
+            Fixed(8),
+            Fixed(1),
+            Fixed(1),
+            Prefixed(1),
+            Prefixed(2),
+            Prefixed(1),
+            Prefixed(1),
+            Prefixed(2),
+            Prefixed(1),
+            Prefixed(1),
+            Prefixed(4),
+            Prefixed(2),
+            Prefixed(4),
+            Prefixed(4),
+            Prefixed(4),
+            Prefixed(4),
+            Fixed(5),
+            Fixed(8),
+            Fixed(5),
+            Prefixed(1),
+            Fixed(4),
+            Fixed(4),
         ]
     );
     assert!(bound.columns.iter().all(|column| !column.old_format));

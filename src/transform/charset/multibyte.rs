@@ -202,8 +202,7 @@ pub(super) fn by_name(name: &str) -> Result<&'static Multibyte, &'static str> {
         "sjis" => Ok(&SJIS),
         "euckr" => Ok(&EUCKR),
         "ujis" => Ok(&UJIS),
-        "big5" => Err("is converted by MySQL with a table this version does not have"),
-        "eucjpms" => Err("is converted by MySQL with a table this version does not have"),
+        "big5" | "eucjpms" => Err("is converted by MySQL with a table this version does not have"),
         _ => Err("is not known to this version"),
     }
 }

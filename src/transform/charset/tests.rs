@@ -90,12 +90,11 @@ proptest::proptest! {
         proptest::prop_assert_eq!(decode("utf16le", &utf16le), Some(text.clone()));
         proptest::prop_assert_eq!(decode("utf32", &utf32), Some(text.clone()));
         proptest::prop_assert_eq!(decode("utf8mb4", text.as_bytes()), Some(text.clone()));
-        for name in ["gb18030"] {
+        // Private characters are among those that the server maps otherwise.
+        let strange = |c| matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{9fb4}'..='\u{9fbb}' | '\u{fe10}'..='\u{fe19}');
+        if !text.chars().any(strange) {
             let (raw, _, _) = encoding_rs::GB18030.encode(&text);
-            let same = text.chars().all(|c| !('\u{e000}'..='\u{f8ff}').contains(&c) && !('\u{9fb4}'..='\u{9fbb}').contains(&c) && !('\u{fe10}'..='\u{fe19}').contains(&c));
-            if same {
-                proptest::prop_assert_eq!(decode(name, &raw), Some(text.clone()));
-            }
+            proptest::prop_assert_eq!(decode("gb18030", &raw), Some(text.clone()));
         }
     }
 }

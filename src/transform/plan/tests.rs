@@ -64,7 +64,7 @@ fn try_fixture(
     key: &[usize],
     skip: &[usize],
     tag: Option<&str>,
-    policies: &Policies,
+    policies: Policies,
 ) -> Result<Fixture, TransformError> {
     let name = TableName::new("db", "t");
     let columns = specs.iter().enumerate().map(|(index, spec)| Column {
@@ -114,7 +114,7 @@ fn try_fixture(
     };
     let carried = specs.iter().enumerate().filter(|(index, _)| !skip.contains(index));
     Ok(Fixture {
-        plan: Plan::compile(&table, &mapping, &target, policies)?,
+        plan: Plan::compile(&table, &mapping, &target, &policies)?,
         bound: BoundTable {
             name: name.clone(),
             columns: specs.iter().map(|spec| BoundColumn { wire: spec.wire, old_format: false }).collect(),
@@ -132,7 +132,7 @@ fn try_fixture(
 }
 
 fn fixture(specs: &[Spec], key: &[usize]) -> Fixture {
-    try_fixture(specs, key, &[], None, &POLICIES).unwrap()
+    try_fixture(specs, key, &[], None, POLICIES).unwrap()
 }
 
 impl Fixture {

@@ -73,7 +73,10 @@ fn a_key_out_of_order_is_copied_behind_the_row() {
 #[test]
 fn an_update_that_moves_the_key_deletes_the_old_one_first() {
     let rows = three(&[0])
-        .logged(RowsKind::Update, &[image(1, "a", 2), image(9, "b", 3), image(2, "x", 5), image(2, "y", 5)].concat())
+        .logged(
+            RowsKind::Update,
+            &[image(1, "a", 2), image(9, "b", 3), image(2, "x", 5), image(2, "y", 5)].concat(),
+        )
         .unwrap();
     assert_eq!(
         parts(&rows),
@@ -88,7 +91,7 @@ fn an_update_that_moves_the_key_deletes_the_old_one_first() {
 #[test]
 fn a_source_tag_leads_rows_and_keys() {
     let specs = [int(TargetType::Integer), varchar(), int(TargetType::Integer)];
-    let fixture = try_fixture(&specs, &[0], &[], Some("task:db.t"), &POLICIES).unwrap();
+    let fixture = try_fixture(&specs, &[0], &[], Some("task:db.t"), POLICIES).unwrap();
     let key = [text_field("task:db.t"), int_field(1)].concat();
     let tagged = [&4i16.to_be_bytes()[..], &text_field("task:db.t"), &row(1, "a", 2)[2..]].concat();
     let rows = fixture.logged(RowsKind::Insert, &image(1, "a", 2)).unwrap();
@@ -102,7 +105,7 @@ fn a_source_tag_leads_rows_and_keys() {
 #[test]
 fn a_column_that_is_not_carried_is_skipped_by_its_width() {
     let specs = [int(TargetType::Integer), varchar(), int(TargetType::Integer)];
-    let fixture = try_fixture(&specs, &[0], &[1], None, &POLICIES).unwrap();
+    let fixture = try_fixture(&specs, &[0], &[1], None, POLICIES).unwrap();
     assert_eq!(fixture.plan.select_columns(), ["c0", "c2"]);
     let expected = [&2i16.to_be_bytes()[..], &int_field(1), &int_field(2)].concat();
     let rows = fixture.logged(RowsKind::Insert, &image(1, "left out", 2)).unwrap();
@@ -171,7 +174,10 @@ fn operations_that_are_left_out_give_no_rows() {
             alter_table: true,
         };
         let mut rows = EncodedRows::new(fixture.plan.layout().clone());
-        fixture.plan.encode_event(&fixture.bound, &fixture.event(kind, &images), &operations, &mut rows).unwrap();
+        fixture
+            .plan
+            .encode_event(&fixture.bound, &fixture.event(kind, &images), &operations, &mut rows)
+            .unwrap();
         assert!(rows.spans.is_empty() && rows.buffer.is_empty());
     }
 }
@@ -183,7 +189,9 @@ fn an_event_without_all_columns_is_an_error_that_says_what_to_set() {
     event.columns = bytes::Bytes::from_static(&[0b101]);
     let mut rows = EncodedRows::new(fixture.plan.layout().clone());
     let error = fixture.plan.encode_event(&fixture.bound, &event, &ALL, &mut rows).unwrap_err();
-    assert!(matches!(&error, TransformError::Mapping { remedy, .. } if remedy.contains("binlog_row_image=FULL")));
+    assert!(
+        matches!(&error, TransformError::Mapping { remedy, .. } if remedy.contains("binlog_row_image=FULL"))
+    );
 }
 
 #[test]
@@ -235,7 +243,7 @@ fn a_result_of_other_columns_means_that_the_table_changed() {
 fn lossy_keys_and_pairs_of_types_that_do_not_fit_are_refused() {
     let refused = |source: MySqlType, target: TargetType, key: &[usize]| {
         let specs = [spec(source, target, Wire::Fixed(1), 3), int(TargetType::Integer)];
-        try_fixture(&specs, key, &[], None, &POLICIES).err()
+        try_fixture(&specs, key, &[], None, POLICIES).err()
     };
     let labels = |labels: &[&str]| labels.iter().map(|label| (*label).to_owned()).collect::<Vec<_>>();
     for (source, target) in [

@@ -1,9 +1,9 @@
-//! What can go wrong between a known table definition and what the log says of the table.
+//! What can go wrong when a table's definition is followed through the log.
 
 use crate::change::{Retry, TableName};
 
-/// A definition that cannot be used, or that the log contradicts.
-#[derive(Debug, thiserror::Error)]
+/// A definition, table map or statement that does not fit what is known of a table.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SchemaError {
     /// A table map describes another table than the one known at this position.
     #[error("{table}: the log describes column {column} differently from the known definition: {why}")]
@@ -15,14 +15,45 @@ pub enum SchemaError {
         /// What does not fit.
         why: String,
     },
+    /// A statement cannot be applied to the known definition, which therefore is not the source's.
+    #[error("{table}: the statement does not fit the known definition: {why}")]
+    Misfit {
+        /// The source table.
+        table: TableName,
+        /// What does not fit.
+        why: String,
+    },
+    /// The definition after a statement cannot be told from the statement alone.
+    #[error("{table}: the definition after the statement is not certain: {why}")]
+    Uncertain {
+        /// The source table.
+        table: TableName,
+        /// What is not known.
+        why: String,
+    },
+    /// A column type that this version does not carry.
+    #[error("{table}: column {column} has a type that is not known: {declared}")]
+    UnknownType {
+        /// The source table.
+        table: TableName,
+        /// The column.
+        column: String,
+        /// The type as declared.
+        declared: String,
+    },
 }
 
 impl SchemaError {
-    /// Whether trying again can help.
+    /// Whether trying again can help. None of these passes by itself: the known definition is wrong or short.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Contradiction { table, .. } => Retry::fix(format!(
-                "the table was changed in a way the log did not tell: copy it again with `rowferry resync {table}`"
+            Self::Contradiction { table, .. }
+            | Self::Misfit { table, .. }
+            | Self::Uncertain { table, .. } => Retry::fix(format!(
+                "copy {table} again, so that its definition is read anew: take it out of \"tables\", start, stop, drop its target table, put it back"
+            )),
+            Self::UnknownType { table, column, .. } => Retry::fix(format!(
+                "leave the column out with exclude_columns = [\"{column}\"] for {table}, or leave the table out"
             )),
         }
     }

@@ -4,8 +4,11 @@
 //! What must never happen here: a statement or a table map that is not understood being taken for harmless.
 
 pub mod binding;
+pub mod charset;
 pub mod collation;
 pub mod column;
+pub mod column_type;
+pub mod ddl;
 pub mod error;
 pub mod table;
 

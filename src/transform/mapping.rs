@@ -1,9 +1,19 @@
 //! Which target table and columns a source table feeds: the result of names, types and policies.
 
-use crate::change::{TableName, TargetTable};
+use super::rules::{Rules, same};
+use super::typemap::{self, Fit, default_type, fit, parse_target_type};
+use super::{Support, TransformError, charset_support, names};
+use crate::change::policy::{Distributed, ZeroDates};
+use crate::change::shape::Distribution;
+use crate::change::{TableName, TargetColumn, TargetName, TargetTable, TargetType};
+use crate::schema::{Column, MySqlType, Table};
+use serde::{Deserialize, Serialize};
 
 /// How one source table is carried.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// After DDL this is no longer what [`map_table`] would make of the table (ignored columns, kept names, columns at the
+/// target's end): it is durable state, like the table's definition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableMapping {
     /// The source table.
     pub source: TableName,
@@ -17,10 +27,316 @@ pub struct TableMapping {
 }
 
 /// How one source column is carried.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColumnMapping {
     /// Index into the source table's columns.
     pub source: usize,
     /// Index into the target table's columns.
     pub target: usize,
 }
+
+impl TableMapping {
+    /// The target column that a source column feeds.
+    pub fn target_of(&self, source: usize) -> Option<usize> {
+        self.columns.iter().find(|column| column.source == source).map(|column| column.target)
+    }
+}
+
+/// Maps a source table by the rules.
+///
+/// # Errors
+/// [`TransformError::Mapping`] for names, keys and options that do not fit, [`TransformError::Type`] for types.
+pub fn map_table(table: &Table, rules: &Rules) -> Result<TableMapping, TransformError> {
+    let name = target_name(table, rules)?;
+    if rules.exact_options {
+        check_options(table, rules)?;
+    }
+    let key = key_columns(table, rules)?;
+    let mut target = TargetTable {
+        name,
+        columns: Vec::new(),
+        primary_key: Vec::new(),
+        distribution: None,
+        storage: rules.options.storage.clone(),
+    };
+    let mut source_tag = None;
+    if let Some(tag) = &rules.options.source_column {
+        names::check(&table.name, tag, "column", "source_column")?;
+        target.columns.push(TargetColumn { name: tag.clone(), data_type: TargetType::Text, nullable: false });
+        target.primary_key.push(tag.clone());
+        source_tag = Some((0, rules.tag(&table.name)));
+    }
+    let mut columns = Vec::new();
+    for (source, column) in table.columns.iter().enumerate() {
+        if rules.excludes(&column.name) {
+            continue;
+        }
+        let made = target_column(&table.name, column, key.contains(&source), rules)?;
+        if target.columns.iter().any(|other| other.name == made.name) {
+            return Err(mapping_error(
+                &table.name,
+                format!("two columns would both be \"{}\" in the target", made.name),
+                format!("give one of them another name with columns = {{ {} = \"…\" }}", column.name),
+            ));
+        }
+        columns.push(ColumnMapping { source, target: target.columns.len() });
+        target.columns.push(made);
+    }
+    let mut mapping = TableMapping { source: table.name.clone(), target, columns, source_tag };
+    for source in key {
+        let name = mapping
+            .target_of(source)
+            .and_then(|index| mapping.target.columns.get(index))
+            .map(|column| column.name.clone());
+        mapping.target.primary_key.extend(name);
+    }
+    mapping.target.distribution = distribution(table, &mapping, rules)?;
+    Ok(mapping)
+}
+
+pub(super) fn mapping_error(
+    table: &TableName,
+    why: impl Into<String>,
+    remedy: impl Into<String>,
+) -> TransformError {
+    TransformError::Mapping { table: table.clone(), why: why.into(), remedy: remedy.into() }
+}
+
+fn target_name(table: &Table, rules: &Rules) -> Result<TargetName, TransformError> {
+    let schema = names::schema_name(&table.name.database, rules);
+    names::check(&table.name, &schema, "schema", "schemas = { … } of the task")?;
+    if rules.options.target.as_ref().is_some_and(|target| target.contains('.')) {
+        return Err(mapping_error(
+            &table.name,
+            "its target holds a dot",
+            "write only the table's name in target; the schema comes from schemas = { … } of the task",
+        ));
+    }
+    let name = names::table_name(&table.name.table, rules);
+    names::check(&table.name, &name, "table", "target = \"…\" in its table options")?;
+    Ok(TargetName { schema, table: name })
+}
+
+/// Every column that the table's own options name must be there: a misspelt `exclude_columns` would publish a secret.
+fn check_options(table: &Table, rules: &Rules) -> Result<(), TransformError> {
+    let options = &rules.options;
+    let distributed = match &options.distributed_by {
+        Some(Distributed::By(columns)) => columns.as_slice(),
+        Some(Distributed::Replicated) | None => &[],
+    };
+    let named = options.columns.keys().map(|name| ("columns", name));
+    let named = named.chain(options.types.keys().map(|name| ("types", name)));
+    let named = named.chain(options.exclude_columns.iter().map(|name| ("exclude_columns", name)));
+    let named = named.chain(options.primary_key.iter().flatten().map(|name| ("primary_key", name)));
+    let mut named = named.chain(distributed.iter().map(|name| ("distributed_by", name)));
+    match named.find(|(_, name)| table.column_index(name).is_none()) {
+        Some((key, name)) => Err(mapping_error(
+            &table.name,
+            format!("{key} names column {name}, which the table does not have"),
+            format!("correct {key}: the table's columns are {}", column_list(table)),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn column_list(table: &Table) -> String {
+    table.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// The source columns that make the target's primary key, in key order.
+fn key_columns(table: &Table, rules: &Rules) -> Result<Vec<usize>, TransformError> {
+    let key = match &rules.options.primary_key {
+        Some(names) => chosen_key(table, names)?,
+        None => natural_key(table).ok_or_else(|| {
+            mapping_error(
+                &table.name,
+                "it has neither a primary key nor a unique key over NOT NULL columns",
+                "add a primary key to the table, or leave the table out of tables",
+            )
+        })?,
+    };
+    for index in &key {
+        let excluded = table.columns.get(*index).filter(|column| rules.excludes(&column.name));
+        if let Some(column) = excluded {
+            return Err(mapping_error(
+                &table.name,
+                format!("key column {} is left out by exclude_columns", column.name),
+                "take it off exclude_columns, or choose another key with primary_key",
+            ));
+        }
+    }
+    Ok(key)
+}
+
+fn natural_key(table: &Table) -> Option<Vec<usize>> {
+    if !table.primary_key.is_empty() {
+        return Some(table.primary_key.clone());
+    }
+    table.unique_keys.first().map(|key| key.columns.clone())
+}
+
+/// Whether rows that differ always differ in these columns, and none of them is ever NULL.
+pub(super) fn identifies_rows(table: &Table, columns: &[usize]) -> bool {
+    let contains = |key: &[usize]| !key.is_empty() && key.iter().all(|index| columns.contains(index));
+    let never_null = |index: &usize| table.columns.get(*index).is_some_and(|column| !column.nullable);
+    columns.iter().all(never_null)
+        && (contains(&table.primary_key) || table.unique_keys.iter().any(|key| contains(&key.columns)))
+}
+
+fn chosen_key(table: &Table, names: &[String]) -> Result<Vec<usize>, TransformError> {
+    let mut key = Vec::new();
+    for name in names {
+        let index = table.column_index(name).ok_or_else(|| {
+            mapping_error(
+                &table.name,
+                format!("primary_key names column {name}, which the table does not have"),
+                format!("correct primary_key: the table's columns are {}", column_list(table)),
+            )
+        })?;
+        if !key.contains(&index) {
+            key.push(index);
+        }
+    }
+    if identifies_rows(table, &key) {
+        return Ok(key);
+    }
+    Err(mapping_error(
+        &table.name,
+        format!("primary_key = {names:?} would merge rows: it holds no unique key over NOT NULL columns"),
+        "choose columns that include the source's primary key or a unique key, all NOT NULL",
+    ))
+}
+
+/// The target column of a source column.
+pub(super) fn target_column(
+    table: &TableName,
+    column: &Column,
+    in_key: bool,
+    rules: &Rules,
+) -> Result<TargetColumn, TransformError> {
+    let name = names::column_name(&column.name, rules);
+    names::check(table, &name, "column", &format!("columns = {{ {} = \"…\" }}", column.name))?;
+    let data_type = target_type(table, column, in_key, rules)?;
+    Ok(TargetColumn { name, data_type, nullable: takes_null(column, in_key, rules) })
+}
+
+/// Whether the target column takes NULL. A zero date becomes NULL, but never in a key: there it is an error when it comes.
+pub(super) fn takes_null(column: &Column, in_key: bool, rules: &Rules) -> bool {
+    let dated = matches!(
+        column.data_type,
+        MySqlType::Date | MySqlType::DateTime { .. } | MySqlType::Timestamp { .. }
+    );
+    !in_key && (column.nullable || (dated && rules.zero_dates == ZeroDates::Null))
+}
+
+fn target_type(
+    table: &TableName,
+    column: &Column,
+    in_key: bool,
+    rules: &Rules,
+) -> Result<TargetType, TransformError> {
+    let refused = |target: &str, remedy: String| TransformError::Type {
+        table: table.clone(),
+        column: column.name.clone(),
+        source_type: typemap::declared(&column.data_type),
+        target_type: target.to_owned(),
+        remedy,
+    };
+    let chosen = match rules.type_override(&column.name) {
+        Some(written) => parse_target_type(written).ok_or_else(|| {
+            refused(
+                written,
+                format!("choose another type for it in types, or none: \"{written}\" is not supported"),
+            )
+        })?,
+        None => default_type(&column.data_type, rules).ok_or_else(|| {
+            refused("any type", format!("leave the column out with exclude_columns = [\"{}\"]", column.name))
+        })?,
+    };
+    check_fit(table, column, &chosen, in_key)?;
+    Ok(chosen)
+}
+
+/// Refuses a target type that cannot take a column's values, or that would merge rows because it is in the key.
+pub(super) fn check_fit(
+    table: &TableName,
+    column: &Column,
+    target: &TargetType,
+    in_key: bool,
+) -> Result<(), TransformError> {
+    let found = fit(&column.data_type, target);
+    if found == Fit::No {
+        return Err(TransformError::Type {
+            table: table.clone(),
+            column: column.name.clone(),
+            source_type: typemap::declared(&column.data_type),
+            target_type: target.to_string(),
+            remedy: "choose another type for it in types, or take it off types".into(),
+        });
+    }
+    let labels = matches!(column.data_type, MySqlType::Enum { .. } | MySqlType::Set { .. });
+    // Labels come decoded, as the server says them; values of the other text types are decoded here.
+    if let Some(charset) = typemap::charset_of(&column.data_type).filter(|_| !labels)
+        && let Support::Refused(why) = charset_support(charset)
+    {
+        return Err(mapping_error(
+            table,
+            format!("column {} is in character set {charset}, which {why}", column.name),
+            format!(
+                "convert the column to utf8mb4, or leave it out with exclude_columns = [\"{}\"]",
+                column.name
+            ),
+        ));
+    }
+    let merges = if found == Fit::Merging {
+        Some("one of its labels is the empty string or there twice".to_owned())
+    } else {
+        typemap::merging_charset(&column.data_type)
+            .map(|charset| format!("different characters of {charset} are one in Unicode"))
+    };
+    match merges {
+        Some(why) if in_key => Err(mapping_error(
+            table,
+            format!("key column {} would merge rows: {why}", column.name),
+            "choose an exact type for it, or a key without it with primary_key",
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn distribution(
+    table: &Table,
+    mapping: &TableMapping,
+    rules: &Rules,
+) -> Result<Option<Distribution>, TransformError> {
+    let columns = match &rules.options.distributed_by {
+        None => return Ok(None),
+        Some(Distributed::Replicated) => return Ok(Some(Distribution::Replicated)),
+        Some(Distributed::By(columns)) => columns,
+    };
+    let mut by = Vec::new();
+    for name in columns {
+        // The source tag is no source column and may be named by its own name.
+        let tag = rules.options.source_column.as_ref().filter(|tag| same(tag, name)).cloned();
+        let target = table
+            .column_index(name)
+            .and_then(|index| mapping.target_of(index))
+            .and_then(|index| mapping.target.columns.get(index))
+            .map(|column| column.name.clone())
+            .or(tag);
+        match target {
+            Some(target) if mapping.target.primary_key.contains(&target) => by.push(target),
+            Some(_) | None => {
+                return Err(mapping_error(
+                    &table.name,
+                    format!("distributed_by names {name}, which is not in the target's primary key"),
+                    format!("choose from the primary key: {}", mapping.target.primary_key.join(", ")),
+                ));
+            }
+        }
+    }
+    Ok(Some(Distribution::By(by)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,13 +4,19 @@
 //! What must never happen here: a value changed without a policy that says so, or an allocation per value.
 
 pub mod charset;
+pub mod ddl;
 mod encode;
 pub mod error;
 mod json;
 pub mod mapping;
+pub mod names;
 pub mod plan;
+pub mod rules;
+pub mod typemap;
 
 pub use charset::{Support, charset_support};
+pub use ddl::{Issued, Translated, translate};
 pub use error::TransformError;
-pub use mapping::{ColumnMapping, TableMapping};
+pub use mapping::{ColumnMapping, TableMapping, map_table};
 pub use plan::{Plan, Policies};
+pub use rules::Rules;

@@ -1,0 +1,256 @@
+//! The definition of a table after ALTER TABLE.
+//!
+//! The server does not take the steps one by one (server source, `sql/sql_table.cc`, `prepare_fields_and_keys`): it
+//! walks the old columns, leaving out the dropped and changing the changed in place; then it takes the new columns and
+//! those that move, in the order written, and places each. Old names are looked up before, `AFTER` after that.
+//!
+//! What must never happen here: a definition that is guessed. What the statement does not tell is an error.
+
+use super::keys::evolve_keys;
+use super::statement::{AlterStep, AlterTable, ColumnDefinition, InlineKey, Place};
+use crate::change::TableName;
+use crate::schema::charset::{charset, charset_of_collation, max_bytes_per_char};
+use crate::schema::{Charset, Column, MySqlType, SchemaError, Table, column_type};
+
+/// A table after a statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evolved {
+    /// The definition, under its old name: renaming the table is the caller's matter.
+    pub table: Table,
+    /// For each column of `table`, which column of the definition before it was; `None` for a new one.
+    pub origin: Vec<Option<usize>>,
+}
+
+/// Whether two column names are one: MySQL's are case-insensitive.
+pub(super) fn same(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other) || one.to_lowercase() == other.to_lowercase()
+}
+
+pub(super) fn misfit(table: &TableName, why: impl Into<String>) -> SchemaError {
+    SchemaError::Misfit { table: table.clone(), why: why.into() }
+}
+
+/// A column on its way into the new definition.
+#[derive(Clone)]
+struct Draft {
+    column: Column,
+    origin: Option<usize>,
+}
+
+/// The definition after `alter`.
+///
+/// # Errors
+/// [`SchemaError::Misfit`] when the statement speaks of columns that are not there, [`SchemaError::Uncertain`] when
+/// the outcome depends on something the statement does not say, [`SchemaError::UnknownType`] for a type not known.
+pub fn evolve(before: &Table, alter: &AlterTable) -> Result<Evolved, SchemaError> {
+    let name = &before.name;
+    let defaults = default_charset(before, &alter.steps)?;
+    let mut kept = Vec::new();
+    for (index, column) in before.columns.iter().enumerate() {
+        kept.extend(keep(column, index, &alter.steps, name, &defaults)?);
+    }
+    for step in &alter.steps {
+        let (draft, place) = match step {
+            AlterStep::AddColumn { column, if_not_exists, .. }
+                if *if_not_exists && before.column_index(&column.name).is_some() =>
+            {
+                continue;
+            }
+            AlterStep::AddColumn { column, place, .. } => {
+                (Draft { column: declare(name, column, &defaults)?, origin: None }, place)
+            }
+            AlterStep::ChangeColumn { from, column, place, if_exists } => {
+                let Some(origin) = before.column_index(from) else {
+                    missing(name, from, *if_exists)?;
+                    continue;
+                };
+                if *place == Place::Default {
+                    continue;
+                }
+                (Draft { column: declare(name, column, &defaults)?, origin: Some(origin) }, place)
+            }
+            AlterStep::RenameColumn { from, if_exists, .. }
+            | AlterStep::DropColumn { name: from, if_exists } => {
+                if before.column_index(from).is_none() {
+                    missing(name, from, *if_exists)?;
+                }
+                continue;
+            }
+            _ => continue,
+        };
+        let at = match place {
+            Place::Default => kept.len(),
+            Place::First => 0,
+            Place::After(after) => {
+                let found = kept.iter().position(|draft| same(&draft.column.name, after));
+                found.ok_or_else(|| misfit(name, format!("there is no column {after}")))? + 1
+            }
+        };
+        kept.insert(at, draft);
+    }
+    for (index, draft) in kept.iter().enumerate() {
+        if kept.iter().skip(index + 1).any(|other| same(&other.column.name, &draft.column.name)) {
+            return Err(misfit(name, format!("column {} would be there twice", draft.column.name)));
+        }
+    }
+    if let Some(charset) = conversion(name, &alter.steps)? {
+        for draft in &mut kept {
+            draft.column.data_type = converted(&draft.column.data_type, &charset);
+        }
+    }
+    let (columns, origin): (Vec<_>, Vec<_>) =
+        kept.into_iter().map(|draft| (draft.column, draft.origin)).unzip();
+    let mut table = Table {
+        name: name.clone(),
+        columns,
+        primary_key: Vec::new(),
+        unique_keys: Vec::new(),
+        charset: defaults,
+    };
+    evolve_keys(before, &mut table, &origin, &alter.steps)?;
+    Ok(Evolved { table, origin })
+}
+
+fn missing(name: &TableName, column: &str, if_exists: bool) -> Result<(), SchemaError> {
+    if if_exists { Ok(()) } else { Err(misfit(name, format!("there is no column {column}"))) }
+}
+
+/// What becomes of an old column where it stands; `None` when it goes or moves.
+fn keep(
+    column: &Column,
+    index: usize,
+    steps: &[AlterStep],
+    name: &TableName,
+    defaults: &Charset,
+) -> Result<Option<Draft>, SchemaError> {
+    let mut kept = column.clone();
+    for step in steps {
+        match step {
+            AlterStep::DropColumn { name, .. } if same(name, &column.name) => return Ok(None),
+            AlterStep::ChangeColumn { from, column: new, place, .. } if same(from, &column.name) => {
+                if *place != Place::Default {
+                    return Ok(None);
+                }
+                kept = declare(name, new, defaults)?;
+            }
+            AlterStep::RenameColumn { from, to, .. } if same(from, &column.name) => kept.name.clone_from(to),
+            AlterStep::SetDefault { column: of, default } if same(of, &column.name) => {
+                kept.default = default.to_column_default();
+            }
+            _ => {}
+        }
+    }
+    Ok(Some(Draft { column: kept, origin: Some(index) }))
+}
+
+/// A declared column as a table keeps it. `charset` is the table's default.
+///
+/// # Errors
+/// [`SchemaError::UnknownType`]; [`SchemaError::Uncertain`] for a TIMESTAMP whose nullability is not known.
+pub fn declare(
+    table: &TableName,
+    definition: &ColumnDefinition,
+    charset: &Charset,
+) -> Result<Column, SchemaError> {
+    let data_type = column_type::parse_with(&definition.declared, charset, false);
+    if let MySqlType::Unknown { declared } = data_type {
+        return Err(SchemaError::UnknownType {
+            table: table.clone(),
+            column: definition.name.clone(),
+            declared,
+        });
+    }
+    let never_null = definition.auto_increment || definition.key == InlineKey::Primary;
+    let nullable = match definition.nullable {
+        _ if never_null => false,
+        Some(nullable) => nullable,
+        None if matches!(data_type, MySqlType::Timestamp { .. }) && !definition.generated => {
+            return Err(SchemaError::Uncertain {
+                table: table.clone(),
+                why: format!(
+                    "whether TIMESTAMP column {} takes NULL depends on explicit_defaults_for_timestamp",
+                    definition.name
+                ),
+            });
+        }
+        None => true,
+    };
+    Ok(Column {
+        name: definition.name.clone(),
+        data_type,
+        nullable,
+        default: definition.default.to_column_default(),
+        generated: definition.generated,
+        auto_increment: definition.auto_increment,
+    })
+}
+
+/// The table's default character set after the statement.
+fn default_charset(before: &Table, steps: &[AlterStep]) -> Result<Charset, SchemaError> {
+    let mut default = before.charset.clone();
+    for step in steps {
+        if let AlterStep::DefaultCharset { charset, collation }
+        | AlterStep::ConvertCharset { charset, collation } = step
+        {
+            default = named(&before.name, charset.as_deref(), collation.as_deref())?;
+        }
+    }
+    Ok(default)
+}
+
+/// The character set that every text column is converted to.
+fn conversion(name: &TableName, steps: &[AlterStep]) -> Result<Option<Charset>, SchemaError> {
+    for step in steps {
+        if let AlterStep::ConvertCharset { charset, collation } = step {
+            return named(name, charset.as_deref(), collation.as_deref()).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+fn named(table: &TableName, set: Option<&str>, collation: Option<&str>) -> Result<Charset, SchemaError> {
+    let known = match (set, collation) {
+        (Some(set), collation) => Some(charset(set, collation)),
+        (None, Some(collation)) => charset_of_collation(collation),
+        (None, None) => None,
+    };
+    known.ok_or_else(|| SchemaError::Uncertain {
+        table: table.clone(),
+        why: "the character set is the default of its database, which is not known here".into(),
+    })
+}
+
+/// A column type after CONVERT TO CHARACTER SET: text that may need more bytes than its type holds gets a larger one
+/// (reference manual, "ALTER TABLE Statement", "Changing the Character Set").
+fn converted(before: &MySqlType, to: &Charset) -> MySqlType {
+    let to = to.clone();
+    match before {
+        MySqlType::Char { length, .. } => MySqlType::Char { length: *length, charset: to },
+        MySqlType::VarChar { length, .. } => {
+            let declared = format!("varchar({length})");
+            column_type::parse_with(&declared, &to, false)
+        }
+        MySqlType::Text { length_bytes, charset } => {
+            let most = (1_u64 << (8 * u32::from(*length_bytes).min(4))) - 1;
+            let characters = most / u64::from(max_bytes_per_char(&charset.name));
+            let bytes = characters * u64::from(max_bytes_per_char(&to.name));
+            let needed = match bytes {
+                0..=0xff => 1,
+                0x100..=0xffff => 2,
+                0x1_0000..=0xff_ffff => 3,
+                _ => 4,
+            };
+            // A set of narrower characters does not shrink the type.
+            let same_set = charset.name == to.name;
+            let length_bytes = if same_set { *length_bytes } else { needed.max(*length_bytes) };
+            MySqlType::Text { length_bytes, charset: to }
+        }
+        MySqlType::Enum { labels, charset } if charset.name != "binary" => {
+            MySqlType::Enum { labels: labels.clone(), charset: to }
+        }
+        MySqlType::Set { labels, charset } if charset.name != "binary" => {
+            MySqlType::Set { labels: labels.clone(), charset: to }
+        }
+        other => other.clone(),
+    }
+}

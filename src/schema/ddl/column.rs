@@ -1,0 +1,257 @@
+//! One column definition (reference manual, "CREATE TABLE Statement", `column_definition`; MariaDB's likewise).
+
+use super::cursor::{Cursor, Unreadable};
+use super::data_type::{collation, data_type};
+use super::statement::{ColumnDefinition, DeclaredDefault, InlineKey};
+use super::token::TokenKind;
+
+/// Takes what follows a column's name. Stops before `,`, `)`, FIRST, AFTER and PARTITION/REMOVE, which belong to
+/// others; anything else that is not a column's attribute is an error.
+pub(super) fn definition(name: String, cursor: &mut Cursor<'_, '_>) -> Result<ColumnDefinition, Unreadable> {
+    let serial = cursor.at_word("SERIAL");
+    let mut column = ColumnDefinition {
+        name,
+        declared: data_type(cursor)?,
+        nullable: serial.then_some(false),
+        default: DeclaredDefault::None,
+        on_update: false,
+        generated: false,
+        auto_increment: serial,
+        key: if serial { InlineKey::Unique } else { InlineKey::None },
+    };
+    while !ends(cursor) {
+        attribute(&mut column, cursor)?;
+    }
+    if column.declared.starts_with("timestamp") && column.nullable != Some(true) {
+        old_timestamp(&mut column, cursor.mode.explicit_timestamps);
+    }
+    Ok(column)
+}
+
+/// The reading of a TIMESTAMP that was not declared NULL (reference manual, `explicit_defaults_for_timestamp`).
+fn old_timestamp(column: &mut ColumnDefinition, explicit: Option<bool>) {
+    match explicit {
+        Some(true) => column.nullable = Some(column.nullable.unwrap_or(true)),
+        Some(false) => {
+            column.nullable = Some(false);
+            if column.default == DeclaredDefault::None && !column.generated {
+                column.default = DeclaredDefault::OldTimestamp;
+            }
+        }
+        None => {}
+    }
+}
+
+fn ends(cursor: &Cursor<'_, '_>) -> bool {
+    cursor.at_end()
+        || cursor.at_symbol(',')
+        || cursor.at_symbol(')')
+        || ["FIRST", "AFTER", "PARTITION", "REMOVE"].iter().any(|word| cursor.at_word(word))
+}
+
+fn attribute(column: &mut ColumnDefinition, cursor: &mut Cursor<'_, '_>) -> Result<(), Unreadable> {
+    if cursor.words(&["NOT", "NULL"]) {
+        column.nullable = Some(false);
+    } else if cursor.word("NULL") {
+        column.nullable = Some(true);
+    } else if cursor.word("DEFAULT") {
+        column.default = default(cursor)?;
+    } else if cursor.words(&["ON", "UPDATE"]) {
+        now(cursor)?.ok_or_else(|| cursor.expected("CURRENT_TIMESTAMP"))?;
+        column.on_update = true;
+    } else if cursor.word("AUTO_INCREMENT") {
+        column.auto_increment = true;
+    } else if cursor.words(&["SERIAL", "DEFAULT", "VALUE"]) {
+        column.auto_increment = true;
+        column.nullable = Some(false);
+        column.key = InlineKey::Unique;
+    } else if cursor.words(&["PRIMARY", "KEY"]) || cursor.word("KEY") {
+        column.key = InlineKey::Primary;
+    } else if cursor.word("UNIQUE") {
+        cursor.word("KEY");
+        if column.key == InlineKey::None {
+            column.key = InlineKey::Unique;
+        }
+    } else if let Some(collation) = collation(cursor)? {
+        column.declared.push_str(" collate ");
+        column.declared.push_str(&collation);
+    } else if cursor.words(&["GENERATED", "ALWAYS", "AS"]) || cursor.word("AS") {
+        // `AS ROW START` and `AS ROW END` belong to MariaDB's system versioning.
+        cursor.group()?;
+        cursor.one_of(&["VIRTUAL", "STORED", "PERSISTENT"]);
+        column.generated = true;
+    } else if cursor.word("REFERENCES") {
+        references(cursor)?;
+    } else if cursor.word("COMPRESSED") {
+        // MariaDB stores and logs such a column in a form of its own: the type becomes an unknown one.
+        if cursor.symbol('=') {
+            cursor.name()?;
+        }
+        column.declared.push_str(" compressed");
+    } else {
+        plain_attribute(cursor)?;
+    }
+    Ok(())
+}
+
+/// Attributes that change neither rows nor how they are logged.
+fn plain_attribute(cursor: &mut Cursor<'_, '_>) -> Result<(), Unreadable> {
+    if cursor.one_of(&["VISIBLE", "INVISIBLE"]).is_some()
+        || cursor.words(&["NOT", "SECONDARY"])
+        || cursor.words(&["NOT", "ENFORCED"])
+        || cursor.word("ENFORCED")
+    {
+        return Ok(());
+    }
+    if cursor.word("COMMENT") {
+        return text(cursor);
+    }
+    if cursor.one_of(&["ENGINE_ATTRIBUTE", "SECONDARY_ENGINE_ATTRIBUTE"]).is_some() {
+        cursor.symbol('=');
+        return text(cursor);
+    }
+    if cursor.one_of(&["COLUMN_FORMAT", "STORAGE"]).is_some() {
+        return cursor.name().map(drop);
+    }
+    if cursor.one_of(&["SRID", "REF_SYSTEM_ID"]).is_some() {
+        cursor.symbol('=');
+        return match cursor.next() {
+            Some(token) if token.kind == TokenKind::Number => Ok(()),
+            _ => Err(cursor.expected("a number")),
+        };
+    }
+    if cursor.word("CONSTRAINT") {
+        if !cursor.at_word("CHECK") {
+            cursor.name()?;
+        }
+        cursor.need_word("CHECK")?;
+        return cursor.group().map(drop);
+    }
+    if cursor.word("CHECK") {
+        return cursor.group().map(drop);
+    }
+    Err(cursor.expected("a column attribute"))
+}
+
+fn text(cursor: &mut Cursor<'_, '_>) -> Result<(), Unreadable> {
+    cursor.text_literal().map(drop).ok_or_else(|| cursor.expected("a string"))
+}
+
+/// `REFERENCES t (c) MATCH … ON DELETE … ON UPDATE …`, behind the first word.
+fn references(cursor: &mut Cursor<'_, '_>) -> Result<(), Unreadable> {
+    cursor.table()?;
+    if cursor.at_symbol('(') {
+        cursor.group()?;
+    }
+    if cursor.word("MATCH") {
+        cursor.name()?;
+    }
+    loop {
+        let mut action = *cursor;
+        if !(action.words(&["ON", "DELETE"]) || action.words(&["ON", "UPDATE"])) {
+            return Ok(());
+        }
+        let known = action.word("RESTRICT")
+            || action.word("CASCADE")
+            || action.words(&["SET", "NULL"])
+            || action.words(&["SET", "DEFAULT"])
+            || action.words(&["NO", "ACTION"]);
+        if !known {
+            return Ok(());
+        }
+        *cursor = action;
+    }
+}
+
+/// What stands behind DEFAULT.
+pub(super) fn default(cursor: &mut Cursor<'_, '_>) -> Result<DeclaredDefault, Unreadable> {
+    if cursor.word("NULL") {
+        return Ok(DeclaredDefault::Null);
+    }
+    if let Some(truth) = cursor.one_of(&["TRUE", "FALSE"]) {
+        return Ok(DeclaredDefault::Number(if truth == "TRUE" { "1" } else { "0" }.into()));
+    }
+    if let Some(digits) = now(cursor)? {
+        return Ok(DeclaredDefault::Now(digits));
+    }
+    if cursor.at_symbol('(') {
+        let mut inside = *cursor;
+        let written = cursor.group()?;
+        let mut inside = inside.group_reader()?;
+        // A literal in parentheses is that literal; what is more than one is an expression.
+        return Ok(match default(&mut inside) {
+            Ok(literal) if inside.at_end() => literal,
+            Ok(_) | Err(_) => DeclaredDefault::Expression(written),
+        });
+    }
+    let sign = if cursor.symbol('-') {
+        "-"
+    } else {
+        cursor.symbol('+');
+        ""
+    };
+    let start = *cursor;
+    let Some(token) = cursor.next() else { return Err(cursor.expected("a default")) };
+    match token.kind {
+        TokenKind::Number => Ok(DeclaredDefault::Number(format!("{sign}{}", token.value))),
+        _ if !sign.is_empty() => Err("a sign before something that is no number".into()),
+        TokenKind::Hex => Ok(DeclaredDefault::Hex(token.value.clone().into_owned())),
+        TokenKind::Bit => Ok(DeclaredDefault::Bit(token.value.clone().into_owned())),
+        TokenKind::Text => {
+            let mut value = token.value.clone().into_owned();
+            while let Some(more) = cursor.text_literal() {
+                value.push_str(&more);
+            }
+            Ok(DeclaredDefault::Text(value))
+        }
+        TokenKind::Word => word_default(&token.value, &start, cursor),
+        TokenKind::Quoted | TokenKind::Symbol => Err(format!("\"{}\" as a default", token.value)),
+    }
+}
+
+/// A default that begins with the word just taken.
+fn word_default(
+    word: &str,
+    start: &Cursor<'_, '_>,
+    cursor: &mut Cursor<'_, '_>,
+) -> Result<DeclaredDefault, Unreadable> {
+    let literal = cursor.peek().map(|token| token.kind);
+    if word.starts_with('_') && matches!(literal, Some(TokenKind::Text | TokenKind::Hex | TokenKind::Bit)) {
+        let value = default(cursor)?;
+        // The introducer says how to take the bytes; ASCII means the same in every such set.
+        let plain = matches!(&value, DeclaredDefault::Text(text) if text.is_ascii());
+        return Ok(if plain { value } else { DeclaredDefault::Expression(start.text_until(cursor)) });
+    }
+    let typed = ["DATE", "TIME", "TIMESTAMP"].iter().any(|name| word.eq_ignore_ascii_case(name));
+    if typed && literal == Some(TokenKind::Text) {
+        return default(cursor);
+    }
+    if cursor.at_symbol('(') {
+        cursor.group()?;
+        return Ok(DeclaredDefault::Expression(start.text_until(cursor)));
+    }
+    // MariaDB takes these without parentheses.
+    let bare = ["CURRENT_DATE", "CURRENT_TIME", "CURRENT_USER", "UTC_DATE", "UTC_TIME", "UTC_TIMESTAMP"];
+    if bare.iter().any(|name| word.eq_ignore_ascii_case(name)) {
+        return Ok(DeclaredDefault::Expression(word.to_ascii_uppercase()));
+    }
+    Err(format!("\"{word}\" as a default"))
+}
+
+/// `CURRENT_TIMESTAMP`, `NOW()` and their kin with the digits of a second's fraction; `None` when it is none of them.
+fn now(cursor: &mut Cursor<'_, '_>) -> Result<Option<u8>, Unreadable> {
+    let bare = cursor.one_of(&["CURRENT_TIMESTAMP", "LOCALTIME", "LOCALTIMESTAMP"]).is_some();
+    let called = !bare && cursor.at_word("NOW") && cursor.symbol_follows('(') && cursor.word("NOW");
+    if !bare && !called {
+        return Ok(None);
+    }
+    if !cursor.at_symbol('(') {
+        return Ok(Some(0));
+    }
+    let mut inside = cursor.group_reader()?;
+    let Some(digits) = inside.next() else { return Ok(Some(0)) };
+    match digits.value.parse::<u8>() {
+        Ok(digits) if digits <= 6 && inside.at_end() => Ok(Some(digits)),
+        Ok(_) | Err(_) => Err("a time with a wrong fraction".into()),
+    }
+}

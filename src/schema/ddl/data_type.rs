@@ -1,0 +1,120 @@
+//! The type of a column definition, taken out of a statement as text for [`column_type`](crate::schema::column_type).
+//!
+//! The text is written anew from tokens: no comments, one kind of quotes, no backslash escapes. What the session
+//! or the flavour means by a type name (`REAL`, MariaDB's `JSON`) is said in plain words.
+
+use super::cursor::{Cursor, Unreadable};
+use super::token::TokenKind;
+use crate::change::facts::Flavour;
+
+/// Takes a type with the attributes that belong to it.
+pub(super) fn data_type(cursor: &mut Cursor<'_, '_>) -> Result<String, Unreadable> {
+    let mut declared = match cursor.peek() {
+        Some(token) if token.kind == TokenKind::Word => token.value.to_ascii_lowercase(),
+        _ => return Err(cursor.expected("a type")),
+    };
+    cursor.next();
+    match declared.as_str() {
+        "real" if cursor.mode.real_as_float => declared = "float".into(),
+        "json" if cursor.mode.flavour == Some(Flavour::MariaDb) => {
+            declared = "longtext character set utf8mb4 collate utf8mb4_bin".into();
+        }
+        "double" => follow(cursor, &mut declared, &["precision"]),
+        "char" | "character" | "nchar" => follow(cursor, &mut declared, &["varying", "varchar"]),
+        "national" => {
+            follow(cursor, &mut declared, &["char", "character", "varchar", "varcharacter"]);
+            follow(cursor, &mut declared, &["varying"]);
+        }
+        "long" => {
+            follow(cursor, &mut declared, &["varbinary", "varchar", "varcharacter", "char", "character"]);
+            follow(cursor, &mut declared, &["varying"]);
+        }
+        _ => {}
+    }
+    if cursor.at_symbol('(') {
+        arguments(cursor, &mut declared)?;
+    }
+    loop {
+        if let Some(attribute) =
+            cursor.one_of(&["unsigned", "signed", "zerofill", "binary", "ascii", "unicode", "byte"])
+        {
+            declared.push(' ');
+            declared.push_str(attribute);
+        } else if let Some(charset) = charset(cursor)? {
+            declared.push_str(" character set ");
+            declared.push_str(&charset);
+        } else {
+            return Ok(declared);
+        }
+    }
+}
+
+fn follow(cursor: &mut Cursor<'_, '_>, declared: &mut String, words: &[&'static str]) {
+    if let Some(word) = cursor.one_of(words) {
+        declared.push(' ');
+        declared.push_str(word);
+    }
+}
+
+/// `CHARACTER SET x` in its three spellings. The `=` is allowed where it is a table's option.
+pub(super) fn charset(cursor: &mut Cursor<'_, '_>) -> Result<Option<String>, Unreadable> {
+    if cursor.word("CHARSET") || cursor.words(&["CHARACTER", "SET"]) || cursor.words(&["CHAR", "SET"]) {
+        cursor.symbol('=');
+        return plain_name(cursor).map(Some);
+    }
+    Ok(None)
+}
+
+/// `COLLATE x`.
+pub(super) fn collation(cursor: &mut Cursor<'_, '_>) -> Result<Option<String>, Unreadable> {
+    if cursor.word("COLLATE") {
+        cursor.symbol('=');
+        return plain_name(cursor).map(Some);
+    }
+    Ok(None)
+}
+
+/// The name of a character set or collation, which must be able to stand in a type's text.
+fn plain_name(cursor: &mut Cursor<'_, '_>) -> Result<String, Unreadable> {
+    let name = cursor.name_or_text()?.to_ascii_lowercase();
+    let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if plain { Ok(name) } else { Err(format!("\"{name}\" is no character set or collation")) }
+}
+
+/// `(…)` behind a type: lengths and labels.
+fn arguments(cursor: &mut Cursor<'_, '_>, declared: &mut String) -> Result<(), Unreadable> {
+    let mut inside = cursor.group_reader()?;
+    declared.push('(');
+    while let Some(token) = inside.next() {
+        match token.kind {
+            TokenKind::Text => {
+                declared.push('\'');
+                declared.push_str(&token.value.replace('\'', "''"));
+                declared.push('\'');
+            }
+            TokenKind::Hex => {
+                declared.push_str("0x");
+                declared.push_str(&token.value);
+            }
+            TokenKind::Bit => {
+                declared.push_str("b'");
+                declared.push_str(&token.value);
+                declared.push('\'');
+            }
+            TokenKind::Word if token.value.starts_with('_') => {
+                // An introducer changes what the bytes behind it mean, unless they are plain ASCII.
+                let ascii = inside.peek().is_some_and(|text| text.value.is_ascii());
+                if !ascii {
+                    return Err(format!("a label is written in character set {}", token.value));
+                }
+            }
+            TokenKind::Number | TokenKind::Word => declared.push_str(&token.value),
+            TokenKind::Symbol if token.value == "," => declared.push(','),
+            TokenKind::Symbol | TokenKind::Quoted => {
+                return Err(format!("\"{}\" inside a type", token.value));
+            }
+        }
+    }
+    declared.push(')');
+    Ok(())
+}

@@ -1,0 +1,31 @@
+//! The reader of DDL text: from a statement of the log to what it does to tables.
+//!
+//! Sequence: [`token`] cuts the text up as MySQL's lexer does, [`read`] classifies it, `alter` and `column`
+//! read the parts that change a definition, and [`apply`] makes the new [`Table`](super::Table) of it.
+//! Clauses that change neither rows nor definitions are skipped to the next comma that stands at their level.
+//!
+//! What must never happen here: a statement that is not understood being taken for a harmless one. Whatever is
+//! not on a list is [`Statement::Unknown`].
+
+mod alter;
+pub mod apply;
+mod column;
+mod create;
+mod cursor;
+mod data_type;
+mod dml;
+mod keys;
+mod read;
+mod statement;
+pub mod token;
+
+#[cfg(test)]
+mod tests;
+
+pub use apply::{Evolved, declare, evolve};
+pub use read::read;
+pub use statement::{
+    AlterStep, AlterTable, ColumnDefinition, CreateTable, DeclaredDefault, DmlKind, InlineKey, Name, Place,
+    Statement,
+};
+pub use token::SqlMode;

@@ -1,0 +1,319 @@
+//! What a statement of the log is (reference manual, "SQL Statements"; server source, `sql/sql_yacc.yy`).
+
+use super::alter::alter_table;
+use super::create::{create_index, create_table, drop_index, lock_wait};
+use super::cursor::{Cursor, Unreadable};
+use super::dml::dml;
+use super::statement::{Name, Statement};
+use super::token::{SqlMode, tokenize};
+
+/// Reads a statement. What is not understood to the end is [`Statement::Unknown`].
+pub fn read(sql: &str, mode: SqlMode) -> Statement {
+    let tokens = match tokenize(sql, mode) {
+        Ok(tokens) => tokens,
+        Err(why) => return Statement::Unknown { why },
+    };
+    let end = tokens.iter().rposition(|token| !token.is_symbol(';')).map_or(0, |last| last + 1);
+    let mut cursor = Cursor::new(tokens.get(..end).unwrap_or_default(), sql, mode);
+    match statement(&mut cursor) {
+        Ok(statement) => statement,
+        Err(why) => Statement::Unknown { why },
+    }
+}
+
+fn statement(cursor: &mut Cursor<'_, '_>) -> Result<Statement, Unreadable> {
+    // MariaDB logs `SET STATEMENT x=y FOR …` as written.
+    if cursor.words(&["SET", "STATEMENT"]) {
+        if cursor.any(|token| token.is_word("sql_mode")) {
+            return Err("SET STATEMENT changes how the rest is to be read".into());
+        }
+        while !cursor.word("FOR") {
+            cursor.next().ok_or("SET STATEMENT without FOR")?;
+        }
+    }
+    if let Some(transaction) = transaction(cursor) {
+        let found = transaction?;
+        return if cursor.at_end() { Ok(found) } else { Err(cursor.expected("nothing more")) };
+    }
+    if let Some(found) = dml(cursor) {
+        return Ok(found);
+    }
+    if let Some(found) = definition(cursor) {
+        return found;
+    }
+    if let Some(kind) = stored_code(*cursor) {
+        return Ok(Statement::Harmless(kind));
+    }
+    if let Some(kind) = harmless(*cursor) {
+        if cursor.any(|token| token.is_symbol(';')) {
+            return Err("more than one statement".into());
+        }
+        return Ok(Statement::Harmless(kind));
+    }
+    match cursor.peek() {
+        Some(_) => Err(cursor.expected("a statement that is known")),
+        None => Err("no statement, only a comment".into()),
+    }
+}
+
+fn transaction(cursor: &mut Cursor<'_, '_>) -> Option<Result<Statement, Unreadable>> {
+    let verb = cursor.one_of(&["BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "XA"]);
+    Some(match verb {
+        Some("BEGIN") => {
+            cursor.word("WORK");
+            Ok(Statement::Begin)
+        }
+        Some("COMMIT") => {
+            completion(cursor);
+            Ok(Statement::Commit)
+        }
+        Some("ROLLBACK") => {
+            cursor.word("WORK");
+            if cursor.word("TO") {
+                cursor.word("SAVEPOINT");
+                cursor.name().map(Statement::RollbackTo)
+            } else {
+                completion(cursor);
+                Ok(Statement::Rollback)
+            }
+        }
+        Some("SAVEPOINT") => cursor.name().map(Statement::Savepoint),
+        Some("RELEASE") => {
+            cursor.need_word("SAVEPOINT").and_then(|()| cursor.name()).map(Statement::ReleaseSavepoint)
+        }
+        Some(_) => xa(cursor),
+        None if cursor.words(&["START", "TRANSACTION"]) => {
+            while !cursor.at_end() {
+                cursor.next();
+            }
+            Ok(Statement::Begin)
+        }
+        None => return None,
+    })
+}
+
+/// `WORK AND NO CHAIN NO RELEASE` and parts of it.
+fn completion(cursor: &mut Cursor<'_, '_>) {
+    while cursor.one_of(&["WORK", "AND", "NO", "CHAIN", "RELEASE"]).is_some() {}
+}
+
+fn xa(cursor: &mut Cursor<'_, '_>) -> Result<Statement, Unreadable> {
+    let verb = cursor.one_of(&["START", "BEGIN", "END", "PREPARE", "COMMIT", "ROLLBACK"]);
+    // The xid: up to three literals with commas.
+    let mut one_phase = false;
+    while !cursor.at_end() {
+        if cursor.words(&["ONE", "PHASE"]) {
+            one_phase = true;
+        } else {
+            cursor.next();
+        }
+    }
+    Ok(match verb {
+        Some("START" | "BEGIN") => Statement::XaStart,
+        Some("END") => Statement::XaEnd,
+        Some("PREPARE") => Statement::XaPrepare,
+        Some("COMMIT") => Statement::XaCommit { one_phase },
+        Some("ROLLBACK") => Statement::XaRollback,
+        _ => return Err("an XA statement that is not known".into()),
+    })
+}
+
+/// Statements about tables, indexes and databases.
+fn definition(cursor: &mut Cursor<'_, '_>) -> Option<Result<Statement, Unreadable>> {
+    let mut ahead = *cursor;
+    let found = match ahead.one_of(&["ALTER", "CREATE", "DROP", "RENAME", "TRUNCATE"])? {
+        "ALTER" => alter(&mut ahead),
+        "CREATE" => create(&mut ahead),
+        "DROP" => drop_object(&mut ahead),
+        "RENAME" if ahead.one_of(&["TABLES", "TABLE"]).is_some() => Some(rename(&mut ahead)),
+        "RENAME" => None,
+        _ => Some(truncate(&mut ahead)),
+    }?;
+    *cursor = ahead;
+    Some(found.and_then(
+        |statement| {
+            if cursor.at_end() { Ok(statement) } else { Err(cursor.expected("nothing more")) }
+        },
+    ))
+}
+
+fn alter(cursor: &mut Cursor<'_, '_>) -> Option<Result<Statement, Unreadable>> {
+    let mut ahead = *cursor;
+    ahead.one_of(&["ONLINE", "OFFLINE"]);
+    let ignore = ahead.word("IGNORE");
+    if ahead.word("TABLE") {
+        *cursor = ahead;
+        return Some(alter_table(cursor, ignore).map(Statement::AlterTable));
+    }
+    if cursor.one_of(&["DATABASE", "SCHEMA"]).is_some() {
+        return Some(alter_database(cursor));
+    }
+    None
+}
+
+fn alter_database(cursor: &mut Cursor<'_, '_>) -> Result<Statement, Unreadable> {
+    let options = ["DEFAULT", "CHARACTER", "CHARSET", "CHAR", "COLLATE", "ENCRYPTION", "READ", "COMMENT"];
+    let at_option = |cursor: &Cursor<'_, '_>| options.iter().any(|word| cursor.at_word(word));
+    let name = if at_option(cursor) { None } else { Some(cursor.name()?) };
+    if !at_option(cursor) {
+        return Err(cursor.expected("an option of a database"));
+    }
+    rest(cursor);
+    Ok(Statement::AlterDatabase(name))
+}
+
+fn rest(cursor: &mut Cursor<'_, '_>) {
+    while cursor.next().is_some() {}
+}
+
+fn create(cursor: &mut Cursor<'_, '_>) -> Option<Result<Statement, Unreadable>> {
+    let or_replace = cursor.words(&["OR", "REPLACE"]);
+    if let Some(index) = create_index(cursor, or_replace) {
+        return Some(index);
+    }
+    let mut ahead = *cursor;
+    let temporary = ahead.word("TEMPORARY");
+    ahead.word("EXTERNAL");
+    if ahead.word("TABLE") {
+        *cursor = ahead;
+        return Some(create_table(cursor, temporary, or_replace));
+    }
+    if cursor.one_of(&["DATABASE", "SCHEMA"]).is_some() {
+        cursor.words(&["IF", "NOT", "EXISTS"]);
+        let name = cursor.name();
+        rest(cursor);
+        // OR REPLACE (MariaDB) drops the database first.
+        return Some(name.map(if or_replace { Statement::DropDatabase } else { Statement::CreateDatabase }));
+    }
+    None
+}
+
+fn drop_object(cursor: &mut Cursor<'_, '_>) -> Option<Result<Statement, Unreadable>> {
+    let mut ahead = *cursor;
+    ahead.one_of(&["ONLINE", "OFFLINE"]);
+    if ahead.word("INDEX") {
+        *cursor = ahead;
+        return Some(drop_index(cursor));
+    }
+    let mut ahead = *cursor;
+    let temporary = ahead.word("TEMPORARY");
+    if ahead.one_of(&["TABLES", "TABLE"]).is_some() {
+        *cursor = ahead;
+        return Some(drop_table(cursor, temporary));
+    }
+    if cursor.one_of(&["DATABASE", "SCHEMA"]).is_some() {
+        cursor.words(&["IF", "EXISTS"]);
+        return Some(cursor.name().map(Statement::DropDatabase));
+    }
+    None
+}
+
+fn drop_table(cursor: &mut Cursor<'_, '_>, temporary: bool) -> Result<Statement, Unreadable> {
+    let if_exists = cursor.words(&["IF", "EXISTS"]);
+    let tables = cursor.tables()?;
+    lock_wait(cursor)?;
+    cursor.one_of(&["RESTRICT", "CASCADE"]);
+    Ok(Statement::DropTable { tables, temporary, if_exists })
+}
+
+fn rename(cursor: &mut Cursor<'_, '_>) -> Result<Statement, Unreadable> {
+    cursor.words(&["IF", "EXISTS"]);
+    let mut pairs: Vec<(Name, Name)> = Vec::new();
+    loop {
+        let from = cursor.table()?;
+        lock_wait(cursor)?;
+        cursor.need_word("TO")?;
+        pairs.push((from, cursor.table()?));
+        if !cursor.symbol(',') {
+            return Ok(Statement::RenameTable(pairs));
+        }
+    }
+}
+
+fn truncate(cursor: &mut Cursor<'_, '_>) -> Result<Statement, Unreadable> {
+    cursor.word("TABLE");
+    let table = cursor.table()?;
+    lock_wait(cursor)?;
+    Ok(Statement::TruncateTable(table))
+}
+
+/// Views, routines, triggers, events: statements with a body that may hold anything and does nothing yet.
+fn stored_code(mut cursor: Cursor<'_, '_>) -> Option<&'static str> {
+    cursor.one_of(&["CREATE", "ALTER", "DROP"])?;
+    cursor.words(&["OR", "REPLACE"]);
+    loop {
+        if cursor.word("ALGORITHM") {
+            cursor.symbol('=').then_some(())?;
+            cursor.name().ok()?;
+        } else if cursor.word("DEFINER") {
+            cursor.symbol('=').then_some(())?;
+            account(&mut cursor)?;
+        } else if cursor.words(&["SQL", "SECURITY"]) {
+            cursor.name().ok()?;
+        } else if !cursor.word("AGGREGATE") {
+            break;
+        }
+    }
+    cursor.words(&["JSON", "RELATIONAL", "DUALITY"]);
+    cursor.one_of(&["VIEW", "PROCEDURE", "FUNCTION", "TRIGGER", "EVENT", "PACKAGE", "LIBRARY"])
+}
+
+/// `'user'@'host'`, `CURRENT_USER()`, a role.
+fn account(cursor: &mut Cursor<'_, '_>) -> Option<()> {
+    cursor.name_or_text().ok()?;
+    if cursor.symbol('@') {
+        cursor.name_or_text().ok()?;
+    } else if cursor.at_symbol('(') {
+        cursor.group().ok()?;
+    }
+    Some(())
+}
+
+/// Behind CREATE, ALTER, DROP: objects that are no tables.
+const OBJECTS: &[(&[&str], &str)] = &[
+    (&["USER"], "USER"),
+    (&["ROLE"], "ROLE"),
+    (&["SERVER"], "SERVER"),
+    (&["TABLESPACE"], "TABLESPACE"),
+    (&["UNDO", "TABLESPACE"], "TABLESPACE"),
+    (&["LOGFILE", "GROUP"], "LOGFILE GROUP"),
+    (&["SPATIAL", "REFERENCE", "SYSTEM"], "SPATIAL REFERENCE SYSTEM"),
+    (&["RESOURCE", "GROUP"], "RESOURCE GROUP"),
+    (&["SEQUENCE"], "SEQUENCE"),
+    (&["TEMPORARY", "SEQUENCE"], "SEQUENCE"),
+    (&["INSTANCE"], "INSTANCE"),
+];
+
+/// Whole beginnings of statements that change no rows and no definitions.
+const HARMLESS: &[(&[&str], &str)] = &[
+    (&["GRANT"], "GRANT"),
+    (&["REVOKE"], "REVOKE"),
+    (&["SET", "PASSWORD"], "SET PASSWORD"),
+    (&["SET", "DEFAULT", "ROLE"], "SET DEFAULT ROLE"),
+    (&["SET", "RESOURCE", "GROUP"], "SET RESOURCE GROUP"),
+    (&["RENAME", "USER"], "USER"),
+    (&["FLUSH"], "FLUSH"),
+    (&["INSTALL", "PLUGIN"], "PLUGIN"),
+    (&["INSTALL", "SONAME"], "PLUGIN"),
+    (&["INSTALL", "COMPONENT"], "COMPONENT"),
+    (&["UNINSTALL", "PLUGIN"], "PLUGIN"),
+    (&["UNINSTALL", "SONAME"], "PLUGIN"),
+    (&["UNINSTALL", "COMPONENT"], "COMPONENT"),
+    (&["CHECKSUM", "TABLE"], "CHECKSUM TABLE"),
+    (&["LOAD", "INDEX"], "LOAD INDEX"),
+    (&["CACHE", "INDEX"], "CACHE INDEX"),
+];
+
+fn harmless(mut cursor: Cursor<'_, '_>) -> Option<&'static str> {
+    if cursor.one_of(&["CREATE", "ALTER", "DROP"]).is_some() {
+        cursor.words(&["OR", "REPLACE"]);
+        return OBJECTS.iter().find(|(words, _)| cursor.words(words)).map(|(_, kind)| *kind);
+    }
+    if let Some((_, kind)) = HARMLESS.iter().find(|(words, _)| cursor.words(words)) {
+        return Some(kind);
+    }
+    // They rewrite or read a table without changing its rows.
+    let maintenance = cursor.one_of(&["ANALYZE", "OPTIMIZE", "REPAIR", "CHECK"])?;
+    cursor.one_of(&["NO_WRITE_TO_BINLOG", "LOCAL"]);
+    cursor.one_of(&["TABLES", "TABLE", "VIEW"]).map(|_| maintenance)
+}

@@ -1,0 +1,452 @@
+//! ALTER TABLE: every carried column is followed from the old definition to the new.
+
+use super::fill::fill;
+use super::rename::{Rename, in_order};
+use super::retype::{Retype, retype};
+use super::{Case, Translated};
+use crate::change::policy::DdlPolicy;
+use crate::change::shape::Distribution;
+use crate::change::{TargetChange, TargetColumn, TargetType};
+use crate::schema::ddl::{AlterStep, AlterTable, ColumnDefinition, Evolved, InlineKey, evolve};
+use crate::schema::{Column, Table};
+use crate::transform::mapping::{check_fit, identifies_rows, takes_null, target_column};
+use crate::transform::typemap::default_type;
+use crate::transform::{ColumnMapping, TransformError, names};
+
+/// The target table and the columns that feed it, while they change.
+struct Draft {
+    columns: Vec<TargetColumn>,
+    /// For each column of the new definition, the target column it feeds.
+    feeds: Vec<Option<usize>>,
+    renames: Vec<Rename>,
+    altered: Vec<usize>,
+    added: Vec<(usize, Option<String>)>,
+    dropped: Vec<usize>,
+}
+
+impl Case<'_> {
+    pub(super) fn alter(&self, alter: &AlterTable) -> Result<Translated, TransformError> {
+        let policies = &self.rules.ddl;
+        if !self.is_named(&alter.table) {
+            // It is the other table of the statement: its rows are exchanged, or its name is taken.
+            return if alter.rename_to.as_ref().is_some_and(|to| self.is_named(to)) {
+                self.gone("rename_table", policies.rename_table, "gives its name to another table")
+            } else {
+                self.moves_rows("exchanges its rows").map(|()| self.unchanged())
+            };
+        }
+        for step in &alter.steps {
+            match step {
+                AlterStep::MovesRows(what) => self.moves_rows(&format!("moves rows ({what})"))?,
+                AlterStep::ConvertCharset { .. } => self.converts_charset("convert_charset")?,
+                _ => {}
+            }
+        }
+        let evolved = evolve(self.before, alter).map_err(|error| {
+            let remedy = match error.retry() {
+                crate::change::Retry::AfterFix { remedy } => remedy,
+                crate::change::Retry::AfterBackoff | crate::change::Retry::Never => self.copy_again(),
+            };
+            self.stop(error.to_string(), remedy)
+        })?;
+        let mut draft = Draft {
+            columns: self.mapping.target.columns.clone(),
+            feeds: Vec::new(),
+            renames: Vec::new(),
+            altered: Vec::new(),
+            added: Vec::new(),
+            dropped: Vec::new(),
+        };
+        self.drop_columns(&evolved, &mut draft)?;
+        for (column, origin) in evolved.table.columns.iter().zip(&evolved.origin) {
+            let feed = match origin.and_then(|old| Some((old, self.mapping.target_of(old)?))) {
+                Some((old, target)) => {
+                    self.follow(old, column, target, alter, &mut draft)?;
+                    Some(target)
+                }
+                None => None,
+            };
+            draft.feeds.push(feed);
+        }
+        self.name_columns(&evolved, &mut draft)?;
+        self.add_columns(&evolved, alter, &mut draft)?;
+        let translated = self.finish(evolved.table, draft);
+        self.check_key(alter, &translated)?;
+        match &alter.rename_to {
+            Some(to) if !self.is_named(to) => self.gone("rename_table", policies.rename_table, "renames it"),
+            Some(_) | None => Ok(translated),
+        }
+    }
+
+    fn moves_rows(&self, what: &str) -> Result<(), TransformError> {
+        match self.rules.ddl.truncate_partition {
+            DdlPolicy::Stop => Err(self.stopped_by("truncate_partition", what, "\"ignore\"")),
+            DdlPolicy::Ignore => Ok(()),
+            DdlPolicy::Apply => Err(self.not_yet("truncate_partition", what)),
+        }
+    }
+
+    /// Text that is stored anew. Its characters stay as they are where the new set has them; in strict mode the
+    /// statement fails where it has not.
+    fn converts_charset(&self, key: &str) -> Result<(), TransformError> {
+        match self.rules.ddl.convert_charset {
+            DdlPolicy::Stop => Err(self.stopped_by(key, "converts text", "\"apply\" or \"ignore\"")),
+            DdlPolicy::Apply if !self.issued.mode.strict => Err(self.stop(
+                "it converts text outside strict mode, where characters may have been replaced",
+                self.copy_again(),
+            )),
+            DdlPolicy::Apply | DdlPolicy::Ignore => Ok(()),
+        }
+    }
+
+    fn target_key(&self, target: usize) -> bool {
+        let name = self.mapping.target.columns.get(target).map(|column| &column.name);
+        name.is_some_and(|name| self.mapping.target.primary_key.contains(name))
+    }
+
+    fn drop_columns(&self, evolved: &Evolved, draft: &mut Draft) -> Result<(), TransformError> {
+        for (old, column) in self.before.columns.iter().enumerate() {
+            if evolved.origin.contains(&Some(old)) {
+                continue;
+            }
+            let Some(target) = self.mapping.target_of(old) else { continue };
+            let what = format!("drops column {}", column.name);
+            let policy = self.rules.ddl.drop_column;
+            if policy == DdlPolicy::Stop {
+                return Err(self.stopped_by("drop_column", &what, "\"apply\" or \"ignore\""));
+            }
+            if self.target_key(target) {
+                return Err(self.stop(format!("{what}, which is in the target's key"), self.copy_again()));
+            }
+            if policy == DdlPolicy::Apply {
+                if self.rules.shared_target {
+                    return Err(self.stop(
+                        format!("{what}, and other tables feed the same target table"),
+                        "set ddl_policy = { drop_column = \"ignore\" } for the task",
+                    ));
+                }
+                draft.dropped.push(target);
+            } else if let Some(kept) = draft.columns.get_mut(target).filter(|kept| !kept.nullable) {
+                // The rows that come have no value for it.
+                kept.nullable = true;
+                draft.altered.push(target);
+            }
+        }
+        Ok(())
+    }
+
+    /// Type and nullability of a carried column that stays.
+    fn follow(
+        &self,
+        old: usize,
+        column: &Column,
+        target: usize,
+        alter: &AlterTable,
+        draft: &mut Draft,
+    ) -> Result<(), TransformError> {
+        let (Some(before), Some(current)) = (self.before.columns.get(old), draft.columns.get(target)) else {
+            return Ok(());
+        };
+        let in_key = self.target_key(target);
+        let name = &before.name;
+        if column.generated != before.generated {
+            return Err(self.stop(
+                format!("it makes column {name} a generated one, or no longer one"),
+                self.copy_again(),
+            ));
+        }
+        if column.generated && self.redeclares(alter, name) {
+            return Err(self.stop(
+                format!("it declares generated column {name} anew, which may change its values"),
+                self.copy_again(),
+            ));
+        }
+        let mut wanted = current.clone();
+        let follows = self.rules.operations.alter_table;
+        let retyped = match retype(&before.data_type, &column.data_type) {
+            Retype::Same => false,
+            Retype::Widens => true,
+            Retype::Narrows => match self.rules.ddl.narrow_column {
+                DdlPolicy::Stop => {
+                    let what = format!("narrows column {name}");
+                    return Err(self.stopped_by("narrow_column", &what, "\"apply\" or \"ignore\""));
+                }
+                DdlPolicy::Ignore => false,
+                DdlPolicy::Apply => true,
+            },
+            Retype::Relabels => {
+                if self.rules.ddl.relabel_enum == DdlPolicy::Stop {
+                    let what = format!("gives labels of column {name} other numbers");
+                    return Err(self.stopped_by("relabel_enum", &what, "\"apply\" or \"ignore\""));
+                }
+                false
+            }
+            Retype::Recodes => {
+                self.converts_charset("convert_charset")?;
+                true
+            }
+            Retype::Converts => {
+                return Err(self.stop(
+                    format!("it converts the values of column {name}, which cannot be followed yet"),
+                    self.copy_again(),
+                ));
+            }
+        };
+        let plain = default_type(&before.data_type, self.rules).as_ref() == Some(&current.data_type);
+        if retyped && follows && plain {
+            let declared = default_type(&column.data_type, self.rules);
+            wanted.data_type = declared.unwrap_or_else(|| wanted.data_type.clone());
+            if wanted.data_type != current.data_type && current.data_type == TargetType::Boolean {
+                return Err(self.stop(
+                    format!("it makes column {name} a number, and the target has booleans"),
+                    self.copy_again(),
+                ));
+            }
+        }
+        check_fit(&self.before.name, column, &wanted.data_type, in_key)?;
+        let lenient = alter.ignore || !self.issued.mode.strict;
+        if lenient && before.nullable && !column.nullable {
+            let what = format!("makes column {name} NOT NULL outside strict mode, which replaces NULLs");
+            match self.rules.ddl.narrow_column {
+                DdlPolicy::Stop => return Err(self.stopped_by("narrow_column", &what, "\"ignore\"")),
+                DdlPolicy::Apply => return Err(self.not_yet("narrow_column", &what)),
+                DdlPolicy::Ignore => {}
+            }
+        }
+        // A column that no longer takes NULL at the source may go on taking it at the target.
+        wanted.nullable |= follows && takes_null(column, in_key, self.rules);
+        if wanted != *current {
+            draft.altered.push(target);
+            if let Some(slot) = draft.columns.get_mut(target) {
+                *slot = wanted;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a step declares this old column anew.
+    fn redeclares(&self, alter: &AlterTable, name: &str) -> bool {
+        let index = self.before.column_index(name);
+        alter.steps.iter().any(|step| match step {
+            AlterStep::ChangeColumn { from, .. } => self.before.column_index(from) == index,
+            _ => false,
+        })
+    }
+
+    /// New names of carried columns.
+    fn name_columns(&self, evolved: &Evolved, draft: &mut Draft) -> Result<(), TransformError> {
+        if !self.rules.operations.alter_table {
+            return Ok(());
+        }
+        let mut renames = Vec::new();
+        let columns = evolved.table.columns.iter().zip(&evolved.origin).zip(&draft.feeds);
+        for ((column, origin), feed) in columns {
+            let before = origin.and_then(|old| self.before.columns.get(old));
+            let current = feed.and_then(|target| draft.columns.get(target));
+            let (Some(before), Some(current)) = (before, current) else { continue };
+            // A target name that was chosen in the config stays with the column.
+            let chosen =
+                self.rules.renamed(&before.name).is_some() && self.rules.renamed(&column.name).is_none();
+            if before.name == column.name || chosen {
+                continue;
+            }
+            let to = names::column_name(&column.name, self.rules);
+            if to == current.name {
+                continue;
+            }
+            names::check(
+                &self.before.name,
+                &to,
+                "column",
+                &format!("columns = {{ {} = \"…\" }}", column.name),
+            )?;
+            if self.rules.shared_target {
+                return Err(self.stop(
+                    format!("it renames column {}, and other tables feed the same target table", before.name),
+                    format!(
+                        "keep the target's name with columns = {{ {} = \"{}\" }}",
+                        column.name, current.name
+                    ),
+                ));
+            }
+            renames.push(Rename { from: current.name.clone(), to });
+        }
+        let present = |(index, column): (usize, &TargetColumn)| {
+            (!draft.dropped.contains(&index)).then(|| column.name.clone())
+        };
+        let taken: Vec<String> = draft.columns.iter().enumerate().filter_map(present).collect();
+        let stays = |name: &String| !renames.iter().any(|rename| rename.from == *name);
+        if let Some(clash) = renames
+            .iter()
+            .enumerate()
+            .find(|(at, rename)| {
+                taken.iter().any(|name| *name == rename.to && stays(name))
+                    || renames.iter().skip(at + 1).any(|other| other.to == rename.to)
+            })
+            .map(|(_, rename)| &rename.to)
+        {
+            return Err(self.name_taken(clash));
+        }
+        for (index, column) in draft.columns.iter_mut().enumerate() {
+            if !draft.dropped.contains(&index)
+                && let Some(rename) = renames.iter().find(|rename| rename.from == column.name)
+            {
+                column.name.clone_from(&rename.to);
+            }
+        }
+        draft.renames = in_order(renames, &taken);
+        Ok(())
+    }
+
+    fn name_taken(&self, name: &str) -> TransformError {
+        self.stop(
+            format!("the target table {} has a column \"{name}\" already", self.target()),
+            "rename or drop that column of the target by hand, or give the source column another name with columns",
+        )
+    }
+
+    fn add_columns(
+        &self,
+        evolved: &Evolved,
+        alter: &AlterTable,
+        draft: &mut Draft,
+    ) -> Result<(), TransformError> {
+        for (at, column) in evolved.table.columns.iter().enumerate() {
+            let new = evolved.origin.get(at).is_some_and(Option::is_none);
+            if !new || !self.rules.operations.alter_table || self.rules.excludes(&column.name) {
+                continue;
+            }
+            let made = target_column(&self.before.name, column, false, self.rules)?;
+            let taken = draft.columns.iter().enumerate();
+            if taken
+                .filter(|(index, _)| !draft.dropped.contains(index))
+                .any(|(_, other)| other.name == made.name)
+            {
+                return Err(self.name_taken(&made.name));
+            }
+            let filled = definition_of(alter, &column.name)
+                .ok_or_else(|| format!("column {} is nowhere declared", column.name))
+                .and_then(|definition| fill(definition, column, &made, self.rules, self.issued));
+            let filled = filled.map_err(|why| {
+                self.stop(
+                    why,
+                    format!(
+                        "leave the column out with exclude_columns = [\"{}\"], or {}",
+                        column.name,
+                        self.copy_again()
+                    ),
+                )
+            })?;
+            if let Some(feed) = draft.feeds.get_mut(at) {
+                *feed = Some(draft.columns.len());
+            }
+            draft.added.push((draft.columns.len(), filled));
+            draft.columns.push(made);
+        }
+        Ok(())
+    }
+
+    fn finish(&self, table: Table, draft: Draft) -> Translated {
+        let target = self.target();
+        let mut changes = Vec::new();
+        let old = &self.mapping.target.columns;
+        let dropped = draft.dropped.iter().filter_map(|index| old.get(*index));
+        changes.extend(
+            dropped
+                .map(|column| TargetChange::DropColumn { table: target.clone(), name: column.name.clone() }),
+        );
+        changes.extend(draft.renames.into_iter().map(|rename| TargetChange::RenameColumn {
+            table: target.clone(),
+            from: rename.from,
+            to: rename.to,
+        }));
+        let altered = draft.altered.iter().filter_map(|index| draft.columns.get(*index));
+        changes.extend(
+            altered.map(|column| TargetChange::AlterColumn { table: target.clone(), column: column.clone() }),
+        );
+        for (index, fill) in draft.added {
+            changes.extend(draft.columns.get(index).map(|column| TargetChange::AddColumn {
+                table: target.clone(),
+                column: column.clone(),
+                fill,
+            }));
+        }
+        // Old names of the key's columns as they are now.
+        let renamed = |name: &String| {
+            let index = old.iter().position(|column| column.name == *name);
+            index
+                .and_then(|index| draft.columns.get(index))
+                .map_or_else(|| name.clone(), |column| column.name.clone())
+        };
+        let mut mapping = self.mapping.clone();
+        mapping.target.primary_key = mapping.target.primary_key.iter().map(renamed).collect();
+        if let Some(Distribution::By(columns)) = &mut mapping.target.distribution {
+            *columns = columns.iter().map(renamed).collect();
+        }
+        // Target columns behind a dropped one move up.
+        let place = |index: usize| index - draft.dropped.iter().filter(|dropped| **dropped < index).count();
+        mapping.columns = draft
+            .feeds
+            .iter()
+            .enumerate()
+            .filter_map(|(source, feed)| feed.map(|target| ColumnMapping { source, target: place(target) }))
+            .collect();
+        mapping.source_tag = mapping.source_tag.map(|(index, tag)| (place(index), tag));
+        mapping.target.columns = draft
+            .columns
+            .into_iter()
+            .enumerate()
+            .filter(|(index, _)| !draft.dropped.contains(index))
+            .map(|(_, column)| column)
+            .collect();
+        Translated { table, mapping, changes, ended: false }
+    }
+
+    /// The target's key must go on telling rows apart, and a changed primary key is for the policy.
+    fn check_key(&self, alter: &AlterTable, after: &Translated) -> Result<(), TransformError> {
+        let key: Vec<usize> = after
+            .mapping
+            .columns
+            .iter()
+            .filter(|column| {
+                let target = after.mapping.target.columns.get(column.target);
+                target.is_some_and(|target| after.mapping.target.primary_key.contains(&target.name))
+            })
+            .map(|column| column.source)
+            .collect();
+        let changes = alter.steps.iter().any(|step| match step {
+            AlterStep::AddPrimaryKey { .. } | AlterStep::DropPrimaryKey => true,
+            AlterStep::AddColumn { column, .. } | AlterStep::ChangeColumn { column, .. } => {
+                column.key == InlineKey::Primary
+            }
+            _ => false,
+        });
+        let policy = self.rules.ddl.change_primary_key;
+        let what = "changes the primary key";
+        if changes && policy == DdlPolicy::Stop {
+            return Err(self.stopped_by("change_primary_key", what, "\"ignore\""));
+        }
+        if !identifies_rows(&after.table, &key) {
+            return Err(self.stop(
+                format!(
+                    "the key of the target table {} ({}) no longer tells the source's rows apart",
+                    self.target(),
+                    after.mapping.target.primary_key.join(", ")
+                ),
+                self.copy_again(),
+            ));
+        }
+        if changes && policy == DdlPolicy::Apply {
+            return Err(self.not_yet("change_primary_key", what));
+        }
+        Ok(())
+    }
+}
+
+/// The declaration of an added column.
+fn definition_of<'a>(alter: &'a AlterTable, name: &str) -> Option<&'a ColumnDefinition> {
+    alter.steps.iter().find_map(|step| match step {
+        AlterStep::AddColumn { column, .. } if column.name == name => Some(column),
+        _ => None,
+    })
+}

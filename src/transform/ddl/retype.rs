@@ -1,0 +1,165 @@
+//! What a changed column type does to the values that are there.
+
+use crate::schema::charset::max_bytes_per_char;
+use crate::schema::{Charset, MySqlType};
+use crate::transform::typemap::integer_size;
+
+/// The effect of a new type on existing values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Retype {
+    /// None: they are as they were, and so is the range.
+    Same,
+    /// They are as they were; more become possible.
+    Widens,
+    /// Some may not fit any more.
+    Narrows,
+    /// Labels keep their text and get other numbers.
+    Relabels,
+    /// Characters may not exist in the new character set.
+    Recodes,
+    /// They become something else.
+    Converts,
+}
+
+/// Compares the types of one column before and after.
+#[allow(clippy::match_same_arms)] // a table of pairs
+pub(super) fn retype(old: &MySqlType, new: &MySqlType) -> Retype {
+    use MySqlType as T;
+    if old == new {
+        return Retype::Same;
+    }
+    if let (Some(_), Some(_)) = (integer_size(old), integer_size(new)) {
+        return integers(old, new);
+    }
+    match (old, new) {
+        (_, T::Decimal { precision, scale }) if integer_size(old).is_some() => {
+            let digits = integer_size(old).map_or(0, |(_, digits)| digits);
+            widens_if(digits <= u16::from(precision.saturating_sub(*scale)))
+        }
+        (T::Decimal { precision: p, scale: s }, T::Decimal { precision, scale }) => {
+            widens_if(scale >= s && precision.saturating_sub(*scale) >= p.saturating_sub(*s))
+        }
+        (T::Float, T::Double) => Retype::Widens,
+        (T::Double, T::Float) => Retype::Narrows,
+        (T::Time { fraction: old, .. }, T::Time { fraction: new, .. })
+        | (T::DateTime { fraction: old, .. }, T::DateTime { fraction: new, .. })
+        | (T::Timestamp { fraction: old, .. }, T::Timestamp { fraction: new, .. }) => {
+            if old == new {
+                Retype::Same
+            } else {
+                widens_if(new > old)
+            }
+        }
+        (T::Date, T::DateTime { .. }) => Retype::Widens,
+        (
+            T::Char { charset: from, .. } | T::VarChar { charset: from, .. } | T::Text { charset: from, .. },
+            T::Char { charset: to, .. } | T::VarChar { charset: to, .. } | T::Text { charset: to, .. },
+        ) => texts(old, new, from, to),
+        (T::Binary { length: old } | T::VarBinary { length: old }, T::VarBinary { length: new }) => {
+            widens_if(new >= old)
+        }
+        (T::Binary { length } | T::VarBinary { length }, T::Blob { length_bytes }) => {
+            widens_if(u64::from(*length) <= most_bytes(*length_bytes))
+        }
+        (T::Blob { length_bytes: old }, T::Blob { length_bytes: new }) => widens_if(new >= old),
+        (T::Blob { .. }, T::VarBinary { .. }) => Retype::Narrows,
+        (T::Enum { labels: from, charset: old }, T::Enum { labels: to, charset: new }) => {
+            if !holds(old, new) {
+                Retype::Recodes
+            } else if from == to {
+                Retype::Same
+            } else if to.starts_with(from) {
+                Retype::Widens
+            } else if from.iter().all(|label| to.contains(label)) {
+                Retype::Relabels
+            } else {
+                Retype::Narrows
+            }
+        }
+        (T::Set { labels: from, charset: old }, T::Set { labels: to, charset: new }) => {
+            if !holds(old, new) {
+                Retype::Recodes
+            } else if from == to {
+                Retype::Same
+            } else if to.starts_with(from) {
+                Retype::Widens
+            } else if from.iter().all(|label| to.contains(label)) {
+                // A set is printed in the order of its labels: its text changes with them.
+                Retype::Converts
+            } else {
+                Retype::Narrows
+            }
+        }
+        (T::Enum { labels, charset: from }, T::VarChar { length, charset: to }) => {
+            let longest = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
+            let fits = u64::try_from(longest).is_ok_and(|longest| longest <= u64::from(*length));
+            if holds(from, to) { widens_if(fits) } else { Retype::Recodes }
+        }
+        (T::Geometry { .. }, T::Geometry { kind }) if kind == "geometry" => Retype::Widens,
+        _ => Retype::Converts,
+    }
+}
+
+fn widens_if(widens: bool) -> Retype {
+    if widens { Retype::Widens } else { Retype::Narrows }
+}
+
+fn integers(old: &MySqlType, new: &MySqlType) -> Retype {
+    let range = |of: &MySqlType| match of {
+        MySqlType::TinyInt { unsigned, .. } => (8, *unsigned),
+        MySqlType::SmallInt { unsigned } => (16, *unsigned),
+        MySqlType::MediumInt { unsigned } => (24, *unsigned),
+        MySqlType::Int { unsigned } => (32, *unsigned),
+        _ => (64, matches!(of, MySqlType::BigInt { unsigned: true })),
+    };
+    let ((old_bits, old_unsigned), (new_bits, new_unsigned)) = (range(old), range(new));
+    match (old_unsigned, new_unsigned) {
+        _ if (old_bits, old_unsigned) == (new_bits, new_unsigned) => Retype::Same,
+        (true, true) | (false, false) => widens_if(new_bits >= old_bits),
+        (true, false) => widens_if(new_bits > old_bits),
+        // Negative values have no place in an unsigned type.
+        (false, true) => Retype::Narrows,
+    }
+}
+
+fn most_bytes(length_bytes: u8) -> u64 {
+    (1_u64 << (8 * u32::from(length_bytes).min(4))) - 1
+}
+
+fn texts(old: &MySqlType, new: &MySqlType, from: &Charset, to: &Charset) -> Retype {
+    use MySqlType as T;
+    if !holds(from, to) {
+        return Retype::Recodes;
+    }
+    let old_width = u64::from(max_bytes_per_char(&from.name));
+    let new_width = u64::from(max_bytes_per_char(&to.name));
+    match (old, new) {
+        (T::Char { length: old, .. }, T::Char { length: new, .. } | T::VarChar { length: new, .. })
+        | (T::VarChar { length: old, .. }, T::VarChar { length: new, .. }) => widens_if(new >= old),
+        (T::Char { length, .. } | T::VarChar { length, .. }, T::Text { length_bytes, .. }) => {
+            widens_if(u64::from(*length) * new_width <= most_bytes(*length_bytes))
+        }
+        (T::Text { length_bytes: old, .. }, T::Text { length_bytes: new, .. }) => {
+            if from.name == to.name {
+                if old == new { Retype::Same } else { widens_if(new > old) }
+            } else {
+                widens_if(most_bytes(*old) / old_width * new_width <= most_bytes(*new))
+            }
+        }
+        // CHAR drops trailing blanks, VARCHAR has a length that TEXT had not.
+        _ => Retype::Narrows,
+    }
+}
+
+/// Whether every character of one set exists in another.
+fn holds(from: &Charset, to: &Charset) -> bool {
+    const WHOLE: [&str; 5] = ["utf8mb4", "utf16", "utf16le", "utf32", "gb18030"];
+    // Sets with characters outside the first 65,536 of Unicode.
+    const WIDE: [&str; 6] = ["utf8mb4", "utf16", "utf16le", "utf32", "gb18030", "binary"];
+    const BASIC: [&str; 2] = ["utf8mb3", "ucs2"];
+    from.name == to.name
+        || (from.name != "binary"
+            && (from.name == "ascii"
+                || WHOLE.contains(&to.name.as_str())
+                || (BASIC.contains(&to.name.as_str()) && !WIDE.contains(&from.name.as_str()))))
+}

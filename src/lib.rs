@@ -19,11 +19,13 @@
 //!   `source` and `sink` those and `config`, never each other; `task` everything. Only `source` knows `mysql_*`, only `sink` `tokio_postgres`.
 
 pub mod change;
+pub mod cli;
 pub mod config;
 pub mod precheck;
 pub mod schema;
 pub mod sink;
 pub mod source;
 pub mod status;
+pub mod supervisor;
 pub mod task;
 pub mod transform;

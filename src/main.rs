@@ -1,2 +1,28 @@
 //! The rowferry daemon and its commands.
-fn main() {}
+
+use clap::Parser;
+use rowferry::cli::{Arguments, Exit};
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let usage = error.use_stderr();
+            return match error.print() {
+                Ok(()) if !usage => ExitCode::SUCCESS,
+                Ok(()) | Err(_) => Exit::Usage.into(),
+            };
+        }
+    };
+    match rowferry::cli::execute(arguments) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            eprintln!("rowferry: {error}");
+            error.exit().into()
+        }
+    }
+}

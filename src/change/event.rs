@@ -2,7 +2,11 @@
 //!
 //! Sequence of one transaction: [`Change::Begin`], any number of [`Change::Rows`], [`Change::Commit`].
 //! A transaction that touches nothing selected is a bare `Commit`. A statement that stands alone
-//! ([`Change::Statement`]) is a boundary of its own. Rolled-back groups never get here.
+//! ([`Change::Statement`]) is a boundary of its own.
+//!
+//! Rows come before it is known how their transaction ends. One that was rolled back at the source (only ever
+//! logged when it also touched a non-transactional table) ends in [`Change::Rollback`] instead of `Commit`, and
+//! inside a transaction [`Change::RollbackTo`] takes back what came since a [`Change::Savepoint`].
 
 use super::TableName;
 use super::gtid::Gtid;
@@ -20,6 +24,12 @@ pub enum Change {
     },
     /// Rows of the transaction that has begun.
     Rows(RowsEvent),
+    /// A mark in the transaction that has begun. Numbers differ within a transaction and grow.
+    Savepoint(u32),
+    /// The rows since that mark are void; the mark itself stays, later ones are gone.
+    RollbackTo(u32),
+    /// The transaction that has begun was rolled back: all its rows are void. A boundary like `Commit`.
+    Rollback(Boundary),
     /// A DDL statement that concerns, or may concern, a selected table. Complete in itself.
     Statement(StatementEvent),
     /// The transaction (or an unselected one, or a harmless statement) ended here.
@@ -48,6 +58,11 @@ pub struct StatementEvent {
     pub sql: String,
     /// The session's `sql_mode` bits (`MODE_ANSI_QUOTES` and `MODE_NO_BACKSLASH_ESCAPES` change the reading).
     pub sql_mode: u64,
+    /// When it began by the source's clock: seconds since 1970 UTC and, where the log has them, the microseconds of that
+    /// second. What CURRENT_TIMESTAMP gave.
+    pub started: Option<(u64, Option<u32>)>,
+    /// The session's time zone as seconds east of UTC, where it is a fixed offset.
+    pub utc_offset_seconds: Option<i32>,
     /// The statement is its own transaction; the stream may be cut behind it.
     pub boundary: Boundary,
 }
@@ -105,7 +120,12 @@ impl Change {
         match self {
             Self::Rows(event) => ITEM + event.rows.len(),
             Self::Statement(event) => ITEM + event.sql.len(),
-            Self::Begin { .. } | Self::Commit(_) | Self::Heartbeat(_) => ITEM,
+            Self::Begin { .. }
+            | Self::Savepoint(_)
+            | Self::RollbackTo(_)
+            | Self::Rollback(_)
+            | Self::Commit(_)
+            | Self::Heartbeat(_) => ITEM,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What is durable in the target beside the rows: checkpoints and table states.
 
+use super::gtid::GtidSet;
 use super::position::{FilePosition, Position};
 use serde::{Deserialize, Serialize};
 
@@ -21,9 +22,14 @@ pub enum TableState {
     /// Set when the task first sees the table; its target is not yet prepared or emptied.
     Pending,
     /// Set with the creation (or clearing) of the target table; chunks are being copied.
-    Snapshotting,
+    Snapshotting {
+        /// P0 of the table's copy group: the stream's transactions in it are already in the chunks.
+        from: GtidSet,
+    },
     /// Set when the last chunk is durable and P1 is recorded: the stream is applied convergently until P1.
     CatchingUp {
+        /// P0, as above.
+        from: GtidSet,
         /// P1: not before anything a chunk has seen.
         until: CatchUpTarget,
     },

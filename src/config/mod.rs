@@ -1,7 +1,19 @@
 //! The user's TOML file: its types, how it is read, and every rule it must keep.
 //!
+//! `load` reads the text, `section` walks it key by key, `endpoints` and `task` say what each key means,
+//! `render` prints what is in force.
+//!
 //! What must never happen here: an unknown key accepted, a key of a later version ignored, a secret printed.
 
+mod endpoints;
+mod error;
+mod load;
+mod render;
+mod section;
+mod task;
 pub mod types;
 
+pub use error::{ConfigError, Problem};
+pub use load::{load, parse};
+pub use render::render;
 pub use types::*;

@@ -1,1 +1,119 @@
-//! (precheck)
+//! The precheck: the config held against what probing found out about both servers. Pure; `task` gathers the facts.
+//!
+//! What must never happen here: a condition under which rows would be lost or changed being passed.
+
+mod source;
+mod target;
+
+use crate::change::TableName;
+use crate::change::facts::{SourceFacts, TargetFacts};
+use crate::config::TaskConfig;
+use crate::transform::{TableMapping, TransformError};
+use serde::Serialize;
+
+/// The judgement of one item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// As it must be.
+    Pass,
+    /// It works, but the user should know.
+    Warn,
+    /// The task must not start.
+    Fail,
+}
+
+/// One item of the report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Item {
+    /// A stable code, e.g. `source.binlog_format`.
+    pub code: &'static str,
+    /// What it is about: a server or a table.
+    pub subject: String,
+    /// The judgement.
+    pub verdict: Verdict,
+    /// Why, in a sentence.
+    pub why: String,
+    /// The statement or setting that mends it; empty for a pass.
+    pub remedy: String,
+}
+
+/// Everything that was judged for one task.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// In the order judged.
+    pub items: Vec<Item>,
+}
+
+/// What is judged.
+#[derive(Debug)]
+pub struct Subject<'a> {
+    /// The task.
+    pub task: &'a TaskConfig,
+    /// The source server.
+    pub source: &'a SourceFacts,
+    /// The target server.
+    pub target: &'a TargetFacts,
+    /// Per selected table its mapping, or why there is none.
+    pub mappings: &'a [(TableName, Result<TableMapping, TransformError>)],
+    /// The task has durable state already: its own tables exist rightly.
+    pub resuming: Option<&'a Resuming>,
+}
+
+/// What a task that ran before left in the target.
+#[derive(Clone, Debug)]
+pub struct Resuming {
+    /// Transactions it has taken in.
+    pub gtids: crate::change::GtidSet,
+    /// Source tables whose target tables it made or took over.
+    pub tables: std::collections::BTreeSet<TableName>,
+}
+
+/// Judges everything.
+pub fn check(subject: &Subject<'_>) -> Report {
+    let mut report = Report::default();
+    source::server(subject, &mut report);
+    source::tables(subject, &mut report);
+    target::server(subject, &mut report);
+    target::tables(subject, &mut report);
+    report
+}
+
+impl Report {
+    /// No item fails.
+    pub fn passed(&self) -> bool {
+        self.items.iter().all(|item| item.verdict != Verdict::Fail)
+    }
+
+    /// The items that fail.
+    pub fn failures(&self) -> impl Iterator<Item = &Item> {
+        self.items.iter().filter(|item| item.verdict == Verdict::Fail)
+    }
+
+    pub(crate) fn add(
+        &mut self,
+        code: &'static str,
+        subject: impl Into<String>,
+        verdict: Verdict,
+        why: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        let remedy = if verdict == Verdict::Pass { String::new() } else { remedy.into() };
+        self.items.push(Item { code, subject: subject.into(), verdict, why: why.into(), remedy });
+    }
+
+    /// Adds a pass or, unless `good`, a fail.
+    pub(crate) fn require(
+        &mut self,
+        code: &'static str,
+        subject: &str,
+        good: bool,
+        why: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        self.add(code, subject, if good { Verdict::Pass } else { Verdict::Fail }, why, remedy);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -85,6 +85,13 @@ fn name(tokens: &mut Tokens) -> Option<String> {
     }
 }
 
+/// The value of a string literal, quotes included; `None` when it is none.
+pub fn unquote(literal: &str) -> Option<String> {
+    let quote = literal.chars().next().filter(|c| *c == '\'' || *c == '"')?;
+    let (value, rest) = token::quoted(literal.get(1..)?, quote, true)?;
+    rest.is_empty().then_some(value)
+}
+
 /// A type before its attributes are known.
 enum Draft {
     Done(MySqlType),

@@ -50,7 +50,7 @@ impl SchemaError {
             Self::Contradiction { table, .. }
             | Self::Misfit { table, .. }
             | Self::Uncertain { table, .. } => Retry::fix(format!(
-                "copy the table again with `rowferry resync {table}`, so that its definition is read anew"
+                "copy {table} again, so that its definition is read anew: take it out of \"tables\", start, stop, drop its target table, put it back"
             )),
             Self::UnknownType { table, column, .. } => Retry::fix(format!(
                 "leave the column out with exclude_columns = [\"{column}\"] for {table}, or leave the table out"

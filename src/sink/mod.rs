@@ -2,6 +2,27 @@
 //!
 //! What must never happen here: rows committed without their checkpoint, a checkpoint without its rows.
 
+pub mod apply;
+pub mod batch;
+pub mod catalog;
+pub mod compact;
+pub mod ddl;
+pub mod dialect;
 pub mod error;
+pub mod facts;
+pub mod owner;
+mod pooler;
+pub mod quote;
+pub mod session;
+mod sqlstate;
+pub mod store;
+mod tls;
 
+pub use apply::{Applier, ApplyError, Drift, Existing, Mode, Outcome, TableOutcome, Way};
+pub use batch::{Batch, BatchBuilder, BatchEnd, BatchLimits, Ready};
+pub use compact::{Compacted, Compactor};
+pub use dialect::Dialect;
 pub use error::SinkError;
+pub use owner::Owner;
+pub use session::Session;
+pub use store::Store;

@@ -109,6 +109,16 @@ pub enum SourceError {
         /// The server's words or the missing set.
         message: String,
     },
+    /// The server is not one that can be copied from.
+    #[error("source {endpoint}: {what}")]
+    Unsupported {
+        /// `name (host:port)`.
+        endpoint: String,
+        /// What is wrong with it.
+        what: String,
+        /// What the user can do.
+        remedy: String,
+    },
     /// A definition read from the source is not usable.
     #[error("source {endpoint}: {table}: {why}")]
     Definition {
@@ -141,13 +151,14 @@ impl SourceError {
             Self::Login { user, .. } => {
                 Retry::fix(format!("give the right user and password, or allow '{user}' from this host"))
             }
-            Self::Tls { remedy, .. } | Self::Statement { remedy, .. } | Self::Definition { remedy, .. } => {
-                Retry::fix(remedy.clone())
-            }
             Self::Server { retry, .. } => retry.clone(),
             Self::Protocol { .. } => Retry::Never,
             Self::Event { remedy, .. } if remedy.is_empty() => Retry::Never,
-            Self::Event { remedy, .. } => Retry::fix(remedy.clone()),
+            Self::Tls { remedy, .. }
+            | Self::Statement { remedy, .. }
+            | Self::Unsupported { remedy, .. }
+            | Self::Definition { remedy, .. }
+            | Self::Event { remedy, .. } => Retry::fix(remedy.clone()),
             Self::Purged { .. } => Retry::fix(
                 "the missing transactions cannot be had any more: drop the task's state and copy again, and keep the source's binlogs longer",
             ),

@@ -4,6 +4,15 @@
 //!
 //! What must never happen here: a value looked at, an unknown event skipped, a session left at the server's defaults.
 
+pub mod binlog;
+pub mod catalog;
 pub mod error;
+pub mod pins;
+pub mod server;
+pub mod snapshot;
+pub mod tls;
+pub mod wire;
 
 pub use error::SourceError;
+pub use server::Server;
+pub use wire::Wire;

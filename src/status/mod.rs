@@ -1,1 +1,140 @@
-//! (status)
+//! The daemon's HTTP listener: page, JSON, metrics, health. Reads the status model and nothing else.
+//!
+//! What must never happen here: a secret in an answer, or an answer that calls a stalled task ready.
+
+mod metrics;
+mod page;
+
+use crate::change::status::{Board, Model, Phase, TaskStatus, now_seconds};
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// Seconds without a word from the source after which a task is not ready, whatever its phase.
+/// Heartbeats come every few seconds.
+pub const SILENT_SECONDS: u64 = 60;
+
+/// The listener cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum StatusError {
+    /// The address is taken or not ours.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// `daemon.listen`
+        address: String,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The listener broke while serving.
+    #[error("the status listener ended: {source}")]
+    Serve {
+        /// The cause.
+        source: std::io::Error,
+    },
+}
+
+impl StatusError {
+    /// Whether trying again can help.
+    pub fn retry(&self) -> crate::change::Retry {
+        match self {
+            Self::Listen { .. } => {
+                crate::change::Retry::fix("free the address, or set daemon.listen to another (\"\" for none)")
+            }
+            Self::Serve { .. } => crate::change::Retry::AfterBackoff,
+        }
+    }
+}
+
+/// Binds the listener, so that a taken address is told at once.
+///
+/// # Errors
+/// When the address cannot be bound.
+pub async fn bind(address: &str) -> Result<TcpListener, StatusError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| StatusError::Listen { address: address.to_owned(), source })
+}
+
+/// Serves until `stop`.
+///
+/// # Errors
+/// When the listener breaks.
+pub async fn serve(listener: TcpListener, board: Board, stop: CancellationToken) -> Result<(), StatusError> {
+    let router = Router::new()
+        .route("/", get(async |State(board): State<Board>| Html(page::render(&board.read()))))
+        .route("/api/status", get(async |State(board): State<Board>| axum::Json(board.read())))
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(async |State(board): State<Board>| ready(&board.read())))
+        .route("/metrics", get(async |State(board): State<Board>| scrape(&board)))
+        .with_state(board);
+    axum::serve(listener, router)
+        .with_graceful_shutdown(async move { stop.cancelled().await })
+        .await
+        .map_err(|source| StatusError::Serve { source })
+}
+
+/// 200 when every task is Synchronizing and hears its source; else 503 naming those that are not.
+fn ready(model: &Model) -> Response {
+    let late: Vec<String> = model
+        .tasks
+        .iter()
+        .filter_map(|(name, task)| not_ready(task).map(|why| format!("{name}: {why}\n")))
+        .collect();
+    if late.is_empty() {
+        "ready\n".into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, late.concat()).into_response()
+    }
+}
+
+/// Why a task is not ready, if it is not.
+pub fn not_ready(task: &TaskStatus) -> Option<String> {
+    let silent = now_seconds().saturating_sub(task.heard);
+    match &task.phase {
+        Phase::Synchronizing if silent > SILENT_SECONDS => {
+            Some(format!("nothing heard from the source for {silent} s"))
+        }
+        Phase::Synchronizing => None,
+        Phase::Failed { error, .. } | Phase::Retrying { error, .. } => {
+            Some(format!("{}: {error}", task.phase.name()))
+        }
+        Phase::Prechecking
+        | Phase::SchemaSync
+        | Phase::Snapshot
+        | Phase::CatchingUp
+        | Phase::Paused
+        | Phase::Stopped => Some(task.phase.name().to_owned()),
+    }
+}
+
+fn scrape(board: &Board) -> Response {
+    match metrics::render(board) {
+        Ok(text) => {
+            ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
+                .into_response()
+        }
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_is_ready_only_when_it_synchronizes_and_hears_its_source() {
+        let mut task = TaskStatus::new();
+        assert!(not_ready(&task).is_some());
+        task.phase = Phase::Synchronizing;
+        task.heard = now_seconds();
+        assert_eq!(not_ready(&task), None);
+        task.heard -= SILENT_SECONDS + 5;
+        assert!(not_ready(&task).is_some_and(|why| why.contains("nothing heard")));
+        task.phase = Phase::Failed { error: "gone".into(), remedy: "mend".into() };
+        assert!(not_ready(&task).is_some_and(|why| why.contains("gone")));
+    }
+}

@@ -1,1 +1,429 @@
-//! (task)
+//! Joins the rooms: one task from its precheck to its stream. The only place where source, transform and sink meet.
+//!
+//! Sequence of [`run`]: gather facts and judge them; take ownership; settle P0 and definitions, make targets; copy; record
+//! P1; follow the log. Every step starts from what is durable, so running it again after any error goes on where it was.
+//!
+//! What must never happen here: the target written before the precheck has passed and the task is owned.
+
+mod applier;
+mod batch;
+mod builder;
+mod channel;
+mod context;
+mod copy;
+mod error;
+mod gather;
+mod handoff;
+mod prepare;
+mod stream;
+mod tables;
+mod translate;
+
+pub use applier::Memory;
+pub use error::TaskError;
+
+use crate::change::state::{Checkpoint, TableState};
+use crate::change::status::{Board, Phase, TablePhase, TableStatus, TaskStatus, now_seconds};
+use crate::change::{Position, TableName};
+use crate::config::{Config, ExistingTables, StartPosition};
+use crate::precheck::Report;
+use crate::schema::Table;
+use crate::sink::apply::Existing;
+use crate::sink::store::Stored;
+use crate::sink::{Owner, Session, ddl, store};
+use crate::source::SourceError;
+use crate::source::server::Server;
+use crate::transform::{Plan, TransformError, map_table};
+use context::Context;
+use copy::CopyTable;
+use gather::Gathered;
+use prepare::{Prepared, Recorded};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// Runs a task until `stop` or an error.
+///
+/// # Errors
+/// What stopped it; the supervisor decides by `retry()` what follows.
+pub async fn run(
+    name: String,
+    config: Arc<Config>,
+    board: Board,
+    stop: CancellationToken,
+    memory: Arc<Memory>,
+) -> Result<(), TaskError> {
+    let context = Context::new(&name, &config, &board)?;
+    tokio::select! {
+        // Until the stream runs there is nothing to drain: a chunk at work is copied again.
+        biased;
+        () = stop.cancelled() => Ok(()),
+        ready = start(&context) => {
+            let Started { source, owner, checkpoint, tables } = ready?;
+            stream::follow(&context, &source, owner, checkpoint, tables, memory, stop.clone()).await
+        }
+    }
+}
+
+/// All that the stream needs.
+struct Started {
+    source: stream::Source,
+    owner: Arc<Owner>,
+    checkpoint: Checkpoint,
+    tables: BTreeMap<TableName, (Table, Recorded)>,
+}
+
+async fn start(context: &Context) -> Result<Started, TaskError> {
+    context.board.enter(&context.name, Phase::Prechecking);
+    let mut server = Server::connect(context.source()).await?;
+    let gathered = gather::gather(context, &mut server).await?;
+    tell_servers(context, &gathered);
+    let report = gather::judge(context, &gathered);
+    for item in report.items.iter().filter(|item| item.verdict == crate::precheck::Verdict::Warn) {
+        tracing::warn!(
+            task = context.name,
+            code = item.code,
+            subject = item.subject,
+            remedy = item.remedy,
+            "{}",
+            item.why
+        );
+    }
+    refuse_failures(&report)?;
+    let owner = Arc::new(Owner::take(context.target(), &context.name).await?);
+    // Only now: another owner may have moved it since the facts were gathered.
+    let mut stored = owner.store().load(owner.session()).await?;
+    prepare::forget_unselected(context, &owner, &mut stored).await?;
+    let Prepared { checkpoint, mut tables } =
+        schema_sync(context, &mut server, &owner, &stored, &gathered).await?;
+    tell_tables(context, &tables, &gathered, &stored);
+    snapshot(context, &mut server, &owner, &stored, &mut tables).await?;
+    renew_p1(context, &mut server, &owner, &mut tables).await?;
+    context.board.task(&context.name, |task| {
+        task.position = Some(checkpoint.position.to_string());
+        task.heard = now_seconds();
+    });
+    let source = stream::Source { uuid: server.server_uuid().await?, fold: folds(&gathered) };
+    server.close().await;
+    Ok(Started { source, owner, checkpoint, tables })
+}
+
+/// Whether the source folds table names: what DDL text spells in capitals is then the same table.
+fn folds(gathered: &Gathered) -> bool {
+    gathered.source.lower_case_table_names != 0
+}
+
+fn refuse_failures(report: &Report) -> Result<(), TaskError> {
+    if report.passed() {
+        return Ok(());
+    }
+    let list = |text: fn(&crate::precheck::Item) -> String| {
+        report.failures().map(text).collect::<Vec<_>>().join("; ")
+    };
+    Err(TaskError::Precheck {
+        summary: list(|item| format!("{}: {}", item.subject, item.why)),
+        remedy: list(|item| item.remedy.clone()),
+    })
+}
+
+/// Settles P0 and definitions and makes the targets of tables that are not followed yet.
+async fn schema_sync(
+    context: &Context,
+    server: &mut Server,
+    owner: &Owner,
+    stored: &Stored,
+    gathered: &Gathered,
+) -> Result<Prepared, TaskError> {
+    let known = prepare::known(context, stored)?;
+    let is_new = |name: &TableName| !known.contains_key(name);
+    let nothing_new = gathered.mappings.iter().all(|(name, _)| !is_new(name));
+    if let (Some(checkpoint), true) = (&stored.checkpoint, nothing_new) {
+        return Ok(Prepared { checkpoint: checkpoint.clone(), tables: known });
+    }
+    context.board.enter(&context.name, Phase::SchemaSync);
+    let start = start_position(context, server, stored).await?;
+    let settled = handoff::settle(context, server, folds(gathered), start.as_ref()).await?;
+    // Without a copy nothing is read that could be ahead of P0, but what the target holds may be: apply convergently up to now.
+    let until = if context.task().initial_data { None } else { Some(server.log_end().await?) };
+    prepare::prepare(context, owner, settled, stored.checkpoint.clone(), known, until).await
+}
+
+/// The chosen `start_position` of a task that copies nothing and has not run yet.
+async fn start_position(
+    context: &Context,
+    server: &mut Server,
+    stored: &Stored,
+) -> Result<Option<Position>, TaskError> {
+    if stored.checkpoint.is_some() {
+        return Ok(None);
+    }
+    match &context.task().start_position {
+        None | Some(StartPosition::Now) => Ok(None),
+        Some(StartPosition::Gtids(gtids)) => {
+            let mut position = server.stream_start().await?;
+            // The file only serves messages and P1, which is recorded anew; what is resumed from is the set.
+            position.gtids = gtids.clone();
+            Ok(Some(position))
+        }
+        Some(StartPosition::File(_)) => {
+            Err(TaskError::Internal("a file start position passed the config".to_owned()))
+        }
+    }
+}
+
+/// Copies what is not durable yet, then records P1 for the tables of the group.
+async fn snapshot(
+    context: &Context,
+    server: &mut Server,
+    owner: &Arc<Owner>,
+    stored: &Stored,
+    tables: &mut BTreeMap<TableName, (Table, Recorded)>,
+) -> Result<(), TaskError> {
+    let copying: Vec<TableName> = tables
+        .iter()
+        .filter(|(_, (_, recorded))| matches!(recorded.state, TableState::Snapshotting { .. }))
+        .map(|(name, _)| name.clone())
+        .collect();
+    if copying.is_empty() {
+        return Ok(());
+    }
+    context.board.enter(&context.name, Phase::Snapshot);
+    let mut group = Vec::new();
+    for name in &copying {
+        let Some((table, recorded)) = tables.get(name) else { continue };
+        let plan =
+            Plan::compile(table, &recorded.mapping, &recorded.mapping.target.columns, &context.policies())?;
+        let key = table_key(table, recorded);
+        let keep = context.task().existing_tables == ExistingTables::Ignore && !recorded.created;
+        let done = stored
+            .tables
+            .get(name)
+            .filter(|stored| stored.state == recorded.state)
+            .map(|stored| stored.chunks.clone())
+            .unwrap_or_default();
+        group.push(CopyTable {
+            table: table.clone(),
+            plan,
+            key,
+            existing: if keep { Existing::Keep } else { Existing::Fresh },
+            done,
+        });
+    }
+    let copied = copy::copy(context, owner, group).await.map_err(|error| match error {
+        // What came does not fit the plan: the same thing, noticed later.
+        TaskError::Transform(TransformError::Changed { table, column, why }) => {
+            let endpoint = context.task().source.clone();
+            SourceError::TableChanged {
+                endpoint,
+                table: table.to_string(),
+                why: format!("column {column}: {why}"),
+            }
+            .into()
+        }
+        other => other,
+    });
+    match copied {
+        Ok(()) => {}
+        Err(TaskError::Source(SourceError::TableChanged { endpoint, table, why })) => {
+            tracing::warn!(
+                task = context.name,
+                table,
+                why,
+                "a table changed while it was copied; the copy starts over"
+            );
+            prepare::start_over(context, owner, tables, &why).await?;
+            return Err(SourceError::TableChanged { endpoint, table, why }.into());
+        }
+        Err(error) => return Err(error),
+    }
+    // Every chunk has been read: whatever one has seen is logged by now.
+    let until = server.log_end().await?;
+    let session = owner.session();
+    prepare::transaction(session, "BEGIN").await?;
+    for name in &copying {
+        let Some((_, recorded)) = tables.get_mut(name) else { continue };
+        if let TableState::Snapshotting { from } = &recorded.state {
+            recorded.state = TableState::CatchingUp { from: from.clone(), until: until.clone() };
+        }
+        owner
+            .store()
+            .record_table(session, name, &recorded.mapping.target.name, &recorded.state, &recorded.json()?)
+            .await?;
+    }
+    prepare::transaction(session, "COMMIT").await?;
+    context.board.task(&context.name, |task| {
+        for name in &copying {
+            if let Some(status) = task.tables.get_mut(&name.to_string()) {
+                status.phase = TablePhase::CatchingUp;
+            }
+        }
+    });
+    context.board.enter(&context.name, Phase::CatchingUp);
+    Ok(())
+}
+
+/// Source columns of the target's key.
+fn table_key(table: &Table, recorded: &Recorded) -> Vec<usize> {
+    let wanted: Vec<usize> = recorded
+        .mapping
+        .target
+        .primary_key
+        .iter()
+        .filter_map(|name| {
+            let target = recorded.mapping.target.columns.iter().position(|column| column.name == *name)?;
+            recorded.mapping.columns.iter().find(|column| column.target == target).map(|column| column.source)
+        })
+        .collect();
+    // Chunks follow an index of the source: its primary key, where it has one.
+    if table.primary_key.is_empty() { wanted } else { table.primary_key.clone() }
+}
+
+/// P1 is a place in one server's files: when the source is another server by now it is recorded anew, which may only be later.
+async fn renew_p1(
+    context: &Context,
+    server: &mut Server,
+    owner: &Owner,
+    tables: &mut BTreeMap<TableName, (Table, Recorded)>,
+) -> Result<(), TaskError> {
+    let uuid = server.server_uuid().await?;
+    let session = owner.session();
+    for (name, (_, recorded)) in tables.iter_mut() {
+        let TableState::CatchingUp { from, until } = &recorded.state else { continue };
+        if until.server == uuid {
+            continue;
+        }
+        tracing::info!(task = context.name, table = %name, "the source is another server now: P1 is recorded anew");
+        recorded.state = TableState::CatchingUp { from: from.clone(), until: server.log_end().await? };
+        owner
+            .store()
+            .record_table(session, name, &recorded.mapping.target.name, &recorded.state, &recorded.json()?)
+            .await?;
+    }
+    Ok(())
+}
+
+fn tell_servers(context: &Context, gathered: &Gathered) {
+    let flavour = match gathered.source.flavour {
+        crate::change::facts::Flavour::MySql => "MySQL",
+        crate::change::facts::Flavour::MariaDb => "MariaDB",
+    };
+    context.board.task(&context.name, |task| {
+        context.task().source.clone_into(&mut task.source);
+        context.task().target.clone_into(&mut task.target);
+        task.source_server = format!("{flavour} {}", gathered.source.version);
+        task.target_server.clone_from(&gathered.target.version);
+        task.heard = now_seconds();
+    });
+}
+
+fn tell_tables(
+    context: &Context,
+    tables: &BTreeMap<TableName, (Table, Recorded)>,
+    gathered: &Gathered,
+    stored: &Stored,
+) {
+    let statuses = tables.iter().map(|(name, (_, recorded))| {
+        let chunks = stored
+            .tables
+            .get(name)
+            .filter(|stored| stored.state == recorded.state)
+            .map(|stored| stored.chunks.as_slice());
+        let copied: i64 = chunks.unwrap_or_default().iter().map(|chunk| chunk.rows).sum();
+        let estimated = gathered.source.tables.get(name).map_or(0, |facts| facts.estimated_rows);
+        (name.to_string(), table_status(recorded, u64::try_from(copied).unwrap_or(0), estimated))
+    });
+    let statuses: Vec<_> = statuses.collect();
+    context.board.task(&context.name, |task| {
+        for (name, mut status) in statuses {
+            // Counters go on over restarts of the task.
+            if let Some(before) = task.tables.get(&name) {
+                (status.inserts, status.updates, status.deletes) =
+                    (before.inserts, before.updates, before.deletes);
+                (status.drift, status.drift_example) = (before.drift, before.drift_example.clone());
+                status.copied_rows = status.copied_rows.max(if status.phase == TablePhase::Snapshotting {
+                    0
+                } else {
+                    before.copied_rows
+                });
+            }
+            task.tables.insert(name, status);
+        }
+    });
+}
+
+fn table_status(recorded: &Recorded, copied_rows: u64, estimated_rows: u64) -> TableStatus {
+    TableStatus {
+        target: recorded.mapping.target.name.to_string(),
+        phase: match &recorded.state {
+            TableState::Pending => TablePhase::Pending,
+            TableState::Snapshotting { .. } => TablePhase::Snapshotting,
+            TableState::CatchingUp { .. } => TablePhase::CatchingUp,
+            TableState::Streaming => TablePhase::Streaming,
+            TableState::Failed { error } => TablePhase::Failed { error: error.clone() },
+        },
+        copied_rows,
+        estimated_rows,
+        inserts: 0,
+        updates: 0,
+        deletes: 0,
+        drift: 0,
+        drift_example: None,
+    }
+}
+
+/// The precheck of a task; writes nothing.
+///
+/// # Errors
+/// When a server cannot be asked.
+pub async fn check(name: &str, config: &Arc<Config>) -> Result<Report, TaskError> {
+    let context = Context::new(name, config, &Board::new())?;
+    let mut server = Server::connect(context.source()).await?;
+    let gathered = gather::gather(&context, &mut server).await?;
+    Ok(gather::judge(&context, &gathered))
+}
+
+/// The statements that would make a task's targets; writes nothing.
+///
+/// # Errors
+/// When a server cannot be asked, or a table cannot be carried.
+pub async fn plan(name: &str, config: &Arc<Config>) -> Result<Vec<String>, TaskError> {
+    let context = Context::new(name, config, &Board::new())?;
+    let mut server = Server::connect(context.source()).await?;
+    let session = Session::connect(context.target(), &format!("rowferry/{name}/plan")).await?;
+    let stored = store::peek(&session, name).await?;
+    let mut mappings = Vec::new();
+    for table in server.tables(&context.task().tables).await? {
+        if stored.as_ref().is_none_or(|stored| !stored.tables.contains_key(&table.name)) {
+            mappings.push(map_table(&table, &context.rules(&table.name))?);
+        }
+    }
+    let clear = context.task().existing_tables == ExistingTables::Clear;
+    Ok(ddl::planned(&session, mappings.iter().map(|mapping| &mapping.target), clear).await?)
+}
+
+/// What the target holds of a task that may not be running; writes nothing.
+///
+/// # Errors
+/// When the target cannot be asked or its records cannot be read.
+pub async fn stored(name: &str, config: &Arc<Config>) -> Result<TaskStatus, TaskError> {
+    let context = Context::new(name, config, &Board::new())?;
+    let session = Session::connect(context.target(), &format!("rowferry/{name}/status")).await?;
+    let mut status = TaskStatus { phase: Phase::Stopped, ..TaskStatus::new() };
+    context.task().source.clone_into(&mut status.source);
+    context.task().target.clone_into(&mut status.target);
+    let Some(stored) = store::peek(&session, name).await? else { return Ok(status) };
+    status.position = stored.checkpoint.as_ref().map(|checkpoint| checkpoint.position.to_string());
+    let committed = stored.committed_at.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+    status.committed = committed.map_or(0, |since| since.as_secs());
+    for (table, record) in &stored.tables {
+        if record.state == TableState::Pending {
+            continue;
+        }
+        let recorded = Recorded::read(&context, table, record)?;
+        let copied: i64 = record.chunks.iter().map(|chunk| chunk.rows).sum();
+        status
+            .tables
+            .insert(table.to_string(), table_status(&recorded, u64::try_from(copied).unwrap_or(0), 0));
+    }
+    Ok(status)
+}

@@ -1,2 +1,14 @@
-//! Real servers.
-fn main() {}
+//! The suite: the real `rowferry` binary driven against real servers, one module per behaviour.
+//!
+//! `scripts/servers install` provides the servers, [`harness`] starts them. See the harness for what a test may use.
+
+// Helpers of tests are not inside `#[test]` functions, where clippy.toml allows these.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod harness;
+
+mod chunk_boundaries;
+mod harness_works;
+mod source_facts;
+mod source_positions;
+mod target;

@@ -133,7 +133,7 @@ impl Tokens {
 }
 
 /// The inside of a quoted string up to its closing quote, and what follows it.
-fn quoted(text: &str, quote: char, backslash_escapes: bool) -> Option<(String, &str)> {
+pub(super) fn quoted(text: &str, quote: char, backslash_escapes: bool) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {

@@ -44,32 +44,25 @@ pub(super) fn unsigned(value: u64, out: &mut Vec<u8>) {
     let _ = write!(out, "{value}");
 }
 
-/// A double: the fewest digits that give it back; plain up to 15 digits before and 14 zeros behind the point,
+/// A double: the fewest digits that give it back, an even last one where two do equally well; plain up to 15 digits before and 14 zeros behind the point,
 /// else with an exponent that has no plus (`my_gcvt` in MySQL's `dtoa.cc` with its full width); `.0` when
 /// neither point nor exponent shows that it is no integer.
 pub(super) fn double(value: f64, out: &mut Vec<u8>) -> Result<(), Fault> {
     if !value.is_finite() {
         return Err(Fault::Malformed("a JSON number is not finite"));
     }
-    // `d.ddde-x`, 24 bytes at most.
-    let mut scientific = [0u8; 32];
-    let mut rest = scientific.as_mut_slice();
-    let _ = write!(rest, "{:e}", value.abs());
-    let unused = rest.len();
-    let text = scientific.get(..scientific.len() - unused).unwrap_or_default();
-    let split = text.iter().position(|byte| *byte == b'e').unwrap_or(text.len());
-    let (mantissa, exponent) = text.split_at_checked(split).unwrap_or((text, &[]));
-    let exponent: i32 = std::str::from_utf8(exponent.get(1..).unwrap_or_default())
-        .ok()
-        .and_then(|digits| digits.parse().ok())
-        .ok_or(Fault::Malformed("a JSON number has no exponent"))?;
-    let mut digits = [0u8; 20];
-    let mut count = 0;
-    for (place, digit) in digits.iter_mut().zip(mantissa.iter().filter(|byte| **byte != b'.')) {
-        *place = *digit;
-        count += 1;
+    let mut buffer = [0u8; 32];
+    let (digits, count, exponent) = scientific(value.abs(), None, &mut buffer)?;
+    let mut digits = digits.get(..count).unwrap_or_default();
+    // Two texts of the fewest digits can be equally near; then MySQL takes the even one and `{:e}` the larger.
+    let mut exact = [0u8; 32];
+    if exact_digits(value, exponent) == Some(count + 1) {
+        let (nearby, _, _) = scientific(value.abs(), Some(count), &mut exact)?;
+        let nearby = nearby.get(..count).unwrap_or_default();
+        if nearby.last().is_some_and(|last| last % 2 == 0) && gives_back(nearby, exponent, value.abs()) {
+            digits = nearby;
+        }
     }
-    let digits = digits.get(..count).unwrap_or_default();
     // Where the point stands, counted from the first digit.
     let point = exponent + 1;
     if value.is_sign_negative() {
@@ -100,6 +93,61 @@ pub(super) fn double(value: f64, out: &mut Vec<u8>) -> Result<(), Fault> {
         out.extend_from_slice(b".0");
     }
     Ok(())
+}
+
+/// The digits of a number in scientific notation without the point, how many they are, and the exponent. So many
+/// digits behind the first as `precision` says, or the fewest that give the number back.
+fn scientific(
+    value: f64,
+    precision: Option<usize>,
+    digits: &mut [u8; 32],
+) -> Result<(&[u8], usize, i32), Fault> {
+    let mut text = [0u8; 32];
+    let mut rest = text.as_mut_slice();
+    // Never longer than `d.` with 18 digits and `e-324`.
+    let _ = match precision {
+        Some(precision) => write!(rest, "{value:.precision$e}"),
+        None => write!(rest, "{value:e}"),
+    };
+    let unused = rest.len();
+    let text = text.get(..text.len() - unused).unwrap_or_default();
+    let split = text.iter().position(|byte| *byte == b'e').unwrap_or(text.len());
+    let (mantissa, exponent) = text.split_at_checked(split).unwrap_or((text, &[]));
+    let exponent = std::str::from_utf8(exponent.get(1..).unwrap_or_default())
+        .ok()
+        .and_then(|digits| digits.parse().ok())
+        .ok_or(Fault::Malformed("a JSON number has no exponent"))?;
+    let mut count = 0;
+    for (place, digit) in digits.iter_mut().zip(mantissa.iter().filter(|byte| **byte != b'.')) {
+        *place = *digit;
+        count += 1;
+    }
+    Ok((digits, count, exponent))
+}
+
+/// Whether digits read back as the number: below a power of two the next number is nearer than above.
+fn gives_back(digits: &[u8], exponent: i32, value: f64) -> bool {
+    let mut text = [0u8; 32];
+    let mut rest = text.as_mut_slice();
+    let behind = exponent + 1 - i32::try_from(digits.len()).unwrap_or(0);
+    let written = rest.write_all(digits).and_then(|()| write!(rest, "e{behind}"));
+    let unused = rest.len();
+    let text = text.get(..text.len() - unused).unwrap_or_default();
+    written.is_ok() && std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()) == Some(value)
+}
+
+/// How many digits the number has when it is written out in full, for one with a fraction: an odd number times
+/// 2^-n has n digits behind the point.
+fn exact_digits(value: f64, exponent: i32) -> Option<usize> {
+    const FRACTION_BITS: i32 = 52;
+    let bits = value.to_bits();
+    let biased = i32::try_from(bits >> FRACTION_BITS & 0x7ff).ok()?;
+    let fraction = bits & ((1 << FRACTION_BITS) - 1);
+    // Numbers too small for the leading 1 have far more digits than matter here.
+    let mantissa = if biased == 0 { return None } else { fraction | 1 << FRACTION_BITS };
+    let twos = i32::try_from(mantissa.trailing_zeros()).ok()?;
+    let behind = -(biased - 1023 - FRACTION_BITS + twos);
+    if behind > 0 { usize::try_from(behind + exponent + 1).ok() } else { None }
 }
 
 /// Appends a document's text as it came in a result row, checked.

@@ -1,0 +1,217 @@
+//! The commands: what each prints and with which code it exits.
+//!
+//! What must never happen here: work that belongs to a room; this one only asks and prints.
+
+mod check;
+mod progress;
+mod run;
+mod status;
+
+use crate::change::Retry;
+use crate::config::{self, Config, ConfigError};
+use crate::status::StatusError;
+use crate::task::TaskError;
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// Copies MySQL tables into PostgreSQL and keeps them equal by following the binlog.
+#[derive(Debug, Parser)]
+#[command(version, about, arg_required_else_help = true)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The config file, the same for every command.
+#[derive(Debug, clap::Args)]
+pub struct ConfigFile {
+    /// The TOML config file.
+    #[arg(short = 'c', long = "config", value_name = "FILE")]
+    pub path: PathBuf,
+}
+
+/// One command.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run every task of the config in the foreground until SIGTERM or SIGINT.
+    Run {
+        /// Config.
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+    /// Precheck: judge both servers and every selected table; write nothing.
+    Check {
+        /// Config.
+        #[command(flatten)]
+        config: ConfigFile,
+        /// Print the report as JSON.
+        #[arg(long)]
+        json: bool,
+        /// Only this task.
+        #[arg(long)]
+        task: Option<String>,
+    },
+    /// Print the statements that preparing the target would run; write nothing.
+    Plan {
+        /// Config.
+        #[command(flatten)]
+        config: ConfigFile,
+        /// Only this task.
+        #[arg(long)]
+        task: Option<String>,
+    },
+    /// Show what the running daemon does, or the checkpoint when none runs.
+    Status {
+        /// Config.
+        #[command(flatten)]
+        config: ConfigFile,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        /// Show again every second until interrupted.
+        #[arg(long, conflicts_with = "json")]
+        watch: bool,
+    },
+    /// Print the effective config, every default filled in and secrets masked.
+    Config {
+        /// Config.
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+}
+
+/// How a command ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: done, nothing wrong.
+    Good,
+    /// 1: done, and something is wrong.
+    Problem,
+    /// 2: the command line or the config cannot be used.
+    Usage,
+    /// 75: not now; trying later may help (`EX_TEMPFAIL`).
+    Temporary,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Good => 0,
+            Exit::Problem => 1,
+            Exit::Usage => 2,
+            Exit::Temporary => 75,
+        })
+    }
+}
+
+/// A command that could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The config.
+    #[error("{0}")]
+    Config(#[from] ConfigError),
+    /// No task of that name.
+    #[error("there is no task \"{name}\" in the config; it has {known}")]
+    NoTask {
+        /// As given.
+        name: String,
+        /// Those there are.
+        known: String,
+    },
+    /// A task's rooms.
+    #[error("task {task}: {error}{}", remedy(.error))]
+    Task {
+        /// Its name.
+        task: String,
+        /// The error.
+        error: TaskError,
+    },
+    /// The listener.
+    #[error("{error}{}", remedy_of(.error.retry()))]
+    Listener {
+        /// The error.
+        #[from]
+        error: StatusError,
+    },
+    /// This process's own surroundings: threads, signals, standard output.
+    #[error("{doing}: {source}")]
+    Process {
+        /// What was being done.
+        doing: &'static str,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// A reply that cannot be read.
+    #[error("the daemon's answer cannot be read: {0}")]
+    Reply(String),
+}
+
+fn remedy(error: &TaskError) -> String {
+    remedy_of(error.retry())
+}
+
+fn remedy_of(retry: Retry) -> String {
+    match retry {
+        Retry::AfterFix { remedy } => format!(". To mend it: {remedy}."),
+        Retry::AfterBackoff | Retry::Never => String::new(),
+    }
+}
+
+impl CliError {
+    /// The exit code that tells scripts what kind of error it was.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Config(_) | Self::NoTask { .. } => Exit::Usage,
+            Self::Task { error, .. } => match error.retry() {
+                Retry::AfterBackoff => Exit::Temporary,
+                Retry::AfterFix { .. } | Retry::Never => Exit::Problem,
+            },
+            Self::Listener { .. } | Self::Process { .. } | Self::Reply(_) => Exit::Problem,
+        }
+    }
+}
+
+/// Executes one command.
+///
+/// # Errors
+/// What kept it from doing its work, readable in one paragraph.
+pub fn execute(arguments: Arguments) -> Result<Exit, CliError> {
+    // One provider for every TLS connection of the process; a second call only says it is there already.
+    let _already = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| CliError::Process { doing: "starting the runtime", source })?;
+    let exit = runtime.block_on(async {
+        match arguments.command {
+            Command::Run { config } => run::run(load(&config)?).await,
+            Command::Check { config, json, task } => check::check(load(&config)?, json, task).await,
+            Command::Plan { config, task } => check::plan(load(&config)?, task).await,
+            Command::Status { config, json, watch } => status::status(load(&config)?, json, watch).await,
+            Command::Config { config } => {
+                print!("{}", config::render(&*load(&config)?));
+                Ok(Exit::Good)
+            }
+        }
+    });
+    // Nothing is left to wait for: what matters is durable or will be done again.
+    runtime.shutdown_background();
+    exit
+}
+
+fn load(file: &ConfigFile) -> Result<Arc<Config>, CliError> {
+    Ok(Arc::new(config::load(&file.path)?))
+}
+
+/// The tasks a command is about: all, or the one named.
+fn chosen(config: &Config, task: Option<String>) -> Result<Vec<String>, CliError> {
+    let known = || config.tasks.keys().cloned().collect::<Vec<_>>();
+    match task {
+        None => Ok(known()),
+        Some(name) if config.tasks.contains_key(&name) => Ok(vec![name]),
+        Some(name) => Err(CliError::NoTask { name, known: known().join(", ") }),
+    }
+}

@@ -1,0 +1,134 @@
+//! `rowferry status`: asks the running daemon over HTTP, or reads the checkpoints when none runs.
+
+use super::{CliError, Exit};
+use crate::change::status::{Model, Phase, TablePhase, TaskStatus, now_seconds};
+use crate::config::Config;
+use crate::{status as listener, task};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long the daemon may take to answer.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// Prints the status; 1 when a task is not well.
+pub async fn status(config: Arc<Config>, json: bool, watch: bool) -> Result<Exit, CliError> {
+    loop {
+        let (model, live) = match ask(&config).await? {
+            Some(model) => (model, true),
+            None => (stored(&config).await?, false),
+        };
+        if json {
+            let text =
+                serde_json::to_string_pretty(&model).map_err(|error| CliError::Reply(error.to_string()))?;
+            println!("{text}");
+        } else {
+            if watch {
+                print!("\x1b[2J\x1b[H");
+            }
+            print(&model, live);
+        }
+        if watch {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            continue;
+        }
+        let good = live && model.tasks.values().all(|task| listener::not_ready(task).is_none());
+        return Ok(if good { Exit::Good } else { Exit::Problem });
+    }
+}
+
+/// The running daemon's model; `None` when nothing listens.
+async fn ask(config: &Config) -> Result<Option<Model>, CliError> {
+    if config.daemon.listen.is_empty() {
+        return Ok(None);
+    }
+    let url = format!("http://{}/api/status", config.daemon.listen);
+    let asked = tokio::task::spawn_blocking(move || {
+        let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(ANSWER)).build().into();
+        agent.get(&url).call().and_then(|mut answer| answer.body_mut().read_to_string())
+    });
+    match asked.await {
+        Ok(Ok(text)) => {
+            serde_json::from_str(&text).map(Some).map_err(|error| CliError::Reply(error.to_string()))
+        }
+        Ok(Err(ureq::Error::ConnectionFailed)) => Ok(None),
+        Ok(Err(ureq::Error::Io(error))) if error.kind() == std::io::ErrorKind::ConnectionRefused => Ok(None),
+        Ok(Err(error)) => Err(CliError::Reply(error.to_string())),
+        Err(error) => Err(CliError::Reply(error.to_string())),
+    }
+}
+
+/// What the targets hold of each task.
+async fn stored(config: &Arc<Config>) -> Result<Model, CliError> {
+    let mut model = Model { version: env!("CARGO_PKG_VERSION").to_owned(), started: 0, ..Model::default() };
+    for name in config.tasks.keys() {
+        let status =
+            task::stored(name, config).await.map_err(|error| CliError::Task { task: name.clone(), error })?;
+        model.tasks.insert(name.clone(), status);
+    }
+    Ok(model)
+}
+
+fn print(model: &Model, live: bool) {
+    if live {
+        println!("rowferry {} (up {})", model.version, seconds(now_seconds().saturating_sub(model.started)));
+    } else {
+        println!("no daemon answers; this is what the targets hold");
+    }
+    for (name, task) in &model.tasks {
+        print_task(name, task, live);
+    }
+}
+
+fn print_task(name: &str, task: &TaskStatus, live: bool) {
+    println!("\ntask {name}: {}", if live { task.phase.name() } else { "not running" });
+    match &task.phase {
+        Phase::Failed { error, remedy } => println!("  {error}\n  to mend it: {remedy}"),
+        Phase::Retrying { error, attempt } => println!("  {error} (attempt {attempt})"),
+        Phase::Prechecking
+        | Phase::SchemaSync
+        | Phase::Snapshot
+        | Phase::CatchingUp
+        | Phase::Synchronizing
+        | Phase::Paused
+        | Phase::Stopped => {}
+    }
+    println!("  {} {} → {} {}", task.source, task.source_server, task.target, task.target_server);
+    if let Some(position) = &task.position {
+        println!("  applied  {position}");
+    }
+    if live {
+        println!(
+            "  lag {} ms, {} transactions in {} commits, {} restarts",
+            task.lag_millis, task.transactions, task.batches, task.restarts
+        );
+    }
+    let width = task.tables.keys().map(String::len).max().unwrap_or(0);
+    for (table, status) in &task.tables {
+        let what = match &status.phase {
+            TablePhase::Pending => "pending".to_owned(),
+            TablePhase::Snapshotting => {
+                format!("copying, {} of about {} rows", status.copied_rows, status.estimated_rows)
+            }
+            TablePhase::CatchingUp => format!("catching up, {} rows copied", status.copied_rows),
+            TablePhase::Streaming if live => format!(
+                "streaming, {} inserts, {} updates, {} deletes",
+                status.inserts, status.updates, status.deletes
+            ),
+            TablePhase::Streaming => "streaming".to_owned(),
+            TablePhase::Failed { error } => format!("failed: {error}"),
+        };
+        println!("  {table:width$} → {}  {what}", status.target);
+        if status.drift > 0 {
+            println!(
+                "  {:width$}   {} rows were not as expected, e.g. {}",
+                "",
+                status.drift,
+                status.drift_example.as_deref().unwrap_or("?")
+            );
+        }
+    }
+}
+
+fn seconds(seconds: u64) -> String {
+    humantime::format_duration(Duration::from_secs(seconds)).to_string()
+}

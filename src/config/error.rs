@@ -1,0 +1,72 @@
+//! What is wrong with a config file: everything at once.
+
+use crate::change::Retry;
+use std::fmt;
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The key's full path, e.g. `task.shop.snapshot.parallel`.
+    pub key: String,
+    /// The value as written; `None` when the key is missing (or secret).
+    pub value: Option<String>,
+    /// The rule it breaks.
+    pub constraint: String,
+    /// What to write instead.
+    pub remedy: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.key)?;
+        if let Some(value) = &self.value {
+            write!(f, " = {value}")?;
+        }
+        write!(f, ": {}; {}", self.constraint, self.remedy)
+    }
+}
+
+/// A config file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It cannot be read.
+    #[error("cannot read the config file {path}: {source}")]
+    Read {
+        /// The file.
+        path: String,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// It is not TOML.
+    #[error("{path} is not valid TOML: {message}")]
+    Syntax {
+        /// The file.
+        path: String,
+        /// The parser's words, with line and column.
+        message: String,
+    },
+    /// Its keys or values break rules.
+    #[error("{path} has {} problem{}:\n{}", .problems.len(), if .problems.len() == 1 { "" } else { "s" }, list(.problems))]
+    Problems {
+        /// The file.
+        path: String,
+        /// All of them.
+        problems: Vec<Problem>,
+    },
+}
+
+fn list(problems: &[Problem]) -> String {
+    problems.iter().map(|problem| format!("  - {problem}")).collect::<Vec<_>>().join("\n")
+}
+
+impl ConfigError {
+    /// Config errors are the user's to mend.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::Read { .. } => Retry::fix("give the path of a readable file with -c"),
+            Self::Syntax { .. } | Self::Problems { .. } => {
+                Retry::fix("mend the file; config.example.toml shows every key")
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! From a file to a [`Config`].
+
+use super::endpoints;
+use super::error::ConfigError;
+use super::section::{Problems, Section};
+use super::task;
+use super::types::{Config, Daemon, LogFormat};
+use std::collections::BTreeMap;
+use std::net::ToSocketAddrs;
+use std::path::Path;
+use std::time::Duration;
+
+/// How secrets named by `password_env` are looked up.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Loads and checks the file at `path`.
+///
+/// # Errors
+/// When it cannot be read, is no TOML, or breaks a rule; all broken rules at once.
+pub fn load(path: &Path) -> Result<Config, ConfigError> {
+    let shown = path.display().to_string();
+    let text =
+        std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: shown.clone(), source })?;
+    parse(&shown, &text, &|name| std::env::var(name).ok())
+}
+
+/// Checks the text of a config file; `path` is for messages only.
+///
+/// # Errors
+/// As [`load`].
+pub fn parse(path: &str, text: &str, environment: Environment<'_>) -> Result<Config, ConfigError> {
+    let root: toml::Table = text.parse().map_err(|error: toml::de::Error| ConfigError::Syntax {
+        path: path.to_owned(),
+        message: error.to_string(),
+    })?;
+    let mut problems = Problems::default();
+    let mut root = Section::new("", root);
+    let daemon = daemon(root.table("daemon", &mut problems), &mut problems);
+    let mut sources = BTreeMap::new();
+    for (name, section) in root.tables("source", &mut problems) {
+        if let Some(endpoint) = endpoints::source(&name, section, environment, &mut problems) {
+            sources.insert(name, endpoint);
+        }
+    }
+    let mut targets = BTreeMap::new();
+    for (name, section) in root.tables("target", &mut problems) {
+        if let Some(endpoint) = endpoints::target(&name, section, environment, &mut problems) {
+            targets.insert(name, endpoint);
+        }
+    }
+    let mut tasks = BTreeMap::new();
+    let sections = root.tables("task", &mut problems);
+    if sections.is_empty() {
+        problems.add(
+            "task",
+            None,
+            "at least one task is needed",
+            "add [task.NAME] with source, target and tables",
+        );
+    }
+    for (name, section) in sections {
+        if let Some(task) = task::task(&name, section, &sources, &targets, &mut problems) {
+            tasks.insert(name, task);
+        }
+    }
+    root.finish(&mut problems);
+    if problems.0.is_empty() {
+        Ok(Config { daemon, sources, targets, tasks })
+    } else {
+        Err(ConfigError::Problems { path: path.to_owned(), problems: problems.0 })
+    }
+}
+
+fn daemon(section: Option<Section>, problems: &mut Problems) -> Daemon {
+    let mut daemon = Daemon {
+        listen: "127.0.0.1:8484".to_owned(),
+        log_format: LogFormat::Text,
+        log_level: "info".to_owned(),
+        shutdown_grace: Duration::from_secs(30),
+    };
+    let Some(mut section) = section else { return daemon };
+    if let Some(listen) = section.string("listen", problems) {
+        if !listen.is_empty() && listen.to_socket_addrs().is_err() {
+            problems.add(
+                section.key("listen"),
+                Some(&listen),
+                "must be host:port, or empty for no listener",
+                "write e.g. \"127.0.0.1:8484\"",
+            );
+        }
+        daemon.listen = listen;
+    }
+    let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+    daemon.log_format = section.choice("log_format", &formats, problems).unwrap_or(daemon.log_format);
+    if let Some(level) = section.string("log_level", problems) {
+        if tracing_subscriber::EnvFilter::try_new(&level).is_err() {
+            problems.add(
+                section.key("log_level"),
+                Some(&level),
+                "must be a level (error, warn, info, debug, trace) or a filter",
+                "write e.g. \"info\"",
+            );
+        }
+        daemon.log_level = level;
+    }
+    if let Some(grace) = section.string("shutdown_grace", problems) {
+        match humantime::parse_duration(&grace) {
+            Ok(duration) => daemon.shutdown_grace = duration,
+            Err(_) => problems.add(
+                section.key("shutdown_grace"),
+                Some(&grace),
+                "must be a duration",
+                "write e.g. \"30s\" or \"2m\"",
+            ),
+        }
+    }
+    section.finish(problems);
+    daemon
+}
+
+#[cfg(test)]
+#[path = "load_tests.rs"]
+mod tests;

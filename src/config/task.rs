@@ -1,0 +1,472 @@
+//! `[task.NAME]`: what is carried, where to, and how.
+
+use super::section::{Problems, Section, quoted};
+use super::types::{
+    ApplyConfig, DdlPolicies, DdlPolicy, Distributed, ExistingTables, IdentifierCase, Indexes, NulBytes,
+    Operations, Selection, SnapshotConfig, SourceEndpoint, StartPosition, TableOptions, TargetEndpoint,
+    TaskConfig, TimeAs, TinyInt1, ZeroDates,
+};
+use std::collections::BTreeMap;
+use toml::Value;
+
+/// Said of every key whose feature is not built yet.
+const NOT_YET: &str = "is not supported yet";
+
+/// Reads `[task.NAME]`.
+pub fn task(
+    name: &str,
+    mut section: Section,
+    sources: &BTreeMap<String, SourceEndpoint>,
+    targets: &BTreeMap<String, TargetEndpoint>,
+    problems: &mut Problems,
+) -> Option<TaskConfig> {
+    let before = problems.0.len();
+    let good_name = name.len() <= 40
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if !good_name {
+        problems.add(
+            format!("task.{name}"),
+            None,
+            "a task's name has up to 40 lower-case letters, digits and '_', a letter first",
+            "rename the task; its name names tables in the target",
+        );
+    }
+    let source = endpoint_name(&mut section, "source", sources.keys(), problems);
+    let target = endpoint_name(&mut section, "target", targets.keys(), problems);
+    let tables = selection(&mut section, problems);
+    let schemas = section.string_map("schemas", problems);
+    let (initial_schema, initial_data) = initial(&mut section, problems);
+    let start_position = start_position(&mut section, initial_data, problems);
+    let existing = [
+        ("error", ExistingTables::Error),
+        ("clear", ExistingTables::Clear),
+        ("ignore", ExistingTables::Ignore),
+    ];
+    let existing_tables =
+        section.choice("existing_tables", &existing, problems).unwrap_or(ExistingTables::Error);
+    let operations = operations(&mut section, problems);
+    let cases = [("lower", IdentifierCase::Lower), ("preserve", IdentifierCase::Preserve)];
+    let identifier_case =
+        section.choice("identifier_case", &cases, problems).unwrap_or(IdentifierCase::Lower);
+    let indexes = section
+        .choice("indexes", &[("none", Indexes::None), ("non_unique", Indexes::NonUnique)], problems)
+        .unwrap_or(Indexes::None);
+    if indexes == Indexes::NonUnique {
+        problems.add(
+            section.key("indexes"),
+            Some("\"non_unique\""),
+            NOT_YET,
+            "use \"none\" and create indexes in the target yourself",
+        );
+    }
+    let zero_dates = section
+        .choice("zero_dates", &[("null", ZeroDates::Null), ("error", ZeroDates::Error)], problems)
+        .unwrap_or(ZeroDates::Null);
+    let nuls = [("error", NulBytes::Error), ("strip", NulBytes::Strip), ("replace", NulBytes::Replace)];
+    let nul_bytes = section.choice("nul_bytes", &nuls, problems).unwrap_or(NulBytes::Error);
+    let tinyint1 = section
+        .choice("tinyint1", &[("smallint", TinyInt1::Smallint), ("boolean", TinyInt1::Boolean)], problems)
+        .unwrap_or(TinyInt1::Smallint);
+    let time = section
+        .choice("time", &[("interval", TimeAs::Interval), ("time", TimeAs::Time)], problems)
+        .unwrap_or(TimeAs::Interval);
+    let memory_limit = bytes(&mut section, "memory_limit", 32 << 20, problems).unwrap_or(256 << 20);
+    let server_id = section
+        .integer("server_id", 0, u64::from(u32::MAX), problems)
+        .and_then(|id| u32::try_from(id).ok())
+        .unwrap_or(0);
+    let snapshot = snapshot(section.table("snapshot", problems), problems);
+    let apply = apply(section.table("apply", problems), memory_limit, problems);
+    let ddl_policy = ddl_policy(section.table("ddl_policy", problems), problems);
+    let accept_cascades = section.strings("accept_cascades", problems).unwrap_or_default();
+    let mut table_options = Vec::new();
+    for (pattern, table) in section.tables("table", problems) {
+        let options = options(&pattern, table, problems);
+        table_options.push((pattern, options));
+    }
+    section.finish(problems);
+    let (Some(source), Some(target), Some(tables)) = (source, target, tables) else { return None };
+    (problems.0.len() == before).then(|| TaskConfig {
+        name: name.to_owned(),
+        source,
+        target,
+        tables,
+        schemas,
+        initial_schema,
+        initial_data,
+        start_position,
+        existing_tables,
+        operations,
+        identifier_case,
+        indexes,
+        zero_dates,
+        nul_bytes,
+        tinyint1,
+        time,
+        memory_limit,
+        server_id,
+        snapshot,
+        apply,
+        ddl_policy,
+        accept_cascades,
+        table_options,
+    })
+}
+
+fn endpoint_name<'a>(
+    section: &mut Section,
+    kind: &'static str,
+    known: impl Iterator<Item = &'a String>,
+    problems: &mut Problems,
+) -> Option<String> {
+    let known: Vec<&String> = known.collect();
+    let Some(name) = section.string(kind, problems) else {
+        problems.add(section.key(kind), None, "is missing", format!("name a [{kind}.NAME]"));
+        return None;
+    };
+    if known.contains(&&name) {
+        return Some(name);
+    }
+    let list: Vec<&str> = known.iter().map(|name| name.as_str()).collect();
+    problems.add(
+        section.key(kind),
+        Some(&quoted(&name)),
+        format!("there is no usable [{kind}.{name}]"),
+        format!("defined: {}", if list.is_empty() { "none".to_owned() } else { list.join(", ") }),
+    );
+    None
+}
+
+fn selection(section: &mut Section, problems: &mut Problems) -> Option<Selection> {
+    let Some(patterns) = section.strings("tables", problems) else {
+        problems.add(
+            section.key("tables"),
+            None,
+            "is missing",
+            "list tables, e.g. [\"shop.*\", \"!shop.tmp_*\"]",
+        );
+        return None;
+    };
+    let mut include = globset::GlobSetBuilder::new();
+    let mut exclude = globset::GlobSetBuilder::new();
+    let (mut good, mut any) = (true, false);
+    for pattern in &patterns {
+        let (glob, negative) =
+            pattern.strip_prefix('!').map_or((pattern.as_str(), false), |glob| (glob, true));
+        match globset::GlobBuilder::new(glob).literal_separator(false).build() {
+            Ok(compiled)
+                if glob
+                    .split_once('.')
+                    .is_some_and(|(database, table)| !database.is_empty() && !table.is_empty()) =>
+            {
+                any |= !negative;
+                if negative {
+                    exclude.add(compiled)
+                } else {
+                    include.add(compiled)
+                };
+            }
+            Ok(_) => {
+                problems.add(
+                    section.key("tables"),
+                    Some(&quoted(pattern)),
+                    "must be database.table; both may hold * and ?",
+                    "write e.g. \"shop.orders\" or \"shop.*\"",
+                );
+                good = false;
+            }
+            Err(error) => {
+                problems.add(
+                    section.key("tables"),
+                    Some(&quoted(pattern)),
+                    format!("is no glob ({})", error.kind()),
+                    "write e.g. \"shop.order_*\"",
+                );
+                good = false;
+            }
+        }
+    }
+    if good && !any {
+        problems.add(section.key("tables"), None, "selects nothing", "list at least one table without '!'");
+        return None;
+    }
+    let sets = (include.build(), exclude.build());
+    match sets {
+        (Ok(include), Ok(exclude)) if good => Some(Selection { patterns, include, exclude }),
+        _ => None,
+    }
+}
+
+fn initial(section: &mut Section, problems: &mut Problems) -> (bool, bool) {
+    let Some(parts) = section.strings("initial", problems) else { return (true, true) };
+    for part in &parts {
+        if !matches!(part.as_str(), "schema" | "data") {
+            problems.add(
+                section.key("initial"),
+                Some(&quoted(part)),
+                "must be \"schema\" or \"data\"",
+                "use [\"schema\", \"data\"], one of them, or []",
+            );
+        }
+    }
+    (parts.iter().any(|part| part == "schema"), parts.iter().any(|part| part == "data"))
+}
+
+fn start_position(
+    section: &mut Section,
+    initial_data: bool,
+    problems: &mut Problems,
+) -> Option<StartPosition> {
+    let Some(text) = section.string("start_position", problems) else {
+        if !initial_data {
+            problems.add(
+                section.key("start_position"),
+                None,
+                "is needed when initial has no \"data\"",
+                "give \"now\" or a GTID set",
+            );
+        }
+        return None;
+    };
+    if initial_data {
+        problems.add(
+            section.key("start_position"),
+            Some(&quoted(&text)),
+            "has no effect while initial has \"data\": the copy chooses its own start",
+            "remove it, or take \"data\" out of initial",
+        );
+        return None;
+    }
+    if text == "now" {
+        return Some(StartPosition::Now);
+    }
+    match text.parse() {
+        Ok(gtids) => Some(StartPosition::Gtids(gtids)),
+        Err(error) => {
+            let file = text
+                .rsplit_once(':')
+                .is_some_and(|(file, offset)| file.contains('.') && offset.parse::<u64>().is_ok());
+            if file {
+                problems.add(
+                    section.key("start_position"),
+                    Some(&quoted(&text)),
+                    format!("a file position {NOT_YET}"),
+                    "give \"now\" or a GTID set",
+                );
+            } else {
+                problems.add(
+                    section.key("start_position"),
+                    Some(&quoted(&text)),
+                    error.to_string(),
+                    "give \"now\" or a GTID set such as 3e11fa47-71ca-11e1-9e33-c80aa9429562:1-77",
+                );
+            }
+            None
+        }
+    }
+}
+
+fn operations(section: &mut Section, problems: &mut Problems) -> Operations {
+    let all = Operations { insert: true, update: true, delete: true, alter_table: true };
+    let Some(names) = section.strings("operations", problems) else { return all };
+    let mut chosen = Operations { insert: false, update: false, delete: false, alter_table: false };
+    for name in &names {
+        match name.as_str() {
+            "insert" => chosen.insert = true,
+            "update" => chosen.update = true,
+            "delete" => chosen.delete = true,
+            "alter_table" => chosen.alter_table = true,
+            _ => problems.add(
+                section.key("operations"),
+                Some(&quoted(name)),
+                "must be insert, update, delete or alter_table",
+                "list the operations to carry",
+            ),
+        }
+    }
+    chosen
+}
+
+fn snapshot(section: Option<Section>, problems: &mut Problems) -> SnapshotConfig {
+    let mut snapshot = SnapshotConfig { parallel: 4, chunk_rows: 50_000, max_rows_per_second: 0 };
+    let Some(mut section) = section else { return snapshot };
+    if let Some(parallel) = section.integer("parallel", 1, 64, problems) {
+        snapshot.parallel = usize::try_from(parallel).unwrap_or(4);
+    }
+    if let Some(rows) = section.integer("chunk_rows", 1, 1_000_000_000, problems) {
+        snapshot.chunk_rows = rows;
+    }
+    if let Some(rows) = section.integer("max_rows_per_second", 0, 1_000_000_000, problems) {
+        snapshot.max_rows_per_second = rows;
+    }
+    section.finish(problems);
+    snapshot
+}
+
+fn apply(section: Option<Section>, memory_limit: usize, problems: &mut Problems) -> ApplyConfig {
+    let default_bytes = (32 << 20).min(memory_limit / 4);
+    let mut apply = ApplyConfig { batch_rows: 20_000, batch_bytes: default_bytes };
+    let Some(mut section) = section else { return apply };
+    if let Some(rows) = section.integer("batch_rows", 1, 10_000_000, problems) {
+        apply.batch_rows = usize::try_from(rows).unwrap_or(20_000);
+    }
+    let key = section.key("batch_bytes");
+    if let Some(bytes) = bytes(&mut section, "batch_bytes", 64 << 10, problems) {
+        if bytes > memory_limit / 4 {
+            problems.add(
+                key,
+                Some(&bytes.to_string()),
+                "must be at most a quarter of memory_limit: up to three batches are held at a time",
+                "raise memory_limit or lower batch_bytes",
+            );
+        }
+        apply.batch_bytes = bytes;
+    }
+    section.finish(problems);
+    apply
+}
+
+/// A number of bytes: `"256MiB"`, `"1GiB"`, `"500MB"` or a plain number.
+fn bytes(section: &mut Section, name: &'static str, least: usize, problems: &mut Problems) -> Option<usize> {
+    let value = section.take(name)?;
+    let parsed = match &value {
+        Value::Integer(number) => usize::try_from(*number).ok(),
+        Value::String(text) => parse_bytes(text),
+        _ => None,
+    };
+    match parsed {
+        Some(bytes) if bytes >= least => Some(bytes),
+        _ => {
+            problems.add(
+                section.key(name),
+                Some(&value.to_string()),
+                format!("must be a size of at least {} KiB", least >> 10),
+                "write e.g. \"256MiB\"",
+            );
+            None
+        }
+    }
+}
+
+fn parse_bytes(text: &str) -> Option<usize> {
+    let digits = text.trim().trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = text.trim().get(digits.len()..)?.to_ascii_lowercase();
+    let factor: usize = match unit.as_str() {
+        "" | "b" => 1,
+        "kb" => 1000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        "k" | "kib" => 1 << 10,
+        "m" | "mib" => 1 << 20,
+        "g" | "gib" => 1 << 30,
+        _ => return None,
+    };
+    digits.trim().parse::<usize>().ok()?.checked_mul(factor)
+}
+
+fn ddl_policy(section: Option<Section>, problems: &mut Problems) -> DdlPolicies {
+    let mut policies = DdlPolicies {
+        drop_column: DdlPolicy::Stop,
+        narrow_column: DdlPolicy::Stop,
+        relabel_enum: DdlPolicy::Stop,
+        drop_table: DdlPolicy::Stop,
+        drop_database: DdlPolicy::Stop,
+        truncate_table: DdlPolicy::Stop,
+        truncate_partition: DdlPolicy::Stop,
+        rename_table: DdlPolicy::Stop,
+        change_primary_key: DdlPolicy::Stop,
+        convert_charset: DdlPolicy::Stop,
+    };
+    let Some(mut section) = section else { return policies };
+    let choices = [("stop", DdlPolicy::Stop), ("ignore", DdlPolicy::Ignore), ("apply", DdlPolicy::Apply)];
+    let mut read = |name: &'static str, policy: &mut DdlPolicy| {
+        if let Some(chosen) = section.choice(name, &choices, problems) {
+            if chosen != DdlPolicy::Stop {
+                problems.add(
+                    section.key(name),
+                    None,
+                    format!("a policy other than \"stop\" {NOT_YET}"),
+                    "use \"stop\"",
+                );
+            }
+            *policy = chosen;
+        }
+    };
+    read("drop_column", &mut policies.drop_column);
+    read("narrow_column", &mut policies.narrow_column);
+    read("relabel_enum", &mut policies.relabel_enum);
+    read("drop_table", &mut policies.drop_table);
+    read("drop_database", &mut policies.drop_database);
+    read("truncate_table", &mut policies.truncate_table);
+    read("truncate_partition", &mut policies.truncate_partition);
+    read("rename_table", &mut policies.rename_table);
+    read("change_primary_key", &mut policies.change_primary_key);
+    read("convert_charset", &mut policies.convert_charset);
+    section.finish(problems);
+    policies
+}
+
+fn options(pattern: &str, mut section: Section, problems: &mut Problems) -> TableOptions {
+    if globset::Glob::new(pattern).is_err() || !pattern.contains('.') {
+        problems.add(
+            section.key(""),
+            None,
+            "a table section is named \"database.table\", globs allowed",
+            "write e.g. [task.NAME.table.\"shop.orders\"]",
+        );
+    }
+    let target = section.string("target", problems);
+    if target.is_some() && pattern.contains(['*', '?', '[']) {
+        // Many source tables into one is many-to-one: it needs a column that keeps their keys apart.
+        let tagged = section.take("source_column");
+        if let Some(Value::String(column)) = tagged {
+            return finish_options(section, target, Some(column), problems);
+        }
+        problems.add(
+            section.key("target"),
+            target.as_deref(),
+            "would merge every table that matches into one",
+            "add source_column, or name one table",
+        );
+    }
+    let source_column = section.string("source_column", problems);
+    finish_options(section, target, source_column, problems)
+}
+
+fn finish_options(
+    mut section: Section,
+    target: Option<String>,
+    source_column: Option<String>,
+    problems: &mut Problems,
+) -> TableOptions {
+    let distributed_by = section.take("distributed_by").and_then(|value| match &value {
+        Value::String(word) if word == "replicated" => Some(Distributed::Replicated),
+        Value::Array(items) => items
+            .iter()
+            .map(|item| item.as_str().map(str::to_owned))
+            .collect::<Option<Vec<_>>>()
+            .map(Distributed::By),
+        _ => {
+            problems.add(
+                section.key("distributed_by"),
+                Some(&value.to_string()),
+                "must be a list of columns or \"replicated\"",
+                "write e.g. [\"id\"]",
+            );
+            None
+        }
+    });
+    let options = TableOptions {
+        target,
+        columns: section.string_map("columns", problems),
+        exclude_columns: section.strings("exclude_columns", problems).unwrap_or_default(),
+        primary_key: section.strings("primary_key", problems),
+        distributed_by,
+        types: section.string_map("types", problems),
+        source_column,
+        storage: section.string("storage", problems),
+    };
+    section.finish(problems);
+    options
+}

@@ -1,0 +1,208 @@
+//! Items about MySQL.
+
+use super::{Report, Subject, Verdict};
+use crate::change::facts::Flavour;
+
+/// The server's settings and privileges.
+pub fn server(subject: &Subject<'_>, report: &mut Report) {
+    let facts = subject.source;
+    let name = format!("source {}", subject.task.source);
+    let supported = facts.flavour == Flavour::MySql && facts.version_number >= 80_000;
+    report.require(
+        "source.version",
+        &name,
+        supported,
+        format!("the server is {} {}", if facts.flavour == Flavour::MySql { "MySQL" } else { "MariaDB" }, facts.version),
+        "this version of rowferry follows MySQL 8.0 or later; MySQL 5.6, 5.7 and MariaDB are not supported yet",
+    );
+    report.require(
+        "source.log_bin",
+        &name,
+        facts.log_bin,
+        if facts.log_bin { "the binary log is on" } else { "the binary log is off" },
+        "start MySQL with log_bin=binlog (on RDS: turn on automated backups) and restart it",
+    );
+    report.require(
+        "source.binlog_format",
+        &name,
+        facts.binlog_format == "ROW",
+        format!("binlog_format is {}", facts.binlog_format),
+        "SET PERSIST binlog_format = ROW; then reconnect the applications",
+    );
+    report.require(
+        "source.binlog_row_image",
+        &name,
+        facts.binlog_row_image == "FULL",
+        format!("binlog_row_image is {}", facts.binlog_row_image),
+        "SET PERSIST binlog_row_image = FULL; then reconnect the applications",
+    );
+    let partial = facts.binlog_row_value_options.to_ascii_uppercase().contains("PARTIAL_JSON");
+    report.require(
+        "source.partial_json",
+        &name,
+        !partial,
+        if partial { "binlog_row_value_options has PARTIAL_JSON" } else { "JSON is logged whole" },
+        "SET PERSIST binlog_row_value_options = ''; partial JSON updates are not supported yet",
+    );
+    report.require(
+        "source.gtid_mode",
+        &name,
+        facts.gtid_mode_on,
+        if facts.gtid_mode_on { "gtid_mode is ON" } else { "gtid_mode is not ON" },
+        "set gtid_mode=ON and enforce_gtid_consistency=ON (online: OFF_PERMISSIVE, ON_PERMISSIVE, ON in turn)",
+    );
+    report.require(
+        "source.privileges",
+        &name,
+        facts.missing_privileges.is_empty(),
+        if facts.missing_privileges.is_empty() {
+            "the user has what replication needs".to_owned()
+        } else {
+            format!("the user lacks {}", list(facts.missing_privileges.iter()))
+        },
+        format!("GRANT {} ON *.* TO the user", list(facts.missing_privileges.iter())),
+    );
+    match facts.prepared_xa {
+        Some(0) => report.add("source.xa", &name, Verdict::Pass, "no XA transaction is prepared", ""),
+        Some(count) => report.add(
+            "source.xa",
+            &name,
+            Verdict::Fail,
+            format!("{count} XA transactions are prepared, and XA is not supported yet"),
+            "XA COMMIT or XA ROLLBACK those that XA RECOVER lists",
+        ),
+        None => report.add(
+            "source.xa",
+            &name,
+            Verdict::Warn,
+            "prepared XA transactions cannot be seen, and XA is not supported yet",
+            "GRANT XA_RECOVER_ADMIN ON *.* TO the user",
+        ),
+    }
+    let (needed, what) = match (&subject.resuming, &subject.task.start_position) {
+        (Some(resuming), _) => (Some(&resuming.gtids), "the checkpoint"),
+        (None, Some(crate::config::StartPosition::Gtids(gtids))) => (Some(gtids), "start_position"),
+        (None, _) => (None, ""),
+    };
+    if let Some(needed) = needed {
+        let lost = facts.gtid_purged.minus(needed);
+        report.require(
+            "source.purged",
+            &name,
+            lost.is_empty(),
+            if lost.is_empty() {
+                format!("the log holds everything behind {what}")
+            } else {
+                format!("the log no longer holds {lost}, which {what} does not include")
+            },
+            "those transactions cannot be had any more: copy again, and keep binlogs longer (binlog_expire_logs_seconds)",
+        );
+        let unknown = needed.minus(&facts.gtid_executed);
+        report.require(
+            "source.history",
+            &name,
+            unknown.is_empty(),
+            if unknown.is_empty() {
+                format!("the server knows everything in {what}")
+            } else {
+                format!("{what} includes {unknown}, which this server never executed")
+            },
+            "connect to the server the task was copied from (or to one that has all its transactions), or copy again",
+        );
+    }
+}
+
+/// The selected tables.
+pub fn tables(subject: &Subject<'_>, report: &mut Report) {
+    let name = format!("source {}", subject.task.source);
+    report.require(
+        "source.tables",
+        &name,
+        !subject.mappings.is_empty(),
+        if subject.mappings.is_empty() {
+            format!("no readable table matches {}", list(subject.task.tables.patterns.iter()))
+        } else {
+            format!("{} tables are selected", subject.mappings.len())
+        },
+        "correct \"tables\", or GRANT SELECT on them to the user",
+    );
+    for (table, facts) in &subject.source.tables {
+        let subject_name = table.to_string();
+        if !facts.readable {
+            report.add(
+                "source.select",
+                &subject_name,
+                Verdict::Fail,
+                "the user may not read it",
+                format!("GRANT SELECT ON `{}`.`{}` TO the user", table.database, table.table),
+            );
+        }
+        if !facts.has_key {
+            report.add(
+                "source.primary_key",
+                &subject_name,
+                Verdict::Fail,
+                "it has no primary key and no unique key over NOT NULL columns",
+                format!(
+                    "ALTER TABLE `{}`.`{}` ADD PRIMARY KEY (…), or exclude it with \"!{table}\"",
+                    table.database, table.table
+                ),
+            );
+        }
+        if !facts.engine.eq_ignore_ascii_case("InnoDB") {
+            report.add(
+                "source.engine",
+                &subject_name,
+                Verdict::Fail,
+                format!("its engine is {}, which has no transactions", facts.engine),
+                format!(
+                    "ALTER TABLE `{}`.`{}` ENGINE = InnoDB, or exclude it with \"!{table}\"",
+                    table.database, table.table
+                ),
+            );
+        }
+        let refused: Vec<&String> = facts
+            .cascades
+            .iter()
+            .filter(|constraint| !subject.task.accept_cascades.contains(&format!("{table}.{constraint}")))
+            .collect();
+        if !refused.is_empty() && cascades_are_silent(subject) {
+            report.add(
+                "source.cascades",
+                &subject_name,
+                Verdict::Fail,
+                format!(
+                    "foreign keys with cascades ({}) change rows that this server does not log",
+                    list(refused.iter().copied())
+                ),
+                format!(
+                    "remove the cascade, or accept it: accept_cascades = [\"{table}.{}\"]",
+                    refused.first().map_or("", |name| name.as_str())
+                ),
+            );
+        }
+    }
+    for (table, mapping) in subject.mappings {
+        match mapping {
+            Ok(_) => report.add("source.table", table.to_string(), Verdict::Pass, "it can be carried", ""),
+            Err(error) => {
+                let remedy = match error.retry() {
+                    crate::change::Retry::AfterFix { remedy } => remedy,
+                    crate::change::Retry::AfterBackoff | crate::change::Retry::Never => {
+                        format!("exclude it with \"!{table}\"")
+                    }
+                };
+                report.add("source.table", table.to_string(), Verdict::Fail, error.to_string(), remedy);
+            }
+        }
+    }
+}
+
+/// MySQL runs cascades above InnoDB, and so logs them, since 9.6 (`innodb_native_foreign_keys=OFF`).
+fn cascades_are_silent(subject: &Subject<'_>) -> bool {
+    subject.source.flavour != Flavour::MySql || subject.source.version_number < 90_600
+}
+
+fn list<'a>(items: impl Iterator<Item = &'a String>) -> String {
+    items.map(String::as_str).collect::<Vec<_>>().join(", ")
+}

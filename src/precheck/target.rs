@@ -1,0 +1,225 @@
+//! Items about the target.
+
+use super::{Report, Subject, Verdict};
+use crate::change::TargetName;
+use crate::change::facts::{FoundTable, TargetKind};
+use crate::config::ExistingTables;
+use crate::transform::TableMapping;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The server's settings and privileges.
+pub fn server(subject: &Subject<'_>, report: &mut Report) {
+    let facts = subject.target;
+    let name = format!("target {}", subject.task.target);
+    let supported = match facts.kind {
+        TargetKind::PostgreSql => facts.version_number >= 120_000,
+        TargetKind::Greenplum | TargetKind::AnalyticDb => false,
+    };
+    report.require(
+        "target.version",
+        &name,
+        supported,
+        format!("the server is {}", facts.version),
+        "use PostgreSQL 12 or later; Greenplum and AnalyticDB are not supported yet",
+    );
+    report.require(
+        "target.encoding",
+        &name,
+        facts.encoding == "UTF8",
+        format!("the database's encoding is {}", facts.encoding),
+        "create the database with ENCODING 'UTF8'",
+    );
+    report.require(
+        "target.session",
+        &name,
+        facts.session_stable,
+        if facts.session_stable {
+            "sessions keep their locks"
+        } else {
+            "the connection goes through a pooler that switches sessions between transactions"
+        },
+        "connect to the server itself, or to a pooler in session mode",
+    );
+    let own = facts.schemas.get("rowferry");
+    let own_good = own.copied().unwrap_or(facts.can_create_schema);
+    report.require(
+        "target.state_schema",
+        &name,
+        own_good,
+        if own_good {
+            "the state schema \"rowferry\" can be used"
+        } else {
+            "the user may not create (in) schema \"rowferry\""
+        },
+        "GRANT CREATE ON DATABASE … TO the user (or GRANT CREATE, USAGE ON SCHEMA rowferry)",
+    );
+    let mappings = subject.mappings.iter().filter_map(|(_, mapping)| mapping.as_ref().ok());
+    let schemas: BTreeSet<&String> = mappings.map(|mapping| &mapping.target.name.schema).collect();
+    for schema in schemas {
+        let good = match facts.schemas.get(schema) {
+            Some(creatable) => *creatable || !subject.task.initial_schema,
+            None => facts.can_create_schema && subject.task.initial_schema,
+        };
+        let why = match (facts.schemas.contains_key(schema), good) {
+            (true, true) => "the schema exists",
+            (false, true) => "the schema will be created",
+            (true, false) => "the user may not create tables in the schema",
+            (false, false) => "the schema is missing and will not (or may not) be created",
+        };
+        report.require(
+            "target.schema",
+            schema,
+            good,
+            why,
+            format!(
+                "CREATE SCHEMA \"{schema}\" AUTHORIZATION the user, or GRANT CREATE ON DATABASE … TO the user"
+            ),
+        );
+    }
+}
+
+/// The target tables.
+pub fn tables(subject: &Subject<'_>, report: &mut Report) {
+    let mut feeders: BTreeMap<&TargetName, Vec<&TableMapping>> = BTreeMap::new();
+    for mapping in subject.mappings.iter().filter_map(|(_, mapping)| mapping.as_ref().ok()) {
+        feeders.entry(&mapping.target.name).or_default().push(mapping);
+    }
+    for (target, mappings) in feeders {
+        if mappings.len() > 1 && mappings.iter().any(|mapping| mapping.source_tag.is_none()) {
+            let names: Vec<String> = mappings.iter().map(|mapping| mapping.source.to_string()).collect();
+            report.add(
+                "target.shared",
+                target.to_string(),
+                Verdict::Fail,
+                format!(
+                    "{} feed the same table, and equal keys of theirs would overwrite each other",
+                    names.join(" and ")
+                ),
+                "give each a source_column, or targets of their own",
+            );
+        }
+        let Some(mapping) = mappings.first() else { continue };
+        let mine = subject.resuming.is_some_and(|resuming| resuming.tables.contains(&mapping.source));
+        match subject.target.tables.get(target) {
+            Some(found) => existing(subject, report, mapping, found, mine),
+            None if mine => report.add(
+                "target.table",
+                target.to_string(),
+                Verdict::Fail,
+                "the table this task filled is gone",
+                "restore it, or drop the task's state and copy again",
+            ),
+            None if subject.task.initial_schema => {
+                report.add("target.table", target.to_string(), Verdict::Pass, "it will be created", "");
+            }
+            None => report.add(
+                "target.table",
+                target.to_string(),
+                Verdict::Fail,
+                "it is missing, and \"schema\" is not in initial",
+                "create it, or add \"schema\" to initial",
+            ),
+        }
+    }
+}
+
+fn existing(
+    subject: &Subject<'_>,
+    report: &mut Report,
+    mapping: &TableMapping,
+    found: &FoundTable,
+    mine: bool,
+) {
+    let name = mapping.target.name.to_string();
+    let without_copy = !subject.task.initial_data;
+    if subject.task.existing_tables == ExistingTables::Error && !mine && !without_copy {
+        report.add(
+            "target.exists",
+            &name,
+            Verdict::Fail,
+            "the table exists already, and existing_tables = \"error\"",
+            "drop or rename it, or choose existing_tables = \"clear\" (its rows go) or \"ignore\" (its rows stay)",
+        );
+        return;
+    }
+    let mut good = true;
+    let mut fail = |code, why: String, remedy: String| {
+        good = false;
+        report.add(code, &name, Verdict::Fail, why, remedy);
+    };
+    if !found.writable || (subject.task.existing_tables == ExistingTables::Clear && !found.owned && !mine) {
+        fail(
+            "target.privileges",
+            "the user may not write to it".to_owned(),
+            format!("ALTER TABLE {name} OWNER TO the user, or GRANT ALL ON {name} TO the user"),
+        );
+    }
+    if !found.active.is_empty() {
+        fail(
+            "target.active",
+            format!("{} would act on replicated rows", found.active.join(", ")),
+            "drop them: the source has done their work already".to_owned(),
+        );
+    }
+    if !found.unique_indexes.is_empty() {
+        fail(
+            "target.unique",
+            format!(
+                "unique indexes beside the primary key ({}) are violated for moments while rows move",
+                found.unique_indexes.join(", ")
+            ),
+            "make them non-unique".to_owned(),
+        );
+    }
+    if found.table.primary_key != mapping.target.primary_key {
+        fail(
+            "target.primary_key",
+            format!(
+                "its primary key is ({}), wanted is ({})",
+                found.table.primary_key.join(", "),
+                mapping.target.primary_key.join(", ")
+            ),
+            "give it that primary key, or set primary_key for the table".to_owned(),
+        );
+    }
+    // A resumed table may be ahead or behind by DDL that is still to come; its columns are judged when plans are made.
+    if !mine {
+        for column in &mapping.target.columns {
+            match found.table.columns.iter().find(|other| other.name == column.name) {
+                None => fail(
+                    "target.column",
+                    format!("column {} is missing", column.name),
+                    format!("ALTER TABLE {name} ADD COLUMN {} {}", column.name, column.data_type),
+                ),
+                Some(other) if other.data_type != column.data_type => fail(
+                    "target.column",
+                    format!("column {} is {}, wanted is {}", column.name, other.data_type, column.data_type),
+                    format!("set types for the table to {}, or alter the column", other.data_type),
+                ),
+                Some(other) if column.nullable && !other.nullable => fail(
+                    "target.column",
+                    format!("column {} is NOT NULL, but NULL can come", column.name),
+                    format!("ALTER TABLE {name} ALTER COLUMN {} DROP NOT NULL", column.name),
+                ),
+                Some(_) => {}
+            }
+        }
+        for column in &found.table.columns {
+            if !column.nullable && !mapping.target.columns.iter().any(|other| other.name == column.name) {
+                fail(
+                    "target.column",
+                    format!("column {} is NOT NULL and nothing fills it", column.name),
+                    format!("ALTER TABLE {name} ALTER COLUMN {} DROP NOT NULL", column.name),
+                );
+            }
+        }
+    }
+    if good {
+        let why = match (mine, subject.task.existing_tables) {
+            (true, _) => "it is this task's",
+            (false, ExistingTables::Clear) => "it exists and will be emptied once",
+            (false, ExistingTables::Ignore | ExistingTables::Error) => "it exists; its rows stay",
+        };
+        report.add("target.table", &name, Verdict::Pass, why, "");
+    }
+}

@@ -1,0 +1,216 @@
+//! Judgements over made-up facts.
+
+use super::*;
+use crate::change::facts::{Flavour, FoundTable, SourceTableFacts, TargetKind};
+use crate::change::{TargetColumn, TargetName, TargetTable, TargetType};
+use crate::transform::ColumnMapping;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Makes one fact bad.
+type Spoil<T> = fn(&mut T);
+
+fn task(extra: &str) -> TaskConfig {
+    let text = format!(
+        "[source.s]\nurl = \"mysql://u@h\"\n[target.t]\nurl = \"postgresql://u@h/d\"\n[task.a]\nsource = \"s\"\ntarget = \"t\"\ntables = [\"shop.*\"]\n{extra}\n"
+    );
+    crate::config::parse("t", &text, &|_| None).unwrap().tasks.remove("a").unwrap()
+}
+
+fn good_source() -> SourceFacts {
+    let orders = SourceTableFacts {
+        estimated_rows: 3,
+        engine: "InnoDB".into(),
+        has_key: true,
+        readable: true,
+        cascades: vec![],
+    };
+    SourceFacts {
+        flavour: Flavour::MySql,
+        version: "9.7.0".into(),
+        version_number: 90_700,
+        server_uuid: Some("u".into()),
+        log_bin: true,
+        binlog_format: "ROW".into(),
+        binlog_row_image: "FULL".into(),
+        binlog_row_metadata: Some("MINIMAL".into()),
+        binlog_row_value_options: String::new(),
+        binlog_transaction_compression: false,
+        gtid_mode_on: true,
+        gtid_executed: "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-9".parse().unwrap(),
+        gtid_purged: "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-4".parse().unwrap(),
+        log_end: None,
+        lower_case_table_names: 0,
+        prepared_xa: Some(0),
+        missing_privileges: BTreeSet::new(),
+        tables: BTreeMap::from([(TableName::new("shop", "orders"), orders)]),
+    }
+}
+
+fn good_target() -> TargetFacts {
+    TargetFacts {
+        kind: TargetKind::PostgreSql,
+        version: "PostgreSQL 15".into(),
+        version_number: 150_000,
+        encoding: "UTF8".into(),
+        can_create_schema: true,
+        schemas: BTreeMap::new(),
+        tables: BTreeMap::new(),
+        session_stable: true,
+        on_conflict: true,
+        postgis: false,
+    }
+}
+
+fn mapping() -> TableMapping {
+    TableMapping {
+        source: TableName::new("shop", "orders"),
+        target: TargetTable {
+            name: TargetName { schema: "shop".into(), table: "orders".into() },
+            columns: vec![TargetColumn { name: "id".into(), data_type: TargetType::Bigint, nullable: false }],
+            primary_key: vec!["id".into()],
+            distribution: None,
+            storage: None,
+        },
+        columns: vec![ColumnMapping { source: 0, target: 0 }],
+        source_tag: None,
+    }
+}
+
+fn failures(
+    task: &TaskConfig,
+    source: &SourceFacts,
+    target: &TargetFacts,
+    resuming: Option<&Resuming>,
+) -> Vec<&'static str> {
+    let mappings = vec![(TableName::new("shop", "orders"), Ok(mapping()))];
+    let report = check(&Subject { task, source, target, mappings: &mappings, resuming });
+    for item in report.failures() {
+        assert!(!item.remedy.is_empty() && !item.why.is_empty(), "{item:?}");
+    }
+    report.failures().map(|item| item.code).collect()
+}
+
+fn existing() -> FoundTable {
+    FoundTable {
+        table: mapping().target,
+        has_rows: true,
+        unique_indexes: vec![],
+        writable: true,
+        owned: true,
+        active: vec![],
+    }
+}
+
+#[test]
+fn good_servers_pass() {
+    assert_eq!(failures(&task(""), &good_source(), &good_target(), None), Vec::<&str>::new());
+}
+
+#[test]
+fn each_bad_fact_of_the_source_fails_by_its_code() {
+    let spoilers: Vec<(&str, Spoil<SourceFacts>)> = vec![
+        ("source.version", |f| f.flavour = Flavour::MariaDb),
+        ("source.version", |f| f.version_number = 50_624),
+        ("source.log_bin", |f| f.log_bin = false),
+        ("source.binlog_format", |f| f.binlog_format = "STATEMENT".into()),
+        ("source.binlog_row_image", |f| f.binlog_row_image = "MINIMAL".into()),
+        ("source.partial_json", |f| f.binlog_row_value_options = "PARTIAL_JSON".into()),
+        ("source.gtid_mode", |f| f.gtid_mode_on = false),
+        ("source.xa", |f| f.prepared_xa = Some(1)),
+        ("source.privileges", |f| f.missing_privileges = BTreeSet::from(["REPLICATION SLAVE".to_owned()])),
+        ("source.primary_key", |f| f.tables.values_mut().for_each(|t| t.has_key = false)),
+        ("source.select", |f| f.tables.values_mut().for_each(|t| t.readable = false)),
+        ("source.engine", |f| f.tables.values_mut().for_each(|t| t.engine = "MyISAM".into())),
+    ];
+    for (code, spoil) in spoilers {
+        let mut facts = good_source();
+        spoil(&mut facts);
+        assert_eq!(failures(&task(""), &facts, &good_target(), None), vec![code]);
+    }
+}
+
+#[test]
+fn silent_cascades_are_refused_unless_accepted_by_name() {
+    let mut facts = good_source();
+    facts.version_number = 80_400;
+    facts.tables.values_mut().for_each(|table| table.cascades = vec!["fk1".into()]);
+    assert_eq!(failures(&task(""), &facts, &good_target(), None), vec!["source.cascades"]);
+    assert!(
+        failures(&task("accept_cascades = [\"shop.orders.fk1\"]"), &facts, &good_target(), None).is_empty()
+    );
+    facts.version_number = 90_700;
+    assert!(failures(&task(""), &facts, &good_target(), None).is_empty());
+}
+
+#[test]
+fn a_start_that_the_source_has_purged_is_refused() {
+    let early = task("initial = [\"schema\"]\nstart_position = \"3e11fa47-71ca-11e1-9e33-c80aa9429562:1-3\"");
+    assert_eq!(failures(&early, &good_source(), &good_target(), None), vec!["source.purged"]);
+    let late = task("initial = [\"schema\"]\nstart_position = \"3e11fa47-71ca-11e1-9e33-c80aa9429562:1-12\"");
+    assert_eq!(failures(&late, &good_source(), &good_target(), None), vec!["source.history"]);
+    let mut target = good_target();
+    target.tables.insert(mapping().target.name, existing());
+    let resuming = |gtids: &str| Resuming {
+        gtids: gtids.parse().unwrap(),
+        tables: BTreeSet::from([TableName::new("shop", "orders")]),
+    };
+    let old = resuming("3e11fa47-71ca-11e1-9e33-c80aa9429562:1-2");
+    assert_eq!(failures(&task(""), &good_source(), &target, Some(&old)), vec!["source.purged"]);
+    let good = resuming("3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5");
+    assert!(failures(&task(""), &good_source(), &target, Some(&good)).is_empty());
+}
+
+#[test]
+fn existing_target_tables_are_judged_by_the_chosen_handling() {
+    let mut target = good_target();
+    target.tables.insert(mapping().target.name, existing());
+    assert_eq!(failures(&task(""), &good_source(), &target, None), vec!["target.exists"]);
+    assert!(failures(&task("existing_tables = \"clear\""), &good_source(), &target, None).is_empty());
+    assert!(failures(&task("existing_tables = \"ignore\""), &good_source(), &target, None).is_empty());
+    let spoilers: Vec<(&str, Spoil<FoundTable>)> = vec![
+        ("target.privileges", |t| t.writable = false),
+        ("target.active", |t| t.active = vec!["trigger x".into()]),
+        ("target.unique", |t| t.unique_indexes = vec!["u".into()]),
+        ("target.primary_key", |t| t.table.primary_key.clear()),
+        ("target.column", |t| t.table.columns.clear()),
+        ("target.column", |t| t.table.columns[0].data_type = TargetType::Text),
+        ("target.column", |t| {
+            t.table.columns.push(TargetColumn {
+                name: "more".into(),
+                data_type: TargetType::Text,
+                nullable: false,
+            });
+        }),
+    ];
+    for (code, spoil) in spoilers {
+        let mut found = existing();
+        spoil(&mut found);
+        target.tables.insert(mapping().target.name, found);
+        assert_eq!(
+            failures(&task("existing_tables = \"ignore\""), &good_source(), &target, None),
+            vec![code]
+        );
+    }
+}
+
+#[test]
+fn two_tables_into_one_need_a_source_column() {
+    let mut facts = good_source();
+    let one = facts.tables.values().next().unwrap().clone();
+    facts.tables.insert(TableName::new("shop", "orders2"), one);
+    let mut second = mapping();
+    second.source = TableName::new("shop", "orders2");
+    let mappings = vec![
+        (TableName::new("shop", "orders"), Ok(mapping())),
+        (TableName::new("shop", "orders2"), Ok(second)),
+    ];
+    let task = task("");
+    let report = check(&Subject {
+        task: &task,
+        source: &facts,
+        target: &good_target(),
+        mappings: &mappings,
+        resuming: None,
+    });
+    assert_eq!(report.failures().map(|item| item.code).collect::<Vec<_>>(), vec!["target.shared"]);
+}

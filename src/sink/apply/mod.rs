@@ -1,0 +1,235 @@
+//! Writing compacted batches and snapshot chunks into target tables.
+//!
+//! The sequence per batch: deletes of all tables, then merges and copies, all inside the target
+//! transaction that the caller has open; the caller records the checkpoint in it and commits. Deletes and
+//! small merges are sent without waiting for one another.
+//!
+//! - **delete**: by arrays of key columns, taken as they are from the encoded keys.
+//! - **merge** (the key may exist): `INSERT … ON CONFLICT DO UPDATE` from arrays of columns when small, else from a staging
+//!   table filled by COPY.
+//! - **copy** (the key must be new): COPY straight into the table. When a key exists after all, the transaction and the connection
+//!   are lost and the caller redoes the batch by the [`Way::General`].
+//!
+//! Where there is no ON CONFLICT a merge is a delete and a copy.
+//!
+//! What must never happen here: a write before a delete of the same batch, a commit, drift that goes uncounted
+//! in [`Mode::Exact`].
+
+mod arrays;
+mod copy;
+mod delete;
+mod merge;
+mod pipeline;
+mod plan;
+mod staging;
+mod statements;
+mod types;
+
+use super::compact::{Compacted, OperationCounts};
+use super::{Dialect, Session, SinkError};
+use crate::change::{EncodedRows, RowLayout, TargetName};
+use plan::{Act, Step};
+use statements::Statements;
+
+/// How a table takes a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The target holds exactly what the source held before the batch: what differs is drift, counted and put right.
+    Exact,
+    /// Each key now has this row or is gone, whatever was there: catching up, and tables with rows of their own.
+    Convergent,
+}
+
+/// How rows that must be new are written in [`Mode::Exact`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Many at once go by COPY straight into the table. An existing key ends in [`ApplyError::Conflict`].
+    Direct,
+    /// As rows that may exist; those that do are drift.
+    General,
+}
+
+/// How rows that may exist are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strategy {
+    /// `INSERT … ON CONFLICT (key) DO UPDATE`.
+    Upsert,
+    /// Their keys are deleted, then COPY straight into the table.
+    DeleteCopy,
+}
+
+impl Strategy {
+    /// The faster one of those that the target understands.
+    pub fn for_dialect(dialect: &Dialect) -> Self {
+        if dialect.on_conflict { Self::Upsert } else { Self::DeleteCopy }
+    }
+}
+
+/// What a snapshot chunk does about rows that are there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// There are none: COPY straight into the table.
+    Fresh,
+    /// On equal key the target's row stays.
+    Keep,
+}
+
+/// Why a batch was not applied. Either way the transaction is lost, and the session must not be used again:
+/// after a failed COPY its answers can be off by one.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// A row that must be new exists: redo the batch on a new session by [`Way::General`].
+    #[error("table {table} holds a row that the source has only now inserted: {message}")]
+    Conflict {
+        /// The target table.
+        table: TargetName,
+        /// The server's words.
+        message: String,
+    },
+    /// Anything else.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+}
+
+/// Rows of the target that were not as the source's operations imply. They are right afterwards.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Drift {
+    /// Keys of updates and deletes that the target did not hold.
+    pub missing: u64,
+    /// Keys of inserts that the target held.
+    pub existing: u64,
+    /// One such key, e.g. `missing id=7`.
+    pub example: Option<String>,
+}
+
+impl Drift {
+    /// Whether the target was as expected.
+    pub fn is_none(&self) -> bool {
+        self.missing == 0 && self.existing == 0
+    }
+
+    /// Adds what another step or batch found; the first example stays.
+    pub fn add(&mut self, other: Self) {
+        self.missing += other.missing;
+        self.existing += other.existing;
+        if self.example.is_none() {
+            self.example = other.example;
+        }
+    }
+}
+
+/// What a batch did to one table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableOutcome {
+    /// The target table.
+    pub target: TargetName,
+    /// What the source did.
+    pub counts: OperationCounts,
+    /// What was not as expected; always none in [`Mode::Convergent`].
+    pub drift: Drift,
+}
+
+/// What a batch did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// One per [`Compacted::tables`], in that order.
+    pub tables: Vec<TableOutcome>,
+}
+
+/// Writes rows through one session; holds what is prepared there. Make a new one for a new session.
+#[derive(Debug)]
+pub struct Applier {
+    strategy: Strategy,
+    statements: Statements,
+}
+
+impl Applier {
+    /// Sets the session up for writing rows: plans that do not depend on the number of keys and always go by the
+    /// primary key's index, however small or unanalysed the table was when its statements were prepared.
+    pub async fn open(session: &Session) -> Result<Self, SinkError> {
+        const SETTINGS: &str = "\
+            SELECT pg_catalog.set_config(name, value, false) FROM (VALUES ('plan_cache_mode', 'force_generic_plan'), \
+            ('enable_nestloop', 'on'), ('enable_indexscan', 'on'), ('enable_seqscan', 'off'), \
+            ('enable_hashjoin', 'off'), ('enable_mergejoin', 'off'), ('enable_material', 'off'), \
+            ('random_page_cost', '1')) AS wanted (name, value) \
+            WHERE EXISTS (SELECT FROM pg_catalog.pg_settings s WHERE s.name = wanted.name)";
+        session
+            .client()
+            .simple_query(SETTINGS)
+            .await
+            .map_err(|error| session.error("setting up the session for writing rows", error))?;
+        Ok(Self { strategy: Strategy::for_dialect(session.dialect()), statements: Statements::default() })
+    }
+
+    /// Another strategy than the probed one: for measuring and testing.
+    pub fn with_strategy(mut self, strategy: Strategy) -> Self {
+        self.strategy = strategy;
+        self
+    }
+
+    /// Applies a batch inside the session's open transaction. The first request is sent when this is first
+    /// polled, and a batch whose statements are prepared and whose tables all have few rows is sent whole then: so
+    /// `join!(client.batch_execute("BEGIN"), applier.apply(…), checkpoint)` is one round trip.
+    pub async fn apply(
+        &mut self,
+        session: &Session,
+        changes: &Compacted,
+        mode_of: impl Fn(&RowLayout) -> Mode,
+        way: Way,
+    ) -> Result<Outcome, ApplyError> {
+        let mut outcome = Outcome {
+            tables: changes
+                .tables
+                .iter()
+                .map(|table| TableOutcome {
+                    target: table.target().clone(),
+                    counts: table.counts,
+                    drift: Drift::default(),
+                })
+                .collect(),
+        };
+        let modes: Vec<Mode> = changes.tables.iter().map(|table| mode_of(&table.layout)).collect();
+        let steps = plan::plan(&changes.tables, &modes, way, self.strategy);
+        let at_once: Vec<&Step> = steps.iter().filter(|step| step.at_once()).collect();
+        let drifts = pipeline::run(session, &mut self.statements, &at_once).await?;
+        for (step, drift) in at_once.iter().zip(drifts) {
+            outcome.add(step.table, drift);
+        }
+        for step in &steps {
+            match step.act {
+                Act::Delete | Act::MergeArrays => {}
+                Act::MergeStaged => {
+                    let drift = staging::merge(session, &mut self.statements, step).await?;
+                    outcome.add(step.table, drift);
+                }
+                Act::Copy => copy::step(session, &mut self.statements, step).await?,
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// Writes a snapshot chunk inside the session's open transaction. Answers with the number of rows that went in.
+    pub async fn copy_rows(
+        &mut self,
+        session: &Session,
+        rows: &[EncodedRows],
+        existing: Existing,
+    ) -> Result<u64, SinkError> {
+        let mut written = 0;
+        for run in rows {
+            written += match existing {
+                Existing::Fresh => copy::chunk(session, &mut self.statements, run).await?,
+                Existing::Keep => staging::keep(session, &mut self.statements, run).await?,
+            };
+        }
+        Ok(written)
+    }
+}
+
+impl Outcome {
+    fn add(&mut self, table: usize, drift: Drift) {
+        if let Some(table) = self.tables.get_mut(table) {
+            table.drift.add(drift);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Staging: a temporary table per layout, filled by COPY, from which rows go on into their table in one statement.
+//!
+//! It is made once per session, empties itself at the end of each transaction, and its presence and
+//! emptiness are asked for before every use: a transaction rolled back may have taken it along, an earlier piece of the same
+//! transaction may have left its rows, and Greenplum drops it with a lost segment.
+//!
+//! What must never happen here: rows of one piece merged again with the next.
+
+use super::plan::Step;
+use super::statements::{Kind, Statements, columns, staging_name};
+use super::{ApplyError, Drift, copy, merge};
+use crate::change::{EncodedRows, RowLayout};
+use crate::sink::quote::{identifier, qualified};
+use crate::sink::{Session, SinkError};
+use std::sync::Arc;
+
+/// Does a [`super::plan::Act::MergeStaged`].
+pub(super) async fn merge(
+    session: &Session,
+    statements: &mut Statements,
+    step: &Step<'_>,
+) -> Result<Drift, ApplyError> {
+    let layout = &step.changes.layout;
+    fill(session, statements, layout, step.rows(), step.len()).await?;
+    let statement = statements.get(session, layout, Kind::MergeStaged(step.expect)).await?;
+    merge::run(session, step, statement, Vec::new()).await
+}
+
+/// Puts a run of snapshot rows into the table where their keys are free. Answers with how many that were.
+pub(super) async fn keep(
+    session: &Session,
+    statements: &mut Statements,
+    run: &EncodedRows,
+) -> Result<u64, SinkError> {
+    fill(session, statements, &run.layout, copy::rows_of(run), run.spans.len()).await?;
+    let kind = Kind::Keep { on_conflict: session.dialect().on_conflict };
+    let statement = statements.get(session, &run.layout, kind).await?;
+    session
+        .client()
+        .execute(&statement, &[])
+        .await
+        .map_err(|error| session.error(&format!("copying into {}", run.layout.target), error))
+}
+
+async fn fill<'a>(
+    session: &Session,
+    statements: &mut Statements,
+    layout: &Arc<RowLayout>,
+    rows: impl Iterator<Item = &'a [u8]>,
+    count: usize,
+) -> Result<(), SinkError> {
+    let failed = |error| session.error(&format!("staging rows for {}", layout.target), error);
+    let client = session.client();
+    let name = staging_name(statements.number(layout));
+    let staging = format!("pg_temp.{}", identifier(&name));
+    let size = statements.staging_size(session).await?;
+    let found = client.query_opt(&size, &[&name]).await.map_err(failed)?;
+    match found.map(|row| row.try_get::<_, i64>(0)).transpose().map_err(failed)? {
+        Some(0) => {}
+        Some(_) => client.batch_execute(&format!("TRUNCATE {staging}")).await.map_err(failed)?,
+        None => {
+            // AS SELECT keeps the columns' types with their lengths and nothing else, and on
+            // Greenplum the rows lie where the target's lie.
+            let create = format!(
+                "CREATE TEMPORARY TABLE {} ON COMMIT DELETE ROWS AS SELECT {} FROM {} WITH NO DATA",
+                identifier(&name),
+                columns(layout),
+                qualified(&layout.target),
+            );
+            client.batch_execute(&create).await.map_err(failed)?;
+        }
+    }
+    let statement = statements.get(session, layout, Kind::CopyStaging).await?;
+    let taken = copy::send(session, &statement, rows).await.map_err(failed)?;
+    copy::complete(session, &layout.target, count, taken)
+}

@@ -1,0 +1,459 @@
+//! Batches: where the stream is cut into target transactions.
+//!
+//! The sequence per source transaction: rows are encoded into [`BatchBuilder::run`], then
+//! [`BatchBuilder::commit`]. Only whole transactions get into a batch that is committed; the open
+//! one's rows are kept apart until then. A transaction that alone exceeds the limits leaves in pieces
+//! ([`BatchEnd::Open`]), which the target takes in one transaction of its own.
+//!
+//! What must never happen here: a position that stands for rows that are not in its batch, or not in an earlier
+//! one.
+
+use super::compact::{Compacted, Compactor};
+use crate::change::{Boundary, EncodedRows, FilePosition, Position, RowLayout};
+use std::sync::Arc;
+
+/// Empty runs kept for their buffers.
+const SPARE_RUNS: usize = 16;
+
+/// A bigger buffer is not kept.
+const SPARE_RUN_BYTES: usize = 256 << 10;
+
+/// When a batch is full: `apply.batch_rows`, `apply.batch_bytes`.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchLimits {
+    /// Row operations.
+    pub rows: usize,
+    /// Bytes held.
+    pub bytes: usize,
+}
+
+/// What may be taken out of a [`BatchBuilder`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ready {
+    /// Nothing has moved since the last batch.
+    Nothing,
+    /// Only the position has moved: worth a batch when the checkpoint's timer says so.
+    Position,
+    /// Whole transactions with rows: take them as soon as the target is free.
+    Rows,
+    /// The limits are reached: take the whole transactions before anything else is put in.
+    Full,
+    /// The open transaction alone has reached the limits: take a piece of it.
+    Piece,
+}
+
+/// A place in the open transaction: a savepoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    runs: usize,
+    spans: usize,
+    bytes: usize,
+}
+
+/// How a batch ends.
+#[derive(Clone, Debug)]
+pub enum BatchEnd {
+    /// At the end of a source transaction: commit, and this is the checkpoint's position.
+    Commit(Box<Position>),
+    /// Inside a transaction: keep the target transaction open for the next batch.
+    Open,
+}
+
+/// What is applied together.
+#[derive(Debug)]
+pub struct Batch {
+    /// The rows.
+    pub changes: Compacted,
+    /// Whether it is committed, and as what.
+    pub end: BatchEnd,
+    /// It goes on where a piece left off: the target transaction is open and holds earlier pieces. When it fails,
+    /// streaming restarts at the checkpoint, for the earlier pieces are not kept.
+    pub continues: bool,
+    /// Source transactions that end in it, those without selected rows included.
+    pub transactions: u64,
+    /// When the source committed the last of them: microseconds since 1970 UTC; 0 when it did not say.
+    pub committed_micros: u64,
+}
+
+/// Collects row operations and cuts them at transaction ends.
+#[derive(Debug)]
+pub struct BatchBuilder {
+    limits: BatchLimits,
+    position: Position,
+    whole: Compactor,
+    transactions: u64,
+    committed_micros: u64,
+    /// Runs of the open transaction, in source order.
+    open: Vec<EncodedRows>,
+    /// Rows and bytes of all of them but the last, which may still grow.
+    settled_rows: usize,
+    settled_bytes: usize,
+    /// A piece of the open (or just ended) transaction has been taken.
+    pumping: bool,
+    /// A pumped transaction has ended: its last batch must not take in another.
+    pumped: bool,
+    spare: Vec<EncodedRows>,
+}
+
+impl BatchBuilder {
+    /// Starts behind `position`.
+    pub fn new(limits: BatchLimits, position: Position) -> Self {
+        Self {
+            limits,
+            position,
+            whole: Compactor::new(),
+            transactions: 0,
+            committed_micros: 0,
+            open: Vec::new(),
+            settled_rows: 0,
+            settled_bytes: 0,
+            pumping: false,
+            pumped: false,
+            spare: Vec::new(),
+        }
+    }
+
+    /// Where the next rows of the open transaction are encoded to. Valid for one table's event; ask again for the next.
+    pub fn run(&mut self, layout: &Arc<RowLayout>) -> &mut EncodedRows {
+        if !self.open.last().is_some_and(|run| Arc::ptr_eq(&run.layout, layout)) {
+            (self.settled_rows, self.settled_bytes) = self.open_load();
+            let run = match self.spare.pop() {
+                Some(mut run) => {
+                    run.layout = Arc::clone(layout);
+                    run
+                }
+                None => EncodedRows::new(Arc::clone(layout)),
+            };
+            self.open.push(run);
+        }
+        let last = self.open.len() - 1;
+        &mut self.open[last]
+    }
+
+    /// The open transaction (or a standalone statement, or a transaction that selects nothing) ended at `boundary`.
+    pub fn commit(&mut self, boundary: &Boundary) {
+        self.close_runs();
+        self.position.advance(boundary);
+        self.transactions += 1;
+        self.committed_micros = boundary.committed_micros;
+        self.pumped = self.pumping;
+    }
+
+    /// A place in the open transaction that [`Self::rollback_to`] can go back to.
+    pub fn mark(&self) -> Mark {
+        let last = self.open.last();
+        Mark {
+            runs: self.open.len(),
+            spans: last.map_or(0, |run| run.spans.len()),
+            bytes: last.map_or(0, |run| run.buffer.len()),
+        }
+    }
+
+    /// Drops the open transaction's rows behind `mark`, which must be of that transaction and of no part of it that
+    /// was taken as a piece.
+    pub fn rollback_to(&mut self, mark: Mark) {
+        self.open.truncate(mark.runs);
+        if let Some(run) = self.open.last_mut() {
+            run.spans.truncate(mark.spans);
+            run.buffer.truncate(mark.bytes);
+        }
+        let settled = self.open.iter().rev().skip(1);
+        (self.settled_rows, self.settled_bytes) =
+            settled.fold((0, 0), |(rows, bytes), run| (rows + run.spans.len(), bytes + run.weight_bytes()));
+    }
+
+    /// The open transaction was rolled back at `boundary`: its rows are dropped, the position moves. True when
+    /// pieces of it have been taken: the target must roll back what it holds of them.
+    pub fn abandon(&mut self, boundary: &Boundary) -> bool {
+        self.open.clear();
+        (self.settled_rows, self.settled_bytes) = (0, 0);
+        self.position.advance(boundary);
+        self.transactions += 1;
+        std::mem::take(&mut self.pumping)
+    }
+
+    /// Outside a transaction: the log goes on at `file`, with nothing of ours before it. Never goes back.
+    pub fn move_to(&mut self, file: FilePosition) {
+        if self.position.file.order(&file).is_none_or(std::cmp::Ordering::is_lt) {
+            self.position.file = file;
+        }
+    }
+
+    /// Whether a piece of the open transaction has been taken.
+    pub fn is_pumping(&self) -> bool {
+        self.pumping
+    }
+
+    /// A batch without rows at the position where the whole transactions end, for states that change there.
+    pub fn empty(&self) -> Batch {
+        Batch {
+            changes: Compacted::default(),
+            end: BatchEnd::Commit(Box::new(self.position.clone())),
+            continues: false,
+            transactions: 0,
+            committed_micros: 0,
+        }
+    }
+
+    /// Rows and bytes of the open transaction.
+    fn open_load(&self) -> (usize, usize) {
+        let (rows, bytes) = self.open.last().map_or((0, 0), |run| (run.spans.len(), run.weight_bytes()));
+        (self.settled_rows + rows, self.settled_bytes + bytes)
+    }
+
+    fn close_runs(&mut self) {
+        self.settled_rows = 0;
+        self.settled_bytes = 0;
+        for mut run in self.open.drain(..) {
+            self.whole.push(&mut run);
+            if self.spare.len() < SPARE_RUNS && run.buffer.capacity() <= SPARE_RUN_BYTES {
+                self.spare.push(run);
+            }
+        }
+    }
+
+    /// What may, or must, be taken now. Ask after every [`Self::commit`] and every event's rows.
+    pub fn ready(&self) -> Ready {
+        let (open_rows, open_bytes) = self.open_load();
+        let over = |rows: usize, bytes: usize| rows >= self.limits.rows || bytes >= self.limits.bytes;
+        if self.pumped
+            || (!self.whole.is_empty()
+                && over(self.whole.operations() + open_rows, self.whole.weight_bytes() + open_bytes))
+        {
+            Ready::Full
+        } else if over(open_rows, open_bytes) {
+            Ready::Piece
+        } else if !self.whole.is_empty() {
+            Ready::Rows
+        } else if self.transactions > 0 {
+            Ready::Position
+        } else {
+            Ready::Nothing
+        }
+    }
+
+    /// Where the whole transactions end.
+    pub fn position(&self) -> &Position {
+        &self.position
+    }
+
+    /// Bytes held, whole transactions and the open one.
+    pub fn weight_bytes(&self) -> usize {
+        self.whole.weight_bytes() + self.open_load().1
+    }
+
+    /// Takes the whole transactions; `None` when no transaction has ended since the last batch.
+    pub fn take(&mut self) -> Option<Batch> {
+        if self.transactions == 0 {
+            return None;
+        }
+        let continues = self.pumped;
+        if continues {
+            self.pumping = false;
+            self.pumped = false;
+        }
+        Some(Batch {
+            changes: std::mem::take(&mut self.whole).finish(),
+            end: BatchEnd::Commit(Box::new(self.position.clone())),
+            continues,
+            transactions: std::mem::take(&mut self.transactions),
+            committed_micros: self.committed_micros,
+        })
+    }
+
+    /// Takes what there is of the open transaction; `None` when that is nothing or whole transactions wait to
+    /// be taken first.
+    pub fn take_piece(&mut self) -> Option<Batch> {
+        if self.transactions > 0 || self.open_load().0 == 0 {
+            return None;
+        }
+        self.close_runs();
+        let continues = std::mem::replace(&mut self.pumping, true);
+        Some(Batch {
+            changes: std::mem::take(&mut self.whole).finish(),
+            end: BatchEnd::Open,
+            continues,
+            transactions: 0,
+            committed_micros: self.committed_micros,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::{FilePosition, GtidSet, RowOp, RowSpan, TargetColumn, TargetName, TargetType};
+
+    fn layout(table: &str) -> Arc<RowLayout> {
+        Arc::new(RowLayout {
+            target: TargetName { schema: "s".into(), table: table.into() },
+            columns: vec![TargetColumn {
+                name: "id".into(),
+                data_type: TargetType::Integer,
+                nullable: false,
+            }],
+            key: vec![0],
+        })
+    }
+
+    fn builder(rows: usize) -> BatchBuilder {
+        let file = FilePosition { file: "b.000001".into(), offset: 4 };
+        let position = Position { server: "x".into(), file, gtids: GtidSet::default() };
+        BatchBuilder::new(BatchLimits { rows, bytes: 1 << 20 }, position)
+    }
+
+    fn insert(builder: &mut BatchBuilder, layout: &Arc<RowLayout>, key: u8) {
+        let run = builder.run(layout);
+        let start = run.buffer.len();
+        run.buffer.extend_from_slice(&[0, 1, 0, 0, 0, 1, key]);
+        run.spans.push(RowSpan { op: RowOp::Insert, key: start + 2..start + 7, row: start..start + 7 });
+    }
+
+    fn boundary(offset: u64) -> Boundary {
+        Boundary {
+            gtid: None,
+            file: FilePosition { file: "b.000001".into(), offset },
+            committed_micros: offset,
+        }
+    }
+
+    fn end_offset(batch: &Batch) -> Option<u64> {
+        match &batch.end {
+            BatchEnd::Commit(position) => Some(position.file.offset),
+            BatchEnd::Open => None,
+        }
+    }
+
+    #[test]
+    fn rows_of_an_open_transaction_stay_out_of_the_batch() {
+        let (mut builder, table) = (builder(100), layout("t"));
+        insert(&mut builder, &table, 1);
+        assert_eq!(builder.ready(), Ready::Nothing);
+        builder.commit(&boundary(10));
+        insert(&mut builder, &table, 2);
+        assert_eq!(builder.ready(), Ready::Rows);
+        let batch = builder.take().unwrap();
+        assert_eq!((batch.changes.operations(), end_offset(&batch)), (1, Some(10)));
+        assert!(builder.take().is_none());
+        builder.commit(&boundary(20));
+        let batch = builder.take().unwrap();
+        assert_eq!((batch.changes.operations(), end_offset(&batch), batch.transactions), (1, Some(20), 1));
+    }
+
+    #[test]
+    fn a_transaction_without_rows_moves_only_the_position() {
+        let mut builder = builder(100);
+        builder.commit(&boundary(10));
+        assert_eq!(builder.ready(), Ready::Position);
+        let batch = builder.take().unwrap();
+        assert!(batch.changes.is_empty());
+        assert_eq!(end_offset(&batch), Some(10));
+        assert_eq!(builder.ready(), Ready::Nothing);
+    }
+
+    #[test]
+    fn the_limit_cuts_before_the_open_transaction() {
+        let (mut builder, table) = (builder(3), layout("t"));
+        insert(&mut builder, &table, 1);
+        builder.commit(&boundary(10));
+        insert(&mut builder, &table, 2);
+        insert(&mut builder, &table, 3);
+        assert_eq!(builder.ready(), Ready::Full);
+        assert_eq!(builder.take().unwrap().changes.operations(), 1);
+        assert_eq!(builder.ready(), Ready::Nothing);
+    }
+
+    #[test]
+    fn a_transaction_over_the_limit_leaves_in_pieces_and_commits_with_the_last() {
+        let (mut builder, table) = (builder(2), layout("t"));
+        for key in 1..=2 {
+            insert(&mut builder, &table, key);
+        }
+        assert_eq!(builder.ready(), Ready::Piece);
+        let piece = builder.take_piece().unwrap();
+        assert_eq!((piece.changes.operations(), end_offset(&piece), piece.continues), (2, None, false));
+        assert_eq!(builder.ready(), Ready::Nothing);
+        for key in 3..=4 {
+            insert(&mut builder, &table, key);
+        }
+        let piece = builder.take_piece().unwrap();
+        assert!(piece.continues && end_offset(&piece).is_none());
+        insert(&mut builder, &table, 5);
+        builder.commit(&boundary(30));
+        assert_eq!(builder.ready(), Ready::Full);
+        let last = builder.take().unwrap();
+        assert!(last.continues);
+        assert_eq!((last.changes.operations(), end_offset(&last)), (1, Some(30)));
+        insert(&mut builder, &table, 6);
+        builder.commit(&boundary(40));
+        assert!(!builder.take().unwrap().continues);
+    }
+
+    #[test]
+    fn a_pumped_transaction_whose_last_piece_is_empty_still_commits() {
+        let (mut builder, table) = (builder(1), layout("t"));
+        insert(&mut builder, &table, 1);
+        assert!(builder.take_piece().is_some());
+        builder.commit(&boundary(10));
+        assert_eq!(builder.ready(), Ready::Full);
+        let last = builder.take().unwrap();
+        assert!(last.continues && last.changes.is_empty() && end_offset(&last) == Some(10));
+    }
+
+    #[test]
+    fn whole_transactions_are_taken_before_a_piece() {
+        let (mut builder, table) = (builder(2), layout("t"));
+        builder.commit(&boundary(10));
+        insert(&mut builder, &table, 1);
+        insert(&mut builder, &table, 2);
+        assert!(builder.take_piece().is_none());
+        assert_eq!(end_offset(&builder.take().unwrap()), Some(10));
+        assert!(builder.take_piece().is_some());
+    }
+
+    #[test]
+    fn what_follows_a_savepoint_is_dropped_and_the_rest_stays() {
+        let (mut builder, a, b) = (builder(100), layout("a"), layout("b"));
+        insert(&mut builder, &a, 1);
+        let mark = builder.mark();
+        insert(&mut builder, &a, 2);
+        insert(&mut builder, &b, 3);
+        builder.rollback_to(mark);
+        insert(&mut builder, &b, 4);
+        builder.commit(&boundary(10));
+        let batch = builder.take().unwrap();
+        let rows: Vec<usize> = batch.changes.tables.iter().map(|table| table.new.len()).collect();
+        assert_eq!((rows, batch.changes.operations()), (vec![1, 1], 2));
+    }
+
+    #[test]
+    fn an_abandoned_transaction_leaves_its_position_only() {
+        let (mut builder, table) = (builder(1), layout("t"));
+        insert(&mut builder, &table, 1);
+        assert!(!builder.abandon(&boundary(10)));
+        assert_eq!(builder.ready(), Ready::Position);
+        let batch = builder.take().unwrap();
+        assert!(batch.changes.is_empty() && end_offset(&batch) == Some(10));
+        insert(&mut builder, &table, 1);
+        assert!(builder.take_piece().is_some());
+        assert!(builder.abandon(&boundary(20)), "the target holds a piece");
+        insert(&mut builder, &table, 2);
+        builder.commit(&boundary(30));
+        assert!(!builder.take().unwrap().continues);
+    }
+
+    #[test]
+    fn runs_of_two_tables_keep_their_order_and_reuse_buffers() {
+        let (mut builder, a, b) = (builder(100), layout("a"), layout("b"));
+        for round in 0..3_u8 {
+            insert(&mut builder, &a, round);
+            insert(&mut builder, &b, round);
+            insert(&mut builder, &a, round + 100);
+            builder.commit(&boundary(u64::from(round) + 10));
+        }
+        assert!(builder.spare.len() >= 3);
+        let batch = builder.take().unwrap();
+        let rows: Vec<usize> = batch.changes.tables.iter().map(|table| table.new.len()).collect();
+        assert_eq!(rows, [6, 3]);
+    }
+}

@@ -1,0 +1,135 @@
+//! Makes target schemas and tables, and carries the source's DDL to them.
+//!
+//! Every function runs in the transaction that is open on the session, if any: a change commits together with
+//! the checkpoint that stands for it. What must never happen here: a change of a table whose present shape was
+//! not looked at.
+
+pub mod render;
+
+use super::{Session, SinkError, catalog, quote};
+use crate::change::{TargetChange, TargetName, TargetTable};
+use render::Unfit;
+use std::collections::BTreeSet;
+use tokio_postgres::types::Type;
+
+/// Creates the schemas among `wanted` that are missing. The catalog is asked first, so that no privilege on the
+/// database is needed when all are there.
+pub async fn create_schemas(session: &Session, wanted: &BTreeSet<String>) -> Result<(), SinkError> {
+    for schema in &missing_schemas(session, wanted).await? {
+        run(session, &format!("creating schema {schema}"), &[render::create_schema(schema)]).await?;
+    }
+    Ok(())
+}
+
+async fn missing_schemas(
+    session: &Session,
+    wanted: &BTreeSet<String>,
+) -> Result<BTreeSet<String>, SinkError> {
+    const DOING: &str = "creating schemas";
+    let names: Vec<&str> = wanted.iter().map(String::as_str).collect();
+    let rows = session
+        .client()
+        .query_typed(
+            "SELECT n.nspname::text FROM pg_namespace n WHERE n.nspname::text = ANY($1)",
+            &[(&names, Type::TEXT_ARRAY)],
+        )
+        .await
+        .map_err(|error| session.error(DOING, error))?;
+    let mut missing = wanted.clone();
+    for row in &rows {
+        let name: String = row.try_get(0).map_err(|error| session.error(DOING, error))?;
+        missing.remove(&name);
+    }
+    Ok(missing)
+}
+
+/// Creates a table that does not exist.
+pub async fn create_table(session: &Session, table: &TargetTable) -> Result<(), SinkError> {
+    let sql = render::create_table(table, session.dialect()).map_err(|unfit| refused(session, unfit))?;
+    run(session, &format!("creating table {}", table.name), &[sql]).await
+}
+
+/// Drops a table; one that is not there is no error.
+pub async fn drop_table(session: &Session, table: &TargetName) -> Result<(), SinkError> {
+    run(
+        session,
+        &format!("dropping table {table}"),
+        &[format!("DROP TABLE IF EXISTS {}", quote::qualified(table))],
+    )
+    .await
+}
+
+/// The statements that making `tables` would take, without running any: schemas and tables that are missing and,
+/// with `clear`, the emptying of those that are there.
+pub async fn planned(
+    session: &Session,
+    tables: impl Iterator<Item = &TargetTable>,
+    clear: bool,
+) -> Result<Vec<String>, SinkError> {
+    let tables: Vec<&TargetTable> = tables.collect();
+    let schemas: BTreeSet<String> = tables.iter().map(|table| table.name.schema.clone()).collect();
+    let mut statements: Vec<String> = missing_schemas(session, &schemas)
+        .await?
+        .iter()
+        .map(|schema| render::create_schema(schema))
+        .collect();
+    for table in tables {
+        let found = catalog::shape(session, &table.name).await?;
+        match found {
+            None => statements.push(
+                render::create_table(table, session.dialect()).map_err(|unfit| refused(session, unfit))?,
+            ),
+            Some(found) if clear => {
+                let truncate = TargetChange::Truncate { table: table.name.clone() };
+                let rendered = render::change(&truncate, session.dialect(), &found);
+                statements.extend(rendered.map_err(|unfit| refused(session, unfit))?);
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(statements)
+}
+
+/// Applies one change; one that is already there is no error.
+pub async fn change(session: &Session, change: &TargetChange) -> Result<(), SinkError> {
+    let table = table_of(change);
+    let Some(found) = catalog::shape(session, table).await? else {
+        return Err(refused(
+            session,
+            Unfit {
+                table: table.clone(),
+                why: "the table is missing".into(),
+                remedy: "restore the table, or copy it again".into(),
+            },
+        ));
+    };
+    let statements =
+        render::change(change, session.dialect(), &found).map_err(|unfit| refused(session, unfit))?;
+    run(session, &format!("altering table {table}"), &statements).await
+}
+
+fn table_of(change: &TargetChange) -> &TargetName {
+    match change {
+        TargetChange::AddColumn { table, .. }
+        | TargetChange::RenameColumn { table, .. }
+        | TargetChange::AlterColumn { table, .. }
+        | TargetChange::DropColumn { table, .. }
+        | TargetChange::Truncate { table } => table,
+    }
+}
+
+async fn run(session: &Session, doing: &str, statements: &[String]) -> Result<(), SinkError> {
+    for sql in statements {
+        session.client().batch_execute(sql).await.map_err(|error| session.error(doing, error))?;
+    }
+    Ok(())
+}
+
+fn refused(session: &Session, unfit: Unfit) -> SinkError {
+    SinkError::Table {
+        endpoint: session.label().to_owned(),
+        table: unfit.table.to_string(),
+        why: unfit.why,
+        remedy: unfit.remedy,
+    }
+}

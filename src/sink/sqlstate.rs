@@ -1,0 +1,236 @@
+//! From a `tokio_postgres` error to a [`SinkError`]: what broke, and whether trying again can help.
+//!
+//! The classes follow the PostgreSQL docs, appendix A "PostgreSQL Error Codes", and Greenplum's
+//! `errcodes.txt` (58M01 and its neighbours). What must never happen here: the server's DETAIL dropped, or
+//! an error that needs a person retried for ever without words.
+
+use super::SinkError;
+use crate::change::Retry;
+use std::error::Error as _;
+use tokio_postgres::error::DbError;
+
+/// Names and circumstances of one connection, for its errors.
+#[derive(Clone, Debug)]
+pub(super) struct ErrorContext<'a> {
+    /// `name (host:port/database)`.
+    pub(super) endpoint: &'a str,
+    /// The user that logged in.
+    pub(super) user: &'a str,
+    /// Why the connection ended, once its task knows.
+    pub(super) lost: Option<&'a str>,
+}
+
+impl ErrorContext<'_> {
+    /// Gives `error` its meaning.
+    pub(super) fn map(&self, doing: &str, error: &tokio_postgres::Error) -> SinkError {
+        let connection = |message: String| SinkError::Connection {
+            endpoint: self.endpoint.to_owned(),
+            doing: doing.to_owned(),
+            message,
+        };
+        if let Some(db) = error.as_db_error() {
+            let message = words(db);
+            let state = db.code().code();
+            return match class(state, db.routine()) {
+                Class::Broken => connection(format!("{message} (SQLSTATE {state})")),
+                Class::Login => SinkError::Login {
+                    endpoint: self.endpoint.to_owned(),
+                    user: self.user.to_owned(),
+                    message,
+                },
+                Class::Retry(retry) => SinkError::Server {
+                    endpoint: self.endpoint.to_owned(),
+                    doing: doing.to_owned(),
+                    state: state.to_owned(),
+                    message,
+                    retry,
+                },
+            };
+        }
+        if error.is_closed() {
+            return connection(match self.lost {
+                Some(lost) => format!("the connection is closed: {lost}"),
+                None => "the connection is closed".into(),
+            });
+        }
+        let message = chain(error);
+        if message.starts_with("authentication error") || message.contains("password missing") {
+            return SinkError::Login {
+                endpoint: self.endpoint.to_owned(),
+                user: self.user.to_owned(),
+                message,
+            };
+        }
+        if error.source().is_some_and(|cause| cause.downcast_ref::<std::io::Error>().is_some()) {
+            return connection(message);
+        }
+        // Left are misuse of the client (a parameter's type, a column that is not there) and answers that
+        // do not follow the protocol: a new version of this program is needed.
+        SinkError::Server {
+            endpoint: self.endpoint.to_owned(),
+            doing: doing.to_owned(),
+            state: "none".into(),
+            message,
+            retry: Retry::Never,
+        }
+    }
+}
+
+/// What an SQLSTATE stands for.
+enum Class {
+    /// The connection is of no use any more.
+    Broken,
+    /// User or password.
+    Login,
+    /// The statement failed.
+    Retry(Retry),
+}
+
+fn class(state: &str, routine: Option<&str>) -> Class {
+    let fix = |remedy: &str| Class::Retry(Retry::fix(remedy));
+    match state {
+        // The server closes the session, starts, stops or recovers.
+        "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "25P04" => Class::Broken,
+        "57P04" | "3D000" => fix("create the target database, or correct the database in the target's url"),
+        // 57014: somebody cancelled the statement. 25006: a standby that may be promoted soon.
+        // 55P03, 40001, 40P01: another session was in the way.
+        "57014" | "25006" | "55P03" | "40001" | "40003" | "40P01" | "40000" => {
+            Class::Retry(Retry::AfterBackoff)
+        }
+        "42501" => fix("grant the target user the privilege that the message names, or make it the owner"),
+        "23505" => fix(
+            "a row with this key exists already: let no other writer write the target table, and drop unique indexes beside the primary key",
+        ),
+        "23502" => {
+            fix("drop the NOT NULL of the column in the target table, or map it to a column that takes NULL")
+        }
+        "23503" => fix("drop the foreign keys of and to the target table"),
+        "23514" => fix("drop the check constraint of the target table"),
+        "23P01" => fix("drop the exclusion constraint of the target table"),
+        "42P01" | "42703" | "3F000" => {
+            fix("restore the table, column or schema that the message names, or copy the table again")
+        }
+        "42P07" | "42701" | "42P06" | "42710" => {
+            fix("rename or drop the object of that name in the target, or map the source to another name")
+        }
+        "42704" | "42883" => fix("install the type or function that the message names in the target"),
+        "42804" | "42846" => fix("give the target column the type the precheck asks for"),
+        "42809" => fix("let the target be an ordinary table"),
+        "26000" | "08P01" => fix(
+            "connect to the server itself: a pooler that shares sessions between transactions is in between",
+        ),
+        "58P01" | "58P02" => fix("mend the server's installation: it misses a file"),
+        "F0000" | "F0001" => fix("mend the server's configuration"),
+        // A statement prepared before somebody's ALTER: a new session prepares it anew.
+        "0A000" if routine == Some("RevalidateCachedQuery") => Class::Retry(Retry::AfterBackoff),
+        "0A000" => fix("the target does not support this; see the message"),
+        "XX001" | "XX002" => fix("the target reports damaged data: mend the server"),
+        "25P02" => Class::Retry(Retry::AfterBackoff),
+        _ => by_class(state),
+    }
+}
+
+fn by_class(state: &str) -> Class {
+    let fix = |remedy: &str| Class::Retry(Retry::fix(remedy));
+    match state.get(..2).unwrap_or_default() {
+        "08" => Class::Broken,
+        "28" => Class::Login,
+        // 53: disk, memory, connections. 58: the system around, Greenplum's segments among it.
+        // XX000: "tuple concurrently updated" and most of what a lost segment causes.
+        "53" | "58" | "XX" | "40" | "57" => Class::Retry(Retry::AfterBackoff),
+        "22" => fix("the target column cannot hold this value: widen it, or choose another type for it"),
+        "23" => fix("drop the constraint of the target table that the message names"),
+        "21" | "42" => Class::Retry(Retry::Never),
+        "54" => fix("the target's limits are too small for this; see the message"),
+        "55" => fix("the target object is not in a state for this; see the message"),
+        _ => fix("see the target's message; the task goes on when its cause is mended"),
+    }
+}
+
+/// The server's message with everything that helps to find the spot.
+fn words(db: &DbError) -> String {
+    let mut text = db.message().to_owned();
+    for (label, part) in [
+        ("detail", db.detail()),
+        ("hint", db.hint()),
+        ("context", db.where_()),
+        ("constraint", db.constraint()),
+    ] {
+        // Newer servers name the constraint in the message already.
+        if let Some(part) = part.filter(|part| !(label == "constraint" && text.contains(part))) {
+            text.push_str("; ");
+            text.push_str(label);
+            text.push_str(": ");
+            text.push_str(&part.replace('\n', " "));
+        }
+    }
+    text
+}
+
+/// An error and its causes in one line.
+fn chain(error: &tokio_postgres::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let words = inner.to_string();
+        if !text.contains(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        cause = inner.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn retry_of(state: &str) -> Option<Retry> {
+        match class(state, None) {
+            Class::Retry(retry) => Some(retry),
+            Class::Broken | Class::Login => None,
+        }
+    }
+
+    #[test]
+    fn a_server_that_stops_or_starts_is_a_lost_connection() {
+        for state in ["57P01", "57P02", "57P03", "08006", "08003"] {
+            assert!(matches!(class(state, None), Class::Broken), "{state}");
+        }
+    }
+
+    #[test]
+    fn what_passes_by_itself_is_tried_again() {
+        for state in ["40001", "40P01", "55P03", "53300", "53100", "58M01", "XX000", "57014"] {
+            assert_eq!(retry_of(state), Some(Retry::AfterBackoff), "{state}");
+        }
+    }
+
+    #[test]
+    fn what_needs_a_person_has_a_remedy() {
+        for (state, word) in [
+            ("42501", "privilege"),
+            ("23505", "key"),
+            ("22001", "widen"),
+            ("23502", "NOT NULL"),
+            ("3D000", "database"),
+        ] {
+            let Some(Retry::AfterFix { remedy }) = retry_of(state) else {
+                unreachable!("{state} asks for nobody");
+            };
+            assert!(remedy.contains(word), "{state}: {remedy}");
+        }
+    }
+
+    #[test]
+    fn a_statement_the_server_cannot_read_is_our_fault() {
+        assert_eq!(retry_of("42601"), Some(Retry::Never));
+    }
+
+    #[test]
+    fn a_plan_made_stale_by_an_alter_is_tried_again() {
+        assert!(matches!(class("0A000", Some("RevalidateCachedQuery")), Class::Retry(Retry::AfterBackoff)));
+        assert!(matches!(retry_of("0A000"), Some(Retry::AfterFix { .. })));
+    }
+}

@@ -1,0 +1,269 @@
+//! Asking a server for its binlog: session variables, the replica's registration, and the dump command.
+//!
+//! Commands after the client/server protocol: `COM_REGISTER_SLAVE`, `COM_BINLOG_DUMP_GTID`; the set's encoding
+//! after the server's `Gtid_set::encode` (`sql/rpl_gtid_set.cc`; tags since 8.3).
+
+use super::frame::Checksum;
+use crate::change::{GtidSet, Retry};
+use crate::source::SourceError;
+use crate::source::wire::Wire;
+use crate::source::wire::reply::Failure;
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::Duration;
+
+const COM_REGISTER_SLAVE: u8 = 0x15;
+const COM_BINLOG_DUMP_GTID: u8 = 0x1e;
+/// Heartbeats with the whole offset and not its lower 32 bits (`USE_HEARTBEAT_EVENT_V2`). The neighbouring flag 4
+/// must stay off: on 8.3 and later it hides tagged transactions.
+const FLAG_HEARTBEAT_V2: u16 = 2;
+/// The error number of everything that goes wrong while a server reads its log for us.
+const ER_SOURCE_FATAL_ERROR_READING_BINLOG: u16 = 1236;
+
+/// Prepares the session and returns the checksum the server adds to events it makes up itself. Old and new
+/// names of the variables are both set: servers before 8.0.26 know only the old ones.
+pub async fn prepare(wire: &mut Wire, heartbeat: Duration) -> Result<Checksum, SourceError> {
+    // The period is in nanoseconds; the server refuses none and more than it can count.
+    let period = heartbeat.clamp(Duration::from_millis(1), Duration::from_secs(4_294_967)).as_nanos();
+    let uuid = random_uuid();
+    let sql = format!(
+        "SET @master_binlog_checksum = @@global.binlog_checksum, @source_binlog_checksum = @@global.binlog_checksum, \
+         @master_heartbeat_period = {period}, @source_heartbeat_period = {period}, \
+         @slave_uuid = '{uuid}', @replica_uuid = '{uuid}'"
+    );
+    wire.execute(&sql).await?;
+    let rows = wire.query("SELECT @source_binlog_checksum").await?;
+    match rows.first().and_then(|row| row.first()) {
+        Some(Some(name)) if name.eq_ignore_ascii_case(b"CRC32") => Ok(Checksum::Crc32),
+        Some(Some(name)) if name.eq_ignore_ascii_case(b"NONE") => Ok(Checksum::None),
+        _ => Err(SourceError::Protocol {
+            endpoint: wire.label().to_owned(),
+            message: "binlog_checksum is neither CRC32 nor NONE".to_owned(),
+        }),
+    }
+}
+
+/// The id to stream under: the wanted one, or for 0 a random one that neither the server nor a replica that is
+/// registered with it uses.
+pub async fn server_id(wire: &mut Wire, wanted: u32) -> Result<u32, SourceError> {
+    if wanted != 0 {
+        return Ok(wanted);
+    }
+    let mut taken = BTreeSet::new();
+    let mut rows = wire.query("SELECT @@global.server_id").await?;
+    rows.extend(wire.query("SHOW REPLICAS").await?);
+    for row in rows {
+        if let Some(Some(text)) = row.first() {
+            taken.extend(std::str::from_utf8(text).ok().and_then(|text| text.parse::<u32>().ok()));
+        }
+    }
+    // High numbers, where people put none.
+    let free = std::iter::repeat_with(|| u32::try_from(random() & 0x3fff_ffff).unwrap_or(0) | 0x4000_0000)
+        .find(|id| !taken.contains(id));
+    Ok(free.unwrap_or(0x4000_0000))
+}
+
+/// Registers as a replica, so that operators see the stream (`SHOW REPLICAS`) and others choose other ids.
+pub async fn register(wire: &mut Wire, server_id: u32) -> Result<(), SourceError> {
+    wire.send_command(&register_command(server_id)).await?;
+    let packet = wire.read_packet().await?;
+    if packet.first() == Some(&0) {
+        return Ok(());
+    }
+    Err(wire.server_error("register as a replica", &packet))
+}
+
+/// Asks for everything that is not in `have`.
+pub async fn start(wire: &mut Wire, server_id: u32, have: &GtidSet) -> Result<(), SourceError> {
+    wire.send_command(&dump_command(server_id, have)).await
+}
+
+fn register_command(server_id: u32) -> Vec<u8> {
+    let host = b"rowferry";
+    let mut command = vec![COM_REGISTER_SLAVE];
+    command.extend(server_id.to_le_bytes());
+    command.push(u8::try_from(host.len()).unwrap_or(0));
+    command.extend(host);
+    // No user, no password, no port; recovery rank and source id are not used.
+    command.extend([0; 2 + 2 + 4 + 4]);
+    command
+}
+
+fn dump_command(server_id: u32, have: &GtidSet) -> Vec<u8> {
+    let mut command = vec![COM_BINLOG_DUMP_GTID];
+    command.extend(FLAG_HEARTBEAT_V2.to_le_bytes());
+    command.extend(server_id.to_le_bytes());
+    // No file name, and the offset of every file's first event: the set decides.
+    command.extend(0_u32.to_le_bytes());
+    command.extend(super::frame::FIRST_EVENT.to_le_bytes());
+    let set = encode_set(have);
+    command.extend(u32::try_from(set.len()).unwrap_or(u32::MAX).to_le_bytes());
+    command.extend(set);
+    command
+}
+
+/// `[number of sources]` and per source `[uuid][tag][number of intervals]([start][end])…`. With a tag anywhere the
+/// tagged form is used: the count moves up one byte, between two marks, and each source has
+/// `[length of tag, doubled][tag]`. Older servers know only the plain form.
+fn encode_set(set: &GtidSet) -> Vec<u8> {
+    let tagged = set.intervals().any(|(_, tag, _)| !tag.is_empty());
+    let count = u64::try_from(set.intervals().count()).unwrap_or(u64::MAX);
+    let mut bytes = Vec::new();
+    let head = if tagged { 1 << 56 | count << 8 | 1 } else { count };
+    bytes.extend(head.to_le_bytes());
+    for (source, tag, intervals) in set.intervals() {
+        bytes.extend(source.0);
+        if tagged {
+            // A variable-length number below 128 is itself doubled; a tag has at most 32 letters.
+            bytes.push(u8::try_from(tag.len()).unwrap_or(0) << 1);
+            bytes.extend(tag.as_bytes());
+        }
+        bytes.extend(u64::try_from(intervals.len()).unwrap_or(u64::MAX).to_le_bytes());
+        for (start, end) in intervals {
+            bytes.extend(start.to_le_bytes());
+            bytes.extend(end.to_le_bytes());
+        }
+    }
+    bytes
+}
+
+/// The error an ERR packet of the dump means. `position` is where the stream is.
+pub fn failure(wire: &Wire, packet: &[u8], position: String) -> SourceError {
+    let doing = "stream the binlog";
+    let Some(failure) = Failure::read(packet) else { return wire.server_error(doing, packet) };
+    if failure.code != ER_SOURCE_FATAL_ERROR_READING_BINLOG {
+        return wire.server_error(doing, packet);
+    }
+    let endpoint = wire.label().to_owned();
+    let Failure { code, state, message } = failure;
+    match refused_reading(&message) {
+        Reading::Purged => SourceError::Purged { endpoint, position, message },
+        Reading::Other(retry) => {
+            SourceError::Server { endpoint, doing: doing.to_owned(), code, state, message, retry }
+        }
+    }
+}
+
+/// What error 1236 is about; the number says nothing, only its words do.
+#[derive(Debug, PartialEq, Eq)]
+enum Reading {
+    /// What we need is no longer there.
+    Purged,
+    /// Something else.
+    Other(Retry),
+}
+
+fn refused_reading(message: &str) -> Reading {
+    let has = |part: &str| message.contains(part);
+    if has("purged") || has("Could not find first log file") || has("could not find next log") {
+        return Reading::Purged;
+    }
+    Reading::Other(if has("more GTIDs than") {
+        Retry::fix(
+            "the source lost transactions that this task has already carried (a failover or a restore?): \
+             name the server that has them, or drop the task's state and copy again",
+        )
+    } else if has("same server_uuid") || has("same server_id") || has("Connection was killed") {
+        // Ours are random, so the next one will differ.
+        Retry::AfterBackoff
+    } else if has("not open") {
+        Retry::fix("turn on the binlog of the source (log_bin)")
+    } else if has("GTID_MODE") || has("gtid_mode") {
+        Retry::fix("set gtid_mode = ON at the source")
+    } else {
+        Retry::fix(format!("see what the source says, and its error log: {message}"))
+    })
+}
+
+/// Different for every stream: a server ends the dump of whoever comes with the same one.
+fn random_uuid() -> crate::change::Uuid {
+    let mut bytes = [0; 16];
+    let (high, low) = bytes.split_at_mut(8);
+    high.copy_from_slice(&random().to_le_bytes());
+    low.copy_from_slice(&random().to_le_bytes());
+    crate::change::Uuid(bytes)
+}
+
+/// A random number, from the seed that the standard library takes from the system for its hash maps.
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: &str = "00000000-0000-0000-0000-0000000000aa";
+    const B: &str = "00000000-0000-0000-0000-0000000000bb";
+
+    fn numbers(values: &[u64]) -> Vec<u8> {
+        values.iter().flat_map(|value| value.to_le_bytes()).collect()
+    }
+
+    fn uuid(last: u8) -> Vec<u8> {
+        let mut bytes = vec![0; 15];
+        bytes.push(last);
+        bytes
+    }
+
+    #[test]
+    fn a_set_without_tags_is_encoded_in_the_plain_form() {
+        let set: GtidSet = format!("{A}:1-5:7,{B}:9").parse().unwrap();
+        let mut want = numbers(&[2]);
+        want.extend(uuid(0xaa));
+        want.extend(numbers(&[2, 1, 6, 7, 8]));
+        want.extend(uuid(0xbb));
+        want.extend(numbers(&[1, 9, 10]));
+        assert_eq!(encode_set(&set), want);
+        assert_eq!(encode_set(&GtidSet::default()), numbers(&[0]));
+    }
+
+    #[test]
+    fn a_set_with_a_tag_is_encoded_in_the_tagged_form() {
+        let set: GtidSet = format!("{A}:1-5:blue:7").parse().unwrap();
+        let mut want = vec![1, 2, 0, 0, 0, 0, 0, 1];
+        want.extend(uuid(0xaa));
+        want.push(0);
+        want.extend(numbers(&[1, 1, 6]));
+        want.extend(uuid(0xaa));
+        want.extend([8, b'b', b'l', b'u', b'e']);
+        want.extend(numbers(&[1, 7, 8]));
+        assert_eq!(encode_set(&set), want);
+    }
+
+    #[test]
+    fn the_dump_command_names_no_file() {
+        let command = dump_command(0x0102_0304, &GtidSet::default());
+        let mut want = vec![0x1e, 2, 0, 4, 3, 2, 1, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0];
+        want.extend([0; 8]);
+        assert_eq!(command, want);
+        assert_eq!(register_command(1).len(), 1 + 4 + 1 + 8 + 12);
+    }
+
+    #[test]
+    fn error_1236_is_told_apart_by_its_words() {
+        for purged in [
+            "Cannot replicate because the source purged required binary logs. Replicate the missing transactions",
+            "The slave is connecting using CHANGE MASTER TO MASTER_AUTO_POSITION = 1, but the master has purged binary logs",
+            "Could not find first log file name in binary log index file",
+        ] {
+            assert_eq!(refused_reading(purged), Reading::Purged);
+        }
+        let same =
+            "A replica with the same server_uuid/server_id as this replica has connected to the source";
+        assert_eq!(refused_reading(same), Reading::Other(Retry::AfterBackoff));
+        let Reading::Other(Retry::AfterFix { remedy }) =
+            refused_reading("Replica has more GTIDs than the source has, using the source's SERVER_UUID.")
+        else {
+            panic!("no remedy")
+        };
+        assert!(remedy.contains("lost transactions"));
+        assert!(matches!(refused_reading("bogus data"), Reading::Other(Retry::AfterFix { .. })));
+    }
+
+    #[test]
+    fn random_numbers_differ() {
+        assert_ne!(random(), random());
+        assert_ne!(random_uuid(), random_uuid());
+    }
+}

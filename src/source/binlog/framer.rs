@@ -1,0 +1,372 @@
+//! From packets to changes: frames each event, keeps the place in the log, and hands the event to the
+//! part that understands its kind.
+//!
+//! Sequence of a stream: `ROTATE` (made up by the sender, names the file), `FORMAT_DESCRIPTION`,
+//! `PREVIOUS_GTIDS`, transactions (see [`transaction`](super::transaction)), `ROTATE` or `STOP`, and again.
+//! `HEARTBEAT` comes while nothing else does, and before the first event behind skipped transactions.
+//!
+//! What must never happen here: an event skipped because nobody knew it, or taken in twice.
+
+use super::cursor::Cursor;
+use super::event::{self, FLAG_ARTIFICIAL, Kind, RowsCode};
+use super::format::{self, Format};
+use super::frame::{self, Checksum, Event, FrameError, Header, Place};
+use super::gtid;
+use super::payload::Payload;
+use super::query::{self, Query};
+use super::refusal::Refusal;
+use super::rows::{self, BodyError};
+use super::statement::{self, Meaning};
+use super::table_map::{DUMMY_ID, Mapped, TableMaps};
+use super::transaction::{Ddl, End, Transactions};
+use crate::change::{Change, FilePosition, RowsEvent, RowsKind, Tag};
+use crate::source::SourceError;
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// The state of one stream.
+#[derive(Debug)]
+pub struct Framer {
+    endpoint: String,
+    place: Place,
+    /// As agreed with the server until a format description says it for its file.
+    checksum: Checksum,
+    format: Option<Format>,
+    maps: TableMaps,
+    transactions: Transactions,
+    payload: Option<Inside>,
+    no_tag: Tag,
+    max_event_bytes: usize,
+}
+
+/// A compressed transaction being read.
+#[derive(Debug)]
+struct Inside {
+    payload: Payload,
+    header: Header,
+}
+
+impl Framer {
+    /// A stream that will start at `start`; `checksum` is what the server uses for the events it makes up
+    /// before the first format description. `endpoint` names the server in errors.
+    pub fn new(
+        endpoint: String,
+        start: FilePosition,
+        checksum: Checksum,
+        maps: TableMaps,
+        max_event_bytes: usize,
+    ) -> Self {
+        let mut transactions = Transactions::default();
+        transactions.starts_at(start.clone());
+        Self {
+            endpoint,
+            place: Place::new(start),
+            checksum,
+            format: None,
+            maps,
+            transactions,
+            payload: None,
+            no_tag: Tag::from(""),
+            max_event_bytes,
+        }
+    }
+
+    /// Whether the format description has arrived.
+    pub fn has_format(&self) -> bool {
+        self.format.is_some()
+    }
+
+    /// Where the stream is, for messages.
+    pub fn position(&self) -> FilePosition {
+        self.place.position()
+    }
+
+    /// Takes in one event as it came from the server, without the status byte.
+    pub fn event(&mut self, bytes: &Bytes, out: &mut Vec<Change>) -> Result<(), SourceError> {
+        let code = bytes.get(4).copied().unwrap_or(0);
+        self.framed(bytes, out).map_err(|refusal| self.told(refusal, code))
+    }
+
+    /// Whether a compressed transaction is being read: [`Framer::inside`] comes before the next packet.
+    pub fn is_inside_payload(&self) -> bool {
+        self.payload.is_some()
+    }
+
+    /// Takes in the next event of the compressed transaction.
+    pub fn inside(&mut self, out: &mut Vec<Change>) -> Result<(), SourceError> {
+        let Some(mut inside) = self.payload.take() else { return Ok(()) };
+        let code = event::PAYLOAD;
+        match inside.payload.next() {
+            Ok(Some(event)) => {
+                let kind = Kind::of(event.header.code, event.header.flags);
+                if !kind.may_be_compressed() {
+                    let why = format!("event {} stands inside it", event::name(event.header.code));
+                    return Err(self.told(Refusal::contradiction(why), code));
+                }
+                let end = End { position: self.place.position(), timestamp: inside.header.timestamp };
+                self.dispatch(kind, &event, end, out)
+                    .map_err(|refusal| self.told(refusal, event.header.code))?;
+                self.payload = Some(inside);
+                Ok(())
+            }
+            Ok(None) if self.transactions.is_inside() => {
+                let why = "its last event does not end the transaction";
+                Err(self.told(Refusal::contradiction(why), code))
+            }
+            Ok(None) => Ok(()),
+            Err(error) => Err(self.told(error.into(), code)),
+        }
+    }
+
+    fn told(&self, refusal: Refusal, code: u8) -> SourceError {
+        refusal.told(&self.endpoint, event::name(code), self.place.position().to_string())
+    }
+
+    fn framed(&mut self, bytes: &Bytes, out: &mut Vec<Change>) -> Result<(), Refusal> {
+        if bytes.len() > self.max_event_bytes {
+            return Err(Refusal::event(
+                format!("it has {} bytes and at most {} fit", bytes.len(), self.max_event_bytes),
+                "raise memory_limit of the task",
+            ));
+        }
+        let header = frame::header(bytes).map_err(FrameError::from)?;
+        let kind = Kind::of(header.code, header.flags);
+        if kind == Kind::FormatDescription {
+            return self.format_description(bytes, &header);
+        }
+        let event = frame::event(bytes, self.checksum)?;
+        if kind == Kind::Refused {
+            self.place.pass(&header);
+            let (why, remedy) = event::refusal(header.code);
+            return Err(Refusal::event(why, remedy));
+        }
+        if self.format.is_none()
+            && kind != Kind::Rotate
+            && kind != Kind::Heartbeat
+            && kind != Kind::HeartbeatV2
+        {
+            return Err(Refusal::contradiction("it came before the format description"));
+        }
+        match kind {
+            // A rotation's own place is in the old file.
+            Kind::Rotate => return self.rotate(&event),
+            Kind::Heartbeat | Kind::HeartbeatV2 => return self.heartbeat(kind, &event, out),
+            _ if header.flags & FLAG_ARTIFICIAL == 0 => self.place.pass(&header),
+            _ => {}
+        }
+        let end = End { position: self.place.position(), timestamp: header.timestamp };
+        self.dispatch(kind, &event, end, out)
+    }
+
+    fn dispatch(
+        &mut self,
+        kind: Kind,
+        event: &Event,
+        end: End,
+        out: &mut Vec<Change>,
+    ) -> Result<(), Refusal> {
+        let short_id = self.format.as_ref().is_some_and(|format| format.has_short_id(event.header.code));
+        match kind {
+            Kind::Gtid | Kind::AnonymousGtid => {
+                let anonymous = kind == Kind::AnonymousGtid;
+                self.transactions.named(gtid::plain(&event.body, anonymous, &self.no_tag)?)
+            }
+            Kind::GtidTagged => self.transactions.named(gtid::tagged(&event.body)?),
+            Kind::Query => self.query(&query::read(&event.body, 0)?, end, out),
+            Kind::ExecuteLoadQuery => self.query(&query::read(&event.body, query::LOAD_FIXED)?, end, out),
+            Kind::Xid => {
+                self.maps.close();
+                self.transactions.commit(end, out)
+            }
+            Kind::XaPrepare => {
+                self.maps.close();
+                let one_phase = Cursor::new(&event.body).u8("phase")? != 0;
+                self.transactions.xa_prepare(one_phase, end, out)
+            }
+            Kind::TableMap => {
+                self.transactions.require_open()?;
+                Ok(self.maps.open(&event.body, short_id)?)
+            }
+            Kind::Rows(code) => self.rows(code, event, short_id, end.position, out),
+            Kind::PartialUpdateRows => self.partial_rows(event, short_id),
+            Kind::Payload => {
+                self.transactions.require_named()?;
+                let payload = Payload::open(&event.body, self.max_event_bytes)?;
+                self.payload = Some(Inside { payload, header: event.header });
+                Ok(())
+            }
+            Kind::Stop => self.transactions.between_files(),
+            Kind::PreviousGtids | Kind::Skip => Ok(()),
+            Kind::FormatDescription | Kind::Rotate | Kind::Heartbeat | Kind::HeartbeatV2 | Kind::Refused => {
+                Err(Refusal::contradiction("it came where it cannot be"))
+            }
+        }
+    }
+
+    fn format_description(&mut self, bytes: &Bytes, header: &Header) -> Result<(), Refusal> {
+        let format = format::read(bytes)?;
+        self.transactions.between_files()?;
+        self.maps.close();
+        self.checksum = format.checksum;
+        self.format = Some(format);
+        self.place.pass(header);
+        Ok(())
+    }
+
+    fn rotate(&mut self, event: &Event) -> Result<(), Refusal> {
+        self.transactions.between_files()?;
+        self.maps.close();
+        let mut at = Cursor::new(&event.body);
+        let offset = at.u64("offset")?;
+        let name = at.rest();
+        let name = std::str::from_utf8(&name)
+            .ok()
+            .filter(|name| !name.is_empty() && !name.contains('\0'))
+            .ok_or_else(|| Refusal::contradiction("it names no file"))?;
+        self.place.rotate(name, offset);
+        self.transactions.starts_at(self.place.position());
+        Ok(())
+    }
+
+    fn heartbeat(&mut self, kind: Kind, event: &Event, out: &mut Vec<Change>) -> Result<(), Refusal> {
+        let (file, offset) = if kind == Kind::Heartbeat {
+            (event.body.clone(), None)
+        } else {
+            let (file, offset) = heartbeat_fields(&event.body)?;
+            (file, Some(offset))
+        };
+        if *file != *self.place.file().as_bytes() {
+            let file = String::from_utf8_lossy(&file).into_owned();
+            return Err(Refusal::contradiction(format!("a heartbeat speaks of another file, '{file}'")));
+        }
+        match offset {
+            Some(offset) => self.place.reach(offset),
+            None => self.place.reach_low(event.header.log_pos),
+        }
+        if !self.transactions.is_inside() {
+            self.transactions.starts_at(self.place.position());
+            out.push(Change::Heartbeat(self.place.position()));
+        }
+        Ok(())
+    }
+
+    fn query(&mut self, query: &Query, end: End, out: &mut Vec<Change>) -> Result<(), Refusal> {
+        let meaning = statement::judge(query, self.maps.selected())?;
+        match meaning {
+            Meaning::Begin => self.transactions.begin(false),
+            Meaning::XaStart => self.transactions.begin(true),
+            Meaning::XaEnd => self.transactions.xa_end(),
+            Meaning::XaFinish => self.transactions.stand_alone(end, out),
+            Meaning::Commit => {
+                self.maps.close();
+                self.transactions.commit(end, out)
+            }
+            Meaning::Rollback => {
+                self.maps.close();
+                self.transactions.rollback(end, out)
+            }
+            Meaning::Savepoint(name) => self.transactions.savepoint(&name, out),
+            Meaning::RollbackTo(name) => self.transactions.rollback_to(&name, out),
+            Meaning::Release(name) => self.transactions.release(&name),
+            Meaning::Pass => self.transactions.pass(end, out),
+            Meaning::Ddl { sql, rows_follow } => {
+                let default_database = query.database.clone();
+                let sql_mode = query.sql_mode.unwrap_or(0);
+                let (started_micros, utc_offset_seconds) = (query.started_micros, query.utc_offset_seconds);
+                let ddl =
+                    Ddl { default_database, sql, sql_mode, started_micros, utc_offset_seconds, rows_follow };
+                self.transactions.ddl(ddl, end, out)
+            }
+        }
+    }
+
+    fn rows(
+        &mut self,
+        code: RowsCode,
+        event: &Event,
+        short_id: bool,
+        position: FilePosition,
+        out: &mut Vec<Change>,
+    ) -> Result<(), Refusal> {
+        self.transactions.require_open()?;
+        let mut at = Cursor::new(&event.body);
+        let header = rows::header(&mut at, code.version_two, short_id)?;
+        match self.maps.find(header.table_id) {
+            Some(Mapped::Unselected) => {}
+            Some(Mapped::Selected(table)) => {
+                let table = Arc::clone(table);
+                let body = rows::body(&mut at, code, table.types.len()).map_err(|error| match error {
+                    BodyError::Malformed(error) => Refusal::from(error),
+                    BodyError::MissingColumns => Refusal::event(
+                        format!("rows of {} are logged without all of their columns", table.name),
+                        "set binlog_row_image = FULL for all sessions of the source, and copy the table again",
+                    ),
+                })?;
+                let rows::RowsBody { columns, columns_after, rows } = body;
+                let event = RowsEvent { table, kind: code.kind, columns, columns_after, rows, position };
+                self.transactions.rows(event, out)?;
+            }
+            None if header.table_id == DUMMY_ID && header.ends_statement => {}
+            None => return Err(no_map(header.table_id)),
+        }
+        if header.ends_statement {
+            self.maps.close();
+        }
+        Ok(())
+    }
+
+    /// Updates with JSON differences: of unselected tables only, so far.
+    fn partial_rows(&mut self, event: &Event, short_id: bool) -> Result<(), Refusal> {
+        self.transactions.require_open()?;
+        let code = RowsCode { kind: RowsKind::Update, version_two: true };
+        let header = rows::header(&mut Cursor::new(&event.body), code.version_two, short_id)?;
+        match self.maps.find(header.table_id) {
+            Some(Mapped::Unselected) => {}
+            Some(Mapped::Selected(table)) => {
+                return Err(Refusal::event(
+                    format!("an update of {} is logged as a difference of JSON documents", table.name),
+                    "set binlog_row_value_options = '' for all sessions of the source, and copy the table again",
+                ));
+            }
+            None => return Err(no_map(header.table_id)),
+        }
+        if header.ends_statement {
+            self.maps.close();
+        }
+        Ok(())
+    }
+}
+
+fn no_map(id: u64) -> Refusal {
+    Refusal::contradiction(format!("no table map came before it for table number {id}"))
+}
+
+/// `HEARTBEAT_LOG_EVENT_V2`: `[field][length][value]…[0]` with the file's name and the whole offset.
+fn heartbeat_fields(body: &Bytes) -> Result<(Bytes, u64), Refusal> {
+    const END_MARK: u64 = 0;
+    const FILE: u64 = 1;
+    const OFFSET: u64 = 2;
+    let mut at = Cursor::new(body);
+    let (mut file, mut offset) = (None, None);
+    while at.remaining() > 0 {
+        let field = at.packed("field number")?;
+        if field == END_MARK {
+            break;
+        }
+        let length = at.packed_length("field length")?;
+        let value = at.take(length, "field")?;
+        match field {
+            FILE => file = Some(value),
+            OFFSET => offset = Some(Cursor::new(&value).packed("offset")?),
+            // Fields of later versions add to these two.
+            _ => {}
+        }
+    }
+    match (file, offset) {
+        (Some(file), Some(offset)) => Ok((file, offset)),
+        _ => Err(Refusal::contradiction("a heartbeat without file or offset")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,225 @@
+//! The binlog of a source as a stream of changes.
+//!
+//! Sequence: `dump` asks the server, `frame` cuts and checks what comes, `framer` keeps the place and sorts
+//! events by kind, `transaction` makes items of them. Rows are slices of the packets they came in.
+//!
+//! What must never happen here: an event, statement or transaction passed over because it was not understood;
+//! a value looked at; an item handed out whose event was not whole.
+
+mod cursor;
+mod dump;
+mod event;
+mod format;
+mod frame;
+mod framer;
+mod gtid;
+mod payload;
+mod query;
+mod refusal;
+mod rows;
+mod selected;
+mod statement;
+mod table_map;
+mod text;
+mod transaction;
+
+use crate::change::{Change, Position};
+use crate::config::types::{Selection, SourceEndpoint};
+use crate::source::SourceError;
+use crate::source::wire::Wire;
+use bytes::Bytes;
+use framer::Framer;
+use selected::SelectedTables;
+use std::time::Duration;
+use table_map::TableMaps;
+
+/// What is streamed, from where, and how.
+#[derive(Clone, Debug)]
+pub struct StreamRequest {
+    /// The server.
+    pub endpoint: SourceEndpoint,
+    /// The replica id to use there; 0 chooses a random free one.
+    pub server_id: u32,
+    /// Everything outside `start.gtids` is sent. `start.file` only stands in messages until the server names a file.
+    pub start: Position,
+    /// The tables whose rows and DDL are handed out.
+    pub selection: Selection,
+    /// Names at the source do not differ by case (`lower_case_table_names` 1 or 2).
+    pub fold_names: bool,
+    /// How often the server shall speak up when it has nothing to send.
+    pub heartbeat: Duration,
+    /// For how long nothing at all may come; several times `heartbeat`.
+    pub read_timeout: Duration,
+    /// The largest event that is accepted, compressed or not.
+    pub max_event_bytes: usize,
+}
+
+/// A running stream. After an error it is of no use.
+#[derive(Debug)]
+pub struct BinlogStream {
+    wire: Wire,
+    framer: Framer,
+    heartbeat: Duration,
+    read_timeout: Duration,
+    server_id: u32,
+    /// What was asked for, for errors that come before the server names a file.
+    start: String,
+    /// Found behind items that had to be handed out first.
+    failed: Option<SourceError>,
+}
+
+/// What became of one try to read on.
+enum Step {
+    /// An event was taken in, whether or not an item came of it.
+    Taken,
+    /// The next event has not been received whole.
+    NothingReceived,
+}
+
+/// A server may look through many files for the first one to send before it says a word.
+const PATIENCE_AT_START: Duration = Duration::from_secs(60);
+
+impl BinlogStream {
+    /// Connects, asks for the stream, and waits for the log's format description.
+    ///
+    /// # Errors
+    /// Those of [`Wire::connect`]; [`SourceError::Purged`] when the server no longer has what follows `start`;
+    /// [`SourceError::Server`] for what else it answers.
+    pub async fn open(request: StreamRequest) -> Result<Self, SourceError> {
+        let mut wire = Wire::connect(&request.endpoint).await?;
+        let selected = SelectedTables::new(request.selection, request.fold_names).map_err(|error| {
+            SourceError::Definition {
+                endpoint: wire.label().to_owned(),
+                table: "tables of the task".to_owned(),
+                why: error.to_string(),
+                remedy: "correct the pattern".to_owned(),
+            }
+        })?;
+        let checksum = dump::prepare(&mut wire, request.heartbeat).await?;
+        let server_id = dump::server_id(&mut wire, request.server_id).await?;
+        dump::register(&mut wire, server_id).await?;
+        dump::start(&mut wire, server_id, &request.start.gtids).await?;
+        let framer = Framer::new(
+            wire.label().to_owned(),
+            request.start.file.clone(),
+            checksum,
+            TableMaps::new(selected),
+            request.max_event_bytes,
+        );
+        let mut stream = Self {
+            wire,
+            framer,
+            heartbeat: request.heartbeat,
+            read_timeout: request.read_timeout.max(PATIENCE_AT_START),
+            server_id,
+            start: request.start.to_string(),
+            failed: None,
+        };
+        let mut none = Vec::new();
+        while !stream.framer.has_format() {
+            let packet = stream.packet().await?;
+            stream.take(&packet, &mut none)?;
+        }
+        stream.read_timeout = request.read_timeout;
+        Ok(stream)
+    }
+
+    /// The replica id in use.
+    pub fn server_id(&self) -> u32 {
+        self.server_id
+    }
+
+    /// Appends at least one item to `out`, waiting for it if need be, and then what has already been received, until
+    /// the items of this call weigh `max_bytes`.
+    ///
+    /// May be dropped while it waits: what was appended stays valid and nothing is lost. An error behind appended items comes at
+    /// the next call, so that everything before it can still be applied.
+    ///
+    /// # Errors
+    /// [`SourceError::Silent`] when nothing came for the read timeout, [`SourceError::Connection`] when the
+    /// connection broke or the bytes were damaged, [`SourceError::Event`] and [`SourceError::Statement`] for what cannot be carried.
+    pub async fn next(&mut self, out: &mut Vec<Change>, max_bytes: usize) -> Result<(), SourceError> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        let before = out.len();
+        let mut counted = before;
+        let mut weight = 0_usize;
+        loop {
+            match self.step(out, before).await {
+                Ok(Step::Taken) => {}
+                Ok(Step::NothingReceived) => return Ok(()),
+                Err(error) if out.len() > before => {
+                    self.failed = Some(error);
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            }
+            let fresh = out.get(counted..).unwrap_or_default();
+            weight = fresh.iter().map(Change::weight_bytes).fold(weight, usize::saturating_add);
+            counted = out.len();
+            if counted > before && weight >= max_bytes {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes in one event; waits for it only while nothing was appended behind `before`.
+    async fn step(&mut self, out: &mut Vec<Change>, before: usize) -> Result<Step, SourceError> {
+        if self.framer.is_inside_payload() {
+            self.framer.inside(out)?;
+            return Ok(Step::Taken);
+        }
+        let packet = if out.len() > before {
+            let Some(packet) = self.wire.buffered_packet() else { return Ok(Step::NothingReceived) };
+            packet
+        } else {
+            self.packet().await?
+        };
+        self.take(&packet, out)?;
+        Ok(Step::Taken)
+    }
+
+    /// The next packet. Silence is when not one byte comes: a large event on a slow line is none.
+    async fn packet(&mut self) -> Result<Bytes, SourceError> {
+        loop {
+            let before = self.progress();
+            if let Ok(packet) = tokio::time::timeout(self.read_timeout, self.wire.read_packet()).await {
+                return packet;
+            }
+            if self.progress() == before {
+                return Err(SourceError::Silent {
+                    endpoint: self.wire.label().to_owned(),
+                    seconds: self.read_timeout.as_secs(),
+                    heartbeat_seconds: self.heartbeat.as_secs(),
+                });
+            }
+        }
+    }
+
+    fn progress(&mut self) -> (usize, usize) {
+        let inbox = self.wire.inbox();
+        (inbox.received(), inbox.missing())
+    }
+
+    /// Sorts a packet of the dump by its status byte.
+    fn take(&mut self, packet: &Bytes, out: &mut Vec<Change>) -> Result<(), SourceError> {
+        match packet.first() {
+            Some(0) => self.framer.event(&packet.slice(1..), out),
+            // EOF: the server is going down, or its dump thread was killed.
+            Some(0xfe) if packet.len() < 9 => Err(SourceError::Connection {
+                endpoint: self.wire.label().to_owned(),
+                doing: format!("stream the binlog at {}", self.framer.position()),
+                source: std::io::Error::new(
+                    std::io::ErrorKind::UnexpectedEof,
+                    "the server ended the stream in good order",
+                ),
+            }),
+            Some(_) | None => {
+                let named = self.framer.has_format();
+                let position = if named { self.framer.position().to_string() } else { self.start.clone() };
+                Err(dump::failure(&self.wire, packet, position))
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Why the stream stops: found where bytes are read, told with endpoint and place where those are known.
+
+use super::cursor::Malformed;
+use super::frame::FrameError;
+use crate::source::SourceError;
+
+/// A reason to stop, without its place.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Bytes changed or got lost on their way; reading them again may help.
+    Damaged(String),
+    /// An event that contradicts its format or the events before it, or is not understood.
+    Event {
+        /// What is wrong.
+        why: String,
+        /// What the user can do; empty when nothing.
+        remedy: String,
+    },
+    /// A statement that cannot be carried.
+    Statement {
+        /// What is wrong.
+        why: String,
+        /// Its text, shortened.
+        statement: String,
+        /// What the user can do.
+        remedy: String,
+    },
+}
+
+impl Refusal {
+    /// An event that contradicts those before it: a fault of the log or of this program.
+    pub fn contradiction(why: impl Into<String>) -> Self {
+        Self::Event { why: why.into(), remedy: String::new() }
+    }
+
+    /// An event that cannot be carried, with a remedy.
+    pub fn event(why: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::Event { why: why.into(), remedy: remedy.into() }
+    }
+
+    /// The error as the user sees it.
+    pub fn told(self, endpoint: &str, event: String, position: String) -> SourceError {
+        let endpoint = endpoint.to_owned();
+        match self {
+            Self::Damaged(why) => SourceError::Connection {
+                endpoint,
+                doing: format!("reading binlog event {event} at {position}"),
+                source: std::io::Error::new(std::io::ErrorKind::InvalidData, why),
+            },
+            Self::Event { why, remedy } => SourceError::Event { endpoint, event, position, why, remedy },
+            Self::Statement { why, statement, remedy } => {
+                SourceError::Statement { endpoint, position, why, statement, remedy }
+            }
+        }
+    }
+}
+
+impl From<Malformed> for Refusal {
+    fn from(Malformed(why): Malformed) -> Self {
+        Self::contradiction(why)
+    }
+}
+
+impl From<FrameError> for Refusal {
+    fn from(error: FrameError) -> Self {
+        match error {
+            FrameError::Damaged(why) => Self::Damaged(why),
+            FrameError::Malformed(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Row events: their header and column sets; the row images stay as they are.
+//!
+//! Layout after `libs/mysql/binlog/event/rows_event.h` (`Rows_event`).
+//!
+//! What must never happen here: a value looked at.
+
+use super::cursor::{Cursor, Malformed};
+use super::event::RowsCode;
+use crate::change::RowsKind;
+use bytes::Bytes;
+
+/// `STMT_END_F`: the last row event of its statement.
+const STATEMENT_ENDS: u16 = 1;
+
+/// The fixed part of a row event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowsHeader {
+    /// The table map it refers to.
+    pub table_id: u64,
+    /// The table maps of its statement end behind it.
+    pub ends_statement: bool,
+}
+
+/// A row event's variable part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowsBody {
+    /// Columns of the (only or before) image.
+    pub columns: Bytes,
+    /// Columns of the after image; empty when there is none.
+    pub columns_after: Bytes,
+    /// The row images.
+    pub rows: Bytes,
+}
+
+/// Why a row event's variable part cannot be carried.
+#[derive(Debug, PartialEq, Eq)]
+pub enum BodyError {
+    /// The bytes contradict themselves or the table map.
+    Malformed(Malformed),
+    /// An image lacks columns (`binlog_row_image` is not FULL).
+    MissingColumns,
+}
+
+impl From<Malformed> for BodyError {
+    fn from(error: Malformed) -> Self {
+        Self::Malformed(error)
+    }
+}
+
+/// Reads the fixed part and leaves the cursor at the variable one.
+pub fn header(at: &mut Cursor<'_>, version_two: bool, short_id: bool) -> Result<RowsHeader, Malformed> {
+    let table_id = at.uint(if short_id { 4 } else { 6 }, "table id")?;
+    let flags = at.u16("flags")?;
+    if version_two {
+        // The length of the extra data (partition, NDB, …) counts itself.
+        let extra = usize::from(at.u16("length of extra data")?);
+        let Some(extra) = extra.checked_sub(2) else {
+            return Err(Malformed::new("its extra data is shorter than its length field"));
+        };
+        at.read(extra, "extra data")?;
+    }
+    Ok(RowsHeader { table_id, ends_statement: flags & STATEMENT_ENDS != 0 })
+}
+
+/// Reads the column sets of an event on a table of `columns` columns.
+pub fn body(at: &mut Cursor<'_>, code: RowsCode, columns: usize) -> Result<RowsBody, BodyError> {
+    let width = at.packed_length("number of columns")?;
+    if width != columns {
+        return Err(
+            Malformed::new(format!("it has {width} columns where its table map has {columns}")).into()
+        );
+    }
+    let set_length = columns.div_ceil(8);
+    let before = at.take(set_length, "column set")?;
+    let columns_after = match code.kind {
+        RowsKind::Update => at.take(set_length, "column set after")?,
+        RowsKind::Insert | RowsKind::Delete => Bytes::new(),
+    };
+    if !is_full(&before, columns) || (code.kind == RowsKind::Update && !is_full(&columns_after, columns)) {
+        return Err(BodyError::MissingColumns);
+    }
+    Ok(RowsBody { columns: before, columns_after, rows: at.rest() })
+}
+
+/// True when each of the first `columns` bits is set.
+fn is_full(set: &[u8], columns: usize) -> bool {
+    let (whole, rest) = (columns / 8, columns % 8);
+    let last = u8::MAX.checked_shr(u32::try_from(8 - rest).unwrap_or(8)).unwrap_or(0);
+    set.iter().take(whole).all(|byte| *byte == u8::MAX)
+        && (rest == 0 || set.get(whole).is_some_and(|byte| byte & last == last))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UPDATE: RowsCode = RowsCode { kind: RowsKind::Update, version_two: true };
+    const INSERT: RowsCode = RowsCode { kind: RowsKind::Insert, version_two: true };
+
+    #[test]
+    fn a_version_two_header_is_read_and_its_extra_data_skipped() {
+        let bytes = Bytes::from_static(&[0x71, 0, 0, 0, 0, 0, 1, 0, 5, 0, 9, 9, 9, 2, 0xff, 0xff, 0]);
+        let mut at = Cursor::new(&bytes);
+        assert_eq!(header(&mut at, true, false), Ok(RowsHeader { table_id: 0x71, ends_statement: true }));
+        assert_eq!(body(&mut at, UPDATE, 2).unwrap().rows, Bytes::from_static(&[0]));
+        assert!(header(&mut Cursor::new(&Bytes::from_static(&[0; 10])), true, false).is_err());
+    }
+
+    #[test]
+    fn a_version_one_header_is_read() {
+        let bytes = Bytes::from_static(&[0x71, 0, 0, 0, 0, 1, 0, 0, 2, 0x03, 7]);
+        let mut at = Cursor::new(&bytes);
+        let read = header(&mut at, false, false).unwrap();
+        assert_eq!(read, RowsHeader { table_id: 0x0100_0000_0071, ends_statement: false });
+        let insert = RowsCode { kind: RowsKind::Insert, version_two: false };
+        let body = body(&mut at, insert, 2).unwrap();
+        assert_eq!((body.columns.len(), body.columns_after.len(), body.rows.len()), (1, 0, 1));
+    }
+
+    #[test]
+    fn a_missing_column_is_noticed_at_every_place() {
+        for columns in 1..40_usize {
+            let mut set = vec![0xff_u8; columns.div_ceil(8)];
+            assert!(is_full(&set, columns));
+            for column in 0..columns {
+                set[column / 8] &= !(1 << (column % 8));
+                assert!(!is_full(&set, columns), "{column} of {columns}");
+                set[column / 8] |= 1 << (column % 8);
+            }
+            if columns % 8 != 0 {
+                *set.last_mut().unwrap() = (1 << (columns % 8)) - 1;
+                assert!(is_full(&set, columns), "unused bits may be anything");
+            }
+        }
+        let bytes = Bytes::from_static(&[2, 0xff, 0xfe]);
+        assert_eq!(body(&mut Cursor::new(&bytes), UPDATE, 2), Err(BodyError::MissingColumns));
+    }
+
+    #[test]
+    fn a_column_count_unlike_the_table_map_is_refused() {
+        let bytes = Bytes::from_static(&[2, 0xff, 1]);
+        assert!(matches!(body(&mut Cursor::new(&bytes), INSERT, 3), Err(BodyError::Malformed(_))));
+    }
+
+    #[test]
+    fn no_prefix_panics() {
+        let bytes = Bytes::from_static(&[0x71, 0, 0, 0, 0, 0, 1, 0, 5, 0, 9, 9, 9, 2, 0xff, 0xff]);
+        for cut in 0..bytes.len() {
+            let part = bytes.slice(..cut);
+            let mut at = Cursor::new(&part);
+            let failed = header(&mut at, true, false).is_err() || body(&mut at, UPDATE, 2).is_err();
+            assert!(failed, "{cut}");
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! The framing of transactions: what may follow what, and which items come of it.
+//!
+//! Sequence in the log: `GTID`, then either one statement that stands alone, or `BEGIN`, table maps and
+//! rows, and an end (`XID`, `COMMIT`, `ROLLBACK`, a one-phase `XA_PREPARE`). Every end gives one item with a
+//! [`Boundary`]; `Begin` is held back until the first selected rows, so what touches nothing selected is a
+//! bare `Commit`.
+//!
+//! Rows go out before the end is known, since a transaction may be larger than memory. So a group that
+//! was rolled back (it touched a non-transactional table too) ends in `Rollback`, and `ROLLBACK TO` in
+//! `RollbackTo`: the consumer gives up what came since. Marks are numbers here: their names, which may be
+//! used again within a transaction, are resolved on the spot.
+//!
+//! What must never happen here: a transaction taken for ended, or for begun, without the log saying so.
+
+use super::gtid::GtidEvent;
+use super::refusal::Refusal;
+use crate::change::{Boundary, Change, FilePosition, Gtid, RowsEvent, StatementEvent};
+
+/// Where in the sequence the stream is.
+#[derive(Debug, Default)]
+pub struct Transactions {
+    state: State,
+    /// Where the last transaction ended: from here the open one could be read again.
+    last_end: Option<FilePosition>,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    /// Nothing is open.
+    #[default]
+    Between,
+    /// A GTID came; its transaction follows.
+    Named(GtidEvent),
+    /// `BEGIN` came.
+    Open(Open),
+}
+
+#[derive(Debug)]
+struct Open {
+    name: GtidEvent,
+    /// `Begin` is out.
+    begun: bool,
+    /// Opened by `XA START`.
+    xa: bool,
+    /// Savepoints by name with their numbers, oldest first.
+    marks: Vec<(String, u32)>,
+    next_mark: u32,
+}
+
+/// The end of an event: where it is, and its header's time.
+#[derive(Clone, Debug)]
+pub struct End {
+    /// Behind the event.
+    pub position: FilePosition,
+    /// Seconds since 1970 UTC.
+    pub timestamp: u32,
+}
+
+const XA_REMEDY: &str = "this version carries XA transactions on selected tables only when they are committed in one phase: \
+     stop using XA PREPARE on these tables, and copy them again";
+
+impl Transactions {
+    /// Whether a transaction or its name is open: the stream cannot be cut here.
+    pub fn is_inside(&self) -> bool {
+        !matches!(self.state, State::Between)
+    }
+
+    /// A transaction's name came.
+    pub fn named(&mut self, event: GtidEvent) -> Result<(), Refusal> {
+        match &self.state {
+            State::Between => {}
+            State::Named(name) => {
+                return Err(Refusal::contradiction(format!("nothing came behind {}", shown(name))));
+            }
+            State::Open(open) => {
+                return Err(Refusal::contradiction(format!("{} has not ended", shown(&open.name))));
+            }
+        }
+        if event.gtid.is_none() {
+            return Err(Refusal::event(
+                "the transaction has no GTID, so it could not be told from others after a reconnect",
+                "set gtid_mode = ON and enforce_gtid_consistency = ON at the source, and start the task anew \
+                 behind this place",
+            ));
+        }
+        self.state = State::Named(event);
+        Ok(())
+    }
+
+    /// `BEGIN` or `XA START`.
+    pub fn begin(&mut self, xa: bool) -> Result<(), Refusal> {
+        let name = self.take_name()?;
+        self.state = State::Open(Open { name, begun: false, xa, marks: Vec::new(), next_mark: 0 });
+        Ok(())
+    }
+
+    /// Rows of a selected table.
+    pub fn rows(&mut self, event: RowsEvent, out: &mut Vec<Change>) -> Result<(), Refusal> {
+        let open = self.open()?;
+        if !open.begun {
+            open.begun = true;
+            out.push(Change::Begin { gtid: open.name.gtid.clone() });
+            out.extend(open.marks.iter().map(|(_, mark)| Change::Savepoint(*mark)));
+        }
+        out.push(Change::Rows(event));
+        Ok(())
+    }
+
+    /// Something that belongs into a transaction came.
+    pub fn require_open(&mut self) -> Result<(), Refusal> {
+        self.open().map(|_| ())
+    }
+
+    /// Something that is a whole transaction but for its name came.
+    pub fn require_named(&self) -> Result<(), Refusal> {
+        match &self.state {
+            State::Named(_) => Ok(()),
+            State::Between | State::Open(_) => Err(Refusal::contradiction("no GTID came right before it")),
+        }
+    }
+
+    /// `SAVEPOINT`; a name used before stands for the new mark only.
+    pub fn savepoint(&mut self, name: &str, out: &mut Vec<Change>) -> Result<(), Refusal> {
+        let open = self.open()?;
+        open.marks.retain(|(other, _)| !same(other, name));
+        let mark = open.next_mark;
+        open.next_mark = mark.saturating_add(1);
+        open.marks.push((name.to_owned(), mark));
+        if open.begun {
+            out.push(Change::Savepoint(mark));
+        }
+        Ok(())
+    }
+
+    /// `ROLLBACK TO`: later marks are gone, the mark itself stays.
+    pub fn rollback_to(&mut self, name: &str, out: &mut Vec<Change>) -> Result<(), Refusal> {
+        let open = self.open()?;
+        let Some(index) = open.marks.iter().position(|(other, _)| same(other, name)) else {
+            return Err(Refusal::contradiction(format!("there is no savepoint '{name}' to roll back to")));
+        };
+        open.marks.truncate(index.saturating_add(1));
+        if let (true, Some((_, mark))) = (open.begun, open.marks.last()) {
+            out.push(Change::RollbackTo(*mark));
+        }
+        Ok(())
+    }
+
+    /// `RELEASE SAVEPOINT`: the mark and later ones are gone.
+    pub fn release(&mut self, name: &str) -> Result<(), Refusal> {
+        let open = self.open()?;
+        if let Some(index) = open.marks.iter().position(|(other, _)| same(other, name)) {
+            open.marks.truncate(index);
+        }
+        Ok(())
+    }
+
+    /// `XID` or `COMMIT`.
+    pub fn commit(&mut self, end: End, out: &mut Vec<Change>) -> Result<(), Refusal> {
+        if self.open()?.xa {
+            return Err(Refusal::contradiction("an XA transaction ends in COMMIT without XA"));
+        }
+        self.finish(end, out)
+    }
+
+    /// `ROLLBACK`.
+    pub fn rollback(&mut self, end: End, out: &mut Vec<Change>) -> Result<(), Refusal> {
+        let open = self.open()?;
+        let begun = open.begun;
+        let boundary = boundary(&open.name, end);
+        out.push(if begun { Change::Rollback(boundary.clone()) } else { Change::Commit(boundary.clone()) });
+        self.ended(boundary);
+        Ok(())
+    }
+
+    /// `XA_PREPARE`; in one phase it is the commit.
+    pub fn xa_prepare(&mut self, one_phase: bool, end: End, out: &mut Vec<Change>) -> Result<(), Refusal> {
+        let open = self.open()?;
+        if !open.xa {
+            return Err(Refusal::contradiction("XA PREPARE of a transaction that is no XA one"));
+        }
+        if open.begun && !one_phase {
+            return Err(Refusal::event(
+                "an XA transaction with rows of selected tables is prepared",
+                XA_REMEDY,
+            ));
+        }
+        self.finish(end, out)
+    }
+
+    /// `XA END`.
+    pub fn xa_end(&mut self) -> Result<(), Refusal> {
+        if self.open()?.xa { Ok(()) } else { Err(Refusal::contradiction("XA END without XA START")) }
+    }
+
+    /// A statement that changes nothing carried: a transaction of its own, or one inside the open one.
+    pub fn pass(&mut self, end: End, out: &mut Vec<Change>) -> Result<(), Refusal> {
+        if matches!(self.state, State::Open(_)) {
+            return Ok(());
+        }
+        self.stand_alone(end, out)
+    }
+
+    /// A statement that must not stand inside a transaction and changes nothing carried.
+    pub fn stand_alone(&mut self, end: End, out: &mut Vec<Change>) -> Result<(), Refusal> {
+        let name = self.take_name()?;
+        let boundary = boundary(&name, end);
+        out.push(Change::Commit(boundary.clone()));
+        self.ended(boundary);
+        Ok(())
+    }
+
+    /// DDL on a selected table.
+    pub fn ddl(&mut self, ddl: Ddl, end: End, out: &mut Vec<Change>) -> Result<(), Refusal> {
+        let Ddl { default_database, sql, sql_mode, started_micros, utc_offset_seconds, rows_follow } = ddl;
+        let started = Some((u64::from(end.timestamp), started_micros));
+        let State::Open(open) = &self.state else {
+            let name = self.take_name()?;
+            let boundary = boundary(&name, end);
+            out.push(Change::Statement(StatementEvent {
+                default_database,
+                sql,
+                sql_mode,
+                started,
+                utc_offset_seconds,
+                boundary: boundary.clone(),
+            }));
+            self.ended(boundary);
+            return Ok(());
+        };
+        if !rows_follow || open.begun {
+            return Err(Refusal::contradiction(
+                "a statement that defines a table stands inside a transaction",
+            ));
+        }
+        // `CREATE TABLE … START TRANSACTION` inside BEGIN: the statement goes out before its transaction and
+        // ends, for who wants to resume there, where the transaction starts. Reading it twice does no harm.
+        let boundary = Boundary {
+            gtid: None,
+            file: self.last_end.clone().unwrap_or(end.position),
+            committed_micros: open.name.committed_micros,
+        };
+        out.push(Change::Statement(StatementEvent {
+            default_database,
+            sql,
+            sql_mode,
+            started,
+            utc_offset_seconds,
+            boundary,
+        }));
+        Ok(())
+    }
+
+    /// The log file ends, or one starts.
+    pub fn between_files(&self) -> Result<(), Refusal> {
+        match &self.state {
+            State::Between => Ok(()),
+            State::Named(name) => {
+                Err(Refusal::contradiction(format!("the file ends behind the name of {}", shown(name))))
+            }
+            State::Open(open) => {
+                Err(Refusal::contradiction(format!("the file ends inside {}", shown(&open.name))))
+            }
+        }
+    }
+
+    /// Where the stream starts or a file does: nothing before it belongs to the next transaction.
+    pub fn starts_at(&mut self, position: FilePosition) {
+        self.last_end = Some(position);
+    }
+
+    fn open(&mut self) -> Result<&mut Open, Refusal> {
+        match &mut self.state {
+            State::Open(open) => Ok(open),
+            State::Between | State::Named(_) => Err(Refusal::contradiction("no transaction is open")),
+        }
+    }
+
+    fn take_name(&mut self) -> Result<GtidEvent, Refusal> {
+        match std::mem::take(&mut self.state) {
+            State::Named(name) => Ok(name),
+            State::Between => Err(Refusal::contradiction("no GTID came before it")),
+            State::Open(open) => {
+                let why = format!("{} has not ended", shown(&open.name));
+                self.state = State::Open(open);
+                Err(Refusal::contradiction(why))
+            }
+        }
+    }
+
+    fn finish(&mut self, end: End, out: &mut Vec<Change>) -> Result<(), Refusal> {
+        let boundary = boundary(&self.open()?.name, end);
+        out.push(Change::Commit(boundary.clone()));
+        self.ended(boundary);
+        Ok(())
+    }
+
+    fn ended(&mut self, boundary: Boundary) {
+        self.state = State::Between;
+        self.last_end = Some(boundary.file);
+    }
+}
+
+/// A DDL statement on its way out.
+#[derive(Debug)]
+pub struct Ddl {
+    /// See [`StatementEvent`].
+    pub default_database: String,
+    /// See [`StatementEvent`].
+    pub sql: String,
+    /// See [`StatementEvent`].
+    pub sql_mode: u64,
+    /// The microseconds of the second in which it began.
+    pub started_micros: Option<u32>,
+    /// See [`StatementEvent`].
+    pub utc_offset_seconds: Option<i32>,
+    /// The rows it makes follow in the same transaction.
+    pub rows_follow: bool,
+}
+
+fn boundary(name: &GtidEvent, end: End) -> Boundary {
+    let committed_micros = match name.committed_micros {
+        0 => u64::from(end.timestamp).saturating_mul(1_000_000),
+        micros => micros,
+    };
+    Boundary { gtid: name.gtid.clone(), file: end.position, committed_micros }
+}
+
+fn shown(name: &GtidEvent) -> String {
+    name.gtid.as_ref().map_or_else(|| "the transaction".to_owned(), Gtid::to_string)
+}
+
+/// Savepoint names do not differ by case.
+fn same(a: &str, b: &str) -> bool {
+    a == b || a.to_lowercase() == b.to_lowercase()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,234 @@
+//! The reader of `information_schema`: three queries, whatever the number of tables.
+//!
+//! What flows out: [`CatalogTable`]s of base tables, by name; columns in the order of the log's row images. (Hidden
+//! columns of functional indexes are neither here nor in the log; a generated invisible primary key is in both.)
+//!
+//! What must never happen here: a table half read. A definition that changed between two queries is an error, and a
+//! table of which the user may see only some columns is found out by `partly_granted`.
+
+pub mod columns;
+pub mod filter;
+
+use super::server::{Server, TextRows, text};
+use super::{SourceError, snapshot::key::quote};
+use crate::change::TableName;
+use crate::change::facts::Flavour;
+use crate::config::types::Selection;
+use crate::schema::charset::{charset, charset_of_collation};
+use crate::schema::table::UniqueKey;
+use crate::schema::{Charset, Table};
+use columns::ColumnRow;
+use filter::in_databases;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A base table as `information_schema` shows it.
+#[derive(Clone, Debug)]
+pub struct CatalogTable {
+    /// Its definition.
+    pub table: Table,
+    /// Storage engine.
+    pub engine: String,
+    /// The engine's estimate.
+    pub estimated_rows: u64,
+    /// The user may select every column shown.
+    pub readable: bool,
+}
+
+/// Reads the selected base tables.
+///
+/// # Errors
+/// What the server answers; [`SourceError::TableChanged`] when the queries contradict each other.
+pub async fn read(server: &mut Server, selection: &Selection) -> Result<Vec<CatalogTable>, SourceError> {
+    let databases = in_databases(selection, "TABLE_SCHEMA");
+    let tables = server
+        .rows(&format!(
+            "SELECT TABLE_SCHEMA, TABLE_NAME, ENGINE, TABLE_ROWS, TABLE_COLLATION FROM information_schema.TABLES \
+             WHERE TABLE_TYPE = 'BASE TABLE' AND {databases}"
+        ))
+        .await?;
+    let columns = server
+        .rows(&format!(
+            "SELECT TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION, COLUMN_NAME, COLUMN_DEFAULT, IS_NULLABLE, \
+             COLUMN_TYPE, CHARACTER_SET_NAME, COLLATION_NAME, EXTRA, PRIVILEGES FROM information_schema.COLUMNS \
+             WHERE {databases}"
+        ))
+        .await?;
+    // An index that FORCE INDEX cannot name is no key for chunks.
+    let visible = match server.flavour() {
+        Flavour::MySql if server.version_number() >= 80_000 => "IS_VISIBLE",
+        Flavour::MariaDb if server.version_number() >= 100_600 => "IF(IGNORED = 'YES', 'NO', 'YES')",
+        Flavour::MySql | Flavour::MariaDb => "'YES'",
+    };
+    let indexes = server
+        .rows(&format!(
+            "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX, COLUMN_NAME, SUB_PART, {visible} \
+             FROM information_schema.STATISTICS WHERE NON_UNIQUE = 0 AND {databases}"
+        ))
+        .await?;
+    assemble(server.flavour(), selection, tables, columns, indexes).map_err(|(table, why)| {
+        SourceError::TableChanged {
+            endpoint: server.label().to_owned(),
+            table: table.to_string(),
+            why: why.to_owned(),
+        }
+    })
+}
+
+/// Tables on which the user has column grants: `information_schema` shows only those columns unless the user may read the whole
+/// table as well. Grants of roles are not listed.
+pub(super) async fn partly_granted(
+    server: &mut Server,
+    selection: &Selection,
+) -> Result<BTreeSet<TableName>, SourceError> {
+    let databases = in_databases(selection, "TABLE_SCHEMA");
+    let rows = server
+        .rows(&format!(
+            "SELECT DISTINCT TABLE_SCHEMA, TABLE_NAME FROM information_schema.COLUMN_PRIVILEGES WHERE {databases}"
+        ))
+        .await?;
+    Ok(rows.iter().map(|row| name_of(row)).collect())
+}
+
+/// Whether the user may read every column of a table, those that are hidden from the user too.
+pub(super) async fn may_read_all(server: &mut Server, table: &TableName) -> Result<bool, SourceError> {
+    let sql = format!("SELECT * FROM {}.{} LIMIT 0", quote(&table.database), quote(&table.table));
+    match server.rows(&sql).await {
+        Ok(_) => Ok(true),
+        // Denied on the table, on a column.
+        Err(SourceError::Server { code: 1142 | 1143, .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn name_of(row: &[Option<String>]) -> TableName {
+    TableName::new(text(row, 0).unwrap_or_default(), text(row, 1).unwrap_or_default())
+}
+
+/// What went wrong with which table.
+type Contradiction = (TableName, &'static str);
+
+fn assemble(
+    flavour: Flavour,
+    selection: &Selection,
+    tables: TextRows,
+    columns: TextRows,
+    indexes: TextRows,
+) -> Result<Vec<CatalogTable>, Contradiction> {
+    let mut columns_of = grouped(selection, columns);
+    let mut indexes_of = grouped(selection, indexes);
+    let mut found = BTreeMap::new();
+    for row in tables {
+        let name = name_of(&row);
+        if !selection.contains(&name.database, &name.table) {
+            continue;
+        }
+        // Without any privilege on a column the table is shown without columns.
+        let Some(columns) = columns_of.remove(&name) else { continue };
+        let charset = table_charset(text(&row, 4).unwrap_or_default());
+        let (mut table, readable) = definition(flavour, name.clone(), charset, columns)?;
+        for (index, parts) in keys(indexes_of.remove(&name).unwrap_or_default()) {
+            add_key(&mut table, index, &parts)?;
+        }
+        found.insert(
+            name,
+            CatalogTable {
+                table,
+                engine: text(&row, 2).unwrap_or_default().to_owned(),
+                estimated_rows: text(&row, 3).and_then(|rows| rows.parse().ok()).unwrap_or(0),
+                readable,
+            },
+        );
+    }
+    Ok(found.into_values().collect())
+}
+
+fn grouped(selection: &Selection, rows: TextRows) -> BTreeMap<TableName, TextRows> {
+    let mut groups: BTreeMap<TableName, TextRows> = BTreeMap::new();
+    for row in rows {
+        let name = name_of(&row);
+        if selection.contains(&name.database, &name.table) {
+            groups.entry(name).or_default().push(row);
+        }
+    }
+    groups
+}
+
+fn table_charset(collation: &str) -> Charset {
+    charset_of_collation(collation)
+        .unwrap_or_else(|| charset(collation.split('_').next().unwrap_or_default(), Some(collation)))
+}
+
+/// The table with its columns in order, and whether all of them may be selected.
+fn definition(
+    flavour: Flavour,
+    name: TableName,
+    charset: Charset,
+    mut rows: TextRows,
+) -> Result<(Table, bool), Contradiction> {
+    let ordinal = |row: &Vec<Option<String>>| text(row, 2).and_then(|n| n.parse::<usize>().ok()).unwrap_or(0);
+    rows.sort_by_key(ordinal);
+    let mut columns = Vec::with_capacity(rows.len());
+    let mut readable = true;
+    for (at, row) in rows.iter().enumerate() {
+        // A gap is a column that the user may not see.
+        readable &= ordinal(row) == at + 1;
+        readable &= text(row, 10).unwrap_or_default().split(',').any(|privilege| privilege == "select");
+        let (Some(column), Some(nullable), Some(column_type)) = (text(row, 3), text(row, 5), text(row, 6))
+        else {
+            return Err((name, "a column without name or type was shown"));
+        };
+        let shown = ColumnRow {
+            name: column,
+            default: text(row, 4),
+            nullable,
+            column_type,
+            charset: text(row, 7),
+            collation: text(row, 8),
+            extra: text(row, 9).unwrap_or_default(),
+        };
+        columns.push(shown.column(flavour, &charset));
+    }
+    Ok((Table { name, columns, primary_key: Vec::new(), unique_keys: Vec::new(), charset }, readable))
+}
+
+/// A part of an index: its column (none for an expression), and whether it is the whole column of a visible index.
+struct Part {
+    column: Option<String>,
+    whole: bool,
+}
+
+/// The unique indexes by name, their parts in order.
+fn keys(mut rows: TextRows) -> BTreeMap<String, Vec<Part>> {
+    rows.sort_by_key(|row| text(row, 3).and_then(|n| n.parse::<u32>().ok()));
+    let mut keys: BTreeMap<String, Vec<Part>> = BTreeMap::new();
+    for row in rows {
+        keys.entry(text(&row, 2).unwrap_or_default().to_owned()).or_default().push(Part {
+            column: text(&row, 4).map(str::to_owned),
+            whole: text(&row, 5).is_none() && text(&row, 6) == Some("YES"),
+        });
+    }
+    keys
+}
+
+fn add_key(table: &mut Table, index: String, parts: &[Part]) -> Result<(), Contradiction> {
+    let mut columns = Vec::with_capacity(parts.len());
+    for part in parts {
+        let (Some(column), true) = (&part.column, part.whole) else { return Ok(()) };
+        let Some(at) = table.column_index(column) else {
+            return Err((table.name.clone(), "an index names a column that is not shown"));
+        };
+        if table.columns.get(at).is_none_or(|column| column.nullable) {
+            return Ok(());
+        }
+        columns.push(at);
+    }
+    if index == "PRIMARY" {
+        table.primary_key = columns;
+    } else {
+        table.unique_keys.push(UniqueKey { name: index, columns });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,172 @@
+//! What probing finds out about the source. What cannot be asked for becomes a fact, not a failure: the precheck says
+//! what is missing.
+
+use super::positions::XA_RECOVER_DENIED;
+use super::{Server, text};
+use crate::change::FilePosition;
+use crate::change::facts::{Flavour, SourceFacts, SourceTableFacts};
+use crate::config::types::Selection;
+use crate::source::{SourceError, catalog};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// `ER_SPECIFIC_ACCESS_DENIED_ERROR`.
+const DENIED: u16 = 1227;
+
+const VARIABLES: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('server_uuid', 'log_bin', 'binlog_format', \
+    'binlog_row_image', 'binlog_row_metadata', 'binlog_row_value_options', 'binlog_transaction_compression', \
+    'log_bin_compress', 'gtid_mode', 'lower_case_table_names')";
+
+impl Server {
+    /// Everything the precheck wants to know, in a fixed number of queries (beside one for each table of which the user
+    /// may read only some columns, and on MariaDB for each foreign key whose rules are hidden).
+    ///
+    /// # Errors
+    /// What the server answers, other than that a privilege is missing.
+    pub async fn facts(&mut self, selection: &Selection) -> Result<SourceFacts, SourceError> {
+        let mut missing_privileges = BTreeSet::new();
+        let mut variables = BTreeMap::new();
+        for row in self.rows(VARIABLES).await? {
+            if let (Some(name), Some(value)) = (text(&row, 0), text(&row, 1)) {
+                variables.insert(name.to_ascii_lowercase(), value.to_owned());
+            }
+        }
+        let value = |name: &str| variables.get(name).map(String::as_str);
+        let upper = |name: &str| value(name).unwrap_or_default().to_ascii_uppercase();
+        let on = |name: &str| matches!(upper(name).as_str(), "ON" | "1");
+
+        // SHOW VARIABLES cuts values at 1024 characters, so sets are asked for one by one.
+        let (gtid_executed, gtid_purged) = match self.flavour {
+            Flavour::MySql => (self.gtid_executed().await?, self.gtid_purged().await?),
+            Flavour::MariaDb => Default::default(),
+        };
+        let log_end = self.log_end_if_allowed(&mut missing_privileges).await?;
+        let prepared_xa = self.prepared_xa_if_allowed(&mut missing_privileges).await?;
+        if !self.may_replicate().await? {
+            missing_privileges.insert("REPLICATION SLAVE".to_owned());
+        }
+        let tables = self.table_facts(selection).await?;
+        Ok(SourceFacts {
+            flavour: self.flavour,
+            version: self.version.clone(),
+            version_number: self.version_number,
+            server_uuid: value("server_uuid").map(str::to_owned),
+            log_bin: on("log_bin"),
+            binlog_format: upper("binlog_format"),
+            // MySQL before 5.6.2 always wrote full images.
+            binlog_row_image: value("binlog_row_image")
+                .map_or_else(|| "FULL".to_owned(), str::to_ascii_uppercase),
+            binlog_row_metadata: value("binlog_row_metadata").map(str::to_ascii_uppercase),
+            binlog_row_value_options: upper("binlog_row_value_options"),
+            binlog_transaction_compression: on("binlog_transaction_compression") || on("log_bin_compress"),
+            gtid_mode_on: upper("gtid_mode") == "ON",
+            gtid_executed,
+            gtid_purged,
+            log_end,
+            lower_case_table_names: value("lower_case_table_names").and_then(|n| n.parse().ok()).unwrap_or(0),
+            prepared_xa,
+            missing_privileges,
+            tables,
+        })
+    }
+
+    async fn log_end_if_allowed(
+        &mut self,
+        missing: &mut BTreeSet<String>,
+    ) -> Result<Option<FilePosition>, SourceError> {
+        match self.rows(self.log_status_query()).await {
+            Ok(rows) => rows.first().map(|row| self.file_position(row)).transpose(),
+            Err(SourceError::Server { code: DENIED, .. }) => {
+                missing.insert(
+                    match self.flavour {
+                        Flavour::MySql => "REPLICATION CLIENT",
+                        Flavour::MariaDb => "BINLOG MONITOR",
+                    }
+                    .to_owned(),
+                );
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn prepared_xa_if_allowed(
+        &mut self,
+        missing: &mut BTreeSet<String>,
+    ) -> Result<Option<u64>, SourceError> {
+        match self.prepared_xa().await {
+            Ok(prepared) => Ok(Some(u64::try_from(prepared.len()).unwrap_or(u64::MAX))),
+            Err(SourceError::Server { code: XA_RECOVER_DENIED, .. }) => {
+                missing.insert("XA_RECOVER_ADMIN".to_owned());
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the binlog may be asked for. MySQL guards its list of replicas by the same privilege, so that roles and
+    /// wildcards need not be understood; MariaDB guards it by another, so its grants are read (active roles included).
+    async fn may_replicate(&mut self) -> Result<bool, SourceError> {
+        let sql = match self.flavour {
+            Flavour::MySql if self.version_number >= 80_022 => "SHOW REPLICAS",
+            Flavour::MySql => "SHOW SLAVE HOSTS",
+            Flavour::MariaDb => {
+                let grants = self.rows("SHOW GRANTS").await?;
+                return Ok(grants.iter().filter_map(|row| text(row, 0)).any(grants_replication));
+            }
+        };
+        match self.rows(sql).await {
+            Ok(_) => Ok(true),
+            Err(SourceError::Server { code: DENIED, .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn table_facts(
+        &mut self,
+        selection: &Selection,
+    ) -> Result<BTreeMap<crate::change::TableName, SourceTableFacts>, SourceError> {
+        let found = catalog::read(self, selection).await?;
+        let mut cascades = self.cascades(selection).await?;
+        let partly = catalog::partly_granted(self, selection).await?;
+        let mut facts = BTreeMap::new();
+        for entry in found {
+            let mut readable = entry.readable;
+            if readable && partly.contains(&entry.table.name) {
+                readable = catalog::may_read_all(self, &entry.table.name).await?;
+            }
+            facts.insert(
+                entry.table.name.clone(),
+                SourceTableFacts {
+                    estimated_rows: entry.estimated_rows,
+                    engine: entry.engine,
+                    has_key: !entry.table.primary_key.is_empty() || !entry.table.unique_keys.is_empty(),
+                    readable,
+                    cascades: cascades.remove(&entry.table.name).unwrap_or_default(),
+                },
+            );
+        }
+        Ok(facts)
+    }
+}
+
+/// A line of SHOW GRANTS: `GRANT SELECT, REPLICATION SLAVE ON *.* TO …`.
+fn grants_replication(grant: &str) -> bool {
+    let Some((privileges, _)) = grant.split_once(" ON *.* TO ") else { return false };
+    privileges
+        .trim_start_matches("GRANT ")
+        .split(", ")
+        .any(|privilege| matches!(privilege, "ALL PRIVILEGES" | "REPLICATION SLAVE"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_replication_privilege_is_found_among_global_grants_only() {
+        assert!(grants_replication("GRANT ALL PRIVILEGES ON *.* TO `root`@`localhost` WITH GRANT OPTION"));
+        assert!(grants_replication("GRANT SELECT, REPLICATION SLAVE ON *.* TO `r`@`%`"));
+        assert!(!grants_replication("GRANT REPLICATION SLAVE ADMIN ON *.* TO `r`@`%`"));
+        assert!(!grants_replication("GRANT ALL PRIVILEGES ON `shop`.* TO `r`@`%`"));
+    }
+}

@@ -1,0 +1,170 @@
+//! The session that asks the source about itself: facts, table definitions, positions and the bounds of chunks.
+//!
+//! What flows out: [`crate::change::facts::SourceFacts`], [`crate::schema::Table`] definitions, P0 and P1, chunk bounds.
+//! It is one pinned [`Wire`]: the answers are small, and TLS, login and errors are the same as for the hot reads.
+//!
+//! What must never happen here: a number of queries that grows with the number of tables; a missing privilege taken for
+//! an absent thing; a position from another server than the one the session talks to.
+
+mod bounds;
+mod facts;
+mod foreign_keys;
+mod positions;
+mod version;
+
+pub use version::{UPGRADE, unsupported};
+
+use super::{SourceError, Wire};
+use crate::change::facts::Flavour;
+use crate::change::{Retry, TableName};
+use crate::config::types::{Selection, SourceEndpoint};
+use crate::schema::Table;
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A query of this session may take this long. Generous: `information_schema` of many thousand tables is slow before 8.0.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Rows as text, NULL as `None`.
+pub(super) type TextRows = Vec<Vec<Option<String>>>;
+
+/// A session for questions.
+#[derive(Debug)]
+pub struct Server {
+    wire: Wire,
+    user: String,
+    flavour: Flavour,
+    version: String,
+    version_number: u32,
+}
+
+impl Server {
+    /// Connects, logs in, pins the session and makes sure that the server is one of the supported ones.
+    ///
+    /// # Errors
+    /// As [`Wire::connect`]; [`SourceError::Unsupported`] for MySQL before 5.6 and MariaDB before 10.5.
+    pub async fn connect(endpoint: &SourceEndpoint) -> Result<Self, SourceError> {
+        let wire = Wire::connect(endpoint).await?;
+        let (flavour, version_number) = (wire.flavour(), wire.version_number());
+        let mut server =
+            Self { wire, user: endpoint.user.clone(), flavour, version: String::new(), version_number };
+        // A proxy may greet with another version than that of the server behind it.
+        let rows = server.rows("SELECT VERSION()").await?;
+        server.version = rows.first().and_then(|row| text(row, 0)).unwrap_or_default().to_owned();
+        (server.flavour, server.version_number) = version::parse(&server.version);
+        if let Some(reason) = unsupported(server.flavour, server.version_number) {
+            return Err(server.unsupported(reason, UPGRADE));
+        }
+        // Row estimates as they are, not as they were up to a day ago.
+        server
+            .wire
+            .execute("SET SESSION autocommit=1 /*!80003 , information_schema_stats_expiry=0 */")
+            .await?;
+        Ok(server)
+    }
+
+    /// The definitions of the selected base tables, by name. A fixed number of queries.
+    ///
+    /// A primary key over a column prefix (`PRIMARY KEY (t(10))`) is no key here: the index cannot give the order of the
+    /// whole column, which chunks need.
+    ///
+    /// # Errors
+    /// What the server answers; [`SourceError::TableChanged`] when a definition changed between two queries.
+    pub async fn tables(&mut self, selection: &Selection) -> Result<Vec<Table>, SourceError> {
+        let found = super::catalog::read(self, selection).await?;
+        Ok(found.into_iter().map(|entry| entry.table).collect())
+    }
+
+    /// The storage engine's estimate of each selected table's rows.
+    ///
+    /// # Errors
+    /// What the server answers.
+    pub async fn estimated_rows(
+        &mut self,
+        selection: &Selection,
+    ) -> Result<BTreeMap<TableName, u64>, SourceError> {
+        let found = super::catalog::read(self, selection).await?;
+        Ok(found.into_iter().map(|entry| (entry.table.name, entry.estimated_rows)).collect())
+    }
+
+    /// `name (host:port)`.
+    pub fn label(&self) -> &str {
+        self.wire.label()
+    }
+
+    /// The family of the server.
+    pub fn flavour(&self) -> Flavour {
+        self.flavour
+    }
+
+    /// `major * 10000 + minor * 100 + patch`.
+    pub fn version_number(&self) -> u32 {
+        self.version_number
+    }
+
+    /// Leaves the server in order.
+    pub async fn close(mut self) {
+        const COM_QUIT: u8 = 0x01;
+        // The server answers by closing; that it is gone already is what was wanted.
+        if let Err(error) = self.wire.send_command(&[COM_QUIT]).await {
+            tracing::debug!(%error, "the session was gone before it was closed");
+        }
+    }
+
+    /// Rows as bytes.
+    async fn query(&mut self, sql: &str) -> Result<Vec<Vec<Option<Bytes>>>, SourceError> {
+        match tokio::time::timeout(QUERY_TIMEOUT, self.wire.query(sql)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(SourceError::Connection {
+                endpoint: self.label().to_owned(),
+                doing: sql.chars().take(60).collect(),
+                source: std::io::Error::new(
+                    std::io::ErrorKind::TimedOut,
+                    format!("no answer within {} s", QUERY_TIMEOUT.as_secs()),
+                ),
+            }),
+        }
+    }
+
+    pub(super) async fn rows(&mut self, sql: &str) -> Result<TextRows, SourceError> {
+        let mut rows = Vec::new();
+        for row in self.query(sql).await? {
+            let mut texts = Vec::with_capacity(row.len());
+            for value in row {
+                let value = value.map(|bytes| String::from_utf8(bytes.to_vec())).transpose();
+                texts.push(value.map_err(|_| self.protocol("text that is not UTF-8 in a utf8mb4 session"))?);
+            }
+            rows.push(texts);
+        }
+        Ok(rows)
+    }
+
+    pub(super) fn protocol(&self, message: impl Into<String>) -> SourceError {
+        SourceError::Protocol { endpoint: self.label().to_owned(), message: message.into() }
+    }
+
+    fn unsupported(&self, what: impl Into<String>, remedy: impl Into<String>) -> SourceError {
+        SourceError::Unsupported {
+            endpoint: self.label().to_owned(),
+            what: what.into(),
+            remedy: remedy.into(),
+        }
+    }
+
+    /// The same error with another answer to what may be done about it.
+    fn with_remedy(error: SourceError, remedy: impl Into<String>) -> SourceError {
+        match error {
+            SourceError::Server { endpoint, doing, code, state, message, .. } => {
+                let retry = Retry::fix(remedy);
+                SourceError::Server { endpoint, doing, code, state, message, retry }
+            }
+            other => other,
+        }
+    }
+}
+
+/// A column of a row; `None` for NULL and for a row that is too short.
+pub(super) fn text(row: &[Option<String>], column: usize) -> Option<&str> {
+    row.get(column)?.as_deref()
+}

@@ -1,0 +1,16 @@
+//! Reading tables in chunks of their key.
+//!
+//! What flows: a table's key becomes a [`chunk::ChunkKey`]; it renders the query that finds the next upper bound and the
+//! query that reads the rows between two bounds, which a [`ChunkReader`] runs. Bounds are SQL literals, durable in the
+//! target's chunk records.
+//!
+//! What must never happen here: two chunks that share a row, or a row between two chunks; a bound that reads back as
+//! another key than the one it was taken from.
+
+pub mod chunk;
+pub mod key;
+pub mod predicate;
+pub mod reader;
+
+pub use chunk::ChunkKey;
+pub use reader::ChunkReader;

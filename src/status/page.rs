@@ -1,0 +1,118 @@
+//! The status page: one self-contained HTML document that reloads itself.
+
+use crate::change::status::{Model, Phase, TablePhase, TaskStatus, now_seconds};
+use std::fmt::Write;
+
+const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem;color:#1c2430;background:#fbfbfa}\
+h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse;width:100%}\
+th,td{text-align:left;padding:.3rem .8rem .3rem 0;border-bottom:1px solid #e3e5e8;font-variant-numeric:tabular-nums}\
+td.n,th.n{text-align:right}.good{color:#12724a}.bad{color:#b3261e}.wait{color:#8a5a00}code{font-size:.85em;word-break:break-all}\
+@media(prefers-color-scheme:dark){body{background:#14171c;color:#d9dee6}th,td{border-color:#2b313a}.good{color:#5fd39a}.bad{color:#ff8a80}.wait{color:#f2c063}}";
+
+/// Renders the whole page.
+pub fn render(model: &Model) -> String {
+    let mut page = format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" content=\"3\"><meta name=\"viewport\" content=\"width=device-width\">\
+         <title>rowferry</title><style>{STYLE}</style><h1>rowferry {}</h1><p>up {}</p>",
+        escape(&model.version),
+        duration(now_seconds().saturating_sub(model.started))
+    );
+    for (name, task) in &model.tasks {
+        render_task(&mut page, name, task);
+    }
+    page.push_str("<p><a href=\"/api/status\">JSON</a> · <a href=\"/metrics\">metrics</a></p></html>");
+    page
+}
+
+fn render_task(page: &mut String, name: &str, task: &TaskStatus) {
+    let class = match task.phase {
+        Phase::Synchronizing => "good",
+        Phase::Failed { .. } | Phase::Retrying { .. } => "bad",
+        Phase::Prechecking
+        | Phase::SchemaSync
+        | Phase::Snapshot
+        | Phase::CatchingUp
+        | Phase::Paused
+        | Phase::Stopped => "wait",
+    };
+    // Writing to a String cannot fail.
+    let _ = write!(
+        page,
+        "<h2>{} <span class=\"{class}\">{}</span></h2><p>{} ({}) → {} ({})<br>lag {} ms, {} transactions in {} commits, {} restarts, heard from the source {} ago</p>",
+        escape(name),
+        task.phase.name(),
+        escape(&task.source),
+        escape(&task.source_server),
+        escape(&task.target),
+        escape(&task.target_server),
+        task.lag_millis,
+        task.transactions,
+        task.batches,
+        task.restarts,
+        if task.heard == 0 { "never".to_owned() } else { duration(now_seconds().saturating_sub(task.heard)) }
+    );
+    match &task.phase {
+        Phase::Failed { error, remedy } => {
+            let _ = write!(page, "<p class=\"bad\">{}</p><p>{}</p>", escape(error), escape(remedy));
+        }
+        Phase::Retrying { error, attempt } => {
+            let _ = write!(page, "<p class=\"bad\">{} (attempt {attempt})</p>", escape(error));
+        }
+        Phase::Prechecking
+        | Phase::SchemaSync
+        | Phase::Snapshot
+        | Phase::CatchingUp
+        | Phase::Synchronizing
+        | Phase::Paused
+        | Phase::Stopped => {}
+    }
+    if let Some(position) = &task.position {
+        let _ = write!(page, "<p>applied <code>{}</code></p>", escape(position));
+    }
+    page.push_str("<table><tr><th>table<th>target<th>state<th class=n>copied<th class=n>of about<th class=n>inserts<th class=n>updates<th class=n>deletes<th class=n>drift</tr>");
+    for (table, status) in &task.tables {
+        let state = match &status.phase {
+            TablePhase::Pending => "pending",
+            TablePhase::Snapshotting => "copying",
+            TablePhase::CatchingUp => "catching up",
+            TablePhase::Streaming => "streaming",
+            TablePhase::Failed { .. } => "failed",
+        };
+        let _ = write!(
+            page,
+            "<tr><td>{}<td>{}<td>{state}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n{}>{}</tr>",
+            escape(table),
+            escape(&status.target),
+            status.copied_rows,
+            status.estimated_rows,
+            status.inserts,
+            status.updates,
+            status.deletes,
+            if status.drift > 0 { " title=\"see drift_example in the JSON\"" } else { "" },
+            status.drift
+        );
+    }
+    page.push_str("</table>");
+}
+
+fn duration(seconds: u64) -> String {
+    humantime::format_duration(std::time::Duration::from_secs(seconds)).to_string()
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::status::Board;
+
+    #[test]
+    fn what_servers_say_is_escaped() {
+        let board = Board::new();
+        board.enter("shop", Phase::Failed { error: "<b>&\"".into(), remedy: String::new() });
+        let page = render(&board.read());
+        assert!(page.contains("&lt;b&gt;&amp;&quot;") && !page.contains("<b>"));
+    }
+}

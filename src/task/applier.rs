@@ -1,0 +1,295 @@
+//! The last stage: units become target transactions, each with the checkpoint it stands for.
+//!
+//! Sequence of a unit: `BEGIN`, rows or schema change, table states, checkpoint, `COMMIT`. Pieces of a large source
+//! transaction share one target transaction, which commits with the last.
+//!
+//! What must never happen here: a commit without its checkpoint, a session used again after a failed COPY, an
+//! unknown commit result taken for either answer (the error goes up and the durable checkpoint is read again).
+
+use super::TaskError;
+use super::batch::{RowsUnit, SchemaUnit, Unit};
+use super::context::Context;
+use super::prepare::Recorded;
+use crate::change::state::{Checkpoint, TableState};
+use crate::change::status::{TablePhase, now_seconds};
+use crate::change::{Position, RowLayout, TableName, TargetName};
+use crate::sink::apply::{Applier, ApplyError, Mode, Outcome, Way};
+use crate::sink::batch::BatchEnd;
+use crate::sink::{Owner, Session, SinkError, Store, ddl};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::sync::{mpsc, watch};
+
+/// What the stages tell each other besides units.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Source commit time of what is being applied, microseconds since 1970; 0 when nothing is.
+    pub applying_micros: AtomicU64,
+}
+
+/// What outlives a restart of the task within this process.
+#[derive(Debug, Default)]
+pub struct Memory {
+    /// A piece of a large transaction met a row that should have been new: apply the next transactions by the general way.
+    pub general_way: AtomicBool,
+}
+
+/// Applies units in order.
+pub struct Applying {
+    context: Context,
+    owner: Arc<Owner>,
+    store: Store,
+    session: Session,
+    applier: Applier,
+    /// The last durable checkpoint.
+    checkpoint: Checkpoint,
+    /// Carried tables as recorded, by source name.
+    recorded: BTreeMap<TableName, Recorded>,
+    memory: Arc<Memory>,
+    progress: Arc<Progress>,
+    /// True while nothing is being applied: the builder hands on small batches only then.
+    idle: watch::Sender<bool>,
+}
+
+impl Applying {
+    /// Opens the applying session.
+    ///
+    /// # Errors
+    /// When the target cannot be reached or the task is no longer owned.
+    pub async fn open(
+        context: Context,
+        owner: Arc<Owner>,
+        checkpoint: Checkpoint,
+        recorded: BTreeMap<TableName, Recorded>,
+        memory: Arc<Memory>,
+        progress: Arc<Progress>,
+        idle: watch::Sender<bool>,
+    ) -> Result<Self, TaskError> {
+        let (session, applier) = connect(&context, &owner).await?;
+        let store = owner.store();
+        Ok(Self { context, owner, store, session, applier, checkpoint, recorded, memory, progress, idle })
+    }
+
+    /// Applies until the builder is done.
+    ///
+    /// # Errors
+    /// The first error; what was not committed is read again from the durable checkpoint.
+    pub async fn run(mut self, mut units: mpsc::Receiver<Unit>) -> Result<(), TaskError> {
+        loop {
+            self.idle.send_replace(true);
+            let Some(unit) = units.recv().await else { break };
+            self.idle.send_replace(false);
+            match unit {
+                Unit::Rows(unit) => self.rows(unit).await?,
+                Unit::Schema(unit) => self.schema(unit).await?,
+                Unit::Abandon => self.execute("ROLLBACK").await?,
+            }
+            self.progress.applying_micros.store(0, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    async fn execute(&self, sql: &str) -> Result<(), SinkError> {
+        self.session.client().batch_execute(sql).await.map_err(|error| self.session.error(sql, error))
+    }
+
+    async fn rows(&mut self, unit: RowsUnit) -> Result<(), TaskError> {
+        let RowsUnit { batch, convergent, caught_up } = unit;
+        self.progress.applying_micros.store(batch.committed_micros, Ordering::Relaxed);
+        let mode_of = |layout: &RowLayout| {
+            if convergent.contains(&layout.target) { Mode::Convergent } else { Mode::Exact }
+        };
+        let mut way =
+            if self.memory.general_way.load(Ordering::Relaxed) { Way::General } else { Way::Direct };
+        let position = match &batch.end {
+            BatchEnd::Commit(position) => Some(position),
+            BatchEnd::Open => None,
+        };
+        let (outcome, next) = loop {
+            let applied = self
+                .attempt(&batch.changes, batch.continues, mode_of, way, position.map(|position| &**position))
+                .await;
+            match applied {
+                Ok(applied) => break applied,
+                Err(Attempt::Conflict { table, message }) => {
+                    tracing::warn!(task = self.context.name, %table, message, "a row that must be new exists; the batch is redone the general way");
+                    if batch.continues || position.is_none() {
+                        // The earlier pieces are not kept: the whole transaction is read again.
+                        self.memory.general_way.store(true, Ordering::Relaxed);
+                        return Err(SinkError::Connection {
+                            endpoint: self.session.label().to_owned(),
+                            doing: format!("copying new rows into {table}"),
+                            message,
+                        }
+                        .into());
+                    }
+                    (self.session, self.applier) = connect(&self.context, &self.owner).await?;
+                    way = Way::General;
+                }
+                Err(Attempt::Failed(error)) => return Err(error),
+            }
+        };
+        self.count(&outcome);
+        let (Some(position), Some(next)) = (position, next) else { return Ok(()) };
+        self.record_caught_up(&caught_up).await?;
+        self.execute("COMMIT").await?;
+        self.memory.general_way.store(false, Ordering::Relaxed);
+        self.durable(next, position, batch.transactions, batch.committed_micros, &caught_up).await
+    }
+
+    /// One try at a batch, up to but without its commit.
+    async fn attempt(
+        &mut self,
+        changes: &crate::sink::compact::Compacted,
+        continues: bool,
+        mode_of: impl Fn(&RowLayout) -> Mode,
+        way: Way,
+        position: Option<&Position>,
+    ) -> Result<(Outcome, Option<Checkpoint>), Attempt> {
+        let Self { session, applier, store, checkpoint, .. } = self;
+        let begin = async {
+            if continues {
+                return Ok(());
+            }
+            session.client().batch_execute("BEGIN").await.map_err(|error| session.error("BEGIN", error))
+        };
+        let advance = async {
+            match position {
+                Some(position) => store.advance(session, checkpoint, position).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        // Sent without waiting for one another; the server takes them in this order. COMMIT waits for all.
+        let (begun, applied, advanced) =
+            tokio::join!(biased; begin, applier.apply(session, changes, mode_of, way), advance);
+        begun.map_err(|error| Attempt::Failed(error.into()))?;
+        let outcome = match applied {
+            Ok(outcome) => outcome,
+            Err(ApplyError::Conflict { table, message }) => return Err(Attempt::Conflict { table, message }),
+            Err(ApplyError::Sink(error)) => return Err(Attempt::Failed(error.into())),
+        };
+        let next = advanced.map_err(|error| Attempt::Failed(error.into()))?;
+        Ok((outcome, next))
+    }
+
+    async fn record_caught_up(&self, tables: &[TableName]) -> Result<(), TaskError> {
+        for table in tables {
+            if let Some(recorded) = self.recorded.get(table) {
+                let target = &recorded.mapping.target.name;
+                self.store
+                    .record_table(&self.session, table, target, &TableState::Streaming, &recorded.json()?)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn schema(&mut self, unit: SchemaUnit) -> Result<(), TaskError> {
+        self.progress.applying_micros.store(unit.committed_micros, Ordering::Relaxed);
+        self.execute("BEGIN").await?;
+        for change in &unit.changes {
+            ddl::change(&self.session, change).await?;
+        }
+        for (table, mapping) in &unit.versions {
+            self.store.record_schema(&self.session, table, &unit.position).await?;
+            if let Some(recorded) = self.recorded.get_mut(&table.name) {
+                recorded.mapping = mapping.clone();
+                let state = recorded.state.clone();
+                self.store
+                    .record_table(&self.session, &table.name, &mapping.target.name, &state, &recorded.json()?)
+                    .await?;
+            }
+        }
+        let next = self.store.advance(&self.session, &self.checkpoint, &unit.position).await?;
+        self.execute("COMMIT").await?;
+        tracing::info!(task = self.context.name, statement = unit.statement, position = %unit.position.file, "carried a schema change");
+        self.durable(next, &unit.position, 1, unit.committed_micros, &[]).await
+    }
+
+    /// A checkpoint is durable: tell it, and tidy up now and then.
+    async fn durable(
+        &mut self,
+        next: Checkpoint,
+        position: &Position,
+        transactions: u64,
+        committed_micros: u64,
+        caught_up: &[TableName],
+    ) -> Result<(), TaskError> {
+        self.checkpoint = next;
+        for table in caught_up {
+            if let Some(recorded) = self.recorded.get_mut(table) {
+                recorded.state = TableState::Streaming;
+            }
+        }
+        let lag_millis =
+            if committed_micros == 0 { 0 } else { now_micros().saturating_sub(committed_micros) / 1000 };
+        self.context.board.task(&self.context.name, |task| {
+            task.position = Some(position.to_string());
+            task.committed = now_seconds();
+            task.transactions += transactions;
+            task.batches += 1;
+            task.lag_millis = lag_millis;
+            for table in caught_up {
+                if let Some(status) = task.tables.get_mut(&table.to_string()) {
+                    status.phase = TablePhase::Streaming;
+                }
+            }
+        });
+        if Store::prune_is_due(&self.checkpoint) {
+            self.execute("BEGIN").await?;
+            self.store.prune(&self.session, &self.checkpoint).await?;
+            self.execute("COMMIT").await?;
+            self.store.vacuum(&self.session).await?;
+        }
+        Ok(())
+    }
+
+    fn count(&self, outcome: &Outcome) {
+        self.context.board.task(&self.context.name, |task| {
+            for table in &outcome.tables {
+                let target = table.target.to_string();
+                let Some(status) = task.tables.values_mut().find(|status| status.target == target) else {
+                    continue;
+                };
+                status.inserts += table.counts.inserts;
+                status.updates += table.counts.updates;
+                status.deletes += table.counts.deletes;
+                if !table.drift.is_none() {
+                    status.drift += table.drift.missing + table.drift.existing;
+                    status.drift_example.clone_from(&table.drift.example);
+                    tracing::warn!(
+                        task = self.context.name,
+                        table = target,
+                        missing = table.drift.missing,
+                        existing = table.drift.existing,
+                        example = table.drift.example,
+                        "the target was not as the stream implies; it is right now"
+                    );
+                }
+            }
+        });
+    }
+}
+
+/// Why a try at a batch did not come through.
+enum Attempt {
+    /// A row that must be new exists; the session is lost.
+    Conflict { table: TargetName, message: String },
+    /// Anything else.
+    Failed(TaskError),
+}
+
+async fn connect(context: &Context, owner: &Owner) -> Result<(Session, Applier), TaskError> {
+    let session = Session::connect(context.target(), &format!("rowferry/{}/apply", context.name)).await?;
+    owner.register(&session, "apply").await?;
+    let applier = Applier::open(&session).await?;
+    Ok((session, applier))
+}
+
+/// Microseconds since 1970 UTC by this machine's clock.
+pub fn now_micros() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,44 @@
+//! What the builder hands to the applier: a batch of rows with how it is applied, or a schema change.
+
+use crate::change::{Position, TableName, TargetChange, TargetName};
+use crate::schema::Table;
+use crate::sink::batch::Batch;
+use crate::transform::TableMapping;
+use std::collections::BTreeSet;
+
+/// One unit of apply.
+#[derive(Debug)]
+pub enum Unit {
+    /// Rows; with their end, one target transaction or a piece of one.
+    Rows(RowsUnit),
+    /// The effect of one DDL statement.
+    Schema(SchemaUnit),
+    /// The source rolled back a transaction of which pieces have been handed on: so does the target.
+    Abandon,
+}
+
+/// Compacted rows.
+#[derive(Debug)]
+pub struct RowsUnit {
+    /// The rows, and how they end.
+    pub batch: Batch,
+    /// Target tables whose rows are applied whatever is there.
+    pub convergent: BTreeSet<TargetName>,
+    /// Tables that reach P1 with this batch: from now on their state is Streaming.
+    pub caught_up: Vec<TableName>,
+}
+
+/// A schema change, its own target transaction.
+#[derive(Debug)]
+pub struct SchemaUnit {
+    /// What happens to the target's tables.
+    pub changes: Vec<TargetChange>,
+    /// The new definitions and mappings.
+    pub versions: Vec<(Table, TableMapping)>,
+    /// Everything at or before it is then in the target.
+    pub position: Position,
+    /// Source commit time, microseconds since 1970.
+    pub committed_micros: u64,
+    /// The statement, for the log.
+    pub statement: String,
+}

@@ -1,0 +1,237 @@
+//! From stream items to units of apply: rows are decoded, encoded and compacted here, transactions are kept whole.
+//!
+//! Sequence of a transaction: `Begin`, `Rows`…, then `Commit` or `Rollback`; savepoints in between. `sink::batch` keeps the
+//! open transaction's rows apart until it commits and cuts batches; this decides when one is taken, with which definition
+//! rows are read, and where tables change their mode.
+//!
+//! What must never happen here: a batch that ends inside a source transaction and carries a position; rows of two
+//! definitions of one table in one batch; a statement overtaking rows.
+
+use super::TaskError;
+use super::batch::{RowsUnit, SchemaUnit, Unit};
+use super::tables::Tables;
+use crate::change::policy::Operations;
+use crate::change::{
+    Boundary, Change, FilePosition, Gtid, Position, RowsEvent, StatementEvent, TableName, TargetName,
+};
+use crate::sink::batch::{Batch, BatchBuilder, BatchLimits, Mark, Ready};
+use crate::transform::Policies;
+use std::collections::{BTreeSet, VecDeque};
+
+/// Makes the target follow a statement; joined in by the stream, which knows rules and config.
+pub trait Translator: Send {
+    /// Changes `tables` to their definitions after the statement and returns what the target has to do.
+    ///
+    /// # Errors
+    /// When the statement cannot be carried under the policies.
+    fn translate(&self, tables: &mut Tables, event: &StatementEvent) -> Result<Translation, TaskError>;
+}
+
+/// What a statement comes to.
+#[derive(Debug, Default)]
+pub struct Translation {
+    /// Changes of target tables.
+    pub changes: Vec<crate::change::TargetChange>,
+    /// New definitions.
+    pub versions: Vec<(crate::schema::Table, crate::transform::TableMapping)>,
+}
+
+/// Builds units.
+pub struct Builder<T> {
+    tables: Tables,
+    translator: T,
+    policies: Policies,
+    operations: Operations,
+    batch: BatchBuilder,
+    gtid: Option<Gtid>,
+    in_transaction: bool,
+    savepoints: Vec<(u32, Mark)>,
+    ready: VecDeque<Unit>,
+    /// Bytes of row events taken in.
+    pub received_bytes: u64,
+}
+
+impl<T: Translator> Builder<T> {
+    /// A builder that goes on behind `position`.
+    pub fn new(
+        tables: Tables,
+        translator: T,
+        policies: Policies,
+        operations: Operations,
+        limits: BatchLimits,
+        position: Position,
+    ) -> Self {
+        Self {
+            tables,
+            translator,
+            policies,
+            operations,
+            batch: BatchBuilder::new(limits, position),
+            gtid: None,
+            in_transaction: false,
+            savepoints: Vec::new(),
+            ready: VecDeque::new(),
+            received_bytes: 0,
+        }
+    }
+
+    /// A finished unit, oldest first.
+    pub fn next_ready(&mut self) -> Option<Unit> {
+        self.ready.pop_front()
+    }
+
+    /// What may be taken with [`Self::close`] now.
+    pub fn state(&self) -> Ready {
+        self.batch.ready()
+    }
+
+    /// Takes in one item.
+    ///
+    /// # Errors
+    /// When it cannot be carried; nothing of its transaction is then in any batch that carries a position.
+    pub fn take(&mut self, change: Change) -> Result<(), TaskError> {
+        match change {
+            Change::Begin { gtid } => {
+                self.gtid = gtid;
+                self.in_transaction = true;
+            }
+            Change::Rows(event) => self.rows(&event)?,
+            Change::Commit(boundary) => self.commit(&boundary),
+            Change::Rollback(boundary) => self.rollback(&boundary),
+            Change::Savepoint(number) => {
+                let mark = self.batch.mark();
+                self.savepoints.push((number, mark));
+            }
+            Change::RollbackTo(number) => self.rollback_to(number)?,
+            Change::Statement(event) => self.statement(&event)?,
+            Change::Heartbeat(file) => self.heartbeat(file),
+        }
+        Ok(())
+    }
+
+    fn rows(&mut self, event: &RowsEvent) -> Result<(), TaskError> {
+        self.received_bytes += u64::try_from(event.rows.len()).unwrap_or(0);
+        let Some((index, bound)) = self.tables.bind(event, self.gtid.as_ref())? else { return Ok(()) };
+        let Some(one) = self.tables.get(index) else { return Ok(()) };
+        one.plan.encode_event(&bound, event, &self.operations, self.batch.run(one.plan.layout()))?;
+        loop {
+            match self.batch.ready() {
+                Ready::Full => self.close(),
+                Ready::Piece => {
+                    // A savepoint in rows that are handed on cannot be gone back to.
+                    self.savepoints.clear();
+                    let Some(piece) = self.batch.take_piece() else { return Ok(()) };
+                    self.push(piece, Vec::new(), None);
+                }
+                Ready::Nothing | Ready::Position | Ready::Rows => return Ok(()),
+            }
+        }
+    }
+
+    fn commit(&mut self, boundary: &Boundary) {
+        self.batch.commit(boundary);
+        self.end_transaction();
+        if self.batch.ready() == Ready::Full {
+            self.close();
+        }
+        self.catch_up();
+    }
+
+    fn rollback(&mut self, boundary: &Boundary) {
+        let pieces_are_out = self.batch.abandon(boundary);
+        self.end_transaction();
+        if pieces_are_out {
+            self.ready.push_back(Unit::Abandon);
+        }
+        self.catch_up();
+    }
+
+    fn end_transaction(&mut self) {
+        self.in_transaction = false;
+        self.gtid = None;
+        self.savepoints.clear();
+    }
+
+    /// Takes back the rows that followed the savepoint.
+    fn rollback_to(&mut self, number: u32) -> Result<(), TaskError> {
+        let at = self.savepoints.iter().rposition(|(known, _)| *known == number);
+        let Some((at, (_, mark))) = at.and_then(|at| self.savepoints.get(at).map(|found| (at, found))) else {
+            return Err(TaskError::Stream {
+                why: "ROLLBACK TO SAVEPOINT goes back into a part of a large transaction that was handed on"
+                    .to_owned(),
+                position: self.batch.position().to_string(),
+                remedy: "raise apply.batch_rows and apply.batch_bytes above the size of that transaction"
+                    .to_owned(),
+            });
+        };
+        self.batch.rollback_to(*mark);
+        self.savepoints.truncate(at + 1);
+        Ok(())
+    }
+
+    fn statement(&mut self, event: &StatementEvent) -> Result<(), TaskError> {
+        self.close();
+        let mut translation = self.translator.translate(&mut self.tables, event)?;
+        for (table, mapping) in &translation.versions {
+            if let Some(index) = self.tables.find(&table.name) {
+                self.tables.replace(index, table.clone(), mapping.clone(), self.policies)?;
+            }
+        }
+        self.batch.commit(&event.boundary);
+        if translation.changes.is_empty() && translation.versions.is_empty() {
+            self.catch_up();
+            return Ok(());
+        }
+        // The position moves with the change itself, so the rows' builder has nothing left to say of it.
+        let position = self.batch.position().clone();
+        drop(self.batch.take());
+        self.ready.push_back(Unit::Schema(SchemaUnit {
+            changes: std::mem::take(&mut translation.changes),
+            versions: std::mem::take(&mut translation.versions),
+            position,
+            committed_micros: event.boundary.committed_micros,
+            statement: event.sql.clone(),
+        }));
+        self.catch_up();
+        Ok(())
+    }
+
+    fn heartbeat(&mut self, file: FilePosition) {
+        // Inside a transaction a heartbeat only says that the source is alive.
+        if !self.in_transaction {
+            self.batch.move_to(file);
+            self.catch_up();
+        }
+    }
+
+    /// Where tables reach P1 the batch ends, so that each batch has one mode per table.
+    fn catch_up(&mut self) {
+        if !self.tables.catching_up() {
+            return;
+        }
+        let convergent = self.convergent();
+        let position = self.batch.position();
+        let (file, gtids) = (position.file.clone(), position.gtids.clone());
+        let caught_up = self.tables.passed(&file, &gtids);
+        if !caught_up.is_empty() {
+            let batch = self.batch.take().unwrap_or_else(|| self.batch.empty());
+            self.push(batch, caught_up, Some(convergent));
+        }
+    }
+
+    fn convergent(&self) -> BTreeSet<TargetName> {
+        self.tables.iter().filter(|one| one.convergent()).map(|one| one.mapping.target.name.clone()).collect()
+    }
+
+    /// Closes the batch being filled, rows or not. Nothing when the position has not moved.
+    pub fn close(&mut self) {
+        if let Some(batch) = self.batch.take() {
+            self.push(batch, Vec::new(), None);
+        }
+    }
+
+    fn push(&mut self, batch: Batch, caught_up: Vec<TableName>, convergent: Option<BTreeSet<TargetName>>) {
+        let convergent = convergent.unwrap_or_else(|| self.convergent());
+        self.ready.push_back(Unit::Rows(RowsUnit { batch, convergent, caught_up }));
+    }
+}

@@ -1,0 +1,85 @@
+//! What every part of a running task needs: its config, its endpoints, the board.
+
+use super::TaskError;
+use crate::change::TableName;
+use crate::change::policy::TableOptions;
+use crate::change::status::Board;
+use crate::config::{Config, ExistingTables, SourceEndpoint, TargetEndpoint, TaskConfig};
+use crate::transform::{Policies, Rules};
+use std::sync::Arc;
+
+/// One task's surroundings.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The whole config.
+    config: Arc<Config>,
+    /// The task's name.
+    pub name: String,
+    /// Where it tells how it stands.
+    pub board: Board,
+}
+
+impl Context {
+    /// Surroundings of the task `name`, which the config must have.
+    pub fn new(name: &str, config: &Arc<Config>, board: &Board) -> Result<Self, TaskError> {
+        let context = Self { config: config.clone(), name: name.to_owned(), board: board.clone() };
+        let missing = |what: &str| TaskError::Internal(format!("task {name}: no {what} in the config"));
+        let task = context.config.tasks.get(name).ok_or_else(|| missing("such task"))?;
+        if !context.config.sources.contains_key(&task.source)
+            || !context.config.targets.contains_key(&task.target)
+        {
+            return Err(missing("such endpoint"));
+        }
+        Ok(context)
+    }
+
+    /// The task's section.
+    pub fn task(&self) -> &TaskConfig {
+        &self.config.tasks[&self.name]
+    }
+
+    /// Its source.
+    pub fn source(&self) -> &SourceEndpoint {
+        &self.config.sources[&self.task().source]
+    }
+
+    /// Its target.
+    pub fn target(&self) -> &TargetEndpoint {
+        &self.config.targets[&self.task().target]
+    }
+
+    /// How names, types and keys are mapped for a table.
+    pub fn rules(&self, table: &TableName) -> Rules {
+        let task = self.task();
+        let options = task.options(table).cloned().unwrap_or_else(TableOptions::default);
+        let name = table.to_string();
+        Rules {
+            task: task.name.clone(),
+            schemas: task.schemas.clone(),
+            identifier_case: task.identifier_case,
+            zero_dates: task.zero_dates,
+            tinyint1: task.tinyint1,
+            time: task.time,
+            // PostGIS types wait for their part; geometries are bytes until then.
+            postgis: false,
+            operations: task.operations,
+            ddl: task.ddl_policy,
+            exact_options: task.table_options.iter().any(|(pattern, _)| *pattern == name),
+            shared_target: options.source_column.is_some(),
+            options,
+        }
+    }
+
+    /// What happens to values that have no exact form in the target.
+    pub fn policies(&self) -> Policies {
+        Policies { zero_dates: self.task().zero_dates, nul_bytes: self.task().nul_bytes }
+    }
+
+    /// Whether rows are applied whatever is in the target, past P1 too: the target has rows of others, or some
+    /// operations are not carried, so that presence says nothing.
+    pub fn always_convergent(&self) -> bool {
+        let operations = self.task().operations;
+        self.task().existing_tables == ExistingTables::Ignore
+            || !(operations.insert && operations.update && operations.delete)
+    }
+}

@@ -1,0 +1,294 @@
+//! The copy of a group: primary-key chunks, several at once, each durable with its done record.
+//!
+//! One planner finds chunk bounds table by table; workers read a chunk, encode it and COPY it. Connections are opened after
+//! P0, so everything before P0 is visible to them. A restart plans only what no done record covers.
+//!
+//! What must never happen here: a chunk's rows committed without its record, a table called copied with a hole in it.
+
+use super::TaskError;
+use super::context::Context;
+use crate::change::EncodedRows;
+use crate::change::state::ChunkRecord;
+use crate::schema::Table;
+use crate::sink::apply::{Applier, Existing};
+use crate::sink::{Owner, Session, SinkError, Store};
+use crate::source::SourceError;
+use crate::source::server::Server;
+use crate::source::snapshot::chunk::{BoundMismatch, whole_table_query};
+use crate::source::snapshot::{ChunkKey, ChunkReader};
+use crate::source::wire::Wire;
+use crate::transform::Plan;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinSet;
+
+/// Bytes of result rows read at a time.
+const BLOCK_BYTES: usize = 1 << 20;
+
+/// A table to copy.
+#[derive(Debug)]
+pub struct CopyTable {
+    /// Its definition at P0.
+    pub table: Table,
+    /// The plan for that definition.
+    pub plan: Plan,
+    /// Source columns of the target's key, by which chunks are ordered.
+    pub key: Vec<usize>,
+    /// What to do about rows that are there.
+    pub existing: Existing,
+    /// Chunks that are durable.
+    pub done: Vec<ChunkRecord>,
+}
+
+#[derive(Debug)]
+struct Job {
+    table: usize,
+    chunk: ChunkRecord,
+}
+
+/// Copies what is missing of every table.
+///
+/// # Errors
+/// The first error; chunks that are durable stay so.
+pub async fn copy(context: &Context, owner: &Arc<Owner>, tables: Vec<CopyTable>) -> Result<(), TaskError> {
+    let tables = Arc::new(tables);
+    let settings = context.task().snapshot;
+    let (jobs, queue) = mpsc::channel(settings.parallel * 2);
+    let queue = Arc::new(Mutex::new(queue));
+    let pace = Arc::new(Pace::new(settings.max_rows_per_second));
+    let mut parts: JoinSet<Result<(), TaskError>> = JoinSet::new();
+    parts.spawn(plan_chunks(context.clone(), tables.clone(), jobs));
+    for number in 0..settings.parallel {
+        let worker = Worker {
+            context: context.clone(),
+            owner: owner.clone(),
+            store: owner.store(),
+            tables: tables.clone(),
+            pace: pace.clone(),
+            // Each worker holds a block as read, as encoded, and in flight.
+            block_bytes: BLOCK_BYTES.min(context.task().memory_limit / settings.parallel / 8).max(64 << 10),
+        };
+        parts.spawn(worker.run(number, queue.clone()));
+    }
+    // The queue's receiver lives in the workers only: when they are gone the planner stops too.
+    drop(queue);
+    while let Some(part) = parts.join_next().await {
+        part.map_err(|error| TaskError::Internal(format!("a copy worker ended abnormally: {error}")))??;
+    }
+    Ok(())
+}
+
+/// Sends the chunks that are not durable, table by table.
+async fn plan_chunks(
+    context: Context,
+    tables: Arc<Vec<CopyTable>>,
+    jobs: mpsc::Sender<Job>,
+) -> Result<(), TaskError> {
+    let mut server = Server::connect(context.source()).await?;
+    for (index, copied) in tables.iter().enumerate() {
+        let key = ChunkKey::of(&copied.table, &copied.key);
+        let (holes, tail) = missing(&copied.done);
+        for chunk in holes {
+            if jobs.send(Job { table: index, chunk }).await.is_err() {
+                return Ok(());
+            }
+        }
+        let Some(mut chunk) = tail else { continue };
+        loop {
+            chunk.upto = match &key {
+                Some(key) => {
+                    server.next_bound(key, chunk.after.as_deref(), context.task().snapshot.chunk_rows).await?
+                }
+                None => None,
+            };
+            let next =
+                ChunkRecord { number: chunk.number + 1, after: chunk.upto.clone(), upto: None, rows: 0 };
+            let last = chunk.upto.is_none();
+            if jobs.send(Job { table: index, chunk }).await.is_err() || last {
+                break;
+            }
+            chunk = next;
+        }
+    }
+    Ok(())
+}
+
+/// What the done records leave: chunks between them, and the chunk from which planning goes on (`None` when the last
+/// chunk of the table is done).
+fn missing(done: &[ChunkRecord]) -> (Vec<ChunkRecord>, Option<ChunkRecord>) {
+    let mut done: Vec<&ChunkRecord> = done.iter().collect();
+    done.sort_by_key(|chunk| chunk.number);
+    let mut holes = Vec::new();
+    let mut number = 0;
+    let mut after: Option<Vec<String>> = None;
+    for chunk in done {
+        if chunk.number > number {
+            // Chunks of one table are numbered in key order: what lies between two done ones is one hole.
+            holes.push(ChunkRecord { number, after: after.clone(), upto: chunk.after.clone(), rows: 0 });
+        }
+        number = chunk.number + 1;
+        if chunk.upto.is_none() {
+            return (holes, None);
+        }
+        after.clone_from(&chunk.upto);
+    }
+    (holes, Some(ChunkRecord { number, after, upto: None, rows: 0 }))
+}
+
+struct Worker {
+    context: Context,
+    owner: Arc<Owner>,
+    store: Store,
+    tables: Arc<Vec<CopyTable>>,
+    pace: Arc<Pace>,
+    block_bytes: usize,
+}
+
+impl Worker {
+    async fn run(self, number: usize, queue: Arc<Mutex<mpsc::Receiver<Job>>>) -> Result<(), TaskError> {
+        let mut wire = Wire::connect(self.context.source()).await?;
+        let session =
+            Session::connect(self.context.target(), &format!("rowferry/{}/copy {number}", self.context.name))
+                .await?;
+        self.owner.register(&session, &format!("copy {number}")).await?;
+        let mut applier = Applier::open(&session).await?;
+        loop {
+            let job = queue.lock().await.recv().await;
+            let Some(mut job) = job else { return Ok(()) };
+            let Some(copied) = self.tables.get(job.table) else { return Ok(()) };
+            self.chunk(&mut wire, &session, &mut applier, copied, &mut job.chunk).await?;
+        }
+    }
+
+    /// Copies one chunk in one target transaction.
+    async fn chunk(
+        &self,
+        wire: &mut Wire,
+        session: &Session,
+        applier: &mut Applier,
+        copied: &CopyTable,
+        chunk: &mut ChunkRecord,
+    ) -> Result<(), TaskError> {
+        let name = &copied.table.name;
+        let columns = copied.plan.select_columns();
+        let sql = match ChunkKey::of(&copied.table, &copied.key) {
+            Some(key) => key
+                .chunk_query(&columns, chunk.after.as_deref(), chunk.upto.as_deref())
+                .map_err(|mismatch| changed(&self.context, copied, &mismatch))?,
+            None => whole_table_query(name, &columns),
+        };
+        begin(session).await?;
+        let mut reader = ChunkReader::open(wire, name, &sql).await?;
+        let mut rows: u64 = 0;
+        let mut block = reader.next(self.block_bytes).await?;
+        while let Some(read) = block {
+            let count = u64::try_from(read.rows.len()).unwrap_or(u64::MAX);
+            let mut encoded = EncodedRows::new(copied.plan.layout().clone());
+            copied.plan.encode_result(&read, &mut encoded)?;
+            drop(read);
+            let encoded = [encoded];
+            // The source sends the next block while the target takes this one.
+            let (written, next) = tokio::join!(
+                applier.copy_rows(session, &encoded, copied.existing),
+                reader.next(self.block_bytes)
+            );
+            written?;
+            block = next?;
+            rows += count;
+            self.context.board.task(&self.context.name, |task| {
+                if let Some(status) = task.tables.get_mut(&name.to_string()) {
+                    status.copied_rows += count;
+                }
+            });
+            self.pace.spend(count).await;
+        }
+        chunk.rows = i64::try_from(rows).unwrap_or(i64::MAX);
+        self.store.record_chunk(session, name, chunk).await?;
+        commit(session).await?;
+        tracing::debug!(task = self.context.name, table = %name, chunk = chunk.number, rows, "chunk copied");
+        Ok(())
+    }
+}
+
+/// A stored bound that is not one of this key: the table's key changed since.
+fn changed(context: &Context, copied: &CopyTable, mismatch: &BoundMismatch) -> SourceError {
+    SourceError::TableChanged {
+        endpoint: context.task().source.clone(),
+        table: copied.table.name.to_string(),
+        why: mismatch.to_string(),
+    }
+}
+
+async fn begin(session: &Session) -> Result<(), SinkError> {
+    session.client().batch_execute("BEGIN").await.map_err(|error| session.error("BEGIN", error))
+}
+
+async fn commit(session: &Session) -> Result<(), SinkError> {
+    session.client().batch_execute("COMMIT").await.map_err(|error| session.error("COMMIT", error))
+}
+
+/// Spreads rows over time so that all workers together read at most a given rate.
+#[derive(Debug)]
+struct Pace {
+    rows_per_second: u64,
+    /// When the rows read so far are paid for.
+    paid: Mutex<Instant>,
+}
+
+impl Pace {
+    fn new(rows_per_second: u64) -> Self {
+        Self { rows_per_second, paid: Mutex::new(Instant::now()) }
+    }
+
+    async fn spend(&self, rows: u64) {
+        if self.rows_per_second == 0 {
+            return;
+        }
+        let cost = Duration::from_nanos(rows.saturating_mul(1_000_000_000) / self.rows_per_second);
+        let until = {
+            let mut paid = self.paid.lock().await;
+            *paid = (*paid).max(Instant::now()) + cost;
+            *paid
+        };
+        tokio::time::sleep_until(until.into()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chunk(number: i64, after: Option<&str>, upto: Option<&str>) -> ChunkRecord {
+        let key = |bound: Option<&str>| bound.map(|literal| vec![literal.to_owned()]);
+        ChunkRecord { number, after: key(after), upto: key(upto), rows: 0 }
+    }
+
+    #[test]
+    fn a_fresh_table_is_planned_from_its_start() {
+        assert_eq!(missing(&[]), (vec![], Some(chunk(0, None, None))));
+    }
+
+    #[test]
+    fn holes_between_done_chunks_are_planned_and_planning_goes_on_behind_the_last() {
+        let done =
+            [chunk(4, Some("40"), Some("50")), chunk(0, None, Some("10")), chunk(1, Some("10"), Some("20"))];
+        assert_eq!(
+            missing(&done),
+            (vec![chunk(2, Some("20"), Some("40"))], Some(chunk(5, Some("50"), None)))
+        );
+    }
+
+    #[test]
+    fn a_hole_at_the_start_is_found() {
+        let done = [chunk(1, Some("10"), Some("20"))];
+        assert_eq!(missing(&done), (vec![chunk(0, None, Some("10"))], Some(chunk(2, Some("20"), None))));
+    }
+
+    #[test]
+    fn a_table_whose_last_chunk_is_done_has_only_holes_left() {
+        let done = [chunk(0, None, Some("10")), chunk(2, Some("20"), None)];
+        assert_eq!(missing(&done), (vec![chunk(1, Some("10"), Some("20"))], None));
+        assert_eq!(missing(&[chunk(0, None, None)]), (vec![], None));
+    }
+}

@@ -1,0 +1,66 @@
+//! What can stop a task.
+
+use crate::change::Retry;
+use crate::schema::SchemaError;
+use crate::sink::SinkError;
+use crate::source::SourceError;
+use crate::transform::TransformError;
+
+/// The error of a task: a room's, or one that only the joining of rooms can find.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskError {
+    /// The source.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The target.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    /// A value, type or statement.
+    #[error(transparent)]
+    Transform(#[from] TransformError),
+    /// A definition or table map.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// The precheck failed.
+    #[error("the precheck failed: {summary}")]
+    Precheck {
+        /// Failed items in a sentence each.
+        summary: String,
+        /// What mends them.
+        remedy: String,
+    },
+    /// Definitions changed while they were read, again and again.
+    #[error("{why}")]
+    Unsettled {
+        /// What would not hold still.
+        why: String,
+    },
+    /// The stream holds something that this version cannot carry.
+    #[error("{why} at {position}")]
+    Stream {
+        /// What it is.
+        why: String,
+        /// Where.
+        position: String,
+        /// What the user can do.
+        remedy: String,
+    },
+    /// A part of the task ended without saying why: a defect of this program.
+    #[error("internal: {0}")]
+    Internal(String),
+}
+
+impl TaskError {
+    /// Whether trying again can help.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::Source(error) => error.retry(),
+            Self::Sink(error) => error.retry(),
+            Self::Transform(error) => error.retry(),
+            Self::Schema(error) => error.retry(),
+            Self::Precheck { remedy, .. } | Self::Stream { remedy, .. } => Retry::fix(remedy.clone()),
+            Self::Unsettled { .. } => Retry::AfterBackoff,
+            Self::Internal(_) => Retry::Never,
+        }
+    }
+}

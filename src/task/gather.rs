@@ -1,0 +1,71 @@
+//! Facts of both servers, the stored state and the mappings: what the precheck judges. Writes nothing.
+
+use super::TaskError;
+use super::context::Context;
+use super::prepare::Recorded;
+use crate::change::facts::{SourceFacts, TargetFacts};
+use crate::change::state::TableState;
+use crate::change::{TableName, TargetName};
+use crate::precheck::{self, Report, Resuming, Subject};
+use crate::sink::store::{self, Stored};
+use crate::sink::{Session, facts};
+use crate::source::server::Server;
+use crate::transform::{TableMapping, TransformError, map_table};
+
+/// Everything found out before anything is written.
+#[derive(Debug)]
+pub struct Gathered {
+    /// The source.
+    pub source: SourceFacts,
+    /// The target.
+    pub target: TargetFacts,
+    /// What is durable of the task; `None` when it never ran.
+    pub stored: Option<Stored>,
+    /// Per carried table its mapping, or why there is none.
+    pub mappings: Vec<(TableName, Result<TableMapping, TransformError>)>,
+}
+
+/// Asks both servers.
+///
+/// # Errors
+/// When one cannot be asked.
+pub async fn gather(context: &Context, server: &mut Server) -> Result<Gathered, TaskError> {
+    let task = context.task();
+    let session = Session::connect(context.target(), &format!("rowferry/{}/check", context.name)).await?;
+    let stored = store::peek(&session, &context.name).await?;
+    let source = server.facts(&task.tables).await?;
+    let mut mappings = Vec::new();
+    for table in server.tables(&task.tables).await? {
+        // A table that is followed already is judged by how it is carried, not by what the source says now: statements
+        // between its checkpoint and now are still to come through the stream.
+        let known = stored.as_ref().and_then(|stored| stored.tables.get(&table.name));
+        let mapping = match known.filter(|known| known.state != TableState::Pending) {
+            Some(known) => Ok(Recorded::read(context, &table.name, known)?.mapping),
+            None => map_table(&table, &context.rules(&table.name)),
+        };
+        mappings.push((table.name, mapping));
+    }
+    let wanted: Vec<TargetName> =
+        mappings.iter().filter_map(|(_, mapping)| Some(mapping.as_ref().ok()?.target.name.clone())).collect();
+    let target = facts::facts(context.target(), &session, &wanted).await?;
+    Ok(Gathered { source, target, stored, mappings })
+}
+
+/// Judges what was gathered.
+pub fn judge(context: &Context, gathered: &Gathered) -> Report {
+    let resuming = gathered.stored.as_ref().and_then(|stored| {
+        let checkpoint = stored.checkpoint.as_ref()?;
+        let tables = stored.tables.iter().filter(|(_, table)| table.state != TableState::Pending);
+        Some(Resuming {
+            gtids: checkpoint.position.gtids.clone(),
+            tables: tables.map(|(name, _)| name.clone()).collect(),
+        })
+    });
+    precheck::check(&Subject {
+        task: context.task(),
+        source: &gathered.source,
+        target: &gathered.target,
+        mappings: &gathered.mappings,
+        resuming: resuming.as_ref(),
+    })
+}

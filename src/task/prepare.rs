@@ -1,0 +1,253 @@
+//! SchemaSync: target tables are made or emptied, and with them, in one target transaction, P0, the definitions and
+//! the states that say so.
+//!
+//! What must never happen here: a table emptied that is not recorded as such in the same transaction.
+
+use super::TaskError;
+use super::context::Context;
+use super::handoff::Settled;
+use crate::change::state::{Checkpoint, TableState};
+use crate::change::{TableName, TargetChange};
+use crate::config::ExistingTables;
+use crate::schema::Table;
+use crate::sink::store::{Stored, StoredTable};
+use crate::sink::{Owner, Session, SinkError, catalog, ddl};
+use crate::transform::{TableMapping, TransformError, map_table};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is recorded of a table beside its state and definitions.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// Its state.
+    pub state: TableState,
+    /// How it is carried.
+    pub mapping: TableMapping,
+    /// The task made the target table itself, so it may drop it when the copy starts over.
+    pub created: bool,
+}
+
+/// The form stored in the target.
+#[derive(Serialize, Deserialize)]
+struct Form {
+    mapping: TableMapping,
+    created: bool,
+}
+
+impl Recorded {
+    /// Reads a stored record.
+    ///
+    /// # Errors
+    /// When it is not what this version writes.
+    pub fn read(context: &Context, name: &TableName, stored: &StoredTable) -> Result<Self, TaskError> {
+        let form: Form = serde_json::from_value(stored.mapping.clone()).map_err(|error| SinkError::State {
+            endpoint: context.task().target.clone(),
+            task: context.name.clone(),
+            why: format!("the mapping of {name} cannot be read: {error}"),
+            remedy: "use the version that wrote it, or drop the task's tables in schema rowferry and copy again".to_owned(),
+        })?;
+        Ok(Self { state: stored.state.clone(), mapping: form.mapping, created: form.created })
+    }
+
+    /// The form stored in the target.
+    ///
+    /// # Errors
+    /// Never in practice; a mapping is plain data.
+    pub fn json(&self) -> Result<serde_json::Value, TaskError> {
+        serde_json::to_value(Form { mapping: self.mapping.clone(), created: self.created })
+            .map_err(|error| TaskError::Internal(format!("a mapping cannot be written as JSON: {error}")))
+    }
+}
+
+/// A group that is ready to be copied (or to be followed, when nothing is copied).
+#[derive(Debug)]
+pub struct Prepared {
+    /// The durable checkpoint.
+    pub checkpoint: Checkpoint,
+    /// Every carried table with its definition, those of earlier groups too.
+    pub tables: BTreeMap<TableName, (Table, Recorded)>,
+}
+
+/// What the stored state says of the tables, read as this version's types.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn known(
+    context: &Context,
+    stored: &Stored,
+) -> Result<BTreeMap<TableName, (Table, Recorded)>, TaskError> {
+    let mut known = BTreeMap::new();
+    for (name, table) in &stored.tables {
+        if let (true, Some(schema)) = (table.state != TableState::Pending, table.schemas.last()) {
+            known.insert(name.clone(), (schema.table.clone(), Recorded::read(context, name, table)?));
+        }
+    }
+    Ok(known)
+}
+
+/// Forgets tables that the config no longer selects: should they be selected again, they are copied anew.
+///
+/// # Errors
+/// When the target fails.
+pub async fn forget_unselected(
+    context: &Context,
+    owner: &Owner,
+    stored: &mut Stored,
+) -> Result<(), TaskError> {
+    let gone: Vec<TableName> = stored
+        .tables
+        .keys()
+        .filter(|name| !context.task().tables.contains(&name.database, &name.table))
+        .cloned()
+        .collect();
+    for name in gone {
+        let session = owner.session();
+        transaction(session, "BEGIN").await?;
+        owner.store().forget_table(session, &name).await?;
+        transaction(session, "COMMIT").await?;
+        stored.tables.remove(&name);
+        tracing::info!(task = context.name, table = %name, "no longer selected: forgotten; its target table stays");
+    }
+    Ok(())
+}
+
+/// Makes the targets of the tables in `settled` that are not in `known`, and records all of it at once.
+///
+/// # Errors
+/// When a table cannot be mapped or made; nothing is then recorded.
+pub async fn prepare(
+    context: &Context,
+    owner: &Owner,
+    settled: Settled,
+    checkpoint: Option<Checkpoint>,
+    known: BTreeMap<TableName, (Table, Recorded)>,
+    until: Option<crate::change::state::CatchUpTarget>,
+) -> Result<Prepared, TaskError> {
+    let task = context.task();
+    let session = owner.session();
+    let store = owner.store();
+    let mut tables = known;
+    let mut fresh = Vec::new();
+    for table in settled.tables {
+        if !tables.contains_key(&table.name) {
+            let mapping = map_table(&table, &context.rules(&table.name))?;
+            fresh.push((table, mapping));
+        }
+    }
+    let schemas: BTreeSet<String> =
+        fresh.iter().map(|(_, mapping)| mapping.target.name.schema.clone()).collect();
+    transaction(session, "BEGIN").await?;
+    if task.initial_schema {
+        ddl::create_schemas(session, &schemas).await?;
+    }
+    // With nothing followed yet the checkpoint may start (or start over) at the new P0.
+    let checkpoint = match checkpoint {
+        None => store.start(session, &settled.position).await?,
+        Some(checkpoint) if tables.is_empty() => {
+            store.advance(session, &checkpoint, &settled.position).await?
+        }
+        Some(checkpoint) => checkpoint,
+    };
+    for (table, mapping) in fresh {
+        let created = target_table(context, session, &mapping, task.initial_data).await?;
+        let from = settled.position.gtids.clone();
+        let state = match &until {
+            Some(until) => TableState::CatchingUp { from, until: until.clone() },
+            None => TableState::Snapshotting { from },
+        };
+        let recorded = Recorded { state, mapping, created };
+        let target = &recorded.mapping.target.name;
+        store.record_table(session, &table.name, target, &recorded.state, &recorded.json()?).await?;
+        store.record_schema(session, &table, &settled.position).await?;
+        tables.insert(table.name.clone(), (table, recorded));
+    }
+    transaction(session, "COMMIT").await?;
+    Ok(Prepared { checkpoint, tables })
+}
+
+/// Makes or empties one target table; true when it was made here.
+async fn target_table(
+    context: &Context,
+    session: &Session,
+    mapping: &TableMapping,
+    copies: bool,
+) -> Result<bool, TaskError> {
+    let task = context.task();
+    let name = &mapping.target.name;
+    let Some(_) = catalog::shape(session, name).await? else {
+        if !task.initial_schema {
+            return Err(mismatch(
+                mapping,
+                format!("target table {name} is missing"),
+                "create it, or add \"schema\" to initial",
+            ));
+        }
+        ddl::create_table(session, &mapping.target).await?;
+        return Ok(true);
+    };
+    if !copies {
+        return Ok(false);
+    }
+    match task.existing_tables {
+        ExistingTables::Error => Err(mismatch(
+            mapping,
+            format!("target table {name} exists already, and existing_tables = \"error\""),
+            "drop or rename it, or choose existing_tables = \"clear\" (its rows go) or \"ignore\" (its rows stay)",
+        )),
+        ExistingTables::Clear => {
+            tracing::info!(task = context.name, table = %name, "emptying the existing target table");
+            ddl::change(session, &TargetChange::Truncate { table: name.clone() }).await?;
+            Ok(false)
+        }
+        ExistingTables::Ignore => Ok(false),
+    }
+}
+
+fn mismatch(mapping: &TableMapping, why: String, remedy: &str) -> TaskError {
+    TransformError::Mapping { table: mapping.source.clone(), why, remedy: remedy.to_owned() }.into()
+}
+
+/// A selected table changed under its copy: the group starts over. Tables that were made here are dropped, those to be
+/// cleared are cleared again; rows that were to stay make starting over impossible.
+///
+/// # Errors
+/// When existing rows were to stay, or the target fails.
+pub async fn start_over(
+    context: &Context,
+    owner: &Owner,
+    tables: &BTreeMap<TableName, (Table, Recorded)>,
+    why: &str,
+) -> Result<(), TaskError> {
+    let session = owner.session();
+    let copying: Vec<&(Table, Recorded)> = tables
+        .values()
+        .filter(|(_, recorded)| matches!(recorded.state, TableState::Snapshotting { .. }))
+        .collect();
+    if context.task().existing_tables == ExistingTables::Ignore
+        && copying.iter().any(|(_, recorded)| !recorded.created)
+    {
+        return Err(TaskError::Stream {
+            why: format!("{why}, and with existing_tables = \"ignore\" copied rows cannot be told from those that were there"),
+            position: "the copy".to_owned(),
+            remedy: "restore the target tables, drop the task's tables in schema rowferry and start again without DDL during the copy".to_owned(),
+        });
+    }
+    transaction(session, "BEGIN").await?;
+    for (table, recorded) in copying {
+        let target = &recorded.mapping.target.name;
+        if recorded.created {
+            ddl::drop_table(session, target).await?;
+        }
+        owner
+            .store()
+            .reset_table(session, &table.name, target, &TableState::Pending, &recorded.json()?)
+            .await?;
+    }
+    transaction(session, "COMMIT").await?;
+    Ok(())
+}
+
+/// Runs `BEGIN` or `COMMIT` on a session.
+pub async fn transaction(session: &Session, sql: &str) -> Result<(), SinkError> {
+    session.client().batch_execute(sql).await.map_err(|error| session.error(sql, error))
+}

@@ -1,0 +1,249 @@
+//! Following the log: reader, builder and applier as one pipeline, until told to stop or until one of them fails.
+//!
+//! Reader → (bounded by bytes) → builder → (one unit) → applier. While the applier works on one unit the next waits
+//! and the one after is filled. The builder hands on a batch that is not full only when the applier is idle: an idle stream
+//! applies at once, a busy one fills its batches.
+//!
+//! What must never happen here: a stage's end taken for success while another failed.
+
+use super::TaskError;
+use super::applier::{Applying, Memory, Progress, now_micros};
+use super::builder::Builder;
+use super::channel;
+use super::context::Context;
+use super::handoff;
+use super::prepare::Recorded;
+use super::tables::{Carried, Tables};
+use super::translate::Translate;
+use crate::change::state::Checkpoint;
+use crate::change::status::{Phase, TablePhase, now_seconds};
+use crate::change::{Change, FilePosition, TableName};
+use crate::schema::Table;
+use crate::sink::Owner;
+use crate::sink::batch::{BatchLimits, Ready};
+use crate::source::binlog::BinlogStream;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// Heartbeats asked of the source: an idle source reaches P1 only by one.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// Silence after which the source counts as lost.
+const SILENCE: Duration = Duration::from_secs(20);
+/// Stream items taken from the connection at a time.
+const BLOCK_BYTES: usize = 1 << 20;
+/// The checkpoint advances at least this often over traffic that selects nothing.
+const POSITION_EVERY: Duration = Duration::from_secs(3);
+/// How often ownership is checked.
+const OWNER_EVERY: Duration = Duration::from_secs(5);
+/// How often lag and phase are told.
+const TELL_EVERY: Duration = Duration::from_millis(250);
+
+/// What the stream has to know of the source server.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// Its identity, to which file positions belong.
+    pub uuid: String,
+    /// It folds table names.
+    pub fold: bool,
+}
+
+/// Follows the log from `checkpoint`.
+///
+/// # Errors
+/// The first error of any stage.
+pub async fn follow(
+    context: &Context,
+    source: &Source,
+    owner: Arc<Owner>,
+    checkpoint: Checkpoint,
+    tables: BTreeMap<TableName, (Table, Recorded)>,
+    memory: Arc<Memory>,
+    stop: CancellationToken,
+) -> Result<(), TaskError> {
+    let task = context.task();
+    let policies = context.policies();
+    let mut start = checkpoint.position.clone();
+    if start.server != source.uuid {
+        tracing::info!(
+            task = context.name,
+            was = start.server,
+            now = source.uuid,
+            "following another server of the same history"
+        );
+        start.server.clone_from(&source.uuid);
+    }
+    // What lies before the set's file position may still be to come (logged but not executed when it was recorded, or
+    // another server's files): only the stream itself tells where in the files it is.
+    start.file = FilePosition { file: "".into(), offset: 0 };
+    let mut carried = Vec::new();
+    let mut recorded = BTreeMap::new();
+    for (name, (table, record)) in tables {
+        carried.push(Carried::new(
+            table,
+            record.mapping.clone(),
+            policies,
+            &record.state,
+            context.always_convergent(),
+        )?);
+        recorded.insert(name, record);
+    }
+    let limits = BatchLimits { rows: task.apply.batch_rows, bytes: task.apply.batch_bytes };
+    let builder = Builder::new(
+        Tables::new(carried, source.fold),
+        Translate::new(context.clone()),
+        policies,
+        task.operations,
+        limits,
+        start.clone(),
+    );
+    let request = handoff::request(context, source.fold, start, HEARTBEAT, SILENCE);
+    let stream = BinlogStream::open(request).await?;
+
+    let progress = Arc::new(Progress::default());
+    let (idle, is_idle) = watch::channel(false);
+    let (blocks, received) = channel::bounded(task.memory_limit / 4);
+    let (units, queue) = mpsc::channel(1);
+    let applying =
+        Applying::open(context.clone(), owner.clone(), checkpoint, recorded, memory, progress.clone(), idle)
+            .await?;
+
+    let mut stages: JoinSet<Result<Stage, TaskError>> = JoinSet::new();
+    stages.spawn(read(context.clone(), stream, blocks, stop.clone()));
+    stages.spawn(build(context.clone(), builder, received, units, is_idle));
+    stages.spawn(async move { applying.run(queue).await.map(|()| Stage::Applier) });
+    let mut own = tokio::time::interval(OWNER_EVERY);
+    let mut tell = tokio::time::interval(TELL_EVERY);
+    loop {
+        tokio::select! {
+            ended = stages.join_next() => match ended {
+                // The applier ends when the builder has, and the builder when the reader has: all is durable then.
+                Some(Ok(Ok(Stage::Applier))) if stop.is_cancelled() => return Ok(()),
+                Some(Ok(Ok(Stage::Reader | Stage::Builder))) => {}
+                Some(Ok(Ok(Stage::Applier))) | None => return Err(TaskError::Internal("the stream ended without an error".to_owned())),
+                Some(Ok(Err(error))) => return Err(error),
+                Some(Err(error)) => return Err(TaskError::Internal(format!("a stage ended abnormally: {error}"))),
+            },
+            _ = own.tick() => owner.check().await?,
+            _ = tell.tick() => {
+                let oldest = progress.applying_micros.load(Ordering::Relaxed);
+                // Synchronizing is told when the tables' transitions are durable, not when they are built.
+                let synchronizing = context.board.task(&context.name, |task| {
+                    if oldest != 0 {
+                        task.lag_millis = now_micros().saturating_sub(oldest) / 1000;
+                    }
+                    task.tables.values().all(|table| table.phase == TablePhase::Streaming)
+                });
+                context.board.enter(&context.name, if synchronizing { Phase::Synchronizing } else { Phase::CatchingUp });
+            }
+        }
+    }
+}
+
+/// Which stage ended well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Reader,
+    Builder,
+    Applier,
+}
+
+/// Reads until told to stop; what was read is handed on.
+async fn read(
+    context: Context,
+    mut stream: BinlogStream,
+    blocks: channel::Sender,
+    stop: CancellationToken,
+) -> Result<Stage, TaskError> {
+    loop {
+        let mut changes = Vec::new();
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return Ok(Stage::Reader),
+            read = stream.next(&mut changes, BLOCK_BYTES) => read?,
+        }
+        context.board.task(&context.name, |task| task.heard = now_seconds());
+        let sent = tokio::select! {
+            () = stop.cancelled() => return Ok(Stage::Reader),
+            sent = blocks.send(changes) => sent,
+        };
+        if sent.is_err() {
+            // The builder has ended, with an error of its own.
+            return Ok(Stage::Reader);
+        }
+    }
+}
+
+/// Builds units until the reader ends, then closes what is whole.
+async fn build(
+    context: Context,
+    mut builder: Builder<Translate>,
+    mut blocks: channel::Receiver,
+    units: mpsc::Sender<super::batch::Unit>,
+    mut idle: watch::Receiver<bool>,
+) -> Result<Stage, TaskError> {
+    let mut position = tokio::time::interval(POSITION_EVERY);
+    loop {
+        while let Some(unit) = builder.next_ready() {
+            if units.send(unit).await.is_err() {
+                return Ok(Stage::Builder);
+            }
+        }
+        let has_rows = matches!(builder.state(), Ready::Rows | Ready::Full);
+        tokio::select! {
+            biased;
+            block = blocks.recv() => {
+                let Some(mut block) = block else { break };
+                let last = block.changes.iter().rev().find_map(place);
+                for change in block.changes.drain(..) {
+                    builder.take(change)?;
+                    while let Some(unit) = builder.next_ready() {
+                        if units.send(unit).await.is_err() {
+                            return Ok(Stage::Builder);
+                        }
+                    }
+                }
+                let received = std::mem::take(&mut builder.received_bytes);
+                context.board.task(&context.name, |task| {
+                    task.received_bytes += received;
+                    if let Some(last) = last {
+                        task.source_position = Some(last);
+                    }
+                    if !has_rows && builder.state() == Ready::Nothing {
+                        task.lag_millis = 0;
+                    }
+                });
+            }
+            // Nothing more is there to be taken in, and the applier has nothing to do.
+            () = until_idle(&mut idle), if has_rows && units.capacity() == 1 => builder.close(),
+            _ = position.tick(), if builder.state() == Ready::Position => builder.close(),
+        }
+    }
+    builder.close();
+    while let Some(unit) = builder.next_ready() {
+        if units.send(unit).await.is_err() {
+            break;
+        }
+    }
+    Ok(Stage::Builder)
+}
+
+/// Ready when the applier is idle; for ever pending when it is gone.
+async fn until_idle(idle: &mut watch::Receiver<bool>) {
+    if idle.wait_for(|idle| *idle).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+fn place(change: &Change) -> Option<String> {
+    match change {
+        Change::Commit(boundary) | Change::Rollback(boundary) => Some(boundary.file.to_string()),
+        Change::Heartbeat(file) => Some(file.to_string()),
+        Change::Statement(event) => Some(event.boundary.file.to_string()),
+        Change::Begin { .. } | Change::Rows(_) | Change::Savepoint(_) | Change::RollbackTo(_) => None,
+    }
+}

@@ -1,0 +1,215 @@
+//! The tables a task carries: their current definitions, plans and states, and the binding of table maps to them.
+//!
+//! What must never happen here: row bytes read with a definition that was not held against their table map.
+
+use super::TaskError;
+use crate::change::state::TableState;
+use crate::change::{FilePosition, Gtid, GtidSet, RowsEvent, TableMap, TableName};
+use crate::schema::Table;
+use crate::schema::binding::{self, BoundTable};
+use crate::transform::{Plan, Policies, TableMapping};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// One carried table.
+#[derive(Debug)]
+pub struct Carried {
+    /// Its current definition.
+    pub table: Table,
+    /// How it is carried.
+    pub mapping: TableMapping,
+    /// The plan for that definition.
+    pub plan: Plan,
+    /// Transactions already in its chunks: their events are not for it. `None` once the stream is past them.
+    pub from: Option<GtidSet>,
+    /// P1, until it is reached.
+    pub until: Option<FilePosition>,
+    /// Whether rows are always applied convergently (target rows of others, switched-off operations).
+    pub always_convergent: bool,
+}
+
+impl Carried {
+    /// A table as its stored state has it.
+    pub fn new(
+        table: Table,
+        mapping: TableMapping,
+        policies: Policies,
+        state: &TableState,
+        always_convergent: bool,
+    ) -> Result<Self, TaskError> {
+        let plan = Plan::compile(&table, &mapping, &mapping.target.columns, &policies)?;
+        let (from, until) = match state {
+            TableState::CatchingUp { from, until } => (Some(from.clone()), Some(until.file.clone())),
+            TableState::Snapshotting { from } => (Some(from.clone()), None),
+            TableState::Pending | TableState::Streaming | TableState::Failed { .. } => (None, None),
+        };
+        Ok(Self { table, mapping, plan, from, until, always_convergent })
+    }
+
+    /// Whether rows are applied whatever is there.
+    pub fn convergent(&self) -> bool {
+        self.always_convergent || self.until.is_some()
+    }
+}
+
+/// All carried tables of a task.
+#[derive(Debug)]
+pub struct Tables {
+    carried: Vec<Carried>,
+    by_name: HashMap<TableName, usize>,
+    fold: bool,
+    /// By table id: the last table map seen under it and what it was bound to.
+    bound: HashMap<u64, Binding>,
+    /// Selected names that are not carried (created after the task started), told once each.
+    strangers: Vec<TableName>,
+}
+
+#[derive(Debug)]
+struct Binding {
+    map: Arc<TableMap>,
+    /// `None` for a selected table that is not carried.
+    table: Option<(usize, Arc<BoundTable>)>,
+}
+
+impl Tables {
+    /// The tables of a task; `fold` where the source folds names (`lower_case_table_names` not 0).
+    pub fn new(carried: Vec<Carried>, fold: bool) -> Self {
+        let by_name =
+            carried.iter().enumerate().map(|(index, one)| (folded(&one.table.name, fold), index)).collect();
+        Self { carried, by_name, fold, bound: HashMap::new(), strangers: Vec::new() }
+    }
+
+    /// Every table.
+    pub fn iter(&self) -> impl Iterator<Item = &Carried> {
+        self.carried.iter()
+    }
+
+    /// One table.
+    pub fn get(&self, index: usize) -> Option<&Carried> {
+        self.carried.get(index)
+    }
+
+    /// The index of a table by name.
+    pub fn find(&self, name: &TableName) -> Option<usize> {
+        self.by_name.get(&folded(name, self.fold)).copied()
+    }
+
+    /// The tables of a database.
+    pub fn in_database(&self, database: &str) -> Vec<usize> {
+        let same = |other: &str| {
+            if self.fold { other.to_lowercase() == database.to_lowercase() } else { other == database }
+        };
+        (0..self.carried.len())
+            .filter(|index| self.get(*index).is_some_and(|one| same(&one.table.name.database)))
+            .collect()
+    }
+
+    /// Every table.
+    pub fn all(&self) -> Vec<usize> {
+        (0..self.carried.len()).collect()
+    }
+
+    /// The carried table an event is for and its binding; `None` when it is not carried, or its rows are in the chunks already.
+    ///
+    /// # Errors
+    /// When the table map contradicts the known definition.
+    pub fn bind(
+        &mut self,
+        event: &RowsEvent,
+        gtid: Option<&Gtid>,
+    ) -> Result<Option<(usize, Arc<BoundTable>)>, TaskError> {
+        let map = &event.table;
+        let known =
+            self.bound.get(&map.table_id).filter(|known| Arc::ptr_eq(&known.map, map) || *known.map == **map);
+        let index = match known {
+            Some(known) => known.table.as_ref().map(|(index, _)| *index),
+            None => self.find(&map.name),
+        };
+        // Before binding: what lies before the table's P0 may be written under another definition.
+        if index.is_some_and(|index| self.skips(index, gtid)) {
+            return Ok(None);
+        }
+        match known {
+            Some(known) => Ok(known.table.clone()),
+            None => self.bind_anew(map, index),
+        }
+    }
+
+    /// Whether the transaction is in the table's chunks already.
+    pub fn skips(&self, index: usize, gtid: Option<&Gtid>) -> bool {
+        self.carried
+            .get(index)
+            .and_then(|one| one.from.as_ref())
+            .zip(gtid)
+            .is_some_and(|(from, gtid)| from.contains(gtid))
+    }
+
+    fn bind_anew(
+        &mut self,
+        map: &Arc<TableMap>,
+        index: Option<usize>,
+    ) -> Result<Option<(usize, Arc<BoundTable>)>, TaskError> {
+        let table = if let Some((index, one)) =
+            index.and_then(|index| self.carried.get(index).map(|one| (index, one)))
+        {
+            Some((index, Arc::new(binding::bind(&one.table, map)?)))
+        } else {
+            if !self.strangers.contains(&map.name) {
+                tracing::warn!(table = %map.name, "rows of a table that was created after the task started are not carried; restart the daemon to copy it");
+                self.strangers.push(map.name.clone());
+            }
+            None
+        };
+        self.bound.insert(map.table_id, Binding { map: map.clone(), table: table.clone() });
+        Ok(table)
+    }
+
+    /// Replaces a table's definition after DDL. Bindings are made anew: the source gives the new version a new id.
+    ///
+    /// # Errors
+    /// When no plan can be made for it.
+    pub fn replace(
+        &mut self,
+        index: usize,
+        table: Table,
+        mapping: TableMapping,
+        policies: Policies,
+    ) -> Result<(), TaskError> {
+        let plan = Plan::compile(&table, &mapping, &mapping.target.columns, &policies)?;
+        if let Some(one) = self.carried.get_mut(index) {
+            one.table = table;
+            one.mapping = mapping;
+            one.plan = plan;
+        }
+        self.bound.clear();
+        Ok(())
+    }
+
+    /// Marks what `file` and `gtids` have passed: returns the tables that reach P1 here.
+    pub fn passed(&mut self, file: &FilePosition, gtids: &GtidSet) -> Vec<TableName> {
+        let mut reached = Vec::new();
+        for one in &mut self.carried {
+            if one.from.as_ref().is_some_and(|from| from.is_subset_of(gtids)) {
+                one.from = None;
+            }
+            let there = one
+                .until
+                .as_ref()
+                .is_some_and(|until| file.order(until).is_some_and(std::cmp::Ordering::is_ge));
+            if there && one.from.is_none() {
+                one.until = None;
+                reached.push(one.table.name.clone());
+            }
+        }
+        reached
+    }
+
+    /// Whether any table has not reached P1, or is skipping what its chunks hold.
+    pub fn catching_up(&self) -> bool {
+        self.carried.iter().any(|one| one.until.is_some() || one.from.is_some())
+    }
+}
+
+fn folded(name: &TableName, fold: bool) -> TableName {
+    if fold { TableName::new(name.database.to_lowercase(), name.table.to_lowercase()) } else { name.clone() }
+}

@@ -1,0 +1,83 @@
+//! Statements of the stream, held against the carried tables: which of them they concern, and what the target does.
+//!
+//! What must never happen here: a statement that concerns a carried table passed over.
+
+use super::TaskError;
+use super::builder::{Translation, Translator};
+use super::context::Context;
+use super::tables::Tables;
+use crate::change::{StatementEvent, TableName};
+use crate::schema::ddl::{self, SqlMode, Statement};
+use crate::transform::{Issued, translate};
+
+/// Translates statements under a task's rules.
+#[derive(Debug)]
+pub struct Translate {
+    context: Context,
+}
+
+impl Translate {
+    /// A translator for the task of `context`.
+    pub fn new(context: Context) -> Self {
+        Self { context }
+    }
+}
+
+impl Translator for Translate {
+    fn translate(&self, tables: &mut Tables, event: &StatementEvent) -> Result<Translation, TaskError> {
+        let mode = SqlMode::from_bits(event.sql_mode);
+        let statement = ddl::read(&event.sql, mode);
+        let issued = Issued {
+            sql: &event.sql,
+            default_database: &event.default_database,
+            mode,
+            at: event.started,
+            utc_offset_seconds: event.utc_offset_seconds,
+        };
+        let mut translation = Translation::default();
+        for index in concerned(tables, &statement, event) {
+            // A statement before the table's P0 is in the definition that was read there.
+            if tables.skips(index, event.boundary.gtid.as_ref()) {
+                continue;
+            }
+            let Some(one) = tables.get(index) else { continue };
+            let name = &one.table.name;
+            let translated =
+                translate(&one.table, &one.mapping, &statement, &self.context.rules(name), &issued)?;
+            if translated.ended {
+                return Err(TaskError::Stream {
+                    why: format!("{name} is gone ({})", event.sql),
+                    position: event.boundary.file.to_string(),
+                    remedy: "going on without the table is not supported yet: take it out of \"tables\""
+                        .to_owned(),
+                });
+            }
+            if translated.table != one.table || translated.mapping != one.mapping {
+                translation.versions.push((translated.table, translated.mapping));
+            }
+            translation.changes.extend(translated.changes);
+        }
+        Ok(translation)
+    }
+}
+
+/// The carried tables a statement concerns.
+fn concerned(tables: &Tables, statement: &Statement, event: &StatementEvent) -> Vec<usize> {
+    if let Statement::DropDatabase(database) = statement {
+        return tables.in_database(database);
+    }
+    let Some(names) = statement.tables() else {
+        // It may concern any: each says so in its error.
+        return tables.all();
+    };
+    let mut found: Vec<usize> = names
+        .into_iter()
+        .filter_map(|name| {
+            let database = name.database.unwrap_or_else(|| event.default_database.clone());
+            tables.find(&TableName::new(database, name.table))
+        })
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    found
+}

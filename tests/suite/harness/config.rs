@@ -1,0 +1,89 @@
+//! Config files for the daemon under test.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+type Section = BTreeMap<String, String>;
+
+/// A config of one source `src`, one target `dst` and one task `main`. Values are TOML as written in the file.
+#[derive(Clone, Debug)]
+pub struct Config {
+    daemon: Section,
+    source: Section,
+    target: Section,
+    task: Section,
+    more: String,
+}
+
+impl Config {
+    /// The shortest config: two URLs and the tables (`"db.table"`, globs). No TLS, so that a proxy can read along.
+    pub fn new(source_url: &str, target_url: &str, tables: &[&str]) -> Self {
+        let empty = Self {
+            daemon: Section::new(),
+            source: Section::new(),
+            target: Section::new(),
+            task: Section::new(),
+            more: String::new(),
+        };
+        empty
+            .source("url", &format!("{source_url:?}"))
+            .source("tls", "\"disabled\"")
+            .target("url", &format!("{target_url:?}"))
+            .target("tls", "\"disable\"")
+            .task("source", "\"src\"")
+            .task("target", "\"dst\"")
+            .task("tables", &format!("{tables:?}"))
+    }
+
+    /// Sets a key of `[daemon]`.
+    pub fn daemon(mut self, key: &str, toml: &str) -> Self {
+        self.daemon.insert(key.to_owned(), toml.to_owned());
+        self
+    }
+
+    /// Sets a key of `[source.src]`.
+    pub fn source(mut self, key: &str, toml: &str) -> Self {
+        self.source.insert(key.to_owned(), toml.to_owned());
+        self
+    }
+
+    /// Sets a key of `[target.dst]`.
+    pub fn target(mut self, key: &str, toml: &str) -> Self {
+        self.target.insert(key.to_owned(), toml.to_owned());
+        self
+    }
+
+    /// Sets a key of `[task.main]`, e.g. `("apply", "{ batch_rows = 10 }")`.
+    pub fn task(mut self, key: &str, toml: &str) -> Self {
+        self.task.insert(key.to_owned(), toml.to_owned());
+        self
+    }
+
+    /// Adds lines at the end, e.g. a `[task.main.table."db.t"]` section.
+    pub fn more(mut self, toml: &str) -> Self {
+        self.more.push_str(toml);
+        self.more.push('\n');
+        self
+    }
+
+    /// The file, listening on `listen` unless that was set.
+    pub fn render(&self, listen: &str) -> String {
+        let mut file = String::new();
+        let mut daemon = self.daemon.clone();
+        daemon.entry("listen".to_owned()).or_insert_with(|| format!("{listen:?}"));
+        daemon.entry("log_level".to_owned()).or_insert_with(|| "\"debug\"".to_owned());
+        for (name, section) in [
+            ("daemon", &daemon),
+            ("source.src", &self.source),
+            ("target.dst", &self.target),
+            ("task.main", &self.task),
+        ] {
+            let _ = writeln!(file, "[{name}]");
+            for (key, value) in section {
+                let _ = writeln!(file, "{key} = {value}");
+            }
+            file.push('\n');
+        }
+        file + &self.more
+    }
+}

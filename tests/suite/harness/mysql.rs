@@ -1,0 +1,235 @@
+//! MySQL and MariaDB servers, shared or private.
+
+use super::process::{Process, free_port, new_folder, servers, servers_script};
+use super::wait::{DEADLINE, eventually};
+use super::{Rows, process};
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, OptsBuilder, Value};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use tokio::sync::OnceCell;
+
+/// A running server. Its user is root without a password.
+#[derive(Debug)]
+pub struct Mysql {
+    kind: &'static str,
+    folder: PathBuf,
+    port: u16,
+    options: Vec<String>,
+    process: Mutex<Process>,
+}
+
+/// The shared MySQL 9.7 with GTIDs.
+pub async fn mysql97() -> &'static Mysql {
+    static SERVER: OnceCell<Mysql> = OnceCell::const_new();
+    SERVER.get_or_init(|| Mysql::start("mysql97", &[])).await
+}
+
+/// The shared MySQL 5.6: file positions, little metadata.
+pub async fn mysql56() -> &'static Mysql {
+    static SERVER: OnceCell<Mysql> = OnceCell::const_new();
+    SERVER.get_or_init(|| Mysql::start("mysql56", &[])).await
+}
+
+/// The shared MariaDB 10.11.
+pub async fn mariadb() -> &'static Mysql {
+    static SERVER: OnceCell<Mysql> = OnceCell::const_new();
+    SERVER.get_or_init(|| Mysql::start("mariadb", &[])).await
+}
+
+impl Mysql {
+    /// A MySQL 9.7 of the test's own with additional server options; ends when dropped.
+    pub async fn private(options: &[&str]) -> Self {
+        Self::start("mysql97", options).await
+    }
+
+    /// A server of the test's own: `mysql97`, `mysql56` or `mariadb`.
+    pub async fn start(kind: &'static str, options: &[&str]) -> Self {
+        let folder = new_folder(kind);
+        servers(&["prepare", kind, folder.to_str().expect("UTF-8")]).await;
+        let (port, options) = (free_port(), options.iter().map(|&option| option.to_owned()).collect());
+        let process = Mutex::new(run(kind, &folder, port, &options));
+        let server = Self { kind, folder, port, options, process };
+        server.wait_ready().await;
+        server
+    }
+
+    /// `127.0.0.1`'s port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The URL for the config.
+    pub fn url(&self) -> String {
+        format!("mysql://root@127.0.0.1:{}", self.port)
+    }
+
+    /// Runs statements (`;` between them) on a connection of their own and gives the last result's rows.
+    /// Binary values come out with replacement characters: use `HEX()`. Panics on an error.
+    pub async fn sql(&self, statements: &str) -> Rows {
+        self.session().await.sql(statements).await
+    }
+
+    /// As [`Self::sql`], with the server's error.
+    pub async fn try_sql(&self, statements: &str) -> Result<Rows, String> {
+        self.try_session(None).await?.try_sql(statements).await
+    }
+
+    /// The single value of a query. Panics when it is NULL or absent.
+    pub async fn one(&self, query: &str) -> String {
+        self.session().await.one(query).await
+    }
+
+    /// A connection that stays: for open transactions, locks and session variables.
+    pub async fn session(&self) -> MysqlSession {
+        self.try_session(None).await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    async fn try_session(&self, database: Option<&str>) -> Result<MysqlSession, String> {
+        let options = OptsBuilder::default()
+            .ip_or_hostname("127.0.0.1")
+            .tcp_port(self.port)
+            .user(Some("root"))
+            .db_name(database)
+            .prefer_socket(false);
+        let connection = Conn::new(options).await;
+        Ok(MysqlSession(connection.map_err(|error| format!("{} at {}: {error}", self.kind, self.port))?))
+    }
+
+    /// Creates a database, after dropping what is left of an earlier one.
+    pub async fn database(&self, name: &str) -> MysqlDatabase<'_> {
+        self.sql(&format!("DROP DATABASE IF EXISTS `{name}`; CREATE DATABASE `{name}`")).await;
+        MysqlDatabase { server: self, name: name.to_owned() }
+    }
+
+    /// kill -9. For private servers.
+    pub fn kill(&self) {
+        self.with_process(Process::kill9);
+    }
+
+    /// Sends a signal (`"STOP"`, `"CONT"`, `"TERM"`). For private servers.
+    pub fn signal(&self, signal: &str) {
+        self.with_process(|process| process.signal(signal));
+    }
+
+    /// Starts it again on its data and port, killing it first if it still runs. For private servers.
+    pub async fn restart(&self) {
+        self.kill();
+        *self.process.lock().unwrap_or_else(PoisonError::into_inner) =
+            run(self.kind, &self.folder, self.port, &self.options);
+        self.wait_ready().await;
+    }
+
+    /// The end of its error log.
+    pub fn log(&self) -> String {
+        super::daemon::tail(&self.folder.join("error.log"))
+    }
+
+    fn with_process<R>(&self, act: impl FnOnce(&Process) -> R) -> R {
+        act(&self.process.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn wait_ready(&self) {
+        eventually(DEADLINE * 2, &format!("{} answers on port {}", self.kind, self.port), async || {
+            let ended = self.with_process(Process::ended);
+            assert_eq!(ended, None, "{} ended at its start:\n{}", self.kind, self.log());
+            self.try_sql("SELECT 1").await.is_ok()
+        })
+        .await;
+    }
+}
+
+fn run(kind: &str, folder: &std::path::Path, port: u16, options: &Vec<String>) -> Process {
+    let mut command = servers_script();
+    let log =
+        std::fs::File::options().create(true).append(true).open(folder.join("output.log")).expect("a log");
+    command.args(["run", kind]).arg(folder).arg(port.to_string()).args(options);
+    command.stdout(log.try_clone().expect("a log")).stderr(log);
+    process::Process::start(kind, command)
+}
+
+/// A database on a server.
+#[derive(Debug)]
+pub struct MysqlDatabase<'server> {
+    /// Its server.
+    pub server: &'server Mysql,
+    /// Its name.
+    pub name: String,
+}
+
+impl MysqlDatabase<'_> {
+    /// As [`Mysql::sql`], with this database as the default.
+    pub async fn sql(&self, statements: &str) -> Rows {
+        self.session().await.sql(statements).await
+    }
+
+    /// As [`Self::sql`], with the server's error.
+    pub async fn try_sql(&self, statements: &str) -> Result<Rows, String> {
+        self.server.try_session(Some(&self.name)).await?.try_sql(statements).await
+    }
+
+    /// As [`Mysql::one`].
+    pub async fn one(&self, query: &str) -> String {
+        self.session().await.one(query).await
+    }
+
+    /// As [`Mysql::session`], with this database as the default.
+    pub async fn session(&self) -> MysqlSession {
+        let session = self.server.try_session(Some(&self.name)).await;
+        session.unwrap_or_else(|error| panic!("{error}"))
+    }
+}
+
+/// An open connection.
+#[derive(Debug)]
+pub struct MysqlSession(Conn);
+
+impl MysqlSession {
+    /// As [`Mysql::sql`].
+    pub async fn sql(&mut self, statements: &str) -> Rows {
+        self.try_sql(statements).await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As [`Self::sql`], with the server's error.
+    pub async fn try_sql(&mut self, statements: &str) -> Result<Rows, String> {
+        let shown = statements.chars().take(500).collect::<String>();
+        let explain = |error: mysql_async::Error| format!("{error}\nin: {shown}");
+        let mut rows = Rows::new();
+        let mut results = self.0.query_iter(statements).await.map_err(explain)?;
+        while !results.is_empty() {
+            let with_columns = !results.columns_ref().is_empty();
+            let set: Vec<mysql_async::Row> = results.collect().await.map_err(explain)?;
+            if with_columns {
+                rows = set.into_iter().map(|row| row.unwrap().into_iter().map(text).collect()).collect();
+            }
+        }
+        // The error of a statement after the first waits here.
+        results.drop_result().await.map_err(explain)?;
+        Ok(rows)
+    }
+
+    /// The single value of a query. Panics when it is NULL or absent.
+    pub async fn one(&mut self, query: &str) -> String {
+        let rows = self.sql(query).await;
+        rows.into_iter().flatten().next().flatten().unwrap_or_else(|| panic!("no value: {query}"))
+    }
+
+    /// The id that `KILL` takes.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// The connection itself: for streams of large results.
+    pub fn connection(&mut self) -> &mut Conn {
+        &mut self.0
+    }
+}
+
+/// A value of the text protocol.
+pub fn text(value: Value) -> Option<String> {
+    match value {
+        Value::NULL => None,
+        Value::Bytes(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+        other => panic!("the text protocol gave {other:?}"),
+    }
+}

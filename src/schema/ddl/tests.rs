@@ -39,17 +39,18 @@ fn declared(column: &ColumnDefinition) -> String {
         Some(false) => text.push_str(" notnull"),
         None => {}
     }
-    match &column.default {
-        DeclaredDefault::None => {}
-        DeclaredDefault::Null => text.push_str(" =null"),
-        DeclaredDefault::Text(value) => text.push_str(&format!(" ='{value}'")),
-        DeclaredDefault::Number(value) => text.push_str(&format!(" ={value}")),
-        DeclaredDefault::Hex(value) => text.push_str(&format!(" =0x{value}")),
-        DeclaredDefault::Bit(value) => text.push_str(&format!(" =0b{value}")),
-        DeclaredDefault::Now(digits) => text.push_str(&format!(" =now({digits})")),
-        DeclaredDefault::OldTimestamp => text.push_str(" =old"),
-        DeclaredDefault::Expression(value) => text.push_str(&format!(" =expr<{value}>")),
-    }
+    let default = match &column.default {
+        DeclaredDefault::None => String::new(),
+        DeclaredDefault::Null => " =null".into(),
+        DeclaredDefault::Text(value) => format!(" ='{value}'"),
+        DeclaredDefault::Number(value) => format!(" ={value}"),
+        DeclaredDefault::Hex(value) => format!(" =0x{value}"),
+        DeclaredDefault::Bit(value) => format!(" =0b{value}"),
+        DeclaredDefault::Now(digits) => format!(" =now({digits})"),
+        DeclaredDefault::OldTimestamp => " =old".into(),
+        DeclaredDefault::Expression(value) => format!(" =expr<{value}>"),
+    };
+    text.push_str(&default);
     for (set, word) in [
         (column.on_update, " onupdate"),
         (column.generated, " generated"),

@@ -197,9 +197,8 @@ fn every_contradiction_names_its_column() {
     for (index, (name, change)) in changes.into_iter().enumerate() {
         let mut table = table();
         change(&mut table);
-        let SchemaError::Contradiction { column, .. } = bind(&table, &map()).unwrap_err() else {
-            panic!("another error");
-        };
+        let error = bind(&table, &map()).unwrap_err();
+        let SchemaError::Contradiction { column, .. } = error else { panic!("{error}") };
         let expected = match index {
             13 => "other",
             16 => "(all)",

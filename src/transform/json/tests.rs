@@ -123,7 +123,7 @@ fn opaque_values_are_printed() {
     };
     // 1.50 as decimal(10,2), -0.5 as decimal(3,2).
     assert_eq!(opaque(246, &[3, 2, 0x81, 50]), "1.50");
-    assert_eq!(opaque(246, &[2, 2, !0xb2]), "-0.50");
+    assert_eq!(opaque(246, &[2, 2, 0x4d]), "-0.50");
     let packed = |clock: i64, micros: i64| ((clock << 24) + micros).to_le_bytes();
     let day = |y: i64, m: i64, d: i64| ((y * 13 + m) << 5 | d) << 17;
     assert_eq!(opaque(10, &packed(day(2020, 1, 2), 0)), "\"2020-01-02\"");

@@ -219,7 +219,7 @@ async fn build(
                 });
             }
             // Nothing more is there to be taken in, and the applier has nothing to do.
-            () = until_idle(&mut idle), if has_rows && units.capacity() == 1 => builder.close(),
+            () = until_wanted(&units, &mut idle), if has_rows => builder.close(),
             _ = position.tick(), if builder.state() == Ready::Position => builder.close(),
         }
     }
@@ -232,9 +232,9 @@ async fn build(
     Ok(Stage::Builder)
 }
 
-/// Ready when the applier is idle; for ever pending when it is gone.
-async fn until_idle(idle: &mut watch::Receiver<bool>) {
-    if idle.wait_for(|idle| *idle).await.is_err() {
+/// Ready when no unit waits and the applier has nothing to do; for ever pending when it is gone.
+async fn until_wanted(units: &mpsc::Sender<super::batch::Unit>, idle: &mut watch::Receiver<bool>) {
+    if units.reserve().await.is_err() || idle.wait_for(|idle| *idle).await.is_err() {
         std::future::pending::<()>().await;
     }
 }

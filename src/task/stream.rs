@@ -25,7 +25,7 @@ use crate::source::binlog::BinlogStream;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -38,6 +38,8 @@ const SILENCE: Duration = Duration::from_secs(20);
 const BLOCK_BYTES: usize = 1 << 20;
 /// The checkpoint advances at least this often over traffic that selects nothing.
 const POSITION_EVERY: Duration = Duration::from_secs(3);
+/// Under uninterrupted traffic a batch that is not full waits at most this long for an idle applier to get it.
+const LINGER: Duration = Duration::from_millis(100);
 /// How often ownership is checked.
 const OWNER_EVERY: Duration = Duration::from_secs(5);
 /// How often lag and phase are told.
@@ -187,8 +189,19 @@ async fn build(
     mut idle: watch::Receiver<bool>,
 ) -> Result<Stage, TaskError> {
     let mut position = tokio::time::interval(POSITION_EVERY);
+    let mut handed_on = Instant::now();
     loop {
+        // Blocks come first below, so that a stream that is behind fills its batches. These two keep a stream that never
+        // pauses from holding back what it has.
+        let waited = handed_on.elapsed();
+        let free = units.capacity() == 1 && *idle.borrow();
+        match builder.state() {
+            Ready::Rows if waited > LINGER && free => builder.close(),
+            Ready::Position if waited > POSITION_EVERY => builder.close(),
+            Ready::Nothing | Ready::Position | Ready::Rows | Ready::Full | Ready::Piece => {}
+        }
         while let Some(unit) = builder.next_ready() {
+            handed_on = Instant::now();
             if units.send(unit).await.is_err() {
                 return Ok(Stage::Builder);
             }
@@ -202,6 +215,7 @@ async fn build(
                 for change in block.changes.drain(..) {
                     builder.take(change)?;
                     while let Some(unit) = builder.next_ready() {
+                        handed_on = Instant::now();
                         if units.send(unit).await.is_err() {
                             return Ok(Stage::Builder);
                         }

@@ -353,5 +353,5 @@ fn a_statement_that_does_not_fit_stops_with_its_text_shortened() {
         panic!("another error");
     };
     assert_eq!(statement.chars().count(), 201);
-    assert!(why.contains("there is no column nope") && remedy.contains("rowferry resync Shop.Orders"));
+    assert!(why.contains("there is no column nope") && remedy.contains("copy Shop.Orders again"));
 }

@@ -149,7 +149,9 @@ async fn swaps_and_chains_of_keys_leave_each_row_under_its_new_key() {
             ];
             for mut log in [start, moves] {
                 if shape == Shape::OnlyKeys {
-                    log.iter_mut().for_each(|operation| operation.2 = 0);
+                    for operation in &mut log {
+                        operation.2 = 0;
+                    }
                 }
                 let (outcome, _) = writer.write(&layout, &log, Mode::Exact).await;
                 assert_eq!(drift(&outcome), Drift::default());

@@ -8,6 +8,7 @@
 mod harness;
 mod load;
 
+mod apply;
 mod chunk_boundaries;
 mod harness_works;
 mod kills;

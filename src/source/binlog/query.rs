@@ -21,6 +21,8 @@ pub struct Query {
     pub utc_offset_seconds: Option<i32>,
     /// The microseconds of the second in which the statement began; `None` when the event does not say.
     pub started_micros: Option<u32>,
+    /// `explicit_defaults_for_timestamp`; `None` when the event does not say.
+    pub explicit_timestamps: Option<bool>,
     /// The error the statement ended with at the source; 0 when it went well.
     pub error_code: u16,
     /// The text in the client's character set.
@@ -53,6 +55,7 @@ pub fn read(body: &Bytes, more_fixed: usize) -> Result<Query, Malformed> {
         client_collation: settings.client_collation,
         utc_offset_seconds: settings.utc_offset_seconds,
         started_micros: settings.started_micros,
+        explicit_timestamps: settings.explicit_timestamps,
         error_code,
         text: at.rest(),
     })
@@ -65,6 +68,7 @@ struct Settings {
     client_collation: Option<u16>,
     utc_offset_seconds: Option<i32>,
     started_micros: Option<u32>,
+    explicit_timestamps: Option<bool>,
 }
 
 /// Finds the settings among the status variables. The codes and their lengths are the server's
@@ -120,6 +124,8 @@ fn settings(variables: &Bytes) -> Result<Settings, Malformed> {
                     settings.started_micros = Some(u32::from_le_bytes([a, b, c, 0]));
                 }
             }
+            // EXPLICIT_DEFAULTS_FOR_TIMESTAMP
+            16 => settings.explicit_timestamps = Some(at.u8("explicit_defaults_for_timestamp")? != 0),
             _ => break,
         }
     }
@@ -188,9 +194,10 @@ mod tests {
     fn when_and_in_which_zone_a_statement_began_is_read() {
         let mut variables = vec![5, 6];
         variables.extend_from_slice(b"-05:30");
-        variables.extend_from_slice(&[12, 1, b'd', 0, 13, 0x40, 0xe2, 0x01]);
+        variables.extend_from_slice(&[12, 1, b'd', 0, 13, 0x40, 0xe2, 0x01, 16, 1]);
         let found = settings(&variables.into()).unwrap();
         assert_eq!((found.utc_offset_seconds, found.started_micros), (Some(-19_800), Some(123_456)));
+        assert_eq!(found.explicit_timestamps, Some(true));
         assert_eq!(utc_offset(b"+14:00"), Some(50_400));
         assert_eq!((utc_offset(b"SYSTEM"), utc_offset(b"Europe/Paris")), (None, None));
     }

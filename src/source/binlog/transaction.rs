@@ -211,7 +211,15 @@ impl Transactions {
 
     /// DDL on a selected table.
     pub fn ddl(&mut self, ddl: Ddl, end: End, out: &mut Vec<Change>) -> Result<(), Refusal> {
-        let Ddl { default_database, sql, sql_mode, started_micros, utc_offset_seconds, rows_follow } = ddl;
+        let Ddl {
+            default_database,
+            sql,
+            sql_mode,
+            started_micros,
+            utc_offset_seconds,
+            explicit_timestamps,
+            rows_follow,
+        } = ddl;
         let started = Some((u64::from(end.timestamp), started_micros));
         let State::Open(open) = &self.state else {
             let name = self.take_name()?;
@@ -222,6 +230,7 @@ impl Transactions {
                 sql_mode,
                 started,
                 utc_offset_seconds,
+                explicit_timestamps,
                 boundary: boundary.clone(),
             }));
             self.ended(boundary);
@@ -245,6 +254,7 @@ impl Transactions {
             sql_mode,
             started,
             utc_offset_seconds,
+            explicit_timestamps,
             boundary,
         }));
         Ok(())
@@ -313,6 +323,8 @@ pub struct Ddl {
     pub started_micros: Option<u32>,
     /// See [`StatementEvent`].
     pub utc_offset_seconds: Option<i32>,
+    /// See [`StatementEvent`].
+    pub explicit_timestamps: Option<bool>,
     /// The rows it makes follow in the same transaction.
     pub rows_follow: bool,
 }

@@ -62,6 +62,7 @@ fn ddl(sql: &str, rows_follow: bool) -> Ddl {
         sql: sql.into(),
         sql_mode: 0,
         started_micros: None,
+        explicit_timestamps: None,
         utc_offset_seconds: None,
         rows_follow,
     }

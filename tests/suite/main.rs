@@ -8,7 +8,14 @@
 mod harness;
 
 mod chunk_boundaries;
+mod forgetful_target;
 mod harness_works;
+mod keys_in_batches;
+mod moves_during_copy;
+mod refused_events;
+mod resumed_copy;
 mod source_facts;
 mod source_positions;
 mod target;
+mod unknown_commits;
+mod visible_or_logged;

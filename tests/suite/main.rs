@@ -8,6 +8,7 @@
 mod harness;
 
 mod chunk_boundaries;
+mod ddl_around_copy;
 mod forgetful_target;
 mod harness_works;
 mod keys_in_batches;
@@ -16,6 +17,8 @@ mod refused_events;
 mod resumed_copy;
 mod source_facts;
 mod source_positions;
+mod tables_come_and_go;
 mod target;
 mod unknown_commits;
 mod visible_or_logged;
+mod whole_transactions;

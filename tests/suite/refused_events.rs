@@ -68,8 +68,8 @@ async fn a_prepared_xa_transaction_with_selected_rows_stops_the_task_before_it()
     );
 }
 
-async fn stopped_by_statement(name: &str, default_database: &str, statement: &str) {
-    let scene = Scene::new(name).await;
+async fn stopped_by_statement(scene: &Scene<'_>, default_database: &str, statement: &str) {
+    let name = &scene.source.name;
     let other = scene.source.server.database(&format!("{name}_other")).await;
     other.sql("CREATE TABLE o (id INT PRIMARY KEY, v INT); INSERT INTO o VALUES (1, 1)").await;
     scene.source.sql("CREATE TABLE t (id INT PRIMARY KEY, v INT); INSERT INTO t VALUES (1, 1), (2, 2)").await;
@@ -84,7 +84,7 @@ async fn stopped_by_statement(name: &str, default_database: &str, statement: &st
     assert!(error.contains(statement) && error.contains("binlog."), "{error}");
     assert!(remedy.contains("ROW"), "{remedy}");
     // Other tests write meanwhile: only what is in none of them tells.
-    let ours = executed(&scene).await.minus(&before);
+    let ours = executed(scene).await.minus(&before);
     let newest = "SELECT gtids FROM rowferry.main_position ORDER BY sequence DESC LIMIT 1";
     let durable: GtidSet = scene.target.one(newest).await.parse().unwrap();
     assert!(!ours.is_subset_of(&durable), "the checkpoint {durable} lies behind what was refused");
@@ -96,13 +96,17 @@ async fn stopped_by_statement(name: &str, default_database: &str, statement: &st
 
 #[tokio::test]
 async fn a_statement_logged_as_such_on_a_selected_table_stops_the_task() {
-    stopped_by_statement("logged_update", "logged_update", "UPDATE t SET v = v + 1 WHERE id = 1").await;
+    let scene = Scene::new("logged_update").await;
+    stopped_by_statement(&scene, "logged_update", "UPDATE t SET v = v + 1 WHERE id = 1").await;
 }
 
+/// On a server of its own: which tables a join changes is not worked out, so it stops the tasks of other tests too.
 #[tokio::test]
 async fn a_logged_statement_that_reaches_a_selected_table_from_another_database_stops_the_task() {
+    let (mysql, postgres) = tokio::join!(Mysql::private(&[]), postgres());
+    let scene = Scene::on(&mysql, postgres, "logged_join").await;
     let statement = "UPDATE o JOIN logged_join.t ON t.id = o.id SET t.v = 7";
-    stopped_by_statement("logged_join", "logged_join_other", statement).await;
+    stopped_by_statement(&scene, "logged_join_other", statement).await;
 }
 
 /// With all that may stand beside a statement in the log: an AUTO_INCREMENT value, a seed of RAND(), a user variable.

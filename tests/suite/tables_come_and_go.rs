@@ -30,7 +30,7 @@ async fn a_table_created_after_the_start_is_copied_at_the_next_start() {
         .source
         .sql("UPDATE u SET id = 15 WHERE id = 150; UPDATE t SET id = 15 WHERE id = 150; DELETE FROM u WHERE id = 30")
         .await;
-    let held = proxy.hold("FROM `table_added`.`u` FORCE INDEX (`PRIMARY`) WHERE `id` > 90 AND");
+    let held = proxy.hold("FROM `table_added`.`u` FORCE INDEX (`PRIMARY`) WHERE `id` > 100 AND");
     daemon.restart();
     held.wait().await;
     // And during the copy of the new one.

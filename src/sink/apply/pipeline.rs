@@ -2,6 +2,10 @@
 //!
 //! A request is sent when its future is first polled, and the server answers in order; so each is polled once as
 //! it is made, in the order of the steps, and then they are waited for in that order.
+//!
+//! What must never happen here: waiting for a request while the answer to one before it, which may be long, is taken by
+//! nobody: the connection would wait for it to be taken, and both for ever. So statements are prepared before the first
+//! request is sent.
 
 use super::arrays::ArrayParam;
 use super::plan::{Act, Step};
@@ -31,13 +35,16 @@ pub(super) async fn run(
     statements: &mut Statements,
     steps: &[&Step<'_>],
 ) -> Result<Vec<Drift>, ApplyError> {
-    let mut drifts = Vec::with_capacity(steps.len());
-    let mut under_way: VecDeque<Sent<'_>> = VecDeque::with_capacity(steps.len());
-    let mut bytes = 0;
+    let mut prepared = Vec::with_capacity(steps.len());
     for step in steps {
         let deleting = step.act == Act::Delete;
         let kind = if deleting { Kind::Delete(step.expect) } else { Kind::MergeArrays(step.expect) };
-        let statement = statements.get(session, &step.changes.layout, kind).await?;
+        prepared.push((deleting, statements.get(session, &step.changes.layout, kind).await?));
+    }
+    let mut drifts = Vec::with_capacity(steps.len());
+    let mut under_way: VecDeque<Sent<'_>> = VecDeque::with_capacity(steps.len());
+    let mut bytes = 0;
+    for (step, (deleting, statement)) in steps.iter().zip(prepared) {
         let params = if deleting { delete::params(session, step)? } else { merge::params(session, step)? };
         let size: usize = params.iter().map(ArrayParam::len).sum();
         let mut request: Request<'_> = if deleting {

@@ -7,6 +7,7 @@
 
 mod harness;
 
+mod apply;
 mod chunk_boundaries;
 mod ddl_around_copy;
 mod forgetful_target;

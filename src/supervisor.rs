@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 /// The first pause after an error.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// An attempt that held this long makes the next pause a first one again.
 const GOOD_RUN: Duration = Duration::from_secs(60);
 
@@ -37,6 +37,7 @@ async fn supervise(name: String, config: Arc<Config>, board: Board, stop: Cancel
     let memory = Arc::new(task::Memory::default());
     loop {
         let started = Instant::now();
+        let durable = commits(&board, &name);
         // A task of its own: a panic in it becomes an error here instead of a silent end.
         let run = tokio::spawn(task::run(
             name.clone(),
@@ -59,7 +60,8 @@ async fn supervise(name: String, config: Arc<Config>, board: Board, stop: Cancel
         };
         match error.retry() {
             Retry::AfterBackoff => {
-                if started.elapsed() > GOOD_RUN {
+                // What came forward has no cause to be waited out: its server was there until just now.
+                if started.elapsed() > GOOD_RUN || commits(&board, &name) > durable {
                     pause = FIRST_PAUSE;
                     attempt = 0;
                 }
@@ -88,6 +90,11 @@ async fn supervise(name: String, config: Arc<Config>, board: Board, stop: Cancel
             }
         }
     }
+}
+
+/// Target transactions committed by the task so far.
+fn commits(board: &Board, name: &str) -> u64 {
+    board.read().tasks.get(name).map_or(0, |task| task.batches)
 }
 
 fn fail(name: &str, board: &Board, error: String, remedy: String) {

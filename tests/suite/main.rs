@@ -7,8 +7,11 @@
 
 mod harness;
 
+mod bad_input;
 mod chunk_boundaries;
+mod commands;
 mod harness_works;
+mod options;
 mod source_facts;
 mod source_positions;
 mod target;

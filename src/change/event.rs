@@ -63,6 +63,8 @@ pub struct StatementEvent {
     pub started: Option<(u64, Option<u32>)>,
     /// The session's time zone as seconds east of UTC, where it is a fixed offset.
     pub utc_offset_seconds: Option<i32>,
+    /// The session's `explicit_defaults_for_timestamp`, where the log says it.
+    pub explicit_timestamps: Option<bool>,
     /// The statement is its own transaction; the stream may be cut behind it.
     pub boundary: Boundary,
 }

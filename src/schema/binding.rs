@@ -12,7 +12,7 @@ mod optional;
 #[cfg(test)]
 mod tests;
 
-use super::collation::max_bytes;
+use super::charset::max_bytes_per_char;
 use super::{Charset, Column, MySqlType, SchemaError, Table};
 use crate::change::{TableMap, TableName};
 
@@ -186,7 +186,7 @@ fn bind_column(column: &Column, type_code: u8, metadata: u16) -> Result<BoundCol
             old(4)
         }
         (MySqlType::VarChar { length, charset }, code::VARCHAR) => {
-            expect("length in bytes", metadata.into(), byte_length(*length, charset)?)?;
+            expect("length in bytes", metadata.into(), byte_length(*length, charset))?;
             prefixed(if metadata > 255 { 2 } else { 1 })
         }
         (MySqlType::VarBinary { length }, code::VARCHAR) => {
@@ -199,7 +199,7 @@ fn bind_column(column: &Column, type_code: u8, metadata: u16) -> Result<BoundCol
                 return wrong_type();
             }
             let declared = match &column.data_type {
-                MySqlType::Char { length, charset } => byte_length(*length, charset)?,
+                MySqlType::Char { length, charset } => byte_length(*length, charset),
                 MySqlType::Binary { length } => (*length).into(),
                 _ => return wrong_type(),
             };
@@ -256,10 +256,8 @@ fn fraction_width(digits: u8) -> u8 {
     digits.min(6).div_ceil(2)
 }
 
-fn byte_length(characters: u32, charset: &Charset) -> Result<u64, String> {
-    let width =
-        max_bytes(&charset.name).ok_or_else(|| format!("its character set {} is not known", charset.name))?;
-    Ok(u64::from(characters) * u64::from(width))
+fn byte_length(characters: u32, charset: &Charset) -> u64 {
+    u64::from(characters) * u64::from(max_bytes_per_char(&charset.name))
 }
 
 /// A type in the words of its declaration, for messages.

@@ -1,4 +1,4 @@
-//! Character sets as numbers: which set a collation id belongs to, and how wide its characters get.
+//! Character sets as numbers: which set a collation id belongs to.
 //!
 //! Ids come from MySQL 9.7 and MariaDB 10.11 (`information_schema.COLLATIONS`); neither renumbers one.
 
@@ -122,17 +122,6 @@ pub fn charset_of(id: u16) -> Option<&'static str> {
     RANGES.get(index).filter(|(first, _, _)| *first <= id).map(|(_, _, name)| *name)
 }
 
-/// The most bytes one character takes (`MAXLEN` in `information_schema.CHARACTER_SETS`); `None` for a set
-/// not known here.
-pub fn max_bytes(charset: &str) -> Option<u32> {
-    Some(match charset {
-        "utf8mb4" | "utf16" | "utf16le" | "utf32" | "gb18030" => 4,
-        "utf8mb3" | "utf8" | "ujis" | "eucjpms" => 3,
-        "ucs2" | "gbk" | "gb2312" | "big5" | "sjis" | "cp932" | "euckr" => 2,
-        name => return RANGES.iter().any(|(_, _, known)| *known == name).then_some(1),
-    })
-}
-
 /// Whether two names mean one character set.
 pub fn same(a: &str, b: &str) -> bool {
     let plain = |name| if name == "utf8" { "utf8mb3" } else { name };
@@ -161,13 +150,5 @@ mod tests {
         }
         assert_eq!(charset_of(0), None);
         assert_eq!(charset_of(9999), None);
-    }
-
-    #[test]
-    fn every_known_character_set_has_a_width() {
-        for (_, _, name) in RANGES {
-            assert!(max_bytes(name).is_some(), "{name}");
-        }
-        assert_eq!(max_bytes("klingon"), None);
     }
 }

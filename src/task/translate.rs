@@ -6,6 +6,7 @@ use super::TaskError;
 use super::builder::{Translation, Translator};
 use super::context::Context;
 use super::tables::Tables;
+use crate::change::facts::Flavour;
 use crate::change::{StatementEvent, TableName};
 use crate::schema::ddl::{self, SqlMode, Statement};
 use crate::transform::{Issued, translate};
@@ -25,7 +26,10 @@ impl Translate {
 
 impl Translator for Translate {
     fn translate(&self, tables: &mut Tables, event: &StatementEvent) -> Result<Translation, TaskError> {
-        let mode = SqlMode::from_bits(event.sql_mode);
+        let mut mode = SqlMode::from_bits(event.sql_mode).with_flavour(Flavour::MySql);
+        if let Some(explicit) = event.explicit_timestamps {
+            mode = mode.with_explicit_timestamps(explicit);
+        }
         let statement = ddl::read(&event.sql, mode);
         let issued = Issued {
             sql: &event.sql,

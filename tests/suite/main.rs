@@ -7,6 +7,7 @@
 
 mod harness;
 
+mod apply;
 mod bad_input;
 mod chunk_boundaries;
 mod commands;

@@ -272,7 +272,16 @@ impl Framer {
             Meaning::Ddl { sql, rows_follow } => {
                 let default_database = query.database.clone();
                 let sql_mode = query.sql_mode.unwrap_or(0);
-                self.transactions.ddl(Ddl { default_database, sql, sql_mode, rows_follow }, end, out)
+                let ddl = Ddl {
+                    default_database,
+                    sql,
+                    sql_mode,
+                    started_micros: query.started_micros,
+                    utc_offset_seconds: query.utc_offset_seconds,
+                    explicit_timestamps: query.explicit_timestamps,
+                    rows_follow,
+                };
+                self.transactions.ddl(ddl, end, out)
             }
         }
     }

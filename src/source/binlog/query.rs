@@ -17,6 +17,12 @@ pub struct Query {
     pub sql_mode: Option<u64>,
     /// Collation number of `character_set_client`; `None` when the event does not say.
     pub client_collation: Option<u16>,
+    /// The session's time zone as seconds east of UTC; `None` when the event does not say or names a zone.
+    pub utc_offset_seconds: Option<i32>,
+    /// The microseconds of the second in which the statement began; `None` when the event does not say.
+    pub started_micros: Option<u32>,
+    /// `explicit_defaults_for_timestamp`; `None` when the event does not say.
+    pub explicit_timestamps: Option<bool>,
     /// The error the statement ended with at the source; 0 when it went well.
     pub error_code: u16,
     /// The text in the client's character set.
@@ -36,27 +42,45 @@ pub fn read(body: &Bytes, more_fixed: usize) -> Result<Query, Malformed> {
     let variables_length = usize::from(at.u16("length of variables")?);
     at.read(more_fixed, "fixed part")?;
     let variables = at.take(variables_length, "variables")?;
-    let (sql_mode, client_collation) = settings(&variables)?;
+    let settings = settings(&variables)?;
     let database = std::str::from_utf8(at.read(database_length, "database name")?)
         .map_err(|_| Malformed::new("its database name is not UTF-8"))?
         .to_owned();
     if at.u8("database name")? != 0 {
         return Err(Malformed::new("its database name is not terminated"));
     }
-    Ok(Query { database, sql_mode, client_collation, error_code, text: at.rest() })
+    Ok(Query {
+        database,
+        sql_mode: settings.sql_mode,
+        client_collation: settings.client_collation,
+        utc_offset_seconds: settings.utc_offset_seconds,
+        started_micros: settings.started_micros,
+        explicit_timestamps: settings.explicit_timestamps,
+        error_code,
+        text: at.rest(),
+    })
 }
 
-/// Finds `sql_mode` and the client's collation among the status variables. The codes and their lengths are the
-/// server's `Query_event_status_vars`; behind an unknown code nothing can be read, and servers write new codes
-/// behind old ones.
-fn settings(variables: &Bytes) -> Result<(Option<u64>, Option<u16>), Malformed> {
+/// What the status variables say.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Settings {
+    sql_mode: Option<u64>,
+    client_collation: Option<u16>,
+    utc_offset_seconds: Option<i32>,
+    started_micros: Option<u32>,
+    explicit_timestamps: Option<bool>,
+}
+
+/// Finds the settings among the status variables. The codes and their lengths are the server's
+/// `Query_event_status_vars`; behind an unknown code nothing can be read, and servers write new codes behind old ones.
+fn settings(variables: &Bytes) -> Result<Settings, Malformed> {
     let mut at = Cursor::new(variables);
-    let (mut sql_mode, mut collation) = (None, None);
+    let mut settings = Settings::default();
     while at.remaining() > 0 {
         match at.u8("variable")? {
-            1 => sql_mode = Some(at.u64("sql_mode")?),
+            1 => settings.sql_mode = Some(at.u64("sql_mode")?),
             4 => {
-                collation = Some(at.u16("character set")?);
+                settings.client_collation = Some(at.u16("character set")?);
                 at.u32("collations")?;
             }
             // FLAGS2, AUTO_INCREMENT, MASTER_DATA_WRITTEN
@@ -66,8 +90,13 @@ fn settings(variables: &Bytes) -> Result<(Option<u64>, Option<u16>), Malformed> 
                 let length = usize::from(at.u8("catalog")?);
                 at.read(length + 1, "catalog")?;
             }
-            // TIME_ZONE, CATALOG_NZ
-            5 | 6 => {
+            // TIME_ZONE
+            5 => {
+                let length = usize::from(at.u8("time zone")?);
+                settings.utc_offset_seconds = utc_offset(at.read(length, "time zone")?);
+            }
+            // CATALOG_NZ
+            6 => {
                 let length = usize::from(at.u8("variable")?);
                 at.read(length, "variable")?;
             }
@@ -75,13 +104,44 @@ fn settings(variables: &Bytes) -> Result<(Option<u64>, Option<u16>), Malformed> 
             7 | 8 => drop(at.u16("variable")?),
             // TABLE_MAP_FOR_UPDATE
             9 => drop(at.u64("variable")?),
+            // INVOKER: user and host
+            11 => {
+                for _ in 0..2 {
+                    let length = usize::from(at.u8("invoker")?);
+                    at.read(length, "invoker")?;
+                }
+            }
+            // UPDATED_DB_NAMES, each with a final zero; 254: too many to name
+            12 => {
+                let count = at.u8("number of databases")?;
+                for _ in 0..(if count == 254 { 0 } else { count }) {
+                    while at.u8("database name")? != 0 {}
+                }
+            }
+            // MICROSECONDS
+            13 => {
+                if let [a, b, c] = *at.read(3, "microseconds")? {
+                    settings.started_micros = Some(u32::from_le_bytes([a, b, c, 0]));
+                }
+            }
+            // EXPLICIT_DEFAULTS_FOR_TIMESTAMP
+            16 => settings.explicit_timestamps = Some(at.u8("explicit_defaults_for_timestamp")? != 0),
             _ => break,
         }
-        if sql_mode.is_some() && collation.is_some() {
-            break;
-        }
     }
-    Ok((sql_mode, collation))
+    Ok(settings)
+}
+
+/// `+05:30` → 19800. A named zone is no fixed offset.
+fn utc_offset(zone: &[u8]) -> Option<i32> {
+    let zone = std::str::from_utf8(zone).ok()?;
+    let (hours, minutes) = zone.get(1..)?.split_once(':')?;
+    let seconds = hours.parse::<i32>().ok()? * 3600 + minutes.parse::<i32>().ok()? * 60;
+    match zone.get(..1)? {
+        "+" => Some(seconds),
+        "-" => Some(-seconds),
+        _ => None,
+    }
 }
 
 impl Query {
@@ -125,8 +185,21 @@ mod tests {
             vec![0, 1, 2, 3, 4, 2, 3, b's', b't', b'd', 0, 5, 2, b'U', b'T', 6, 1, b'c', 7, 1, 1];
         variables.extend([8, 1, 1, 9, 1, 2, 3, 4, 5, 6, 7, 8, 10, 1, 2, 3, 4, 3, 1, 0, 1, 0]);
         variables.extend([1, 4, 0, 0, 0, 0, 0, 0, 0, 4, 33, 0, 8, 0, 8, 0, 200, 1]);
-        assert_eq!(settings(&variables.into()), Ok((Some(4), Some(33))));
-        assert_eq!(settings(&Bytes::from_static(&[200, 1, 4])), Ok((None, None)));
+        let found = settings(&variables.into()).unwrap();
+        assert_eq!((found.sql_mode, found.client_collation), (Some(4), Some(33)));
+        assert_eq!(settings(&Bytes::from_static(&[200, 1, 4])), Ok(Settings::default()));
+    }
+
+    #[test]
+    fn when_and_in_which_zone_a_statement_began_is_read() {
+        let mut variables = vec![5, 6];
+        variables.extend_from_slice(b"-05:30");
+        variables.extend_from_slice(&[12, 1, b'd', 0, 13, 0x40, 0xe2, 0x01, 16, 1]);
+        let found = settings(&variables.into()).unwrap();
+        assert_eq!((found.utc_offset_seconds, found.started_micros), (Some(-19_800), Some(123_456)));
+        assert_eq!(found.explicit_timestamps, Some(true));
+        assert_eq!(utc_offset(b"+14:00"), Some(50_400));
+        assert_eq!((utc_offset(b"SYSTEM"), utc_offset(b"Europe/Paris")), (None, None));
     }
 
     #[test]

@@ -211,7 +211,16 @@ impl Transactions {
 
     /// DDL on a selected table.
     pub fn ddl(&mut self, ddl: Ddl, end: End, out: &mut Vec<Change>) -> Result<(), Refusal> {
-        let Ddl { default_database, sql, sql_mode, rows_follow } = ddl;
+        let Ddl {
+            default_database,
+            sql,
+            sql_mode,
+            started_micros,
+            utc_offset_seconds,
+            explicit_timestamps,
+            rows_follow,
+        } = ddl;
+        let started = Some((u64::from(end.timestamp), started_micros));
         let State::Open(open) = &self.state else {
             let name = self.take_name()?;
             let boundary = boundary(&name, end);
@@ -219,8 +228,9 @@ impl Transactions {
                 default_database,
                 sql,
                 sql_mode,
-                started: None,
-                utc_offset_seconds: None,
+                started,
+                utc_offset_seconds,
+                explicit_timestamps,
                 boundary: boundary.clone(),
             }));
             self.ended(boundary);
@@ -242,8 +252,9 @@ impl Transactions {
             default_database,
             sql,
             sql_mode,
-            started: None,
-            utc_offset_seconds: None,
+            started,
+            utc_offset_seconds,
+            explicit_timestamps,
             boundary,
         }));
         Ok(())
@@ -308,6 +319,12 @@ pub struct Ddl {
     pub sql: String,
     /// See [`StatementEvent`].
     pub sql_mode: u64,
+    /// The microseconds of the second in which it began.
+    pub started_micros: Option<u32>,
+    /// See [`StatementEvent`].
+    pub utc_offset_seconds: Option<i32>,
+    /// See [`StatementEvent`].
+    pub explicit_timestamps: Option<bool>,
     /// The rows it makes follow in the same transaction.
     pub rows_follow: bool,
 }

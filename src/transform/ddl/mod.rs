@@ -151,7 +151,10 @@ impl Case<'_> {
     }
 
     fn copy_again(&self) -> String {
-        format!("copy the table again with `rowferry resync {}`", self.before.name)
+        format!(
+            "copy {} again: take it out of \"tables\", start, stop, drop its target table, put it back",
+            self.before.name
+        )
     }
 
     /// The stop that a policy asked for. `others` says which other values the key has here.

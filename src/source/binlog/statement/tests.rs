@@ -14,6 +14,9 @@ fn query(database: &str, sql: &str) -> Query {
     Query {
         database: database.to_owned(),
         sql_mode: Some(0),
+        utc_offset_seconds: None,
+        started_micros: None,
+        explicit_timestamps: None,
         client_collation: Some(255),
         error_code: 0,
         text: Bytes::copy_from_slice(sql.as_bytes()),

@@ -57,7 +57,15 @@ fn short(items: &[Change]) -> Vec<String> {
 }
 
 fn ddl(sql: &str, rows_follow: bool) -> Ddl {
-    Ddl { default_database: "d".into(), sql: sql.into(), sql_mode: 0, rows_follow }
+    Ddl {
+        default_database: "d".into(),
+        sql: sql.into(),
+        sql_mode: 0,
+        started_micros: None,
+        explicit_timestamps: None,
+        utc_offset_seconds: None,
+        rows_follow,
+    }
 }
 
 #[test]

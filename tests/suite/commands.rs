@@ -27,7 +27,13 @@ async fn the_effective_config_masks_secrets_and_reads_back() {
     assert_eq!((first.code, first.stderr.as_str()), (0, ""));
     assert!(!first.stdout.contains("hush"), "{}", first.stdout);
     assert_eq!(first.stdout.matches("\"***\"").count(), 2, "{}", first.stdout);
-    for line in ["chunk_rows = 7", "batch_rows = 20000", "existing_tables = \"error\"", "port = 3307", "shutdown_grace = \"30s\""] {
+    for line in [
+        "chunk_rows = 7",
+        "batch_rows = 20000",
+        "existing_tables = \"error\"",
+        "port = 3307",
+        "shutdown_grace = \"30s\"",
+    ] {
         assert!(first.stdout.contains(line), "{line} is not in {}", first.stdout);
     }
     let again = run_folder().join("commands-again.toml");
@@ -68,7 +74,10 @@ async fn the_plan_is_exactly_what_run_makes() {
     let plan = rowferry(&["plan", "-c", &config.file()]).await;
     assert_eq!((plan.code, plan.stderr.as_str()), (0, ""), "{plan:?}");
     assert_eq!(definitions(&scene.target).await, Rows::new(), "plan writes nothing");
-    assert_eq!(scene.target.one("SELECT count(*) FROM pg_namespace WHERE nspname IN ('rowferry', 'Shop DW')").await, "0");
+    assert_eq!(
+        scene.target.one("SELECT count(*) FROM pg_namespace WHERE nspname IN ('rowferry', 'Shop DW')").await,
+        "0"
+    );
     empty.sql(&plan.stdout).await;
     let planned = definitions(&empty).await;
     assert!(planned.len() > 9, "{planned:?}");
@@ -146,15 +155,22 @@ async fn the_status_is_told_by_the_daemon_and_else_by_the_checkpoint() {
     assert!(never.stdout.contains("task main: never ran"), "{never:?}");
 
     let daemon = scene.start().await;
-    scene.source.sql("INSERT INTO t VALUES (3); UPDATE t SET id = 4 WHERE id = 1; DELETE FROM t WHERE id = 2").await;
+    scene
+        .source
+        .sql("INSERT INTO t VALUES (3); UPDATE t SET id = 4 WHERE id = 1; DELETE FROM t WHERE id = 2")
+        .await;
     scene.wait_applied(&daemon).await;
     let path = daemon.config_path();
     let path = path.to_str().unwrap();
     let live = rowferry(&["status", "-c", path]).await;
     assert_eq!((live.code, live.stderr.as_str()), (0, ""), "{live:?}");
-    for words in
-        ["task main: Synchronizing", "MySQL 9.", "PostgreSQL 15", "commands_status.t", "1 inserts, 1 updates, 1 deletes"]
-    {
+    for words in [
+        "task main: Synchronizing",
+        "MySQL 9.",
+        "PostgreSQL 15",
+        "commands_status.t",
+        "1 inserts, 1 updates, 1 deletes",
+    ] {
         assert!(live.stdout.contains(words), "{words} is not in {}", live.stdout);
     }
     let json = rowferry(&["status", "--json", "-c", path]).await;
@@ -180,14 +196,19 @@ async fn the_status_is_told_by_the_daemon_and_else_by_the_checkpoint() {
 #[tokio::test]
 async fn sigterm_drains_and_the_next_start_goes_on_there() {
     let scene = Scene::new("commands_drain").await;
-    scene.source.sql("CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, v INT); CREATE TABLE u LIKE t").await;
+    scene
+        .source
+        .sql("CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, v INT); CREATE TABLE u LIKE t")
+        .await;
     let daemon = scene.start().await;
     let open = Arc::new(AtomicBool::new(true));
     let (mut session, writing) = (scene.source.session().await, open.clone());
     let writer = tokio::spawn(async move {
         let mut count = 0;
         while writing.load(Ordering::Relaxed) {
-            session.sql("BEGIN; INSERT INTO t (v) VALUES (1), (2); INSERT INTO u (v) VALUES (3); COMMIT").await;
+            session
+                .sql("BEGIN; INSERT INTO t (v) VALUES (1), (2); INSERT INTO u (v) VALUES (3); COMMIT")
+                .await;
             count += 1;
         }
         count
@@ -201,7 +222,8 @@ async fn sigterm_drains_and_the_next_start_goes_on_there() {
         daemon.terminate();
         assert_eq!(daemon.exit_code(DEADLINE).await, 0, "{}", daemon.log_tail());
         assert!(daemon.log_tail().contains("drained"), "{}", daemon.log_tail());
-        let counts = "SELECT (SELECT count(*) FROM commands_drain.t) = 2 * (SELECT count(*) FROM commands_drain.u)";
+        let counts =
+            "SELECT (SELECT count(*) FROM commands_drain.t) = 2 * (SELECT count(*) FROM commands_drain.u)";
         assert_eq!(scene.target.one(counts).await, "t", "half a transaction is visible");
         daemon.restart();
     }
@@ -232,7 +254,9 @@ async fn sigterm_during_the_copy_ends_at_once_and_the_copy_goes_on_later() {
     };
     let daemon = Daemon::start(&slow(100));
     let task = daemon
-        .wait_task("two chunks are durable", DEADLINE, |task| task.tables.values().any(|table| table.copied_rows > 100))
+        .wait_task("two chunks are durable", DEADLINE, |task| {
+            task.tables.values().any(|table| table.copied_rows > 100)
+        })
         .await;
     assert_eq!(task.phase.name(), "Snapshot");
     daemon.signal("INT");
@@ -253,7 +277,15 @@ async fn the_service_manager_is_told_ready_status_watchdog_and_stopping() {
     let path = run_folder().join("notify.socket");
     let socket = tokio::net::UnixDatagram::bind(&path).unwrap();
     let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "--", env!("CARGO_BIN_EXE_rowferry"), "run", "-c", &scene.config().file()]);
+    command.args([
+        "--pdeathsig",
+        "KILL",
+        "--",
+        env!("CARGO_BIN_EXE_rowferry"),
+        "run",
+        "-c",
+        &scene.config().file(),
+    ]);
     command.env("NOTIFY_SOCKET", &path);
     let process = Process::start("rowferry", command);
     let wait_for = async |word: &str| {

@@ -53,7 +53,11 @@ async fn features_of_later_parts_are_refused_by_name() {
     let config = config().task("indexes", "\"non_unique\"");
     one_paragraph(&rowferry(&["check", "-c", &config.file()]).await, 2, &["indexes", "not supported yet"]);
     let config = self::config().task("ddl_policy", "{ drop_column = \"apply\" }");
-    one_paragraph(&rowferry(&["check", "-c", &config.file()]).await, 2, &["drop_column", "not supported yet"]);
+    one_paragraph(
+        &rowferry(&["check", "-c", &config.file()]).await,
+        2,
+        &["drop_column", "not supported yet"],
+    );
 }
 
 #[tokio::test]

@@ -25,8 +25,10 @@ async fn a_wrong_password_at_the_target() {
     source.sql("CREATE TABLE t (id INT PRIMARY KEY)").await;
     let server = Postgres::private(&[]).await;
     server
-        .sql("COPY (SELECT unnest(ARRAY['host all loader all scram-sha-256', 'host all all all trust'])) \
-              TO PROGRAM 'cat > pg_hba.conf'")
+        .sql(
+            "COPY (SELECT unnest(ARRAY['host all loader all scram-sha-256', 'host all all all trust'])) \
+              TO PROGRAM 'cat > pg_hba.conf'",
+        )
         .await;
     server.sql("CREATE ROLE loader LOGIN PASSWORD 'right'").await;
     server.sql("SELECT pg_reload_conf()").await;
@@ -47,10 +49,18 @@ async fn unreachable_servers_are_temporary() {
     for command in ["check", "plan"] {
         let config = scene.config().source("url", &format!("\"mysql://root@127.0.0.1:{nobody}\""));
         let output = rowferry(&[command, "-c", &config.file()]).await;
-        one_paragraph(&output, 75, &["source src", &format!("127.0.0.1:{nobody}"), "refused", "host and port"]);
+        one_paragraph(
+            &output,
+            75,
+            &["source src", &format!("127.0.0.1:{nobody}"), "refused", "host and port"],
+        );
         let config = scene.config().target("url", &format!("\"postgresql://postgres@127.0.0.1:{nobody}/d\""));
         let output = rowferry(&[command, "-c", &config.file()]).await;
-        one_paragraph(&output, 75, &["target dst", &format!("127.0.0.1:{nobody}"), "refused", "host and port"]);
+        one_paragraph(
+            &output,
+            75,
+            &["target dst", &format!("127.0.0.1:{nobody}"), "refused", "host and port"],
+        );
     }
     let config = scene.config().source("url", "\"mysql://root@no-such-host.invalid\"");
     one_paragraph(&check(&config).await, 75, &["no-such-host.invalid", "host and port"]);
@@ -74,10 +84,15 @@ async fn one_unreachable_task_does_not_hide_the_report_of_another() {
 #[tokio::test]
 async fn an_unknown_database_at_the_target() {
     let scene = Scene::new("bad_target_database").await;
-    let config = scene
-        .config()
-        .target("url", &format!("\"postgresql://postgres@127.0.0.1:{}/nowhere\"", scene.target.server.port()));
-    one_paragraph(&check(&config).await, 1, &["target dst", "\"nowhere\" does not exist", "create the target database"]);
+    let config = scene.config().target(
+        "url",
+        &format!("\"postgresql://postgres@127.0.0.1:{}/nowhere\"", scene.target.server.port()),
+    );
+    one_paragraph(
+        &check(&config).await,
+        1,
+        &["target dst", "\"nowhere\" does not exist", "create the target database"],
+    );
 }
 
 #[tokio::test]

@@ -40,7 +40,9 @@ fn fails(output: &Output, code: &str, words: &[&str]) {
     let lines: Vec<&str> = output.stdout.lines().collect();
     let at = lines
         .iter()
-        .position(|line| line.trim_start().starts_with("FAIL") && line.split_whitespace().nth(1) == Some(code))
+        .position(|line| {
+            line.trim_start().starts_with("FAIL") && line.split_whitespace().nth(1) == Some(code)
+        })
         .unwrap_or_else(|| panic!("{code} does not fail:\n{}", output.stdout));
     let item = format!("{}\n{}", lines[at], lines.get(at + 1).unwrap_or(&""));
     assert!(item.contains("to mend it: "), "no remedy: {item}");

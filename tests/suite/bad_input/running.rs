@@ -1,6 +1,8 @@
 //! Bad input for the daemon: it stays up and tells, waits for servers that are down, and connects again.
 
-use crate::harness::{Config, DEADLINE, Daemon, Mysql, Postgres, Proxy, Scene, eventually, free_port, rowferry};
+use crate::harness::{
+    Config, DEADLINE, Daemon, Mysql, Postgres, Proxy, Scene, eventually, free_port, rowferry,
+};
 
 #[tokio::test]
 async fn a_failing_precheck_leaves_the_daemon_up_and_telling() {
@@ -30,13 +32,17 @@ async fn a_failing_precheck_leaves_the_daemon_up_and_telling() {
 #[tokio::test]
 async fn a_wrong_password_fails_a_running_task_with_its_remedy() {
     let scene = Scene::new("bad_run_login").await;
-    scene.source.sql("DROP USER IF EXISTS bad_run_login; CREATE USER bad_run_login IDENTIFIED BY 'right'").await;
+    scene
+        .source
+        .sql("DROP USER IF EXISTS bad_run_login; CREATE USER bad_run_login IDENTIFIED BY 'right'")
+        .await;
     let url = format!("\"mysql://bad_run_login@127.0.0.1:{}\"", scene.source.server.port());
     let daemon = Daemon::start(&scene.config().source("url", &url).source("password", "\"a wrong one\""));
     daemon.wait_task("the task has failed", DEADLINE, |task| task.phase.name() == "Failed").await;
     let (code, why) = daemon.get("/readyz").await.unwrap();
     assert!(code == 503 && why.contains("'bad_run_login' is refused"), "{code} {why}");
-    for secret in [daemon.log(), daemon.get("/").await.unwrap().1, daemon.get("/api/status").await.unwrap().1] {
+    for secret in [daemon.log(), daemon.get("/").await.unwrap().1, daemon.get("/api/status").await.unwrap().1]
+    {
         assert!(!secret.contains("a wrong one"), "{secret}");
     }
 }
@@ -97,21 +103,33 @@ async fn a_daemon_that_starts_before_its_servers_waits_for_both() {
     let daemon = Daemon::start(&scene.config());
     daemon.wait_task("the source is missed", DEADLINE, |task| task.restarts >= 2).await;
     mysql.restart().await;
-    daemon.wait_task("the target is missed", DEADLINE, |task| format!("{:?}", task.phase).contains("target dst")).await;
+    daemon
+        .wait_task("the target is missed", DEADLINE, |task| {
+            format!("{:?}", task.phase).contains("target dst")
+        })
+        .await;
     postgres.restart().await;
     daemon.wait_phase("Synchronizing", DEADLINE).await;
     scene.assert_equal("t").await;
 
     // And when they go away in the middle.
     mysql.kill();
-    daemon.wait_task("the source is missed", DEADLINE, |task| format!("{:?}", task.phase).contains("source src")).await;
+    daemon
+        .wait_task("the source is missed", DEADLINE, |task| {
+            format!("{:?}", task.phase).contains("source src")
+        })
+        .await;
     assert_eq!(daemon.get("/readyz").await.unwrap().0, 503);
     mysql.restart().await;
     scene.source.sql("INSERT INTO t VALUES (2)").await;
     daemon.wait_phase("Synchronizing", DEADLINE).await;
     scene.wait_applied(&daemon).await;
     postgres.kill();
-    daemon.wait_task("the target is missed", DEADLINE, |task| format!("{:?}", task.phase).contains("target dst")).await;
+    daemon
+        .wait_task("the target is missed", DEADLINE, |task| {
+            format!("{:?}", task.phase).contains("target dst")
+        })
+        .await;
     scene.source.sql("INSERT INTO t VALUES (3)").await;
     postgres.restart().await;
     daemon.wait_phase("Synchronizing", DEADLINE).await;

@@ -1,6 +1,6 @@
 //! Tables, columns and privileges that do not do.
 
-use super::{check, check_writes_nothing, failures, fails};
+use super::{check, check_writes_nothing, fails, failures};
 use crate::harness::Scene;
 
 #[tokio::test]
@@ -8,8 +8,10 @@ async fn a_table_without_a_key() {
     let scene = Scene::new("bad_no_key").await;
     scene
         .source
-        .sql("CREATE TABLE good (id INT PRIMARY KEY); CREATE TABLE keyless (id INT); \
-              CREATE TABLE nullable (id INT, UNIQUE (id))")
+        .sql(
+            "CREATE TABLE good (id INT PRIMARY KEY); CREATE TABLE keyless (id INT); \
+              CREATE TABLE nullable (id INT, UNIQUE (id))",
+        )
         .await;
     let output = check_writes_nothing(&scene.config(), &scene.target).await;
     for table in ["keyless", "nullable"] {
@@ -61,26 +63,37 @@ async fn a_selection_that_finds_nothing() {
     let tables = |list: &str| scene.config().task("tables", list);
     let output = check_writes_nothing(&tables("[\"nowhere.*\"]"), &scene.target).await;
     fails(&output, "source.tables", &["nowhere.*", "correct \"tables\""]);
-    let output = check_writes_nothing(&tables("[\"bad_selection.*\", \"bad_selection.ordres\"]"), &scene.target).await;
+    let output =
+        check_writes_nothing(&tables("[\"bad_selection.*\", \"bad_selection.ordres\"]"), &scene.target).await;
     fails(&output, "source.tables", &["bad_selection.ordres", "correct \"tables\""]);
     // A glob may find nothing yet, but is told.
     let output = check(&tables("[\"bad_selection.*\", \"nowhere.*\"]")).await;
     assert_eq!(output.code, 0, "{}", output.stdout);
-    assert!(output.stdout.lines().any(|line| line.contains("WARN") && line.contains("nowhere.*")), "{}", output.stdout);
+    assert!(
+        output.stdout.lines().any(|line| line.contains("WARN") && line.contains("nowhere.*")),
+        "{}",
+        output.stdout
+    );
 }
 
 #[tokio::test]
 async fn an_existing_target_table() {
     let scene = Scene::new("bad_existing").await;
     scene.source.sql("CREATE TABLE t (id INT PRIMARY KEY, v INT)").await;
-    scene.target.sql("CREATE SCHEMA bad_existing; CREATE TABLE bad_existing.t (id integer PRIMARY KEY, v bigint)").await;
+    scene
+        .target
+        .sql("CREATE SCHEMA bad_existing; CREATE TABLE bad_existing.t (id integer PRIMARY KEY, v bigint)")
+        .await;
     let output = check_writes_nothing(&scene.config(), &scene.target).await;
     fails(&output, "target.exists", &["bad_existing.t", "existing_tables = \"clear\"", "\"ignore\""]);
     // With `clear` its columns are judged.
     let config = scene.config().task("existing_tables", "\"clear\"");
     let output = check_writes_nothing(&config, &scene.target).await;
     fails(&output, "target.column", &["column v is bigint, wanted is integer", "set types"]);
-    scene.target.sql("ALTER TABLE bad_existing.t ALTER v TYPE integer; CREATE UNIQUE INDEX u ON bad_existing.t (v)").await;
+    scene
+        .target
+        .sql("ALTER TABLE bad_existing.t ALTER v TYPE integer; CREATE UNIQUE INDEX u ON bad_existing.t (v)")
+        .await;
     let output = check_writes_nothing(&config, &scene.target).await;
     fails(&output, "target.unique", &["non-unique"]);
     scene

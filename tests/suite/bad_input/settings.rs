@@ -1,6 +1,6 @@
 //! Settings and history of the source that would lose rows.
 
-use super::{check_writes_nothing, failures, fails};
+use super::{check_writes_nothing, fails, failures};
 use crate::harness::{Mysql, Scene, postgres};
 
 /// One server for all of these: they change its globals and its log.
@@ -14,11 +14,41 @@ async fn settings_of_the_source_that_would_lose_rows() {
     assert_eq!((good.code, failures(&good)), (0, 0), "{}", good.stdout);
 
     for (setting, bad, mended, code, words) in [
-        ("binlog_format", "'STATEMENT'", "'ROW'", "source.binlog_format", ["STATEMENT", "SET PERSIST binlog_format = ROW"]),
-        ("binlog_format", "'MIXED'", "'ROW'", "source.binlog_format", ["MIXED", "SET PERSIST binlog_format = ROW"]),
-        ("binlog_row_image", "'MINIMAL'", "'FULL'", "source.binlog_row_image", ["MINIMAL", "binlog_row_image = FULL"]),
-        ("binlog_row_image", "'NOBLOB'", "'FULL'", "source.binlog_row_image", ["NOBLOB", "binlog_row_image = FULL"]),
-        ("binlog_row_value_options", "'PARTIAL_JSON'", "''", "source.partial_json", ["PARTIAL_JSON", "binlog_row_value_options = ''"]),
+        (
+            "binlog_format",
+            "'STATEMENT'",
+            "'ROW'",
+            "source.binlog_format",
+            ["STATEMENT", "SET PERSIST binlog_format = ROW"],
+        ),
+        (
+            "binlog_format",
+            "'MIXED'",
+            "'ROW'",
+            "source.binlog_format",
+            ["MIXED", "SET PERSIST binlog_format = ROW"],
+        ),
+        (
+            "binlog_row_image",
+            "'MINIMAL'",
+            "'FULL'",
+            "source.binlog_row_image",
+            ["MINIMAL", "binlog_row_image = FULL"],
+        ),
+        (
+            "binlog_row_image",
+            "'NOBLOB'",
+            "'FULL'",
+            "source.binlog_row_image",
+            ["NOBLOB", "binlog_row_image = FULL"],
+        ),
+        (
+            "binlog_row_value_options",
+            "'PARTIAL_JSON'",
+            "''",
+            "source.partial_json",
+            ["PARTIAL_JSON", "binlog_row_value_options = ''"],
+        ),
     ] {
         mysql.sql(&format!("SET GLOBAL {setting} = {bad}")).await;
         let output = check_writes_nothing(&config, &scene.target).await;
@@ -28,7 +58,10 @@ async fn settings_of_the_source_that_would_lose_rows() {
     }
 
     // Two at once are both told, and a third one at the target.
-    scene.target.sql("CREATE SCHEMA bad_settings; CREATE TABLE bad_settings.t (id integer PRIMARY KEY)").await;
+    scene
+        .target
+        .sql("CREATE SCHEMA bad_settings; CREATE TABLE bad_settings.t (id integer PRIMARY KEY)")
+        .await;
     mysql.sql("SET GLOBAL binlog_format = 'STATEMENT'; SET GLOBAL binlog_row_image = 'MINIMAL'").await;
     let output = check_writes_nothing(&config, &scene.target).await;
     fails(&output, "source.binlog_format", &[]);
@@ -39,7 +72,9 @@ async fn settings_of_the_source_that_would_lose_rows() {
 
     // Where to start, when nothing is copied: behind what was purged, and behind what never was.
     let uuid = mysql.one("SELECT @@server_uuid").await;
-    mysql.sql("FLUSH BINARY LOGS; CREATE DATABASE later; PURGE BINARY LOGS BEFORE NOW() + INTERVAL 1 DAY").await;
+    mysql
+        .sql("FLUSH BINARY LOGS; CREATE DATABASE later; PURGE BINARY LOGS BEFORE NOW() + INTERVAL 1 DAY")
+        .await;
     let log = mysql.sql("SHOW BINARY LOG STATUS").await[0][0].clone().unwrap();
     mysql.sql(&format!("FLUSH BINARY LOGS; PURGE BINARY LOGS TO '{log}'")).await;
     let only_schema = |start: &str| {

@@ -8,7 +8,9 @@
 mod harness;
 
 mod apply;
+mod bad_input;
 mod chunk_boundaries;
+mod commands;
 mod ddl_around_copy;
 mod forgetful_target;
 mod harness_works;
@@ -16,6 +18,7 @@ mod keys_in_batches;
 mod kills;
 mod load;
 mod moves_during_copy;
+mod options;
 mod outages;
 mod refused_events;
 mod resumed_copy;

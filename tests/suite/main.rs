@@ -12,3 +12,4 @@ mod harness_works;
 mod source_facts;
 mod source_positions;
 mod target;
+mod values;

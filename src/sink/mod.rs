@@ -18,7 +18,7 @@ mod sqlstate;
 pub mod store;
 mod tls;
 
-pub use apply::{Applier, ApplyError, Drift, Existing, Mode, Outcome, TableOutcome, Way};
+pub use apply::{Applier, ApplyError, Drift, Existing, Mode, Outcome, Strategy, TableOutcome, Way};
 pub use batch::{Batch, BatchBuilder, BatchEnd, BatchLimits, Ready};
 pub use compact::{Compacted, Compactor};
 pub use dialect::Dialect;

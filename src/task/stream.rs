@@ -25,7 +25,7 @@ use crate::source::binlog::BinlogStream;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -38,6 +38,8 @@ const SILENCE: Duration = Duration::from_secs(20);
 const BLOCK_BYTES: usize = 1 << 20;
 /// The checkpoint advances at least this often over traffic that selects nothing.
 const POSITION_EVERY: Duration = Duration::from_secs(3);
+/// Under uninterrupted traffic a batch that is not full waits at most this long for an idle applier to get it.
+const LINGER: Duration = Duration::from_millis(100);
 /// How often ownership is checked.
 const OWNER_EVERY: Duration = Duration::from_secs(5);
 /// How often lag and phase are told.
@@ -187,8 +189,19 @@ async fn build(
     mut idle: watch::Receiver<bool>,
 ) -> Result<Stage, TaskError> {
     let mut position = tokio::time::interval(POSITION_EVERY);
+    let mut handed_on = Instant::now();
     loop {
+        // Blocks come first below, so that a stream that is behind fills its batches. These two keep a stream that never
+        // pauses from holding back what it has.
+        let waited = handed_on.elapsed();
+        let free = units.capacity() == 1 && *idle.borrow();
+        match builder.state() {
+            Ready::Rows if waited > LINGER && free => builder.close(),
+            Ready::Position if waited > POSITION_EVERY => builder.close(),
+            Ready::Nothing | Ready::Position | Ready::Rows | Ready::Full | Ready::Piece => {}
+        }
         while let Some(unit) = builder.next_ready() {
+            handed_on = Instant::now();
             if units.send(unit).await.is_err() {
                 return Ok(Stage::Builder);
             }
@@ -202,6 +215,7 @@ async fn build(
                 for change in block.changes.drain(..) {
                     builder.take(change)?;
                     while let Some(unit) = builder.next_ready() {
+                        handed_on = Instant::now();
                         if units.send(unit).await.is_err() {
                             return Ok(Stage::Builder);
                         }
@@ -219,7 +233,7 @@ async fn build(
                 });
             }
             // Nothing more is there to be taken in, and the applier has nothing to do.
-            () = until_idle(&mut idle), if has_rows && units.capacity() == 1 => builder.close(),
+            () = until_wanted(&units, &mut idle), if has_rows => builder.close(),
             _ = position.tick(), if builder.state() == Ready::Position => builder.close(),
         }
     }
@@ -232,9 +246,9 @@ async fn build(
     Ok(Stage::Builder)
 }
 
-/// Ready when the applier is idle; for ever pending when it is gone.
-async fn until_idle(idle: &mut watch::Receiver<bool>) {
-    if idle.wait_for(|idle| *idle).await.is_err() {
+/// Ready when no unit waits and the applier has nothing to do; for ever pending when it is gone.
+async fn until_wanted(units: &mpsc::Sender<super::batch::Unit>, idle: &mut watch::Receiver<bool>) {
+    if units.reserve().await.is_err() || idle.wait_for(|idle| *idle).await.is_err() {
         std::future::pending::<()>().await;
     }
 }

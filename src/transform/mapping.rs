@@ -339,4 +339,4 @@ fn distribution(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

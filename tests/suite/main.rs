@@ -7,6 +7,7 @@
 
 mod harness;
 
+mod apply;
 mod chunk_boundaries;
 mod harness_works;
 mod source_facts;

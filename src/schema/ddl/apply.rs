@@ -1,8 +1,9 @@
 //! The definition of a table after ALTER TABLE.
 //!
 //! The server does not take the steps one by one (server source, `sql/sql_table.cc`, `prepare_fields_and_keys`): it
-//! walks the old columns, leaving out the dropped and changing the changed in place; then it takes the new columns and
-//! those that move, in the order written, and places each. Old names are looked up before, `AFTER` after that.
+//! walks the old columns, leaving out the dropped and changing the changed in place; then it adds the new columns and
+//! moves those that move, in the order written. Old names are looked up in the table as it was, `AFTER` in what has
+//! become of it by then.
 //!
 //! What must never happen here: a definition that is guessed. What the statement does not tell is an error.
 
@@ -59,22 +60,21 @@ pub fn evolve(before: &Table, alter: &AlterTable) -> Result<Evolved, SchemaError
             AlterStep::AddColumn { column, place, .. } => {
                 (Draft { column: declare(name, column, &defaults)?, origin: None }, place)
             }
-            AlterStep::ChangeColumn { from, column, place, if_exists } => {
-                let Some(origin) = before.column_index(from) else {
-                    missing(name, from, *if_exists)?;
-                    continue;
-                };
-                if *place == Place::Default {
+            AlterStep::ChangeColumn { from, if_exists, .. }
+            | AlterStep::RenameColumn { from, if_exists, .. }
+            | AlterStep::DropColumn { name: from, if_exists }
+                if before.column_index(from).is_none() =>
+            {
+                if *if_exists {
                     continue;
                 }
-                (Draft { column: declare(name, column, &defaults)?, origin: Some(origin) }, place)
+                return Err(misfit(name, format!("there is no column {from}")));
             }
-            AlterStep::RenameColumn { from, if_exists, .. }
-            | AlterStep::DropColumn { name: from, if_exists } => {
-                if before.column_index(from).is_none() {
-                    missing(name, from, *if_exists)?;
-                }
-                continue;
+            AlterStep::ChangeColumn { from, place, .. } if *place != Place::Default => {
+                let origin = before.column_index(from);
+                let found = kept.iter().position(|draft| draft.origin.is_some() && draft.origin == origin);
+                let found = found.ok_or_else(|| misfit(name, format!("column {from} goes and moves")))?;
+                (kept.remove(found), place)
             }
             _ => continue,
         };
@@ -95,7 +95,21 @@ pub fn evolve(before: &Table, alter: &AlterTable) -> Result<Evolved, SchemaError
     }
     if let Some(charset) = conversion(name, &alter.steps)? {
         for draft in &mut kept {
-            draft.column.data_type = converted(&draft.column.data_type, &charset);
+            let after = converted(&draft.column.data_type, &charset);
+            let declared = alter.steps.iter().any(|step| match step {
+                AlterStep::AddColumn { column, .. } | AlterStep::ChangeColumn { column, .. } => {
+                    same(&column.name, &draft.column.name)
+                }
+                _ => false,
+            });
+            if declared && width(&after) != width(&draft.column.data_type) {
+                // MySQL 9.7 widens such a column, MySQL 5.6 and MariaDB do not.
+                return Err(SchemaError::Uncertain {
+                    table: name.clone(),
+                    why: format!("column {} is declared and converted at once", draft.column.name),
+                });
+            }
+            draft.column.data_type = after;
         }
     }
     let (columns, origin): (Vec<_>, Vec<_>) =
@@ -111,11 +125,7 @@ pub fn evolve(before: &Table, alter: &AlterTable) -> Result<Evolved, SchemaError
     Ok(Evolved { table, origin })
 }
 
-fn missing(name: &TableName, column: &str, if_exists: bool) -> Result<(), SchemaError> {
-    if if_exists { Ok(()) } else { Err(misfit(name, format!("there is no column {column}"))) }
-}
-
-/// What becomes of an old column where it stands; `None` when it goes or moves.
+/// What becomes of an old column where it stands; `None` when it goes.
 fn keep(
     column: &Column,
     index: usize,
@@ -127,10 +137,7 @@ fn keep(
     for step in steps {
         match step {
             AlterStep::DropColumn { name, .. } if same(name, &column.name) => return Ok(None),
-            AlterStep::ChangeColumn { from, column: new, place, .. } if same(from, &column.name) => {
-                if *place != Place::Default {
-                    return Ok(None);
-                }
+            AlterStep::ChangeColumn { from, column: new, .. } if same(from, &column.name) => {
                 kept = declare(name, new, defaults)?;
             }
             AlterStep::RenameColumn { from, to, .. } if same(from, &column.name) => kept.name.clone_from(to),
@@ -252,5 +259,13 @@ fn converted(before: &MySqlType, to: &Charset) -> MySqlType {
             MySqlType::Set { labels: labels.clone(), charset: to }
         }
         other => other.clone(),
+    }
+}
+
+/// The length prefix of a TEXT, which is what a conversion may widen.
+fn width(of: &MySqlType) -> Option<u8> {
+    match of {
+        MySqlType::Text { length_bytes, .. } => Some(*length_bytes),
+        _ => None,
     }
 }

@@ -99,16 +99,25 @@ pub(super) fn evolve_keys(
     origin: &[Option<usize>],
     steps: &[AlterStep],
 ) -> Result<(), SchemaError> {
-    let moved = |columns: &[usize]| -> Vec<usize> {
-        columns.iter().filter_map(|old| origin.iter().position(|from| *from == Some(*old))).collect()
+    // The server looks a key's columns up by their old names among the new columns, from the first on, and an added
+    // column that bears such a name is found as well (`prepare_fields_and_keys`).
+    let place = |old: &usize| {
+        let name = before.columns.get(*old).map(|column| column.name.as_str())?;
+        after.columns.iter().zip(origin).position(|(column, from)| {
+            let bears = from.and_then(|from| before.columns.get(from)).unwrap_or(column);
+            same(&bears.name, name)
+        })
     };
-    after.primary_key = moved(&before.primary_key);
-    after.unique_keys = before
+    let moved = |columns: &[usize]| -> Vec<usize> { columns.iter().filter_map(place).collect() };
+    let primary_key = moved(&before.primary_key);
+    let unique_keys: Vec<UniqueKey> = before
         .unique_keys
         .iter()
         .map(|key| UniqueKey { name: key.name.clone(), columns: moved(&key.columns) })
         .filter(|key| !key.columns.is_empty())
         .collect();
+    after.primary_key = primary_key;
+    after.unique_keys = unique_keys;
     drop_keys(after, steps);
     for step in steps {
         match step {

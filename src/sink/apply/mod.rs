@@ -219,7 +219,7 @@ impl Applier {
         for run in rows {
             written += match existing {
                 Existing::Fresh => copy::chunk(session, &mut self.statements, run).await?,
-                Existing::Keep => staging::keep(session, &mut self.statements, run).await?,
+                Existing::Keep => staging::keep(session, &mut self.statements, run, self.strategy).await?,
             };
         }
         Ok(written)

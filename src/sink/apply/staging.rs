@@ -8,7 +8,7 @@
 
 use super::plan::Step;
 use super::statements::{Kind, Statements, columns, staging_name};
-use super::{ApplyError, Drift, copy, merge};
+use super::{ApplyError, Drift, Strategy, copy, merge};
 use crate::change::{EncodedRows, RowLayout};
 use crate::sink::quote::{identifier, qualified};
 use crate::sink::{Session, SinkError};
@@ -31,9 +31,10 @@ pub(super) async fn keep(
     session: &Session,
     statements: &mut Statements,
     run: &EncodedRows,
+    strategy: Strategy,
 ) -> Result<u64, SinkError> {
     fill(session, statements, &run.layout, copy::rows_of(run), run.spans.len()).await?;
-    let kind = Kind::Keep { on_conflict: session.dialect().on_conflict };
+    let kind = Kind::Keep { on_conflict: strategy == Strategy::Upsert };
     let statement = statements.get(session, &run.layout, kind).await?;
     session
         .client()

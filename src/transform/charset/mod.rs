@@ -134,9 +134,12 @@ fn push(character: char, out: &mut Vec<u8>) {
 /// The error for bytes that mean nothing from `at` on.
 #[cold]
 fn undefined(raw: &[u8], at: usize) -> Fault {
-    let bytes: String = raw.iter().skip(at).take(4).map(|byte| format!("{byte:02X}")).collect();
+    let bytes = raw.get(at..).unwrap_or_default();
+    let bytes = bytes.get(..4).unwrap_or(bytes);
     Fault::refused(
-        format!("byte {at} of the text starts {bytes}, which is no character of the column's character set"),
+        format!(
+            "the bytes {bytes:02X?} at offset {at} of the text are no character of the column's character set"
+        ),
         "mend the value in the source",
     )
 }

@@ -26,14 +26,14 @@ enum Exception {
 
 const GBK: Multibyte = Multibyte {
     encoding: encoding_rs::GBK,
-    width: |lead, _| if lead < 0x80 { 1 } else { 2 },
+    width: |lead, _| if lead <= 0x80 { 1 } else { 2 },
     exception: |code| if in_ranges(code, GBK_UNDEFINED) { Exception::Undefined } else { Exception::Same },
 };
 
 const GB18030: Multibyte = Multibyte {
     encoding: encoding_rs::GB18030,
     width: |lead, second| match (lead, second) {
-        (..0x80, _) => 1,
+        (..=0x80, _) => 1,
         (_, 0x30..=0x39) => 4,
         _ => 2,
     },
@@ -56,7 +56,7 @@ const GB18030: Multibyte = Multibyte {
 
 const GB2312: Multibyte = Multibyte {
     encoding: encoding_rs::GBK,
-    width: |lead, _| if lead < 0x80 { 1 } else { 2 },
+    width: |lead, _| if lead <= 0x80 { 1 } else { 2 },
     exception: |code| match code {
         ..0x80 => Exception::Same,
         0xa1a4 => Exception::Is(0x30fb),
@@ -64,7 +64,7 @@ const GB2312: Multibyte = Multibyte {
         // 94 by 94 characters in rows A1 to A9 and B0 to F7, none of the rest of GBK.
         _ if !matches!(code >> 8, 0xa1..=0xa9 | 0xb0..=0xf7)
             || code & 0xff < 0xa1
-            || matches!(code, 0xa6d9..=0xa6fe | 0xa8bb..=0xa8c4 | 0xa996..=0xa9a3)
+            || matches!(code, 0xa2a1..=0xa2aa | 0xa6d9..=0xa6fe | 0xa8bb..=0xa8c4 | 0xa996..=0xa9a3)
             || in_ranges(code, GBK_UNDEFINED) =>
         {
             Exception::Undefined
@@ -202,8 +202,7 @@ pub(super) fn by_name(name: &str) -> Result<&'static Multibyte, &'static str> {
         "sjis" => Ok(&SJIS),
         "euckr" => Ok(&EUCKR),
         "ujis" => Ok(&UJIS),
-        "big5" => Err("is converted by MySQL with a table this version does not have"),
-        "eucjpms" => Err("is converted by MySQL with a table this version does not have"),
+        "big5" | "eucjpms" => Err("is converted by MySQL with a table this version does not have"),
         _ => Err("is not known to this version"),
     }
 }

@@ -1,1 +1,100 @@
+use super::*;
 
+fn decode(name: &str, raw: &[u8]) -> Option<String> {
+    let mut out = Vec::new();
+    Decoder::of(name).unwrap().decode(raw, &mut out).ok()?;
+    Some(String::from_utf8(out).unwrap())
+}
+
+#[test]
+fn text_comes_out_as_the_server_converts_it() {
+    // SELECT CONVERT(CONVERT(x'…' USING cs) USING utf8mb4)
+    for (charset, raw, text) in [
+        ("utf8mb4", &b"\xf0\x9f\x98\x80"[..], "😀"),
+        ("utf8mb3", b"\xe4\xb8\xad", "中"),
+        ("latin1", b"a\x80\x81\x8d\x8f\x90\x9d\xff", "a€\u{81}\u{8d}\u{8f}\u{90}\u{9d}ÿ"),
+        ("cp1251", b"\xcf\xf0", "Пр"),
+        ("koi8r", b"\xf0", "П"),
+        ("greek", b"\xe1", "α"),
+        ("tis620", b"\xa1", "ก"),
+        ("gbk", b"\xd6\xd0x\xce\xc4", "中x文"),
+        ("gb18030", b"\xd6\xd0\x84\x31\xa4\x37", "中\u{fffd}"),
+        ("gb18030", b"\xa6\xd9", "\u{e78d}"),
+        ("gb2312", b"\xa1\xaa\xd6\xd0\xa1\xa4", "―中・"),
+        ("sjis", b"\x81\x60\xb1\x93\xfa", "〜ｱ日"),
+        ("cp932", b"\x81\x60\x87\x40", "～①"),
+        ("ujis", b"\xa1\xc1\xc6\xfc\x8e\xb1\x8f\xb0\xa1\xf5\xa1", "〜日ｱ丂\u{e000}"),
+        ("euckr", b"\xc7\xd1", "한"),
+        ("ucs2", b"\x4e\x2d\0a", "中a"),
+        ("utf16", b"\xd8\x3d\xde\0\0a", "😀a"),
+        ("utf16le", b"\x3d\xd8\0\xdea\0", "😀a"),
+        ("utf32", b"\0\x01\xf6\0", "😀"),
+        ("ascii", b"abc", "abc"),
+    ] {
+        assert_eq!(decode(charset, raw).as_deref(), Some(text), "{charset} {raw:02X?}");
+    }
+}
+
+#[test]
+fn what_a_character_set_leaves_undefined_is_refused() {
+    for (charset, raw) in [
+        ("utf8mb4", &b"a\xff"[..]),
+        ("utf8mb4", b"\xed\xa0\x80"),
+        ("ascii", b"\x80"),
+        ("cp1251", b"\x98"),
+        ("hebrew", b"\xa1"),
+        ("gbk", b"\x80"),
+        ("gbk", b"\x80a"),
+        ("gbk", b"\xa2\xab"),
+        ("gbk", b"\xd6"),
+        ("gb2312", b"\x81\x40"),
+        ("sjis", b"\x87\x40"),
+        ("cp932", b"\x80"),
+        ("ujis", b"\xad\xa1"),
+        ("ujis", b"\x8f\xb0"),
+        ("ucs2", b"\xd8\x3d\xde\0"),
+        ("ucs2", b"a"),
+        ("utf16", b"\xd8\x3d"),
+        ("utf16", b"\0a\0"),
+        ("utf32", b"\0\x11\0\0"),
+        ("utf32", b"\0\0a"),
+    ] {
+        assert_eq!(decode(charset, raw), None, "{charset} {raw:02X?}");
+    }
+}
+
+#[test]
+fn only_sets_that_are_read_exactly_are_supported() {
+    for name in ["utf8mb4", "utf8", "latin1", "gbk", "sjis", "ucs2", "hp8"] {
+        assert_eq!(charset_support(name), Support::Exact, "{name}");
+    }
+    for name in ["big5", "eucjpms", "swe7", "binary", "klingon"] {
+        assert!(matches!(charset_support(name), Support::Refused(_)), "{name}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_bytes_make_a_decoder_panic_or_write_anything_but_utf8(raw: Vec<u8>) {
+        for name in ["utf8mb4", "ascii", "latin1", "gbk", "gb18030", "gb2312", "sjis", "cp932", "ujis", "euckr", "ucs2", "utf16", "utf16le", "utf32"] {
+            decode(name, &raw);
+        }
+    }
+
+    #[test]
+    fn unicode_text_comes_back(text: String) {
+        let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let utf16le: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let utf32: Vec<u8> = text.chars().flat_map(|c| u32::from(c).to_be_bytes()).collect();
+        proptest::prop_assert_eq!(decode("utf16", &utf16), Some(text.clone()));
+        proptest::prop_assert_eq!(decode("utf16le", &utf16le), Some(text.clone()));
+        proptest::prop_assert_eq!(decode("utf32", &utf32), Some(text.clone()));
+        proptest::prop_assert_eq!(decode("utf8mb4", text.as_bytes()), Some(text.clone()));
+        // Private characters are among those that the server maps otherwise.
+        let strange = |c| matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{9fb4}'..='\u{9fbb}' | '\u{fe10}'..='\u{fe19}');
+        if !text.chars().any(strange) {
+            let (raw, _, _) = encoding_rs::GB18030.encode(&text);
+            proptest::prop_assert_eq!(decode("gb18030", &raw), Some(text.clone()));
+        }
+    }
+}

@@ -160,7 +160,11 @@ fn render(value: &Value, target: &TargetType) -> Option<String> {
             hours.filter(|hours| *hours < 24 && !time.starts_with('-')).map(|_| time.clone())
         }
         (Value::Year(year), T::Smallint | T::Integer | T::Bigint) => Some(year.to_string()),
-        (Value::Json(document), T::Json | T::Jsonb) => Some(document.clone()),
+        (Value::Json(document), T::Jsonb) => Some(document.clone()),
+        // `json` keeps a text as it is, and the server prints a document in its own way.
+        (Value::Json(document), T::Json) if ["null", "[]", "{}"].contains(&document.as_str()) => {
+            Some(document.clone())
+        }
         _ => None,
     }
 }

@@ -81,7 +81,10 @@ pub(super) fn value(
             Value::Bytes(bytes)
         }),
         MySqlType::VarBinary { .. } | MySqlType::Blob { .. } => bytes(literal).map(Value::Bytes),
-        MySqlType::Json => text(literal).map(Value::Json),
+        // The server writes numbers in its own way (1.50 becomes 1.5), which is not followed here.
+        MySqlType::Json => {
+            text(literal).filter(|text| !text.contains(|c: char| c.is_ascii_digit())).map(Value::Json)
+        }
         MySqlType::Geometry { .. } | MySqlType::Vector { .. } | MySqlType::Unknown { .. } => None,
     };
     found.ok_or_else(refused)

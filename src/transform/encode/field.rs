@@ -1,5 +1,8 @@
 //! Writing fields of COPY binary: `[i32 length][bytes]`, NULL as length −1 (PostgreSQL docs, COPY, "Tuples").
 
+// The letters are the bytes of a value, in order.
+#![allow(clippy::many_single_char_names)]
+
 use super::Fault;
 
 /// NULL.

@@ -3,6 +3,9 @@
 //! Integers are little-endian in row images and in binary result rows alike; only MEDIUMINT (3 and 4 bytes)
 //! and YEAR (1 and 2) differ in width, so the width of the bytes at hand decides.
 
+// The letters are the bytes of a value, in order.
+#![allow(clippy::many_single_char_names)]
+
 use super::{Fault, field, numeric};
 
 /// What an integer becomes. [`super::super::plan`] allows only pairs whose range fits, except for `Boolean`.

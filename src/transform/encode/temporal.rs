@@ -5,6 +5,9 @@
 //! Both are read into [`Civil`] or [`Span`]; PostgreSQL counts days and microseconds from 2000-01-01. A TIMESTAMP
 //! of a result row is read as UTC: the session's time zone is pinned to that.
 
+// The letters are the bytes of a value, in order.
+#![allow(clippy::many_single_char_names)]
+
 use super::calendar::{Civil, DAY_MICROS, POSTGRES_EPOCH_MICROS};
 use super::{Fault, field};
 use crate::change::policy::ZeroDates;

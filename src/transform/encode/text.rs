@@ -34,10 +34,7 @@ pub(crate) fn is_plain(raw: &[u8]) -> bool {
 #[inline]
 fn nul_bytes(start: usize, policy: NulBytes, out: &mut Vec<u8>) -> Result<(), Fault> {
     let written = out.get(start..).unwrap_or_default();
-    match written.contains(&0) {
-        true => replace_nul(start, policy, out),
-        false => Ok(()),
-    }
+    if written.contains(&0) { replace_nul(start, policy, out) } else { Ok(()) }
 }
 
 #[cold]

@@ -1,1 +1,253 @@
+use super::*;
+use crate::change::policy::{
+    DdlPolicies, DdlPolicy, IdentifierCase, Operations, TableOptions, TimeAs, TinyInt1,
+};
+use crate::schema::charset::charset;
+use crate::schema::table::UniqueKey;
+use crate::schema::{ColumnDefault, column_type};
+use std::collections::BTreeMap;
 
+/// The config's defaults.
+pub(crate) fn rules() -> Rules {
+    let stop = DdlPolicy::Stop;
+    Rules {
+        task: "shop".into(),
+        schemas: BTreeMap::new(),
+        identifier_case: IdentifierCase::Lower,
+        zero_dates: ZeroDates::Null,
+        tinyint1: TinyInt1::Smallint,
+        time: TimeAs::Interval,
+        postgis: false,
+        operations: Operations { insert: true, update: true, delete: true, alter_table: true },
+        ddl: DdlPolicies {
+            drop_column: stop,
+            narrow_column: stop,
+            relabel_enum: stop,
+            drop_table: stop,
+            drop_database: stop,
+            truncate_table: stop,
+            truncate_partition: stop,
+            rename_table: stop,
+            change_primary_key: stop,
+            convert_charset: stop,
+        },
+        options: TableOptions::default(),
+        exact_options: true,
+        shared_target: false,
+    }
+}
+
+/// A table `Shop.Orders` of `name type [null]` columns; the first is the primary key.
+pub(crate) fn table(columns: &[&str]) -> Table {
+    let defaults = charset("utf8mb4", None);
+    let column = |text: &&str| {
+        let (name, declared) = text.split_once(' ').unwrap();
+        let (declared, nullable) =
+            declared.strip_suffix(" null").map_or((declared, false), |rest| (rest, true));
+        Column {
+            name: name.into(),
+            data_type: column_type::parse(declared, &defaults),
+            nullable,
+            default: ColumnDefault::None,
+            generated: false,
+            auto_increment: false,
+        }
+    };
+    Table {
+        name: TableName::new("Shop", "Orders"),
+        columns: columns.iter().map(column).collect(),
+        primary_key: vec![0],
+        unique_keys: Vec::new(),
+        charset: defaults.clone(),
+    }
+}
+
+/// The target in one line: columns with types, `?` where they take NULL, and the key.
+pub(crate) fn shape(mapping: &TableMapping) -> String {
+    let columns: Vec<String> = mapping
+        .target
+        .columns
+        .iter()
+        .map(|column| {
+            format!("{} {}{}", column.name, column.data_type, if column.nullable { "?" } else { "" })
+        })
+        .collect();
+    let feeds: Vec<String> =
+        mapping.columns.iter().map(|column| format!("{}>{}", column.source, column.target)).collect();
+    format!(
+        "{}: {} pk({}) {}",
+        mapping.target.name,
+        columns.join(", "),
+        mapping.target.primary_key.join(","),
+        feeds.join(" ")
+    )
+}
+
+fn refusal(table: &Table, rules: &Rules) -> String {
+    let error = map_table(table, rules).unwrap_err();
+    assert!(matches!(error.retry(), crate::change::Retry::AfterFix { .. }), "{error}");
+    error.to_string()
+}
+
+#[test]
+fn names_are_folded_and_columns_keep_their_order() {
+    let orders = table(&["Id bigint", "Note varchar(20) null", "At datetime", "Born date null"]);
+    assert_eq!(
+        shape(&map_table(&orders, &rules()).unwrap()),
+        "shop.orders: id bigint, note varchar(20)?, at timestamp(0)?, born date? pk(id) 0>0 1>1 2>2 3>3"
+    );
+    let mut preserving = rules();
+    preserving.identifier_case = IdentifierCase::Preserve;
+    preserving.zero_dates = ZeroDates::Error;
+    assert_eq!(
+        shape(&map_table(&orders, &preserving).unwrap()),
+        "Shop.Orders: Id bigint, Note varchar(20)?, At timestamp(0), Born date? pk(Id) 0>0 1>1 2>2 3>3"
+    );
+}
+
+#[test]
+fn the_tables_options_are_followed() {
+    let orders = table(&["Id bigint", "Note varchar(20) null", "Secret text null", "Paid tinyint(1)"]);
+    let mut rules = rules();
+    rules.schemas.insert("Shop".into(), "DW".into());
+    rules.options = TableOptions {
+        target: Some("Orders_All".into()),
+        columns: BTreeMap::from([("note".into(), "Remark".into())]),
+        exclude_columns: vec!["SECRET".into()],
+        types: BTreeMap::from([("paid".into(), "bool".into())]),
+        source_column: Some("src".into()),
+        distributed_by: Some(Distributed::By(vec!["ID".into()])),
+        storage: Some("fillfactor=90".into()),
+        primary_key: Some(vec!["paid".into(), "id".into()]),
+    };
+    let mapping = map_table(&orders, &rules).unwrap();
+    assert_eq!(
+        shape(&mapping),
+        "DW.Orders_All: src text, id bigint, Remark varchar(20)?, paid boolean pk(src,paid,id) 0>1 1>2 3>3"
+    );
+    assert_eq!(mapping.source_tag, Some((0, "shop:Shop.Orders".into())));
+    assert_eq!(mapping.target.distribution, Some(Distribution::By(vec!["id".into()])));
+    assert_eq!(mapping.target.storage.as_deref(), Some("fillfactor=90"));
+}
+
+#[test]
+fn without_a_primary_key_a_unique_key_serves() {
+    let mut orders = table(&["a int null", "b int", "c int"]);
+    orders.primary_key.clear();
+    assert!(refusal(&orders, &rules()).contains("neither a primary key nor a unique key"));
+    orders.unique_keys = vec![UniqueKey { name: "u".into(), columns: vec![2, 1] }];
+    assert_eq!(map_table(&orders, &rules()).unwrap().target.primary_key, ["c", "b"]);
+}
+
+#[test]
+fn a_chosen_key_must_hold_a_key_of_the_source() {
+    let mut orders = table(&["id int", "a int", "b int null"]);
+    orders.unique_keys = vec![UniqueKey { name: "a".into(), columns: vec![1] }];
+    let with = |key: &[&str]| {
+        let mut rules = rules();
+        rules.options.primary_key = Some(key.iter().map(|name| (*name).to_owned()).collect());
+        rules
+    };
+    assert_eq!(map_table(&orders, &with(&["a"])).unwrap().target.primary_key, ["a"]);
+    assert_eq!(map_table(&orders, &with(&["A", "id"])).unwrap().target.primary_key, ["a", "id"]);
+    assert!(refusal(&orders, &with(&["b"])).contains("would merge rows"));
+    assert!(refusal(&orders, &with(&["id", "b"])).contains("would merge rows"));
+    assert!(refusal(&orders, &with(&[])).contains("would merge rows"));
+    assert!(refusal(&orders, &with(&["nope"])).contains("does not have"));
+    let mut excluding = with(&["a"]);
+    excluding.options.exclude_columns = vec!["a".into()];
+    assert!(refusal(&orders, &excluding).contains("left out by exclude_columns"));
+}
+
+#[test]
+fn what_would_merge_rows_is_refused_in_a_key_only() {
+    for declared in ["enum('','a')", "set('','a')", "varchar(9) character set cp932"] {
+        let column = format!("k {declared}");
+        assert!(
+            refusal(&table(&[column.as_str(), "a int"]), &rules()).contains("would merge rows"),
+            "{declared}"
+        );
+        assert!(map_table(&table(&["id int", column.as_str()]), &rules()).is_ok(), "{declared}");
+    }
+    // A key never takes NULL: a zero date there is an error when it comes.
+    let dated = map_table(&table(&["day date", "at date"]), &rules()).unwrap();
+    assert_eq!(shape(&dated), "shop.orders: day date, at date? pk(day) 0>0 1>1");
+}
+
+#[test]
+fn types_that_cannot_be_carried_are_named() {
+    let with = |written: &str| {
+        let mut rules = rules();
+        rules.options.types.insert("a".into(), written.into());
+        rules
+    };
+    let orders = table(&["id int", "a int"]);
+    assert!(refusal(&orders, &with("frobs")).contains("frobs"));
+    assert!(refusal(&orders, &with("date")).contains("INT cannot be carried into date"));
+    assert!(refusal(&orders, &with("smallint")).contains("cannot be carried"));
+    assert!(map_table(&orders, &with("numeric")).is_ok());
+    assert!(refusal(&table(&["id int", "a uuid"]), &rules()).contains("uuid"));
+    assert!(refusal(&table(&["id int", "a text character set swe7"]), &rules()).contains("swe7"));
+}
+
+#[test]
+fn names_the_target_cannot_have_are_refused() {
+    let long = "x".repeat(64);
+    let column = format!("{long} int");
+    assert!(refusal(&table(&["id int", column.as_str()]), &rules()).contains("64 bytes"));
+    assert!(refusal(&table(&["id int", "ctid int"]), &rules()).contains("system column"));
+    assert!(
+        refusal(&table(&["id int", "A int", "a2 int"]), &{
+            let mut rules = rules();
+            rules.options.columns.insert("a2".into(), "a".into());
+            rules
+        })
+        .contains("would both be \"a\"")
+    );
+    let with = |change: fn(&mut TableOptions)| {
+        let mut rules = rules();
+        change(&mut rules.options);
+        rules
+    };
+    let orders = table(&["id int", "a int"]);
+    assert!(refusal(&orders, &with(|options| options.target = Some("dw.x".into()))).contains("dot"));
+    assert!(refusal(&orders, &with(|options| options.target = Some(String::new()))).contains("empty"));
+    assert!(refusal(&orders, &with(|options| options.source_column = Some("A".repeat(64)))).contains("64"));
+    assert!(refusal(&orders, &with(|options| options.source_column = Some("a".into()))).contains("both be"));
+    let by_a = |options: &mut TableOptions| {
+        options.distributed_by = Some(Distributed::By(vec!["a".into()]));
+    };
+    assert!(refusal(&orders, &with(by_a)).contains("not in the target's primary key"));
+}
+
+#[test]
+fn a_misspelt_column_is_an_error_unless_a_glob_named_it() {
+    let mut rules = rules();
+    rules.options.exclude_columns = vec!["secert".into()];
+    let orders = table(&["id int", "secret text"]);
+    assert!(refusal(&orders, &rules).contains("secert"));
+    rules.exact_options = false;
+    assert!(map_table(&orders, &rules).is_ok());
+}
+
+#[test]
+fn tables_that_meet_in_one_target_are_found() {
+    let mut other = table(&["id int"]);
+    other.name = TableName::new("shop", "ORDERS");
+    let plain = rules();
+    let one = map_table(&table(&["id int"]), &plain).unwrap();
+    let two = map_table(&other, &plain).unwrap();
+    assert_eq!(names::collisions([(&one, &plain), (&two, &plain)]).len(), 1);
+    assert_eq!(names::collisions([(&one, &plain)]).len(), 0);
+    let mut told = rules();
+    told.options.target = Some("orders".into());
+    assert_eq!(names::collisions([(&one, &told), (&two, &told)]).len(), 0);
+    assert_eq!(names::collisions([(&one, &told), (&two, &plain)]).len(), 1);
+}
+
+#[test]
+fn a_mapping_survives_being_stored() {
+    let mapping = map_table(&table(&["id int", "a text null"]), &rules()).unwrap();
+    let text = serde_json::to_string(&mapping).unwrap();
+    assert_eq!(serde_json::from_str::<TableMapping>(&text).unwrap(), mapping);
+}

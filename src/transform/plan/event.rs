@@ -174,9 +174,10 @@ impl<'p, 'e> Walk<'p, 'e> {
             self.marks.set(slot, 0..scratch.len());
         }
         for (step, bound, null) in self.columns()? {
-            let raw = match null {
-                true => None,
-                false => Some(self.cursor.value(bound.wire).map_err(|fault| (fault, Some(step)))?),
+            let raw = if null {
+                None
+            } else {
+                Some(self.cursor.value(bound.wire).map_err(|fault| (fault, Some(step)))?)
             };
             if let (Some(slot), Some(codec)) = (step.key_slot, &step.codec) {
                 let at = scratch.len();

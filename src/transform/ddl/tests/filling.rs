@@ -1,0 +1,177 @@
+//! What existing rows get. The expected values were read back from MySQL 9.7.
+
+use super::*;
+
+/// The fill of `ALTER TABLE Orders ADD n …`, `NULL`, or `STOP`.
+fn filled(definition: &str, rules: &Rules, offset: Option<i32>) -> String {
+    let sql = format!("ALTER TABLE Orders ADD n {definition}");
+    let issued = Issued { utc_offset_seconds: offset, ..issued(&sql) };
+    match run_on(&orders(), &sql, rules, &issued) {
+        Ok(translated) => match translated.changes.as_slice() {
+            [TargetChange::AddColumn { fill, column, .. }] => {
+                assert!(fill.is_some() || column.nullable, "{definition}: NULL for NOT NULL");
+                fill.clone().unwrap_or_else(|| "NULL".into())
+            }
+            other => panic!("{definition}: {other:?}"),
+        },
+        Err(TransformError::Ddl { remedy, .. }) => {
+            assert!(remedy.contains("exclude_columns = [\"n\"]"), "{definition}: {remedy}");
+            "STOP".into()
+        }
+        Err(other) => panic!("{definition}: {other}"),
+    }
+}
+
+fn check(cases: &[(&str, &str)]) {
+    for (definition, expected) in cases {
+        assert_eq!(filled(definition, &rules(), None), *expected, "{definition}");
+    }
+}
+
+#[test]
+fn literals_become_the_value_the_source_made_of_them() {
+    check(&[
+        ("INT DEFAULT '007'", "7"),
+        ("INT DEFAULT 0x1F", "31"),
+        ("INT DEFAULT b'101'", "5"),
+        ("INT DEFAULT -0", "0"),
+        ("BIGINT UNSIGNED DEFAULT 18446744073709551615", "18446744073709551615"),
+        ("BOOL NOT NULL DEFAULT TRUE", "1"),
+        ("DECIMAL(8,3) DEFAULT -1.50", "-1.5"),
+        ("DECIMAL(5,1) DEFAULT 1.25", "STOP"),
+        ("FLOAT DEFAULT 1.1", "1.1"),
+        ("FLOAT DEFAULT 16777217", "16777216"),
+        ("FLOAT(7,2) DEFAULT 1.005", "STOP"),
+        ("DOUBLE DEFAULT 1e10", "10000000000"),
+        ("BIT(5) DEFAULT 5", "00101"),
+        ("BIT(5) DEFAULT b'11'", "00011"),
+        ("YEAR DEFAULT 2024", "2024"),
+        ("YEAR DEFAULT '0000'", "0"),
+        ("YEAR DEFAULT '24'", "STOP"),
+        ("DATE DEFAULT 20240229", "2024-02-29"),
+        ("DATE DEFAULT '2024-02-29'", "2024-02-29"),
+        ("DATE DEFAULT '24-2-9'", "STOP"),
+        ("DATETIME(3) DEFAULT '2024-01-02 03:04:05.5'", "2024-01-02 03:04:05.5"),
+        ("DATETIME DEFAULT '2024-01-02'", "2024-01-02 00:00:00"),
+        ("DATETIME DEFAULT '2024-01-02 03:04:05.5'", "STOP"),
+        ("TIME(2) DEFAULT '-12:03:04.5'", "-12:03:04.5"),
+        ("TIME DEFAULT '838:59:59'", "838:59:59"),
+        ("VARCHAR(9) DEFAULT 1.50", "1.50"),
+        ("VARCHAR(9) DEFAULT 007", "7"),
+        ("VARCHAR(9) DEFAULT TRUE", "1"),
+        ("VARCHAR(9) DEFAULT -0", "0"),
+        ("VARCHAR(9) DEFAULT 'ab  '", "ab  "),
+        ("CHAR(9) DEFAULT 'ab  '", "ab"),
+        ("VARCHAR(9) DEFAULT x'414243'", "ABC"),
+        ("VARCHAR(9) DEFAULT x'FF'", "STOP"),
+        ("VARCHAR(9) DEFAULT 'it''s \\\\ ü'", "it's \\ ü"),
+        ("VARCHAR(9) DEFAULT 'a\\0b'", "STOP"),
+        ("ENUM('Aa','b') DEFAULT 'aA'", "Aa"),
+        ("SET('x','y','z') DEFAULT 'z,x'", "x,z"),
+        ("BINARY(4) DEFAULT 'ab'", "\\x61620000"),
+        ("BINARY(3) DEFAULT 0x1", "\\x010000"),
+        ("VARBINARY(4) DEFAULT x'0102'", "\\x0102"),
+        ("VARBINARY(4) DEFAULT 'ü'", "STOP"),
+        ("JSON DEFAULT (JSON_ARRAY())", "[]"),
+        ("JSON DEFAULT ('{\"a\": true}')", "{\"a\": true}"),
+        ("JSON DEFAULT ('[1.50]')", "STOP"),
+        ("TEXT DEFAULT ('x')", "x"),
+        ("INT NULL DEFAULT NULL", "NULL"),
+        ("INT", "NULL"),
+        ("POINT", "NULL"),
+    ]);
+}
+
+#[test]
+fn a_column_that_takes_no_null_gets_its_types_own_value() {
+    check(&[
+        ("INT NOT NULL", "0"),
+        ("DECIMAL(5,2) NOT NULL", "0"),
+        ("DOUBLE NOT NULL", "0"),
+        ("BIT(3) NOT NULL", "000"),
+        ("YEAR NOT NULL", "0"),
+        ("TIME NOT NULL", "00:00:00"),
+        ("VARCHAR(5) NOT NULL", ""),
+        ("TEXT NOT NULL", ""),
+        ("ENUM('q','r') NOT NULL", "q"),
+        ("SET('q','r') NOT NULL", ""),
+        ("BINARY(3) NOT NULL", "\\x000000"),
+        ("BLOB NOT NULL", "\\x"),
+        ("JSON NOT NULL", "null"),
+        ("POINT NOT NULL", "STOP"),
+        // Zero dates, which the default policy makes NULL.
+        ("DATE NOT NULL", "NULL"),
+        ("DATETIME NOT NULL DEFAULT '0000-00-00 00:00:00'", "NULL"),
+        ("TIMESTAMP NOT NULL DEFAULT 0", "NULL"),
+        ("DATE DEFAULT '2024-00-10'", "NULL"),
+    ]);
+    let mut strict = rules();
+    strict.zero_dates = crate::change::policy::ZeroDates::Error;
+    assert_eq!(filled("DATE NOT NULL", &strict, None), "STOP");
+    assert_eq!(filled("DATE NOT NULL DEFAULT '2024-01-02'", &strict, None), "2024-01-02");
+}
+
+#[test]
+fn the_current_time_is_when_the_statement_began() {
+    check(&[
+        ("TIMESTAMP DEFAULT CURRENT_TIMESTAMP", "2024-01-02 03:04:05+00"),
+        ("TIMESTAMP(6) NOT NULL DEFAULT NOW(6) ON UPDATE NOW(6)", "2024-01-02 03:04:05.000007+00"),
+        ("TIMESTAMP(3) DEFAULT CURRENT_TIMESTAMP(3)", "2024-01-02 03:04:05.000+00"),
+        ("DATETIME DEFAULT CURRENT_TIMESTAMP", "STOP"),
+        ("TIMESTAMP DEFAULT '2024-01-02 03:04:05'", "STOP"),
+    ]);
+    let east = Some(2 * 3600);
+    assert_eq!(filled("DATETIME DEFAULT CURRENT_TIMESTAMP", &rules(), east), "2024-01-02 05:04:05");
+    assert_eq!(filled("TIMESTAMP DEFAULT '2024-01-01 01:04:05'", &rules(), east), "2023-12-31 23:04:05+00");
+    let sql = "ALTER TABLE Orders ADD n TIMESTAMP(3) DEFAULT NOW(3)";
+    for at in [None, Some((AT, None))] {
+        assert!(run_on(&orders(), sql, &rules(), &Issued { at, ..issued(sql) }).is_err());
+    }
+}
+
+#[test]
+fn a_value_that_may_differ_from_row_to_row_stops_the_task() {
+    check(&[
+        ("CHAR(36) DEFAULT (UUID())", "STOP"),
+        ("INT NOT NULL AUTO_INCREMENT UNIQUE", "STOP"),
+        ("INT GENERATED ALWAYS AS (b + 1) STORED", "STOP"),
+        ("INT DEFAULT (RAND() * 5)", "STOP"),
+        ("DATE DEFAULT (CURRENT_DATE)", "STOP"),
+    ]);
+}
+
+#[test]
+fn a_chosen_type_gets_the_value_in_its_own_form() {
+    let with = |written: &str, definition: &str| {
+        let mut rules = rules();
+        rules.exact_options = false;
+        rules.options.types.insert("n".into(), written.into());
+        filled(definition, &rules, None)
+    };
+    assert_eq!(with("boolean", "TINYINT(1) NOT NULL DEFAULT 1"), "true");
+    assert_eq!(with("boolean", "TINYINT(1) NOT NULL"), "false");
+    assert_eq!(with("boolean", "TINYINT(1) DEFAULT 2"), "STOP");
+    assert_eq!(with("time", "TIME DEFAULT '12:00:00'"), "12:00:00");
+    assert_eq!(with("time", "TIME DEFAULT '-12:00:00'"), "STOP");
+    assert_eq!(with("json", "JSON DEFAULT ('{\"a\":true}')"), "STOP");
+    assert_eq!(with("numeric", "INT DEFAULT 5"), "5");
+    assert_eq!(with("text", "INT DEFAULT 5"), "STOP");
+}
+
+#[test]
+fn days_are_counted_as_the_calendar_has_them() {
+    use super::calendar::{date_time, days};
+    assert_eq!(days(1970, 1, 1), Some(0));
+    assert_eq!(days(2000, 2, 29), Some(11_016));
+    assert_eq!(days(1900, 2, 29), None);
+    assert_eq!(days(2024, 13, 1), None);
+    assert_eq!(date_time(-1).as_deref(), Some("1969-12-31 23:59:59"));
+    assert_eq!(date_time(253_402_300_799).as_deref(), Some("9999-12-31 23:59:59"));
+    assert_eq!(date_time(253_402_300_800), None);
+    // Every day of some centuries there and back.
+    for day in -150_000..150_000 {
+        let text = date_time(day * 86_400).unwrap();
+        let part = |range: std::ops::Range<usize>| text[range].parse::<i64>().unwrap();
+        assert_eq!(days(part(0..4), part(5..7), part(8..10)), Some(day));
+    }
+}

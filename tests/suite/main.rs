@@ -27,5 +27,6 @@ mod source_positions;
 mod tables_come_and_go;
 mod target;
 mod unknown_commits;
+mod values;
 mod visible_or_logged;
 mod whole_transactions;

@@ -3,7 +3,7 @@
 //! `scripts/servers install` provides the servers, [`harness`] starts them. See the harness for what a test may use.
 
 // Helpers of tests are not inside `#[test]` functions, where clippy.toml allows these.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::float_cmp)]
 
 mod harness;
 

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 /// The first pause after an error.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// An attempt that held this long makes the next pause a first one again, and so does one that got something durable.
 const GOOD_RUN: Duration = Duration::from_secs(60);
 

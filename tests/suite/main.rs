@@ -12,6 +12,7 @@ mod chunk_boundaries;
 mod ddl_around_copy;
 mod forgetful_target;
 mod harness_works;
+mod hostile_globals;
 mod keys_in_batches;
 mod moves_during_copy;
 mod refused_events;

@@ -157,7 +157,7 @@ pub(super) fn large() -> Vec<Family> {
         "large",
         "t LONGTEXT, b LONGBLOB, l LONGTEXT CHARACTER SET latin1",
         &[
-            &format!("{}, NULL, NULL", words(1_250_000)),
+            &format!("{}, NULL, NULL", words(1_200_000)),
             &format!("'x', REPEAT(x'00FF0A5C22', 4000000), {}", words(5_000)),
             // Exactly one part of a packet, and one byte more or less around it.
             "REPEAT('a', 16777215), x'', NULL",

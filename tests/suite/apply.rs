@@ -149,7 +149,9 @@ async fn swaps_and_chains_of_keys_leave_each_row_under_its_new_key() {
             ];
             for mut log in [start, moves] {
                 if shape == Shape::OnlyKeys {
-                    log.iter_mut().for_each(|operation| operation.2 = 0);
+                    for operation in &mut log {
+                        operation.2 = 0;
+                    }
                 }
                 let (outcome, _) = writer.write(&layout, &log, Mode::Exact).await;
                 assert_eq!(drift(&outcome), Drift::default());
@@ -321,7 +323,9 @@ async fn values_of_every_type_go_through_every_way_unchanged() {
         for strategy in STRATEGIES {
             for (mode, op) in [(Mode::Exact, Insert), (Mode::Exact, Update), (Mode::Convergent, Insert)] {
                 let mut run = rows.clone();
-                run.spans.iter_mut().for_each(|span| span.op = op);
+                for span in &mut run.spans {
+                    span.op = op;
+                }
                 let changes = fixture::finish(run);
                 let mut writer = Writer::new(&database, strategy).await;
                 if op == Insert {

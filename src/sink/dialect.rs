@@ -18,17 +18,17 @@ pub struct Dialect {
     pub distributed: bool,
     /// The grammar knows `INSERT … ON CONFLICT`.
     pub on_conflict: bool,
-    /// `ADD COLUMN … DEFAULT constant` does not rewrite the table (`pg_attribute.atthasmissing` exists).
-    pub instant_default: bool,
+    /// PostGIS's `geometry`, qualified and quoted for SQL; `None` where it is not installed.
+    pub geometry: Option<String>,
 }
 
-/// Answers with one row: version, server_version_num, whether CONFLICT is a key word, whether pg_attribute
-/// stores missing values, whether AnalyticDB's own objects are there. Works from PostgreSQL 9.4 on.
+/// Answers with one row: version, server_version_num, whether CONFLICT is a key word, where PostGIS's geometry
+/// lives, whether AnalyticDB's own objects are there. Works from PostgreSQL 9.4 on.
 pub(super) const PROBE: &str = "\
 SELECT pg_catalog.version(), pg_catalog.current_setting('server_version_num'), \
  (SELECT pg_catalog.count(*) FROM pg_catalog.pg_get_keywords() k WHERE k.word = 'conflict'), \
- (SELECT pg_catalog.count(*) FROM pg_catalog.pg_attribute a \
-   WHERE a.attrelid = 'pg_catalog.pg_attribute'::pg_catalog.regclass AND a.attname = 'atthasmissing'), \
+ (SELECT pg_catalog.quote_ident(n.nspname) || '.geometry' FROM pg_catalog.pg_extension e \
+   JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'postgis'), \
  (SELECT pg_catalog.count(*) FROM pg_catalog.pg_settings s WHERE s.name LIKE 'adbpg%') \
  + (SELECT pg_catalog.count(*) FROM pg_catalog.pg_proc p WHERE p.proname = 'adbpg_version'), \
  pg_catalog.pg_backend_pid()";
@@ -66,7 +66,7 @@ impl Dialect {
                 TargetKind::Greenplum | TargetKind::AnalyticDb => true,
             },
             on_conflict,
-            instant_default: field(3) != "0",
+            geometry: row.get(3).copied().flatten().map(str::to_owned),
         })
     }
 
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     fn read(version: &str, number: &str, conflict: &str, adb: &str, parameter: bool) -> Dialect {
-        let row = [Some(version), Some(number), Some(conflict), Some("0"), Some(adb), Some("7")];
+        let row = [Some(version), Some(number), Some(conflict), None, Some(adb), Some("7")];
         Dialect::read(&row, parameter, None).unwrap()
     }
 
@@ -108,9 +108,10 @@ mod tests {
 
     #[test]
     fn a_forced_kind_wins_and_decides_about_distribution() {
-        let row = [Some("PostgreSQL 12.1"), Some("120001"), Some("1"), Some("1"), Some("0"), Some("7")];
+        let row =
+            [Some("PostgreSQL 12.1"), Some("120001"), Some("1"), Some("gis.geometry"), Some("0"), Some("7")];
         let dialect = Dialect::read(&row, false, Some(TargetKind::AnalyticDb)).unwrap();
-        assert!(dialect.distributed && dialect.instant_default);
+        assert!(dialect.distributed && dialect.geometry.as_deref() == Some("gis.geometry"));
     }
 
     #[test]

@@ -4,12 +4,18 @@
 
 pub mod apply;
 pub mod batch;
+pub mod catalog;
 pub mod compact;
+pub mod ddl;
 pub mod dialect;
 pub mod error;
+pub mod facts;
+pub mod owner;
+mod pooler;
 pub mod quote;
 pub mod session;
 mod sqlstate;
+pub mod store;
 mod tls;
 
 pub use apply::{Applier, ApplyError, Drift, Existing, Mode, Outcome, Strategy, TableOutcome, Way};
@@ -17,4 +23,6 @@ pub use batch::{Batch, BatchBuilder, BatchEnd, BatchLimits, Ready};
 pub use compact::{Compacted, Compactor};
 pub use dialect::Dialect;
 pub use error::SinkError;
+pub use owner::Owner;
 pub use session::Session;
+pub use store::Store;

@@ -43,6 +43,11 @@ const PINS: &[(&str, &str)] = &[
     ("idle_session_timeout", "0"),
     // Whoever locks a target table for longer is named in an error that is retried, not waited for in silence.
     ("lock_timeout", "300s"),
+    // A client whose machine vanished must not keep its locks for the two hours of TCP's defaults.
+    ("tcp_keepalives_idle", "20"),
+    ("tcp_keepalives_interval", "5"),
+    ("tcp_keepalives_count", "4"),
+    ("tcp_user_timeout", "40s"),
     ("client_min_messages", "warning"),
     // Big batches cost enough to be compiled and never gain from it.
     ("jit", "off"),
@@ -233,11 +238,17 @@ async fn probe(
         .map(|name| format!("'{}'", name.to_lowercase()))
         .collect();
     let sql = format!(
-        "SET search_path TO pg_catalog; {PROBE}; SELECT name, setting FROM pg_catalog.pg_settings \
+        "{PROBE}; SELECT name, setting FROM pg_catalog.pg_settings \
          WHERE pg_catalog.lower(name) IN ({})",
         wanted.join(", ")
     );
-    let answers = client.simple_query(&sql).await.map_err(|error| context.map(DOING, &error))?;
+    // Sent together, but each with a time limit of its own: the limit of the database may be a short one.
+    let (unlimited, answers) = tokio::join!(
+        client.batch_execute("SET statement_timeout TO 0; SET search_path TO pg_catalog"),
+        client.simple_query(&sql)
+    );
+    unlimited.map_err(|error| context.map(DOING, &error))?;
+    let answers = answers.map_err(|error| context.map(DOING, &error))?;
     let mut dialect = None;
     let mut settings = BTreeMap::new();
     for answer in &answers {

@@ -9,3 +9,4 @@ mod harness;
 
 mod apply;
 mod harness_works;
+mod target;

@@ -1,0 +1,87 @@
+//! Makes target schemas and tables, and carries the source's DDL to them.
+//!
+//! Every function runs in the transaction that is open on the session, if any: a change commits together with
+//! the checkpoint that stands for it. What must never happen here: a change of a table whose present shape was
+//! not looked at.
+
+pub mod render;
+
+use super::{Session, SinkError, catalog};
+use crate::change::{TargetChange, TargetName, TargetTable};
+use render::Unfit;
+use std::collections::BTreeSet;
+use tokio_postgres::types::Type;
+
+/// Creates the schemas among `wanted` that are missing. The catalog is asked first, so that no privilege on the
+/// database is needed when all are there.
+pub async fn create_schemas(session: &Session, wanted: &BTreeSet<String>) -> Result<(), SinkError> {
+    const DOING: &str = "creating schemas";
+    let names: Vec<&str> = wanted.iter().map(String::as_str).collect();
+    let rows = session
+        .client()
+        .query_typed(
+            "SELECT n.nspname::text FROM pg_namespace n WHERE n.nspname::text = ANY($1)",
+            &[(&names, Type::TEXT_ARRAY)],
+        )
+        .await
+        .map_err(|error| session.error(DOING, error))?;
+    let mut missing = wanted.clone();
+    for row in &rows {
+        let name: String = row.try_get(0).map_err(|error| session.error(DOING, error))?;
+        missing.remove(&name);
+    }
+    for schema in &missing {
+        run(session, &format!("creating schema {schema}"), &[render::create_schema(schema)]).await?;
+    }
+    Ok(())
+}
+
+/// Creates a table that does not exist.
+pub async fn create_table(session: &Session, table: &TargetTable) -> Result<(), SinkError> {
+    let sql = render::create_table(table, session.dialect()).map_err(|unfit| refused(session, unfit))?;
+    run(session, &format!("creating table {}", table.name), &[sql]).await
+}
+
+/// Applies one change; one that is already there is no error.
+pub async fn change(session: &Session, change: &TargetChange) -> Result<(), SinkError> {
+    let table = table_of(change);
+    let Some(found) = catalog::shape(session, table).await? else {
+        return Err(refused(
+            session,
+            Unfit {
+                table: table.clone(),
+                why: "the table is missing".into(),
+                remedy: "restore the table, or copy it again".into(),
+            },
+        ));
+    };
+    let statements =
+        render::change(change, session.dialect(), &found).map_err(|unfit| refused(session, unfit))?;
+    run(session, &format!("altering table {table}"), &statements).await
+}
+
+fn table_of(change: &TargetChange) -> &TargetName {
+    match change {
+        TargetChange::AddColumn { table, .. }
+        | TargetChange::RenameColumn { table, .. }
+        | TargetChange::AlterColumn { table, .. }
+        | TargetChange::DropColumn { table, .. }
+        | TargetChange::Truncate { table } => table,
+    }
+}
+
+async fn run(session: &Session, doing: &str, statements: &[String]) -> Result<(), SinkError> {
+    for sql in statements {
+        session.client().batch_execute(sql).await.map_err(|error| session.error(doing, error))?;
+    }
+    Ok(())
+}
+
+fn refused(session: &Session, unfit: Unfit) -> SinkError {
+    SinkError::Table {
+        endpoint: session.label().to_owned(),
+        table: unfit.table.to_string(),
+        why: unfit.why,
+        remedy: unfit.remedy,
+    }
+}

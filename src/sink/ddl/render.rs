@@ -1,0 +1,228 @@
+//! DDL as text. Pure: what exists is handed in, nothing is asked or run.
+//!
+//! The statements are valid on PostgreSQL 9.4 already (Greenplum 6): no `IF NOT EXISTS` on columns, no identity,
+//! no writable CTE.
+
+use super::super::Dialect;
+use super::super::quote::{identifier, identifiers, literal, qualified};
+use crate::change::facts::FoundTable;
+use crate::change::shape::Distribution;
+use crate::change::{TargetChange, TargetColumn, TargetName, TargetTable, TargetType};
+use std::fmt::Write as _;
+
+/// Longest identifier in bytes (`NAMEDATALEN` − 1); the server cuts longer ones off without an error, and two
+/// of them may become one.
+const NAME_BYTES: usize = 63;
+
+/// Why a table or change cannot be rendered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{table}: {why}")]
+pub struct Unfit {
+    /// The table.
+    pub table: TargetName,
+    /// What is wrong.
+    pub why: String,
+    /// What the user can do.
+    pub remedy: String,
+}
+
+impl Unfit {
+    fn new(table: &TargetName, why: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { table: table.clone(), why: why.into(), remedy: remedy.into() }
+    }
+}
+
+/// `CREATE SCHEMA`.
+pub fn create_schema(schema: &str) -> String {
+    format!("CREATE SCHEMA {}", identifier(schema))
+}
+
+/// `CREATE TABLE` with its primary key and, where rows are distributed, its distribution and heap storage (an
+/// append-optimized table takes no primary key).
+pub fn create_table(table: &TargetTable, dialect: &Dialect) -> Result<String, Unfit> {
+    let mut parts = Vec::with_capacity(table.columns.len() + 1);
+    fits(&table.name, &table.name.schema)?;
+    fits(&table.name, &table.name.table)?;
+    for column in &table.columns {
+        fits(&table.name, &column.name)?;
+        let not_null = if column.nullable { "" } else { " NOT NULL" };
+        parts.push(format!(
+            "  {} {}{not_null}",
+            identifier(&column.name),
+            type_name(&column.data_type, dialect)
+        ));
+    }
+    if !table.primary_key.is_empty() {
+        parts.push(format!("  PRIMARY KEY ({})", identifiers(&table.primary_key)));
+    }
+    let mut sql = format!("CREATE TABLE {} (\n{}\n)", qualified(&table.name), parts.join(",\n"));
+    let mut storage: Vec<&str> = table.storage.as_deref().into_iter().collect();
+    if dialect.distributed && !storage.iter().any(|text| chooses_storage(text)) {
+        storage.insert(0, "appendonly=false");
+    }
+    if !storage.is_empty() {
+        let _ = write!(sql, " WITH ({})", storage.join(", "));
+    }
+    if dialect.distributed {
+        sql.push_str(&distributed(table));
+    }
+    Ok(sql)
+}
+
+/// Whether the user's storage text says itself how rows are kept.
+fn chooses_storage(text: &str) -> bool {
+    let text = text.to_lowercase();
+    text.contains("appendonly") || text.contains("appendoptimized")
+}
+
+fn distributed(table: &TargetTable) -> String {
+    let by = |columns: &[String]| match columns {
+        [] => " DISTRIBUTED RANDOMLY".to_owned(),
+        columns => format!(" DISTRIBUTED BY ({})", identifiers(columns)),
+    };
+    match &table.distribution {
+        Some(Distribution::By(columns)) => by(columns),
+        Some(Distribution::Replicated) => " DISTRIBUTED REPLICATED".to_owned(),
+        None => by(&table.primary_key),
+    }
+}
+
+/// A type for SQL. `search_path` is `pg_catalog`, so PostGIS's type needs its schema.
+pub fn type_name(data_type: &TargetType, dialect: &Dialect) -> String {
+    match (data_type, &dialect.geometry) {
+        (TargetType::Geometry, Some(name)) => name.clone(),
+        (other, _) => other.to_string(),
+    }
+}
+
+/// The statements of a change, in order, for a table found as `found`. None when the table is already so.
+pub fn change(change: &TargetChange, dialect: &Dialect, found: &FoundTable) -> Result<Vec<String>, Unfit> {
+    match change {
+        TargetChange::AddColumn { table, column, fill } => {
+            add_column(table, column, fill.as_deref(), dialect, found)
+        }
+        TargetChange::RenameColumn { table, from, to } => {
+            fits(table, to)?;
+            Ok(vec![format!(
+                "ALTER TABLE {} RENAME COLUMN {} TO {}",
+                qualified(table),
+                identifier(from),
+                identifier(to)
+            )])
+        }
+        TargetChange::AlterColumn { table, column } => alter_column(table, column, dialect, found),
+        TargetChange::DropColumn { table, name } => drop_column(table, name, found),
+        TargetChange::Truncate { table } => Ok(vec![format!("TRUNCATE TABLE {}", qualified(table))]),
+    }
+}
+
+/// The fill is a default for the moment of adding: rows that exist take it, later ones are always written with
+/// a value. From PostgreSQL 11 on the default is stored once; before, the server rewrites the table, which is
+/// still cheaper than updating every row under the same lock.
+fn add_column(
+    table: &TargetName,
+    column: &TargetColumn,
+    fill: Option<&str>,
+    dialect: &Dialect,
+    found: &FoundTable,
+) -> Result<Vec<String>, Unfit> {
+    fits(table, &column.name)?;
+    if let Some(existing) = found.table.columns.iter().find(|c| c.name == column.name) {
+        if existing.data_type == column.data_type && (existing.nullable || !column.nullable) {
+            return Ok(Vec::new());
+        }
+        return Err(Unfit::new(
+            table,
+            format!(
+                "column {} exists as {}{} and shall be {}{}",
+                column.name,
+                existing.data_type,
+                nullability(existing),
+                column.data_type,
+                nullability(column)
+            ),
+            format!("rename, drop or alter column {} of the target table", column.name),
+        ));
+    }
+    let (target, name) = (qualified(table), identifier(&column.name));
+    let not_null = if column.nullable { "" } else { " NOT NULL" };
+    let add =
+        format!("ALTER TABLE {target} ADD COLUMN {name} {}{not_null}", type_name(&column.data_type, dialect));
+    Ok(match fill {
+        None => vec![add],
+        Some(fill) => vec![
+            format!("{add} DEFAULT {}", literal(fill)),
+            format!("ALTER TABLE {target} ALTER COLUMN {name} DROP DEFAULT"),
+        ],
+    })
+}
+
+/// Type changes and the end of NOT NULL are carried. A NOT NULL that comes is not: it would scan the table under
+/// an exclusive lock and changes no value.
+fn alter_column(
+    table: &TargetName,
+    column: &TargetColumn,
+    dialect: &Dialect,
+    found: &FoundTable,
+) -> Result<Vec<String>, Unfit> {
+    let Some(existing) = found.table.columns.iter().find(|c| c.name == column.name) else {
+        return Err(Unfit::new(
+            table,
+            format!("column {} is missing", column.name),
+            "restore the column, or copy the table again",
+        ));
+    };
+    let (target, name) = (qualified(table), identifier(&column.name));
+    let mut actions = Vec::new();
+    if existing.data_type != column.data_type {
+        let wanted = type_name(&column.data_type, dialect);
+        actions.push(format!("ALTER COLUMN {name} TYPE {wanted} USING {name}::{wanted}"));
+    }
+    if column.nullable && !existing.nullable {
+        actions.push(format!("ALTER COLUMN {name} DROP NOT NULL"));
+    }
+    if actions.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(vec![format!("ALTER TABLE {target} {}", actions.join(", "))])
+}
+
+/// Dropping a key column drops the primary key with it, and on Greenplum a distribution column leaves the table
+/// distributed randomly, both without a word: such a drop is refused.
+fn drop_column(table: &TargetName, name: &str, found: &FoundTable) -> Result<Vec<String>, Unfit> {
+    let distributed = match &found.table.distribution {
+        Some(Distribution::By(columns)) => columns.as_slice(),
+        Some(Distribution::Replicated) | None => &[],
+    };
+    if found.table.primary_key.iter().chain(distributed).any(|key| key == name) {
+        return Err(Unfit::new(
+            table,
+            format!(
+                "column {name} belongs to the primary key or distribution key and cannot be dropped alone"
+            ),
+            "drop the target table and copy it again",
+        ));
+    }
+    if !found.table.columns.iter().any(|column| column.name == name) {
+        return Ok(Vec::new());
+    }
+    Ok(vec![format!("ALTER TABLE {} DROP COLUMN {}", qualified(table), identifier(name))])
+}
+
+fn nullability(column: &TargetColumn) -> &'static str {
+    if column.nullable { "" } else { " NOT NULL" }
+}
+
+fn fits(table: &TargetName, name: &str) -> Result<(), Unfit> {
+    if name.is_empty() || name.len() > NAME_BYTES {
+        return Err(Unfit::new(
+            table,
+            format!("the name '{name}' has {} bytes and the target takes 1 to {NAME_BYTES}", name.len()),
+            "map it to another name in the config",
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

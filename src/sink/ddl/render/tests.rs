@@ -1,0 +1,174 @@
+use super::*;
+use crate::change::facts::TargetKind;
+
+fn dialect(kind: TargetKind) -> Dialect {
+    Dialect {
+        kind,
+        version: String::new(),
+        version_number: 150_000,
+        distributed: kind != TargetKind::PostgreSql,
+        on_conflict: true,
+        geometry: Some("gis.geometry".into()),
+    }
+}
+
+fn name() -> TargetName {
+    TargetName { schema: "Shop".into(), table: "or\"ders".into() }
+}
+
+fn column(name: &str, data_type: TargetType, nullable: bool) -> TargetColumn {
+    TargetColumn { name: name.into(), data_type, nullable }
+}
+
+fn table() -> TargetTable {
+    TargetTable {
+        name: name(),
+        columns: vec![
+            column("id", TargetType::Bigint, false),
+            column("region", TargetType::Varchar(Some(20)), false),
+            column("seen", TargetType::TimestampTz(3), true),
+            column("place", TargetType::Geometry, true),
+        ],
+        primary_key: vec!["region".into(), "id".into()],
+        distribution: None,
+        storage: None,
+    }
+}
+
+fn found() -> FoundTable {
+    FoundTable {
+        table: table(),
+        has_rows: true,
+        unique_indexes: Vec::new(),
+        writable: true,
+        owned: true,
+        active: Vec::new(),
+    }
+}
+
+fn on_postgres(wanted: &TargetChange) -> Result<Vec<String>, Unfit> {
+    change(wanted, &dialect(TargetKind::PostgreSql), &found())
+}
+
+const BODY: &str = "CREATE TABLE \"Shop\".\"or\"\"ders\" (\n  \"id\" bigint NOT NULL,\n  \"region\" varchar(20) NOT NULL,\n  \
+     \"seen\" timestamp(3) with time zone,\n  \"place\" gis.geometry,\n  PRIMARY KEY (\"region\", \"id\")\n)";
+
+#[test]
+fn a_table_is_created_with_its_key_in_key_order() {
+    assert_eq!(create_table(&table(), &dialect(TargetKind::PostgreSql)).unwrap(), BODY);
+    let stored = TargetTable { storage: Some("fillfactor=90".into()), ..table() };
+    let sql = create_table(&stored, &dialect(TargetKind::PostgreSql)).unwrap();
+    assert_eq!(sql, format!("{BODY} WITH (fillfactor=90)"));
+}
+
+#[test]
+fn postgresql_ignores_a_distribution() {
+    let spread = TargetTable { distribution: Some(Distribution::Replicated), ..table() };
+    assert_eq!(create_table(&spread, &dialect(TargetKind::PostgreSql)).unwrap(), BODY);
+}
+
+#[test]
+fn greenplum_gets_heap_storage_and_an_explicit_distribution() {
+    let greenplum = dialect(TargetKind::Greenplum);
+    let heap = format!("{BODY} WITH (appendonly=false)");
+    for (distribution, clause) in [
+        (None, "DISTRIBUTED BY (\"region\", \"id\")"),
+        (Some(Distribution::By(vec!["id".into()])), "DISTRIBUTED BY (\"id\")"),
+        (Some(Distribution::Replicated), "DISTRIBUTED REPLICATED"),
+    ] {
+        let spread = TargetTable { distribution, ..table() };
+        assert_eq!(create_table(&spread, &greenplum).unwrap(), format!("{heap} {clause}"));
+    }
+    let keyless = TargetTable { primary_key: Vec::new(), ..table() };
+    assert!(create_table(&keyless, &greenplum).unwrap().ends_with(") DISTRIBUTED RANDOMLY"));
+    let chosen = TargetTable { storage: Some("appendoptimized=false, fillfactor=70".into()), ..table() };
+    assert!(
+        create_table(&chosen, &greenplum)
+            .unwrap()
+            .contains(" WITH (appendoptimized=false, fillfactor=70) DISTRIBUTED")
+    );
+}
+
+#[test]
+fn a_name_the_server_would_cut_off_is_refused() {
+    let mut long = table();
+    long.columns.push(column(&"é".repeat(32), TargetType::Text, true));
+    let error = create_table(&long, &dialect(TargetKind::PostgreSql)).unwrap_err();
+    assert!(error.why.contains("64 bytes"), "{error}");
+}
+
+#[test]
+fn an_added_column_fills_the_rows_that_exist_and_keeps_no_default() {
+    let add = |nullable, fill: Option<&str>| TargetChange::AddColumn {
+        table: name(),
+        column: column("note", TargetType::Varchar(Some(9)), nullable),
+        fill: fill.map(str::to_owned),
+    };
+    let head = "ALTER TABLE \"Shop\".\"or\"\"ders\" ADD COLUMN \"note\" varchar(9)";
+    assert_eq!(on_postgres(&add(true, None)).unwrap(), [head]);
+    assert_eq!(
+        on_postgres(&add(false, Some("it's"))).unwrap(),
+        [
+            format!("{head} NOT NULL DEFAULT 'it''s'"),
+            "ALTER TABLE \"Shop\".\"or\"\"ders\" ALTER COLUMN \"note\" DROP DEFAULT".to_owned(),
+        ]
+    );
+}
+
+#[test]
+fn an_identical_existing_column_is_no_error_and_another_one_is() {
+    let add = |data_type, nullable| TargetChange::AddColumn {
+        table: name(),
+        column: column("seen", data_type, nullable),
+        fill: None,
+    };
+    assert_eq!(on_postgres(&add(TargetType::TimestampTz(3), true)).unwrap(), Vec::<String>::new());
+    assert_eq!(on_postgres(&add(TargetType::TimestampTz(3), false)).unwrap(), Vec::<String>::new());
+    let error = on_postgres(&add(TargetType::Date, true)).unwrap_err();
+    assert!(error.why.contains("timestamp(3) with time zone and shall be date"), "{error}");
+    let tighter =
+        TargetChange::AddColumn { table: name(), column: column("id", TargetType::Bigint, true), fill: None };
+    assert!(on_postgres(&tighter).is_err());
+}
+
+#[test]
+fn a_column_is_altered_only_where_it_differs() {
+    let alter = |data_type, nullable| TargetChange::AlterColumn {
+        table: name(),
+        column: column("region", data_type, nullable),
+    };
+    assert_eq!(
+        on_postgres(&alter(TargetType::Text, true)).unwrap(),
+        ["ALTER TABLE \"Shop\".\"or\"\"ders\" ALTER COLUMN \"region\" TYPE text USING \"region\"::text, \
+             ALTER COLUMN \"region\" DROP NOT NULL"]
+    );
+    assert_eq!(on_postgres(&alter(TargetType::Varchar(Some(20)), false)).unwrap(), Vec::<String>::new());
+    let missing = TargetChange::AlterColumn { table: name(), column: column("x", TargetType::Text, true) };
+    assert!(on_postgres(&missing).is_err());
+}
+
+#[test]
+fn a_key_column_is_never_dropped_and_a_dropped_one_not_again() {
+    let drop = |column: &str| TargetChange::DropColumn { table: name(), name: column.into() };
+    assert_eq!(
+        on_postgres(&drop("seen")).unwrap(),
+        ["ALTER TABLE \"Shop\".\"or\"\"ders\" DROP COLUMN \"seen\""]
+    );
+    assert_eq!(on_postgres(&drop("gone")).unwrap(), Vec::<String>::new());
+    assert!(on_postgres(&drop("region")).is_err());
+    let mut spread = found();
+    spread.table.primary_key.clear();
+    spread.table.distribution = Some(Distribution::By(vec!["seen".into()]));
+    assert!(change(&drop("seen"), &dialect(TargetKind::Greenplum), &spread).is_err());
+}
+
+#[test]
+fn renaming_and_truncating_are_plain() {
+    let rename = TargetChange::RenameColumn { table: name(), from: "seen".into(), to: "Last".into() };
+    assert_eq!(
+        on_postgres(&rename).unwrap(),
+        ["ALTER TABLE \"Shop\".\"or\"\"ders\" RENAME COLUMN \"seen\" TO \"Last\""]
+    );
+    let truncate = TargetChange::Truncate { table: name() };
+    assert_eq!(on_postgres(&truncate).unwrap(), ["TRUNCATE TABLE \"Shop\".\"or\"\"ders\""]);
+}

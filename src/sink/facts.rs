@@ -1,0 +1,54 @@
+//! Gathers [`TargetFacts`] for the precheck. Writes nothing.
+
+use super::{Session, SinkError, catalog, pooler};
+use crate::change::TargetName;
+use crate::change::facts::TargetFacts;
+use crate::config::types::TargetEndpoint;
+use std::collections::BTreeMap;
+use tokio_postgres::Row;
+
+const DOING: &str = "gathering facts about the target";
+
+const DATABASE: &str = "\
+SELECT pg_encoding_to_char(d.encoding)::text, has_database_privilege(d.oid, 'CREATE') \
+FROM pg_database d WHERE d.datname = current_database()";
+
+const SCHEMAS: &str = "\
+SELECT n.nspname::text, has_schema_privilege(n.oid, 'CREATE') AND has_schema_privilege(n.oid, 'USAGE') \
+FROM pg_namespace n WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
+
+/// Asks the target everything the precheck wants to know about it and the `wanted` tables. A second, short
+/// session tells whether this one has a server process of its own.
+pub async fn facts(
+    endpoint: &TargetEndpoint,
+    session: &Session,
+    wanted: &[TargetName],
+) -> Result<TargetFacts, SinkError> {
+    let client = session.client();
+    let failed = |error| session.error(DOING, error);
+    let rows = client.query_typed(DATABASE, &[]).await.map_err(failed)?;
+    let row = rows.first().ok_or_else(|| session.unexpected(DOING, "the database is not in pg_database"))?;
+    let (encoding, can_create_schema) = pair::<String>(row).map_err(failed)?;
+    let mut schemas = BTreeMap::new();
+    for row in &client.query_typed(SCHEMAS, &[]).await.map_err(failed)? {
+        let (name, usable) = pair::<String>(row).map_err(failed)?;
+        schemas.insert(name, usable);
+    }
+    let dialect = session.dialect();
+    Ok(TargetFacts {
+        kind: dialect.kind,
+        version: dialect.version.clone(),
+        version_number: dialect.version_number,
+        encoding,
+        can_create_schema,
+        schemas,
+        tables: catalog::tables(session, wanted).await?,
+        session_stable: pooler::is_own(endpoint, session).await?,
+        on_conflict: dialect.on_conflict,
+        postgis: dialect.geometry.is_some(),
+    })
+}
+
+fn pair<'a, T: tokio_postgres::types::FromSql<'a>>(row: &'a Row) -> Result<(T, bool), tokio_postgres::Error> {
+    Ok((row.try_get(0)?, row.try_get(1)?))
+}

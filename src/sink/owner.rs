@@ -1,0 +1,326 @@
+//! One owner per task, whatever is killed, cut off or started twice.
+//!
+//! Sequence of a takeover: session-level advisory lock on a session of its own → end the server processes that
+//! earlier owners left behind → raise the epoch (owner record and, with it, a copy of the head checkpoint) → end
+//! what registered in between → only then may anything be loaded. What must never happen here: the epoch raised
+//! while an earlier writer could still commit under its own.
+//!
+//! The lock keeps two live daemons apart. The epoch keeps out whoever lost the lock without knowing: its next
+//! checkpoint finds another head, its next chunk another epoch.
+
+use super::store::Store;
+use super::{Session, SinkError, pooler};
+use crate::config::types::TargetEndpoint;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+
+const DOING: &str = "taking the task";
+/// Longest wait for an ended server process to be gone.
+const END_TIMEOUT: Duration = Duration::from_secs(30);
+/// Pause between two looks whether it is.
+const END_POLL: Duration = Duration::from_millis(50);
+/// Longest wait for an answer to [`Owner::check`].
+const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The ownership of a task; ends with the session it holds.
+#[derive(Debug)]
+pub struct Owner {
+    session: Session,
+    store: Store,
+    host: String,
+    /// The last slot given to a registered session; 0 is the lock's own.
+    slots: AtomicI32,
+}
+
+impl Owner {
+    /// Takes the task, making its tables in schema `rowferry` when they are missing.
+    ///
+    /// # Errors
+    /// [`SinkError::Owned`] while another process holds it or an earlier writer does not end.
+    pub async fn take(endpoint: &TargetEndpoint, task: &str) -> Result<Self, SinkError> {
+        let session = Session::connect(endpoint, &format!("rowferry/{task}/owner")).await?;
+        if !pooler::is_own(endpoint, &session).await? {
+            return Err(pooled(&session, task));
+        }
+        Store::create(&session, task).await?;
+        let unowned = Store::new(task, 0);
+        lock(&session, &unowned).await?;
+        let host = host_name();
+        end_earlier(&session, &unowned, i64::MAX).await?;
+        let epoch = raise_epoch(&session, &unowned, &host).await?;
+        end_earlier(&session, &unowned, epoch).await?;
+        let forget = format!("DELETE FROM {} WHERE epoch < {epoch}", unowned.owner_table());
+        session.client().batch_execute(&forget).await.map_err(|error| session.error(DOING, error))?;
+        Ok(Self { session, store: Store::new(task, epoch), host, slots: AtomicI32::new(0) })
+    }
+
+    /// The task's records, writable under this ownership.
+    pub fn store(&self) -> Store {
+        self.store.clone()
+    }
+
+    /// The lock's own session, idle between checks: for reading and small writes outside of the applier.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Records a working session before it writes, so that the next owner can end it. `role` is a word for people
+    /// ("apply", "copy 2").
+    pub async fn register(&self, working: &Session, role: &str) -> Result<(), SinkError> {
+        let slot = self.slots.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        let start = backend_start(working).await?;
+        let record = Record { epoch: self.store.epoch(), slot, role, start: &start, host: &self.host };
+        let fence = format!(" WHERE $1 = (SELECT max(epoch) FROM {})", self.store.owner_table());
+        if record.insert(&self.session, &self.store, working.backend_pid(), &fence).await? {
+            return Ok(());
+        }
+        Err(self.lost("another owner took the task"))
+    }
+
+    /// Whether the task is still owned: the lock's session lives and no higher epoch is on record. Called every few
+    /// seconds; an error means that the task must stop writing and be taken again.
+    pub async fn check(&self) -> Result<(), SinkError> {
+        const DOING: &str = "checking the ownership";
+        let sql = format!("SELECT pg_backend_pid(), (SELECT max(epoch) FROM {})", self.store.owner_table());
+        let answer = tokio::time::timeout(CHECK_TIMEOUT, self.session.client().query_typed(&sql, &[])).await;
+        let Ok(rows) = answer else {
+            return Err(SinkError::Connection {
+                endpoint: self.session.label().to_owned(),
+                doing: DOING.into(),
+                message: format!("no answer within {} s", CHECK_TIMEOUT.as_secs()),
+            });
+        };
+        let rows = rows.map_err(|error| self.session.error(DOING, error))?;
+        let row = rows.first().ok_or_else(|| self.session.unexpected(DOING, "no row came back"))?;
+        let pid: i32 = row.try_get(0).map_err(|error| self.session.error(DOING, error))?;
+        let epoch: Option<i64> = row.try_get(1).map_err(|error| self.session.error(DOING, error))?;
+        if pid != self.session.backend_pid() {
+            return Err(pooled(&self.session, self.store.task()));
+        }
+        if epoch != Some(self.store.epoch()) {
+            return Err(self.lost("another owner took the task"));
+        }
+        Ok(())
+    }
+
+    fn lost(&self, why: &str) -> SinkError {
+        SinkError::CheckpointMoved {
+            endpoint: self.session.label().to_owned(),
+            task: self.store.task().to_owned(),
+            why: format!("{why}; this one has epoch {}", self.store.epoch()),
+        }
+    }
+}
+
+fn pooled(session: &Session, task: &str) -> SinkError {
+    SinkError::State {
+        endpoint: session.label().to_owned(),
+        task: task.to_owned(),
+        why: "the session has no server process of its own, so a lock would keep nobody out".into(),
+        remedy:
+            "connect to the server itself, not through a pooler that shares sessions between transactions"
+                .into(),
+    }
+}
+
+/// The advisory lock's number: FNV-1a over the task's name. Locks are per database.
+fn lock_key(task: &str) -> i64 {
+    let hash = b"rowferry:".iter().chain(task.as_bytes()).fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    i64::from_ne_bytes(hash.to_ne_bytes())
+}
+
+async fn lock(session: &Session, store: &Store) -> Result<(), SinkError> {
+    let failed = |error| session.error(DOING, error);
+    let key = lock_key(store.task());
+    let rows = session
+        .client()
+        .query_typed("SELECT pg_try_advisory_lock($1)", &[(&key, Type::INT8)])
+        .await
+        .map_err(failed)?;
+    let row = rows.first().ok_or_else(|| session.unexpected(DOING, "no row came back"))?;
+    if row.try_get(0).map_err(failed)? {
+        return Ok(());
+    }
+    Err(owned(session, store, holder(session, store, key).await?))
+}
+
+fn owned(session: &Session, store: &Store, owner: String) -> SinkError {
+    SinkError::Owned { endpoint: session.label().to_owned(), task: store.task().to_owned(), owner }
+}
+
+/// Who holds the lock, in words: from the lock itself, and from the owner's record.
+async fn holder(session: &Session, store: &Store, key: i64) -> Result<String, SinkError> {
+    let failed = |error| session.error(DOING, error);
+    // A bigint key is shown as its two halves (PostgreSQL docs, view pg_locks).
+    let rows = session
+        .client()
+        .query_typed(
+            "SELECT l.pid, coalesce(a.application_name, '?'), coalesce(a.usename::text, '?'), \
+             coalesce(host(a.client_addr), 'a local socket') \
+             FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid \
+             WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
+             AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()) \
+             AND l.classid::bigint = ($1 >> 32) & 4294967295 AND l.objid::bigint = $1 & 4294967295 LIMIT 1",
+            &[(&key, Type::INT8)],
+        )
+        .await
+        .map_err(failed)?;
+    let backend = match rows.first() {
+        Some(row) => holder_words(row).map_err(failed)?,
+        None => "its session has just ended".to_owned(),
+    };
+    let sql = format!(
+        "SELECT host, process_id, taken_at::text FROM {} WHERE slot = 0 ORDER BY epoch DESC LIMIT 1",
+        store.owner_table()
+    );
+    let rows = session.client().query_typed(&sql, &[]).await.map_err(failed)?;
+    let Some(row) = rows.first() else { return Ok(backend) };
+    let host: String = row.try_get(0).map_err(failed)?;
+    let process: i64 = row.try_get(1).map_err(failed)?;
+    let since: String = row.try_get(2).map_err(failed)?;
+    Ok(format!("process {process} on host {host}, on record since {since}; {backend}"))
+}
+
+fn holder_words(row: &Row) -> Result<String, tokio_postgres::Error> {
+    let (pid, application): (i32, String) = (row.try_get(0)?, row.try_get(1)?);
+    let (user, address): (String, String) = (row.try_get(2)?, row.try_get(3)?);
+    Ok(format!("server process {pid}, application {application}, user {user}, from {address}"))
+}
+
+/// Ends the recorded server processes of owners before `epoch` that are still the same (number and start time), and
+/// waits until they are gone.
+async fn end_earlier(session: &Session, store: &Store, epoch: i64) -> Result<(), SinkError> {
+    let failed = |error| session.error("ending sessions of the earlier owner", error);
+    let sql = format!(
+        "SELECT DISTINCT backend_pid, backend_start::text FROM {} WHERE epoch < $1 AND backend_pid <> pg_backend_pid()",
+        store.owner_table()
+    );
+    let rows = session.client().query_typed(&sql, &[(&epoch, Type::INT8)]).await.map_err(failed)?;
+    let mut pids: Vec<i32> = Vec::with_capacity(rows.len());
+    let mut starts: Vec<String> = Vec::with_capacity(rows.len());
+    for row in &rows {
+        pids.push(row.try_get(0).map_err(failed)?);
+        starts.push(row.try_get(1).map_err(failed)?);
+    }
+    if pids.is_empty() {
+        return Ok(());
+    }
+    let give_up = Instant::now() + END_TIMEOUT;
+    loop {
+        // Asked again each time: a process that ignores one signal in a wait takes the next.
+        let rows = session
+            .client()
+            .query_typed(
+                "SELECT a.pid, pg_terminate_backend(a.pid) FROM pg_stat_activity a \
+                 JOIN unnest($1::int4[], $2::text[]) AS r(pid, start) \
+                 ON a.pid = r.pid AND a.backend_start = r.start::timestamptz",
+                &[(&pids, Type::INT4_ARRAY), (&starts, Type::TEXT_ARRAY)],
+            )
+            .await
+            .map_err(failed)?;
+        let Some(row) = rows.first() else { return Ok(()) };
+        let pid: i32 = row.try_get(0).map_err(failed)?;
+        if Instant::now() >= give_up {
+            return Err(owned(
+                session,
+                store,
+                format!("server process {pid} of an earlier owner does not end"),
+            ));
+        }
+        tracing::info!(task = store.task(), pid, "ending a session of the earlier owner");
+        tokio::time::sleep(END_POLL).await;
+    }
+}
+
+/// Puts the new owner on record and, in the same transaction, repeats the head checkpoint under its epoch. An
+/// earlier owner that is still about to commit the next checkpoint then collides with this one.
+async fn raise_epoch(session: &Session, store: &Store, host: &str) -> Result<i64, SinkError> {
+    let failed = |error| session.error(DOING, error);
+    session.client().batch_execute("BEGIN").await.map_err(failed)?;
+    let epoch = store.highest_epoch(session).await?.saturating_add(1);
+    let start = backend_start(session).await?;
+    let record = Record { epoch, slot: 0, role: "owner", start: &start, host };
+    record.insert(session, store, session.backend_pid(), "").await?;
+    store.repeat_head(session, epoch).await?;
+    session.client().batch_execute("COMMIT").await.map_err(failed)?;
+    Ok(epoch)
+}
+
+/// When the session's server process started, as text with all digits.
+async fn backend_start(session: &Session) -> Result<String, SinkError> {
+    let failed = |error| session.error("reading the session's start", error);
+    let rows = session
+        .client()
+        .query_typed("SELECT backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()", &[])
+        .await
+        .map_err(failed)?;
+    let row =
+        rows.first().ok_or_else(|| session.unexpected(DOING, "the session is not in pg_stat_activity"))?;
+    row.try_get(0).map_err(failed)
+}
+
+/// A row of the owner table.
+struct Record<'a> {
+    epoch: i64,
+    slot: i32,
+    role: &'a str,
+    start: &'a str,
+    host: &'a str,
+}
+
+impl Record<'_> {
+    /// Inserts it under the condition `fence`; false when that does not hold.
+    async fn insert(
+        &self,
+        session: &Session,
+        store: &Store,
+        pid: i32,
+        fence: &str,
+    ) -> Result<bool, SinkError> {
+        let sql = format!(
+            "INSERT INTO {} (epoch, slot, role, backend_pid, backend_start, host, process_id) \
+             SELECT $1, $2, $3, $4, $5::text::timestamptz, $6, $7{fence}",
+            store.owner_table()
+        );
+        let inserted = session
+            .client()
+            .execute_typed(
+                &sql,
+                &[
+                    (&self.epoch, Type::INT8),
+                    (&self.slot, Type::INT4),
+                    (&self.role, Type::TEXT),
+                    (&pid, Type::INT4),
+                    (&self.start, Type::TEXT),
+                    (&self.host, Type::TEXT),
+                    (&i64::from(std::process::id()), Type::INT8),
+                ],
+            )
+            .await
+            .map_err(|error| session.error("recording a session of the owner", error))?;
+        Ok(inserted == 1)
+    }
+}
+
+/// This machine's name, for people; "?" where it cannot be told.
+fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map_or_else(|_| "?".to_owned(), |name| name.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lock_of_a_task_is_the_same_in_every_version() {
+        // Two daemons of different versions must meet at the same lock: these numbers may never change.
+        assert_eq!(lock_key("shop"), 6_581_292_535_262_085_845);
+        assert_ne!(lock_key("shop"), lock_key("shop2"));
+    }
+}

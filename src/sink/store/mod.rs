@@ -1,0 +1,118 @@
+//! What is durable beside the rows: how far a task has come, what its tables are doing, which schemas they had and
+//! which chunks are copied.
+//!
+//! It lives in schema `rowferry` of the target database, in tables of each task's own. Records are only ever
+//! inserted and the latest one holds: on Greenplum an UPDATE locks the whole table. Old ones are pruned, and
+//! vacuumed where the server does not do it by itself.
+//!
+//! Every write runs in the transaction that is open on the session, so it commits with the rows it stands for.
+//! What must never happen here: a write by an owner that is not the present one. Each is conditional on the epoch
+//! (and a checkpoint on its predecessor), and no row written is [`SinkError::CheckpointMoved`]: roll back, take
+//! the task again, load.
+
+mod read;
+mod tables;
+mod write;
+
+pub use read::{Stored, StoredSchema, StoredTable, peek};
+pub use tables::remove;
+
+use super::quote::identifier;
+use super::{Session, SinkError};
+use crate::change::state::Checkpoint;
+
+/// The layout of schema `rowferry` that this version reads and writes.
+const FORMAT: i32 = 1;
+/// The schema.
+const SCHEMA: &str = "rowferry";
+/// Checkpoints kept behind the head, for people who look for what happened.
+const KEPT_CHECKPOINTS: i64 = 100;
+/// Versions of a table's state kept behind the latest.
+const KEPT_STATES: i64 = 20;
+/// Checkpoints from one pruning to the next.
+const PRUNE_EVERY: i64 = 1000;
+
+/// One task's records, as its present owner may write them. Had from [`Owner::store`](super::owner::Owner::store).
+#[derive(Clone, Debug)]
+pub struct Store {
+    task: String,
+    names: Names,
+    epoch: i64,
+}
+
+/// The qualified, quoted names of a task's tables.
+#[derive(Clone, Debug)]
+struct Names {
+    position: String,
+    tables: String,
+    schemas: String,
+    chunks: String,
+    owner: String,
+}
+
+impl Names {
+    fn new(task: &str) -> Self {
+        let name = |kind: &str| format!("{SCHEMA}.{}", identifier(&format!("{task}_{kind}")));
+        Self {
+            position: name("position"),
+            tables: name("tables"),
+            schemas: name("schemas"),
+            chunks: name("chunks"),
+            owner: name("owner"),
+        }
+    }
+
+    fn all(&self) -> [&String; 5] {
+        [&self.position, &self.tables, &self.schemas, &self.chunks, &self.owner]
+    }
+}
+
+impl Store {
+    /// A store for the owner of `epoch`.
+    pub(super) fn new(task: &str, epoch: i64) -> Self {
+        Self { task: task.to_owned(), names: Names::new(task), epoch }
+    }
+
+    /// Makes what is missing of a task's tables. Must not run inside a transaction.
+    pub(super) async fn create(session: &Session, task: &str) -> Result<(), SinkError> {
+        tables::create(session, task).await
+    }
+
+    /// The table that owners are recorded in, for SQL.
+    pub(super) fn owner_table(&self) -> &str {
+        &self.names.owner
+    }
+
+    /// The task.
+    pub fn task(&self) -> &str {
+        &self.task
+    }
+
+    /// The epoch its writes are made under.
+    pub fn epoch(&self) -> i64 {
+        self.epoch
+    }
+
+    /// Whether [`Store::prune`] is due after this checkpoint.
+    pub fn prune_is_due(checkpoint: &Checkpoint) -> bool {
+        checkpoint.sequence % PRUNE_EVERY == 0
+    }
+
+    fn moved(&self, session: &Session, why: impl Into<String>) -> SinkError {
+        SinkError::CheckpointMoved {
+            endpoint: session.label().to_owned(),
+            task: self.task.clone(),
+            why: why.into(),
+        }
+    }
+}
+
+/// Stored state that cannot be used.
+fn unreadable(session: &Session, task: &str, why: impl Into<String>, remedy: &str) -> SinkError {
+    SinkError::State {
+        endpoint: session.label().to_owned(),
+        task: task.to_owned(),
+        why: why.into(),
+        remedy: remedy.to_owned(),
+    }
+}

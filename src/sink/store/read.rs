@@ -1,0 +1,204 @@
+//! Reads a task's records: by its owner before it works, and by `status` and `check` without writing anything.
+
+use super::{Names, Store, tables, unreadable};
+use crate::change::state::{Checkpoint, ChunkRecord, TableState};
+use crate::change::{FilePosition, Position, TableName, TargetName};
+use crate::schema::Table;
+use crate::sink::{Session, SinkError};
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+use tokio_postgres::Row;
+
+const DOING: &str = "reading the stored state";
+const REMEDY: &str = "run the version of rowferry that wrote it, or drop the task and copy again";
+
+/// Everything that is durable about a task.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Stored {
+    /// The head of the checkpoints; `None` before P0 is recorded.
+    pub checkpoint: Option<Checkpoint>,
+    /// When the head was written, by the target's clock.
+    pub committed_at: Option<SystemTime>,
+    /// The tables on record.
+    pub tables: BTreeMap<TableName, StoredTable>,
+}
+
+/// One source table's record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredTable {
+    /// Its latest state.
+    pub state: TableState,
+    /// The target table it feeds.
+    pub target: TargetName,
+    /// How it is carried, as its recorder wrote it.
+    pub mapping: serde_json::Value,
+    /// Its definitions, oldest first; the last is the one at the checkpoint.
+    pub schemas: Vec<StoredSchema>,
+    /// Its copied chunks, by number.
+    pub chunks: Vec<ChunkRecord>,
+}
+
+/// One version of a source table's definition.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredSchema {
+    /// From 1, rising by one.
+    pub version: i64,
+    /// The definition.
+    pub table: Table,
+    /// Events after this position are written under it.
+    pub valid_from: Position,
+    /// The checkpoint that was the head when it was recorded; 0 when there was none.
+    pub sequence: i64,
+}
+
+impl Store {
+    /// Reads everything.
+    pub async fn load(&self, session: &Session) -> Result<Stored, SinkError> {
+        read(session, &self.task, &self.names).await
+    }
+}
+
+/// Reads a task's records without owning it and without writing anything; `None` when there are none. Must not
+/// run inside a transaction.
+pub async fn peek(session: &Session, task: &str) -> Result<Option<Stored>, SinkError> {
+    let names = Names::new(task);
+    let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+    session.client().batch_execute(begin).await.map_err(|error| session.error(DOING, error))?;
+    let found = tables::existing(session).await?.unwrap_or_default();
+    let stored = if names.all().into_iter().all(|name| found.contains(name)) {
+        tables::check_format(session, task).await?;
+        Some(read(session, task, &names).await?)
+    } else {
+        None
+    };
+    session.client().batch_execute("COMMIT").await.map_err(|error| session.error(DOING, error))?;
+    Ok(stored)
+}
+
+/// One reading of a task's records.
+struct Reader<'a> {
+    session: &'a Session,
+    task: &'a str,
+}
+
+async fn read(session: &Session, task: &str, names: &Names) -> Result<Stored, SinkError> {
+    let reader = Reader { session, task };
+    let mut stored = Stored::default();
+    for row in &reader.rows(&head(names)).await? {
+        let (checkpoint, committed_at) = reader.checkpoint(row)?;
+        stored.checkpoint = Some(checkpoint);
+        stored.committed_at = Some(committed_at);
+    }
+    let sql = format!(
+        "SELECT DISTINCT ON (source_database, source_table) source_database, source_table, target_schema, \
+         target_table, state, mapping FROM {} ORDER BY source_database, source_table, version DESC",
+        names.tables
+    );
+    for row in &reader.rows(&sql).await? {
+        let table = StoredTable {
+            target: TargetName { schema: reader.get(row, 2)?, table: reader.get(row, 3)? },
+            state: reader.json(&reader.get::<String>(row, 4)?, "a table's state")?,
+            mapping: reader.json(&reader.get::<String>(row, 5)?, "a table's mapping")?,
+            schemas: Vec::new(),
+            chunks: Vec::new(),
+        };
+        stored.tables.insert(reader.name(row)?, table);
+    }
+    let sql = format!(
+        "SELECT source_database, source_table, version, definition, valid_from, sequence FROM {} \
+         ORDER BY source_database, source_table, version",
+        names.schemas
+    );
+    for row in &reader.rows(&sql).await? {
+        let schema = StoredSchema {
+            version: reader.get(row, 2)?,
+            table: reader.json(&reader.get::<String>(row, 3)?, "a table's definition")?,
+            valid_from: reader.json(&reader.get::<String>(row, 4)?, "a definition's position")?,
+            sequence: reader.get(row, 5)?,
+        };
+        reader.table(&mut stored, row)?.schemas.push(schema);
+    }
+    let sql = format!(
+        "SELECT source_database, source_table, number, after_key, upto_key, copied_rows FROM {} \
+         ORDER BY source_database, source_table, number",
+        names.chunks
+    );
+    for row in &reader.rows(&sql).await? {
+        let chunk = ChunkRecord {
+            number: reader.get(row, 2)?,
+            after: reader.key(row, 3)?,
+            upto: reader.key(row, 4)?,
+            rows: reader.get(row, 5)?,
+        };
+        reader.table(&mut stored, row)?.chunks.push(chunk);
+    }
+    Ok(stored)
+}
+
+/// The latest checkpoint.
+pub(super) fn head(names: &Names) -> String {
+    format!(
+        "SELECT sequence, epoch, server, file, file_offset, gtids, committed_at FROM {} \
+         ORDER BY sequence DESC LIMIT 1",
+        names.position
+    )
+}
+
+impl Reader<'_> {
+    async fn rows(&self, sql: &str) -> Result<Vec<Row>, SinkError> {
+        self.session.client().query_typed(sql, &[]).await.map_err(|error| self.session.error(DOING, error))
+    }
+
+    fn get<'r, T: tokio_postgres::types::FromSql<'r>>(
+        &self,
+        row: &'r Row,
+        column: usize,
+    ) -> Result<T, SinkError> {
+        row.try_get(column).map_err(|error| self.session.error(DOING, error))
+    }
+
+    fn name(&self, row: &Row) -> Result<TableName, SinkError> {
+        Ok(TableName { database: self.get(row, 0)?, table: self.get(row, 1)? })
+    }
+
+    /// The record a definition or chunk belongs to.
+    fn table<'s>(&self, stored: &'s mut Stored, row: &Row) -> Result<&'s mut StoredTable, SinkError> {
+        let name = self.name(row)?;
+        match stored.tables.get_mut(&name) {
+            Some(table) => Ok(table),
+            None => Err(self.unreadable(format!("{name} has definitions or chunks but no state"))),
+        }
+    }
+
+    fn json<T: DeserializeOwned>(&self, text: &str, what: &str) -> Result<T, SinkError> {
+        serde_json::from_str(text).map_err(|error| self.unreadable(format!("{what} cannot be read: {error}")))
+    }
+
+    fn key(&self, row: &Row, column: usize) -> Result<Option<Vec<String>>, SinkError> {
+        let text: Option<String> = self.get(row, column)?;
+        text.map(|text| self.json(&text, "a chunk's bound")).transpose()
+    }
+
+    fn checkpoint(&self, row: &Row) -> Result<(Checkpoint, SystemTime), SinkError> {
+        let offset: i64 = self.get(row, 4)?;
+        let gtids: String = self.get(row, 5)?;
+        let position = Position {
+            server: self.get(row, 2)?,
+            file: FilePosition {
+                file: self.get::<String>(row, 3)?.into(),
+                offset: u64::try_from(offset)
+                    .map_err(|_| self.unreadable(format!("the file offset is {offset}")))?,
+            },
+            gtids: gtids
+                .parse()
+                .map_err(|error| self.unreadable(format!("the GTID set cannot be read: {error}")))?,
+        };
+        let checkpoint = Checkpoint { sequence: self.get(row, 0)?, epoch: self.get(row, 1)?, position };
+        Ok((checkpoint, self.get(row, 6)?))
+    }
+
+    fn unreadable(&self, why: String) -> SinkError {
+        unreadable(self.session, self.task, why, REMEDY)
+    }
+}

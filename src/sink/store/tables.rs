@@ -1,0 +1,209 @@
+//! The tables of the store: made when missing, dropped with their task.
+
+use super::{FORMAT, Names, SCHEMA, unreadable};
+use crate::sink::quote::literal;
+use crate::sink::{Session, SinkError};
+use std::collections::BTreeSet;
+use tokio_postgres::types::Type;
+
+const DOING: &str = "preparing schema rowferry";
+
+/// Holders of this transaction-level advisory lock may make tables in schema `rowferry`: "rowferry" in ASCII.
+const DDL_LOCK: i64 = 0x726f_7766_6572_7279;
+
+/// Columns, primary key and distribution key of each kind of table.
+fn definitions(names: &Names) -> [(&str, &'static str, &'static str); 5] {
+    [
+        (
+            &names.position,
+            "sequence bigint NOT NULL, epoch bigint NOT NULL, server text NOT NULL, file text NOT NULL, \
+             file_offset bigint NOT NULL, gtids text NOT NULL, \
+             committed_at timestamptz NOT NULL DEFAULT clock_timestamp(), PRIMARY KEY (sequence)",
+            "sequence",
+        ),
+        (
+            &names.tables,
+            "source_database text NOT NULL, source_table text NOT NULL, version bigint NOT NULL, \
+             target_schema text NOT NULL, target_table text NOT NULL, state text NOT NULL, mapping text NOT NULL, \
+             sequence bigint NOT NULL, epoch bigint NOT NULL, \
+             recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(), \
+             PRIMARY KEY (source_database, source_table, version)",
+            "source_database, source_table",
+        ),
+        (
+            &names.schemas,
+            "source_database text NOT NULL, source_table text NOT NULL, version bigint NOT NULL, \
+             definition text NOT NULL, valid_from text NOT NULL, sequence bigint NOT NULL, epoch bigint NOT NULL, \
+             recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(), \
+             PRIMARY KEY (source_database, source_table, version)",
+            "source_database, source_table",
+        ),
+        (
+            &names.chunks,
+            "source_database text NOT NULL, source_table text NOT NULL, number bigint NOT NULL, \
+             after_key text, upto_key text, copied_rows bigint NOT NULL, epoch bigint NOT NULL, \
+             recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(), \
+             PRIMARY KEY (source_database, source_table, number)",
+            "source_database, source_table",
+        ),
+        (
+            &names.owner,
+            "epoch bigint NOT NULL, slot integer NOT NULL, role text NOT NULL, backend_pid integer NOT NULL, \
+             backend_start timestamptz NOT NULL, host text NOT NULL, process_id bigint NOT NULL, \
+             taken_at timestamptz NOT NULL DEFAULT clock_timestamp(), PRIMARY KEY (epoch, slot)",
+            "epoch",
+        ),
+    ]
+}
+
+/// Which tables of schema `rowferry` exist, as `rowferry."name"`; `None` when the schema does not.
+pub(super) async fn existing(session: &Session) -> Result<Option<BTreeSet<String>>, SinkError> {
+    let rows = session
+        .client()
+        .query_typed(
+            "SELECT $1 || '.' || '\"' || c.relname::text || '\"' FROM pg_namespace n \
+             LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p') WHERE n.nspname::text = $1",
+            &[(&SCHEMA, Type::TEXT)],
+        )
+        .await
+        .map_err(|error| session.error(DOING, error))?;
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let mut names = BTreeSet::new();
+    for row in &rows {
+        let name: Option<String> = row.try_get(0).map_err(|error| session.error(DOING, error))?;
+        names.extend(name);
+    }
+    Ok(Some(names))
+}
+
+/// Makes what is missing. Two tasks that start at once do it one after the other.
+pub(super) async fn create(session: &Session, task: &str) -> Result<(), SinkError> {
+    let names = Names::new(task);
+    let complete = |existing: &Option<BTreeSet<String>>| {
+        existing.as_ref().is_some_and(|found| {
+            found.contains(&meta()) && names.all().into_iter().all(|name| found.contains(name))
+        })
+    };
+    let failed = |error| session.error(DOING, error);
+    let found = existing(session).await?;
+    if !complete(&found) {
+        let lock = format!("BEGIN; SELECT pg_advisory_xact_lock({DDL_LOCK})");
+        session.client().batch_execute(&lock).await.map_err(failed)?;
+        let found = existing(session).await?;
+        let sql = missing(&names, found.as_ref(), session.dialect().distributed);
+        session.client().batch_execute(&sql).await.map_err(failed)?;
+        session.client().batch_execute("COMMIT").await.map_err(failed)?;
+    }
+    check_format(session, task).await
+}
+
+/// The statements that make what is not in `found`.
+fn missing(names: &Names, found: Option<&BTreeSet<String>>, distributed: bool) -> String {
+    let mut sql = String::new();
+    if found.is_none() {
+        sql.push_str("CREATE SCHEMA rowferry;\n");
+    }
+    let has = |name: &str| found.is_some_and(|found| found.contains(name));
+    let mut make = |name: &str, columns: &str, key: &str| {
+        let clause = if distributed { format!(" DISTRIBUTED BY ({key})") } else { String::new() };
+        let storage = if distributed { " WITH (appendonly=false)" } else { "" };
+        sql.push_str(&["CREATE TABLE ", name, " (", columns, ")", storage, &clause, ";\n"].concat());
+    };
+    let meta = meta();
+    let new = !has(&meta);
+    if new {
+        make(
+            &meta,
+            "format integer NOT NULL, created_at timestamptz NOT NULL DEFAULT clock_timestamp(), PRIMARY KEY (format)",
+            "format",
+        );
+    }
+    for (name, columns, key) in definitions(names) {
+        if !has(name) {
+            make(name, columns, key);
+        }
+    }
+    if new {
+        sql.push_str(&["INSERT INTO ", &meta, " (format) VALUES (", &FORMAT.to_string(), ");\n"].concat());
+    }
+    sql
+}
+
+fn meta() -> String {
+    format!("{SCHEMA}.\"meta\"")
+}
+
+/// Refuses a layout of another version.
+pub(super) async fn check_format(session: &Session, task: &str) -> Result<(), SinkError> {
+    let sql = format!("SELECT max(format) FROM {}", meta());
+    let rows = session.client().query_typed(&sql, &[]).await.map_err(|error| session.error(DOING, error))?;
+    let format: Option<i32> = match rows.first() {
+        Some(row) => row.try_get(0).map_err(|error| session.error(DOING, error))?,
+        None => None,
+    };
+    match format {
+        Some(FORMAT) => Ok(()),
+        Some(other) => Err(unreadable(
+            session,
+            task,
+            format!("schema rowferry has format {other} and this version knows {FORMAT}"),
+            "run the version of rowferry that wrote it, or a newer one",
+        )),
+        None => Err(unreadable(
+            session,
+            task,
+            "rowferry.meta is empty",
+            "restore schema rowferry, or drop it and copy again",
+        )),
+    }
+}
+
+/// Drops a task's tables; what it copied stays. The task must be owned, or surely not run. Other tasks and the
+/// schema itself are left alone.
+pub async fn remove(session: &Session, task: &str) -> Result<(), SinkError> {
+    let doing = format!("dropping the records of task {}", literal(task));
+    let Some(found) = existing(session).await? else { return Ok(()) };
+    let names = Names::new(task);
+    let present: Vec<&str> =
+        names.all().into_iter().filter(|name| found.contains(*name)).map(String::as_str).collect();
+    if present.is_empty() {
+        return Ok(());
+    }
+    let sql = format!("DROP TABLE {}", present.join(", "));
+    session.client().batch_execute(&sql).await.map_err(|error| session.error(&doing, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_missing_is_made() {
+        let names = Names::new("shop");
+        let all = missing(&names, None, false);
+        assert!(all.starts_with("CREATE SCHEMA rowferry;\nCREATE TABLE rowferry.\"meta\""), "{all}");
+        assert_eq!(all.matches("CREATE TABLE").count(), 6);
+        assert!(all.ends_with("INSERT INTO rowferry.\"meta\" (format) VALUES (1);\n"));
+        let mut found: BTreeSet<String> = names.all().into_iter().cloned().collect();
+        found.insert(meta());
+        assert_eq!(missing(&names, Some(&found), false), "");
+        found.remove(&names.chunks);
+        let one = missing(&names, Some(&found), false);
+        assert!(one.starts_with("CREATE TABLE rowferry.\"shop_chunks\" ("), "{one}");
+        assert_eq!(one.matches("CREATE").count(), 1);
+    }
+
+    #[test]
+    fn on_greenplum_the_distribution_key_lies_inside_the_primary_key() {
+        let names = Names::new("shop");
+        for (name, columns, key) in definitions(&names) {
+            let primary =
+                columns.rsplit_once("PRIMARY KEY (").map(|(_, key)| key.trim_end_matches(')')).unwrap();
+            assert!(primary.starts_with(key), "{name}: {key} in {primary}");
+        }
+        let sql = missing(&names, None, true);
+        assert_eq!(sql.matches(" WITH (appendonly=false) DISTRIBUTED BY (").count(), 6, "{sql}");
+    }
+}

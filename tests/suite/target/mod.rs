@@ -1,0 +1,65 @@
+//! The target's side alone: sessions, catalog, DDL, the checkpoint store and ownership, without a source.
+
+mod catalog;
+mod ddl;
+mod login;
+mod owner;
+mod session;
+mod store;
+
+use crate::harness::PostgresDatabase;
+use rowferry::change::{
+    FilePosition, Position, TableName, TargetColumn, TargetName, TargetTable, TargetType,
+};
+use rowferry::config::types::{TargetEndpoint, TargetTlsMode, TlsFiles};
+use rowferry::sink::Session;
+
+/// How the sink reaches a test's database.
+fn endpoint(database: &PostgresDatabase<'_>) -> TargetEndpoint {
+    TargetEndpoint {
+        name: "dw".into(),
+        host: "127.0.0.1".into(),
+        port: database.server.port(),
+        user: "postgres".into(),
+        database: database.name.clone(),
+        password: String::new().into(),
+        tls: TargetTlsMode::Prefer,
+        tls_files: TlsFiles::default(),
+        kind: None,
+    }
+}
+
+async fn connect(database: &PostgresDatabase<'_>) -> Session {
+    Session::connect(&endpoint(database), "suite").await.unwrap()
+}
+
+fn target(schema: &str, table: &str) -> TargetName {
+    TargetName { schema: schema.into(), table: table.into() }
+}
+
+fn column(name: &str, data_type: TargetType, nullable: bool) -> TargetColumn {
+    TargetColumn { name: name.into(), data_type, nullable }
+}
+
+fn table(name: &TargetName, columns: Vec<TargetColumn>, primary_key: &[&str]) -> TargetTable {
+    TargetTable {
+        name: name.clone(),
+        columns,
+        primary_key: primary_key.iter().map(|&name| name.to_owned()).collect(),
+        distribution: None,
+        storage: None,
+    }
+}
+
+fn source(table: &str) -> TableName {
+    TableName::new("shop", table)
+}
+
+/// A position `offset` bytes into a file, with a set of `offset` transactions.
+fn at(offset: u64) -> Position {
+    Position {
+        server: "3e11fa47-71ca-11e1-9e33-c80aa9429562".into(),
+        file: FilePosition { file: "binlog.000007".into(), offset },
+        gtids: format!("3e11fa47-71ca-11e1-9e33-c80aa9429562:1-{offset}").parse().unwrap(),
+    }
+}

@@ -82,17 +82,12 @@ impl<'a> Step<'a> {
 }
 
 /// All steps of a batch, deletes first.
-pub(super) fn plan<'a>(
-    tables: &'a [TableChanges],
-    modes: &[Mode],
-    way: Way,
-    strategy: Strategy,
-) -> Vec<Step<'a>> {
+pub(super) fn plan<'a>(tables: &'a [TableChanges], manners: &[(Mode, Strategy)], way: Way) -> Vec<Step<'a>> {
     let mut planner = Planner::default();
-    for (table, (changes, &mode)) in tables.iter().zip(modes).enumerate() {
+    for (table, (changes, &manner)) in tables.iter().zip(manners).enumerate() {
         let c = changes;
         let mut delete = |expect, rows| planner.delete(table, c, expect, rows);
-        match (mode, strategy) {
+        match manner {
             (Mode::Exact, Strategy::Upsert) => {
                 delete(Expect::Present, &c.gone);
                 delete(Expect::Absent, &c.never);

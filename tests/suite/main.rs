@@ -14,6 +14,7 @@ mod commands;
 mod ddl_around_copy;
 mod forgetful_target;
 mod harness_works;
+mod hostile_globals;
 mod keys_in_batches;
 mod kills;
 mod load;

@@ -105,7 +105,11 @@ fn column(name: &str, data_type: &str, column_type: &str, target_name: &str, udt
         }
         // The product is a double: a FLOAT alone prints with six digits.
         "float" | "double" => (format!("{c} * 1e0"), format!("{p}::float8::text"), Kind::Float),
-        "bit" if udt == "bool" => (format!("IF({c}, 'true', 'false')"), format!("{p}::text"), Kind::Text),
+        "bit" if udt == "bool" => (
+            format!("CASE WHEN {c} THEN 'true' WHEN NOT {c} THEN 'false' END"),
+            format!("{p}::text"),
+            Kind::Text,
+        ),
         "bit" => {
             let bits = column_type.trim_start_matches("bit(").trim_end_matches(')');
             (format!("LPAD(BIN({c} + 0), {bits}, '0')"), format!("{p}::text"), Kind::Text)

@@ -24,7 +24,7 @@ pub use error::TaskError;
 
 use crate::change::state::{Checkpoint, TableState};
 use crate::change::status::{Board, Phase, TablePhase, TableStatus, TaskStatus, now_seconds};
-use crate::change::{Position, TableName};
+use crate::change::{Position, Retry, TableName};
 use crate::config::{Config, ExistingTables, StartPosition};
 use crate::precheck::Report;
 use crate::schema::Table;
@@ -60,9 +60,27 @@ pub async fn run(
         () = stop.cancelled() => Ok(()),
         ready = start(&context) => {
             let Started { source, owner, checkpoint, tables } = ready?;
-            stream::follow(&context, &source, owner, checkpoint, tables, memory, stop.clone()).await
+            let followed =
+                stream::follow(&context, &source, owner.clone(), checkpoint, tables, memory, stop.clone()).await;
+            if let Err(TaskError::Source(SourceError::TableChanged { table, why, .. })) = &followed {
+                copy_again(&context, &owner, table, why).await?;
+            }
+            followed
         }
     }
+}
+
+/// The stream has met a statement that lies between P0 and P1 and may have changed what chunks have read.
+async fn copy_again(context: &Context, owner: &Owner, table: &str, why: &str) -> Result<(), TaskError> {
+    tracing::warn!(
+        task = context.name,
+        table,
+        why,
+        "a table changed while it was copied; its copy starts over"
+    );
+    let stored = owner.store().load(owner.session()).await?;
+    let tables = prepare::known(context, &stored)?;
+    prepare::start_over(context, owner, &tables, |name, _| name.to_string() == table, why).await
 }
 
 /// All that the stream needs.
@@ -222,6 +240,13 @@ async fn snapshot(
         }
         other => other,
     });
+    let copied = match copied {
+        // A value that does not fit may be one of a definition that came after P0.
+        Err(error) if error.retry() != Retry::AfterBackoff => {
+            Err(changed_since(context, server, &copying, tables).await?.unwrap_or(error))
+        }
+        other => other,
+    };
     match copied {
         Ok(()) => {}
         Err(TaskError::Source(SourceError::TableChanged { endpoint, table, why })) => {
@@ -231,7 +256,10 @@ async fn snapshot(
                 why,
                 "a table changed while it was copied; the copy starts over"
             );
-            prepare::start_over(context, owner, tables, &why).await?;
+            let copied = |_: &TableName, recorded: &Recorded| {
+                matches!(recorded.state, TableState::Snapshotting { .. })
+            };
+            prepare::start_over(context, owner, tables, copied, &why).await?;
             return Err(SourceError::TableChanged { endpoint, table, why }.into());
         }
         Err(error) => return Err(error),
@@ -260,6 +288,25 @@ async fn snapshot(
     });
     context.board.enter(&context.name, Phase::CatchingUp);
     Ok(())
+}
+
+/// The first table whose definition is no longer the one that is copied, as an error.
+async fn changed_since(
+    context: &Context,
+    server: &mut Server,
+    copying: &[TableName],
+    tables: &BTreeMap<TableName, (Table, Recorded)>,
+) -> Result<Option<TaskError>, TaskError> {
+    let now = server.tables(&context.task().tables).await?;
+    let same = |name: &TableName| {
+        let copied = tables.get(name).map(|(table, _)| table);
+        now.iter().find(|table| table.name == *name) == copied
+    };
+    Ok(copying.iter().find(|name| !same(name)).map(|name| {
+        let endpoint = context.task().source.clone();
+        let why = "its definition is another one by now".to_owned();
+        SourceError::TableChanged { endpoint, table: name.to_string(), why }.into()
+    }))
 }
 
 /// Source columns of the target's key.

@@ -218,8 +218,8 @@ fn mismatch(mapping: &TableMapping, why: String, remedy: &str) -> TaskError {
     TransformError::Mapping { table: mapping.source.clone(), why, remedy: remedy.to_owned() }.into()
 }
 
-/// A selected table changed under its copy: the group starts over. Tables that were made here are dropped, others lose
-/// what was copied into them; rows that were to stay make starting over impossible.
+/// A selected table changed under its copy: the tables that `chosen` names are copied from the start. Those that were made
+/// here are dropped, others lose what was copied into them; rows that were to stay make starting over impossible.
 ///
 /// # Errors
 /// When existing rows were to stay, or the target fails.
@@ -227,12 +227,14 @@ pub async fn start_over(
     context: &Context,
     owner: &Owner,
     tables: &BTreeMap<TableName, (Table, Recorded)>,
+    chosen: impl Fn(&TableName, &Recorded) -> bool,
     why: &str,
 ) -> Result<(), TaskError> {
     let session = owner.session();
     let copying: Vec<&(Table, Recorded)> = tables
-        .values()
-        .filter(|(_, recorded)| matches!(recorded.state, TableState::Snapshotting { .. }))
+        .iter()
+        .filter(|(name, (_, recorded))| chosen(name, recorded))
+        .map(|(_, known)| known)
         .collect();
     let dropped: BTreeSet<&TargetName> = copying
         .iter()

@@ -1,15 +1,17 @@
 //! Statements of the stream, held against the carried tables: which of them they concern, and what the target does.
 //!
-//! What must never happen here: a statement that concerns a carried table passed over.
+//! What must never happen here: a statement that concerns a carried table passed over; one between P0 and P1 carried that
+//! may have changed what a chunk has read under the names and types of P0.
 
 use super::TaskError;
 use super::builder::{Translation, Translator};
 use super::context::Context;
-use super::tables::Tables;
+use super::tables::{Carried, Tables};
 use crate::change::facts::Flavour;
-use crate::change::{StatementEvent, TableName};
+use crate::change::{StatementEvent, TableName, TargetChange};
 use crate::schema::ddl::{self, SqlMode, Statement};
-use crate::transform::{Issued, translate};
+use crate::source::SourceError;
+use crate::transform::{Issued, Translated, translate};
 
 /// Translates statements under a task's rules.
 #[derive(Debug)]
@@ -56,6 +58,14 @@ impl Translator for Translate {
                         .to_owned(),
                 });
             }
+            if one.until.is_some() && self.context.task().initial_data && !only_adds(one, &translated) {
+                return Err(SourceError::TableChanged {
+                    endpoint: self.context.task().source.clone(),
+                    table: name.to_string(),
+                    why: event.sql.clone(),
+                }
+                .into());
+            }
             if translated.table != one.table || translated.mapping != one.mapping {
                 translation.versions.push((translated.table, translated.mapping));
             }
@@ -63,6 +73,25 @@ impl Translator for Translate {
         }
         Ok(translation)
     }
+}
+
+/// Whether every carried column is what it was under its name: a chunk may have been read before the statement or
+/// behind it, and asks for columns by name.
+fn only_adds(before: &Carried, after: &Translated) -> bool {
+    let only_new = after.changes.iter().all(|change| matches!(change, TargetChange::AddColumn { .. }));
+    only_new
+        && before.mapping.columns.iter().all(|carried| {
+            let (Some(old), Some(fed)) =
+                (before.table.columns.get(carried.source), before.mapping.target.columns.get(carried.target))
+            else {
+                return false;
+            };
+            let Some(index) = after.table.column_index(&old.name) else { return false };
+            let new = after.table.columns.get(index);
+            let feeds = after.mapping.target_of(index).and_then(|at| after.mapping.target.columns.get(at));
+            new.is_some_and(|new| new.data_type == old.data_type)
+                && feeds.is_some_and(|feeds| feeds.name == fed.name)
+        })
 }
 
 /// The carried tables a statement concerns.

@@ -315,9 +315,7 @@ pub(super) fn check_fit(
             remedy: "choose another type for it in types, or take it off types".into(),
         });
     }
-    let labels = matches!(column.data_type, MySqlType::Enum { .. } | MySqlType::Set { .. });
-    // Labels come decoded, as the server says them; values of the other text types are decoded here.
-    if let Some(charset) = typemap::charset_of(&column.data_type).filter(|_| !labels)
+    if let Some(charset) = typemap::charset_of(&column.data_type)
         && let Support::Refused(why) = charset_support(charset)
     {
         return Err(mapping_error(
@@ -325,6 +323,21 @@ pub(super) fn check_fit(
             format!("column {} is in character set {charset}, which {why}", column.name),
             format!(
                 "convert the column to utf8mb4, or leave it out with exclude_columns = [\"{}\"]",
+                column.name
+            ),
+        ));
+    }
+    if let Some(label) = typemap::doubtful_label(&column.data_type) {
+        return Err(mapping_error(
+            table,
+            format!(
+                "the label '{label}' of column {} holds a question mark, which the source also prints for characters \
+                 that its catalog cannot show",
+                column.name
+            ),
+            format!(
+                "take the question mark out of the label, give the column CHARACTER SET utf8mb3, or leave it out with \
+                 exclude_columns = [\"{}\"]",
                 column.name
             ),
         ));

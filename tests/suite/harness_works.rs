@@ -247,3 +247,19 @@ async fn the_comparison_knows_renamed_and_skipped_columns() {
     let filtered = comparison.only("Id > 1", "id > 1").run(mysql.server, &postgres).await;
     assert_eq!(filtered, Ok(0));
 }
+
+#[tokio::test]
+async fn a_held_request_waits_until_it_is_let_go_and_earlier_ones_do_not_count() {
+    let proxy = Proxy::start(postgres().await.port());
+    let (session, other) = (proxied(&proxy).await.unwrap(), proxied(&proxy).await.unwrap());
+    session.simple_query("SELECT 'magic'").await.unwrap();
+    let held = proxy.hold("magic");
+    session.simple_query("SELECT 1").await.unwrap();
+    assert!(!held.is_reached());
+    let answer = tokio::spawn(async move { session.simple_query("SELECT 'magic'").await });
+    held.wait().await;
+    other.simple_query("SELECT 2").await.unwrap();
+    assert!(!answer.is_finished());
+    drop(held);
+    assert!(answer.await.unwrap().is_ok());
+}

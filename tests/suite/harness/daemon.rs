@@ -183,6 +183,12 @@ impl Daemon {
         task
     }
 
+    /// Rows of all tables that were not in the target as the stream implied, since the daemon started.
+    pub async fn drift(&self) -> u64 {
+        let task = eventually_some(DEADLINE, "the daemon answers", async || self.task().await).await;
+        task.tables.values().map(|table| table.drift).sum()
+    }
+
     fn with_process<R>(&self, act: impl FnOnce(&Process) -> R) -> R {
         act(&self.process.lock().unwrap_or_else(PoisonError::into_inner))
     }

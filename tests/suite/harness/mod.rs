@@ -37,7 +37,7 @@ pub use daemon::{Daemon, Output, rowferry};
 pub use mysql::{Mysql, MysqlDatabase, MysqlSession, mariadb, mysql56, mysql97};
 pub use postgres::{Postgres, PostgresDatabase, PostgresSession, postgres};
 pub use process::{Process, free_port, run_folder};
-pub use proxy::Proxy;
+pub use proxy::{Held, Proxy};
 pub use scene::Scene;
 pub use wait::{DEADLINE, eventually, eventually_some, pause, wait_applied};
 

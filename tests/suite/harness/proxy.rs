@@ -1,9 +1,10 @@
-//! A TCP proxy that does what networks do: it cuts, stalls, delays, truncates and loses replies.
+//! A TCP proxy that does what networks do: it cuts, stalls, delays, truncates and loses replies, and holds one request
+//! back for as long as a test needs to do something in between.
 //!
 //! It runs on a thread of its own, so that a test that blocks does not hold it up. It reads along in plain text:
 //! configs use it without TLS ([`super::Config`] does).
 
-use super::wait::{eventually, pause};
+use super::wait::{DEADLINE, eventually, pause};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -52,8 +53,46 @@ enum Trap {
     LoseReply { request: Vec<u8>, reply: Vec<u8> },
     /// Cut instead of passing the request on.
     LoseRequest { request: Vec<u8> },
+    /// Pass the request on when the gate is opened.
+    Hold { request: Vec<u8>, gate: Arc<Gate> },
     /// Pass on this many more bytes from the server, then cut.
     Truncate { after: usize },
+}
+
+/// Where a request waits.
+#[derive(Debug)]
+struct Gate {
+    reached: watch::Sender<bool>,
+    open: watch::Sender<bool>,
+}
+
+/// A request that is held back; it goes on when this is dropped.
+#[derive(Debug)]
+pub struct Held {
+    request: String,
+    gate: Arc<Gate>,
+}
+
+impl Held {
+    /// Waits until the request has come and is held: its client waits for the answer from here on.
+    pub async fn wait(&self) {
+        let mut reached = self.gate.reached.subscribe();
+        eventually(DEADLINE, &format!("{:?} reaches the proxy", self.request), async || {
+            reached.wait_for(|reached| *reached).await.is_ok()
+        })
+        .await;
+    }
+
+    /// Whether it has come.
+    pub fn is_reached(&self) -> bool {
+        *self.gate.reached.borrow()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.gate.open.send_replace(true);
+    }
 }
 
 impl Proxy {
@@ -136,6 +175,13 @@ impl Proxy {
     /// done it.
     pub fn lose_request(&self, request: &str) {
         self.set(Trap::LoseRequest { request: request.into() });
+    }
+
+    /// Once: when `request` is seen on its way to the server its connection waits, all others go on.
+    pub fn hold(&self, request: &str) -> Held {
+        let gate = Arc::new(Gate { reached: watch::Sender::new(false), open: watch::Sender::new(false) });
+        self.set(Trap::Hold { request: request.into(), gate: gate.clone() });
+        Held { request: request.to_owned(), gate }
     }
 
     /// Once: the next connection that the server talks on gets this many bytes more, then it is reset.
@@ -228,11 +274,21 @@ async fn requests(
         }
         seen.extend_from_slice(piece);
         let trap = shared.spring(|trap| match trap {
-            Trap::LoseReply { request, .. } | Trap::LoseRequest { request } => contains(&seen, request),
+            Trap::LoseReply { request, .. } | Trap::LoseRequest { request } | Trap::Hold { request, .. } => {
+                // What ended in an earlier piece was there before the trap was set.
+                let earlier = seen.len().saturating_sub(piece.len() + request.len() - 1);
+                contains(seen.get(earlier..).unwrap_or_default(), request)
+            }
             Trap::Truncate { .. } => false,
         });
         match trap {
             Some(Trap::LoseReply { reply, .. }) => *awaited.lock().unwrap() = Some(reply),
+            Some(Trap::Hold { gate, .. }) => {
+                shared.count_sprung();
+                gate.reached.send_replace(true);
+                // An error would mean that nobody can open it any more: then it is open.
+                let _ = gate.open.subscribe().wait_for(|open| *open).await;
+            }
             Some(_) => {
                 shared.count_sprung();
                 return Ok(());

@@ -1,7 +1,7 @@
 //! The usual set-up of a test: one MySQL database, one PostgreSQL database, one config.
 
 use super::{
-    Config, DEADLINE, Daemon, Mysql, MysqlDatabase, Postgres, PostgresDatabase, mysql97, postgres,
+    Config, DEADLINE, Daemon, Mysql, MysqlDatabase, Postgres, PostgresDatabase, Proxy, mysql97, postgres,
     tables_equal, wait_applied,
 };
 
@@ -35,6 +35,18 @@ impl<'servers> Scene<'servers> {
         Config::new(&self.source.server.url(), &self.target.url(), &[&tables])
     }
 
+    /// As [`Self::config`], with proxies in front of the servers: source, target.
+    pub fn config_through(&self, source: Option<&Proxy>, target: Option<&Proxy>) -> Config {
+        let mut config = self.config();
+        if let Some(proxy) = source {
+            config = config.source("url", &format!("{:?}", proxy.url(&self.source.server.url())));
+        }
+        if let Some(proxy) = target {
+            config = config.target("url", &format!("{:?}", proxy.url(&self.target.url())));
+        }
+        config
+    }
+
     /// Runs the daemon with [`Self::config`] and waits for Synchronizing.
     pub async fn start(&self) -> Daemon {
         self.start_with(&self.config()).await
@@ -50,6 +62,17 @@ impl<'servers> Scene<'servers> {
     /// Waits until everything executed on the source by now is durable in the target.
     pub async fn wait_applied(&self, daemon: &Daemon) {
         wait_applied(daemon, self.source.server).await;
+    }
+
+    /// As [`Self::assert_equal`], and no row of any table was found missing or in the way on the way there.
+    pub async fn assert_exact(&self, daemon: &Daemon, tables: &[&str]) {
+        self.wait_applied(daemon).await;
+        for table in tables {
+            self.assert_equal(table).await;
+        }
+        let task = daemon.task().await.expect("the daemon answers");
+        let drift: Vec<_> = task.tables.iter().filter(|(_, table)| table.drift > 0).collect();
+        assert!(drift.is_empty(), "drift: {drift:#?}");
     }
 
     /// Panics with the first differences unless a table is the same on both sides, row by row. Gives its rows.

@@ -1,0 +1,71 @@
+//! Commits at the target of which the daemon does not know whether they were made: each is made once.
+
+use crate::harness::{DEADLINE, Daemon, Proxy, Scene};
+
+/// Rows that would drift when applied twice, or not at all: one new, one gone, one counted on.
+const ROWS: &str = "CREATE TABLE t (id INT PRIMARY KEY, v INT); \
+    INSERT INTO t WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60) SELECT i, 0 FROM n";
+
+/// A round may meet a commit of the checkpoint's timer instead of its own: hence several.
+const ROUNDS: usize = 3;
+
+async fn faults_at_commit(name: &str, fault: impl Fn(&Proxy)) {
+    let scene = Scene::new(name).await;
+    scene.source.sql(ROWS).await;
+    let proxy = Proxy::start(scene.target.server.port());
+    let daemon = scene.start_with(&scene.config_through(None, Some(&proxy))).await;
+    for round in 1..=ROUNDS {
+        fault(&proxy);
+        scene
+            .source
+            .sql(&format!(
+                "BEGIN; INSERT INTO t VALUES ({0}, {round}); DELETE FROM t WHERE id = {round}; \
+                 UPDATE t SET v = v + 1 WHERE id > 50; COMMIT",
+                100 + round
+            ))
+            .await;
+        proxy.wait_sprung(round, DEADLINE).await;
+        scene.assert_exact(&daemon, &["t"]).await;
+    }
+    let task = daemon.task().await.unwrap();
+    assert!(task.restarts >= 3, "the faults went unnoticed: {} restarts", task.restarts);
+    assert_eq!(task.tables[&format!("{name}.t")].drift, 0);
+}
+
+#[tokio::test]
+async fn a_commit_whose_reply_is_lost_is_not_made_again() {
+    faults_at_commit("lost_replies", |proxy| proxy.lose_reply("COMMIT", "COMMIT")).await;
+}
+
+#[tokio::test]
+async fn a_commit_whose_request_is_lost_is_made_after_all() {
+    faults_at_commit("lost_requests", |proxy| proxy.lose_request("COMMIT")).await;
+}
+
+/// As above for a chunk of the copy: its rows and its record came together or not at all.
+async fn fault_at_chunk(name: &str, fault: impl Fn(&Proxy)) {
+    let scene = Scene::new(name).await;
+    scene.source.sql(ROWS).await;
+    let (from, to) = (Proxy::start(scene.source.server.port()), Proxy::start(scene.target.server.port()));
+    let reading = from.hold("`id` > 20 AND `id` <= 30");
+    let config = scene.config_through(Some(&from), Some(&to));
+    let daemon = Daemon::start(&config.task("snapshot", "{ parallel = 1, chunk_rows = 10 }"));
+    reading.wait().await;
+    fault(&to);
+    drop(reading);
+    to.wait_sprung(1, DEADLINE).await;
+    daemon.wait_phase("Synchronizing", DEADLINE).await;
+    let chunks = "SELECT count(*) || ' chunks, ' || sum(copied_rows) || ' rows' FROM rowferry.main_chunks";
+    assert_eq!(scene.target.one(chunks).await, "7 chunks, 60 rows");
+    scene.assert_exact(&daemon, &["t"]).await;
+}
+
+#[tokio::test]
+async fn a_chunk_whose_commit_has_no_reply_is_copied_once() {
+    fault_at_chunk("lost_chunk_reply", |proxy| proxy.lose_reply("COMMIT", "COMMIT")).await;
+}
+
+#[tokio::test]
+async fn a_chunk_whose_commit_is_lost_is_copied_again() {
+    fault_at_chunk("lost_chunk_request", |proxy| proxy.lose_request("COMMIT")).await;
+}

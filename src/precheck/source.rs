@@ -131,6 +131,7 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
         "correct \"tables\", or GRANT SELECT on them to the user",
     );
     idle_patterns(subject, &name, report);
+    deviations(subject, report);
     for (table, facts) in &subject.source.tables {
         let subject_name = table.to_string();
         if !facts.readable {
@@ -204,6 +205,22 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
                 report.add("source.table", table.to_string(), Verdict::Fail, error.to_string(), remedy);
             }
         }
+    }
+}
+
+/// How a table is carried is durable: what the config says later has no effect, and is not to be believed to have one.
+fn deviations(subject: &Subject<'_>, report: &mut Report) {
+    for (table, why) in subject.deviations {
+        report.add(
+            "source.mapping",
+            table.to_string(),
+            Verdict::Warn,
+            why.as_str(),
+            format!(
+                "take that change back, or copy the table again: start once with \"!{table}\" in tables, then without, with \
+                 existing_tables = \"clear\" when the target table stays"
+            ),
+        );
     }
 }
 

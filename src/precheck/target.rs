@@ -95,8 +95,9 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
                     "{} feed the same table, and equal keys of theirs would overwrite each other",
                     names.join(" and ")
                 ),
-                "give each a source_column, or targets of their own",
+                "give each a source_column, or targets of their own, or identifier_case = \"preserve\" where only case tells them apart",
             );
+            continue;
         }
         let Some((mapping, others)) = mappings.split_first() else { continue };
         for other in others {

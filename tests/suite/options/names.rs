@@ -1,6 +1,6 @@
 //! Names, columns, keys and types in the target.
 
-use crate::harness::{Comparison, Scene};
+use crate::harness::{Comparison, DEADLINE, Scene, rowferry};
 
 #[tokio::test]
 async fn tables_columns_and_schemas_have_the_names_that_the_config_gives() {
@@ -33,8 +33,18 @@ async fn names_are_folded_or_kept_and_collisions_are_refused() {
     let scene = Scene::new("options_case").await;
     scene
         .source
-        .sql("CREATE TABLE Orders (Id INT PRIMARY KEY, `userName` TEXT); INSERT INTO Orders VALUES (1, 'a')")
+        .sql(
+            "CREATE TABLE Orders (Id INT PRIMARY KEY, `userName` TEXT); INSERT INTO Orders VALUES (1, 'a'); \
+              CREATE TABLE orders (id INT PRIMARY KEY)",
+        )
         .await;
+    // Folded, the two would be one.
+    let output = rowferry(&["check", "-c", &scene.config().file()]).await;
+    assert!(
+        output.code == 1 && output.stdout.contains("options_case.Orders and options_case.orders"),
+        "{output:?}"
+    );
+    assert!(output.stdout.contains("targets of their own, or identifier_case = \"preserve\""), "{output:?}");
     let daemon = scene.start_with(&scene.config().task("identifier_case", "\"preserve\"")).await;
     scene.source.sql("INSERT INTO Orders VALUES (2, 'b')").await;
     scene.wait_applied(&daemon).await;
@@ -42,14 +52,6 @@ async fn names_are_folded_or_kept_and_collisions_are_refused() {
         scene.seen("SELECT \"Id\", \"userName\" FROM options_case.\"Orders\" ORDER BY 1").await,
         ["1|a", "2|b"]
     );
-    // Folded, this one would meet a table of the same name.
-    scene.source.sql("CREATE TABLE orders (id INT PRIMARY KEY)").await;
-    let output = crate::harness::rowferry(&["check", "-c", &scene.config().file()]).await;
-    assert!(
-        output.code == 1 && output.stdout.contains("options_case.Orders and options_case.orders"),
-        "{output:?}"
-    );
-    assert!(output.stdout.contains("identifier_case = \"preserve\""), "{output:?}");
 }
 
 #[tokio::test]
@@ -95,4 +97,49 @@ async fn types_can_be_chosen_and_both_paths_give_the_same() {
     let one = "1|t|4294967295|-5|23:59:59.999|0";
     let two = "2|f|0|7|-|-";
     assert_eq!(scene.seen(rows).await, [one, two, one, two]);
+}
+
+#[tokio::test]
+async fn a_config_that_changes_how_a_followed_table_is_carried_is_told() {
+    let scene = Scene::new("options_changed").await;
+    scene
+        .source
+        .sql("CREATE TABLE t (id INT PRIMARY KEY, code INT NOT NULL UNIQUE, v TEXT); INSERT INTO t VALUES (1, 10, 'x'); \
+              CREATE TABLE other (id INT PRIMARY KEY)")
+        .await;
+    let config =
+        |options: &str| scene.config().more(&format!("[task.main.table.\"options_changed.t\"]\n{options}"));
+    let daemon = scene.start_with(&config("columns = { v = \"w\" }")).await;
+    let check = async |options: &str| rowferry(&["check", "-c", &config(options).file()]).await;
+    let same = check("columns = { v = \"w\" }").await;
+    assert!(same.code == 0 && !same.stdout.contains("WARN"), "{same:?}");
+    for (options, words) in [
+        (
+            "columns = { v = \"w\" }\nexclude_columns = [\"v\"]",
+            "column v is carried although exclude_columns",
+        ),
+        ("columns = { v = \"z\" }", "column v feeds w, not z"),
+        ("target = \"u\"", "the config now says options_changed.u"),
+        ("source_column = \"src\"", "source_column was not set"),
+        ("primary_key = [\"code\"]", "its primary key is (id)"),
+    ] {
+        let output = check(options).await;
+        assert!(output.code == 0 && output.stdout.contains("WARN  source.mapping"), "{options}: {output:?}");
+        assert!(
+            output.stdout.contains(words) && output.stdout.contains("copy the table again"),
+            "{output:?}"
+        );
+    }
+    // And the way to change it works.
+    for (tables, options) in
+        [("\"!options_changed.t\"", ""), ("\"options_changed.t\"", "exclude_columns = [\"v\"]")]
+    {
+        daemon.terminate();
+        daemon.exit_code(DEADLINE).await;
+        let config = config(options).task("tables", &format!("[\"options_changed.*\", {tables}]"));
+        daemon.reconfigure(&config.task("existing_tables", "\"clear\""));
+        daemon.restart();
+        daemon.wait_phase("Synchronizing", DEADLINE).await;
+    }
+    assert_eq!(scene.seen("SELECT id, code, w FROM options_changed.t").await, ["1|10|-"]);
 }

@@ -215,7 +215,7 @@ pub(super) fn doubtful_label(source: &MySqlType) -> Option<&str> {
     let (MySqlType::Enum { labels, charset } | MySqlType::Set { labels, charset }) = source else {
         return None;
     };
-    let sure = matches!(charset.name.as_str(), "utf8mb3" | "ucs2" | "latin1" | "ascii");
+    let sure = matches!(charset.name.as_str(), "utf8mb3" | "latin1" | "ascii");
     labels.iter().map(String::as_str).find(|label| !sure && label.contains('?'))
 }
 

@@ -52,6 +52,18 @@ impl Family {
         Self::new(table, &format!("v {data_type}"), values)
     }
 
+    /// Families of equally many samples side by side: one table, whose columns are named after them.
+    fn beside(table: &str, families: &[(String, String, Vec<String>)]) -> Self {
+        let columns: Vec<String> =
+            families.iter().map(|(name, data_type, _)| format!("{name} {data_type}")).collect();
+        let rows = families.iter().map(|(.., samples)| samples.len()).min().unwrap_or(0);
+        assert!(families.iter().all(|(.., samples)| samples.len() == rows), "{table}");
+        let row = |at: usize| {
+            families.iter().map(|(.., samples)| samples[at].as_str()).collect::<Vec<_>>().join(", ")
+        };
+        Self { table: table.to_owned(), columns: columns.join(", "), samples: (0..rows).map(row).collect() }
+    }
+
     /// Creates the table with its samples, keys 1 to n.
     async fn create(&self, scene: &Scene<'_>) {
         let Self { table, columns, samples } = self;
@@ -59,9 +71,12 @@ impl Family {
         session.sql(LOOSE).await;
         session.sql(&format!("CREATE TABLE `{table}` (id INT PRIMARY KEY, {columns})")).await;
         let list = self.written(scene).await;
+        // One commit for many: each is a sync to disk.
+        session.sql("BEGIN").await;
         for (at, sample) in samples.iter().enumerate() {
             session.sql(&format!("INSERT INTO `{table}` (id, {list}) VALUES ({}, {sample})", at + 1)).await;
         }
+        session.sql("COMMIT").await;
     }
 
     /// Names of the columns that can be written, without the key.

@@ -83,13 +83,13 @@ pub(super) fn families() -> Vec<Family> {
             ],
         ),
     ];
-    families.extend(decimals());
+    families.push(decimals());
     families.push(bits());
     families
 }
 
 /// DECIMAL of many scales: zero, the ends, one digit at either side of the groups of nine and of PostgreSQL's of four.
-fn decimals() -> Vec<Family> {
+fn decimals() -> Family {
     let shapes: &[(usize, usize)] = &[
         (1, 0),
         (1, 1),
@@ -115,7 +115,7 @@ fn decimals() -> Vec<Family> {
         (65, 17),
         (65, 30),
     ];
-    shapes
+    let columns: Vec<_> = shapes
         .iter()
         .map(|&(precision, scale)| {
             let whole = precision - scale;
@@ -143,13 +143,10 @@ fn decimals() -> Vec<Family> {
                 samples.push(number(&digits, &fraction));
                 samples.push(format!("-{}", number(&digits, &fraction)));
             }
-            Family {
-                table: format!("decimal_{precision}_{scale}"),
-                columns: format!("v DECIMAL({precision},{scale})"),
-                samples,
-            }
+            (format!("d_{precision}_{scale}"), format!("DECIMAL({precision},{scale})"), samples)
         })
-        .collect()
+        .collect();
+    Family::beside("decimals", &columns)
 }
 
 /// BIT(1) to BIT(64): none, all, the first, the last, every other.

@@ -10,7 +10,7 @@ async fn values_are_equal_with_full_metadata_compression_and_tls() {
     let mut families = numbers::families();
     families.extend(temporal::families());
     families.extend(text::families(&mysql).await);
-    families.extend(text::large());
+    families.extend(text::large(100));
     families.extend(labels::families());
     families.extend(bytes::families());
     families.extend(json::families());

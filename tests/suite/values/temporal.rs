@@ -42,75 +42,68 @@ pub(super) fn families() -> Vec<Family> {
             ],
         ),
     ];
-    for digits in 0..=6 {
-        let second = format!("{digits}");
-        families.push(Family::of_type(
-            &format!("datetimes_{second}"),
-            &format!("DATETIME({second})"),
-            &[
-                "'1000-01-01 00:00:00'",
-                "TIMESTAMP(CONCAT('9999-12-31 23:59:59.', REPEAT('9', DIGITS)))",
-                "TIMESTAMP(CONCAT('0001-01-01 00:00:00.', REPEAT('0', DIGITS)))",
-                "TIMESTAMP(CONCAT('1969-12-31 23:59:59.', REPEAT('9', DIGITS)))",
-                "TIMESTAMP(CONCAT('1999-12-31 23:59:59.', REPEAT('1', DIGITS)))",
-                "'2000-01-01 00:00:00'",
-                "'2024-02-29 12:34:56.789012'",
-                "'2024-02-29 12:34:56.05'",
-                "'2024-02-29 12:34:56.000001'",
-                "'0000-00-00 00:00:00'",
-                "'2020-00-00 10:11:12'",
-                "'2020-01-00 10:11:12.5'",
-                "'2021-02-31 10:11:12.5'",
-                "'0000-01-01 00:00:00'",
-                "NULL",
-            ]
-            .map(|sample| sample.replace("DIGITS", &second))
-            .each_ref()
-            .map(String::as_str),
-        ));
-        families.push(Family::of_type(
-            &format!("timestamps_{second}"),
-            &format!("TIMESTAMP({second}) NULL"),
-            &[
-                "'1970-01-01 00:00:01'",
-                "'1970-01-01 00:00:01.000001'",
-                "TIMESTAMP(CONCAT('2038-01-19 03:14:07.', REPEAT('9', DIGITS)))",
-                "'2021-10-31 00:59:59.5'",
-                "'2021-10-31 01:30:00.25'",
-                "'2021-03-28 01:00:00'",
-                "'2000-01-01 00:00:00.123456'",
-                "'0000-00-00 00:00:00'",
-                "NULL",
-            ]
-            .map(|sample| sample.replace("DIGITS", &second))
-            .each_ref()
-            .map(String::as_str),
-        ));
-        families.push(Family::of_type(
-            &format!("times_{second}"),
-            &format!("TIME({second})"),
-            &[
-                "'00:00:00'",
-                "'-00:00:00'",
-                "'838:59:59'",
-                "'-838:59:59'",
-                "'838:59:59.999999'",
-                "'-838:59:59.999999'",
-                "'838:59:58.999999'",
-                "'-838:59:58.999999'",
-                "'-00:00:00.01'",
-                "'-00:00:00.99'",
-                "'-00:00:01.5'",
-                "'-00:00:00.000001'",
-                "'-01:00:00.100000'",
-                "'23:59:59.999999'",
-                "'24:00:00'",
-                "'100:00:00.000010'",
-                "'-23:00:00.255'",
-                "'-00:00:00.256'",
-                "NULL",
-            ],
-        ));
+    for (table, data_type, samples) in [
+        ("datetimes", "DATETIME", DATETIMES),
+        ("timestamps", "TIMESTAMP", TIMESTAMPS),
+        ("times", "TIME", TIMES),
+    ] {
+        let columns: Vec<_> = (0..=6)
+            .map(|digits| {
+                let samples =
+                    samples.iter().map(|sample| sample.replace("DIGITS", &digits.to_string())).collect();
+                (format!("f{digits}"), format!("{data_type}({digits}) NULL"), samples)
+            })
+            .collect();
+        families.push(Family::beside(table, &columns));
     }
     families
 }
+
+/// DIGITS stands for the column's digits of a fraction.
+const DATETIMES: &[&str] = &[
+    "'1000-01-01 00:00:00'",
+    "TIMESTAMP(CONCAT('9999-12-31 23:59:59.', REPEAT('9', DIGITS)))",
+    "TIMESTAMP(CONCAT('0001-01-01 00:00:00.', REPEAT('0', DIGITS)))",
+    "TIMESTAMP(CONCAT('1969-12-31 23:59:59.', REPEAT('9', DIGITS)))",
+    "TIMESTAMP(CONCAT('1999-12-31 23:59:59.', REPEAT('1', DIGITS)))",
+    "'2000-01-01 00:00:00'",
+    "'2024-02-29 12:34:56.789012'",
+    "'2024-02-29 12:34:56.05'",
+    "'2024-02-29 12:34:56.000001'",
+    "'0000-00-00 00:00:00'",
+    "'2020-00-00 10:11:12'",
+    "'2020-01-00 10:11:12.5'",
+    "'2021-02-31 10:11:12.5'",
+    "'0000-01-01 00:00:00'",
+    "NULL",
+];
+
+const TIMESTAMPS: &[&str] = &[
+    "'1970-01-01 00:00:01'",
+    "'1970-01-01 00:00:01.000001'",
+    "TIMESTAMP(CONCAT('2038-01-19 03:14:07.', REPEAT('9', DIGITS)))",
+    "'2021-10-31 00:59:59.5'",
+    "'2021-10-31 01:30:00.25'",
+    "'2021-03-28 01:00:00'",
+    "'2000-01-01 00:00:00.123456'",
+    "'0000-00-00 00:00:00'",
+    "NULL",
+];
+
+const TIMES: &[&str] = &[
+    "'1000-01-01 00:00:00'",
+    "TIMESTAMP(CONCAT('9999-12-31 23:59:59.', REPEAT('9', DIGITS)))",
+    "TIMESTAMP(CONCAT('0001-01-01 00:00:00.', REPEAT('0', DIGITS)))",
+    "TIMESTAMP(CONCAT('1969-12-31 23:59:59.', REPEAT('9', DIGITS)))",
+    "TIMESTAMP(CONCAT('1999-12-31 23:59:59.', REPEAT('1', DIGITS)))",
+    "'2000-01-01 00:00:00'",
+    "'2024-02-29 12:34:56.789012'",
+    "'2024-02-29 12:34:56.05'",
+    "'2024-02-29 12:34:56.000001'",
+    "'0000-00-00 00:00:00'",
+    "'2020-00-00 10:11:12'",
+    "'2020-01-00 10:11:12.5'",
+    "'2021-02-31 10:11:12.5'",
+    "'0000-01-01 00:00:00'",
+    "NULL",
+];

@@ -23,27 +23,30 @@ async fn text_is_equal_on_both_paths() {
 
 #[tokio::test]
 async fn large_text_and_bytes_are_equal_on_both_paths() {
-    live("values_large", &large()).await;
+    live("values_large", &large(1)).await;
 }
 
 pub(super) async fn families(mysql: &Mysql) -> Vec<Family> {
     let mut families = shapes();
     families.extend(UNICODE.iter().map(|charset| unicode(charset)));
+    let mut columns = Vec::new();
     for charset in SINGLE_BYTE {
         let bytes: Vec<String> = (1..=255).map(|byte| format!("{byte:02X}")).collect();
-        let defined = defined(mysql, charset, &bytes).await.concat();
-        families.push(Family::new(
-            &format!("text_{charset}"),
-            &format!("c CHAR(5) CHARACTER SET {charset}, v VARCHAR(300) CHARACTER SET {charset}, t TEXT CHARACTER SET {charset}"),
-            &[
-                &format!("'ab', _{charset} x'{defined}', _{charset} x'{defined}'"),
-                "'', '', ''",
-                "'a    ', 'a    ', 'a    '",
-                &format!("'    a', _{charset} x'{defined}', NULL"),
-                "NULL, NULL, NULL",
-            ],
-        ));
+        let all = format!("_{charset} x'{}'", defined(mysql, charset, &bytes).await.concat());
+        for (name, data_type, samples) in [
+            ("c", "CHAR(5)", ["'ab'", "''", "'a    '", "'    a'", "NULL"]),
+            ("v", "VARCHAR(300)", [&all, "''", "'a    '", &all, "NULL"]),
+            ("t", "TEXT", [&all, "''", "'a    '", "NULL", &all]),
+        ] {
+            let samples = samples.iter().map(|&sample| sample.to_owned()).collect();
+            columns.push((
+                format!("{name}_{charset}"),
+                format!("{data_type} CHARACTER SET {charset}"),
+                samples,
+            ));
+        }
     }
+    families.push(Family::beside("single_byte", &columns));
     for charset in EAST_ASIAN {
         let mut samples = vec!["''".to_owned(), "'plain \\\\ ~ ascii'".to_owned(), "NULL".to_owned()];
         for lead in 0x81..=0xfe_u32 {
@@ -151,17 +154,19 @@ fn shapes() -> Vec<Family> {
 }
 
 /// Values larger than a packet's 16 MiB parts, and than what a block or batch holds.
-pub(super) fn large() -> Vec<Family> {
-    let words = |count: usize| format!("REPEAT('0123456789abcdé\\n', {count})");
+///
+/// Divided by `divisor`, where their size is not what matters.
+pub(super) fn large(divisor: usize) -> Vec<Family> {
+    let words = |count: usize| format!("REPEAT('0123456789abcdé\\n', {})", count / divisor);
     vec![Family::new(
         "large",
         "t LONGTEXT, b LONGBLOB, l LONGTEXT CHARACTER SET latin1",
         &[
             &format!("{}, NULL, NULL", words(1_200_000)),
-            &format!("'x', REPEAT(x'00FF0A5C22', 4000000), {}", words(5_000)),
+            &format!("'x', REPEAT(x'00FF0A5C22', {}), {}", 4_000_000 / divisor, words(5_000)),
             // Exactly one part of a packet, and one byte more or less around it.
-            "REPEAT('a', 16777215), x'', NULL",
-            "REPEAT('a', 16777190), REPEAT('b', 30), REPEAT('\u{ff}', 70000)",
+            &format!("REPEAT('a', {}), x'', NULL", 16_777_215 / divisor),
+            &format!("REPEAT('a', {}), REPEAT('b', 30), REPEAT('\u{ff}', 70000)", 16_777_190 / divisor),
         ],
     )]
 }

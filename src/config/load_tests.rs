@@ -92,7 +92,6 @@ snapshot = { parallel = 0 }
         "daemon.log_format",
         "source.a.url",
         "task.Big:",
-        "task.Big.source",
         "task.Big.target",
         "task.Big.tables",
         "memory_limit",
@@ -100,6 +99,8 @@ snapshot = { parallel = 0 }
     ] {
         assert!(found.iter().any(|problem| problem.contains(part)), "{part} is missing in {found:#?}");
     }
+    // The source has a problem of its own; that it cannot be used follows from it.
+    assert!(!found.iter().any(|problem| problem.contains("task.Big.source")), "{found:#?}");
 }
 
 #[test]

@@ -19,7 +19,7 @@ pub fn server(subject: &Subject<'_>, report: &mut Report) {
         "target.version",
         &name,
         supported,
-        format!("the server is {}", facts.version),
+        format!("the server is {}", facts.version.split(" on ").next().unwrap_or_default()),
         "use PostgreSQL 12 or later; Greenplum and AnalyticDB are not supported yet",
     );
     report.require(

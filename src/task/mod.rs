@@ -358,7 +358,9 @@ fn tell_servers(context: &Context, gathered: &Gathered) {
         context.task().source.clone_into(&mut task.source);
         context.task().target.clone_into(&mut task.target);
         task.source_server = format!("{flavour} {}", gathered.source.version);
-        task.target_server.clone_from(&gathered.target.version);
+        // PostgreSQL goes on with the machine and the compiler.
+        let version = gathered.target.version.split(" on ").next();
+        version.unwrap_or_default().clone_into(&mut task.target_server);
         task.heard = now_seconds();
     });
 }

@@ -14,9 +14,29 @@ use tokio_util::sync::CancellationToken;
 /// The first pause after an error.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// An attempt that held this long makes the next pause a first one again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// An attempt that held this long makes the next pause a first one again, and so does one that got something durable.
 const GOOD_RUN: Duration = Duration::from_secs(60);
+
+/// Failed attempts in a row.
+#[derive(Debug, Default)]
+struct Backoff {
+    attempt: u32,
+}
+
+impl Backoff {
+    /// The pause after a failed attempt; `good` when the attempt had got somewhere before it failed.
+    fn after(&mut self, good: bool) -> Duration {
+        self.attempt = if good { 1 } else { self.attempt.saturating_add(1) };
+        let doublings = self.attempt.saturating_sub(1).min(16);
+        FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(doublings)).min(LONGEST_PAUSE)
+    }
+}
+
+/// What the task has made durable by now: grows with every batch and every chunk.
+fn durable_work(board: &Board, name: &str) -> u64 {
+    board.task(name, |task| task.batches + task.tables.values().map(|table| table.copied_rows).sum::<u64>())
+}
 
 /// Runs every task of `config` until `stop`, then waits for all to drain. Returns when the last has ended.
 pub async fn run(config: Arc<Config>, board: Board, stop: CancellationToken) {
@@ -32,11 +52,10 @@ pub async fn run(config: Arc<Config>, board: Board, stop: CancellationToken) {
 }
 
 async fn supervise(name: String, config: Arc<Config>, board: Board, stop: CancellationToken) {
-    let mut pause = FIRST_PAUSE;
-    let mut attempt: u32 = 0;
+    let mut backoff = Backoff::default();
     let memory = Arc::new(task::Memory::default());
     loop {
-        let started = Instant::now();
+        let (started, done_before) = (Instant::now(), durable_work(&board, &name));
         // A task of its own: a panic in it becomes an error here instead of a silent end.
         let run = tokio::spawn(task::run(
             name.clone(),
@@ -59,11 +78,9 @@ async fn supervise(name: String, config: Arc<Config>, board: Board, stop: Cancel
         };
         match error.retry() {
             Retry::AfterBackoff => {
-                if started.elapsed() > GOOD_RUN {
-                    pause = FIRST_PAUSE;
-                    attempt = 0;
-                }
-                attempt += 1;
+                let good = started.elapsed() > GOOD_RUN || durable_work(&board, &name) > done_before;
+                let pause = backoff.after(good);
+                let attempt = backoff.attempt;
                 tracing::warn!(task = name, attempt, pause_ms = pause.as_millis(), "{error}; trying again");
                 board.enter(&name, Phase::Retrying { error: error.to_string(), attempt });
                 board.task(&name, |status| status.restarts += 1);
@@ -71,7 +88,6 @@ async fn supervise(name: String, config: Arc<Config>, board: Board, stop: Cancel
                     () = tokio::time::sleep(pause) => {}
                     () = stop.cancelled() => {}
                 }
-                pause = (pause * 2).min(LONGEST_PAUSE);
                 if stop.is_cancelled() {
                     board.enter(&name, Phase::Stopped);
                     return;
@@ -93,4 +109,20 @@ async fn supervise(name: String, config: Arc<Config>, board: Board, stop: Cancel
 fn fail(name: &str, board: &Board, error: String, remedy: String) {
     tracing::error!(task = name, remedy, "failed: {error}");
     board.enter(name, Phase::Failed { error, remedy });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_longest_and_start_over_after_an_attempt_that_got_somewhere() {
+        let mut backoff = Backoff::default();
+        let pauses = [false, false, false, true, false].map(|good| backoff.after(good).as_millis());
+        assert_eq!(pauses, [250, 500, 1000, 250, 500]);
+        for _ in 0..100 {
+            assert!(backoff.after(false) <= LONGEST_PAUSE);
+        }
+        assert_eq!(backoff.after(false), LONGEST_PAUSE);
+    }
 }

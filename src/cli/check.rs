@@ -11,24 +11,33 @@ use std::sync::Arc;
 /// Prints the precheck of each task; 1 when an item fails.
 pub async fn check(config: Arc<Config>, json: bool, task: Option<String>) -> Result<Exit, CliError> {
     let mut reports: BTreeMap<String, Report> = BTreeMap::new();
+    let mut errors = Vec::new();
     for name in chosen(&config, task)? {
-        let report = task::check(&name, &config)
-            .await
-            .map_err(|error| CliError::Task { task: name.clone(), error })?;
-        reports.insert(name, report);
+        match task::check(&name, &config).await {
+            Ok(report) => drop(reports.insert(name, report)),
+            Err(error) => errors.push(CliError::Task { task: name, error }),
+        }
     }
     let good = reports.values().all(Report::passed);
-    if json {
+    if json && (errors.is_empty() || !reports.is_empty()) {
         let text =
             serde_json::to_string_pretty(&reports).map_err(|error| CliError::Reply(error.to_string()))?;
         println!("{text}");
-    } else {
+    } else if !json {
         let colour = std::io::stdout().is_terminal();
         for (name, report) in &reports {
             print_report(name, report, colour);
         }
     }
-    Ok(if good { Exit::Good } else { Exit::Problem })
+    // The tasks that can be judged have been; the last error is told by the caller.
+    let last = errors.pop();
+    for error in errors {
+        eprintln!("rowferry: {error}");
+    }
+    match last {
+        Some(error) => Err(error),
+        None => Ok(if good { Exit::Good } else { Exit::Problem }),
+    }
 }
 
 fn print_report(name: &str, report: &Report, colour: bool) {

@@ -111,10 +111,14 @@ impl From<Exit> for ExitCode {
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
     /// The config.
-    #[error("{0}")]
-    Config(#[from] ConfigError),
+    #[error("{error}{}", config_remedy(.error))]
+    Config {
+        /// The error.
+        #[from]
+        error: ConfigError,
+    },
     /// No task of that name.
-    #[error("there is no task \"{name}\" in the config; it has {known}")]
+    #[error("there is no task \"{name}\" in the config. To mend it: name one of {known}.")]
     NoTask {
         /// As given.
         name: String,
@@ -154,9 +158,22 @@ fn remedy(error: &TaskError) -> String {
 }
 
 fn remedy_of(retry: Retry) -> String {
-    match retry {
-        Retry::AfterFix { remedy } => format!(". To mend it: {remedy}."),
-        Retry::AfterBackoff | Retry::Never => String::new(),
+    let remedy = match retry {
+        Retry::AfterFix { remedy } => remedy,
+        Retry::AfterBackoff => {
+            "it may pass by itself; else see that the server runs and that host and port are right, and try again"
+                .to_owned()
+        }
+        Retry::Never => "nothing outside this program can; please report it".to_owned(),
+    };
+    format!(". To mend it: {remedy}.")
+}
+
+/// Rules that are broken come with what to write instead.
+fn config_remedy(error: &ConfigError) -> String {
+    match error {
+        ConfigError::Problems { .. } => String::new(),
+        ConfigError::Read { .. } | ConfigError::Syntax { .. } => remedy_of(error.retry()),
     }
 }
 
@@ -164,7 +181,7 @@ impl CliError {
     /// The exit code that tells scripts what kind of error it was.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Config(_) | Self::NoTask { .. } => Exit::Usage,
+            Self::Config { .. } | Self::NoTask { .. } => Exit::Usage,
             Self::Task { error, .. } => match error.retry() {
                 Retry::AfterBackoff => Exit::Temporary,
                 Retry::AfterFix { .. } | Retry::Never => Exit::Problem,

@@ -80,7 +80,12 @@ fn print(model: &Model, live: bool) {
 }
 
 fn print_task(name: &str, task: &TaskStatus, live: bool) {
-    println!("\ntask {name}: {}", if live { task.phase.name() } else { "not running" });
+    let state = match (live, task.position.is_some()) {
+        (true, _) => task.phase.name(),
+        (false, true) => "not running",
+        (false, false) => "never ran",
+    };
+    println!("\ntask {name}: {state}");
     match &task.phase {
         Phase::Failed { error, remedy } => println!("  {error}\n  to mend it: {remedy}"),
         Phase::Retrying { error, attempt } => println!("  {error} (attempt {attempt})"),
@@ -92,7 +97,8 @@ fn print_task(name: &str, task: &TaskStatus, live: bool) {
         | Phase::Paused
         | Phase::Stopped => {}
     }
-    println!("  {} {} → {} {}", task.source, task.source_server, task.target, task.target_server);
+    let of = |name: &str, server: &str| format!("{name} {server}").trim_end().to_owned();
+    println!("  {} → {}", of(&task.source, &task.source_server), of(&task.target, &task.target_server));
     if let Some(position) = &task.position {
         println!("  applied  {position}");
     }

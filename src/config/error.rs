@@ -18,11 +18,7 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.key)?;
-        if let Some(value) = &self.value {
-            write!(f, " = {value}")?;
-        }
-        write!(f, ": {}; {}", self.constraint, self.remedy)
+        write!(f, "{}: {}; {}", self.place(), self.constraint, self.remedy)
     }
 }
 
@@ -42,11 +38,11 @@ pub enum ConfigError {
     Syntax {
         /// The file.
         path: String,
-        /// The parser's words, with line and column.
+        /// Line, column and the parser's words.
         message: String,
     },
     /// Its keys or values break rules.
-    #[error("{path} has {} problem{}:\n{}", .problems.len(), if .problems.len() == 1 { "" } else { "s" }, list(.problems))]
+    #[error("{path}{}", list(.problems))]
     Problems {
         /// The file.
         path: String,
@@ -55,8 +51,23 @@ pub enum ConfigError {
     },
 }
 
+/// One problem is a paragraph, several are a list.
 fn list(problems: &[Problem]) -> String {
-    problems.iter().map(|problem| format!("  - {problem}")).collect::<Vec<_>>().join("\n")
+    if let [problem] = problems {
+        return format!(": {}: {}. To mend it: {}.", problem.place(), problem.constraint, problem.remedy);
+    }
+    let lines = problems.iter().map(|problem| format!("\n  - {problem}"));
+    format!(" has {} problems:{}", problems.len(), lines.collect::<String>())
+}
+
+impl Problem {
+    /// The key, with its value when that is shown.
+    fn place(&self) -> String {
+        match &self.value {
+            Some(value) => format!("{} = {value}", self.key),
+            None => self.key.clone(),
+        }
+    }
 }
 
 impl ConfigError {

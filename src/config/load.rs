@@ -5,7 +5,7 @@ use super::error::ConfigError;
 use super::section::{Problems, Section};
 use super::task;
 use super::types::{Config, Daemon, LogFormat};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::ToSocketAddrs;
 use std::path::Path;
 use std::time::Duration;
@@ -31,19 +31,23 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
 pub fn parse(path: &str, text: &str, environment: Environment<'_>) -> Result<Config, ConfigError> {
     let root: toml::Table = text.parse().map_err(|error: toml::de::Error| ConfigError::Syntax {
         path: path.to_owned(),
-        message: error.to_string(),
+        message: syntax(text, &error),
     })?;
     let mut problems = Problems::default();
     let mut root = Section::new("", root);
     let daemon = daemon(root.table("daemon", &mut problems), &mut problems);
     let mut sources = BTreeMap::new();
+    // A section that has problems of its own is there all the same.
+    let (mut source_names, mut target_names) = (BTreeSet::new(), BTreeSet::new());
     for (name, section) in root.tables("source", &mut problems) {
+        source_names.insert(name.clone());
         if let Some(endpoint) = endpoints::source(&name, section, environment, &mut problems) {
             sources.insert(name, endpoint);
         }
     }
     let mut targets = BTreeMap::new();
     for (name, section) in root.tables("target", &mut problems) {
+        target_names.insert(name.clone());
         if let Some(endpoint) = endpoints::target(&name, section, environment, &mut problems) {
             targets.insert(name, endpoint);
         }
@@ -59,7 +63,7 @@ pub fn parse(path: &str, text: &str, environment: Environment<'_>) -> Result<Con
         );
     }
     for (name, section) in sections {
-        if let Some(task) = task::task(&name, section, &sources, &targets, &mut problems) {
+        if let Some(task) = task::task(&name, section, &source_names, &target_names, &mut problems) {
             tasks.insert(name, task);
         }
     }
@@ -69,6 +73,14 @@ pub fn parse(path: &str, text: &str, environment: Environment<'_>) -> Result<Con
     } else {
         Err(ConfigError::Problems { path: path.to_owned(), problems: problems.0 })
     }
+}
+
+/// Where and why the parser stopped, in one line. The text itself is not shown: it may hold a password.
+fn syntax(text: &str, error: &toml::de::Error) -> String {
+    let words = error.message().replace('\n', ", ");
+    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else { return words };
+    let (line, rest) = (before.matches('\n').count() + 1, before.rsplit('\n').next().unwrap_or_default());
+    format!("line {line}, column {}: {words}", rest.chars().count() + 1)
 }
 
 fn daemon(section: Option<Section>, problems: &mut Problems) -> Daemon {

@@ -3,10 +3,10 @@
 use super::section::{Problems, Section, quoted};
 use super::types::{
     ApplyConfig, DdlPolicies, DdlPolicy, Distributed, ExistingTables, IdentifierCase, Indexes, NulBytes,
-    Operations, Selection, SnapshotConfig, SourceEndpoint, StartPosition, TableOptions, TargetEndpoint,
-    TaskConfig, TimeAs, TinyInt1, ZeroDates,
+    Operations, Selection, SnapshotConfig, StartPosition, TableOptions, TaskConfig, TimeAs, TinyInt1,
+    ZeroDates,
 };
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use toml::Value;
 
 /// Said of every key whose feature is not built yet.
@@ -16,8 +16,8 @@ const NOT_YET: &str = "is not supported yet";
 pub fn task(
     name: &str,
     mut section: Section,
-    sources: &BTreeMap<String, SourceEndpoint>,
-    targets: &BTreeMap<String, TargetEndpoint>,
+    sources: &BTreeSet<String>,
+    targets: &BTreeSet<String>,
     problems: &mut Problems,
 ) -> Option<TaskConfig> {
     let before = problems.0.len();
@@ -32,8 +32,8 @@ pub fn task(
             "rename the task; its name names tables in the target",
         );
     }
-    let source = endpoint_name(&mut section, "source", sources.keys(), problems);
-    let target = endpoint_name(&mut section, "target", targets.keys(), problems);
+    let source = endpoint_name(&mut section, "source", sources, problems);
+    let target = endpoint_name(&mut section, "target", targets, problems);
     let tables = selection(&mut section, problems);
     let schemas = section.string_map("schemas", problems);
     let (initial_schema, initial_data) = initial(&mut section, problems);
@@ -114,25 +114,24 @@ pub fn task(
     })
 }
 
-fn endpoint_name<'a>(
+fn endpoint_name(
     section: &mut Section,
     kind: &'static str,
-    known: impl Iterator<Item = &'a String>,
+    known: &BTreeSet<String>,
     problems: &mut Problems,
 ) -> Option<String> {
-    let known: Vec<&String> = known.collect();
     let Some(name) = section.string(kind, problems) else {
         problems.add(section.key(kind), None, "is missing", format!("name a [{kind}.NAME]"));
         return None;
     };
-    if known.contains(&&name) {
+    if known.contains(&name) {
         return Some(name);
     }
-    let list: Vec<&str> = known.iter().map(|name| name.as_str()).collect();
+    let list: Vec<&str> = known.iter().map(String::as_str).collect();
     problems.add(
         section.key(kind),
         Some(&quoted(&name)),
-        format!("there is no usable [{kind}.{name}]"),
+        format!("there is no [{kind}.{name}]"),
         format!("defined: {}", if list.is_empty() { "none".to_owned() } else { list.join(", ") }),
     );
     None

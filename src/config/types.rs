@@ -247,6 +247,18 @@ impl Selection {
         let name = format!("{database}.{table}");
         self.include.is_match(&name) && !self.exclude.is_match(&name)
     }
+
+    /// The patterns that select none of `names` (`database.table`), each with whether it names a single table.
+    pub fn idle<'a>(&'a self, names: &[String]) -> Vec<(&'a str, bool)> {
+        let wanted = self.patterns.iter().filter(|pattern| !pattern.starts_with('!'));
+        wanted
+            .filter(|pattern| {
+                let glob = globset::Glob::new(pattern).map(|glob| glob.compile_matcher());
+                !glob.is_ok_and(|glob| names.iter().any(|name| glob.is_match(name)))
+            })
+            .map(|pattern| (pattern.as_str(), !pattern.contains(['*', '?', '[', '{', '\\'])))
+            .collect()
+    }
 }
 
 impl TaskConfig {

@@ -56,6 +56,8 @@ pub struct Subject<'a> {
     pub target: &'a TargetFacts,
     /// Per selected table its mapping, or why there is none.
     pub mappings: &'a [(TableName, Result<TableMapping, TransformError>)],
+    /// Followed tables of which the config now says something else, and what.
+    pub deviations: &'a [(TableName, String)],
     /// The task has durable state already: its own tables exist rightly.
     pub resuming: Option<&'a Resuming>,
 }

@@ -15,6 +15,10 @@ pub fn server(subject: &Subject<'_>, report: &mut Report) {
         format!("the server is {} {}", if facts.flavour == Flavour::MySql { "MySQL" } else { "MariaDB" }, facts.version),
         "this version of rowferry follows MySQL 8.0 or later; MySQL 5.6, 5.7 and MariaDB are not supported yet",
     );
+    if !supported {
+        // What follows is about settings that such a server has not, or has by another name.
+        return;
+    }
     report.require(
         "source.log_bin",
         &name,
@@ -126,6 +130,8 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
         },
         "correct \"tables\", or GRANT SELECT on them to the user",
     );
+    idle_patterns(subject, &name, report);
+    deviations(subject, report);
     for (table, facts) in &subject.source.tables {
         let subject_name = table.to_string();
         if !facts.readable {
@@ -183,6 +189,10 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
         }
     }
     for (table, mapping) in subject.mappings {
+        if subject.source.tables.get(table).is_some_and(|facts| !facts.has_key) {
+            // Said above.
+            continue;
+        }
         match mapping {
             Ok(_) => report.add("source.table", table.to_string(), Verdict::Pass, "it can be carried", ""),
             Err(error) => {
@@ -196,6 +206,57 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
             }
         }
     }
+}
+
+/// How a table is carried is durable: what the config says later has no effect, and is not to be believed to have one.
+fn deviations(subject: &Subject<'_>, report: &mut Report) {
+    for (table, why) in subject.deviations {
+        report.add(
+            "source.mapping",
+            table.to_string(),
+            Verdict::Warn,
+            why.as_str(),
+            format!(
+                "take that change back, or copy the table again: start once with \"!{table}\" in tables, then without, with \
+                 existing_tables = \"clear\" when the target table stays"
+            ),
+        );
+    }
+}
+
+/// A table that is named but not there (or not visible) would be missed in silence; a glob may find nothing yet.
+fn idle_patterns(subject: &Subject<'_>, name: &str, report: &mut Report) {
+    if subject.mappings.is_empty() {
+        return;
+    }
+    let mut names: Vec<String> = subject.mappings.iter().map(|(table, _)| table.to_string()).collect();
+    // What became of a table that is followed already is told by the stream.
+    names.extend(subject.resuming.iter().flat_map(|resuming| &resuming.tables).map(ToString::to_string));
+    for (pattern, exact) in subject.task.tables.idle(&names) {
+        if exact {
+            report.add(
+                "source.tables",
+                name,
+                Verdict::Fail,
+                format!("there is no table {pattern} that the user may see"),
+                format!("correct \"tables\", or GRANT SELECT ON {} TO the user", grantable(pattern)),
+            );
+        } else {
+            report.add(
+                "source.tables",
+                name,
+                Verdict::Warn,
+                format!("no table that the user may see matches {pattern}"),
+                "correct \"tables\", or GRANT SELECT on them to the user, and start again",
+            );
+        }
+    }
+}
+
+/// `database.table` as GRANT takes it.
+fn grantable(pattern: &str) -> String {
+    let (database, table) = pattern.split_once('.').unwrap_or((pattern, "*"));
+    format!("`{database}`.`{table}`")
 }
 
 /// MySQL runs cascades above InnoDB, and so logs them, since 9.6 (`innodb_native_foreign_keys=OFF`).

@@ -95,11 +95,17 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
                     "{} feed the same table, and equal keys of theirs would overwrite each other",
                     names.join(" and ")
                 ),
-                "give each a source_column, or targets of their own",
+                "give each a source_column, or targets of their own, or identifier_case = \"preserve\" where only case tells them apart",
             );
+            continue;
         }
-        let Some(mapping) = mappings.first() else { continue };
-        let mine = subject.resuming.is_some_and(|resuming| resuming.tables.contains(&mapping.source));
+        let Some((mapping, others)) = mappings.split_first() else { continue };
+        for other in others {
+            alike(mapping, other, report);
+        }
+        let mine = subject
+            .resuming
+            .is_some_and(|resuming| mappings.iter().any(|mapping| resuming.tables.contains(&mapping.source)));
         match subject.target.tables.get(target) {
             Some(found) => existing(subject, report, mapping, found, mine),
             None if mine => report.add(
@@ -123,6 +129,38 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
     }
 }
 
+/// Tables that feed one must agree on its columns and key. One that is followed may be ahead or behind by DDL.
+fn alike(one: &TableMapping, other: &TableMapping, report: &mut Report) {
+    let columns = |mapping: &TableMapping| {
+        let described = mapping.target.columns.iter().map(|column| {
+            (
+                column.name.clone(),
+                format!("{}{}", column.data_type, if column.nullable { "" } else { " not null" }),
+            )
+        });
+        described.collect::<BTreeMap<_, _>>()
+    };
+    let (left, right) = (columns(one), columns(other));
+    let differing = left.keys().chain(right.keys()).find(|name| left.get(*name) != right.get(*name));
+    let missing = || "missing".to_owned();
+    let why = if let Some(name) = differing {
+        let of = |side: &BTreeMap<String, String>| side.get(name).cloned().unwrap_or_else(missing);
+        format!("column {name} is {} for {} and {} for {}", of(&left), one.source, of(&right), other.source)
+    } else if one.target.primary_key != other.target.primary_key {
+        let key = |mapping: &TableMapping| mapping.target.primary_key.join(", ");
+        format!("its key is ({}) for {} and ({}) for {}", key(one), one.source, key(other), other.source)
+    } else {
+        return;
+    };
+    report.add(
+        "target.shared",
+        one.target.name.to_string(),
+        Verdict::Fail,
+        why,
+        "make them alike (columns, types, exclude_columns, primary_key), or give each a target of its own",
+    );
+}
+
 fn existing(
     subject: &Subject<'_>,
     report: &mut Report,
@@ -132,7 +170,9 @@ fn existing(
 ) {
     let name = mapping.target.name.to_string();
     let without_copy = !subject.task.initial_data;
-    if subject.task.existing_tables == ExistingTables::Error && !mine && !without_copy {
+    // Who leaves "schema" out of initial has made the tables; that they are there is no accident.
+    let made_ready = !subject.task.initial_schema && !found.has_rows;
+    if subject.task.existing_tables == ExistingTables::Error && !mine && !without_copy && !made_ready {
         report.add(
             "target.exists",
             &name,

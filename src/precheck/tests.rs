@@ -83,7 +83,7 @@ fn failures(
     resuming: Option<&Resuming>,
 ) -> Vec<&'static str> {
     let mappings = vec![(TableName::new("shop", "orders"), Ok(mapping()))];
-    let report = check(&Subject { task, source, target, mappings: &mappings, resuming });
+    let report = check(&Subject { task, source, target, mappings: &mappings, deviations: &[], resuming });
     for item in report.failures() {
         assert!(!item.remedy.is_empty() && !item.why.is_empty(), "{item:?}");
     }
@@ -210,6 +210,7 @@ fn two_tables_into_one_need_a_source_column() {
         source: &facts,
         target: &good_target(),
         mappings: &mappings,
+        deviations: &[],
         resuming: None,
     });
     assert_eq!(report.failures().map(|item| item.code).collect::<Vec<_>>(), vec!["target.shared"]);

@@ -216,8 +216,9 @@ impl BatchBuilder {
     pub fn ready(&self) -> Ready {
         let (open_rows, open_bytes) = self.open_load();
         let over = |rows: usize, bytes: usize| rows >= self.limits.rows || bytes >= self.limits.bytes;
+        // Also when those transactions selected nothing: their position must leave before a piece may.
         if self.pumped
-            || (!self.whole.is_empty()
+            || (self.transactions > 0
                 && over(self.whole.operations() + open_rows, self.whole.weight_bytes() + open_bytes))
         {
             Ready::Full
@@ -322,6 +323,20 @@ mod tests {
             BatchEnd::Commit(position) => Some(position.file.offset),
             BatchEnd::Open => None,
         }
+    }
+
+    #[test]
+    fn transactions_without_rows_do_not_hold_back_the_pieces_of_a_large_one() {
+        let (mut builder, table) = (builder(2), layout("t"));
+        builder.commit(&boundary(10));
+        insert(&mut builder, &table, 1);
+        assert_eq!(builder.ready(), Ready::Position);
+        insert(&mut builder, &table, 2);
+        assert_eq!(builder.ready(), Ready::Full);
+        let batch = builder.take().unwrap();
+        assert!(batch.changes.is_empty() && end_offset(&batch) == Some(10));
+        assert_eq!(builder.ready(), Ready::Piece);
+        assert_eq!(builder.take_piece().unwrap().changes.operations(), 2);
     }
 
     #[test]

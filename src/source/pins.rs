@@ -59,6 +59,11 @@ pub const PINS: [&str; 3] = [
     "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
 ];
 
+/// What a session that reads rows runs after [`PINS`]: text comes as it is stored and is decoded here, by the same
+/// decoder as the log's. A server that converts (`character_set_results = utf8mb4`) makes a question mark of a byte that
+/// the column's character set leaves undefined, and says nothing.
+pub const TEXT_AS_STORED: &str = "SET SESSION character_set_results=NULL";
+
 /// The statements that pin a session, one per string, to be run in order; an error of any of them means that
 /// the session must not be used.
 pub fn pins() -> Vec<String> {

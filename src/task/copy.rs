@@ -15,7 +15,7 @@ use crate::sink::{Owner, Session, SinkError, Store};
 use crate::source::SourceError;
 use crate::source::server::Server;
 use crate::source::snapshot::chunk::{BoundMismatch, whole_table_query};
-use crate::source::snapshot::{ChunkKey, ChunkReader};
+use crate::source::snapshot::{self, ChunkKey, ChunkReader};
 use crate::source::wire::Wire;
 use crate::transform::Plan;
 use std::sync::Arc;
@@ -147,7 +147,7 @@ struct Worker {
 
 impl Worker {
     async fn run(self, number: usize, queue: Arc<Mutex<mpsc::Receiver<Job>>>) -> Result<(), TaskError> {
-        let mut wire = Wire::connect(self.context.source()).await?;
+        let mut wire = snapshot::connect(self.context.source()).await?;
         let session =
             Session::connect(self.context.target(), &format!("rowferry/{}/copy {number}", self.context.name))
                 .await?;

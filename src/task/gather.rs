@@ -10,7 +10,7 @@ use crate::precheck::{self, Report, Resuming, Subject};
 use crate::sink::store::{self, Stored};
 use crate::sink::{Session, facts};
 use crate::source::server::Server;
-use crate::transform::{TableMapping, TransformError, map_table};
+use crate::transform::{TableMapping, TransformError, deviation, map_table};
 
 /// Everything found out before anything is written.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub struct Gathered {
     pub stored: Option<Stored>,
     /// Per carried table its mapping, or why there is none.
     pub mappings: Vec<(TableName, Result<TableMapping, TransformError>)>,
+    /// Followed tables of which the config now says something else, and what.
+    pub deviations: Vec<(TableName, String)>,
 }
 
 /// Asks both servers.
@@ -35,12 +37,20 @@ pub async fn gather(context: &Context, server: &mut Server) -> Result<Gathered, 
     let stored = store::peek(&session, &context.name).await?;
     let source = server.facts(&task.tables).await?;
     let mut mappings = Vec::new();
+    let mut deviations = Vec::new();
     for table in server.tables(&task.tables).await? {
         // A table that is followed already is judged by how it is carried, not by what the source says now: statements
         // between its checkpoint and now are still to come through the stream.
         let known = stored.as_ref().and_then(|stored| stored.tables.get(&table.name));
         let mapping = match known.filter(|known| known.state != TableState::Pending) {
-            Some(known) => Ok(Recorded::read(context, &table.name, known)?.mapping),
+            Some(known) => {
+                let mapping = Recorded::read(context, &table.name, known)?.mapping;
+                let schema = known.schemas.last();
+                let rules = context.rules(&table.name);
+                let why = schema.and_then(|schema| deviation(&schema.table, &mapping, &rules));
+                deviations.extend(why.map(|why| (table.name.clone(), why)));
+                Ok(mapping)
+            }
             None => map_table(&table, &context.rules(&table.name)),
         };
         mappings.push((table.name, mapping));
@@ -48,7 +58,7 @@ pub async fn gather(context: &Context, server: &mut Server) -> Result<Gathered, 
     let wanted: Vec<TargetName> =
         mappings.iter().filter_map(|(_, mapping)| Some(mapping.as_ref().ok()?.target.name.clone())).collect();
     let target = facts::facts(context.target(), &session, &wanted).await?;
-    Ok(Gathered { source, target, stored, mappings })
+    Ok(Gathered { source, target, stored, mappings, deviations })
 }
 
 /// Judges what was gathered.
@@ -66,6 +76,7 @@ pub fn judge(context: &Context, gathered: &Gathered) -> Report {
         source: &gathered.source,
         target: &gathered.target,
         mappings: &gathered.mappings,
+        deviations: &gathered.deviations,
         resuming: resuming.as_ref(),
     })
 }

@@ -440,12 +440,15 @@ pub async fn plan(name: &str, config: &Arc<Config>) -> Result<Vec<String>, TaskE
     let stored = store::peek(&session, name).await?;
     let mut mappings = Vec::new();
     for table in server.tables(&context.task().tables).await? {
-        if stored.as_ref().is_none_or(|stored| !stored.tables.contains_key(&table.name)) {
+        let known = stored.as_ref().and_then(|stored| stored.tables.get(&table.name));
+        if known.is_none_or(|known| known.state == TableState::Pending) {
             mappings.push(map_table(&table, &context.rules(&table.name))?);
         }
     }
-    let clear = context.task().existing_tables == ExistingTables::Clear;
-    Ok(ddl::planned(&session, mappings.iter().map(|mapping| &mapping.target), clear).await?)
+    let task = context.task();
+    let clear = task.existing_tables == ExistingTables::Clear && task.initial_data;
+    let targets = mappings.iter().map(|mapping| &mapping.target);
+    Ok(ddl::planned(&session, targets, task.initial_schema, clear).await?)
 }
 
 /// What the target holds of a task that may not be running; writes nothing.

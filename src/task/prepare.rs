@@ -7,7 +7,7 @@ use super::TaskError;
 use super::context::Context;
 use super::handoff::Settled;
 use crate::change::state::{Checkpoint, TableState};
-use crate::change::{TableName, TargetChange};
+use crate::change::{TableName, TargetChange, TargetName};
 use crate::config::ExistingTables;
 use crate::schema::Table;
 use crate::sink::store::{Stored, StoredTable};
@@ -136,6 +136,9 @@ pub async fn prepare(
     }
     let schemas: BTreeSet<String> =
         fresh.iter().map(|(_, mapping)| mapping.target.name.schema.clone()).collect();
+    // Tables of the target that feeders of this task have (many-to-one): theirs to share, not found here by chance.
+    let mut ours: BTreeSet<TargetName> =
+        tables.values().map(|(_, recorded)| recorded.mapping.target.name.clone()).collect();
     transaction(session, "BEGIN").await?;
     if task.initial_schema {
         ddl::create_schemas(session, &schemas).await?;
@@ -149,7 +152,8 @@ pub async fn prepare(
         Some(checkpoint) => checkpoint,
     };
     for (table, mapping) in fresh {
-        let created = target_table(context, session, &mapping, task.initial_data).await?;
+        let shared = !ours.insert(mapping.target.name.clone());
+        let created = !shared && target_table(context, session, &mapping, task.initial_data).await?;
         let from = settled.position.gtids.clone();
         let state = match &until {
             Some(until) => TableState::CatchingUp { from, until: until.clone() },
@@ -189,6 +193,8 @@ async fn target_table(
         return Ok(false);
     }
     match task.existing_tables {
+        // Who leaves "schema" out of initial has made the tables; that they are there is no accident.
+        ExistingTables::Error if !task.initial_schema && !has_rows(session, name).await? => Ok(false),
         ExistingTables::Error => Err(mismatch(
             mapping,
             format!("target table {name} exists already, and existing_tables = \"error\""),
@@ -203,12 +209,17 @@ async fn target_table(
     }
 }
 
+async fn has_rows(session: &Session, name: &TargetName) -> Result<bool, SinkError> {
+    let found = catalog::tables(session, std::slice::from_ref(name)).await?;
+    Ok(found.values().any(|found| found.has_rows))
+}
+
 fn mismatch(mapping: &TableMapping, why: String, remedy: &str) -> TaskError {
     TransformError::Mapping { table: mapping.source.clone(), why, remedy: remedy.to_owned() }.into()
 }
 
 /// A selected table changed under its copy: the tables that `chosen` names are copied from the start. Those that were made
-/// here are dropped, those to be cleared are cleared again; rows that were to stay make starting over impossible.
+/// here are dropped, others lose what was copied into them; rows that were to stay make starting over impossible.
 ///
 /// # Errors
 /// When existing rows were to stay, or the target fails.
@@ -225,8 +236,13 @@ pub async fn start_over(
         .filter(|(name, (_, recorded))| chosen(name, recorded))
         .map(|(_, known)| known)
         .collect();
+    let dropped: BTreeSet<&TargetName> = copying
+        .iter()
+        .filter(|(_, recorded)| recorded.created)
+        .map(|(_, recorded)| &recorded.mapping.target.name)
+        .collect();
     if context.task().existing_tables == ExistingTables::Ignore
-        && copying.iter().any(|(_, recorded)| !recorded.created)
+        && copying.iter().any(|(_, recorded)| !dropped.contains(&recorded.mapping.target.name))
     {
         return Err(TaskError::Stream {
             why: format!("{why}, and with existing_tables = \"ignore\" copied rows cannot be told from those that were there"),
@@ -239,6 +255,8 @@ pub async fn start_over(
         let target = &recorded.mapping.target.name;
         if recorded.created {
             ddl::drop_table(session, target).await?;
+        } else if !dropped.contains(target) {
+            empty(session, &recorded.mapping).await?;
         }
         owner
             .store()
@@ -247,6 +265,16 @@ pub async fn start_over(
     }
     transaction(session, "COMMIT").await?;
     Ok(())
+}
+
+/// Takes away what the copy put into a table that was there before and empty (or shared, told apart by a tag).
+async fn empty(session: &Session, mapping: &TableMapping) -> Result<(), SinkError> {
+    let table = mapping.target.name.clone();
+    let tag = mapping.source_tag.as_ref();
+    match tag.and_then(|(column, tag)| Some((&mapping.target.columns.get(*column)?.name, tag))) {
+        Some((column, tag)) => ddl::delete_tagged(session, &table, column, tag).await,
+        None => ddl::change(session, &TargetChange::Truncate { table }).await,
+    }
 }
 
 /// Runs `BEGIN` or `COMMIT` on a session.

@@ -94,6 +94,47 @@ pub fn map_table(table: &Table, rules: &Rules) -> Result<TableMapping, Transform
     Ok(mapping)
 }
 
+/// What the rules now say otherwise than a recorded mapping of `table`, in words. Such a change has no effect: the
+/// mapping is durable. Types are left out, for DDL changes them too.
+pub fn deviation(table: &Table, mapping: &TableMapping, rules: &Rules) -> Option<String> {
+    let target = &mapping.target;
+    let wanted = TargetName {
+        schema: names::schema_name(&table.name.database, rules),
+        table: names::table_name(&table.name.table, rules),
+    };
+    if wanted != target.name {
+        return Some(format!("the config now says {wanted}, but it feeds {}", target.name));
+    }
+    let target_column = |index: usize| target.columns.get(index).map(|column| column.name.as_str());
+    let tag = mapping.source_tag.as_ref().and_then(|(index, _)| target_column(*index));
+    if tag != rules.options.source_column.as_deref() {
+        return Some(format!("source_column was {} when it was copied", tag.unwrap_or("not set")));
+    }
+    let mut carried = Vec::new();
+    for column in &mapping.columns {
+        if let Some((source, now)) = table.columns.get(column.source).zip(target_column(column.target)) {
+            carried.push((source.name.as_str(), now));
+        }
+    }
+    for (source, now) in &carried {
+        if rules.excludes(source) {
+            return Some(format!("column {source} is carried although exclude_columns now names it"));
+        }
+        if let Some(renamed) = rules.renamed(source).filter(|renamed| renamed != now) {
+            return Some(format!("column {source} feeds {now}, not {renamed} as columns now says"));
+        }
+    }
+    let key = rules.options.primary_key.as_ref()?;
+    let in_target =
+        |name: &String| carried.iter().find(|(source, _)| same(source, name)).map(|(_, now)| *now);
+    let key: Vec<&str> = key.iter().filter_map(in_target).collect();
+    let tagged = usize::from(tag.is_some());
+    let differs = !target.primary_key.iter().skip(tagged).map(String::as_str).eq(key);
+    differs.then(|| {
+        format!("its primary key is ({}), not as primary_key now says", target.primary_key.join(", "))
+    })
+}
+
 pub(super) fn mapping_error(
     table: &TableName,
     why: impl Into<String>,
@@ -274,9 +315,7 @@ pub(super) fn check_fit(
             remedy: "choose another type for it in types, or take it off types".into(),
         });
     }
-    let labels = matches!(column.data_type, MySqlType::Enum { .. } | MySqlType::Set { .. });
-    // Labels come decoded, as the server says them; values of the other text types are decoded here.
-    if let Some(charset) = typemap::charset_of(&column.data_type).filter(|_| !labels)
+    if let Some(charset) = typemap::charset_of(&column.data_type)
         && let Support::Refused(why) = charset_support(charset)
     {
         return Err(mapping_error(
@@ -284,6 +323,21 @@ pub(super) fn check_fit(
             format!("column {} is in character set {charset}, which {why}", column.name),
             format!(
                 "convert the column to utf8mb4, or leave it out with exclude_columns = [\"{}\"]",
+                column.name
+            ),
+        ));
+    }
+    if let Some(label) = typemap::doubtful_label(&column.data_type) {
+        return Err(mapping_error(
+            table,
+            format!(
+                "the label '{label}' of column {} holds a question mark, which the source also prints for characters \
+                 that its catalog cannot show",
+                column.name
+            ),
+            format!(
+                "take the question mark out of the label, give the column CHARACTER SET utf8mb3, or leave it out with \
+                 exclude_columns = [\"{}\"]",
                 column.name
             ),
         ));

@@ -17,6 +17,6 @@ pub mod typemap;
 pub use charset::{Support, charset_support};
 pub use ddl::{Issued, Translated, translate};
 pub use error::TransformError;
-pub use mapping::{ColumnMapping, TableMapping, map_table};
+pub use mapping::{ColumnMapping, TableMapping, deviation, map_table};
 pub use plan::{Plan, Policies};
 pub use rules::Rules;

@@ -197,10 +197,26 @@ fn label_fit(labels: &[String], holds: bool) -> Fit {
     }
 }
 
-/// Character sets in which different bytes are one Unicode character (seen by converting every code of MySQL 9.7 and
-/// MariaDB 10.11): as a key's text they would merge rows.
+/// The column's character set when different bytes of it are one Unicode character: as a key's text they would merge
+/// rows. Labels are told apart by their texts already.
 pub(super) fn merging_charset(source: &MySqlType) -> Option<&str> {
-    charset_of(source).filter(|charset| ["cp932", "eucjpms"].contains(charset))
+    charset_of(source).filter(|charset| !is_labelled(source) && super::charset::merges(charset))
+}
+
+/// Whether values are labels of a list.
+pub(super) fn is_labelled(source: &MySqlType) -> bool {
+    matches!(source, MySqlType::Enum { .. } | MySqlType::Set { .. })
+}
+
+/// A label that may not be the real one: `information_schema` prints labels in utf8mb3, and a question mark for every
+/// character outside of it (seen on 9.7; SHOW CREATE TABLE does the same). Rows of the log hold the number only, so
+/// what such a mark stands for cannot be known. Character sets of which every code has its utf8mb3 are not in doubt.
+pub(super) fn doubtful_label(source: &MySqlType) -> Option<&str> {
+    let (MySqlType::Enum { labels, charset } | MySqlType::Set { labels, charset }) = source else {
+        return None;
+    };
+    let sure = matches!(charset.name.as_str(), "utf8mb3" | "latin1" | "ascii");
+    labels.iter().map(String::as_str).find(|label| !sure && label.contains('?'))
 }
 
 /// The character set of a text type.

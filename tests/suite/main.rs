@@ -3,18 +3,24 @@
 //! `scripts/servers install` provides the servers, [`harness`] starts them. See the harness for what a test may use.
 
 // Helpers of tests are not inside `#[test]` functions, where clippy.toml allows these.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::float_cmp)]
 
 mod harness;
 
 mod apply;
+mod bad_input;
 mod chunk_boundaries;
+mod commands;
 mod ddl_around_copy;
 mod forgetful_target;
 mod harness_works;
 mod hostile_globals;
 mod keys_in_batches;
+mod kills;
+mod load;
 mod moves_during_copy;
+mod options;
+mod outages;
 mod refused_events;
 mod resumed_copy;
 mod source_facts;
@@ -22,5 +28,6 @@ mod source_positions;
 mod tables_come_and_go;
 mod target;
 mod unknown_commits;
+mod values;
 mod visible_or_logged;
 mod whole_transactions;

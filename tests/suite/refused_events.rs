@@ -74,7 +74,7 @@ async fn stopped_by_statement(scene: &Scene<'_>, default_database: &str, stateme
     other.sql("CREATE TABLE o (id INT PRIMARY KEY, v INT); INSERT INTO o VALUES (1, 1)").await;
     scene.source.sql("CREATE TABLE t (id INT PRIMARY KEY, v INT); INSERT INTO t VALUES (1, 1), (2, 2)").await;
     let daemon = scene.start().await;
-    let before = executed(&scene).await;
+    let before = executed(scene).await;
     scene
         .source
         .sql(&format!("SET SESSION binlog_format = STATEMENT; USE {default_database}; {statement}"))

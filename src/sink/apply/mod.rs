@@ -10,7 +10,7 @@
 //! - **copy** (the key must be new): COPY straight into the table. When a key exists after all, the transaction and the connection
 //!   are lost and the caller redoes the batch by the [`Way::General`].
 //!
-//! Where there is no ON CONFLICT a merge is a delete and a copy.
+//! Where there is no ON CONFLICT, or the table is partitioned, a merge is a delete and a copy.
 //!
 //! What must never happen here: a write before a delete of the same batch, a commit, drift that goes uncounted
 //! in [`Mode::Exact`].
@@ -188,8 +188,21 @@ impl Applier {
                 })
                 .collect(),
         };
-        let modes: Vec<Mode> = changes.tables.iter().map(|table| mode_of(&table.layout)).collect();
-        let steps = plan::plan(&changes.tables, &modes, way, self.strategy);
+        let mut manners = Vec::with_capacity(changes.tables.len());
+        for table in &changes.tables {
+            let mode = mode_of(&table.layout);
+            let strategy = match (self.strategy, mode) {
+                // Drift could not be counted by ON CONFLICT there.
+                (Strategy::Upsert, Mode::Exact)
+                    if self.statements.partitioned(session, &table.layout).await? =>
+                {
+                    Strategy::DeleteCopy
+                }
+                (strategy, _) => strategy,
+            };
+            manners.push((mode, strategy));
+        }
+        let steps = plan::plan(&changes.tables, &manners, way);
         let at_once: Vec<&Step> = steps.iter().filter(|step| step.at_once()).collect();
         let drifts = pipeline::run(session, &mut self.statements, &at_once).await?;
         for (step, drift) in at_once.iter().zip(drifts) {

@@ -10,8 +10,9 @@ const ARRAYS_MAX_ROWS: usize = 1000;
 /// The same in bytes of rows: arrays are held a second time on both sides.
 const ARRAYS_MAX_BYTES: usize = 1 << 20;
 
-/// From so many rows on, rows that must be new go by COPY. Below, the merge is as fast and survives a row that exists.
-const COPY_MIN_ROWS: usize = 100;
+/// From so many rows on, rows that must be new go by COPY, which costs half of a merge. Below, the merge is as fast,
+/// needs no second round trip and survives a row that exists.
+const COPY_MIN_ROWS: usize = 50;
 
 /// A delete of more keys is cut into several statements.
 const DELETE_MAX_KEYS: usize = 20_000;
@@ -81,17 +82,12 @@ impl<'a> Step<'a> {
 }
 
 /// All steps of a batch, deletes first.
-pub(super) fn plan<'a>(
-    tables: &'a [TableChanges],
-    modes: &[Mode],
-    way: Way,
-    strategy: Strategy,
-) -> Vec<Step<'a>> {
+pub(super) fn plan<'a>(tables: &'a [TableChanges], manners: &[(Mode, Strategy)], way: Way) -> Vec<Step<'a>> {
     let mut planner = Planner::default();
-    for (table, (changes, &mode)) in tables.iter().zip(modes).enumerate() {
+    for (table, (changes, &manner)) in tables.iter().zip(manners).enumerate() {
         let c = changes;
         let mut delete = |expect, rows| planner.delete(table, c, expect, rows);
-        match (mode, strategy) {
+        match manner {
             (Mode::Exact, Strategy::Upsert) => {
                 delete(Expect::Present, &c.gone);
                 delete(Expect::Absent, &c.never);

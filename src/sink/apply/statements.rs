@@ -9,8 +9,10 @@ use super::types;
 use crate::change::RowLayout;
 use crate::sink::quote::{identifier, literal, qualified};
 use crate::sink::{Session, SinkError};
+use futures_util::TryStreamExt;
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::pin::pin;
 use std::sync::Arc;
 use tokio_postgres::Statement;
 use tokio_postgres::types::Type;
@@ -41,6 +43,7 @@ pub(super) struct Statements {
     distinct: Vec<Arc<RowLayout>>,
     prepared: HashMap<(usize, Kind), Statement>,
     staging_size: Option<Statement>,
+    partitioned: HashMap<usize, bool>,
 }
 
 impl Statements {
@@ -86,6 +89,31 @@ impl Statements {
             .map_err(|error| session.error(&format!("preparing to write {}", layout.target), error))?;
         self.prepared.insert((number, kind), statement.clone());
         Ok(statement)
+    }
+
+    /// Whether the layout's table is a partitioned one; asked once. INSERT cannot answer with `xmax` there.
+    pub(super) async fn partitioned(
+        &mut self,
+        session: &Session,
+        layout: &Arc<RowLayout>,
+    ) -> Result<bool, SinkError> {
+        const PARTITIONED: &str = "SELECT c.relkind = 'p' FROM pg_catalog.pg_class c \
+            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2";
+        let number = self.number(layout);
+        if let Some(known) = self.partitioned.get(&number) {
+            return Ok(*known);
+        }
+        let failed = |error| session.error(&format!("looking up {}", layout.target), error);
+        let client = session.client();
+        let statement = client.prepare_typed(PARTITIONED, &[Type::TEXT, Type::TEXT]).await.map_err(failed)?;
+        let names = [&layout.target.schema, &layout.target.table];
+        let mut rows = pin!(client.query_raw(&statement, names).await.map_err(failed)?);
+        let mut partitioned = false;
+        while let Some(row) = rows.try_next().await.map_err(failed)? {
+            partitioned = row.try_get(0).map_err(failed)?;
+        }
+        self.partitioned.insert(number, partitioned);
+        Ok(partitioned)
     }
 
     /// Asks for the size in bytes of a temporary table of this session; no row when there is none.

@@ -153,7 +153,7 @@ impl OperationCounts {
 }
 
 /// What a batch does to one table, by what its first operation on a key implies and its last one leaves.
-/// Each key is in exactly one of the four groups of exactly one [`TableChanges`].
+/// Each key is in exactly one of the four groups of exactly one [`TableChanges`]; a group is sorted by key bytes.
 #[derive(Debug)]
 pub struct TableChanges {
     /// The rows' columns and key.
@@ -187,5 +187,13 @@ impl TableChanges {
     pub fn row(&self, at: RowRef) -> &[u8] {
         let chunk = &self.chunks[at.chunk];
         &chunk.buffer[chunk.spans[at.span].row.clone()]
+    }
+    fn sort(&mut self) {
+        let groups = [&mut self.new, &mut self.changed, &mut self.gone, &mut self.never].map(std::mem::take);
+        let [new, changed, gone, never] = groups.map(|mut group| {
+            group.sort_unstable_by(|&a, &b| self.key(a).cmp(self.key(b)));
+            group
+        });
+        (self.new, self.changed, self.gone, self.never) = (new, changed, gone, never);
     }
 }

@@ -156,6 +156,14 @@ fn the_weight_grows_with_the_rows_and_counts_both_small_and_big_runs() {
     assert_eq!(groups(&compactor.finish()).0, vec![(1, 1)]);
 }
 
+#[test]
+fn keys_leave_in_the_order_of_their_bytes() {
+    let log: Vec<_> = [5, 1, 300, 2, 70_000].into_iter().map(|key| (Update, key, 0)).collect();
+    let compacted = compact(&log);
+    let table = &compacted.tables[0];
+    assert!(table.changed.windows(2).all(|pair| table.key(pair[0]) < table.key(pair[1])));
+}
+
 fn operation() -> impl Strategy<Value = (RowOp, i32, u32)> {
     (prop_oneof![Just(Insert), Just(Update), Just(Delete), Just(Arrive)], 0..8_i32, any::<u32>())
 }

@@ -59,24 +59,46 @@ pub async fn drop_table(session: &Session, table: &TargetName) -> Result<(), Sin
     .await
 }
 
-/// The statements that making `tables` would take, without running any: schemas and tables that are missing and,
-/// with `clear`, the emptying of those that are there.
+/// Deletes the rows of one source from a table that it shares with others.
+pub async fn delete_tagged(
+    session: &Session,
+    table: &TargetName,
+    column: &str,
+    tag: &str,
+) -> Result<(), SinkError> {
+    let sql = format!(
+        "DELETE FROM {} WHERE {} = {}",
+        quote::qualified(table),
+        quote::identifier(column),
+        quote::literal(tag)
+    );
+    run(session, &format!("taking the rows of {tag} out of table {table}"), &[sql]).await
+}
+
+/// The statements that making `tables` would take, without running any: with `make` schemas and tables that are
+/// missing, with `clear` the emptying of those that are there.
 pub async fn planned(
     session: &Session,
     tables: impl Iterator<Item = &TargetTable>,
+    make: bool,
     clear: bool,
 ) -> Result<Vec<String>, SinkError> {
-    let tables: Vec<&TargetTable> = tables.collect();
+    // Several source tables may feed one.
+    let mut names = BTreeSet::new();
+    let tables: Vec<&TargetTable> = tables.filter(|table| names.insert(&table.name)).collect();
+    if !make && !clear {
+        return Ok(Vec::new());
+    }
     let schemas: BTreeSet<String> = tables.iter().map(|table| table.name.schema.clone()).collect();
-    let mut statements: Vec<String> = missing_schemas(session, &schemas)
-        .await?
-        .iter()
-        .map(|schema| render::create_schema(schema))
-        .collect();
+    let mut statements = Vec::new();
+    if make {
+        let missing = missing_schemas(session, &schemas).await?;
+        statements.extend(missing.iter().map(|schema| render::create_schema(schema)));
+    }
     for table in tables {
         let found = catalog::shape(session, &table.name).await?;
         match found {
-            None => statements.push(
+            None if make => statements.push(
                 render::create_table(table, session.dialect()).map_err(|unfit| refused(session, unfit))?,
             ),
             Some(found) if clear => {
@@ -84,7 +106,7 @@ pub async fn planned(
                 let rendered = render::change(&truncate, session.dialect(), &found);
                 statements.extend(rendered.map_err(|unfit| refused(session, unfit))?);
             }
-            Some(_) => {}
+            Some(_) | None => {}
         }
     }
     Ok(statements)

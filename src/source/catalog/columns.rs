@@ -28,6 +28,9 @@ impl ColumnRow<'_> {
     /// The column; `table_charset` serves types that have none of their own.
     pub fn column(&self, flavour: Flavour, table_charset: &Charset) -> Column {
         let own = self.charset.map(|name| charset(name, self.collation));
+        // Labels that are bytes have no character set here either; text that is bytes has another type.
+        let labelled = ["enum(", "set("].iter().any(|start| self.column_type.starts_with(start));
+        let own = own.or_else(|| labelled.then(|| charset("binary", None)));
         let data_type = parse(self.column_type, own.as_ref().unwrap_or(table_charset));
         let nullable = self.nullable.eq_ignore_ascii_case("YES");
         let extra = self.extra.to_ascii_uppercase();
@@ -149,6 +152,13 @@ mod tests {
         let column =
             row("int", Some("(1 + 1)"), "DEFAULT_GENERATED").column(Flavour::MySql, &table_charset());
         assert!(!column.generated);
+    }
+
+    #[test]
+    fn labels_without_a_charset_are_bytes() {
+        let column = row("enum('a','b')", None, "").column(Flavour::MySql, &table_charset());
+        let labels = vec!["a".to_owned(), "b".to_owned()];
+        assert_eq!(column.data_type, MySqlType::Enum { labels, charset: charset("binary", None) });
     }
 
     #[test]

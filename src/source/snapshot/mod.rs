@@ -14,3 +14,16 @@ pub mod reader;
 
 pub use chunk::ChunkKey;
 pub use reader::ChunkReader;
+
+use super::{SourceError, pins, wire::Wire};
+use crate::config::types::SourceEndpoint;
+
+/// Opens a connection for [`ChunkReader`]s: pinned, and sending text as it is stored.
+///
+/// # Errors
+/// As [`Wire::connect`].
+pub async fn connect(endpoint: &SourceEndpoint) -> Result<Wire, SourceError> {
+    let mut wire = Wire::connect(endpoint).await?;
+    wire.execute(pins::TEXT_AS_STORED).await?;
+    Ok(wire)
+}

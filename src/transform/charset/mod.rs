@@ -65,6 +65,7 @@ impl Decoder {
             "utf16" => Self::Utf16,
             "utf16le" => Self::Utf16Le,
             "utf32" => Self::Utf32,
+            "binary" => return Err("means bytes, not text"),
             "swe7" => return Err("gives national letters the codes of ASCII punctuation"),
             _ => match single_byte::high_half(name) {
                 Some(table) => Self::SingleByte(table),

@@ -98,3 +98,30 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn sets_with_two_codes_for_one_character_are_known() {
+    let single = [
+        "armscii8", "ascii", "cp1250", "cp1251", "cp1256", "cp1257", "cp850", "cp852", "cp866", "dec8",
+        "geostd8", "greek", "hebrew", "hp8", "keybcs2", "koi8r", "koi8u", "latin1", "latin2", "latin5",
+        "latin7", "macce", "macroman", "tis620",
+    ];
+    for name in single.into_iter().chain(["gbk", "gb2312", "gb18030", "sjis", "cp932", "euckr", "ujis"]) {
+        let (mut seen, mut twice) = (std::collections::BTreeSet::new(), false);
+        let one = (0..=0xff_u8).map(|byte| vec![byte]);
+        let two = (0x80..=0xff_u8).flat_map(|lead| (0x30..=0xff_u8).map(move |trail| vec![lead, trail]));
+        let three =
+            (0x80..=0xff_u8).flat_map(|lead| (0x80..=0xff_u8).map(move |trail| vec![0x8f, lead, trail]));
+        let four = (0x30..=0x39_u8).flat_map(|second| {
+            (0x81..=0xfe_u8)
+                .flat_map(move |third| (0x30..=0x39_u8).map(move |fourth| vec![0x84, second, third, fourth]))
+        });
+        for code in one.chain(two).chain(three).chain(four) {
+            let text = decode(name, &code);
+            if let Some(text) = text.filter(|text| text.chars().count() == 1) {
+                twice |= !seen.insert(text);
+            }
+        }
+        assert_eq!(twice, merges(name), "{name}");
+    }
+}

@@ -161,7 +161,10 @@ fn a_chosen_key_must_hold_a_key_of_the_source() {
 
 #[test]
 fn what_would_merge_rows_is_refused_in_a_key_only() {
-    for declared in ["enum('','a')", "set('','a')", "varchar(9) character set cp932"] {
+    let charsets =
+        ["cp932", "sjis", "ujis", "armscii8"].map(|name| format!("varchar(9) character set {name}"));
+    let declarations = ["enum('','a')", "set('','a')"].into_iter().chain(charsets.iter().map(String::as_str));
+    for declared in declarations {
         let column = format!("k {declared}");
         assert!(
             refusal(&table(&[column.as_str(), "a int"]), &rules()).contains("would merge rows"),
@@ -172,6 +175,28 @@ fn what_would_merge_rows_is_refused_in_a_key_only() {
     // A key never takes NULL: a zero date there is an error when it comes.
     let dated = map_table(&table(&["day date", "at date"]), &rules()).unwrap();
     assert_eq!(shape(&dated), "shop.orders: day date, at date? pk(day) 0>0 1>1");
+}
+
+#[test]
+fn labels_that_may_stand_for_others_are_refused() {
+    for declared in ["enum('?','a')", "set('a','x?y')", "enum('a?') character set gb18030"] {
+        let table = table(&["id int", &format!("e {declared}")]);
+        assert!(refusal(&table, &rules()).contains("question mark"), "{declared}");
+        let mut without = rules();
+        without.options.exclude_columns = vec!["e".into()];
+        assert!(map_table(&table, &without).is_ok(), "{declared}");
+    }
+    for declared in ["enum('?') character set latin1", "set('?','b') character set utf8mb3", "enum('!')"] {
+        assert!(map_table(&table(&["id int", &format!("e {declared}")]), &rules()).is_ok(), "{declared}");
+    }
+}
+
+#[test]
+fn labels_in_a_character_set_that_is_not_decoded_are_refused() {
+    for charset in ["big5", "eucjpms", "swe7", "binary"] {
+        let table = table(&["id int", &format!("e enum('a','b') character set {charset}")]);
+        assert!(refusal(&table, &rules()).contains(charset), "{charset}");
+    }
 }
 
 #[test]

@@ -32,7 +32,8 @@ impl Plan {
     ///
     /// Text may come converted to utf8mb4 (`character_set_results = utf8mb4`) or as it is stored
     /// (`character_set_results = NULL`): the collation in the result's column definition tells. Only the latter shows
-    /// a byte the character set leaves undefined; the server converts it to a question mark.
+    /// a byte the character set leaves undefined; the server converts it to a question mark. The copy's sessions
+    /// therefore ask for the latter.
     ///
     /// # Errors
     /// [`TransformError::Changed`] when the result's columns are not those of the plan: the table was altered under

@@ -19,18 +19,30 @@ pub enum Shape {
     TwoKeys,
     /// `region` and `id` are the key and all there is.
     OnlyKeys,
+    /// As `OneKey`, in two partitions.
+    Partitioned,
 }
 
 impl Shape {
     pub fn create(self, name: &str) -> String {
         let columns = match self {
-            Self::OneKey => "id bigint PRIMARY KEY, v text",
+            Self::OneKey | Self::Partitioned => "id bigint PRIMARY KEY, v text",
             Self::TwoKeys => {
                 "id bigint NOT NULL, v text, region varchar(40) NOT NULL, PRIMARY KEY (region, id)"
             }
             Self::OnlyKeys => "id bigint NOT NULL, region varchar(40) NOT NULL, PRIMARY KEY (region, id)",
         };
-        format!("CREATE TABLE public.{name} ({columns})")
+        let partition = |n| {
+            format!(
+                "; CREATE TABLE public.{name}_{n} PARTITION OF public.{name} \
+                 FOR VALUES WITH (MODULUS 2, REMAINDER {n})"
+            )
+        };
+        let rest = match self {
+            Self::Partitioned => format!(" PARTITION BY HASH (id){}{}", partition(0), partition(1)),
+            Self::OneKey | Self::TwoKeys | Self::OnlyKeys => String::new(),
+        };
+        format!("CREATE TABLE public.{name} ({columns}){rest}")
     }
 }
 
@@ -46,7 +58,7 @@ pub fn layout(name: &str, shape: Shape) -> Arc<RowLayout> {
     let (id, v) = (column("id", TargetType::Bigint), column("v", TargetType::Text));
     let region = column("region", TargetType::Varchar(Some(40)));
     let (columns, key) = match shape {
-        Shape::OneKey => (vec![id, v], vec![0]),
+        Shape::OneKey | Shape::Partitioned => (vec![id, v], vec![0]),
         Shape::TwoKeys => (vec![id, v, region], vec![2, 0]),
         Shape::OnlyKeys => (vec![id, region], vec![1, 0]),
     };
@@ -150,7 +162,7 @@ impl Model {
     /// The table's rows. Values are left out where it has no column for them, here as in the comparison.
     pub async fn read(database: &PostgresDatabase<'_>, name: &str, shape: Shape) -> Self {
         let (value, region) = match shape {
-            Shape::OneKey => ("v", "NULL"),
+            Shape::OneKey | Shape::Partitioned => ("v", "NULL"),
             Shape::TwoKeys => ("v", "region"),
             Shape::OnlyKeys => ("NULL", "region"),
         };
@@ -158,7 +170,7 @@ impl Model {
         let mut model = BTreeMap::new();
         for row in rows {
             let key: i64 = row[0].as_deref().unwrap().parse().unwrap();
-            if shape != Shape::OneKey {
+            if region != "NULL" {
                 assert_eq!(row[2].as_deref(), Some(&*self::region(key)));
             }
             model.insert(key, row[1].clone());

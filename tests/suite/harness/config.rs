@@ -1,5 +1,6 @@
 //! Config files for the daemon under test.
 
+use super::process::new_folder;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -64,6 +65,13 @@ impl Config {
         self.more.push_str(toml);
         self.more.push('\n');
         self
+    }
+
+    /// Writes a file for commands that need no daemon (nobody listens where it says) and gives its path.
+    pub fn file(&self) -> String {
+        let path = new_folder("config").join("config.toml");
+        std::fs::write(&path, self.render("")).expect("the config is written");
+        path.into_os_string().into_string().expect("UTF-8")
     }
 
     /// The file, listening on `listen` unless that was set.

@@ -175,8 +175,12 @@ impl MysqlDatabase<'_> {
 
     /// As [`Mysql::session`], with this database as the default.
     pub async fn session(&self) -> MysqlSession {
-        let session = self.server.try_session(Some(&self.name)).await;
-        session.unwrap_or_else(|error| panic!("{error}"))
+        self.try_session().await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As [`Self::session`], with the error: for servers that come and go.
+    pub async fn try_session(&self) -> Result<MysqlSession, String> {
+        self.server.try_session(Some(&self.name)).await
     }
 }
 

@@ -152,6 +152,11 @@ impl PostgresDatabase<'_> {
     pub async fn session(&self) -> PostgresSession {
         self.server.session(&self.name).await
     }
+
+    /// As [`Self::session`], with the error: for servers that come and go.
+    pub async fn try_session(&self) -> Result<PostgresSession, String> {
+        self.server.try_session(&self.name).await
+    }
 }
 
 /// An open connection.

@@ -58,7 +58,12 @@ pub async fn wait_applied(daemon: &Daemon, mysql: &Mysql) {
                 return;
             }
         }
-        assert!(start.elapsed() < DEADLINE * 2, "not within {:?}: {what}; it is at {seen:?}", DEADLINE * 2);
+        assert!(
+            start.elapsed() < DEADLINE * 2,
+            "not within {:?}: {what}; it is at {seen:?} and its log ends with\n{}",
+            DEADLINE * 2,
+            daemon.log_tail()
+        );
         tokio::time::sleep(STEP).await;
     }
 }

@@ -81,10 +81,12 @@ pub(super) async fn columns(
 fn column(name: &str, data_type: &str, column_type: &str, target_name: &str, udt: &str) -> Column {
     let c = format!("`{}`", name.replace('`', "``"));
     let p = format!("\"{}\"", target_name.replace('"', "\"\""));
-    // A date that the target cannot hold becomes NULL.
+    // A date that the target cannot hold becomes NULL: zero and partial ones, year 0, days no month has.
     let dated = |format: &str| {
         format!(
-            "CASE WHEN YEAR({c}) = 0 OR MONTH({c}) = 0 OR DAYOFMONTH({c}) = 0 THEN NULL ELSE DATE_FORMAT({c}, '{format}') END"
+            "CASE WHEN YEAR({c}) = 0 OR MONTH({c}) = 0 OR DAYOFMONTH({c}) = 0 \
+             OR DAYOFMONTH({c}) > DAYOFMONTH(LAST_DAY(DATE_FORMAT({c}, '%Y-%m-01'))) THEN NULL \
+             ELSE DATE_FORMAT({c}, '{format}') END"
         )
     };
     let (source, target, kind) = match data_type {
@@ -103,9 +105,17 @@ fn column(name: &str, data_type: &str, column_type: &str, target_name: &str, udt
         }
         // The product is a double: a FLOAT alone prints with six digits.
         "float" | "double" => (format!("{c} * 1e0"), format!("{p}::float8::text"), Kind::Float),
+        "bit" if udt == "bool" => (
+            format!("CASE WHEN {c} THEN 'true' WHEN NOT {c} THEN 'false' END"),
+            format!("{p}::text"),
+            Kind::Text,
+        ),
         "bit" => {
             let bits = column_type.trim_start_matches("bit(").trim_end_matches(')');
             (format!("LPAD(BIN({c} + 0), {bits}, '0')"), format!("{p}::text"), Kind::Text)
+        }
+        "binary" if udt == "uuid" => {
+            (format!("HEX({c})"), format!("upper(replace({p}::text, '-', ''))"), Kind::Text)
         }
         "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => {
             (format!("HEX({c})"), format!("upper(encode({p}, 'hex'))"), Kind::Text)

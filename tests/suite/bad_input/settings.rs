@@ -1,0 +1,100 @@
+//! Settings and history of the source that would lose rows.
+
+use super::{check_writes_nothing, fails, failures};
+use crate::harness::{Mysql, Scene, postgres};
+
+/// One server for all of these: they change its globals and its log.
+#[tokio::test]
+async fn settings_of_the_source_that_would_lose_rows() {
+    let (mysql, postgres) = tokio::join!(Mysql::private(&[]), postgres());
+    let scene = Scene::on(&mysql, postgres, "bad_settings").await;
+    scene.source.sql("CREATE TABLE t (id INT PRIMARY KEY)").await;
+    let config = scene.config();
+    let good = check_writes_nothing(&config, &scene.target).await;
+    assert_eq!((good.code, failures(&good)), (0, 0), "{}", good.stdout);
+
+    for (setting, bad, mended, code, words) in [
+        (
+            "binlog_format",
+            "'STATEMENT'",
+            "'ROW'",
+            "source.binlog_format",
+            ["STATEMENT", "SET PERSIST binlog_format = ROW"],
+        ),
+        (
+            "binlog_format",
+            "'MIXED'",
+            "'ROW'",
+            "source.binlog_format",
+            ["MIXED", "SET PERSIST binlog_format = ROW"],
+        ),
+        (
+            "binlog_row_image",
+            "'MINIMAL'",
+            "'FULL'",
+            "source.binlog_row_image",
+            ["MINIMAL", "binlog_row_image = FULL"],
+        ),
+        (
+            "binlog_row_image",
+            "'NOBLOB'",
+            "'FULL'",
+            "source.binlog_row_image",
+            ["NOBLOB", "binlog_row_image = FULL"],
+        ),
+        (
+            "binlog_row_value_options",
+            "'PARTIAL_JSON'",
+            "''",
+            "source.partial_json",
+            ["PARTIAL_JSON", "binlog_row_value_options = ''"],
+        ),
+    ] {
+        mysql.sql(&format!("SET GLOBAL {setting} = {bad}")).await;
+        let output = check_writes_nothing(&config, &scene.target).await;
+        fails(&output, code, &words);
+        assert_eq!(failures(&output), 1, "{}", output.stdout);
+        mysql.sql(&format!("SET GLOBAL {setting} = {mended}")).await;
+    }
+
+    // Two at once are both told, and a third one at the target.
+    scene
+        .target
+        .sql("CREATE SCHEMA bad_settings; CREATE TABLE bad_settings.t (id integer PRIMARY KEY)")
+        .await;
+    mysql.sql("SET GLOBAL binlog_format = 'STATEMENT'; SET GLOBAL binlog_row_image = 'MINIMAL'").await;
+    let output = check_writes_nothing(&config, &scene.target).await;
+    fails(&output, "source.binlog_format", &[]);
+    fails(&output, "source.binlog_row_image", &[]);
+    fails(&output, "target.exists", &["bad_settings.t"]);
+    assert_eq!(failures(&output), 3, "{}", output.stdout);
+    mysql.sql("SET GLOBAL binlog_format = 'ROW'; SET GLOBAL binlog_row_image = 'FULL'").await;
+
+    // Where to start, when nothing is copied: behind what was purged, and behind what never was.
+    let uuid = mysql.one("SELECT @@server_uuid").await;
+    mysql
+        .sql("FLUSH BINARY LOGS; CREATE DATABASE later; PURGE BINARY LOGS BEFORE NOW() + INTERVAL 1 DAY")
+        .await;
+    let log = mysql.sql("SHOW BINARY LOG STATUS").await[0][0].clone().unwrap();
+    mysql.sql(&format!("FLUSH BINARY LOGS; PURGE BINARY LOGS TO '{log}'")).await;
+    let only_schema = |start: &str| {
+        let existing = scene.config().task("initial", "[\"schema\"]").task("existing_tables", "\"ignore\"");
+        existing.task("start_position", &format!("\"{start}\""))
+    };
+    let output = check_writes_nothing(&only_schema(&format!("{uuid}:1")), &scene.target).await;
+    fails(&output, "source.purged", &["start_position", &format!("{uuid}:2"), "binlog_expire_logs_seconds"]);
+    let executed = mysql.one("SELECT REPLACE(@@GLOBAL.gtid_executed, '\n', '')").await;
+    let never = format!("{executed},3e11fa47-71ca-11e1-9e33-c80aa9429562:1-77");
+    let output = check_writes_nothing(&only_schema(&never), &scene.target).await;
+    fails(&output, "source.history", &["3e11fa47-71ca-11e1-9e33-c80aa9429562:1-77", "never executed"]);
+    let output = check_writes_nothing(&only_schema(&executed), &scene.target).await;
+    assert_eq!(output.code, 0, "{}", output.stdout);
+
+    for mode in ["ON_PERMISSIVE", "OFF_PERMISSIVE", "OFF"] {
+        mysql.sql(&format!("SET GLOBAL gtid_mode = {mode}")).await;
+    }
+    scene.target.sql("DROP SCHEMA bad_settings CASCADE").await;
+    let output = check_writes_nothing(&config, &scene.target).await;
+    fails(&output, "source.gtid_mode", &["not ON", "gtid_mode=ON"]);
+    assert_eq!(failures(&output), 1, "{}", output.stdout);
+}

@@ -1,0 +1,147 @@
+//! A bounded, seeded load under which faults are tried: writers on the source, a reader on the target, faults in between.
+//!
+//! Sequence of [`under_load`]: make the tables; start the daemon, the writers and the reader; run the faults; stop the writers;
+//! wait until all is applied; compare every table row by row; look at the invariant once more; drift must be none.
+//!
+//! What must never happen here: a failure of the load itself taken for silence.
+
+mod dice;
+mod tables;
+mod watch;
+mod writer;
+
+pub use dice::Dice;
+pub use watch::Seen;
+pub use writer::Written;
+
+use crate::harness::{Config, DEADLINE, Daemon, Scene};
+use futures_util::future::join_all;
+use std::fmt;
+use std::time::{Duration, Instant};
+use tables::{Size, TABLES};
+use tokio_util::sync::CancellationToken;
+
+/// Rows of `accounts`.
+pub const ACCOUNTS: u32 = 200;
+
+/// How fast writers go.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// The longest pause of a writer between two transactions.
+    pub longest_pause_micros: u64,
+}
+
+/// How much is done. The seed decides every choice; how the choices of several writers interleave it does not decide.
+#[derive(Clone, Copy, Debug)]
+pub struct Scale {
+    /// Rows at the start, over all tables.
+    pub rows: u64,
+    /// Writers at work.
+    pub writers: u64,
+    /// Their pace.
+    pub pace: Pace,
+    /// The seed.
+    pub seed: u64,
+}
+
+impl Scale {
+    /// Small enough for a test that runs beside others.
+    pub fn small(seed: u64) -> Self {
+        Self { rows: 8_000, writers: 3, pace: Pace { longest_pause_micros: 10_000 }, seed }
+    }
+}
+
+/// How a run under load went.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// What the writers did.
+    pub written: Written,
+    /// What the reader saw.
+    pub seen: Seen,
+    /// Rows of each table, equal on both sides.
+    pub rows: Vec<(&'static str, usize)>,
+    /// From the end of the writers until all was applied.
+    pub drained: Duration,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Written { committed, transfers, rolled_back, reconnects } = self.written;
+        writeln!(
+            f,
+            "source: {committed} transactions committed ({transfers} transfers), {rolled_back} rolled back, {reconnects} reconnects"
+        )?;
+        writeln!(
+            f,
+            "target: {} looks at the invariant, {} transfers whole and once",
+            self.seen.looks, self.seen.transfers
+        )?;
+        let rows: Vec<String> = self.rows.iter().map(|(table, rows)| format!("{table} {rows}")).collect();
+        write!(
+            f,
+            "EQUAL row by row: {}; applied {:.1?} after the last write; no drift",
+            rows.join(", "),
+            self.drained
+        )
+    }
+}
+
+/// The scene's config for a run under load: small batches, so that there are many commits to be hit.
+pub fn config(scene: &Scene<'_>) -> Config {
+    scene
+        .config()
+        .daemon("log_level", "\"info\"")
+        .task("apply", "{ batch_rows = 500, batch_bytes = \"1MiB\" }")
+        .task("memory_limit", "\"64MiB\"")
+}
+
+/// Runs `faults` while the source is written to, and proves afterwards that nothing came of them. The daemon must be
+/// left running.
+pub async fn under_load(
+    scene: &Scene<'_>,
+    config: &Config,
+    scale: Scale,
+    faults: impl AsyncFnOnce(&Daemon, &mut Dice),
+) -> Report {
+    let size = Size::of(scale.rows);
+    tables::create(&scene.source, size).await;
+    let daemon = Daemon::start(config);
+    let (stop_writing, stop_watching) = (CancellationToken::new(), CancellationToken::new());
+    let writers = join_all(
+        (1..=scale.writers)
+            .map(|number| writer::write(&scene.source, number, scale.seed, size, scale.pace, &stop_writing)),
+    );
+    let script = async {
+        let mut dice = Dice::of(scale.seed, 0);
+        faults(&daemon, &mut dice).await;
+        stop_writing.cancel();
+        let start = Instant::now();
+        daemon.wait_phase("Synchronizing", DEADLINE * 10).await;
+        scene.wait_applied(&daemon).await;
+        stop_watching.cancel();
+        start.elapsed()
+    };
+    // Side by side in this one task: a panic of any ends all.
+    let (written, seen, drained) =
+        tokio::join!(writers, watch::watch(&scene.target, &daemon, &stop_watching), script);
+    let written = written.into_iter().fold(Written::default(), |sum, one| Written {
+        committed: sum.committed + one.committed,
+        transfers: sum.transfers + one.transfers,
+        rolled_back: sum.rolled_back + one.rolled_back,
+        reconnects: sum.reconnects + one.reconnects,
+    });
+    // A writer may have finished its last transaction after the wait began.
+    scene.wait_applied(&daemon).await;
+    let mut rows = Vec::new();
+    for table in TABLES {
+        rows.push((table, scene.assert_equal(table).await));
+    }
+    let seen = watch::look(&scene.target, seen).await;
+    assert!(seen.transfers > 0 && written.committed > 0, "the load did nothing: {written:?}");
+    let log = daemon.log();
+    for bad in ["was not as the stream implies", "panicked", "ended abnormally"] {
+        let found = log.lines().find(|line| line.contains(bad));
+        assert_eq!(found, None, "seed {}", scale.seed);
+    }
+    Report { written, seen, rows, drained }
+}

@@ -121,7 +121,7 @@ async fn no_session_takes_over_a_hostile_global() {
              CREATE TABLE v (ts TIMESTAMP, c CHAR(9), day DATE, t VARCHAR(20)); \
              INSERT INTO v VALUES ('2024-01-01 00:00:00', 'ab', '2024-05-05', 'é中😀'); \
              CREATE TABLE three (id INT PRIMARY KEY); INSERT INTO three VALUES (1), (2), (3); \
-             CREATE TABLE long_text (id INT PRIMARY KEY, w VARCHAR(3000)); \
+             CREATE TABLE long_text (id INT PRIMARY KEY, w LONGTEXT COLLATE utf8mb4_general_ci); \
              INSERT INTO long_text VALUES (1, CONCAT(REPEAT('x', 1500), 'c')), (2, CONCAT(REPEAT('x', 1500), 'b')), \
                (3, CONCAT(REPEAT('x', 1500), 'a')); \
              CREATE TABLE dirty (id INT PRIMARY KEY); INSERT INTO dirty VALUES (1); \

@@ -1,6 +1,6 @@
 //! Once synchronizing, the target never shows half of a source transaction: transfers whose sum never changes.
 
-use crate::harness::{DEADLINE, Daemon, Scene};
+use crate::harness::{DEADLINE, Daemon, Scene, eventually};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -67,6 +67,34 @@ async fn a_reader_never_sees_part_of_a_transaction_that_comes_in_pieces() {
     let transfer = "BEGIN; UPDATE giro SET balance = balance - 1; INSERT INTO book (moved) VALUES (200); \
         UPDATE deposit SET balance = balance + 1; COMMIT";
     transfers("transfers_in_pieces", "{ batch_rows = 10 }", 15, transfer).await;
+}
+
+/// The same without luck: a lock holds up the last piece while a reader looks.
+#[tokio::test]
+async fn the_first_pieces_are_not_seen_while_the_last_one_waits() {
+    let scene = Scene::new("waiting_piece").await;
+    scene.source.sql(TABLES).await;
+    let daemon = scene.start_with(&scene.config().task("apply", "{ batch_rows = 10 }")).await;
+    let mut lock = scene.target.session().await;
+    lock.sql("BEGIN; LOCK TABLE waiting_piece.deposit IN SHARE ROW EXCLUSIVE MODE").await;
+    scene
+        .source
+        .sql(
+            "BEGIN; UPDATE giro SET balance = balance - 1; INSERT INTO book (moved) VALUES (200); \
+             UPDATE deposit SET balance = balance + 1; COMMIT",
+        )
+        .await;
+    eventually(DEADLINE, "the applier waits for the lock", async || {
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                       AND application_name LIKE 'rowferry/%/apply' AND wait_event_type = 'Lock'";
+        scene.target.one(waiting).await == "1"
+    })
+    .await;
+    assert_eq!(scene.target.one(&SEEN.replace("{}", "waiting_piece")).await, "40000 20000");
+    assert_eq!(scene.target.one("SELECT sum(balance) FROM waiting_piece.giro").await, "20000");
+    lock.sql("COMMIT").await;
+    scene.assert_exact(&daemon, &["giro", "deposit", "book"]).await;
+    assert_eq!(scene.target.one("SELECT sum(balance) FROM waiting_piece.giro").await, "19800");
 }
 
 /// A large transaction that is rolled back after a savepoint, and one that leaves the keys where others were.

@@ -149,12 +149,18 @@ impl Process {
         send_signal(signal, &pids);
     }
 
-    /// SIGKILL to the process and its children; returns when it is gone.
+    /// SIGKILL to the process and its children; returns when all of them are gone: a PostgreSQL does not start while a
+    /// backend of its last life is attached to its memory.
     pub fn kill9(&self) {
         if self.ended().is_none() {
+            // Stopped first, so that it starts no child that would be missed.
+            self.signal("STOP");
+            let children = children(self.pid);
             self.signal_all("KILL");
-            let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
-            child.wait().expect("the child can be waited for");
+            self.child.lock().unwrap_or_else(PoisonError::into_inner).wait().expect("it can be waited for");
+            while children.iter().any(|pid| is_running(*pid)) {
+                std::thread::yield_now();
+            }
         }
     }
 }
@@ -179,11 +185,17 @@ fn send_signal(signal: &str, pids: &[u32]) {
 fn children(parent: u32) -> Vec<u32> {
     let entries = fs::read_dir("/proc").expect("/proc").flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    pids.filter(|pid| {
-        // `pid (name) state parent …`, and the name may hold anything.
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-        after_name.split_whitespace().nth(1) == Some(parent.to_string().as_str())
-    })
-    .collect()
+    pids.filter(|pid| state_and_parent(*pid).is_some_and(|(_, of)| of == parent)).collect()
+}
+
+/// Whether a process has not ended; one that only waits for its parent to ask how has.
+fn is_running(pid: u32) -> bool {
+    state_and_parent(pid).is_some_and(|(state, _)| !["Z", "X"].contains(&state.as_str()))
+}
+
+fn state_and_parent(pid: u32) -> Option<(String, u32)> {
+    // `pid (name) state parent …`, and the name may hold anything.
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut after_name = stat.rsplit_once(')')?.1.split_whitespace();
+    Some((after_name.next()?.to_owned(), after_name.next()?.parse().ok()?))
 }

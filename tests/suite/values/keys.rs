@@ -111,14 +111,16 @@ async fn keys_of_every_type_are_followed() {
     for (name, _, values) in KEYS {
         let last = values.len() - 1;
         for table in ["one", "two"] {
-            let mut statements = format!("BEGIN; DELETE FROM {table}_{name} WHERE n = 0;");
-            for (at, pair) in values.windows(2).enumerate() {
-                statements += &format!("UPDATE {table}_{name} SET k = {} WHERE n = {};", pair[0], at + 1);
-            }
-            statements += &format!(
+            let first = std::iter::once(format!("BEGIN; DELETE FROM {table}_{name} WHERE n = 0"));
+            let moved = values
+                .windows(2)
+                .enumerate()
+                .map(|(at, pair)| format!("UPDATE {table}_{name} SET k = {} WHERE n = {}", pair[0], at + 1));
+            let back = format!(
                 "INSERT INTO {table}_{name} (n, k, v) VALUES (100, {}, 'back'); COMMIT",
                 values[last]
             );
+            let statements = first.chain(moved).chain([back]).collect::<Vec<_>>().join("; ");
             session.sql(&statements).await;
         }
         session.sql(&format!("UPDATE two_{name} SET c = 'd', n = n + 1000, v = 'moved'")).await;

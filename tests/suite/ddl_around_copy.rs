@@ -59,8 +59,8 @@ async fn a_table_made_anew_behind_p0_is_copied_as_it_is() {
     written_behind_p0("made_anew_behind_p0", writes).await;
 }
 
-/// Stops the copy behind ten rows, runs `writes`, and lets it go on. `config` is the task's.
-async fn written_during_copy(name: &str, writes: &str) -> (Scene<'static>, Daemon) {
+/// Stops the copy behind ten rows, runs `writes`, and lets it go on. The daemon needs the proxy as long as it runs.
+async fn written_during_copy(name: &str, writes: &str) -> (Scene<'static>, Daemon, Proxy) {
     let scene = Scene::new(name).await;
     scene.source.sql(ROWS).await;
     let proxy = Proxy::start(scene.source.server.port());
@@ -71,7 +71,7 @@ async fn written_during_copy(name: &str, writes: &str) -> (Scene<'static>, Daemo
     scene.source.sql(writes).await;
     drop(held);
     daemon.wait_phase("Synchronizing", DEADLINE).await;
-    (scene, daemon)
+    (scene, daemon, proxy)
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn a_column_added_during_the_copy_has_its_values_in_every_chunk() {
         ALTER TABLE t ADD COLUMN c INT NOT NULL DEFAULT 5, ADD COLUMN d VARCHAR(10) AFTER id;
         UPDATE t SET c = 6, d = 'read' WHERE id = 50; UPDATE t SET c = 7, d = 'unread' WHERE id = 350;
         INSERT INTO t VALUES (55, 'new', 1, 2, 3), (355, 'new', 1, 2, 3); UPDATE t SET id = 65 WHERE id = 300";
-    let (scene, daemon) = written_during_copy("added_during_copy", writes).await;
+    let (scene, daemon, _proxy) = written_during_copy("added_during_copy", writes).await;
     scene.assert_exact(&daemon, &["t"]).await;
 }
 
@@ -88,7 +88,7 @@ async fn a_column_added_during_the_copy_has_its_values_in_every_chunk() {
 async fn a_column_renamed_during_the_copy_is_copied_under_its_new_name() {
     let writes = "UPDATE t SET b = 100 WHERE id = 50; ALTER TABLE t RENAME COLUMN b TO renamed; \
                   UPDATE t SET renamed = 200 WHERE id IN (60, 350)";
-    let (scene, daemon) = written_during_copy("renamed_during_copy", writes).await;
+    let (scene, daemon, _proxy) = written_during_copy("renamed_during_copy", writes).await;
     scene.assert_exact(&daemon, &["t"]).await;
 }
 
@@ -96,14 +96,14 @@ async fn a_column_renamed_during_the_copy_is_copied_under_its_new_name() {
 #[tokio::test]
 async fn columns_that_exchange_names_during_the_copy_keep_their_values() {
     let writes = "ALTER TABLE t RENAME COLUMN a TO b, RENAME COLUMN b TO a; UPDATE t SET a = 1000 WHERE id IN (50, 350)";
-    let (scene, daemon) = written_during_copy("exchanged_during_copy", writes).await;
+    let (scene, daemon, _proxy) = written_during_copy("exchanged_during_copy", writes).await;
     scene.assert_exact(&daemon, &["t"]).await;
 }
 
 #[tokio::test]
 async fn a_column_retyped_during_the_copy_loses_nothing() {
     let writes = "ALTER TABLE t MODIFY b BIGINT; UPDATE t SET b = 1 << 40 WHERE id IN (50, 350)";
-    let (scene, daemon) = written_during_copy("retyped_during_copy", writes).await;
+    let (scene, daemon, _proxy) = written_during_copy("retyped_during_copy", writes).await;
     scene.assert_exact(&daemon, &["t"]).await;
     let (from, to) = ("retyped_during_copy.t", "retyped_during_copy.t");
     let wide = Comparison::new(from, to).only("b > 1 << 39", "b > 1::bigint << 39");
@@ -118,7 +118,7 @@ async fn statements_in_a_row_during_the_copy_are_carried_in_order() {
         UPDATE t SET c = 12 WHERE id IN (40, 340); ALTER TABLE t RENAME COLUMN c TO e;
         UPDATE t SET e = 13 WHERE id IN (50, 350); ALTER TABLE t ADD COLUMN c VARCHAR(5) DEFAULT 'x' FIRST;
         UPDATE t SET c = 'y' WHERE id IN (60, 360)";
-    let (scene, daemon) = written_during_copy("row_of_statements", writes).await;
+    let (scene, daemon, _proxy) = written_during_copy("row_of_statements", writes).await;
     scene.assert_exact(&daemon, &["t"]).await;
     eventually(DEADLINE, "the target has all columns", async || {
         let count =

@@ -294,13 +294,11 @@ async fn every_row_lies_in_exactly_one_chunk_whatever_the_key_type() {
 }
 
 #[tokio::test]
-#[ignore = "needs MySQL 5.6: scripts/servers install mysql56"]
 async fn every_row_lies_in_exactly_one_chunk_on_mysql_5_6() {
     parts_every_key_type(mysql56().await).await;
 }
 
 #[tokio::test]
-#[ignore = "needs MariaDB: scripts/servers install mariadb"]
 async fn every_row_lies_in_exactly_one_chunk_on_mariadb() {
     parts_every_key_type(mariadb().await).await;
 }
@@ -366,13 +364,11 @@ async fn a_chunk_reads_its_own_part_of_the_index_only() {
 }
 
 #[tokio::test]
-#[ignore = "needs MySQL 5.6: scripts/servers install mysql56"]
 async fn a_chunk_reads_its_own_part_of_the_index_only_on_mysql_5_6() {
     chunks_are_ranges(mysql56().await).await;
 }
 
 #[tokio::test]
-#[ignore = "needs MariaDB: scripts/servers install mariadb"]
 async fn a_chunk_reads_its_own_part_of_the_index_only_on_mariadb() {
     chunks_are_ranges(mariadb().await).await;
 }

@@ -194,7 +194,6 @@ async fn facts_of_a_reader(mysql: &Mysql, name: &str) -> rowferry::change::facts
 }
 
 #[tokio::test]
-#[ignore = "needs MySQL 5.6: scripts/servers install mysql56"]
 async fn the_facts_of_mysql_5_6() {
     let facts = facts_of_a_reader(mysql56().await, "facts_56").await;
     assert_eq!(facts.binlog_row_metadata, None);
@@ -204,7 +203,6 @@ async fn the_facts_of_mysql_5_6() {
 
 /// MariaDB hides the rules of foreign keys from a user with nothing but SELECT.
 #[tokio::test]
-#[ignore = "needs MariaDB: scripts/servers install mariadb"]
 async fn the_facts_of_mariadb() {
     let facts = facts_of_a_reader(mariadb().await, "facts_maria").await;
     assert_eq!(facts.server_uuid, None);

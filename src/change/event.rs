@@ -63,6 +63,9 @@ pub struct StatementEvent {
     pub started: Option<(u64, Option<u32>)>,
     /// The session's time zone as seconds east of UTC, where it is a fixed offset.
     pub utc_offset_seconds: Option<i32>,
+    /// The transaction it belongs to: that of `boundary`, or, where rows follow in the same transaction, the one that
+    /// `boundary` stops short of.
+    pub gtid: Option<Gtid>,
     /// The session's `explicit_defaults_for_timestamp`, where the log says it.
     pub explicit_timestamps: Option<bool>,
     /// The statement is its own transaction; the stream may be cut behind it.

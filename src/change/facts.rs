@@ -37,6 +37,9 @@ pub struct SourceFacts {
     pub binlog_row_value_options: String,
     /// `binlog_transaction_compression`.
     pub binlog_transaction_compression: bool,
+    /// InnoDB itself carries out cascades of foreign keys, which the log then does not show: always before MySQL 9.6, later
+    /// as `innodb_native_foreign_keys` says.
+    pub native_foreign_keys: bool,
     /// `gtid_mode` is `ON`.
     pub gtid_mode_on: bool,
     /// `gtid_executed`.

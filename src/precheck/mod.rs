@@ -65,8 +65,10 @@ pub struct Subject<'a> {
 /// What a task that ran before left in the target.
 #[derive(Clone, Debug)]
 pub struct Resuming {
-    /// Transactions it has taken in.
-    pub gtids: crate::change::GtidSet,
+    /// Its checkpoint.
+    pub position: crate::change::Position,
+    /// Transactions that are in copied chunks and may lie behind the checkpoint: the P0 of tables that are not caught up.
+    pub copied: crate::change::GtidSet,
     /// Source tables whose target tables it made or took over.
     pub tables: std::collections::BTreeSet<TableName>,
 }

@@ -83,8 +83,9 @@ pub fn server(subject: &Subject<'_>, report: &mut Report) {
             "GRANT XA_RECOVER_ADMIN ON *.* TO the user",
         ),
     }
+    reset(subject, report, &name);
     let (needed, what) = match (&subject.resuming, &subject.task.start_position) {
-        (Some(resuming), _) => (Some(&resuming.gtids), "the checkpoint"),
+        (Some(resuming), _) => (Some(&resuming.position.gtids), "the checkpoint"),
         (None, Some(crate::config::StartPosition::Gtids(gtids))) => (Some(gtids), "start_position"),
         (None, _) => (None, ""),
     };
@@ -101,7 +102,10 @@ pub fn server(subject: &Subject<'_>, report: &mut Report) {
             },
             "those transactions cannot be had any more: copy again, and keep binlogs longer (binlog_expire_logs_seconds)",
         );
-        let unknown = needed.minus(&facts.gtid_executed);
+        let mut unknown = needed.minus(&facts.gtid_executed);
+        if let Some(resuming) = &subject.resuming {
+            unknown.union(&resuming.copied.minus(&facts.gtid_executed));
+        }
         report.require(
             "source.history",
             &name,
@@ -114,6 +118,28 @@ pub fn server(subject: &Subject<'_>, report: &mut Report) {
             "connect to the server the task was copied from (or to one that has all its transactions), or copy again",
         );
     }
+}
+
+/// A server whose log ends before the place it was read up to has started a new one, in which transactions may carry the
+/// names of others that the task has taken in: they would be taken for known.
+fn reset(subject: &Subject<'_>, report: &mut Report, name: &str) {
+    let facts = subject.source;
+    let (Some(resuming), Some(end)) = (&subject.resuming, &facts.log_end) else { return };
+    if facts.server_uuid.as_deref() != Some(resuming.position.server.as_str()) {
+        return;
+    }
+    let behind = end.order(&resuming.position.file) == Some(std::cmp::Ordering::Less);
+    report.require(
+        "source.reset",
+        name,
+        !behind,
+        if behind {
+            format!("its log ends at {end}, before {}, where the task has read it", resuming.position.file)
+        } else {
+            "the log goes on from where the task has read it".to_owned()
+        },
+        "it was reset, restored, or lost its end in a crash: copy again",
+    );
 }
 
 /// The selected tables.
@@ -259,9 +285,10 @@ fn grantable(pattern: &str) -> String {
     format!("`{database}`.`{table}`")
 }
 
-/// MySQL runs cascades above InnoDB, and so logs them, since 9.6 (`innodb_native_foreign_keys=OFF`).
+/// MySQL runs cascades above InnoDB, and so logs them, since 9.6 unless `innodb_native_foreign_keys` is on.
 fn cascades_are_silent(subject: &Subject<'_>) -> bool {
-    subject.source.flavour != Flavour::MySql || subject.source.version_number < 90_600
+    let facts = subject.source;
+    facts.flavour != Flavour::MySql || facts.version_number < 90_600 || facts.native_foreign_keys
 }
 
 fn list<'a>(items: impl Iterator<Item = &'a String>) -> String {

@@ -1,8 +1,8 @@
 //! Items about the target.
 
 use super::{Report, Subject, Verdict};
-use crate::change::TargetName;
 use crate::change::facts::{FoundTable, TargetKind};
+use crate::change::{TargetName, TargetType};
 use crate::config::ExistingTables;
 use crate::transform::TableMapping;
 use std::collections::{BTreeMap, BTreeSet};
@@ -222,8 +222,29 @@ fn existing(
             "give it that primary key, or set primary_key for the table".to_owned(),
         );
     }
-    // A resumed table may be ahead or behind by DDL that is still to come; its columns are judged when plans are made.
-    if !mine {
+    if mine {
+        // Its columns change with the checkpoint, so they are as recorded; a number of fewer digits would round in silence.
+        for column in &mapping.target.columns {
+            match found.table.columns.iter().find(|other| other.name == column.name) {
+                None => fail(
+                    "target.column",
+                    format!("column {} is gone", column.name),
+                    "restore it, or drop the task's state and copy again".to_owned(),
+                ),
+                Some(other) if other.data_type != column.data_type && exactly_known(&other.data_type) => {
+                    fail(
+                        "target.column",
+                        format!(
+                            "column {} has become {}, made was {}",
+                            column.name, other.data_type, column.data_type
+                        ),
+                        format!("ALTER TABLE {name} ALTER COLUMN {} TYPE {}", column.name, column.data_type),
+                    );
+                }
+                Some(_) => {}
+            }
+        }
+    } else {
         for column in &mapping.target.columns {
             match found.table.columns.iter().find(|other| other.name == column.name) {
                 None => fail(
@@ -262,4 +283,9 @@ fn existing(
         };
         report.add("target.table", &name, Verdict::Pass, why, "");
     }
+}
+
+/// Whether a found type is one that mappings name in the same way.
+fn exactly_known(found: &TargetType) -> bool {
+    !matches!(found, TargetType::Other(_) | TargetType::Geometry)
 }

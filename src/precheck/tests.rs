@@ -35,6 +35,7 @@ fn good_source() -> SourceFacts {
         binlog_row_metadata: Some("MINIMAL".into()),
         binlog_row_value_options: String::new(),
         binlog_transaction_compression: false,
+        native_foreign_keys: false,
         gtid_mode_on: true,
         gtid_executed: "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-9".parse().unwrap(),
         gtid_purged: "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-4".parse().unwrap(),
@@ -140,6 +141,8 @@ fn silent_cascades_are_refused_unless_accepted_by_name() {
     );
     facts.version_number = 90_700;
     assert!(failures(&task(""), &facts, &good_target(), None).is_empty());
+    facts.native_foreign_keys = true;
+    assert_eq!(failures(&task(""), &facts, &good_target(), None), vec!["source.cascades"]);
 }
 
 #[test]
@@ -151,13 +154,65 @@ fn a_start_that_the_source_has_purged_is_refused() {
     let mut target = good_target();
     target.tables.insert(mapping().target.name, existing());
     let resuming = |gtids: &str| Resuming {
-        gtids: gtids.parse().unwrap(),
+        position: position("binlog.000004", gtids),
+        copied: crate::change::GtidSet::default(),
         tables: BTreeSet::from([TableName::new("shop", "orders")]),
     };
     let old = resuming("3e11fa47-71ca-11e1-9e33-c80aa9429562:1-2");
     assert_eq!(failures(&task(""), &good_source(), &target, Some(&old)), vec!["source.purged"]);
     let good = resuming("3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5");
     assert!(failures(&task(""), &good_source(), &target, Some(&good)).is_empty());
+}
+
+fn position(file: &str, gtids: &str) -> crate::change::Position {
+    let file = crate::change::FilePosition { file: file.into(), offset: 100 };
+    crate::change::Position { server: "u".into(), file, gtids: gtids.parse().unwrap() }
+}
+
+#[test]
+fn a_source_that_lacks_what_chunks_hold_is_refused() {
+    let mut target = good_target();
+    target.tables.insert(mapping().target.name, existing());
+    let mut resuming = Resuming {
+        position: position("binlog.000004", "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5"),
+        copied: "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-8".parse().unwrap(),
+        tables: BTreeSet::from([TableName::new("shop", "orders")]),
+    };
+    assert!(failures(&task(""), &good_source(), &target, Some(&resuming)).is_empty());
+    resuming.copied = "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-12".parse().unwrap();
+    assert_eq!(failures(&task(""), &good_source(), &target, Some(&resuming)), vec!["source.history"]);
+}
+
+#[test]
+fn a_log_that_ends_before_the_checkpoint_is_another_log() {
+    let mut target = good_target();
+    target.tables.insert(mapping().target.name, existing());
+    let mut facts = good_source();
+    facts.log_end = Some(position("binlog.000004", "").file);
+    let mut resuming = Resuming {
+        position: position("binlog.000004", "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5"),
+        copied: crate::change::GtidSet::default(),
+        tables: BTreeSet::from([TableName::new("shop", "orders")]),
+    };
+    assert!(failures(&task(""), &facts, &target, Some(&resuming)).is_empty());
+    resuming.position.file.file = "binlog.000005".into();
+    assert_eq!(failures(&task(""), &facts, &target, Some(&resuming)), vec!["source.reset"]);
+    resuming.position.server = "another".into();
+    assert!(failures(&task(""), &facts, &target, Some(&resuming)).is_empty());
+}
+
+#[test]
+fn a_followed_table_whose_target_column_was_changed_is_refused() {
+    let mut target = good_target();
+    let mut found = existing();
+    found.table.columns[0].data_type = TargetType::Integer;
+    target.tables.insert(mapping().target.name, found);
+    let resuming = Resuming {
+        position: position("binlog.000004", "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5"),
+        copied: crate::change::GtidSet::default(),
+        tables: BTreeSet::from([TableName::new("shop", "orders")]),
+    };
+    assert_eq!(failures(&task(""), &good_source(), &target, Some(&resuming)), vec!["target.column"]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::context::Context;
 use super::prepare::Recorded;
 use crate::change::facts::{SourceFacts, TargetFacts};
 use crate::change::state::TableState;
-use crate::change::{TableName, TargetName};
+use crate::change::{GtidSet, TableName, TargetName};
 use crate::precheck::{self, Report, Resuming, Subject};
 use crate::sink::store::{self, Stored};
 use crate::sink::{Session, facts};
@@ -66,8 +66,15 @@ pub fn judge(context: &Context, gathered: &Gathered) -> Report {
     let resuming = gathered.stored.as_ref().and_then(|stored| {
         let checkpoint = stored.checkpoint.as_ref()?;
         let tables = stored.tables.iter().filter(|(_, table)| table.state != TableState::Pending);
+        let mut copied = GtidSet::default();
+        for table in stored.tables.values() {
+            if let TableState::Snapshotting { from } | TableState::CatchingUp { from, .. } = &table.state {
+                copied.union(from);
+            }
+        }
         Some(Resuming {
-            gtids: checkpoint.position.gtids.clone(),
+            position: checkpoint.position.clone(),
+            copied,
             tables: tables.map(|(name, _)| name.clone()).collect(),
         })
     });

@@ -30,7 +30,7 @@ use crate::precheck::Report;
 use crate::schema::Table;
 use crate::sink::apply::Existing;
 use crate::sink::store::Stored;
-use crate::sink::{Owner, Session, ddl, store};
+use crate::sink::{Owner, Session, SinkError, ddl, store};
 use crate::source::SourceError;
 use crate::source::server::Server;
 use crate::transform::{Plan, TransformError, map_table};
@@ -112,6 +112,9 @@ async fn start(context: &Context) -> Result<Started, TaskError> {
     // Only now: another owner may have moved it since the facts were gathered.
     let mut stored = owner.store().load(owner.session()).await?;
     prepare::forget_unselected(context, &owner, &mut stored).await?;
+    if prepare::begun_elsewhere(context, &mut server, &owner, &stored).await? {
+        stored = owner.store().load(owner.session()).await?;
+    }
     let Prepared { checkpoint, mut tables } =
         schema_sync(context, &mut server, &owner, &stored, &gathered).await?;
     tell_tables(context, &tables, &gathered, &stored);
@@ -153,6 +156,17 @@ async fn schema_sync(
     gathered: &Gathered,
 ) -> Result<Prepared, TaskError> {
     let known = prepare::known(context, stored)?;
+    if stored.checkpoint.is_none() && !known.is_empty() {
+        return Err(SinkError::State {
+            endpoint: context.task().target.clone(),
+            task: context.name.clone(),
+            why: "there are tables on record but no checkpoint, so it is not known up to where they are"
+                .to_owned(),
+            remedy: "restore the task's tables in schema rowferry, or drop them all and copy again"
+                .to_owned(),
+        }
+        .into());
+    }
     let is_new = |name: &TableName| !known.contains_key(name);
     let nothing_new = gathered.mappings.iter().all(|(name, _)| !is_new(name));
     if let (Some(checkpoint), true) = (&stored.checkpoint, nothing_new) {
@@ -325,7 +339,8 @@ fn table_key(table: &Table, recorded: &Recorded) -> Vec<usize> {
     if table.primary_key.is_empty() { wanted } else { table.primary_key.clone() }
 }
 
-/// P1 is a place in one server's files: when the source is another server by now it is recorded anew, which may only be later.
+/// P1 is a place in one server's files: when the source is another server by now it is recorded anew. Only of tables that were
+/// not copied; see [`prepare::begun_elsewhere`].
 async fn renew_p1(
     context: &Context,
     server: &mut Server,

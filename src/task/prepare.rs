@@ -12,6 +12,7 @@ use crate::config::ExistingTables;
 use crate::schema::Table;
 use crate::sink::store::{Stored, StoredTable};
 use crate::sink::{Owner, Session, SinkError, catalog, ddl};
+use crate::source::server::Server;
 use crate::transform::{TableMapping, TransformError, map_table};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -161,7 +162,8 @@ pub async fn prepare(
         };
         let recorded = Recorded { state, mapping, created };
         let target = &recorded.mapping.target.name;
-        store.record_table(session, &table.name, target, &recorded.state, &recorded.json()?).await?;
+        // With what an earlier copy left: a worker's last commit may have come in behind the reset of its table.
+        store.reset_table(session, &table.name, target, &recorded.state, &recorded.json()?).await?;
         store.record_schema(session, &table, &settled.position).await?;
         tables.insert(table.name.clone(), (table, recorded));
     }
@@ -236,9 +238,15 @@ pub async fn start_over(
         .filter(|(name, (_, recorded))| chosen(name, recorded))
         .map(|(_, known)| known)
         .collect();
+    // A table that others feed too keeps their rows.
+    let others: BTreeSet<&TargetName> = tables
+        .iter()
+        .filter(|(name, (_, recorded))| !chosen(name, recorded))
+        .map(|(_, (_, recorded))| &recorded.mapping.target.name)
+        .collect();
     let dropped: BTreeSet<&TargetName> = copying
         .iter()
-        .filter(|(_, recorded)| recorded.created)
+        .filter(|(_, recorded)| recorded.created && !others.contains(&recorded.mapping.target.name))
         .map(|(_, recorded)| &recorded.mapping.target.name)
         .collect();
     if context.task().existing_tables == ExistingTables::Ignore
@@ -253,9 +261,9 @@ pub async fn start_over(
     transaction(session, "BEGIN").await?;
     for (table, recorded) in copying {
         let target = &recorded.mapping.target.name;
-        if recorded.created {
+        if dropped.contains(target) {
             ddl::drop_table(session, target).await?;
-        } else if !dropped.contains(target) {
+        } else {
             empty(session, &recorded.mapping).await?;
         }
         owner
@@ -265,6 +273,43 @@ pub async fn start_over(
     }
     transaction(session, "COMMIT").await?;
     Ok(())
+}
+
+/// Starts over what was copied from another server and is not caught up: this one may lack what chunks have seen, and a P1 of
+/// its own may lie before that. (What is caught up holds nothing beyond the checkpoint, which the precheck compares.)
+///
+/// # Errors
+/// When a server fails, or existing rows were to stay.
+pub async fn begun_elsewhere(
+    context: &Context,
+    server: &mut Server,
+    owner: &Owner,
+    stored: &Stored,
+) -> Result<bool, TaskError> {
+    if !context.task().initial_data {
+        return Ok(false);
+    }
+    let uuid = server.server_uuid().await?;
+    let known = known(context, stored)?;
+    let copied_from = |name: &TableName, recorded: &Recorded| match &recorded.state {
+        TableState::Snapshotting { .. } => {
+            let schemas = &stored.tables.get(name)?.schemas;
+            Some(schemas.first()?.valid_from.server.clone())
+        }
+        TableState::CatchingUp { until, .. } => Some(until.server.clone()),
+        TableState::Pending | TableState::Streaming | TableState::Failed { .. } => None,
+    };
+    let elsewhere = |name: &TableName, recorded: &Recorded| {
+        copied_from(name, recorded).is_some_and(|server| server != uuid)
+    };
+    if !known.iter().any(|(name, (_, recorded))| elsewhere(name, recorded)) {
+        return Ok(false);
+    }
+    let why =
+        format!("the copy was begun on another server, and this one ({uuid}) may not have all it has seen");
+    tracing::warn!(task = context.name, "{why}; it starts over");
+    start_over(context, owner, &known, elsewhere, &why).await?;
+    Ok(true)
 }
 
 /// Takes away what the copy put into a table that was there before and empty (or shared, told apart by a tag).

@@ -222,12 +222,14 @@ async fn build(
                     }
                 }
                 let received = std::mem::take(&mut builder.received_bytes);
+                let caught_up = *idle.borrow() && units.capacity() == 1;
                 context.board.task(&context.name, |task| {
                     task.received_bytes += received;
                     if let Some(last) = last {
                         task.source_position = Some(last);
                     }
-                    if !has_rows && builder.state() == Ready::Nothing {
+                    // With a unit waiting or at work the applier says how late it is.
+                    if !has_rows && builder.state() == Ready::Nothing && caught_up {
                         task.lag_millis = 0;
                     }
                 });

@@ -11,6 +11,9 @@ use crate::transform::{Plan, Policies, TableMapping};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// How many table ids keep their bindings.
+const REMEMBERED: usize = 1024;
+
 /// One carried table.
 #[derive(Debug)]
 pub struct Carried {
@@ -160,6 +163,10 @@ impl Tables {
             }
             None
         };
+        // A table gets a new id whenever the server opens it anew, so over months the ids have no end.
+        if self.bound.len() >= REMEMBERED.max(2 * self.carried.len()) {
+            self.bound.clear();
+        }
         self.bound.insert(map.table_id, Binding { map: map.clone(), table: table.clone() });
         Ok(table)
     }

@@ -43,7 +43,7 @@ impl Translator for Translate {
         let mut translation = Translation::default();
         for index in concerned(tables, &statement, event) {
             // A statement before the table's P0 is in the definition that was read there.
-            if tables.skips(index, event.boundary.gtid.as_ref()) {
+            if tables.skips(index, event.gtid.as_ref()) {
                 continue;
             }
             let Some(one) = tables.get(index) else { continue };

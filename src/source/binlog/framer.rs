@@ -308,7 +308,7 @@ impl Framer {
                         "set binlog_row_image = FULL for all sessions of the source, and copy the table again",
                     ),
                 })?;
-                let rows::RowsBody { columns, columns_after, rows } = body;
+                let rows::RowsBody { columns, columns_after, rows } = own(body);
                 let event = RowsEvent { table, kind: code.kind, columns, columns_after, rows, position };
                 self.transactions.rows(event, out)?;
             }
@@ -341,6 +341,19 @@ impl Framer {
         }
         Ok(())
     }
+}
+
+/// Below this many bytes row images get memory of their own: as slices of the block they were received in, each would hold
+/// the whole block, unselected events and all, for as long as it waits for the target.
+const OWN_BELOW_BYTES: usize = 128 << 10;
+
+fn own(body: rows::RowsBody) -> rows::RowsBody {
+    if body.rows.len() >= OWN_BELOW_BYTES {
+        return body;
+    }
+    let (before, after) = (body.columns.len(), body.columns_after.len());
+    let mut rest = Bytes::from([&*body.columns, &body.columns_after, &body.rows].concat());
+    rows::RowsBody { columns: rest.split_to(before), columns_after: rest.split_to(after), rows: rest }
 }
 
 fn no_map(id: u64) -> Refusal {

@@ -21,6 +21,9 @@ pub struct Query {
     pub utc_offset_seconds: Option<i32>,
     /// The microseconds of the second in which the statement began; `None` when the event does not say.
     pub started_micros: Option<u32>,
+    /// The databases whose tables the statement read or wrote, by itself or through views, triggers and functions;
+    /// `None` when the event does not say, or that they were too many to name.
+    pub databases: Option<Vec<String>>,
     /// `explicit_defaults_for_timestamp`; `None` when the event does not say.
     pub explicit_timestamps: Option<bool>,
     /// The error the statement ended with at the source; 0 when it went well.
@@ -55,6 +58,7 @@ pub fn read(body: &Bytes, more_fixed: usize) -> Result<Query, Malformed> {
         client_collation: settings.client_collation,
         utc_offset_seconds: settings.utc_offset_seconds,
         started_micros: settings.started_micros,
+        databases: settings.databases,
         explicit_timestamps: settings.explicit_timestamps,
         error_code,
         text: at.rest(),
@@ -68,6 +72,7 @@ struct Settings {
     client_collation: Option<u16>,
     utc_offset_seconds: Option<i32>,
     started_micros: Option<u32>,
+    databases: Option<Vec<String>>,
     explicit_timestamps: Option<bool>,
 }
 
@@ -114,8 +119,9 @@ fn settings(variables: &Bytes) -> Result<Settings, Malformed> {
             // UPDATED_DB_NAMES, each with a final zero; 254: too many to name
             12 => {
                 let count = at.u8("number of databases")?;
-                for _ in 0..(if count == 254 { 0 } else { count }) {
-                    while at.u8("database name")? != 0 {}
+                if count != 254 {
+                    let names = (0..count).map(|_| terminated(&mut at)).collect::<Result<_, _>>()?;
+                    settings.databases = Some(names);
                 }
             }
             // MICROSECONDS
@@ -130,6 +136,18 @@ fn settings(variables: &Bytes) -> Result<Settings, Malformed> {
         }
     }
     Ok(settings)
+}
+
+/// A name up to its final zero.
+fn terminated(at: &mut Cursor<'_>) -> Result<String, Malformed> {
+    let mut name = Vec::new();
+    loop {
+        match at.u8("database name")? {
+            0 => break,
+            byte => name.push(byte),
+        }
+    }
+    String::from_utf8(name).map_err(|_| Malformed::new("a database name is not UTF-8"))
 }
 
 /// `+05:30` → 19800. A named zone is no fixed offset.
@@ -197,6 +215,8 @@ mod tests {
         variables.extend_from_slice(&[12, 1, b'd', 0, 13, 0x40, 0xe2, 0x01, 16, 1]);
         let found = settings(&variables.into()).unwrap();
         assert_eq!((found.utc_offset_seconds, found.started_micros), (Some(-19_800), Some(123_456)));
+        assert_eq!(found.databases, Some(vec!["d".to_owned()]));
+        assert_eq!(settings(&Bytes::from_static(&[12, 254])).unwrap().databases, None, "too many to name");
         assert_eq!(found.explicit_timestamps, Some(true));
         assert_eq!(utc_offset(b"+14:00"), Some(50_400));
         assert_eq!((utc_offset(b"SYSTEM"), utc_offset(b"Europe/Paris")), (None, None));

@@ -82,8 +82,8 @@ pub fn judge(query: &Query, selected: &SelectedTables) -> Result<Meaning, Refusa
         Statement::Unknown { why } => {
             return Err(refuse(&sql, &format!("it is not understood ({why})"), REPORT));
         }
-        Statement::Dml { tables, .. } if concerned => {
-            let what = if tables.is_some() { "changes" } else { "may change" };
+        Statement::Dml { tables, .. } if concerned || reaches(query, selected) => {
+            let what = if concerned && tables.is_some() { "changes" } else { "may change" };
             return Err(refuse(
                 &sql,
                 &format!("it {what} a table of this task and is logged as a statement, not as rows"),
@@ -146,6 +146,12 @@ fn concerns(statement: &Statement, default_database: &str, selected: &SelectedTa
         Statement::DropDatabase(database) => selected.may_hold(database),
         _ => statement.tables().is_none_or(|tables| tables.iter().any(hit)),
     }
+}
+
+/// Whether a statement touched a database that may hold selected tables. What it names says too little: a trigger, a
+/// function or a view takes it to other tables.
+fn reaches(query: &Query, selected: &SelectedTables) -> bool {
+    query.databases.as_ref().is_none_or(|names| names.iter().any(|name| selected.may_hold(name)))
 }
 
 /// Whether the meaning hangs on a name.

@@ -230,6 +230,7 @@ impl Transactions {
                 sql_mode,
                 started,
                 utc_offset_seconds,
+                gtid: name.gtid.clone(),
                 explicit_timestamps,
                 boundary: boundary.clone(),
             }));
@@ -254,6 +255,7 @@ impl Transactions {
             sql_mode,
             started,
             utc_offset_seconds,
+            gtid: open.name.gtid.clone(),
             explicit_timestamps,
             boundary,
         }));

@@ -14,7 +14,7 @@ const DENIED: u16 = 1227;
 
 const VARIABLES: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('server_uuid', 'log_bin', 'binlog_format', \
     'binlog_row_image', 'binlog_row_metadata', 'binlog_row_value_options', 'binlog_transaction_compression', \
-    'log_bin_compress', 'gtid_mode', 'lower_case_table_names')";
+    'log_bin_compress', 'gtid_mode', 'lower_case_table_names', 'innodb_native_foreign_keys')";
 
 impl Server {
     /// Everything the precheck wants to know, in a fixed number of queries (beside one for each table of which the user
@@ -58,6 +58,8 @@ impl Server {
             binlog_row_metadata: value("binlog_row_metadata").map(str::to_ascii_uppercase),
             binlog_row_value_options: upper("binlog_row_value_options"),
             binlog_transaction_compression: on("binlog_transaction_compression") || on("log_bin_compress"),
+            native_foreign_keys: value("innodb_native_foreign_keys")
+                .is_none_or(|_| on("innodb_native_foreign_keys")),
             gtid_mode_on: upper("gtid_mode") == "ON",
             gtid_executed,
             gtid_purged,

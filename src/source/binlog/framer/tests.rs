@@ -143,8 +143,12 @@ impl Log {
 fn query(database: &str, sql: &str) -> Vec<u8> {
     let mut body = vec![0; 8];
     body.push(u8::try_from(database.len()).unwrap());
-    body.extend([0, 0, 16, 0]);
-    body.extend([1, 0, 0, 0, 0, 0, 0, 0, 0, 4, 255, 0, 255, 0, 255, 0]);
+    let mut variables = vec![1, 0, 0, 0, 0, 0, 0, 0, 0, 4, 255, 0, 255, 0, 255, 0, 12, 1];
+    variables.extend(database.as_bytes());
+    variables.push(0);
+    body.extend([0, 0]);
+    body.extend(u16::try_from(variables.len()).unwrap().to_le_bytes());
+    body.extend(variables);
     body.extend(database.as_bytes());
     body.push(0);
     body.extend(sql.as_bytes());
@@ -172,17 +176,31 @@ fn a_transaction_gives_begin_rows_and_commit_with_its_place() {
     }
 }
 
-#[test]
-fn rows_are_slices_of_their_packet() {
+/// An insert of one row whose text has `length` bytes, taken in from a packet of its own.
+fn insert_of(length: usize) -> (Bytes, crate::change::RowsEvent) {
     let mut log = Log::new();
     log.gtid(5).unwrap();
     log.query("BEGIN").unwrap();
     log.event(19, MAP).unwrap();
-    let packet = Bytes::from(log.bytes(30, 0, INSERT, true));
+    let body = [&INSERT[..12], &vec![b'x'; length]].concat();
+    let packet = Bytes::from(log.bytes(30, 0, &body, true));
     log.framer.event(&packet, &mut log.out).unwrap();
-    let Some(Change::Rows(event)) = log.out.last() else { panic!("no rows") };
-    let inside = packet.as_ptr_range();
-    assert!(inside.contains(&event.rows.as_ptr()) && inside.contains(&event.columns.as_ptr()));
+    let Some(Change::Rows(event)) = log.out.pop() else { panic!("no rows") };
+    assert_eq!(event.rows.len(), length);
+    (packet, event)
+}
+
+#[test]
+fn small_rows_do_not_hold_the_block_they_came_in() {
+    let (packet, event) = insert_of(OWN_BELOW_BYTES - 1);
+    assert!(packet.is_unique(), "hours of unselected traffic would wait in memory with them");
+    assert_eq!((&*event.columns, event.columns_after.len()), (&[0xff][..], 0));
+}
+
+#[test]
+fn large_rows_are_slices_of_their_packet() {
+    let (packet, event) = insert_of(OWN_BELOW_BYTES);
+    assert!(packet.as_ptr_range().contains(&event.rows.as_ptr()));
 }
 
 #[test]

@@ -18,6 +18,7 @@ fn query(database: &str, sql: &str) -> Query {
         started_micros: None,
         explicit_timestamps: None,
         client_collation: Some(255),
+        databases: Some(vec![database.to_owned()]),
         error_code: 0,
         text: Bytes::copy_from_slice(sql.as_bytes()),
     }
@@ -113,6 +114,19 @@ fn statement_format_changes_of_selected_tables_stop_the_stream() {
         assert!(remedy.contains("binlog_format"), "{sql}");
     }
     assert_eq!(meaning("other", "UPDATE item SET a = 1"), Ok(Meaning::Pass));
+}
+
+#[test]
+fn statement_format_changes_that_reach_a_selected_database_by_a_trigger_stop_the_stream() {
+    let with = |databases: Option<&[&str]>| {
+        let names = databases.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+        let query = Query { databases: names, ..query("other", "INSERT INTO other.log VALUES (1)") };
+        judge(&query, &selected(false))
+    };
+    assert_eq!(with(Some(&["other", "third"])), Ok(Meaning::Pass));
+    for databases in [Some(&["other", "Shop"][..]), None] {
+        assert!(matches!(with(databases), Err(Refusal::Statement { .. })), "{databases:?}");
+    }
 }
 
 #[test]

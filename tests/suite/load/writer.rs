@@ -96,12 +96,12 @@ impl Writer {
         }
         run(session, "BEGIN").await?;
         let transfer = self.dice.percent(50);
-        if transfer {
-            self.transfer(session).await?;
-        }
-        if self.dice.percent(1) {
-            let step = self.large();
-            run(session, &step).await?;
+        let large = self.dice.percent(1).then(|| self.large());
+        match (transfer, large) {
+            // Between the legs: a reader that sees a piece of the large transaction sees half of the transfer.
+            (true, large) => self.transfer(session, large.as_deref()).await?,
+            (false, Some(large)) => run(session, &large).await?,
+            (false, None) => {}
         }
         if !transfer || self.dice.percent(40) {
             for _ in 0..self.dice.between(1, 5) {
@@ -140,34 +140,28 @@ impl Writer {
         Ok(())
     }
 
-    async fn transfer(&mut self, session: &mut MysqlSession) -> Result<(), Broken> {
+    async fn transfer(&mut self, session: &mut MysqlSession, between: Option<&str>) -> Result<(), Broken> {
         let from = self.dice.between(1, u64::from(ACCOUNTS));
         let to = 1 + (from + self.dice.below(u64::from(ACCOUNTS) - 1)) % u64::from(ACCOUNTS);
         let amount = self.dice.between(1, 500);
         self.transfers += 1;
         let transfer = self.number * 1_000_000_000 + self.transfers;
-        run(session, &format!("UPDATE accounts SET balance = balance - {amount} WHERE id = {from}")).await?;
-        if self.dice.percent(50) {
-            run(session, &format!("INSERT INTO journal (transfer, account, amount) VALUES ({transfer}, {from}, -{amount}), ({transfer}, {to}, {amount})")).await?;
-            run(session, &format!("UPDATE accounts SET balance = balance + {amount} WHERE id = {to}")).await
-        } else {
-            run(
-                session,
-                &format!(
-                    "INSERT INTO journal (transfer, account, amount) VALUES ({transfer}, {from}, -{amount})"
-                ),
-            )
-            .await?;
-            run(session, &format!("UPDATE accounts SET balance = balance + {amount} WHERE id = {to}"))
-                .await?;
-            run(
-                session,
-                &format!(
-                    "INSERT INTO journal (transfer, account, amount) VALUES ({transfer}, {to}, {amount})"
-                ),
-            )
-            .await
+        let take = format!("UPDATE accounts SET balance = balance - {amount} WHERE id = {from}");
+        let give = format!("UPDATE accounts SET balance = balance + {amount} WHERE id = {to}");
+        let journal = "INSERT INTO journal (transfer, account, amount) VALUES";
+        let (out, into) =
+            (format!("({transfer}, {from}, -{amount})"), format!("({transfer}, {to}, {amount})"));
+        run(session, &take).await?;
+        if between.is_none() && self.dice.percent(50) {
+            run(session, &format!("{journal} {out}, {into}")).await?;
+            return run(session, &give).await;
         }
+        run(session, &format!("{journal} {out}")).await?;
+        if let Some(between) = between {
+            run(session, between).await?;
+        }
+        run(session, &give).await?;
+        run(session, &format!("{journal} {into}")).await
     }
 
     fn item(&mut self) -> u64 {

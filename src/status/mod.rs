@@ -18,6 +18,9 @@ use tokio_util::sync::CancellationToken;
 /// Heartbeats come every few seconds.
 pub const SILENT_SECONDS: u64 = 60;
 
+/// Milliseconds a task may be late before it is not ready: behind a long backlog, or held up by a lock or a stopped target.
+pub const LATE_MILLIS: u64 = 60_000;
+
 /// The listener cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum StatusError {
@@ -98,6 +101,9 @@ pub fn not_ready(task: &TaskStatus) -> Option<String> {
         Phase::Synchronizing if silent > SILENT_SECONDS => {
             Some(format!("nothing heard from the source for {silent} s"))
         }
+        Phase::Synchronizing if task.lag_millis > LATE_MILLIS => {
+            Some(format!("what is being applied was committed {} s ago", task.lag_millis / 1000))
+        }
         Phase::Synchronizing => None,
         Phase::Failed { error, .. } | Phase::Retrying { error, .. } => {
             Some(format!("{}: {error}", task.phase.name()))
@@ -132,6 +138,9 @@ mod tests {
         task.phase = Phase::Synchronizing;
         task.heard = now_seconds();
         assert_eq!(not_ready(&task), None);
+        task.lag_millis = LATE_MILLIS + 1;
+        assert!(not_ready(&task).is_some_and(|why| why.contains("60 s ago")));
+        task.lag_millis = 0;
         task.heard -= SILENT_SECONDS + 5;
         assert!(not_ready(&task).is_some_and(|why| why.contains("nothing heard")));
         task.phase = Phase::Failed { error: "gone".into(), remedy: "mend".into() };

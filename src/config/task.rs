@@ -304,7 +304,9 @@ fn snapshot(section: Option<Section>, problems: &mut Problems) -> SnapshotConfig
 }
 
 fn apply(section: Option<Section>, memory_limit: usize, problems: &mut Problems) -> ApplyConfig {
-    let default_bytes = (32 << 20).min(memory_limit / 4);
+    // Up to four batches are held at a time (filling, compacted, waiting, at work), each with an index of its keys.
+    let most = memory_limit / 8;
+    let default_bytes = (32 << 20).min(most);
     let mut apply = ApplyConfig { batch_rows: 20_000, batch_bytes: default_bytes };
     let Some(mut section) = section else { return apply };
     if let Some(rows) = section.integer("batch_rows", 1, 10_000_000, problems) {
@@ -312,11 +314,11 @@ fn apply(section: Option<Section>, memory_limit: usize, problems: &mut Problems)
     }
     let key = section.key("batch_bytes");
     if let Some(bytes) = bytes(&mut section, "batch_bytes", 64 << 10, problems) {
-        if bytes > memory_limit / 4 {
+        if bytes > most {
             problems.add(
                 key,
                 Some(&bytes.to_string()),
-                "must be at most a quarter of memory_limit: up to three batches are held at a time",
+                "must be at most an eighth of memory_limit: up to four batches are held at a time",
                 "raise memory_limit or lower batch_bytes",
             );
         }

@@ -108,7 +108,7 @@ pub async fn follow(
 
     let progress = Arc::new(Progress::default());
     let (idle, is_idle) = watch::channel(false);
-    let (blocks, received) = channel::bounded(task.memory_limit / 4);
+    let (blocks, received) = channel::bounded(task.memory_limit / 8);
     let (units, queue) = mpsc::channel(1);
     let applying =
         Applying::open(context.clone(), owner.clone(), checkpoint, recorded, memory, progress.clone(), idle)

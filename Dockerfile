@@ -16,6 +16,8 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=build /usr/local/bin/rowferry /usr/local/bin/rowferry
+# The allocator gives memory back at once: without it about 50 MB more stay resident after a large transaction.
+ENV MIMALLOC_PURGE_DELAY=0
 USER 65532:65532
 EXPOSE 8484
 ENTRYPOINT ["/usr/local/bin/rowferry"]

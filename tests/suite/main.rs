@@ -30,6 +30,7 @@ mod source_facts;
 mod source_positions;
 mod tables_come_and_go;
 mod target;
+mod tls;
 mod unknown_commits;
 mod values;
 mod visible_or_logged;

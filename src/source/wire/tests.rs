@@ -1,6 +1,7 @@
 use super::script::{EOF, OK, connect_to, greeting, play};
 use super::*;
 use crate::change::Retry;
+use crate::config::types::SourceTlsMode;
 use mysql_common::scramble::{scramble_native, scramble_sha256};
 
 const ERR: &[u8] = b"\xFF\x15\x04#28000Access denied for user 'repl'";
@@ -110,7 +111,7 @@ async fn tls_that_is_demanded_and_not_offered_ends_the_connection_before_the_use
     let error = Wire::connect(&endpoint).await.unwrap_err();
     played.await.unwrap();
     assert!(
-        matches!(&error, SourceError::Tls { message, .. } if message == "the server offers no TLS"),
+        matches!(&error, SourceError::Tls { message, .. } if message == "the server (8.0.36) offers no TLS"),
         "{error}"
     );
 }

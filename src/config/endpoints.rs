@@ -33,8 +33,10 @@ pub fn source(
         ("verify_ca", SourceTlsMode::VerifyCa),
         ("verify_identity", SourceTlsMode::VerifyIdentity),
     ];
+    let before_tls = problems.0.len();
     let tls = section.choice("tls", &modes, problems).unwrap_or(SourceTlsMode::Preferred);
     let uses = match tls {
+        _ if problems.0.len() > before_tls => Uses::Unknown,
         SourceTlsMode::Disabled => Uses::Nothing,
         SourceTlsMode::Preferred | SourceTlsMode::Required => Uses::NoAuthority,
         SourceTlsMode::VerifyCa | SourceTlsMode::VerifyIdentity => Uses::All,
@@ -70,8 +72,10 @@ pub fn target(
         ("verify_ca", TargetTlsMode::VerifyCa),
         ("verify_full", TargetTlsMode::VerifyFull),
     ];
+    let before_tls = problems.0.len();
     let tls = section.choice("tls", &modes, problems).unwrap_or(TargetTlsMode::Prefer);
     let uses = match tls {
+        _ if problems.0.len() > before_tls => Uses::Unknown,
         TargetTlsMode::Disable => Uses::Nothing,
         TargetTlsMode::Prefer | TargetTlsMode::Require => Uses::NoAuthority,
         TargetTlsMode::VerifyCa | TargetTlsMode::VerifyFull => Uses::All,
@@ -235,6 +239,9 @@ fn password(
 /// Which TLS files a mode has a use for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Uses {
+    /// The mode is none of ours.
+    Unknown,
+    /// TLS is off.
     Nothing,
     /// The server's certificate is not judged.
     NoAuthority,

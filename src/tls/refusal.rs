@@ -1,6 +1,6 @@
 //! Why TLS cannot be had, in plain words with a remedy.
 
-use rustls::{AlertDescription, CertificateError, Error};
+use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
 use std::io;
 
 /// Why TLS cannot be had.
@@ -40,12 +40,17 @@ pub fn refusal(error: &Error, host: &str) -> Refusal {
     match error {
         Error::InvalidCertificate(why) => certificate(why, host),
         Error::AlertReceived(alert) => alerted(*alert),
-        Error::PeerIncompatible(why) => {
-            Refusal::new(format!("the server speaks no TLS from version 1.2 on ({why:?})"), TOO_OLD)
-        }
+        Error::PeerIncompatible(
+            PeerIncompatible::ServerDoesNotSupportTls12Or13
+            | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+        ) => too_old(),
+        Error::PeerIncompatible(why) => Refusal::new(
+            format!("the server has no TLS in common with this client ({why:?})"),
+            NOTHING_IN_COMMON,
+        ),
         Error::InvalidMessage(why) => Refusal::new(
             format!("the server answers in something that is not TLS 1.2 or 1.3 ({why:?})"),
-            TOO_OLD,
+            UPGRADE,
         ),
         other => Refusal::new(
             other.to_string(),
@@ -54,7 +59,12 @@ pub fn refusal(error: &Error, host: &str) -> Refusal {
     }
 }
 
-const TOO_OLD: &str = "let the server offer TLS 1.2 or 1.3 (upgrade it, or use a build with a current OpenSSL); until then go through an encrypted tunnel (ssh, stunnel, VPN) with tls off";
+const UPGRADE: &str = "let the server offer TLS 1.2 or 1.3: upgrade it, or use a build with a current OpenSSL (MySQL 5.6 and 5.7 with yaSSL end at 1.1); until then turn tls off and go through an encrypted tunnel (ssh, stunnel, VPN)";
+const NOTHING_IN_COMMON: &str = "let the server offer TLS 1.2 with ECDHE and AES-GCM or ChaCha20, or TLS 1.3; if it demands a client certificate, give cert_file and key_file";
+
+fn too_old() -> Refusal {
+    Refusal::new("the server speaks only TLS 1.1 or older, which is not safe and not spoken here", UPGRADE)
+}
 
 fn certificate(why: &CertificateError, host: &str) -> Refusal {
     match why {
@@ -129,12 +139,10 @@ fn alerted(alert: AlertDescription) -> Refusal {
             format!("the server refuses the client's certificate ({alert:?})"),
             OWN_CERTIFICATE,
         ),
-        AlertDescription::ProtocolVersion => {
-            Refusal::new("the server speaks no TLS from version 1.2 on (ProtocolVersion)", TOO_OLD)
-        }
+        AlertDescription::ProtocolVersion => too_old(),
         AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity => Refusal::new(
-            format!("the server finds no version, cipher or key in common ({alert:?})"),
-            "let the server offer TLS 1.2 with ECDHE and AES-GCM or ChaCha20, or TLS 1.3; if it demands a client certificate, give cert_file and key_file",
+            format!("the server finds no version, cipher or key in common with this client ({alert:?})"),
+            NOTHING_IN_COMMON,
         ),
         other => Refusal::new(
             format!("the server ends the handshake ({other:?})"),

@@ -117,6 +117,23 @@ async fn tls_that_is_demanded_and_not_offered_ends_the_connection_before_the_use
 }
 
 #[tokio::test]
+async fn a_network_that_breaks_while_tls_begins_is_no_reason_to_go_without() {
+    let (mut endpoint, played) = play(|mut stage| async move {
+        let mut greeting = greeting();
+        greeting[22] |= 0x08;
+        stage.say(&greeting).await;
+        assert_eq!(stage.hear().await.len(), 32, "the wish for TLS and no more");
+    })
+    .await;
+    endpoint.tls = SourceTlsMode::Preferred;
+    let error = Wire::connect(&endpoint).await.unwrap_err();
+    played.await.unwrap();
+    // A second attempt would have found nobody listening.
+    assert!(error.to_string().contains("TLS handshake"), "{error}");
+    assert_eq!(error.retry(), Retry::AfterBackoff);
+}
+
+#[tokio::test]
 async fn a_server_that_is_full_says_so_before_greeting() {
     let error = connect_to(|mut stage| async move { stage.say(b"\xFF\x10\x04Too many connections").await });
     let error = error.await.unwrap_err();

@@ -217,13 +217,24 @@ async fn accounts_that_are_locked_or_expired_say_so() {
 }
 
 #[tokio::test]
-async fn a_method_that_is_not_known_is_named() {
-    let server = mariadb().await;
-    server.sql("INSTALL SONAME 'auth_pam'").await;
-    server.sql("DROP USER IF EXISTS pw_pam; CREATE USER pw_pam IDENTIFIED VIA pam USING 'login'").await;
-    let tap = Tap::start(server.port()).await;
-    let to = SourceEndpoint { port: tap.port(), ..login(server, Disabled, "pw_pam", "open sesame") };
-    let (error, remedy) = refused(&to).await;
-    assert!(error.to_string().contains("'dialog'") && remedy.contains("ed25519"), "{error}\n{remedy}");
-    assert!(!contains(&tap.take().await[0].client, b"open sesame"), "the password was given away");
+async fn a_server_that_asks_for_the_password_itself_does_not_get_it() {
+    for (option, method) in [
+        ("--pam-use-cleartext-plugin=ON", "mysql_clear_password"),
+        ("--pam-use-cleartext-plugin=OFF", "dialog"),
+    ] {
+        let mut options = options("server.pem", "server.key", "ca.pem");
+        options.extend(["--plugin-load-add=auth_pam".to_owned(), option.to_owned()]);
+        let server = Mysql::start("mariadb", &options.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        server.sql("CREATE USER u IDENTIFIED VIA pam USING 'login'").await;
+        let tap = Tap::start(server.port()).await;
+        for tls in [Disabled, Required] {
+            let to = SourceEndpoint { port: tap.port(), ..login(&server, tls, "u", "open sesame") };
+            let (error, remedy) = refused(&to).await;
+            assert!(error.to_string().contains(&format!("'{method}'")), "{error}");
+            assert!(remedy.contains("ed25519"), "{remedy}");
+            let talks = tap.take().await;
+            assert_eq!(contains(&talks[0].server, method.as_bytes()), tls == Disabled, "the tap hears");
+            assert!(!contains(&talks[0].client, b"open sesame"), "the password was given away");
+        }
+    }
 }

@@ -2,6 +2,9 @@ use super::*;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519,
 };
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConnection, ServerConfig, ServerConnection, SupportedProtocolVersion, version};
 use std::path::PathBuf;
 use tempfile::TempDir;
 
@@ -19,6 +22,7 @@ fn folder() -> TempDir {
         ("client.pem", client.pem()),
         ("client.key", key.serialize_pem()),
         ("other.key", other.serialize_pem()),
+        ("ca.key", ca.key().serialize_pem()),
         ("empty.pem", String::new()),
         ("broken.pem", "-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n".to_owned()),
         ("locked.key", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n-----END ENCRYPTED PRIVATE KEY-----\n".to_owned()),
@@ -84,5 +88,59 @@ fn half_a_client_certificate_is_refused() {
         [files(&folder, None, Some("client.pem"), None), files(&folder, None, None, Some("client.key"))]
     {
         assert!(client(Judge::Nothing, &files).unwrap_err().message.contains("key_file"));
+    }
+}
+
+/// Lets a client that judges nothing shake hands with a server of this certificate and key: what the client says.
+fn shake_hands(
+    certificate: &CertificateDer<'static>,
+    key: &PrivateKeyDer<'static>,
+    version: &'static SupportedProtocolVersion,
+) -> Result<(), Error> {
+    let provider = Arc::new(ring::default_provider());
+    let key = provider.key_provider.load_private_key(key.clone_key()).unwrap();
+    let own = CertifiedKey::new(vec![certificate.clone()], key);
+    let server = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(own)));
+    let mut server = ServerConnection::new(Arc::new(server)).unwrap();
+    let client = client(Judge::Nothing, &TlsFiles::default()).unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut client = ClientConnection::new(Arc::new(client), name).unwrap();
+    while client.is_handshaking() {
+        let mut bytes = Vec::new();
+        client.write_tls(&mut bytes).unwrap();
+        server.read_tls(&mut &bytes[..]).unwrap();
+        server.process_new_packets().unwrap();
+        bytes.clear();
+        server.write_tls(&mut bytes).unwrap();
+        client.read_tls(&mut &bytes[..]).unwrap();
+        client.process_new_packets()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn even_an_unjudged_server_must_hold_its_certificates_key() {
+    let folder = folder();
+    let kept = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/suite/tls/files");
+    let certificate = |path: PathBuf| CertificateDer::from_pem_file(path).unwrap();
+    let key = |path: PathBuf| PrivateKeyDer::from_pem_file(path).unwrap();
+    let version_3 = certificate(folder.path().join("client.pem"));
+    let version_1 = certificate(kept.join("old-server.pem"));
+    let (its_own, stolen) = (key(folder.path().join("client.key")), key(folder.path().join("ca.key")));
+    let (its_own_rsa, forged_rsa) = (key(kept.join("rsa.key")), key(kept.join("rsa-unrelated.key")));
+    for version in [&version::TLS12, &version::TLS13] {
+        shake_hands(&version_3, &its_own, version).unwrap();
+        shake_hands(&version_1, &its_own_rsa, version).unwrap();
+        for (certificate, key) in [(&version_3, &stolen), (&version_1, &forged_rsa), (&version_1, &stolen)] {
+            let error = shake_hands(certificate, key, version).unwrap_err();
+            assert!(
+                matches!(error, Error::InvalidCertificate(_) | Error::PeerMisbehaved(_)),
+                "{version:?}: {error}"
+            );
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Authorities, server and client certificates, made anew for each run of the suite.
 //!
-//! `files/` holds what cannot be made here: a server certificate of X.509 version 1 with its RSA key and its
+//! `files/` holds what cannot be made here: RSA keys, a server certificate of X.509 version 1 with such a key and its
 //! authority, and that key encrypted in both of OpenSSL's forms. They are used nowhere else.
 
 use crate::harness::run_folder;

@@ -58,8 +58,8 @@ fn full(talk: &Talk) -> bool {
 async fn caching_sha2_goes_the_full_way_once_and_then_the_fast_one() {
     let server = mysql97().await;
     let tap = Tap::start(server.port()).await;
-    server.sql(&format!("CREATE USER u IDENTIFIED BY {}", quoted(LONG))).await;
-    let through = SourceEndpoint { port: tap.port(), ..login(&server, Disabled, "u", LONG) };
+    server.sql(&format!("CREATE USER first_and_later IDENTIFIED BY {}", quoted(LONG))).await;
+    let through = SourceEndpoint { port: tap.port(), ..login(&server, Disabled, "first_and_later", LONG) };
     // Unencrypted: the password is sent under the server's RSA key.
     for (emptied, wanted) in [(false, true), (false, false), (false, false), (true, true), (false, false)] {
         if emptied {
@@ -79,10 +79,11 @@ async fn caching_sha2_goes_the_full_way_once_and_then_the_fast_one() {
         if emptied {
             server.sql("FLUSH PRIVILEGES").await;
         }
-        let under_tls = SourceEndpoint { port: tap.port(), ..login(&server, Required, "u", LONG) };
+        let under_tls =
+            SourceEndpoint { port: tap.port(), ..login(&server, Required, "first_and_later", LONG) };
         assert!(encrypted(&under_tls).await.unwrap());
         let talks = tap.take().await;
-        assert!(!contains(&talks[0].client, b"u\0"), "the login is encrypted");
+        assert!(!contains(&talks[0].client, b"first_and_later"), "the login is encrypted");
     }
     // The last login filled the cache: it did go through.
     encrypted(&through).await.unwrap();

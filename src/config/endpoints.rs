@@ -1,5 +1,6 @@
 //! `[source.NAME]` and `[target.NAME]`: addresses, secrets, TLS.
 
+use super::credentials;
 use super::load::Environment;
 use super::section::{Problems, Section, quoted};
 use super::types::{SourceEndpoint, SourceTlsMode, TargetEndpoint, TargetTlsMode, TlsFiles};
@@ -34,7 +35,7 @@ pub fn source(
         ("verify_identity", SourceTlsMode::VerifyIdentity),
     ];
     let tls = section.choice("tls", &modes, problems).unwrap_or(SourceTlsMode::Preferred);
-    let tls_files = tls_files(&mut section, tls == SourceTlsMode::Disabled, problems);
+    let tls_files = tls_files(&mut section, tls == SourceTlsMode::Disabled, environment, problems);
     section.finish(problems);
     let address = address.filter(|_| problems.0.len() == before)?;
     Some(SourceEndpoint {
@@ -66,7 +67,7 @@ pub fn target(
         ("verify_full", TargetTlsMode::VerifyFull),
     ];
     let tls = section.choice("tls", &modes, problems).unwrap_or(TargetTlsMode::Prefer);
-    let tls_files = tls_files(&mut section, tls == TargetTlsMode::Disable, problems);
+    let tls_files = tls_files(&mut section, tls == TargetTlsMode::Disable, environment, problems);
     let kinds = [
         ("auto", None),
         ("postgresql", Some(crate::change::facts::TargetKind::PostgreSql)),
@@ -208,7 +209,9 @@ fn password(
             "set it for the service, or use password_file",
         );
     }
-    if let Some(path) = file {
+    if let Some(path) = file
+        && let Some(path) = credentials::path(section, "password_file", path, environment, problems)
+    {
         match std::fs::read_to_string(&path) {
             Ok(text) => return text.trim_end_matches(['\r', '\n']).into(),
             Err(error) => problems.add(
@@ -222,9 +225,15 @@ fn password(
     plain.or(in_url).unwrap_or_default().into()
 }
 
-fn tls_files(section: &mut Section, disabled: bool, problems: &mut Problems) -> TlsFiles {
+fn tls_files(
+    section: &mut Section,
+    disabled: bool,
+    environment: Environment<'_>,
+    problems: &mut Problems,
+) -> TlsFiles {
     let mut file = |name: &'static str| {
         let path = section.string(name, problems)?;
+        let path = credentials::path(section, name, path, environment, problems)?;
         if disabled {
             problems.add(
                 section.key(name),

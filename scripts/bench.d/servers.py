@@ -77,6 +77,13 @@ class Target:
         """Runs statements; gives the lines they print."""
         return run([*self.client, "-v", "ON_ERROR_STOP=1", "-qAt"], input=sql).strip()
 
+    def settle(self):
+        """Lets the work that it has put off be done now: a checkpoint."""
+        try:
+            self.sql("CHECKPOINT")
+        except BenchError:
+            pass  # a role that may not is no reason to stop
+
     def copy_in(self, table, path, options):
         """COPY from a file of this machine through the client."""
         return Pipeline([[*self.client, "-v", "ON_ERROR_STOP=1", "-q", "-c", f"\\copy {table} FROM '{path}' {options}"]])

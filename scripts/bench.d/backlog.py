@@ -37,18 +37,18 @@ class Replica:
         """Starts it, waits until it has executed a GTID set, stops it. Gives the seconds from the start."""
         clock = self.clock()
         self.mysql.sql("START REPLICA")
-        waited = self.mysql.sql(f"SELECT WAIT_FOR_EXECUTED_GTID_SET('{executed}', {self.patience})")
+        while self.mysql.sql(f"SELECT WAIT_FOR_EXECUTED_GTID_SET('{executed}', 10)") != "0":
+            errors = self.mysql.sql("SELECT LAST_ERROR_MESSAGE FROM performance_schema.replication_applier_status_by_worker UNION "
+                                    "SELECT LAST_ERROR_MESSAGE FROM performance_schema.replication_connection_status")
+            if errors.strip() or clock() > self.patience:
+                raise BenchError(f"the replica does not get there: {' '.join(errors.split())}")
         seconds = clock()
-        if waited != "0":
-            state = self.mysql.sql("SELECT LAST_ERROR_MESSAGE FROM performance_schema.replication_applier_status_by_worker; "
-                                   "SELECT LAST_ERROR_MESSAGE FROM performance_schema.replication_connection_status")
-            raise BenchError(f"the replica does not get there: {' '.join(state.split())}")
         self.mysql.sql("STOP REPLICA")
         return seconds
 
     def pause(self, stopped):
         """Takes it off the processors while others are measured."""
-        self.mysql.server.signal(signal.SIGSTOP if stopped else signal.SIGCONT)
+        self.mysql.server.send(signal.SIGSTOP if stopped else signal.SIGCONT)
 
 
 def executed(source):
@@ -72,10 +72,10 @@ class Backlog:
     def run(self, bench, report, replica, target_kinds):
         """Writes it once; the replica and each target then catch up with the same log."""
         source, database = bench.source, f"bench_{self.name}"
-        source.sql(f"CREATE DATABASE {database}")
         source.sql("RESET BINARY LOGS AND GTIDS")
         if replica:
             replica.follow_from_here()
+        source.sql(f"CREATE DATABASE {database}")
         self.prepare(database)
         ferries = []
         try:
@@ -93,9 +93,13 @@ class Backlog:
             size = binlog_bytes(source) - before
             report.begin(self.name, f"{self.title}, {size / 1e6:.0f} MB of binlog")
             slower = replica and self.replica(bench, report, replica, size)
+            if replica:
+                replica.pause(True)
             for kind, target, ferry in ferries:
                 self.rowferry(bench, report, kind, target, ferry, size, slower)
         finally:
+            if replica:
+                replica.pause(False)
             for _, target, ferry in ferries:
                 ferry.stop()
                 bench.drop(target)
@@ -113,6 +117,7 @@ class Backlog:
     def rowferry(self, bench, report, kind, target, ferry, size, slower):
         """From the start of the process until its durable position covers the source's."""
         target.settle()
+        bench.settle()
         goal, source_before, before = executed(bench.source), bench.source.cpu(), target.cpu and target.cpu()
         clock = bench.clock()
         ferry.start()

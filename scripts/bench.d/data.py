@@ -44,7 +44,7 @@ CREATE TABLE bulk (
 
 BULK_VALUES = """(account, amount, label, body, at)
   WITH RECURSIVE n (i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {last})
-  SELECT i % 10007, i / 16, CONCAT('label ', i), CONCAT(MD5(i), MD5(i + 1), MD5(i + 2), ' ', i), DATE_ADD('2024-01-01', INTERVAL i SECOND) FROM n"""
+  SELECT i % 10007, i / 16, CONCAT('label ', i), CONCAT(SHA2(i, 384), ' ', i), DATE_ADD('2024-01-01', INTERVAL i SECOND) FROM n"""
 
 PACED = """
 CREATE TABLE probe (writer INT NOT NULL, n INT NOT NULL, payload VARCHAR(100) NOT NULL, PRIMARY KEY (writer, n));
@@ -98,7 +98,7 @@ def load_wide(mysql, database, rows):
     mysql.sql(f"CREATE TABLE wide (id INT PRIMARY KEY, {columns}, body MEDIUMTEXT NOT NULL)", database)
     for first, last in batches(rows, 5000):
         mysql.sql(f"SET cte_max_recursion_depth = 100000000; INSERT INTO wide {numbers(first, last)} "
-                  f"SELECT i, {values}, REPEAT(MD5(i), 125) FROM n", database)
+                  f"SELECT i, {values}, REPEAT(SHA2(i, 256), 62) FROM n", database)
 
 
 def write_bulk(mysql, database, transactions, rows):

@@ -116,10 +116,15 @@ class Bench:
         target = self.new_target("PostgreSQL")
         settings = target.settings(*TARGET_SETTINGS)
         self.drop(target)
+        other = {}
+        if self.greenplum:
+            target = self.new_target("Greenplum")
+            other["greenplum"] = target.sql("SELECT version()")
+            self.drop(target)
         return {
             "when": time.strftime("%Y-%m-%d %H:%M:%S %z"), "rowferry": run([self.program, "--version"]).strip(), "commit": commit,
             "processors": f"{os.cpu_count()} × {model}", "kernel": os.uname().release, "load average before": f"{os.getloadavg()[0]:.2f}",
-            "source": self.source.variables(*SOURCE_SETTINGS), "target": settings,
+            "source": self.source.variables(*SOURCE_SETTINGS), "target": settings, **other,
         }
 
     def end(self):
@@ -179,7 +184,7 @@ def backlogs(bench, sizes):
         "wide": backlog.Backlog(
             "wide", f"backlog of {sizes.wide // 200} transactions of 200 updated rows of 101 columns and 7 KB", ["wide"],
             lambda database: data.load_wide(source, database, sizes.wide),
-            lambda database: data.write_updates(source, database, "wide", "c1 = c1 + 1, c2 = CONCAT('changed ', id)", sizes.wide, 200),
+            lambda database: data.write_updates(source, database, "wide", "c5 = c5 + 1, c1 = CONCAT('changed ', id)", sizes.wide, 200),
             sizes.wide, sizes.wide // 200),
     }
 

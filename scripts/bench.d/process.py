@@ -148,15 +148,15 @@ class Child:
         with open(self.log, encoding="utf-8", errors="replace") as file:
             return "".join(file.readlines()[-15:])
 
-    def signal(self, number):
+    def send(self, number):
         """Sends a signal to just this process, unless it has ended."""
         if self.process.poll() is None:
             self.process.send_signal(number)
 
     def stop(self, number=signal.SIGTERM, seconds=60):
         """Ends it, by SIGKILL when it does not listen, and waits until it is gone."""
-        self.signal(number)
-        self.signal(signal.SIGCONT)
+        self.send(number)
+        self.send(signal.SIGCONT)
         try:
             self.process.wait(seconds)
         except subprocess.TimeoutExpired:

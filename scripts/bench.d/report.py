@@ -67,7 +67,7 @@ def cells(row):
         row["what"], number(seconds, 2),
         number(rows / seconds if rows and seconds else None, 0),
         number(size / seconds / 1e6 if size and seconds else None),
-        *(number(cpu.get(who)) for who in ("tool", "source", "target")),
+        *(number(cpu.get(who), 2) for who in ("tool", "source", "target")),
         number(row["peak_bytes"] / 1e6 if row["peak_bytes"] else None, 0),
         ", ".join(words),
     )

@@ -41,16 +41,12 @@ pub async fn alive(config: Arc<Config>) -> Result<Exit, CliError> {
     if config.daemon.listen.is_empty() {
         return Err(CliError::Reply("[daemon] listen is empty, so there is nobody to ask".to_owned()));
     }
-    match get(&config, "/healthz").await? {
-        Some(_) => {
-            println!("alive");
-            Ok(Exit::Good)
-        }
-        None => {
-            eprintln!("rowferry: nobody listens on {}", config.daemon.listen);
-            Ok(Exit::Problem)
-        }
+    if get(&config, "/healthz").await?.is_none() {
+        eprintln!("rowferry: nobody listens on {}", config.daemon.listen);
+        return Ok(Exit::Problem);
     }
+    println!("alive");
+    Ok(Exit::Good)
 }
 
 /// The running daemon's model; `None` when nothing listens.

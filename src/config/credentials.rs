@@ -19,16 +19,14 @@ pub fn path(
     problems: &mut Problems,
 ) -> Option<String> {
     let Some(name) = path.strip_prefix(PREFIX) else { return Some(path) };
-    match environment("CREDENTIALS_DIRECTORY") {
-        Some(folder) => Some(format!("{}/{name}", folder.trim_end_matches('/'))),
-        None => {
-            problems.add(
-                section.key(key),
-                Some(&quoted(&path)),
-                "CREDENTIALS_DIRECTORY is not set",
-                "systemd sets it for a service with LoadCredential; by hand, set it to the folder with the files",
-            );
-            None
-        }
-    }
+    let Some(folder) = environment("CREDENTIALS_DIRECTORY") else {
+        problems.add(
+            section.key(key),
+            Some(&quoted(&path)),
+            "CREDENTIALS_DIRECTORY is not set",
+            "systemd sets it for a service with LoadCredential; by hand, set it to the folder with the files",
+        );
+        return None;
+    };
+    Some(format!("{}/{name}", folder.trim_end_matches('/')))
 }

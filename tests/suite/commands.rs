@@ -1,11 +1,9 @@
 //! The commands and the listener, as a user or a service manager meets them.
 
 use crate::harness::{
-    Config, DEADLINE, Daemon, PostgresDatabase, Process, Rows, Scene, eventually, postgres, rowferry,
-    run_folder,
+    Config, DEADLINE, Daemon, PostgresDatabase, Rows, Scene, eventually, postgres, rowferry, run_folder,
 };
 use rowferry::change::GtidSet;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

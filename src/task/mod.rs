@@ -24,7 +24,7 @@ pub use error::TaskError;
 
 use crate::change::state::{Checkpoint, TableState};
 use crate::change::status::{Board, Phase, TablePhase, TableStatus, TaskStatus, now_seconds};
-use crate::change::{Position, Retry, TableName};
+use crate::change::{Position, Retry, TableName, Taken};
 use crate::config::{Config, ExistingTables, StartPosition};
 use crate::precheck::Report;
 use crate::schema::Table;
@@ -124,7 +124,8 @@ async fn start(context: &Context) -> Result<Started, TaskError> {
         task.position = Some(checkpoint.position.to_string());
         task.heard = now_seconds();
     });
-    let source = stream::Source { uuid: server.server_uuid().await?, fold: folds(&gathered) };
+    let source =
+        stream::Source { uuid: server.identity().await?, fold: folds(&gathered), flavour: server.flavour() };
     server.close().await;
     Ok(Started { source, owner, checkpoint, tables })
 }
@@ -194,7 +195,7 @@ async fn start_position(
         Some(StartPosition::Gtids(gtids)) => {
             let mut position = server.stream_start().await?;
             // The file only serves messages and P1, which is recorded anew; what is resumed from is the set.
-            position.gtids = gtids.clone();
+            position.taken = Taken::Gtids(gtids.clone());
             Ok(Some(position))
         }
         Some(StartPosition::File(_)) => {
@@ -347,7 +348,7 @@ async fn renew_p1(
     owner: &Owner,
     tables: &mut BTreeMap<TableName, (Table, Recorded)>,
 ) -> Result<(), TaskError> {
-    let uuid = server.server_uuid().await?;
+    let uuid = server.identity().await?;
     let session = owner.session();
     for (name, (_, recorded)) in tables.iter_mut() {
         let TableState::CatchingUp { from, until } = &recorded.state else { continue };

@@ -44,7 +44,7 @@ CREATE TABLE bulk (
 
 BULK_VALUES = """(account, amount, label, body, at)
   WITH RECURSIVE n (i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {last})
-  SELECT i % 10007, i / 16, CONCAT('label ', i), CONCAT(SHA2(i, 384), ' ', i), DATE_ADD('2024-01-01', INTERVAL i SECOND) FROM n"""
+  SELECT i % 10007, i / 16, CONCAT('label ', i), CONCAT(SHA2(i, 512), ' item ', LPAD(i, 12, '0')), DATE_ADD('2024-01-01', INTERVAL i SECOND) FROM n"""
 
 PACED = """
 CREATE TABLE probe (writer INT NOT NULL, n INT NOT NULL, payload VARCHAR(100) NOT NULL, PRIMARY KEY (writer, n));

@@ -17,7 +17,7 @@ from process import BenchError, run, tree_cpu
 from report import Report
 from servers import SCRIPTS, Mysql, Postgres, Target
 
-SECTIONS = ("copy", "wide", "oltp", "bulk", "updates", "latency", "idle")
+SECTIONS = ("copy", "wide", "oltp", "uniform", "bulk", "updates", "latency", "idle")
 ROOT = os.path.dirname(SCRIPTS)
 SOURCE_SETTINGS = (
     "version", "binlog_format", "binlog_row_image", "binlog_row_metadata", "binlog_transaction_compression", "sync_binlog",
@@ -166,12 +166,16 @@ def backlogs(bench, sizes):
     def orders(database):
         data.load_orders(source, database, sizes.updates * sizes.update_rows)
 
-    return {
-        "oltp": backlog.Backlog(
-            "oltp", f"backlog of {sizes.oltp:,} sysbench write-only transactions, 8 threads, 4 tables of {sizes.sysbench_rows:,} rows",
+    def oltp(name, keys, words, aim):
+        return backlog.Backlog(
+            name, f"backlog of {sizes.oltp:,} sysbench write-only transactions, 8 threads, 4 tables of {sizes.sysbench_rows:,} rows, {words}",
             ["sbtest1", "sbtest2", "sbtest3", "sbtest4"], lambda database: sysbench(bench, database, sizes, "prepare"),
-            lambda database: sysbench(bench, database, sizes, "run", "--threads=8", f"--events={sizes.oltp}", "--time=0"),
-            sizes.oltp * 4, sizes.oltp, "≥ 5"),
+            lambda database: sysbench(bench, database, sizes, "run", "--threads=8", f"--events={sizes.oltp}", "--time=0", f"--rand-type={keys}"),
+            sizes.oltp * 4, sizes.oltp, aim)
+
+    return {
+        "oltp": oltp("oltp", "special", "keys as sysbench draws them by default: few hot rows", "≥ 5"),
+        "uniform": oltp("uniform", "uniform", "keys drawn evenly: nearly every change is to another row", ""),
         "bulk": backlog.Backlog(
             "bulk", f"backlog of {sizes.bulk} transactions, {sizes.bulk * sizes.bulk_rows:,} inserted rows", ["bulk"],
             lambda database: source.sql(data.BULK, database),

@@ -31,6 +31,7 @@ mod source_positions;
 mod sources;
 mod tables_come_and_go;
 mod target;
+mod tls;
 mod unknown_commits;
 mod values;
 mod visible_or_logged;

@@ -11,22 +11,12 @@ use crate::harness::PostgresDatabase;
 use rowferry::change::{
     FilePosition, Position, TableName, TargetColumn, TargetName, TargetTable, TargetType,
 };
-use rowferry::config::types::{TargetEndpoint, TargetTlsMode, TlsFiles};
+use rowferry::config::types::{TargetEndpoint, TargetTlsMode};
 use rowferry::sink::Session;
 
 /// How the sink reaches a test's database.
 fn endpoint(database: &PostgresDatabase<'_>) -> TargetEndpoint {
-    TargetEndpoint {
-        name: "dw".into(),
-        host: "127.0.0.1".into(),
-        port: database.server.port(),
-        user: "postgres".into(),
-        database: database.name.clone(),
-        password: String::new().into(),
-        tls: TargetTlsMode::Prefer,
-        tls_files: TlsFiles::default(),
-        kind: None,
-    }
+    TargetEndpoint { tls: TargetTlsMode::Prefer, ..database.endpoint() }
 }
 
 async fn connect(database: &PostgresDatabase<'_>) -> Session {

@@ -13,14 +13,15 @@ pub fn server(subject: &Subject<'_>, report: &mut Report) {
     let name = format!("target {}", subject.task.target);
     let supported = match facts.kind {
         TargetKind::PostgreSql => facts.version_number >= 120_000,
-        TargetKind::Greenplum | TargetKind::AnalyticDb => false,
+        // By the PostgreSQL they are built on: 9.4 is Greenplum 6 and AnalyticDB 6.0.
+        TargetKind::Greenplum | TargetKind::AnalyticDb => facts.version_number >= 90_400,
     };
     report.require(
         "target.version",
         &name,
         supported,
         format!("the server is {}", facts.version.split(" on ").next().unwrap_or_default()),
-        "use PostgreSQL 12 or later; Greenplum and AnalyticDB are not supported yet",
+        "use PostgreSQL 12 or later, Greenplum 6 or 7, or AnalyticDB for PostgreSQL 6.0 or 7.0",
     );
     report.require(
         "target.encoding",

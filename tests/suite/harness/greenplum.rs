@@ -67,7 +67,10 @@ pub(super) async fn create(server: &Postgres, name: &str) -> Dropped {
     drop_database(server, &name).await;
     // By one test process at a time: another one may be at the template just now.
     super::eventually(super::DEADLINE, &format!("database {name} is made"), async || {
-        server.try_sql(&format!("CREATE DATABASE \"{name}\" ENCODING 'UTF8' TEMPLATE template0")).await.is_ok()
+        server
+            .try_sql(&format!("CREATE DATABASE \"{name}\" ENCODING 'UTF8' TEMPLATE template0"))
+            .await
+            .is_ok()
     })
     .await;
     dropped

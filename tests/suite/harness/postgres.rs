@@ -30,7 +30,9 @@ enum Kind {
 pub async fn postgres() -> &'static Postgres {
     static SERVER: OnceCell<Postgres> = OnceCell::const_new();
     if greenplum::is_target() {
-        return greenplum::greenplum().await.expect("ROWFERRY_TEST_TARGET=greenplum needs ROWFERRY_TEST_GREENPLUM");
+        return greenplum::greenplum()
+            .await
+            .expect("ROWFERRY_TEST_TARGET=greenplum needs ROWFERRY_TEST_GREENPLUM");
     }
     SERVER.get_or_init(|| Postgres::private(&[])).await
 }
@@ -100,7 +102,11 @@ impl Postgres {
     pub async fn database(&self, name: &str) -> PostgresDatabase<'_> {
         if self.is_greenplum() {
             let dropped = greenplum::create(self, name).await;
-            return PostgresDatabase { server: self, name: dropped.name().to_owned(), _dropped: Some(dropped) };
+            return PostgresDatabase {
+                server: self,
+                name: dropped.name().to_owned(),
+                _dropped: Some(dropped),
+            };
         }
         // Not in one go: these statements want no transaction around them.
         self.sql(&format!("DROP DATABASE IF EXISTS \"{name}\" WITH (FORCE)")).await;
@@ -116,7 +122,8 @@ impl Postgres {
     async fn try_session(&self, database: &str) -> Result<PostgresSession, String> {
         let mut config = self.access.clone();
         config.dbname(database).application_name("suite");
-        let explain = |error: tokio_postgres::Error| format!("postgres at {}: {}", self.port(), words(&error));
+        let explain =
+            |error: tokio_postgres::Error| format!("postgres at {}: {}", self.port(), words(&error));
         let (client, connection) = config.connect(NoTls).await.map_err(explain)?;
         tokio::spawn(async move {
             // An error here also reaches whoever waits for an answer.

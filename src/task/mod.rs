@@ -18,12 +18,13 @@ mod prepare;
 mod stream;
 mod tables;
 mod translate;
+mod vacuum;
 
 pub use applier::Memory;
 pub use error::TaskError;
 
 use crate::change::state::{Checkpoint, TableState};
-use crate::change::status::{Board, Phase, TablePhase, TableStatus, TaskStatus, now_seconds};
+use crate::change::status::{Board, Phase, TablePhase, TableStatus, TaskStatus, Upkeep, now_seconds};
 use crate::change::{Position, Retry, TableName};
 use crate::config::{Config, ExistingTables, StartPosition};
 use crate::precheck::Report;
@@ -404,6 +405,7 @@ fn tell_tables(
                 (status.inserts, status.updates, status.deletes) =
                     (before.inserts, before.updates, before.deletes);
                 (status.drift, status.drift_example) = (before.drift, before.drift_example.clone());
+                status.upkeep = before.upkeep.clone();
                 status.copied_rows = status.copied_rows.max(if status.phase == TablePhase::Snapshotting {
                     0
                 } else {
@@ -432,6 +434,7 @@ fn table_status(recorded: &Recorded, copied_rows: u64, estimated_rows: u64) -> T
         deletes: 0,
         drift: 0,
         drift_example: None,
+        upkeep: Upkeep::default(),
     }
 }
 

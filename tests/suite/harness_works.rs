@@ -159,6 +159,7 @@ fn the_status_reads_back_as_it_is_written() {
             deletes: 5,
             drift: 6,
             drift_example: None,
+            upkeep: rowferry::change::status::Upkeep { bytes: 7, ..Default::default() },
         };
         task.tables.insert("a.t".to_owned(), table);
     });

@@ -43,7 +43,7 @@ pub(super) async fn keep(
 }
 
 /// A session whose staging is gone is of no use: with a lost segment Greenplum drops it while the connection lives on.
-fn failed(session: &Session, layout: &RowLayout, error: Error) -> SinkError {
+pub(super) fn failed(session: &Session, layout: &RowLayout, error: Error) -> SinkError {
     let doing = format!("staging rows for {}", layout.target);
     if error.code() == Some(&SqlState::UNDEFINED_TABLE) {
         let message = format!("the session has lost its temporary table: {}", session.error(&doing, error));
@@ -69,7 +69,8 @@ async fn create(session: &Session, layout: &RowLayout, name: &str) -> Result<Str
     ))
 }
 
-async fn fill<'a>(
+/// Fills staging with rows, `count` in number.
+pub(super) async fn fill<'a>(
     session: &Session,
     statements: &mut Statements,
     layout: &Arc<RowLayout>,

@@ -12,7 +12,7 @@ use tokio::sync::{Mutex, OnceCell};
 const DSN: &str = "ROWFERRY_TEST_GREENPLUM";
 
 /// Before the names of our databases.
-const PREFIX: &str = "rowferry_test_";
+pub(super) const PREFIX: &str = "rowferry_test_";
 
 /// Databases are made from a template, which one session at a time may do.
 static MAKING: Mutex<()> = Mutex::const_new(());

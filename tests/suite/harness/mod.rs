@@ -39,7 +39,7 @@ pub use config::Config;
 pub use daemon::{Daemon, Output, rowferry};
 pub use greenplum::{greenplum, is_target as on_greenplum, only_postgres};
 pub use mysql::{Mysql, MysqlDatabase, MysqlSession, mariadb, mysql56, mysql97};
-pub use postgres::{Postgres, PostgresDatabase, PostgresSession, postgres};
+pub use postgres::{Postgres, PostgresDatabase, PostgresSession, WAITS_FOR_LOCK, postgres};
 pub use process::{Process, free_port, run_folder};
 pub use proxy::{Held, Proxy};
 pub use scene::Scene;

@@ -199,6 +199,11 @@ impl PostgresDatabase<'_> {
         format!("postgresql://{}{secret}@{}:{}/{}", server.user(), server.host(), server.port(), self.name)
     }
 
+    /// The name its test gave it, which is also the name of the source's database.
+    pub fn test(&self) -> &str {
+        self.name.strip_prefix(greenplum::PREFIX).unwrap_or(&self.name)
+    }
+
     /// How the sink itself reaches it.
     pub fn endpoint(&self) -> TargetEndpoint {
         TargetEndpoint {
@@ -240,6 +245,10 @@ impl PostgresDatabase<'_> {
         self.server.try_session(&self.name).await
     }
 }
+
+/// True of a row `a` of `pg_stat_activity` that waits for a lock. PostgreSQL 9.4 has another column for it.
+pub const WAITS_FOR_LOCK: &str =
+    "coalesce(row_to_json(a)->>'wait_event_type' = 'Lock', (row_to_json(a)->>'waiting')::boolean, false)";
 
 /// An open connection.
 pub struct PostgresSession(Client);

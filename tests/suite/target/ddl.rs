@@ -1,7 +1,7 @@
 //! Changes of tables that hold rows.
 
 use super::{column, connect, table, target};
-use crate::harness::postgres;
+use crate::harness::{on_greenplum, postgres};
 use rowferry::change::{TargetChange, TargetType};
 use rowferry::sink::{SinkError, catalog, ddl};
 
@@ -24,7 +24,8 @@ async fn a_table_with_rows_follows_its_source() {
         fill: Some("it's \\ new".into()),
     };
     ddl::change(&session, &add).await.unwrap();
-    assert_eq!(database.one("SELECT pg_relation_filenode('t')").await, storage, "the table was rewritten");
+    let rewritten = database.one("SELECT pg_relation_filenode('t')").await != storage;
+    assert_eq!(rewritten, on_greenplum(), "9.4 has no other way");
     ddl::change(&session, &add).await.unwrap();
     assert_eq!(database.one("SELECT string_agg(DISTINCT note, '|') FROM t").await, "it's \\ new");
     let left = "SELECT count(*) FROM pg_attrdef WHERE adrelid = 't'::regclass";

@@ -59,7 +59,7 @@ pub(super) async fn unchanged(
 ) -> Result<(), ApplyError> {
     const COUNTS: &str = "SELECT u.place, (SELECT pg_catalog.count(*) FROM pg_catalog.pg_attribute a \
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) \
-        FROM pg_catalog.unnest($1, $2) WITH ORDINALITY AS u(schema_name, table_name, place) \
+        FROM unnest($1, $2) WITH ORDINALITY AS u(schema_name, table_name, place) \
         JOIN pg_catalog.pg_namespace n ON n.nspname = u.schema_name::name \
         JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = u.table_name::name";
     let replaced: Vec<&TableChanges> = tables

@@ -9,8 +9,7 @@
 //! inside a transaction [`Change::RollbackTo`] takes back what came since a [`Change::Savepoint`].
 
 use super::TableName;
-use super::gtid::Gtid;
-use super::position::FilePosition;
+use super::position::{FilePosition, TransactionId};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -20,7 +19,7 @@ pub enum Change {
     /// A transaction with selected rows starts.
     Begin {
         /// Its identifier, where the source has them.
-        gtid: Option<Gtid>,
+        gtid: Option<TransactionId>,
     },
     /// Rows of the transaction that has begun.
     Rows(RowsEvent),
@@ -36,13 +35,24 @@ pub enum Change {
     Commit(Boundary),
     /// The source is alive and has nothing further: everything up to here has been sent.
     Heartbeat(FilePosition),
+    /// A log file starts, or the stream was taken up inside one.
+    LogFile(LogFile),
+}
+
+/// What a log file says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFile {
+    /// Its name.
+    pub file: Arc<str>,
+    /// When it was begun: seconds since 1970 UTC.
+    pub begun: u32,
 }
 
 /// The end of a transaction: a place where the stream may be cut and resumed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Boundary {
     /// The transaction's identifier, where the source has them.
-    pub gtid: Option<Gtid>,
+    pub gtid: Option<TransactionId>,
     /// File and offset of the end of its last event.
     pub file: FilePosition,
     /// When the source committed it: microseconds since 1970 UTC; 0 when the source does not say.
@@ -65,7 +75,7 @@ pub struct StatementEvent {
     pub utc_offset_seconds: Option<i32>,
     /// The transaction it belongs to: that of `boundary`, or, where rows follow in the same transaction, the one that
     /// `boundary` stops short of.
-    pub gtid: Option<Gtid>,
+    pub gtid: Option<TransactionId>,
     /// The session's `explicit_defaults_for_timestamp`, where the log says it.
     pub explicit_timestamps: Option<bool>,
     /// The statement is its own transaction; the stream may be cut behind it.
@@ -130,7 +140,8 @@ impl Change {
             | Self::RollbackTo(_)
             | Self::Rollback(_)
             | Self::Commit(_)
-            | Self::Heartbeat(_) => ITEM,
+            | Self::Heartbeat(_)
+            | Self::LogFile(_) => ITEM,
         }
     }
 }

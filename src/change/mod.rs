@@ -6,6 +6,7 @@
 //!
 //! What must never happen here: a flavour of MySQL or a dialect of the target showing through a type.
 
+pub mod domain;
 pub mod encoded;
 pub mod event;
 pub mod facts;
@@ -18,10 +19,11 @@ pub mod shape;
 pub mod state;
 pub mod status;
 
+pub use domain::{DomainGtid, Domains};
 pub use encoded::{EncodedRows, RowLayout, RowOp, RowSpan};
-pub use event::{Boundary, Change, RowsEvent, RowsKind, StatementEvent, TableMap};
+pub use event::{Boundary, Change, LogFile, RowsEvent, RowsKind, StatementEvent, TableMap};
 pub use gtid::{Gtid, GtidSet, Tag, Uuid};
-pub use position::{FilePosition, Position};
+pub use position::{FilePosition, Position, Taken, TransactionId};
 pub use retry::Retry;
 pub use rows::ResultRows;
 pub use shape::{TargetChange, TargetColumn, TargetName, TargetTable, TargetType};

@@ -1,9 +1,12 @@
-//! Where the stream is: binlog file and offset on one server, and the set of transactions seen.
+//! Where the stream is: binlog file and offset on one server, and which transactions have been taken in.
 
+use super::domain::{DomainGtid, Domains};
 use super::event::Boundary;
-use super::gtid::GtidSet;
+use super::facts::Flavour;
+use super::gtid::{Gtid, GtidSet};
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
+use std::fmt;
 use std::sync::Arc;
 
 /// A place in one server's binlog. Meaningful only together with that server's identity.
@@ -23,6 +26,11 @@ impl FilePosition {
         let (base_b, number_b) = split_suffix(&other.file)?;
         (base_a == base_b).then(|| number_a.cmp(&number_b).then(self.offset.cmp(&other.offset)))
     }
+
+    /// Whether this place is at `other` or behind it; false when they cannot be ordered.
+    pub fn reaches(&self, other: &Self) -> bool {
+        self.order(other).is_some_and(Ordering::is_ge)
+    }
 }
 
 /// `binlog.000042` → (`binlog`, 42). The number may have more than six digits (MySQL goes on to 7).
@@ -31,41 +39,147 @@ fn split_suffix(file: &str) -> Option<(&str, u64)> {
     Some((base, digits.parse().ok()?))
 }
 
-impl std::fmt::Display for FilePosition {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for FilePosition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.file, self.offset)
+    }
+}
+
+/// One transaction's identifier, of either family.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum TransactionId {
+    /// Of MySQL.
+    MySql(Gtid),
+    /// Of MariaDB.
+    MariaDb(DomainGtid),
+}
+
+impl TransactionId {
+    /// Its number within its source or domain.
+    pub fn number(&self) -> u64 {
+        match self {
+            Self::MySql(gtid) => gtid.number,
+            Self::MariaDb(gtid) => gtid.sequence,
+        }
+    }
+}
+
+impl fmt::Display for TransactionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MySql(gtid) => gtid.fmt(f),
+            Self::MariaDb(gtid) => gtid.fmt(f),
+        }
+    }
+}
+
+/// How a source tells which transactions have been taken in; chosen when a task starts, and its for life.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Taken {
+    /// MySQL with GTIDs: every transaction taken in; resuming asks for all others, on any server of that history.
+    Gtids(GtidSet),
+    /// MariaDB: the last transaction of each domain; resuming asks for what follows them.
+    Domains(Domains),
+    /// MySQL without GTIDs: the file position says it, on this one server.
+    Files,
+}
+
+impl Taken {
+    /// MySQL's set, where that is what counts.
+    pub fn gtids(&self) -> Option<&GtidSet> {
+        match self {
+            Self::Gtids(gtids) => Some(gtids),
+            Self::Domains(_) | Self::Files => None,
+        }
+    }
+
+    /// MariaDB's position, where that is what counts.
+    pub fn domains(&self) -> Option<&Domains> {
+        match self {
+            Self::Domains(domains) => Some(domains),
+            Self::Gtids(_) | Self::Files => None,
+        }
+    }
+
+    /// The family of the servers that name transactions so.
+    pub fn flavour(&self) -> Flavour {
+        match self {
+            Self::Gtids(_) | Self::Files => Flavour::MySql,
+            Self::Domains(_) => Flavour::MariaDb,
+        }
+    }
+
+    /// Adds one transaction that ended.
+    pub fn add(&mut self, id: &TransactionId) {
+        match (self, id) {
+            (Self::Gtids(set), TransactionId::MySql(gtid)) => set.add(gtid),
+            (Self::Domains(domains), TransactionId::MariaDb(gtid)) => domains.advance(*gtid),
+            // Named, but not by names that count here: the file position moves.
+            (Self::Files | Self::Gtids(_) | Self::Domains(_), _) => {}
+        }
+    }
+}
+
+impl fmt::Display for Taken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gtids(gtids) => gtids.fmt(f),
+            Self::Domains(domains) => domains.fmt(f),
+            Self::Files => Ok(()),
+        }
     }
 }
 
 /// How far a task has come in its source's binlog. What is at or before it has been taken in whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
-    /// Identity of the server `file` belongs to (`server_uuid`); file positions of different
+    /// Identity of the server `file` belongs to (`server_uuid`, see `source::server`); file positions of different
     /// identities are never compared.
     pub server: String,
     /// File and offset on that server.
     pub file: FilePosition,
-    /// Every transaction taken in; resuming asks the source for all others.
-    pub gtids: GtidSet,
+    /// When that file was begun, seconds since 1970 UTC by its own header: a file of the same name with another time is
+    /// another file. `None` until the stream has seen it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_begun: Option<u32>,
+    /// Which transactions have been taken in.
+    pub taken: Taken,
 }
 
 impl Position {
     /// Moves past one transaction (or standalone statement) that ended at `boundary`.
     pub fn advance(&mut self, boundary: &Boundary) {
-        if let Some(gtid) = &boundary.gtid {
-            self.gtids.add(gtid);
+        if let Some(id) = &boundary.gtid {
+            self.taken.add(id);
         }
         self.file = boundary.file.clone();
     }
+
+    /// Whether a transaction lies at or before this position: by its name where names tell, else by the place of one of its
+    /// events on the same server.
+    pub fn holds(&self, id: Option<&TransactionId>, at: &FilePosition) -> bool {
+        match (&self.taken, id) {
+            (Taken::Gtids(set), Some(TransactionId::MySql(gtid))) => set.contains(gtid),
+            (Taken::Gtids(_), _) => false,
+            // Numbers of a domain need not rise without gtid_strict_mode, places in one server's files do.
+            (Taken::Domains(_) | Taken::Files, _) => self.file.reaches(at),
+        }
+    }
+
+    /// Whether everything at or before `other` is at or before this position too.
+    pub fn includes(&self, other: &Self) -> bool {
+        match (&self.taken, &other.taken) {
+            (Taken::Gtids(have), Taken::Gtids(wanted)) => wanted.is_subset_of(have),
+            _ => self.server == other.server && self.file.reaches(&other.file),
+        }
+    }
 }
 
-impl std::fmt::Display for Position {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.gtids.is_empty() {
-            write!(f, "{}", self.file)
-        } else {
-            write!(f, "{} ({})", self.gtids, self.file)
-        }
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let taken = self.taken.to_string();
+        if taken.is_empty() { write!(f, "{}", self.file) } else { write!(f, "{taken} ({})", self.file) }
     }
 }
 
@@ -75,6 +189,10 @@ mod tests {
 
     fn at(file: &str, offset: u64) -> FilePosition {
         FilePosition { file: file.into(), offset }
+    }
+
+    fn position(taken: Taken, offset: u64) -> Position {
+        Position { server: "s".into(), file: at("b.000001", offset), file_begun: None, taken }
     }
 
     #[test]
@@ -87,5 +205,33 @@ mod tests {
     fn files_with_different_base_names_have_no_order() {
         assert_eq!(at("a.000001", 4).order(&at("b.000002", 4)), None);
         assert_eq!(at("noext", 4).order(&at("noext", 4)), None);
+        assert!(!at("a.000001", 4).reaches(&at("b.000002", 4)));
+    }
+
+    #[test]
+    fn what_a_position_holds_is_told_by_names_only_where_they_are_a_set() {
+        let set: GtidSet = "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5".parse().unwrap();
+        let gtid = |number| {
+            let (source, tag) = ("3e11fa47-71ca-11e1-9e33-c80aa9429562".parse().unwrap(), "".into());
+            TransactionId::MySql(Gtid { source, tag, number })
+        };
+        let by_name = position(Taken::Gtids(set), 100);
+        assert!(by_name.holds(Some(&gtid(5)), &at("b.000009", 4)));
+        assert!(!by_name.holds(Some(&gtid(6)), &at("b.000001", 4)));
+        let by_place = position(Taken::Files, 100);
+        assert!(by_place.holds(None, &at("b.000001", 100)) && !by_place.holds(None, &at("b.000001", 101)));
+        // 0-1-3 has a higher number than 0-2-2 and was logged before it.
+        let domains = position(Taken::Domains("0-2-2".parse().unwrap()), 100);
+        let late = TransactionId::MariaDb("0-1-3".parse().unwrap());
+        assert!(domains.holds(Some(&late), &at("b.000001", 90)));
+        assert!(!domains.holds(Some(&late), &at("b.000001", 190)));
+    }
+
+    #[test]
+    fn a_place_on_another_server_includes_nothing() {
+        let mut other = position(Taken::Files, 4);
+        assert!(position(Taken::Files, 9).includes(&other));
+        other.server = "another".into();
+        assert!(!position(Taken::Files, 9).includes(&other));
     }
 }

@@ -1,6 +1,5 @@
 //! What is durable in the target beside the rows: checkpoints and table states.
 
-use super::gtid::GtidSet;
 use super::position::{FilePosition, Position};
 use serde::{Deserialize, Serialize};
 
@@ -24,12 +23,12 @@ pub enum TableState {
     /// Set with the creation (or clearing) of the target table; chunks are being copied.
     Snapshotting {
         /// P0 of the table's copy group: the stream's transactions in it are already in the chunks.
-        from: GtidSet,
+        from: Position,
     },
     /// Set when the last chunk is durable and P1 is recorded: the stream is applied convergently until P1.
     CatchingUp {
         /// P0, as above.
-        from: GtidSet,
+        from: Position,
         /// P1: not before anything a chunk has seen.
         until: CatchUpTarget,
     },

@@ -1,24 +1,24 @@
 //! Items about MySQL.
 
 use super::{Report, Subject, Verdict};
+use crate::change::Taken;
 use crate::change::facts::Flavour;
 
 /// The server's settings and privileges.
 pub fn server(subject: &Subject<'_>, report: &mut Report) {
     let facts = subject.source;
     let name = format!("source {}", subject.task.source);
-    let supported = facts.flavour == Flavour::MySql && facts.version_number >= 80_000;
-    report.require(
+    report.add(
         "source.version",
         &name,
-        supported,
-        format!("the server is {} {}", if facts.flavour == Flavour::MySql { "MySQL" } else { "MariaDB" }, facts.version),
-        "this version of rowferry follows MySQL 8.0 or later; MySQL 5.6, 5.7 and MariaDB are not supported yet",
+        Verdict::Pass,
+        format!(
+            "the server is {} {}",
+            if facts.flavour == Flavour::MySql { "MySQL" } else { "MariaDB" },
+            facts.version
+        ),
+        "",
     );
-    if !supported {
-        // What follows is about settings that such a server has not, or has by another name.
-        return;
-    }
     report.require(
         "source.log_bin",
         &name,
@@ -48,13 +48,7 @@ pub fn server(subject: &Subject<'_>, report: &mut Report) {
         if partial { "binlog_row_value_options has PARTIAL_JSON" } else { "JSON is logged whole" },
         "SET PERSIST binlog_row_value_options = ''; partial JSON updates are not supported yet",
     );
-    report.require(
-        "source.gtid_mode",
-        &name,
-        facts.gtid_mode_on,
-        if facts.gtid_mode_on { "gtid_mode is ON" } else { "gtid_mode is not ON" },
-        "set gtid_mode=ON and enforce_gtid_consistency=ON (online: OFF_PERMISSIVE, ON_PERMISSIVE, ON in turn)",
-    );
+    names(subject, report, &name);
     report.require(
         "source.privileges",
         &name,
@@ -84,8 +78,83 @@ pub fn server(subject: &Subject<'_>, report: &mut Report) {
         ),
     }
     reset(subject, report, &name);
+    history(subject, report, &name);
+}
+
+/// How transactions are named, and whether that is still how the task knows them.
+fn names(subject: &Subject<'_>, report: &mut Report, name: &str) {
+    let facts = subject.source;
+    let now = match (facts.flavour, facts.gtid_mode_on) {
+        (Flavour::MariaDb, _) => "MariaDB's GTIDs",
+        (Flavour::MySql, true) => "GTIDs",
+        (Flavour::MySql, false) => "no names",
+    };
+    let was = subject.resuming.as_ref().map(|resuming| match resuming.position.taken {
+        Taken::Gtids(_) => "GTIDs",
+        Taken::Domains(_) => "MariaDB's GTIDs",
+        // A place in a file can be asked for whether or not transactions have names.
+        Taken::Files if facts.flavour == Flavour::MySql => now,
+        Taken::Files => "no names",
+    });
+    if let Some(was) = was.filter(|was| *was != now) {
+        report.add(
+            "source.gtid_mode",
+            name,
+            Verdict::Fail,
+            format!("the task follows a log whose transactions have {was}, and here they have {now}"),
+            "turn GTIDs on again (gtid_mode = ON), connect to the server the task was copied from, or copy again",
+        );
+        return;
+    }
+    match (facts.flavour, facts.gtid_mode_on) {
+        (Flavour::MariaDb, _) => report.add("source.gtid_mode", name, Verdict::Pass, "MariaDB names every transaction", ""),
+        (Flavour::MySql, true) => report.add("source.gtid_mode", name, Verdict::Pass, "gtid_mode is ON", ""),
+        (Flavour::MySql, false) => report.add(
+            "source.gtid_mode",
+            name,
+            Verdict::Warn,
+            "gtid_mode is not ON: the task follows places in this server's files, and after a failover to another server it must copy again",
+            "set gtid_mode=ON and enforce_gtid_consistency=ON (5.7 on, online: OFF_PERMISSIVE, ON_PERMISSIVE, ON in turn) before the first start",
+        ),
+    }
+    if let Some(crate::config::StartPosition::Gtids(_)) = &subject.task.start_position
+        && now != "GTIDs"
+    {
+        report.add(
+            "source.start_position",
+            name,
+            Verdict::Fail,
+            format!("start_position is a set of MySQL's GTIDs, and here transactions have {now}"),
+            "give \"now\"",
+        );
+    }
+}
+
+/// What the log must hold, and the server must have.
+fn history(subject: &Subject<'_>, report: &mut Report, name: &str) {
+    let facts = subject.source;
+    if let Some(resuming) = &subject.resuming
+        && resuming.position.taken == Taken::Files
+    {
+        let same = facts.server_uuid.as_deref() == Some(resuming.position.server.as_str());
+        report.require(
+            "source.identity",
+            name,
+            same,
+            if same {
+                "it is the server whose files the task follows".to_owned()
+            } else {
+                format!(
+                    "the task follows files of server {}, and this is {}",
+                    resuming.position.server,
+                    facts.server_uuid.as_deref().unwrap_or("another")
+                )
+            },
+            "connect to that server, or copy again: without GTIDs a place in one server's files means nothing on another",
+        );
+    }
     let (needed, what) = match (&subject.resuming, &subject.task.start_position) {
-        (Some(resuming), _) => (Some(&resuming.position.gtids), "the checkpoint"),
+        (Some(resuming), _) => (resuming.position.taken.gtids(), "the checkpoint"),
         (None, Some(crate::config::StartPosition::Gtids(gtids))) => (Some(gtids), "start_position"),
         (None, _) => (None, ""),
     };
@@ -93,7 +162,7 @@ pub fn server(subject: &Subject<'_>, report: &mut Report) {
         let lost = facts.gtid_purged.minus(needed);
         report.require(
             "source.purged",
-            &name,
+            name,
             lost.is_empty(),
             if lost.is_empty() {
                 format!("the log holds everything behind {what}")
@@ -108,7 +177,7 @@ pub fn server(subject: &Subject<'_>, report: &mut Report) {
         }
         report.require(
             "source.history",
-            &name,
+            name,
             unknown.is_empty(),
             if unknown.is_empty() {
                 format!("the server knows everything in {what}")
@@ -128,7 +197,20 @@ fn reset(subject: &Subject<'_>, report: &mut Report, name: &str) {
     if facts.server_uuid.as_deref() != Some(resuming.position.server.as_str()) {
         return;
     }
-    let behind = end.order(&resuming.position.file) == Some(std::cmp::Ordering::Less);
+    let position = &resuming.position;
+    if let (Some(was), Some(now)) = (position.file_begun, resuming.file_begun)
+        && was != now
+    {
+        report.add(
+            "source.reset",
+            name,
+            Verdict::Fail,
+            format!("its log was reset: {} is not the file the task has read, it was begun at another time", position.file.file),
+            "copy again: transactions since then may carry the names or places of others that the task has taken in",
+        );
+        return;
+    }
+    let behind = end.order(&position.file) == Some(std::cmp::Ordering::Less);
     report.require(
         "source.reset",
         name,

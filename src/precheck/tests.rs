@@ -113,13 +113,10 @@ fn good_servers_pass() {
 #[test]
 fn each_bad_fact_of_the_source_fails_by_its_code() {
     let spoilers: Vec<(&str, Spoil<SourceFacts>)> = vec![
-        ("source.version", |f| f.flavour = Flavour::MariaDb),
-        ("source.version", |f| f.version_number = 50_624),
         ("source.log_bin", |f| f.log_bin = false),
         ("source.binlog_format", |f| f.binlog_format = "STATEMENT".into()),
         ("source.binlog_row_image", |f| f.binlog_row_image = "MINIMAL".into()),
         ("source.partial_json", |f| f.binlog_row_value_options = "PARTIAL_JSON".into()),
-        ("source.gtid_mode", |f| f.gtid_mode_on = false),
         ("source.xa", |f| f.prepared_xa = Some(1)),
         ("source.privileges", |f| f.missing_privileges = BTreeSet::from(["REPLICATION SLAVE".to_owned()])),
         ("source.primary_key", |f| f.tables.values_mut().for_each(|t| t.has_key = false)),
@@ -158,6 +155,7 @@ fn a_start_that_the_source_has_purged_is_refused() {
     target.tables.insert(mapping().target.name, existing());
     let resuming = |gtids: &str| Resuming {
         position: position("binlog.000004", gtids),
+        file_begun: None,
         copied: crate::change::GtidSet::default(),
         tables: BTreeSet::from([TableName::new("shop", "orders")]),
     };
@@ -169,7 +167,8 @@ fn a_start_that_the_source_has_purged_is_refused() {
 
 fn position(file: &str, gtids: &str) -> crate::change::Position {
     let file = crate::change::FilePosition { file: file.into(), offset: 100 };
-    crate::change::Position { server: "u".into(), file, gtids: gtids.parse().unwrap() }
+    let taken = crate::change::Taken::Gtids(gtids.parse().unwrap());
+    crate::change::Position { server: "u".into(), file, file_begun: None, taken }
 }
 
 #[test]
@@ -178,6 +177,7 @@ fn a_source_that_lacks_what_chunks_hold_is_refused() {
     target.tables.insert(mapping().target.name, existing());
     let mut resuming = Resuming {
         position: position("binlog.000004", "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5"),
+        file_begun: None,
         copied: "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-8".parse().unwrap(),
         tables: BTreeSet::from([TableName::new("shop", "orders")]),
     };
@@ -194,6 +194,7 @@ fn a_log_that_ends_before_the_checkpoint_is_another_log() {
     facts.log_end = Some(position("binlog.000004", "").file);
     let mut resuming = Resuming {
         position: position("binlog.000004", "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5"),
+        file_begun: None,
         copied: crate::change::GtidSet::default(),
         tables: BTreeSet::from([TableName::new("shop", "orders")]),
     };
@@ -205,6 +206,47 @@ fn a_log_that_ends_before_the_checkpoint_is_another_log() {
 }
 
 #[test]
+fn a_task_stays_with_the_names_its_log_had() {
+    let mut target = good_target();
+    target.tables.insert(mapping().target.name, existing());
+    let mut facts = good_source();
+    let mut resuming = Resuming {
+        position: position("binlog.000004", "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5"),
+        file_begun: None,
+        copied: crate::change::GtidSet::default(),
+        tables: BTreeSet::from([TableName::new("shop", "orders")]),
+    };
+    facts.gtid_mode_on = false;
+    assert_eq!(failures(&task(""), &facts, &target, Some(&resuming)), vec!["source.gtid_mode"]);
+    // Places can be asked for on a server with GTIDs too, but on no other one.
+    facts.gtid_mode_on = true;
+    facts.server_uuid = Some("u".into());
+    resuming.position.taken = crate::change::Taken::Files;
+    assert!(failures(&task(""), &facts, &target, Some(&resuming)).is_empty());
+    facts.server_uuid = Some("another".into());
+    assert_eq!(failures(&task(""), &facts, &target, Some(&resuming)), vec!["source.identity"]);
+}
+
+#[test]
+fn a_file_begun_at_another_time_is_another_file() {
+    let mut target = good_target();
+    target.tables.insert(mapping().target.name, existing());
+    let mut facts = good_source();
+    facts.server_uuid = Some("u".into());
+    facts.log_end = Some(position("binlog.000004", "").file);
+    let mut resuming = Resuming {
+        position: position("binlog.000004", "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5"),
+        file_begun: Some(1_700_000_000),
+        copied: crate::change::GtidSet::default(),
+        tables: BTreeSet::from([TableName::new("shop", "orders")]),
+    };
+    resuming.position.file_begun = Some(1_700_000_000);
+    assert!(failures(&task(""), &facts, &target, Some(&resuming)).is_empty());
+    resuming.file_begun = Some(1_700_000_009);
+    assert_eq!(failures(&task(""), &facts, &target, Some(&resuming)), vec!["source.reset"]);
+}
+
+#[test]
 fn a_followed_table_whose_target_column_was_changed_is_refused() {
     let mut target = good_target();
     let mut found = existing();
@@ -212,6 +254,7 @@ fn a_followed_table_whose_target_column_was_changed_is_refused() {
     target.tables.insert(mapping().target.name, found);
     let resuming = Resuming {
         position: position("binlog.000004", "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5"),
+        file_begun: None,
         copied: crate::change::GtidSet::default(),
         tables: BTreeSet::from([TableName::new("shop", "orders")]),
     };

@@ -233,6 +233,11 @@ impl BatchBuilder {
         }
     }
 
+    /// The log file that the stream is in was begun at this time (seconds since 1970).
+    pub fn file_begun(&mut self, seconds: u32) {
+        self.position.file_begun = Some(seconds);
+    }
+
     /// Where the whole transactions end.
     pub fn position(&self) -> &Position {
         &self.position
@@ -283,7 +288,7 @@ impl BatchBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::{FilePosition, GtidSet, RowOp, RowSpan, TargetColumn, TargetName, TargetType};
+    use crate::change::{FilePosition, GtidSet, RowOp, RowSpan, Taken, TargetColumn, TargetName, TargetType};
 
     fn layout(table: &str) -> Arc<RowLayout> {
         Arc::new(RowLayout {
@@ -299,7 +304,8 @@ mod tests {
 
     fn builder(rows: usize) -> BatchBuilder {
         let file = FilePosition { file: "b.000001".into(), offset: 4 };
-        let position = Position { server: "x".into(), file, gtids: GtidSet::default() };
+        let taken = Taken::Gtids(GtidSet::default());
+        let position = Position { server: "x".into(), file, file_begun: None, taken };
         BatchBuilder::new(BatchLimits { rows, bytes: 1 << 20 }, position)
     }
 

@@ -11,6 +11,7 @@ pub mod pins;
 pub mod server;
 pub mod snapshot;
 pub mod tls;
+pub mod version;
 pub mod wire;
 
 pub use error::SourceError;

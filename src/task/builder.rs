@@ -12,7 +12,7 @@ use super::batch::{RowsUnit, SchemaUnit, Unit};
 use super::tables::Tables;
 use crate::change::policy::Operations;
 use crate::change::{
-    Boundary, Change, FilePosition, Gtid, Position, RowsEvent, StatementEvent, TableName, TargetName,
+    Boundary, Change, FilePosition, Position, RowsEvent, StatementEvent, TableName, TargetName, TransactionId,
 };
 use crate::sink::batch::{Batch, BatchBuilder, BatchLimits, Mark, Ready};
 use crate::transform::Policies;
@@ -43,7 +43,7 @@ pub struct Builder<T> {
     policies: Policies,
     operations: Operations,
     batch: BatchBuilder,
-    gtid: Option<Gtid>,
+    gtid: Option<TransactionId>,
     in_transaction: bool,
     savepoints: Vec<(u32, Mark)>,
     ready: VecDeque<Unit>,
@@ -105,6 +105,7 @@ impl<T: Translator> Builder<T> {
             Change::RollbackTo(number) => self.rollback_to(number)?,
             Change::Statement(event) => self.statement(&event)?,
             Change::Heartbeat(file) => self.heartbeat(file),
+            Change::LogFile(file) => self.batch.file_begun(file.begun),
         }
         Ok(())
     }
@@ -210,9 +211,7 @@ impl<T: Translator> Builder<T> {
             return;
         }
         let convergent = self.convergent();
-        let position = self.batch.position();
-        let (file, gtids) = (position.file.clone(), position.gtids.clone());
-        let caught_up = self.tables.passed(&file, &gtids);
+        let caught_up = self.tables.passed(self.batch.position());
         if !caught_up.is_empty() {
             let batch = self.batch.take().unwrap_or_else(|| self.batch.empty());
             self.push(batch, caught_up, Some(convergent));

@@ -9,6 +9,7 @@ use crate::change::{GtidSet, TableName, TargetName};
 use crate::precheck::{self, Report, Resuming, Subject};
 use crate::sink::store::{self, Stored};
 use crate::sink::{Session, facts};
+use crate::source::binlog;
 use crate::source::server::Server;
 use crate::transform::{TableMapping, TransformError, deviation, map_table};
 
@@ -21,6 +22,8 @@ pub struct Gathered {
     pub target: TargetFacts,
     /// What is durable of the task; `None` when it never ran.
     pub stored: Option<Stored>,
+    /// When the file that the checkpoint lies in was begun, as the source has it now.
+    pub file_begun: Option<u32>,
     /// Per carried table its mapping, or why there is none.
     pub mappings: Vec<(TableName, Result<TableMapping, TransformError>)>,
     /// Followed tables of which the config now says something else, and what.
@@ -36,6 +39,15 @@ pub async fn gather(context: &Context, server: &mut Server) -> Result<Gathered, 
     let session = Session::connect(context.target(), &format!("rowferry/{}/check", context.name)).await?;
     let stored = store::peek(&session, &context.name).await?;
     let source = server.facts(&task.tables).await?;
+    let file_begun = match stored.as_ref().and_then(|stored| stored.checkpoint.as_ref()) {
+        Some(checkpoint)
+            if checkpoint.position.file_begun.is_some()
+                && source.server_uuid.as_ref() == Some(&checkpoint.position.server) =>
+        {
+            binlog::file_begun(context.source(), &checkpoint.position.file.file).await?
+        }
+        _ => None,
+    };
     let mut mappings = Vec::new();
     let mut deviations = Vec::new();
     for table in server.tables(&task.tables).await? {
@@ -58,7 +70,7 @@ pub async fn gather(context: &Context, server: &mut Server) -> Result<Gathered, 
     let wanted: Vec<TargetName> =
         mappings.iter().filter_map(|(_, mapping)| Some(mapping.as_ref().ok()?.target.name.clone())).collect();
     let target = facts::facts(context.target(), &session, &wanted).await?;
-    Ok(Gathered { source, target, stored, mappings, deviations })
+    Ok(Gathered { source, target, stored, file_begun, mappings, deviations })
 }
 
 /// Judges what was gathered.
@@ -69,11 +81,12 @@ pub fn judge(context: &Context, gathered: &Gathered) -> Report {
         let mut copied = GtidSet::default();
         for table in stored.tables.values() {
             if let TableState::Snapshotting { from } | TableState::CatchingUp { from, .. } = &table.state {
-                copied.union(from);
+                copied.union(from.taken.gtids().unwrap_or(&GtidSet::default()));
             }
         }
         Some(Resuming {
             position: checkpoint.position.clone(),
+            file_begun: gathered.file_begun,
             copied,
             tables: tables.map(|(name, _)| name.clone()).collect(),
         })

@@ -3,13 +3,19 @@
 //! Sequence: record P0, read the definitions, note the end of the log E, then read the log from P0 to E and look for
 //! statements that change a selected table. One that lies there may or may not be in what was read, so all is done again.
 //!
+//! Where P0 is older than now (the start of a log file, see `source::server::positions`) statements before the reading are
+//! to be expected. The log is then read up to now first: behind the last statement on a table everything about that table
+//! before it is visible, for a statement that defines a table excludes every transaction that has touched it and not
+//! ended. So that place is the table's own P0, once the statement itself has ended.
+//!
 //! What must never happen here: a definition taken for the one at P0 although a statement lies between.
 
 use super::TaskError;
 use super::context::Context;
 use crate::change::state::CatchUpTarget;
-use crate::change::{Change, Position};
+use crate::change::{Change, Position, StatementEvent, TableName, Taken};
 use crate::schema::Table;
+use crate::schema::ddl::{self, SqlMode, Statement};
 use crate::source::binlog::{BinlogStream, StreamRequest};
 use crate::source::server::Server;
 use std::time::Duration;
@@ -24,10 +30,10 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// Definitions that hold at a position.
 #[derive(Debug)]
 pub struct Settled {
-    /// P0.
+    /// P0 of the stream: that of every table, or before it.
     pub position: Position,
-    /// Every selected table.
-    pub tables: Vec<Table>,
+    /// Every selected table, with its own P0.
+    pub tables: Vec<(Table, Position)>,
 }
 
 /// Records P0 and reads the definitions that hold there. With `start`, P0 is that position instead of the present.
@@ -45,60 +51,131 @@ pub async fn settle(
             Some(position) => position.clone(),
             None => server.stream_start().await?,
         };
+        let mut read = LogRead { context, fold, reached: position.clone(), found: Vec::new() };
+        if start.is_none() && !server.start_is_now(&position) {
+            let end = server.log_end().await?;
+            read.on(&end).await?;
+        }
+        let before = read.found.len();
+        for (statement, _) in &read.found {
+            server.wait_for_statement(&statement.tables).await?;
+        }
         let tables = server.tables(&context.task().tables).await?;
         let end = server.log_end().await?;
-        match changed_between(context, fold, &position, &end).await? {
-            None => return Ok(Settled { position, tables }),
-            Some(statement) if start.is_some() => {
-                return Err(TaskError::Stream {
-                    why: format!(
-                        "a selected table was changed behind start_position ({statement}), and its definition before that is not known"
-                    ),
-                    position: position.to_string(),
-                    remedy: "choose a start_position behind that statement, or let the data be copied"
-                        .to_owned(),
-                });
-            }
-            Some(statement) => {
-                tracing::info!(
-                    task = context.name,
-                    attempt,
-                    statement,
-                    "a selected table changed while definitions were read; reading them again"
-                );
-            }
+        read.on(&end).await?;
+        let Some((late, _)) = read.found.get(before) else {
+            let own = |table: &Table| read.start_of(table).unwrap_or(&position).clone();
+            let tables = tables
+                .into_iter()
+                .map(|table| {
+                    let from = own(&table);
+                    (table, from)
+                })
+                .collect();
+            return Ok(Settled { position, tables });
+        };
+        if start.is_some() {
+            return Err(TaskError::Stream {
+                why: format!(
+                    "a selected table was changed behind start_position ({}), and its definition before that is not known",
+                    late.sql
+                ),
+                position: position.to_string(),
+                remedy: "choose a start_position behind that statement, or let the data be copied".to_owned(),
+            });
         }
+        tracing::info!(
+            task = context.name,
+            attempt,
+            statement = late.sql,
+            "a selected table changed while definitions were read; reading them again"
+        );
     }
     Err(TaskError::Unsettled {
         why: format!("selected tables changed during each of {ATTEMPTS} readings of their definitions"),
     })
 }
 
-/// The first statement on a selected table in (`from`, `end`].
-async fn changed_between(
-    context: &Context,
+/// A statement on selected tables.
+#[derive(Debug)]
+struct Found {
+    sql: String,
+    /// The tables it names; none when it may concern any.
+    tables: Vec<TableName>,
+    /// A whole database.
+    database: Option<String>,
+}
+
+/// The log as far as it has been read, and the statements on selected tables in it, each with the place behind it.
+struct LogRead<'a> {
+    context: &'a Context,
     fold: bool,
-    from: &Position,
-    end: &CatchUpTarget,
-) -> Result<Option<String>, TaskError> {
-    let mut stream = BinlogStream::open(request(context, fold, from.clone(), HEARTBEAT, SILENCE)).await?;
-    let mut changes = Vec::new();
-    loop {
-        stream.next(&mut changes, 1 << 20).await?;
-        for change in changes.drain(..) {
-            let place = match &change {
-                Change::Statement(event) => {
-                    // Even one behind E counts: the definitions were read before E was asked for, but reading on is cheap to repeat.
-                    return Ok(Some(event.sql.clone()));
+    reached: Position,
+    found: Vec<(Found, Position)>,
+}
+
+impl LogRead<'_> {
+    /// Reads on up to `end`. A statement right behind it counts too: reading on is cheap to repeat.
+    async fn on(&mut self, end: &CatchUpTarget) -> Result<(), TaskError> {
+        if self.reached.taken == Taken::Files && self.reached.file.reaches(&end.file) {
+            return Ok(());
+        }
+        let from = self.reached.clone();
+        let mut stream =
+            BinlogStream::open(request(self.context, self.fold, from, HEARTBEAT, SILENCE)).await?;
+        let mut changes = Vec::new();
+        loop {
+            stream.next(&mut changes, 1 << 20).await?;
+            for change in changes.drain(..) {
+                match change {
+                    Change::Statement(event) => {
+                        self.reached.advance(&event.boundary);
+                        self.found.push((self.statement(&event), self.reached.clone()));
+                    }
+                    Change::Commit(boundary) | Change::Rollback(boundary) => self.reached.advance(&boundary),
+                    Change::Heartbeat(file) => self.reached.file = file,
+                    Change::LogFile(file) => self.reached.file_begun = Some(file.begun),
+                    Change::Begin { .. } | Change::Rows(_) | Change::Savepoint(_) | Change::RollbackTo(_) => {
+                        continue;
+                    }
                 }
-                Change::Commit(boundary) | Change::Rollback(boundary) => Some(&boundary.file),
-                Change::Heartbeat(file) => Some(file),
-                Change::Begin { .. } | Change::Rows(_) | Change::Savepoint(_) | Change::RollbackTo(_) => None,
-            };
-            if place.is_some_and(|place| place.order(&end.file).is_some_and(std::cmp::Ordering::is_ge)) {
-                return Ok(None);
+                if self.reached.file.reaches(&end.file) {
+                    return Ok(());
+                }
             }
         }
+    }
+
+    fn statement(&self, event: &StatementEvent) -> Found {
+        let statement = ddl::read(
+            &event.sql,
+            SqlMode::from_bits(event.sql_mode).with_flavour(self.reached.taken.flavour()),
+        );
+        let database = match &statement {
+            Statement::DropDatabase(database) => Some(database.clone()),
+            _ => None,
+        };
+        let names = statement.tables().unwrap_or_default();
+        let tables = names.into_iter().map(|name| {
+            let database = name.database.unwrap_or_else(|| event.default_database.clone());
+            TableName::new(database, name.table)
+        });
+        Found { sql: event.sql.clone(), tables: tables.collect(), database }
+    }
+
+    /// The place behind the last statement that concerns a table.
+    fn start_of(&self, table: &Table) -> Option<&Position> {
+        let same = |a: &str, b: &str| if self.fold { a.to_lowercase() == b.to_lowercase() } else { a == b };
+        let concerns = |found: &Found| match &found.database {
+            Some(database) => same(database, &table.name.database),
+            None => {
+                found.tables.is_empty()
+                    || found.tables.iter().any(|name| {
+                        same(&name.database, &table.name.database) && same(&name.table, &table.name.table)
+                    })
+            }
+        };
+        self.found.iter().rev().find(|(found, _)| concerns(found)).map(|(_, position)| position)
     }
 }
 

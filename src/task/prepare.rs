@@ -129,14 +129,14 @@ pub async fn prepare(
     let store = owner.store();
     let mut tables = known;
     let mut fresh = Vec::new();
-    for table in settled.tables {
+    for (table, from) in settled.tables {
         if !tables.contains_key(&table.name) {
             let mapping = map_table(&table, &context.rules(&table.name))?;
-            fresh.push((table, mapping));
+            fresh.push((table, mapping, from));
         }
     }
     let schemas: BTreeSet<String> =
-        fresh.iter().map(|(_, mapping)| mapping.target.name.schema.clone()).collect();
+        fresh.iter().map(|(_, mapping, _)| mapping.target.name.schema.clone()).collect();
     // Tables of the target that feeders of this task have (many-to-one): theirs to share, not found here by chance.
     let mut ours: BTreeSet<TargetName> =
         tables.values().map(|(_, recorded)| recorded.mapping.target.name.clone()).collect();
@@ -152,19 +152,18 @@ pub async fn prepare(
         }
         Some(checkpoint) => checkpoint,
     };
-    for (table, mapping) in fresh {
+    for (table, mapping, from) in fresh {
         let shared = !ours.insert(mapping.target.name.clone());
         let created = !shared && target_table(context, session, &mapping, task.initial_data).await?;
-        let from = settled.position.gtids.clone();
         let state = match &until {
-            Some(until) => TableState::CatchingUp { from, until: until.clone() },
-            None => TableState::Snapshotting { from },
+            Some(until) => TableState::CatchingUp { from: from.clone(), until: until.clone() },
+            None => TableState::Snapshotting { from: from.clone() },
         };
         let recorded = Recorded { state, mapping, created };
         let target = &recorded.mapping.target.name;
         // With what an earlier copy left: a worker's last commit may have come in behind the reset of its table.
         store.reset_table(session, &table.name, target, &recorded.state, &recorded.json()?).await?;
-        store.record_schema(session, &table, &settled.position).await?;
+        store.record_schema(session, &table, &from).await?;
         tables.insert(table.name.clone(), (table, recorded));
     }
     transaction(session, "COMMIT").await?;
@@ -289,7 +288,7 @@ pub async fn begun_elsewhere(
     if !context.task().initial_data {
         return Ok(false);
     }
-    let uuid = server.server_uuid().await?;
+    let uuid = server.identity().await?;
     let known = known(context, stored)?;
     let copied_from = |name: &TableName, recorded: &Recorded| match &recorded.state {
         TableState::Snapshotting { .. } => {

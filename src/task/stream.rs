@@ -16,9 +16,10 @@ use super::prepare::Recorded;
 use super::tables::{Carried, Tables};
 use super::translate::Translate;
 use super::vacuum;
+use crate::change::facts::Flavour;
 use crate::change::state::Checkpoint;
 use crate::change::status::{Phase, TablePhase, now_seconds};
-use crate::change::{Change, FilePosition, TableName};
+use crate::change::{Change, FilePosition, TableName, Taken};
 use crate::schema::Table;
 use crate::sink::Owner;
 use crate::sink::batch::{BatchLimits, Ready};
@@ -53,6 +54,8 @@ pub struct Source {
     pub uuid: String,
     /// It folds table names.
     pub fold: bool,
+    /// Its family.
+    pub flavour: Flavour,
 }
 
 /// Follows the log from `checkpoint`.
@@ -71,6 +74,16 @@ pub async fn follow(
     let task = context.task();
     let policies = context.policies();
     let mut start = checkpoint.position.clone();
+    if start.server != source.uuid && start.taken == Taken::Files {
+        return Err(TaskError::Stream {
+            why: format!(
+                "the source is another server now ({} instead of {}), and a place in one server's files means nothing on another",
+                source.uuid, start.server
+            ),
+            position: start.to_string(),
+            remedy: "connect to the server the task was copied from, or copy again; with GTIDs (gtid_mode = ON) a task survives such a change".to_owned(),
+        });
+    }
     if start.server != source.uuid {
         tracing::info!(
             task = context.name,
@@ -82,7 +95,10 @@ pub async fn follow(
     }
     // What lies before the set's file position may still be to come (logged but not executed when it was recorded, or
     // another server's files): only the stream itself tells where in the files it is.
-    start.file = FilePosition { file: "".into(), offset: 0 };
+    if start.taken != Taken::Files {
+        start.file = FilePosition { file: "".into(), offset: 0 };
+        start.file_begun = None;
+    }
     let mut carried = Vec::new();
     let mut recorded = BTreeMap::new();
     for (name, (table, record)) in tables {
@@ -100,7 +116,7 @@ pub async fn follow(
     let limits = BatchLimits { rows: task.apply.batch_rows, bytes: task.apply.batch_bytes };
     let builder = Builder::new(
         Tables::new(carried, source.fold),
-        Translate::new(context.clone()),
+        Translate::new(context.clone(), source.flavour),
         policies,
         task.operations,
         limits,
@@ -264,6 +280,10 @@ fn place(change: &Change) -> Option<String> {
         Change::Commit(boundary) | Change::Rollback(boundary) => Some(boundary.file.to_string()),
         Change::Heartbeat(file) => Some(file.to_string()),
         Change::Statement(event) => Some(event.boundary.file.to_string()),
-        Change::Begin { .. } | Change::Rows(_) | Change::Savepoint(_) | Change::RollbackTo(_) => None,
+        Change::Begin { .. }
+        | Change::Rows(_)
+        | Change::Savepoint(_)
+        | Change::RollbackTo(_)
+        | Change::LogFile(_) => None,
     }
 }

@@ -4,7 +4,7 @@
 
 use super::TaskError;
 use crate::change::state::TableState;
-use crate::change::{FilePosition, Gtid, GtidSet, RowsEvent, TableMap, TableName};
+use crate::change::{FilePosition, Position, RowsEvent, TableMap, TableName, TransactionId};
 use crate::schema::Table;
 use crate::schema::binding::{self, BoundTable};
 use crate::transform::{Plan, Policies, TableMapping};
@@ -24,7 +24,7 @@ pub struct Carried {
     /// The plan for that definition.
     pub plan: Plan,
     /// Transactions already in its chunks: their events are not for it. `None` once the stream is past them.
-    pub from: Option<GtidSet>,
+    pub from: Option<Position>,
     /// P1, until it is reached.
     pub until: Option<FilePosition>,
     /// Whether rows are always applied convergently (target rows of others, switched-off operations).
@@ -119,7 +119,7 @@ impl Tables {
     pub fn bind(
         &mut self,
         event: &RowsEvent,
-        gtid: Option<&Gtid>,
+        gtid: Option<&TransactionId>,
     ) -> Result<Option<(usize, Arc<BoundTable>)>, TaskError> {
         let map = &event.table;
         let known =
@@ -129,7 +129,7 @@ impl Tables {
             None => self.find(&map.name),
         };
         // Before binding: what lies before the table's P0 may be written under another definition.
-        if index.is_some_and(|index| self.skips(index, gtid)) {
+        if index.is_some_and(|index| self.skips(index, gtid, &event.position)) {
             return Ok(None);
         }
         match known {
@@ -138,13 +138,10 @@ impl Tables {
         }
     }
 
-    /// Whether the transaction is in the table's chunks already.
-    pub fn skips(&self, index: usize, gtid: Option<&Gtid>) -> bool {
-        self.carried
-            .get(index)
-            .and_then(|one| one.from.as_ref())
-            .zip(gtid)
-            .is_some_and(|(from, gtid)| from.contains(gtid))
+    /// Whether the transaction, of which one event ends at `at`, is in the table's chunks already.
+    pub fn skips(&self, index: usize, gtid: Option<&TransactionId>, at: &FilePosition) -> bool {
+        let from = self.carried.get(index).and_then(|one| one.from.as_ref());
+        from.is_some_and(|from| from.holds(gtid, at))
     }
 
     fn bind_anew(
@@ -192,17 +189,14 @@ impl Tables {
         Ok(())
     }
 
-    /// Marks what `file` and `gtids` have passed: returns the tables that reach P1 here.
-    pub fn passed(&mut self, file: &FilePosition, gtids: &GtidSet) -> Vec<TableName> {
+    /// Marks what `position` has passed: returns the tables that reach P1 here.
+    pub fn passed(&mut self, position: &Position) -> Vec<TableName> {
         let mut reached = Vec::new();
         for one in &mut self.carried {
-            if one.from.as_ref().is_some_and(|from| from.is_subset_of(gtids)) {
+            if one.from.as_ref().is_some_and(|from| position.includes(from)) {
                 one.from = None;
             }
-            let there = one
-                .until
-                .as_ref()
-                .is_some_and(|until| file.order(until).is_some_and(std::cmp::Ordering::is_ge));
+            let there = one.until.as_ref().is_some_and(|until| position.file.reaches(until));
             if there && one.from.is_none() {
                 one.until = None;
                 reached.push(one.table.name.clone());

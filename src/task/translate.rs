@@ -17,18 +17,19 @@ use crate::transform::{Issued, Translated, translate};
 #[derive(Debug)]
 pub struct Translate {
     context: Context,
+    flavour: Flavour,
 }
 
 impl Translate {
-    /// A translator for the task of `context`.
-    pub fn new(context: Context) -> Self {
-        Self { context }
+    /// A translator for the task of `context`, whose source is of this family.
+    pub fn new(context: Context, flavour: Flavour) -> Self {
+        Self { context, flavour }
     }
 }
 
 impl Translator for Translate {
     fn translate(&self, tables: &mut Tables, event: &StatementEvent) -> Result<Translation, TaskError> {
-        let mut mode = SqlMode::from_bits(event.sql_mode).with_flavour(Flavour::MySql);
+        let mut mode = SqlMode::from_bits(event.sql_mode).with_flavour(self.flavour);
         if let Some(explicit) = event.explicit_timestamps {
             mode = mode.with_explicit_timestamps(explicit);
         }
@@ -43,7 +44,7 @@ impl Translator for Translate {
         let mut translation = Translation::default();
         for index in concerned(tables, &statement, event) {
             // A statement before the table's P0 is in the definition that was read there.
-            if tables.skips(index, event.gtid.as_ref()) {
+            if tables.skips(index, event.gtid.as_ref(), &event.boundary.file) {
                 continue;
             }
             let Some(one) = tables.get(index) else { continue };

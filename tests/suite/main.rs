@@ -28,6 +28,7 @@ mod resumed_copy;
 mod resuming;
 mod source_facts;
 mod source_positions;
+mod sources;
 mod tables_come_and_go;
 mod target;
 mod unknown_commits;

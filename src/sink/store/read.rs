@@ -2,7 +2,7 @@
 
 use super::{Names, Store, tables, unreadable};
 use crate::change::state::{Checkpoint, ChunkRecord, TableState};
-use crate::change::{FilePosition, Position, TableName, TargetName};
+use crate::change::{Position, TableName, TargetName};
 use crate::schema::Table;
 use crate::sink::{Session, SinkError};
 use serde::de::DeserializeOwned;
@@ -139,7 +139,7 @@ async fn read(session: &Session, task: &str, names: &Names) -> Result<Stored, Si
 /// The latest checkpoint.
 pub(super) fn head(names: &Names) -> String {
     format!(
-        "SELECT sequence, epoch, server, file, file_offset, gtids, committed_at FROM {} \
+        "SELECT sequence, epoch, place, committed_at FROM {} \
          ORDER BY sequence DESC LIMIT 1",
         names.position
     )
@@ -181,21 +181,9 @@ impl Reader<'_> {
     }
 
     fn checkpoint(&self, row: &Row) -> Result<(Checkpoint, SystemTime), SinkError> {
-        let offset: i64 = self.get(row, 4)?;
-        let gtids: String = self.get(row, 5)?;
-        let position = Position {
-            server: self.get(row, 2)?,
-            file: FilePosition {
-                file: self.get::<String>(row, 3)?.into(),
-                offset: u64::try_from(offset)
-                    .map_err(|_| self.unreadable(format!("the file offset is {offset}")))?,
-            },
-            gtids: gtids
-                .parse()
-                .map_err(|error| self.unreadable(format!("the GTID set cannot be read: {error}")))?,
-        };
+        let position = self.json(&self.get::<String>(row, 2)?, "the checkpoint's position")?;
         let checkpoint = Checkpoint { sequence: self.get(row, 0)?, epoch: self.get(row, 1)?, position };
-        Ok((checkpoint, self.get(row, 6)?))
+        Ok((checkpoint, self.get(row, 3)?))
     }
 
     fn unreadable(&self, why: String) -> SinkError {

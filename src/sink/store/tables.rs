@@ -17,7 +17,7 @@ fn definitions(names: &Names) -> [(&str, &'static str, &'static str); 6] {
         (
             &names.position,
             "sequence bigint NOT NULL, epoch bigint NOT NULL, server text NOT NULL, file text NOT NULL, \
-             file_offset bigint NOT NULL, gtids text NOT NULL, \
+             file_offset bigint NOT NULL, gtids text NOT NULL, place text NOT NULL, \
              committed_at timestamptz NOT NULL DEFAULT clock_timestamp(), PRIMARY KEY (sequence)",
             "sequence",
         ),

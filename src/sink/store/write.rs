@@ -18,19 +18,21 @@ impl Store {
     /// Inserts the first checkpoint (P0), when there is none.
     pub async fn start(&self, session: &Session, position: &Position) -> Result<Checkpoint, SinkError> {
         let sql = format!(
-            "INSERT INTO {0} (sequence, epoch, server, file, file_offset, gtids) \
-             SELECT 1::bigint, $1, $2, $3, $4, $5 \
+            "INSERT INTO {0} (sequence, epoch, server, file, file_offset, gtids, place) \
+             SELECT 1::bigint, $1, $2, $3, $4, $5, $6 \
              WHERE NOT EXISTS (SELECT 1 FROM {0}) AND $1 = (SELECT max(epoch) FROM {1})",
             self.names.position, self.names.owner
         );
         let offset = offset(session, position)?;
-        let gtids = position.gtids.to_string();
-        let parameters: [Parameter<'_>; 5] = [
+        let gtids = position.taken.to_string();
+        let place = json(session, position)?;
+        let parameters: [Parameter<'_>; 6] = [
             (&self.epoch, Type::INT8),
             (&position.server, Type::TEXT),
             (&&*position.file.file, Type::TEXT),
             (&offset, Type::INT8),
             (&gtids, Type::TEXT),
+            (&place, Type::TEXT),
         ];
         self.insert(session, "recording the first checkpoint", &sql, &parameters, "none").await?;
         Ok(Checkpoint { epoch: self.epoch, sequence: 1, position: position.clone() })
@@ -55,21 +57,23 @@ impl Store {
         }
         let sequence = expected.sequence.saturating_add(1);
         let sql = format!(
-            "INSERT INTO {0} (sequence, epoch, server, file, file_offset, gtids) \
-             SELECT $1, $2, $3, $4, $5, $6 \
+            "INSERT INTO {0} (sequence, epoch, server, file, file_offset, gtids, place) \
+             SELECT $1, $2, $3, $4, $5, $6, $7 \
              FROM (SELECT sequence, epoch FROM {0} ORDER BY sequence DESC LIMIT 1) head \
-             WHERE head.sequence = $7 AND head.epoch = $2",
+             WHERE head.sequence = $8 AND head.epoch = $2",
             self.names.position
         );
         let offset = offset(session, next)?;
-        let gtids = next.gtids.to_string();
-        let parameters: [Parameter<'_>; 7] = [
+        let gtids = next.taken.to_string();
+        let place = json(session, next)?;
+        let parameters: [Parameter<'_>; 8] = [
             (&sequence, Type::INT8),
             (&self.epoch, Type::INT8),
             (&next.server, Type::TEXT),
             (&&*next.file.file, Type::TEXT),
             (&offset, Type::INT8),
             (&gtids, Type::TEXT),
+            (&place, Type::TEXT),
             (&expected.sequence, Type::INT8),
         ];
         self.insert(session, "recording the checkpoint", &sql, &parameters, &wanted).await?;
@@ -92,8 +96,8 @@ impl Store {
     /// Repeats the head under a new owner's epoch; nothing when there is no checkpoint yet.
     pub(in crate::sink) async fn repeat_head(&self, session: &Session, epoch: i64) -> Result<(), SinkError> {
         let sql = format!(
-            "INSERT INTO {0} (sequence, epoch, server, file, file_offset, gtids) \
-             SELECT sequence + 1, $1, server, file, file_offset, gtids FROM {0} ORDER BY sequence DESC LIMIT 1",
+            "INSERT INTO {0} (sequence, epoch, server, file, file_offset, gtids, place) \
+             SELECT sequence + 1, $1, server, file, file_offset, gtids, place FROM {0} ORDER BY sequence DESC LIMIT 1",
             self.names.position
         );
         match session.client().execute_typed(&sql, &[(&epoch, Type::INT8)]).await {

@@ -1,10 +1,11 @@
 //! Asking a server for its binlog: session variables, the replica's registration, and the dump command.
 //!
-//! Commands after the client/server protocol: `COM_REGISTER_SLAVE`, `COM_BINLOG_DUMP_GTID`; the set's encoding
+//! Commands after the client/server protocol: `COM_REGISTER_SLAVE`, `COM_BINLOG_DUMP`, `COM_BINLOG_DUMP_GTID`; the set's encoding
 //! after the server's `Gtid_set::encode` (`sql/rpl_gtid_set.cc`; tags since 8.3).
 
 use super::frame::Checksum;
-use crate::change::{GtidSet, Retry};
+use crate::change::facts::Flavour;
+use crate::change::{GtidSet, Position, Retry, Taken};
 use crate::source::SourceError;
 use crate::source::wire::Wire;
 use crate::source::wire::reply::Failure;
@@ -12,6 +13,7 @@ use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
+const COM_BINLOG_DUMP: u8 = 0x12;
 const COM_REGISTER_SLAVE: u8 = 0x15;
 const COM_BINLOG_DUMP_GTID: u8 = 0x1e;
 /// Heartbeats with the whole offset and not its lower 32 bits (`USE_HEARTBEAT_EVENT_V2`). The neighbouring flag 4
@@ -51,7 +53,7 @@ pub async fn server_id(wire: &mut Wire, wanted: u32) -> Result<u32, SourceError>
     }
     let mut taken = BTreeSet::new();
     let mut rows = wire.query("SELECT @@global.server_id").await?;
-    rows.extend(wire.query("SHOW REPLICAS").await?);
+    rows.extend(wire.query(wire.family().replicas_query()).await?);
     for row in rows {
         if let Some(Some(text)) = row.first() {
             taken.extend(std::str::from_utf8(text).ok().and_then(|text| text.parse::<u32>().ok()));
@@ -73,9 +75,65 @@ pub async fn register(wire: &mut Wire, server_id: u32) -> Result<(), SourceError
     Err(wire.server_error("register as a replica", &packet))
 }
 
-/// Asks for everything that is not in `have`.
-pub async fn start(wire: &mut Wire, server_id: u32, have: &GtidSet) -> Result<(), SourceError> {
-    wire.send_command(&dump_command(server_id, have)).await
+/// Asks for everything behind `start`.
+///
+/// # Errors
+/// [`SourceError::Unsupported`] when the position cannot be asked for in the protocol, or is not of this family of servers.
+pub async fn start(wire: &mut Wire, server_id: u32, start: &Position) -> Result<(), SourceError> {
+    let command = match (&start.taken, wire.family().flavour) {
+        (Taken::Gtids(have), Flavour::MySql) => gtid_dump_command(server_id, have),
+        (Taken::Domains(have), Flavour::MariaDb) => {
+            // A replica that says 4 understands GTID events and everything else that 10.0 and later write.
+            let sql = format!(
+                "SET @mariadb_slave_capability = 4, @slave_connect_state = '{have}', \
+                 @slave_gtid_strict_mode = 0, @slave_gtid_ignore_duplicates = 0"
+            );
+            wire.execute(&sql).await?;
+            file_dump_command(server_id, "", super::frame::FIRST_EVENT)
+        }
+        (Taken::Files, Flavour::MySql) => {
+            file_dump_command(server_id, &start.file.file, start.file.offset.max(super::frame::FIRST_EVENT))
+        }
+        (Taken::Gtids(_) | Taken::Files, Flavour::MariaDb) => {
+            return Err(other_family(wire, "MariaDB", start));
+        }
+        (Taken::Domains(_), Flavour::MySql) => return Err(other_family(wire, "MySQL", start)),
+    };
+    let Some(command) = command else {
+        return Err(SourceError::Unsupported {
+            endpoint: wire.label().to_owned(),
+            what: format!("{} lies beyond the 4 GiB of a file that can be asked for", start.file),
+            remedy: "turn on GTIDs at the source (gtid_mode = ON) and copy again".to_owned(),
+        });
+    };
+    wire.send_command(&command).await
+}
+
+fn other_family(wire: &Wire, family: &str, start: &Position) -> SourceError {
+    SourceError::Unsupported {
+        endpoint: wire.label().to_owned(),
+        what: format!(
+            "the task follows a log with other names of transactions ({start}), and this server is {family}"
+        ),
+        remedy: "connect to a server of the family the task was copied from, or copy again".to_owned(),
+    }
+}
+
+/// Asks for a file from its start.
+pub async fn start_file(wire: &mut Wire, server_id: u32, file: &str) -> Result<(), SourceError> {
+    let command = file_dump_command(server_id, file, super::frame::FIRST_EVENT).unwrap_or_default();
+    wire.send_command(&command).await
+}
+
+/// `[position u32][flags u16][server id u32][file]`; `None` when the position has more than 32 bits.
+fn file_dump_command(server_id: u32, file: &str, offset: u64) -> Option<Vec<u8>> {
+    let mut command = vec![COM_BINLOG_DUMP];
+    command.extend(u32::try_from(offset).ok()?.to_le_bytes());
+    // No flags: of the old servers this is for, none knows FLAG_HEARTBEAT_V2, and MariaDB gives 2 another meaning.
+    command.extend(0_u16.to_le_bytes());
+    command.extend(server_id.to_le_bytes());
+    command.extend(file.as_bytes());
+    Some(command)
 }
 
 fn register_command(server_id: u32) -> Vec<u8> {
@@ -89,7 +147,7 @@ fn register_command(server_id: u32) -> Vec<u8> {
     command
 }
 
-fn dump_command(server_id: u32, have: &GtidSet) -> Vec<u8> {
+fn gtid_dump_command(server_id: u32, have: &GtidSet) -> Option<Vec<u8>> {
     let mut command = vec![COM_BINLOG_DUMP_GTID];
     command.extend(FLAG_HEARTBEAT_V2.to_le_bytes());
     command.extend(server_id.to_le_bytes());
@@ -97,9 +155,9 @@ fn dump_command(server_id: u32, have: &GtidSet) -> Vec<u8> {
     command.extend(0_u32.to_le_bytes());
     command.extend(super::frame::FIRST_EVENT.to_le_bytes());
     let set = encode_set(have);
-    command.extend(u32::try_from(set.len()).unwrap_or(u32::MAX).to_le_bytes());
+    command.extend(u32::try_from(set.len()).ok()?.to_le_bytes());
     command.extend(set);
-    command
+    Some(command)
 }
 
 /// `[number of sources]` and per source `[uuid][tag][number of intervals]([start][end])…`. With a tag anywhere the
@@ -155,7 +213,14 @@ enum Reading {
 
 fn refused_reading(message: &str) -> Reading {
     let has = |part: &str| message.contains(part);
-    if has("purged") || has("Could not find first log file") || has("could not find next log") {
+    if has("purged")
+        || has("Could not find first log file")
+        || has("could not find next log")
+        || has("Could not find GTID state requested by slave")
+        || has("requested start GTID")
+        || has("impossible position")
+        || has("position > file size")
+    {
         return Reading::Purged;
     }
     Reading::Other(if has("more GTIDs than") {
@@ -233,7 +298,7 @@ mod tests {
 
     #[test]
     fn the_dump_command_names_no_file() {
-        let command = dump_command(0x0102_0304, &GtidSet::default());
+        let command = gtid_dump_command(0x0102_0304, &GtidSet::default()).unwrap();
         let mut want = vec![0x1e, 2, 0, 4, 3, 2, 1, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0];
         want.extend([0; 8]);
         assert_eq!(command, want);

@@ -50,6 +50,12 @@ pub enum Kind {
     HeartbeatV2,
     /// `TRANSACTION_PAYLOAD_EVENT`: a compressed transaction.
     Payload,
+    /// MariaDB's `GTID_EVENT`.
+    MariaDbGtid,
+    /// MariaDB's `QUERY_COMPRESSED_EVENT`.
+    CompressedQuery,
+    /// MariaDB's row events with their images compressed.
+    CompressedRows(RowsCode),
     /// Carries nothing for us: `ROWS_QUERY`, and the values (`INTVAR`, `RAND`, `USER_VAR`) and file blocks
     /// that go with a statement, which is judged itself; also any kind marked as ignorable.
     Skip,
@@ -71,6 +77,7 @@ impl Kind {
     pub fn of(code: u8, flags: u16) -> Self {
         use crate::change::RowsKind::{Delete, Insert, Update};
         let rows = |kind, version_two| Self::Rows(RowsCode { kind, version_two });
+        let compressed = |kind, version_two| Self::CompressedRows(RowsCode { kind, version_two });
         match code {
             2 => Self::Query,
             3 => Self::Stop,
@@ -96,6 +103,16 @@ impl Kind {
             PAYLOAD => Self::Payload,
             41 => Self::HeartbeatV2,
             42 => Self::GtidTagged,
+            // ANNOTATE_ROWS, BINLOG_CHECKPOINT, GTID_LIST, START_ENCRYPTION (the sender decrypts)
+            160 | 161 | 163 | 164 => Self::Skip,
+            162 => Self::MariaDbGtid,
+            165 => Self::CompressedQuery,
+            166 => compressed(Insert, false),
+            167 => compressed(Update, false),
+            168 => compressed(Delete, false),
+            169 => compressed(Insert, true),
+            170 => compressed(Update, true),
+            171 => compressed(Delete, true),
             _ if flags & FLAG_IGNORABLE != 0 => Self::Skip,
             _ => Self::Refused,
         }
@@ -119,6 +136,9 @@ impl Kind {
             | Self::Gtid
             | Self::AnonymousGtid
             | Self::GtidTagged
+            | Self::MariaDbGtid
+            | Self::CompressedQuery
+            | Self::CompressedRows(_)
             | Self::Heartbeat
             | Self::HeartbeatV2
             | Self::Payload
@@ -165,7 +185,18 @@ pub fn name(code: u8) -> String {
         40 => "TRANSACTION_PAYLOAD",
         41 => "HEARTBEAT_V2",
         42 => "GTID_TAGGED",
-        160..=171 => "of MariaDB",
+        160 => "ANNOTATE_ROWS",
+        161 => "BINLOG_CHECKPOINT",
+        162 => "GTID of MariaDB",
+        163 => "GTID_LIST",
+        164 => "START_ENCRYPTION",
+        165 => "QUERY_COMPRESSED",
+        166 => "WRITE_ROWS_COMPRESSED_V1",
+        167 => "UPDATE_ROWS_COMPRESSED_V1",
+        168 => "DELETE_ROWS_COMPRESSED_V1",
+        169 => "WRITE_ROWS_COMPRESSED",
+        170 => "UPDATE_ROWS_COMPRESSED",
+        171 => "DELETE_ROWS_COMPRESSED",
         _ => "of unknown type",
     };
     format!("{name} ({code})")
@@ -181,10 +212,6 @@ pub fn refusal(code: u8) -> (&'static str, &'static str) {
         36 | 37 => (
             "group replication writes it, and this version does not follow its view changes",
             "stream from a server outside the group, or start the task anew behind this place",
-        ),
-        160..=171 => (
-            "MariaDB writes it, and this stream follows MySQL's GTIDs",
-            "this version follows MySQL only; name a MySQL server as the source",
         ),
         _ => (
             "it is not on the list of understood events, and skipping it could lose changes",
@@ -204,7 +231,7 @@ mod tests {
             taken,
             [
                 2, 3, 4, 5, 9, 11, 13, 14, 15, 16, 17, 18, 19, 23, 24, 25, 27, 28, 29, 30, 31, 32, 33, 34,
-                35, 38, 39, 40, 41, 42
+                35, 38, 39, 40, 41, 42, 160, 161, 162, 163, 164, 165, 166, 167, 168, 169, 170, 171
             ]
         );
         assert_eq!(Kind::of(200, FLAG_IGNORABLE), Kind::Skip);

@@ -30,6 +30,8 @@ pub struct Header {
     pub timestamp: u32,
     /// Type code.
     pub code: u8,
+    /// `server_id` of the server on which it was first logged.
+    pub server_id: u32,
     /// Length of the whole event, header and checksum included.
     pub length: u32,
     /// Lower 32 bits of the offset behind the event; 0 when it is not from the file.
@@ -67,11 +69,11 @@ pub fn header(event: &Bytes) -> Result<Header, Malformed> {
     let mut at = Cursor::new(event);
     let timestamp = at.u32("header")?;
     let code = at.u8("header")?;
-    at.u32("header")?; // server id
+    let server_id = at.u32("header")?;
     let length = at.u32("header")?;
     let log_pos = at.u32("header")?;
     let flags = at.u16("header")?;
-    Ok(Header { timestamp, code, length, log_pos, flags })
+    Ok(Header { timestamp, code, server_id, length, log_pos, flags })
 }
 
 /// Checks an event's length and checksum and cuts it into header and body.

@@ -12,14 +12,15 @@ use super::event::{self, FLAG_ARTIFICIAL, Kind, RowsCode};
 use super::format::{self, Format};
 use super::frame::{self, Checksum, Event, FrameError, Header, Place};
 use super::gtid;
+use super::mariadb;
 use super::payload::Payload;
 use super::query::{self, Query};
 use super::refusal::Refusal;
 use super::rows::{self, BodyError};
 use super::statement::{self, Meaning};
 use super::table_map::{DUMMY_ID, Mapped, TableMaps};
-use super::transaction::{Ddl, End, Transactions};
-use crate::change::{Change, FilePosition, RowsEvent, RowsKind, Tag};
+use super::transaction::{Ddl, End, Naming, Transactions};
+use crate::change::{Change, FilePosition, LogFile, RowsEvent, RowsKind, Tag};
 use crate::source::SourceError;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -52,11 +53,12 @@ impl Framer {
     pub fn new(
         endpoint: String,
         start: FilePosition,
+        naming: Naming,
         checksum: Checksum,
         maps: TableMaps,
         max_event_bytes: usize,
     ) -> Self {
-        let mut transactions = Transactions::default();
+        let mut transactions = Transactions::new(naming);
         transactions.starts_at(start.clone());
         Self {
             endpoint,
@@ -132,7 +134,7 @@ impl Framer {
         let header = frame::header(bytes).map_err(FrameError::from)?;
         let kind = Kind::of(header.code, header.flags);
         if kind == Kind::FormatDescription {
-            return self.format_description(bytes, &header);
+            return self.format_description(bytes, &header, out);
         }
         let event = frame::event(bytes, self.checksum)?;
         if kind == Kind::Refused {
@@ -172,7 +174,13 @@ impl Framer {
                 self.transactions.named(gtid::plain(&event.body, anonymous, &self.no_tag)?)
             }
             Kind::GtidTagged => self.transactions.named(gtid::tagged(&event.body)?),
+            Kind::MariaDbGtid => self.transactions.named(mariadb::gtid(&event.body, event.header.server_id)?),
             Kind::Query => self.query(&query::read(&event.body, 0)?, end, out),
+            Kind::CompressedQuery => {
+                let mut query = query::read(&event.body, 0)?;
+                query.text = mariadb::inflate(&query.text, self.max_event_bytes)?;
+                self.query(&query, end, out)
+            }
             Kind::ExecuteLoadQuery => self.query(&query::read(&event.body, query::LOAD_FIXED)?, end, out),
             Kind::Xid => {
                 self.maps.close();
@@ -187,7 +195,11 @@ impl Framer {
                 self.transactions.require_open()?;
                 Ok(self.maps.open(&event.body, short_id)?)
             }
-            Kind::Rows(code) => self.rows(code, event, short_id, end.position, out),
+            Kind::Rows(code) => self.rows(code, event, short_id, None, end.position, out),
+            Kind::CompressedRows(code) => {
+                let inflate = Some(self.max_event_bytes);
+                self.rows(code, event, short_id, inflate, end.position, out)
+            }
             Kind::PartialUpdateRows => self.partial_rows(event, short_id),
             Kind::Payload => {
                 self.transactions.require_named()?;
@@ -203,13 +215,21 @@ impl Framer {
         }
     }
 
-    fn format_description(&mut self, bytes: &Bytes, header: &Header) -> Result<(), Refusal> {
+    fn format_description(
+        &mut self,
+        bytes: &Bytes,
+        header: &Header,
+        out: &mut Vec<Change>,
+    ) -> Result<(), Refusal> {
         let format = format::read(bytes)?;
         self.transactions.between_files()?;
         self.maps.close();
         self.checksum = format.checksum;
         self.format = Some(format);
         self.place.pass(header);
+        if header.timestamp != 0 {
+            out.push(Change::LogFile(LogFile { file: self.place.position().file, begun: header.timestamp }));
+        }
         Ok(())
     }
 
@@ -251,7 +271,10 @@ impl Framer {
     }
 
     fn query(&mut self, query: &Query, end: End, out: &mut Vec<Change>) -> Result<(), Refusal> {
-        let meaning = statement::judge(query, self.maps.selected())?;
+        if self.transactions.is_void() {
+            return self.transactions.stand_alone(end, out);
+        }
+        let meaning = statement::judge(query, self.transactions.flavour(), self.maps.selected())?;
         match meaning {
             Meaning::Begin => self.transactions.begin(false),
             Meaning::XaStart => self.transactions.begin(true),
@@ -291,6 +314,7 @@ impl Framer {
         code: RowsCode,
         event: &Event,
         short_id: bool,
+        inflate: Option<usize>,
         position: FilePosition,
         out: &mut Vec<Change>,
     ) -> Result<(), Refusal> {
@@ -308,6 +332,13 @@ impl Framer {
                         "set binlog_row_image = FULL for all sessions of the source, and copy the table again",
                     ),
                 })?;
+                let body = match inflate {
+                    Some(most) => {
+                        let rows = mariadb::inflate(&body.rows, most)?;
+                        rows::RowsBody { rows, ..body }
+                    }
+                    None => body,
+                };
                 let rows::RowsBody { columns, columns_after, rows } = own(body);
                 let event = RowsEvent { table, kind: code.kind, columns, columns_after, rows, position };
                 self.transactions.rows(event, out)?;

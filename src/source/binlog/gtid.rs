@@ -5,16 +5,35 @@
 //! `[field number][value]` in ascending order, all numbers of variable length.
 
 use super::cursor::{Cursor, Malformed};
-use crate::change::{Gtid, Tag, Uuid};
+use super::xid::Xid;
+use crate::change::{Gtid, Tag, TransactionId, Uuid};
 use bytes::Bytes;
 
 /// What names a transaction.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GtidEvent {
     /// `None` for an anonymous one.
-    pub gtid: Option<Gtid>,
+    pub gtid: Option<TransactionId>,
     /// When the server that sent it committed it, microseconds since 1970 UTC; 0 before MySQL 8.0.
     pub committed_micros: u64,
+    /// What follows it.
+    pub opens: Opens,
+}
+
+/// What stands behind a transaction's name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Opens {
+    /// MySQL: the next statement says it, by being BEGIN, XA START or something that stands alone.
+    #[default]
+    Unsaid,
+    /// MariaDB: a group of rows, opened by the name itself.
+    Group,
+    /// MariaDB: a group that ends in XA PREPARE.
+    Xa(Xid),
+    /// MariaDB: one statement that stands alone.
+    Statement,
+    /// MariaDB: the statement of an ALTER that has only started, or was given up. It changes nothing.
+    VoidStatement,
 }
 
 /// The marker before the two logical clocks; absent in MySQL 5.6.
@@ -34,7 +53,7 @@ pub fn plain(body: &Bytes, anonymous: bool, no_tag: &Tag) -> Result<GtidEvent, M
         }
         None
     } else {
-        Some(Gtid { source, tag: no_tag.clone(), number: valid_number(number)? })
+        Some(TransactionId::MySql(Gtid { source, tag: no_tag.clone(), number: valid_number(number)? }))
     };
     let mut committed_micros = 0;
     // 5.6 ends here and 5.7.4 has another marker; 5.7 ends after the clocks.
@@ -45,7 +64,7 @@ pub fn plain(body: &Bytes, anonymous: bool, no_tag: &Tag) -> Result<GtidEvent, M
             committed_micros = time & !ORIGINAL_TIME_FOLLOWS;
         }
     }
-    Ok(GtidEvent { gtid, committed_micros })
+    Ok(GtidEvent { gtid, committed_micros, opens: Opens::Unsaid })
 }
 
 /// Reads `GTID_TAGGED_LOG_EVENT`.
@@ -102,7 +121,8 @@ pub fn tagged(body: &Bytes) -> Result<GtidEvent, Malformed> {
     let (Some(source), Some(number)) = (source, number) else {
         return Err(Malformed::new("it has no source id or no number"));
     };
-    Ok(GtidEvent { gtid: Some(Gtid { source, tag, number }), committed_micros })
+    let gtid = Some(TransactionId::MySql(Gtid { source, tag, number }));
+    Ok(GtidEvent { gtid, committed_micros, opens: Opens::Unsaid })
 }
 
 fn uuid(bytes: &[u8]) -> Result<Uuid, Malformed> {

@@ -13,6 +13,7 @@ mod format;
 mod frame;
 mod framer;
 mod gtid;
+mod mariadb;
 mod payload;
 mod query;
 mod refusal;
@@ -22,6 +23,7 @@ mod statement;
 mod table_map;
 mod text;
 mod transaction;
+mod xid;
 
 use crate::change::{Change, Position};
 use crate::config::types::{Selection, SourceEndpoint};
@@ -32,6 +34,7 @@ use framer::Framer;
 use selected::SelectedTables;
 use std::time::Duration;
 use table_map::TableMaps;
+use transaction::Naming;
 
 /// What is streamed, from where, and how.
 #[derive(Clone, Debug)]
@@ -40,7 +43,8 @@ pub struct StreamRequest {
     pub endpoint: SourceEndpoint,
     /// The replica id to use there; 0 chooses a random free one.
     pub server_id: u32,
-    /// Everything outside `start.gtids` is sent. `start.file` only stands in messages until the server names a file.
+    /// Everything behind it is sent. Where transactions have names `start.file` only stands in messages until the server
+    /// names a file.
     pub start: Position,
     /// The tables whose rows and DDL are handed out.
     pub selection: Selection,
@@ -64,6 +68,8 @@ pub struct BinlogStream {
     server_id: u32,
     /// What was asked for, for errors that come before the server names a file.
     start: String,
+    /// What came while the stream was opened.
+    early: Vec<Change>,
     /// Found behind items that had to be handed out first.
     failed: Option<SourceError>,
 }
@@ -98,10 +104,11 @@ impl BinlogStream {
         let checksum = dump::prepare(&mut wire, request.heartbeat).await?;
         let server_id = dump::server_id(&mut wire, request.server_id).await?;
         dump::register(&mut wire, server_id).await?;
-        dump::start(&mut wire, server_id, &request.start.gtids).await?;
+        dump::start(&mut wire, server_id, &request.start).await?;
         let framer = Framer::new(
             wire.label().to_owned(),
             request.start.file.clone(),
+            Naming::of(&request.start.taken),
             checksum,
             TableMaps::new(selected),
             request.max_event_bytes,
@@ -113,13 +120,15 @@ impl BinlogStream {
             read_timeout: request.read_timeout.max(PATIENCE_AT_START),
             server_id,
             start: request.start.to_string(),
+            early: Vec::new(),
             failed: None,
         };
-        let mut none = Vec::new();
+        let mut early = Vec::new();
         while !stream.framer.has_format() {
             let packet = stream.packet().await?;
-            stream.take(&packet, &mut none)?;
+            stream.take(&packet, &mut early)?;
         }
+        stream.early = early;
         stream.read_timeout = request.read_timeout;
         Ok(stream)
     }
@@ -143,6 +152,7 @@ impl BinlogStream {
             return Err(error);
         }
         let before = out.len();
+        out.append(&mut self.early);
         let mut counted = before;
         let mut weight = 0_usize;
         loop {
@@ -222,4 +232,57 @@ impl BinlogStream {
             }
         }
     }
+}
+
+/// When a log file was begun by its own word (seconds since 1970 UTC); `None` when the server has no such file.
+///
+/// # Errors
+/// Those of [`Wire::connect`], and what else the server answers.
+pub async fn file_begun(endpoint: &SourceEndpoint, file: &str) -> Result<Option<u32>, SourceError> {
+    let mut wire = Wire::connect(endpoint).await?;
+    let checksum = dump::prepare(&mut wire, PATIENCE_AT_START).await?;
+    let server_id = dump::server_id(&mut wire, 0).await?;
+    dump::start_file(&mut wire, server_id, file).await?;
+    let selected = SelectedTables::none();
+    let start = crate::change::FilePosition { file: file.into(), offset: frame::FIRST_EVENT };
+    let mut framer = Framer::new(
+        wire.label().to_owned(),
+        start,
+        Naming::Places,
+        checksum,
+        TableMaps::new(selected),
+        usize::MAX,
+    );
+    let mut changes = Vec::new();
+    while !framer.has_format() {
+        let packet = match tokio::time::timeout(PATIENCE_AT_START, wire.read_packet()).await {
+            Ok(packet) => packet?,
+            Err(_) => {
+                return Err(SourceError::Silent {
+                    endpoint: wire.label().to_owned(),
+                    seconds: PATIENCE_AT_START.as_secs(),
+                    heartbeat_seconds: PATIENCE_AT_START.as_secs(),
+                });
+            }
+        };
+        if packet.first() == Some(&0) {
+            framer.event(&packet.slice(1..), &mut changes)?;
+            continue;
+        }
+        return match dump::failure(&wire, &packet, file.to_owned()) {
+            SourceError::Purged { .. } => Ok(None),
+            other => Err(other),
+        };
+    }
+    Ok(changes.iter().find_map(|change| match change {
+        Change::LogFile(file) => Some(file.begun),
+        Change::Begin { .. }
+        | Change::Rows(_)
+        | Change::Savepoint(_)
+        | Change::RollbackTo(_)
+        | Change::Rollback(_)
+        | Change::Statement(_)
+        | Change::Commit(_)
+        | Change::Heartbeat(_) => None,
+    }))
 }

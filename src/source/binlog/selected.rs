@@ -39,6 +39,12 @@ impl SelectedTables {
         Ok(Self { rule: Rule::Folded { include, exclude, all: selection }, databases })
     }
 
+    /// No table.
+    pub fn none() -> Self {
+        let all = Selection { patterns: Vec::new(), include: GlobSet::empty(), exclude: GlobSet::empty() };
+        Self { rule: Rule::Exact(all), databases: GlobSet::empty() }
+    }
+
     /// Whether rows and statements of `database.table` are carried. System databases never are.
     pub fn contains(&self, database: &str, table: &str) -> bool {
         match &self.rule {

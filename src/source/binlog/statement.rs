@@ -5,6 +5,7 @@
 use super::query::Query;
 use super::refusal::Refusal;
 use super::selected::SelectedTables;
+use crate::change::facts::Flavour;
 use crate::schema::ddl::{self, Name, SqlMode, Statement};
 
 /// What a statement does to the stream.
@@ -42,8 +43,8 @@ pub enum Meaning {
 /// How much of a statement goes into an error.
 const SHOWN: usize = 300;
 
-/// Judges a statement. `selected` says which tables count.
-pub fn judge(query: &Query, selected: &SelectedTables) -> Result<Meaning, Refusal> {
+/// Judges a statement of a server of this family. `selected` says which tables count.
+pub fn judge(query: &Query, flavour: Flavour, selected: &SelectedTables) -> Result<Meaning, Refusal> {
     // These three stand around nearly every transaction: no need to read them as SQL.
     for (word, meaning) in
         [("BEGIN", Meaning::Begin), ("COMMIT", Meaning::Commit), ("ROLLBACK", Meaning::Rollback)]
@@ -56,7 +57,7 @@ pub fn judge(query: &Query, selected: &SelectedTables) -> Result<Meaning, Refusa
     let Some(bits) = query.sql_mode else {
         return Err(refuse(&sql, "its sql_mode is not logged, so it cannot be read", REPORT));
     };
-    let statement = ddl::read(&sql, SqlMode::from_bits(bits));
+    let statement = ddl::read(&sql, SqlMode::from_bits(bits).with_flavour(flavour));
     let concerned = concerns(&statement, &query.database, selected);
     // A name with unreadable letters may be a selected one.
     if !understood && (concerned || names_something(&statement)) {

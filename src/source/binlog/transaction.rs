@@ -1,7 +1,9 @@
 //! The framing of transactions: what may follow what, and which items come of it.
 //!
-//! Sequence in the log: `GTID`, then either one statement that stands alone, or `BEGIN`, table maps and
-//! rows, and an end (`XID`, `COMMIT`, `ROLLBACK`, a one-phase `XA_PREPARE`). Every end gives one item with a
+//! Sequence in the log: a name, then either one statement that stands alone, or `BEGIN`, table maps and
+//! rows, and an end (`XID`, `COMMIT`, `ROLLBACK`, a one-phase `XA_PREPARE`). The name is `GTID` with MySQL, which where
+//! GTIDs are off is `ANONYMOUS_GTID` or, before 5.7, nothing at all; MariaDB's name opens the group itself, without
+//! `BEGIN`. Every end gives one item with a
 //! [`Boundary`]; `Begin` is held back until the first selected rows, so what touches nothing selected is a
 //! bare `Commit`.
 //!
@@ -12,16 +14,41 @@
 //!
 //! What must never happen here: a transaction taken for ended, or for begun, without the log saying so.
 
-use super::gtid::GtidEvent;
+use super::gtid::{GtidEvent, Opens};
 use super::refusal::Refusal;
-use crate::change::{Boundary, Change, FilePosition, Gtid, RowsEvent, StatementEvent};
+use crate::change::facts::Flavour;
+use crate::change::{Boundary, Change, FilePosition, RowsEvent, StatementEvent, Taken, TransactionId};
 
 /// Where in the sequence the stream is.
 #[derive(Debug, Default)]
 pub struct Transactions {
+    naming: Naming,
     state: State,
     /// Where the last transaction ended: from here the open one could be read again.
     last_end: Option<FilePosition>,
+}
+
+/// Which names transactions must have, so that the stream can be taken up behind them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Naming {
+    /// MySQL's GTIDs: each transaction has one.
+    #[default]
+    Gtids,
+    /// MariaDB's GTIDs: each transaction has one.
+    Domains,
+    /// None: the place in the file counts.
+    Places,
+}
+
+impl Naming {
+    /// What a position needs.
+    pub fn of(taken: &Taken) -> Self {
+        match taken {
+            Taken::Gtids(_) => Self::Gtids,
+            Taken::Domains(_) => Self::Domains,
+            Taken::Files => Self::Places,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -47,6 +74,12 @@ struct Open {
     next_mark: u32,
 }
 
+impl Open {
+    fn new(name: GtidEvent, xa: bool) -> Self {
+        Self { name, begun: false, xa, marks: Vec::new(), next_mark: 0 }
+    }
+}
+
 /// The end of an event: where it is, and its header's time.
 #[derive(Clone, Debug)]
 pub struct End {
@@ -60,6 +93,19 @@ const XA_REMEDY: &str = "this version carries XA transactions on selected tables
      stop using XA PREPARE on these tables, and copy them again";
 
 impl Transactions {
+    /// The family of servers whose log this is.
+    pub fn flavour(&self) -> Flavour {
+        match self.naming {
+            Naming::Gtids | Naming::Places => Flavour::MySql,
+            Naming::Domains => Flavour::MariaDb,
+        }
+    }
+
+    /// Between two transactions of a log with these names.
+    pub fn new(naming: Naming) -> Self {
+        Self { naming, ..Self::default() }
+    }
+
     /// Whether a transaction or its name is open: the stream cannot be cut here.
     pub fn is_inside(&self) -> bool {
         !matches!(self.state, State::Between)
@@ -76,21 +122,30 @@ impl Transactions {
                 return Err(Refusal::contradiction(format!("{} has not ended", shown(&open.name))));
             }
         }
-        if event.gtid.is_none() {
+        if event.gtid.is_none() && self.naming != Naming::Places {
             return Err(Refusal::event(
                 "the transaction has no GTID, so it could not be told from others after a reconnect",
                 "set gtid_mode = ON and enforce_gtid_consistency = ON at the source, and start the task anew \
                  behind this place",
             ));
         }
-        self.state = State::Named(event);
+        self.state = match event.opens {
+            Opens::Group => State::Open(Open::new(event, false)),
+            Opens::Xa(_) => State::Open(Open::new(event, true)),
+            Opens::Unsaid | Opens::Statement | Opens::VoidStatement => State::Named(event),
+        };
         Ok(())
+    }
+
+    /// Whether the next statement has no effect: the start of an ALTER that is logged in two parts, or its being given up.
+    pub fn is_void(&self) -> bool {
+        matches!(&self.state, State::Named(name) if name.opens == Opens::VoidStatement)
     }
 
     /// `BEGIN` or `XA START`.
     pub fn begin(&mut self, xa: bool) -> Result<(), Refusal> {
         let name = self.take_name()?;
-        self.state = State::Open(Open { name, begun: false, xa, marks: Vec::new(), next_mark: 0 });
+        self.state = State::Open(Open::new(name, xa));
         Ok(())
     }
 
@@ -290,6 +345,7 @@ impl Transactions {
     fn take_name(&mut self) -> Result<GtidEvent, Refusal> {
         match std::mem::take(&mut self.state) {
             State::Named(name) => Ok(name),
+            State::Between if self.naming == Naming::Places => Ok(GtidEvent::default()),
             State::Between => Err(Refusal::contradiction("no GTID came before it")),
             State::Open(open) => {
                 let why = format!("{} has not ended", shown(&open.name));
@@ -340,7 +396,7 @@ fn boundary(name: &GtidEvent, end: End) -> Boundary {
 }
 
 fn shown(name: &GtidEvent) -> String {
-    name.gtid.as_ref().map_or_else(|| "the transaction".to_owned(), Gtid::to_string)
+    name.gtid.as_ref().map_or_else(|| "the transaction".to_owned(), TransactionId::to_string)
 }
 
 /// Savepoint names do not differ by case.

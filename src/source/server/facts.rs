@@ -49,7 +49,7 @@ impl Server {
             flavour: self.flavour,
             version: self.version.clone(),
             version_number: self.version_number,
-            server_uuid: value("server_uuid").map(str::to_owned),
+            server_uuid: Some(self.identity().await?),
             log_bin: on("log_bin"),
             binlog_format: upper("binlog_format"),
             // MySQL before 5.6.2 always wrote full images.
@@ -109,8 +109,7 @@ impl Server {
     /// wildcards need not be understood; MariaDB guards it by another, so its grants are read (active roles included).
     async fn may_replicate(&mut self) -> Result<bool, SourceError> {
         let sql = match self.flavour {
-            Flavour::MySql if self.version_number >= 80_022 => "SHOW REPLICAS",
-            Flavour::MySql => "SHOW SLAVE HOSTS",
+            Flavour::MySql => self.server_version().replicas_query(),
             Flavour::MariaDb => {
                 let grants = self.rows("SHOW GRANTS").await?;
                 return Ok(grants.iter().filter_map(|row| text(row, 0)).any(grants_replication));

@@ -10,10 +10,8 @@ mod bounds;
 mod facts;
 mod foreign_keys;
 mod positions;
-mod version;
 
-pub use version::{UPGRADE, unsupported};
-
+use super::version::{self, ServerVersion, UPGRADE, unsupported};
 use super::{SourceError, Wire};
 use crate::change::facts::Flavour;
 use crate::change::{Retry, TableName};
@@ -96,6 +94,11 @@ impl Server {
     /// The family of the server.
     pub fn flavour(&self) -> Flavour {
         self.flavour
+    }
+
+    /// The family and version of the server.
+    pub fn server_version(&self) -> ServerVersion {
+        ServerVersion { flavour: self.flavour, number: self.version_number }
     }
 
     /// `major * 10000 + minor * 100 + patch`.

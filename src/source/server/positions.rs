@@ -14,8 +14,19 @@
 //! seconds on 9.7: the first by semi-sync without a replica, the second by a group whose second member commits a large
 //! FULLTEXT document (`fts_commit` tokenizes inside the engine commit).
 //!
-//! - **P0** must not be behind anything invisible: it is `gtid_executed`, never the log's end.
-//! - **P1** must not be before anything visible: it is the log's end, never `gtid_executed`.
+//! - **P0** must not be behind anything invisible.
+//! - **P1** must not be before anything visible: it is the log's end, never `gtid_executed`, on every server.
+//!
+//! Which P0 that is hangs on the server:
+//!
+//! - *MySQL 5.7 and later with GTIDs*: `gtid_executed`, never the log's end.
+//! - *MySQL without GTIDs, and 5.6*, whose `gtid_executed` grows when a transaction is written: the start of the file
+//!   being written (with GTIDs, what its `PREVIOUS_GTIDS` names). A new file begins only when every transaction of the old
+//!   one is through the engine (`MYSQL_BIN_LOG::new_file_impl` waits until `get_prep_xids()` is 0), so all before it is
+//!   visible. What the copy has seen of that file is streamed again, convergently.
+//! - *MariaDB*: what `START TRANSACTION WITH CONSISTENT SNAPSHOT` tells in `Binlog_snapshot_file` and `_position`, which
+//!   the server moves together with what a snapshot sees. Its log's end and `gtid_binlog_pos` lie behind a transaction that
+//!   waits for a replica, and a new file begins without waiting for the old one's transactions.
 //!
 //! XA is the exception to *visible before in `gtid_executed`*: XA PREPARE has a GTID of its own and its rows stay
 //! invisible until XA COMMIT, whose event carries none. P0 is therefore taken between two looks at `XA RECOVER` that both
@@ -25,7 +36,7 @@
 use super::{Server, text};
 use crate::change::facts::Flavour;
 use crate::change::state::CatchUpTarget;
-use crate::change::{FilePosition, GtidSet, Position};
+use crate::change::{Domains, FilePosition, GtidSet, Position, TableName, Taken};
 use crate::source::SourceError;
 use std::time::{Duration, Instant};
 
@@ -39,30 +50,26 @@ const FILE_START: u64 = 4;
 impl Server {
     /// P0: everything at or before it is visible to a SELECT that starts later.
     ///
-    /// Its GTID set is what the stream starts from. Its file position is only a lower bound for what the stream will
-    /// show: the start of the file being written. The log's end would not do, for it may lie behind a transaction that
-    /// is not in the set; the log does not move to the next file before all of the present one are committed in the engines.
+    /// With GTIDs its file position is only a lower bound for what the stream will show: the start of the file being
+    /// written. The log's end would not do, for it may lie behind a transaction that is not in the set; the log does not
+    /// move to the next file before all of the present one are committed in the engines.
     ///
     /// # Errors
-    /// [`SourceError::Unsupported`] when the source does not log or has no GTIDs, when prepared XA transactions do not
-    /// end within a minute; [`SourceError::Server`] when they cannot be asked for.
+    /// [`SourceError::Unsupported`] when the source does not log, when prepared XA transactions do not end within a minute;
+    /// [`SourceError::Server`] when they cannot be asked for.
     pub async fn stream_start(&mut self) -> Result<Position, SourceError> {
         self.stream_start_within(XA_PATIENCE).await
     }
 
     /// As [`Server::stream_start`], waiting up to `patience` for prepared XA transactions to end.
     pub async fn stream_start_within(&mut self, patience: Duration) -> Result<Position, SourceError> {
-        self.require_gtids().await?;
         let deadline = Instant::now() + patience;
         loop {
             let before = self.prepared_xa().await?;
             if before.is_empty() {
-                let server = self.server_uuid().await?;
-                let file = self.log_position().await?;
-                let gtids = self.gtid_executed().await?;
+                let position = self.visible_position().await?;
                 if self.prepared_xa().await?.is_empty() {
-                    let file = FilePosition { file: file.file, offset: FILE_START };
-                    return Ok(Position { server, file, gtids });
+                    return Ok(position);
                 }
             }
             if Instant::now() >= deadline {
@@ -80,13 +87,97 @@ impl Server {
         }
     }
 
+    /// A position before which nothing is invisible but prepared XA transactions.
+    async fn visible_position(&mut self) -> Result<Position, SourceError> {
+        let server = self.identity().await?;
+        if self.flavour == Flavour::MariaDb {
+            let (file, domains) = self.consistent_snapshot().await?;
+            return Ok(Position { server, file, file_begun: None, taken: Taken::Domains(domains) });
+        }
+        let file = FilePosition { file: self.log_position().await?.file, offset: FILE_START };
+        let taken = if !self.names_transactions().await? {
+            Taken::Files
+        } else if self.server_version().executed_is_visible() {
+            Taken::Gtids(self.gtid_executed().await?)
+        } else {
+            Taken::Gtids(self.previous_gtids(&file.file).await?)
+        };
+        Ok(Position { server, file, file_begun: None, taken })
+    }
+
+    /// MariaDB: where the log was, to the transaction, when a snapshot was opened.
+    async fn consistent_snapshot(&mut self) -> Result<(FilePosition, Domains), SourceError> {
+        self.rows("START TRANSACTION WITH CONSISTENT SNAPSHOT").await?;
+        let status = self.rows("SHOW STATUS LIKE 'binlog\\_snapshot\\_%'").await?;
+        self.rows("COMMIT").await?;
+        let value = |name: &str| {
+            let row =
+                status.iter().find(|row| text(row, 0).is_some_and(|found| found.eq_ignore_ascii_case(name)));
+            row.and_then(|row| text(row, 1)).filter(|value| !value.is_empty())
+        };
+        let (Some(file), Some(offset)) = (value("Binlog_snapshot_file"), value("Binlog_snapshot_position"))
+        else {
+            return Err(self.no_log());
+        };
+        let offset: u64 =
+            offset.parse().map_err(|_| self.protocol(format!("a snapshot at offset '{offset}'")))?;
+        let sql = format!("SELECT BINLOG_GTID_POS('{}', {offset})", file.replace('\'', "''"));
+        let file = FilePosition { file: file.into(), offset };
+        let rows = self.rows(&sql).await?;
+        let domains = rows.first().and_then(|row| text(row, 0)).unwrap_or_default();
+        let domains = domains
+            .parse()
+            .map_err(|error: crate::change::domain::DomainsError| self.protocol(error.to_string()))?;
+        Ok((file, domains))
+    }
+
+    /// What all files before this one hold, by its own `PREVIOUS_GTIDS` event.
+    async fn previous_gtids(&mut self, file: &str) -> Result<GtidSet, SourceError> {
+        let sql = format!("SHOW BINLOG EVENTS IN '{}' LIMIT 2", file.replace('\'', "''"));
+        let rows = self.rows(&sql).await?;
+        let event = rows.iter().find(|row| text(row, 2) == Some("Previous_gtids"));
+        let Some(event) = event else {
+            return Err(self.protocol(format!("file {file} does not say which GTIDs lie before it")));
+        };
+        let set = text(event, 5).unwrap_or_default();
+        set.parse().map_err(|error: crate::change::gtid::GtidSetError| self.protocol(error.to_string()))
+    }
+
+    /// Whether nothing that is visible by now lies behind a position that [`Server::stream_start`] has just given, but what has
+    /// come since. It is not so where P0 is the start of a file.
+    pub fn start_is_now(&self, start: &Position) -> bool {
+        match start.taken {
+            Taken::Gtids(_) => self.server_version().executed_is_visible(),
+            Taken::Domains(_) => true,
+            Taken::Files => false,
+        }
+    }
+
+    /// Waits until statements that define these tables and are logged have ended: they hold the tables until then.
+    ///
+    /// # Errors
+    /// What the server answers, other than that there is no such table.
+    pub async fn wait_for_statement(&mut self, tables: &[TableName]) -> Result<(), SourceError> {
+        const NO_SUCH_TABLE: u16 = 1146;
+        const NO_SUCH_DATABASE: u16 = 1049;
+        for name in tables {
+            let quoted = |part: &str| part.replace('`', "``");
+            let sql = format!("SELECT 1 FROM `{}`.`{}` LIMIT 0", quoted(&name.database), quoted(&name.table));
+            match self.rows(&sql).await {
+                Ok(_) | Err(SourceError::Server { code: NO_SUCH_TABLE | NO_SUCH_DATABASE, .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     /// P1: not before anything that a SELECT has seen until now.
     ///
     /// # Errors
     /// [`SourceError::Unsupported`] when the source does not log; what the server answers.
     pub async fn log_end(&mut self) -> Result<CatchUpTarget, SourceError> {
         let file = self.log_position().await?;
-        Ok(CatchUpTarget { server: self.server_uuid().await?, file })
+        Ok(CatchUpTarget { server: self.identity().await?, file })
     }
 
     /// Every transaction that is committed and visible.
@@ -105,20 +196,22 @@ impl Server {
         self.gtid_set("SELECT @@GLOBAL.gtid_purged").await
     }
 
-    /// The identity that file positions belong to.
+    /// The identity that file positions belong to: `server_uuid`, and on MariaDB, which has none, what tells its servers
+    /// apart.
     ///
     /// # Errors
-    /// [`SourceError::Unsupported`] on MariaDB, which has none; what the server answers.
-    pub async fn server_uuid(&mut self) -> Result<String, SourceError> {
-        if self.flavour == Flavour::MariaDb {
-            return Err(self.unsupported(
-                "MariaDB as a source is not built yet",
-                "use a MySQL source with gtid_mode = ON for now",
-            ));
-        }
-        let rows = self.rows("SELECT @@GLOBAL.server_uuid").await?;
+    /// What the server answers.
+    pub async fn identity(&mut self) -> Result<String, SourceError> {
+        let sql = match self.flavour {
+            Flavour::MySql => "SELECT @@GLOBAL.server_uuid",
+            // `server_uid` comes with the latest patch releases only, so a server would change its identity with an update.
+            Flavour::MariaDb => {
+                "SELECT CONCAT('server_id ', @@GLOBAL.server_id, ' at ', @@GLOBAL.hostname, ':', @@GLOBAL.port)"
+            }
+        };
+        let rows = self.rows(sql).await?;
         match rows.first().and_then(|row| text(row, 0)) {
-            Some(uuid) if !uuid.is_empty() => Ok(uuid.to_owned()),
+            Some(identity) if !identity.is_empty() => Ok(identity.to_owned()),
             _ => Err(self.protocol("no server_uuid")),
         }
     }
@@ -130,18 +223,19 @@ impl Server {
     pub(super) async fn log_position(&mut self) -> Result<FilePosition, SourceError> {
         match self.rows(self.log_status_query()).await?.first() {
             Some(row) => self.file_position(row),
-            None => Err(self.unsupported(
-                "the source writes no binlog",
-                "start it with log_bin and binlog_format = ROW, and restart it",
-            )),
+            None => Err(self.no_log()),
         }
     }
 
+    fn no_log(&self) -> SourceError {
+        self.unsupported(
+            "the source writes no binlog",
+            "start it with log_bin and binlog_format = ROW, and restart it",
+        )
+    }
+
     pub(super) fn log_status_query(&self) -> &'static str {
-        match self.flavour {
-            Flavour::MySql if self.version_number >= 80_200 => "SHOW BINARY LOG STATUS",
-            Flavour::MySql | Flavour::MariaDb => "SHOW MASTER STATUS",
-        }
+        self.server_version().log_status_query()
     }
 
     pub(super) fn file_position(&self, row: &[Option<String>]) -> Result<FilePosition, SourceError> {
@@ -152,26 +246,18 @@ impl Server {
         }
     }
 
-    async fn require_gtids(&mut self) -> Result<(), SourceError> {
-        let uuid = self.server_uuid().await?;
+    /// Whether every transaction of a MySQL server gets a GTID.
+    ///
+    /// # Errors
+    /// What the server answers.
+    pub async fn names_transactions(&mut self) -> Result<bool, SourceError> {
         let rows = self.rows("SELECT @@GLOBAL.gtid_mode").await?;
-        let mode = rows.first().and_then(|row| text(row, 0)).unwrap_or_default();
-        if mode.eq_ignore_ascii_case("ON") {
-            return Ok(());
-        }
-        Err(self.unsupported(
-            format!("gtid_mode is {mode} on server {uuid}; a source without GTIDs is not built yet"),
-            "set gtid_mode = ON and enforce_gtid_consistency = ON at the source",
-        ))
+        Ok(rows.first().and_then(|row| text(row, 0)).is_some_and(|mode| mode.eq_ignore_ascii_case("ON")))
     }
 
     /// The ids of the prepared XA transactions.
     pub(super) async fn prepared_xa(&mut self) -> Result<Vec<String>, SourceError> {
-        let sql = match self.flavour {
-            Flavour::MySql if self.version_number >= 50_705 => "XA RECOVER CONVERT XID",
-            Flavour::MySql => "XA RECOVER",
-            Flavour::MariaDb => "XA RECOVER FORMAT='SQL'",
-        };
+        let sql = self.server_version().xa_recover_query();
         match self.query(sql).await {
             // Ids are for people here; before CONVERT XID they are bytes of any kind.
             Ok(rows) => Ok(rows

@@ -94,11 +94,11 @@ impl Wire {
         for pin in pins::PINS {
             if let Err(error) = wire.execute(pin).await {
                 // A server that is too old does not know the statements: say that, and not what it stumbled over.
-                return Err(match super::server::unsupported(wire.flavour, wire.version_number) {
+                return Err(match super::version::unsupported(wire.flavour, wire.version_number) {
                     Some(what) => SourceError::Unsupported {
                         endpoint: wire.label,
                         what: what.to_owned(),
-                        remedy: super::server::UPGRADE.to_owned(),
+                        remedy: super::version::UPGRADE.to_owned(),
                     },
                     None => error,
                 });
@@ -165,6 +165,11 @@ impl Wire {
     /// The family of the server, by its greeting.
     pub fn flavour(&self) -> Flavour {
         self.flavour
+    }
+
+    /// The family and version it greeted with.
+    pub fn family(&self) -> super::version::ServerVersion {
+        super::version::ServerVersion { flavour: self.flavour, number: self.version_number }
     }
 
     /// `major * 10000 + minor * 100 + patch`, by its greeting (a proxy may announce another).

@@ -1,9 +1,7 @@
 //! Servers that cannot be reached, logged in to or used.
 
 use super::{catalog, check, check_writes_nothing, fails, one_paragraph};
-use crate::harness::{
-    Config, Mysql, Postgres, Scene, free_port, mariadb, mysql56, mysql97, only_postgres, postgres, rowferry,
-};
+use crate::harness::{Config, Mysql, Postgres, Scene, free_port, mysql97, only_postgres, postgres, rowferry};
 
 #[tokio::test]
 async fn a_wrong_password_at_the_source() {
@@ -112,21 +110,6 @@ async fn tls_that_a_server_does_not_offer() {
     // `preferred` goes without, and finds that this server has no binary log either.
     let output = check_writes_nothing(&config.source("tls", "\"preferred\""), &target).await;
     fails(&output, "source.log_bin", &["is off", "log_bin"]);
-}
-
-#[tokio::test]
-async fn sources_of_later_parts_are_refused_by_name() {
-    let target = postgres().await.database("bad_source_kind").await;
-    let (mariadb, mysql56) = tokio::join!(mariadb(), mysql56());
-    for (server, name) in [(mariadb, "MariaDB 10.11"), (mysql56, "MySQL 5.6")] {
-        let source = server.database("bad_source_kind").await;
-        source.sql("CREATE TABLE t (id INT PRIMARY KEY)").await;
-        let config = Config::new(&server.url(), &target.url(), &["bad_source_kind.*"]);
-        let output = check_writes_nothing(&config, &target).await;
-        fails(&output, "source.version", &[name, "not supported yet"]);
-        // What would only be true of another server is not asked for.
-        assert!(!output.stdout.contains("gtid_mode"), "{}", output.stdout);
-    }
 }
 
 #[tokio::test]

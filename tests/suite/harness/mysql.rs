@@ -5,6 +5,7 @@ use super::wait::{DEADLINE, eventually};
 use super::{Rows, process};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, OptsBuilder, Value};
+use rowferry::change::FilePosition;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::OnceCell;
@@ -100,6 +101,24 @@ impl Mysql {
     pub async fn database(&self, name: &str) -> MysqlDatabase<'_> {
         self.sql(&format!("DROP DATABASE IF EXISTS `{name}`; CREATE DATABASE `{name}`")).await;
         MysqlDatabase { server: self, name: name.to_owned() }
+    }
+
+    /// Whether every transaction has one of MySQL's GTIDs.
+    pub async fn names_transactions(&self) -> bool {
+        self.kind != "mariadb" && self.one("SELECT @@GLOBAL.gtid_mode").await == "ON"
+    }
+
+    /// The end of its log.
+    pub async fn log_end(&self) -> FilePosition {
+        let query = if self.kind == "mysql97" { "SHOW BINARY LOG STATUS" } else { "SHOW MASTER STATUS" };
+        let rows = self.sql(query).await;
+        let value = |column: usize| rows[0][column].clone().expect("a log");
+        FilePosition { file: value(0).into(), offset: value(1).parse().expect("an offset") }
+    }
+
+    /// `mysql97`, `mysql56` or `mariadb`.
+    pub fn kind(&self) -> &'static str {
+        self.kind
     }
 
     /// kill -9. For private servers.

@@ -1,7 +1,7 @@
 //! Waiting for conditions, always with a deadline. The only place of the tests where time is slept away.
 
 use super::{Daemon, Mysql};
-use rowferry::change::GtidSet;
+use rowferry::change::{FilePosition, GtidSet};
 use std::time::{Duration, Instant};
 
 /// Enough for anything small on a loaded two-core machine.
@@ -39,11 +39,49 @@ pub async fn pause(time: Duration) {
     tokio::time::sleep(time).await;
 }
 
+/// Everything a source has logged by now, in the words in which a task tells its position.
+#[derive(Debug)]
+enum Reached {
+    /// A set of GTIDs.
+    Gtids(GtidSet),
+    /// The end of the log: for servers whose transactions have no MySQL names.
+    File(FilePosition),
+}
+
+impl Reached {
+    async fn by(mysql: &Mysql) -> Self {
+        if mysql.names_transactions().await {
+            return Self::Gtids(
+                mysql.one("SELECT @@GLOBAL.gtid_executed").await.parse().expect("a GTID set"),
+            );
+        }
+        Self::File(mysql.log_end().await)
+    }
+
+    /// Whether a position's text (`set (file:offset)` or `file:offset`) has come that far.
+    fn within(&self, position: &str) -> bool {
+        match self {
+            Self::Gtids(executed) => {
+                let set = position.split(" (").next().and_then(|set| set.parse::<GtidSet>().ok());
+                set.is_some_and(|set| executed.is_subset_of(&set))
+            }
+            Self::File(end) => {
+                let place =
+                    position.rsplit_once(" (").map_or(position, |(_, place)| place.trim_end_matches(')'));
+                place.rsplit_once(':').is_some_and(|(file, offset)| {
+                    let offset = offset.parse().expect("an offset");
+                    FilePosition { file: file.into(), offset }.reaches(end)
+                })
+            }
+        }
+    }
+}
+
 /// Waits until the daemon's only task has durably applied everything that the source has executed by now.
 pub async fn wait_applied(daemon: &Daemon, mysql: &Mysql) {
-    let executed: GtidSet = mysql.one("SELECT @@GLOBAL.gtid_executed").await.parse().expect("a GTID set");
+    let executed = Reached::by(mysql).await;
     let mut seen = None;
-    let what = format!("the task applies {executed}");
+    let what = format!("the task applies {executed:?}");
     let start = Instant::now();
     loop {
         daemon.assert_alive();
@@ -51,10 +89,8 @@ pub async fn wait_applied(daemon: &Daemon, mysql: &Mysql) {
             if let Some(failure) = super::daemon::failure(&task) {
                 panic!("{failure} while waiting until {what}");
             }
-            // The position's text is the set, then the file in parentheses.
             seen = task.position;
-            let set = seen.as_deref().and_then(|text| text.split(" (").next()?.parse::<GtidSet>().ok());
-            if set.is_some_and(|set| executed.is_subset_of(&set)) {
+            if seen.as_deref().is_some_and(|position| executed.within(position)) {
                 return;
             }
         }

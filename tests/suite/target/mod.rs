@@ -9,7 +9,7 @@ mod store;
 
 use crate::harness::PostgresDatabase;
 use rowferry::change::{
-    FilePosition, Position, TableName, TargetColumn, TargetName, TargetTable, TargetType,
+    FilePosition, Position, TableName, Taken, TargetColumn, TargetName, TargetTable, TargetType,
 };
 use rowferry::config::types::{TargetEndpoint, TargetTlsMode};
 use rowferry::sink::Session;
@@ -50,6 +50,7 @@ fn at(offset: u64) -> Position {
     Position {
         server: "3e11fa47-71ca-11e1-9e33-c80aa9429562".into(),
         file: FilePosition { file: "binlog.000007".into(), offset },
-        gtids: format!("3e11fa47-71ca-11e1-9e33-c80aa9429562:1-{offset}").parse().unwrap(),
+        file_begun: Some(1_700_000_000),
+        taken: Taken::Gtids(format!("3e11fa47-71ca-11e1-9e33-c80aa9429562:1-{offset}").parse().unwrap()),
     }
 }

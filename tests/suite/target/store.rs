@@ -2,7 +2,6 @@
 
 use super::{at, connect, endpoint, source, target};
 use crate::harness::{PostgresDatabase, postgres};
-use rowferry::change::GtidSet;
 use rowferry::change::state::{CatchUpTarget, Checkpoint, ChunkRecord, TableState};
 use rowferry::schema::{Charset, Column, ColumnDefault, MySqlType, Table};
 use rowferry::sink::store::{self, Store};
@@ -96,12 +95,8 @@ async fn everything_recorded_is_read_back_latest_first() {
     let second = store.advance(&session, &first, &at(200)).await.unwrap();
     store.record_schema(&session, &definition("Orders", 3), &at(200)).await.unwrap();
     let until = CatchUpTarget { server: at(300).server, file: at(300).file };
-    state(
-        &session,
-        TableState::CatchingUp { from: GtidSet::default(), until: until.clone() },
-        json!({"v": 2}),
-    )
-    .await;
+    state(&session, TableState::CatchingUp { from: super::at(4), until: until.clone() }, json!({"v": 2}))
+        .await;
     commit(&session).await;
     assert_eq!((second.epoch, second.sequence), (1, 2));
 
@@ -111,7 +106,7 @@ async fn everything_recorded_is_read_back_latest_first() {
     let table = &stored.tables[&orders];
     assert_eq!(
         (&table.state, &table.target),
-        (&TableState::CatchingUp { from: GtidSet::default(), until }, &feeds)
+        (&TableState::CatchingUp { from: super::at(4), until }, &feeds)
     );
     assert_eq!(table.mapping, json!({"v": 2}));
     assert_eq!(table.chunks, chunks);

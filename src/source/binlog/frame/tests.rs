@@ -21,7 +21,7 @@ fn place(offset: u64) -> Place {
 }
 
 fn at(log_pos: u32, length: u32) -> Header {
-    Header { timestamp: 0, code: 2, length, log_pos, flags: 0 }
+    Header { timestamp: 0, code: 2, server_id: 97, length, log_pos, flags: 0 }
 }
 
 #[test]

@@ -41,7 +41,7 @@ impl Log {
     fn silent(pattern: &str, checksum: bool) -> Self {
         let start = FilePosition { file: "binlog.000001".into(), offset: 4 };
         let word = if checksum { Checksum::Crc32 } else { Checksum::None };
-        let framer = Framer::new("shop (h:3306)".into(), start, word, maps(pattern), 1 << 20);
+        let framer = Framer::new("shop (h:3306)".into(), start, Naming::Gtids, word, maps(pattern), 1 << 20);
         Self { framer, offset: 4, checksum, out: Vec::new() }
     }
 
@@ -51,6 +51,7 @@ impl Log {
         log.rotate("binlog.000009", FLAG_ARTIFICIAL).unwrap();
         log.describe().unwrap();
         log.event(35, &[0; 8]).unwrap();
+        log.out.clear();
         log
     }
 
@@ -123,9 +124,12 @@ impl Log {
 
     /// The items so far in short; they are taken out.
     fn short(&mut self) -> Vec<String> {
-        let number = |gtid: &Option<crate::change::Gtid>| gtid.as_ref().map_or(0, |gtid| gtid.number);
+        let number = |gtid: &Option<crate::change::TransactionId>| {
+            gtid.as_ref().map_or(0, crate::change::TransactionId::number)
+        };
         std::mem::take(&mut self.out)
             .iter()
+            .filter(|item| !matches!(item, Change::LogFile(_)))
             .map(|item| match item {
                 Change::Begin { gtid } => format!("begin {}", number(gtid)),
                 Change::Rows(event) => format!("{:?} {} {}", event.kind, event.table.name, event.rows.len()),
@@ -135,6 +139,7 @@ impl Log {
                 Change::Commit(boundary) => format!("commit {}", number(&boundary.gtid)),
                 Change::Statement(event) => format!("{} {}", event.sql, number(&event.boundary.gtid)),
                 Change::Heartbeat(position) => format!("heartbeat {position}"),
+                Change::LogFile(file) => format!("file {}", file.file),
             })
             .collect()
     }

@@ -67,7 +67,7 @@ fn a_tagged_gtid_with_a_required_unknown_field_is_refused() {
         Bytes::from(raw)
     };
     assert!(tagged(&with_required(12)).is_err());
-    assert_eq!(tagged(&with_required(3)).unwrap().gtid.unwrap().number, 1);
+    assert_eq!(tagged(&with_required(3)).unwrap().gtid.unwrap().number(), 1);
 }
 
 #[test]

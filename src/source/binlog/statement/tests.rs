@@ -25,7 +25,7 @@ fn query(database: &str, sql: &str) -> Query {
 }
 
 fn meaning(database: &str, sql: &str) -> Result<Meaning, Refusal> {
-    judge(&query(database, sql), &selected(false))
+    judge(&query(database, sql), Flavour::MySql, &selected(false))
 }
 
 fn is_ddl(database: &str, sql: &str) -> bool {
@@ -50,7 +50,7 @@ fn framing_words_are_told() {
     }
     let mut silent = query("", "BEGIN");
     silent.sql_mode = None;
-    assert_eq!(judge(&silent, &selected(false)), Ok(Meaning::Begin));
+    assert_eq!(judge(&silent, Flavour::MySql, &selected(false)), Ok(Meaning::Begin));
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn ddl_counts_when_it_names_a_selected_table_or_may_hold_one() {
 #[test]
 fn folded_names_count_in_any_case() {
     for sql in ["ALTER TABLE SHOP.Item ADD COLUMN c INT", "DROP DATABASE shop"] {
-        let judged = judge(&query("", sql), &selected(true));
+        let judged = judge(&query("", sql), Flavour::MySql, &selected(true));
         assert!(matches!(judged, Ok(Meaning::Ddl { .. })), "{sql}");
     }
 }
@@ -121,7 +121,7 @@ fn statement_format_changes_that_reach_a_selected_database_by_a_trigger_stop_the
     let with = |databases: Option<&[&str]>| {
         let names = databases.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
         let query = Query { databases: names, ..query("other", "INSERT INTO other.log VALUES (1)") };
-        judge(&query, &selected(false))
+        judge(&query, Flavour::MySql, &selected(false))
     };
     assert_eq!(with(Some(&["other", "third"])), Ok(Meaning::Pass));
     for databases in [Some(&["other", "Shop"][..]), None] {
@@ -136,21 +136,24 @@ fn what_is_not_understood_stops_the_stream() {
     }
     let mut silent = query("other", "UPDATE item SET a = 1");
     silent.sql_mode = None;
-    assert!(judge(&silent, &selected(false)).is_err());
+    assert!(judge(&silent, Flavour::MySql, &selected(false)).is_err());
 }
 
 #[test]
 fn unreadable_bytes_stop_the_stream_only_where_a_name_counts() {
     let with = |text: &[u8]| Query { text: Bytes::copy_from_slice(text), ..query("other", "") };
-    assert!(judge(&with(b"TRUNCATE caf\xe9"), &selected(false)).is_err());
-    assert_eq!(judge(&with(b"CREATE USER 'caf\xe9'@'%'"), &selected(false)), Ok(Meaning::Pass));
+    assert!(judge(&with(b"TRUNCATE caf\xe9"), Flavour::MySql, &selected(false)).is_err());
+    assert_eq!(
+        judge(&with(b"CREATE USER 'caf\xe9'@'%'"), Flavour::MySql, &selected(false)),
+        Ok(Meaning::Pass)
+    );
 }
 
 #[test]
 fn a_statement_that_failed_half_way_stops_the_stream() {
     let mut failed = query("Shop", "DROP TABLE item, gone");
     failed.error_code = 1051;
-    assert!(judge(&failed, &selected(false)).is_err());
+    assert!(judge(&failed, Flavour::MySql, &selected(false)).is_err());
 }
 
 #[test]

@@ -1,11 +1,11 @@
 use super::*;
-use crate::change::{RowsKind, TableMap, TableName, Tag, Uuid};
+use crate::change::{Gtid, RowsKind, TableMap, TableName, Tag, Uuid};
 use bytes::Bytes;
 use std::sync::Arc;
 
 fn name(number: u64) -> GtidEvent {
-    let gtid = Gtid { source: Uuid([7; 16]), tag: Tag::from(""), number };
-    GtidEvent { gtid: Some(gtid), committed_micros: number * 1000 }
+    let gtid = TransactionId::MySql(Gtid { source: Uuid([7; 16]), tag: Tag::from(""), number });
+    GtidEvent { gtid: Some(gtid), committed_micros: number * 1000, opens: Opens::Unsaid }
 }
 
 fn at(offset: u64) -> FilePosition {
@@ -38,13 +38,13 @@ fn rows(offset: u64) -> RowsEvent {
 /// Items in short: what they are and the numbers in them.
 fn short(items: &[Change]) -> Vec<String> {
     let edge = |kind: &str, b: &Boundary| {
-        let number = b.gtid.as_ref().map_or(0, |gtid| gtid.number);
+        let number = b.gtid.as_ref().map_or(0, TransactionId::number);
         format!("{kind} {number} at {} {}", b.file.offset, b.committed_micros)
     };
     items
         .iter()
         .map(|item| match item {
-            Change::Begin { gtid } => format!("begin {}", gtid.as_ref().map_or(0, |gtid| gtid.number)),
+            Change::Begin { gtid } => format!("begin {}", gtid.as_ref().map_or(0, TransactionId::number)),
             Change::Rows(event) => format!("rows {}", event.position.offset),
             Change::Savepoint(mark) => format!("mark {mark}"),
             Change::RollbackTo(mark) => format!("back to {mark}"),
@@ -52,6 +52,7 @@ fn short(items: &[Change]) -> Vec<String> {
             Change::Commit(boundary) => edge("commit", boundary),
             Change::Statement(event) => edge(&event.sql, &event.boundary),
             Change::Heartbeat(position) => format!("heartbeat {}", position.offset),
+            Change::LogFile(file) => format!("file {}", file.file),
         })
         .collect()
 }
@@ -212,7 +213,7 @@ fn what_stands_in_the_wrong_place_is_a_contradiction() {
     assert!(idle().begin(false).is_err(), "no GTID came");
     assert!(idle().pass(end(1), &mut out).is_err(), "no GTID came");
     assert!(idle().xa_prepare(true, end(1), &mut out).is_err());
-    assert!(idle().named(GtidEvent { gtid: None, committed_micros: 1 }).is_err(), "anonymous");
+    assert!(idle().named(GtidEvent { gtid: None, ..GtidEvent::default() }).is_err(), "anonymous");
     let mut open = idle();
     open.named(name(1)).unwrap();
     assert!(open.named(name(2)).is_err() && open.between_files().is_err());

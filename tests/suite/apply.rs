@@ -1,7 +1,7 @@
 //! Batches written by every strategy leave what applying them one operation after the other would leave, and drift is
 //! counted to the row.
 
-mod fixture;
+pub mod fixture;
 
 use crate::harness::{PostgresDatabase, on_greenplum, only_postgres, postgres};
 use fixture::{Log, Model, Shape, compacted, connect, layout, random_log};
@@ -311,7 +311,8 @@ async fn a_new_layout_after_an_alter_goes_on_in_the_same_session() {
     }
     for (number, changes) in changes.iter().enumerate() {
         if number == 1 {
-            let alter = "ALTER TABLE public.t ALTER COLUMN id TYPE bigint, ADD COLUMN w text";
+            let alter = "ALTER TABLE public.t DROP CONSTRAINT t_pkey; \
+                ALTER TABLE public.t ALTER COLUMN id TYPE bigint, ADD COLUMN w text, ADD PRIMARY KEY (id)";
             writer.session.client().batch_execute(alter).await.unwrap();
         }
         writer.begin().await;

@@ -46,7 +46,7 @@ fn source(table: &str) -> TableName {
 }
 
 /// A position `offset` bytes into a file, with a set of `offset` transactions.
-fn at(offset: u64) -> Position {
+pub fn at(offset: u64) -> Position {
     Position {
         server: "3e11fa47-71ca-11e1-9e33-c80aa9429562".into(),
         file: FilePosition { file: "binlog.000007".into(), offset },

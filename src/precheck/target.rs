@@ -56,7 +56,18 @@ pub fn server(subject: &Subject<'_>, report: &mut Report) {
     );
     let mappings = subject.mappings.iter().filter_map(|(_, mapping)| mapping.as_ref().ok());
     let schemas: BTreeSet<&String> = mappings.map(|mapping| &mapping.target.name.schema).collect();
+    let distributed = facts.kind != TargetKind::PostgreSql;
     for schema in schemas {
+        if schema.starts_with("pg_") || (distributed && schema.starts_with("gp_")) {
+            report.add(
+                "target.schema",
+                schema,
+                Verdict::Fail,
+                "the server keeps names with this prefix for schemas of its own",
+                format!("map the database to another schema: schemas = {{ {schema} = \"…\" }} of the task"),
+            );
+            continue;
+        }
         let good = match facts.schemas.get(schema) {
             Some(creatable) => *creatable || !subject.task.initial_schema,
             None => facts.can_create_schema && subject.task.initial_schema,

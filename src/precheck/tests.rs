@@ -316,3 +316,5 @@ fn two_tables_into_one_need_a_source_column() {
     });
     assert_eq!(report.failures().map(|item| item.code).collect::<Vec<_>>(), vec!["target.shared"]);
 }
+
+mod greenplum;

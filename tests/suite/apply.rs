@@ -311,9 +311,14 @@ async fn a_new_layout_after_an_alter_goes_on_in_the_same_session() {
     }
     for (number, changes) in changes.iter().enumerate() {
         if number == 1 {
-            let alter = "ALTER TABLE public.t DROP CONSTRAINT t_pkey; \
-                ALTER TABLE public.t ALTER COLUMN id TYPE bigint, ADD COLUMN w text, ADD PRIMARY KEY (id)";
-            writer.session.client().batch_execute(alter).await.unwrap();
+            for alter in [
+                "DROP CONSTRAINT t_pkey",
+                "ALTER COLUMN id TYPE bigint",
+                "ADD COLUMN w text, ADD PRIMARY KEY (id)",
+            ] {
+                let alter = format!("ALTER TABLE public.t {alter}");
+                writer.session.client().batch_execute(&alter).await.unwrap();
+            }
         }
         writer.begin().await;
         let mode = |_: &RowLayout| Mode::Exact;

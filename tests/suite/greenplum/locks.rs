@@ -57,7 +57,7 @@ async fn pruned_records_give_their_space_back() {
     let mut head = owner.store().start(&session, &at(4)).await.unwrap();
     let size = "SELECT pg_relation_size('rowferry.shop_position')";
     let mut sizes = Vec::new();
-    for round in 0..5_u64 {
+    for round in 0..10_u64 {
         session.client().batch_execute("BEGIN").await.unwrap();
         for offset in 0..500 {
             head = owner.store().advance(&session, &head, &at(5 + round * 500 + offset)).await.unwrap();
@@ -68,14 +68,14 @@ async fn pruned_records_give_their_space_back() {
         sizes.push(database.one(size).await.parse::<u64>().unwrap());
     }
     assert_eq!(database.one("SELECT count(*) FROM rowferry.shop_position").await, "101");
-    // Without VACUUM every round adds as much as the first.
-    assert!(sizes[4] < sizes[0] * 2, "{sizes:?}");
+    // Without VACUUM every round adds as much as the first; with it what others still see stays for a round or two.
+    assert!(sizes[9] < sizes[0] * 5, "{sizes:?}");
 }
 
 /// VACUUM and DELETE of one table exclude each other on Greenplum: neither may end the other, whoever comes first.
 #[tokio::test]
 async fn vacuum_waits_for_its_turn_and_takes_it() {
-    let Some(scene) = scene("gp_vacuum_waits").await else { return };
+    let Some(scene) = scene("on_gp_vacuum_waits").await else { return };
     scene
         .source
         .sql(
@@ -95,7 +95,7 @@ async fn vacuum_waits_for_its_turn_and_takes_it() {
     scene.wait_applied(&daemon).await;
     // Rows still go in beside this lock, but no VACUUM.
     let mut other = scene.target.session().await;
-    other.sql("BEGIN; LOCK TABLE gp_vacuum_waits.t IN SHARE UPDATE EXCLUSIVE MODE").await;
+    other.sql("BEGIN; LOCK TABLE on_gp_vacuum_waits.t IN SHARE UPDATE EXCLUSIVE MODE").await;
     scene.source.sql("INSERT INTO t VALUES (1000, 1)").await;
     scene.wait_applied(&daemon).await;
     other.sql("COMMIT").await;

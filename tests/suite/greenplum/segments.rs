@@ -103,7 +103,7 @@ async fn a_batch_that_loses_its_segments_is_done_by_a_new_session() {
 
 #[tokio::test]
 async fn a_task_that_loses_its_segments_in_the_stream_goes_on_and_ends_equal() {
-    let Some(scene) = scene("gp_segments").await else { return };
+    let Some(scene) = scene("on_gp_segments").await else { return };
     scene
         .source
         .sql(

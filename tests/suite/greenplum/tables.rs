@@ -4,7 +4,7 @@ use super::{layout, scene};
 
 #[tokio::test]
 async fn tables_are_heaps_distributed_as_the_config_says_whatever_the_database_prefers() {
-    let Some(scene) = scene("gp_made").await else { return };
+    let Some(scene) = scene("on_gp_made").await else { return };
     let prefer = "appendonly=true,orientation=column,compresstype=zlib";
     scene
         .target
@@ -22,8 +22,8 @@ async fn tables_are_heaps_distributed_as_the_config_says_whatever_the_database_p
         )
         .await;
     let config = scene.config().more(
-        "[task.main.table.\"gp_made.inside\"]\ndistributed_by = [\"id\"]\n\
-         [task.main.table.\"gp_made.everywhere\"]\ndistributed_by = \"replicated\"",
+        "[task.main.table.\"on_gp_made.inside\"]\ndistributed_by = [\"id\"]\n\
+         [task.main.table.\"on_gp_made.everywhere\"]\ndistributed_by = \"replicated\"",
     );
     let daemon = scene.start_with(&config).await;
     assert_eq!(layout(&scene, "plain").await, "h p b, a");
@@ -42,7 +42,7 @@ async fn tables_are_heaps_distributed_as_the_config_says_whatever_the_database_p
 /// On Greenplum an UPDATE of the distribution key moves rows in two steps and fails where keys shift or swap.
 #[tokio::test]
 async fn distribution_keys_that_shift_and_swap_come_out_right() {
-    let Some(scene) = scene("gp_shifts").await else { return };
+    let Some(scene) = scene("on_gp_shifts").await else { return };
     scene
         .source
         .sql(
@@ -52,7 +52,7 @@ async fn distribution_keys_that_shift_and_swap_come_out_right() {
              INSERT INTO two SELECT CONCAT('r', id % 3), id, v FROM one",
         )
         .await;
-    let config = scene.config().more("[task.main.table.\"gp_shifts.two\"]\ndistributed_by = [\"id\"]");
+    let config = scene.config().more("[task.main.table.\"on_gp_shifts.two\"]\ndistributed_by = [\"id\"]");
     let daemon = scene.start_with(&config).await;
     for statement in [
         "UPDATE one SET id = id + 1 ORDER BY id DESC",
@@ -70,13 +70,13 @@ async fn distribution_keys_that_shift_and_swap_come_out_right() {
 /// Greenplum's 23505 names neither table nor constraint.
 #[tokio::test]
 async fn a_new_row_that_is_there_already_is_told_by_its_table_and_key() {
-    let Some(scene) = scene("gp_conflict").await else { return };
+    let Some(scene) = scene("on_gp_conflict").await else { return };
     scene
         .source
         .sql("CREATE TABLE a (id INT PRIMARY KEY, v INT); CREATE TABLE b (id INT PRIMARY KEY, v INT)")
         .await;
     let daemon = scene.start().await;
-    scene.target.sql("INSERT INTO gp_conflict.b VALUES (7, 99)").await;
+    scene.target.sql("INSERT INTO on_gp_conflict.b VALUES (7, 99)").await;
     scene
         .source
         .sql("BEGIN; INSERT INTO a VALUES (7, 1); INSERT INTO b VALUES (6, 1), (7, 1), (8, 1); COMMIT")
@@ -86,14 +86,14 @@ async fn a_new_row_that_is_there_already_is_told_by_its_table_and_key() {
         scene.assert_equal(table).await;
     }
     let task = daemon.task().await.unwrap();
-    assert_eq!(task.tables["gp_conflict.a"].drift, 0);
-    let told = &task.tables["gp_conflict.b"];
+    assert_eq!(task.tables["on_gp_conflict.a"].drift, 0);
+    let told = &task.tables["on_gp_conflict.b"];
     assert_eq!((told.drift, told.drift_example.as_deref()), (1, Some("existing id=7")));
 }
 
 #[tokio::test]
 async fn columns_come_and_key_columns_are_widened_and_renamed_while_rows_flow() {
-    let Some(scene) = scene("gp_alters").await else { return };
+    let Some(scene) = scene("on_gp_alters").await else { return };
     scene
         .source
         .sql(
@@ -101,7 +101,7 @@ async fn columns_come_and_key_columns_are_widened_and_renamed_while_rows_flow() 
              INSERT INTO t VALUES ('n', 1, 1), ('s', 2, 2), ('w', 3, 3)",
         )
         .await;
-    let config = scene.config().more("[task.main.table.\"gp_alters.t\"]\ndistributed_by = [\"id\"]");
+    let config = scene.config().more("[task.main.table.\"on_gp_alters.t\"]\ndistributed_by = [\"id\"]");
     let daemon = scene.start_with(&config).await;
     for statement in [
         "ALTER TABLE t ADD COLUMN plain VARCHAR(10)",

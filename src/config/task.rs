@@ -78,6 +78,7 @@ pub fn task(
         .unwrap_or(0);
     let snapshot = snapshot(section.table("snapshot", problems), problems);
     let apply = apply(section.table("apply", problems), memory_limit, problems);
+    let vacuum = super::vacuum::vacuum(section.table("vacuum", problems), problems);
     let ddl_policy = ddl_policy(section.table("ddl_policy", problems), problems);
     let accept_cascades = section.strings("accept_cascades", problems).unwrap_or_default();
     let mut table_options = Vec::new();
@@ -108,6 +109,7 @@ pub fn task(
         server_id,
         snapshot,
         apply,
+        vacuum,
         ddl_policy,
         accept_cascades,
         table_options,

@@ -15,6 +15,7 @@ use super::handoff;
 use super::prepare::Recorded;
 use super::tables::{Carried, Tables};
 use super::translate::Translate;
+use super::vacuum;
 use crate::change::facts::Flavour;
 use crate::change::state::Checkpoint;
 use crate::change::status::{Phase, TablePhase, now_seconds};
@@ -110,6 +111,8 @@ pub async fn follow(
         )?);
         recorded.insert(name, record);
     }
+    let targets =
+        recorded.iter().map(|(name, record)| (name.clone(), record.mapping.target.name.clone())).collect();
     let limits = BatchLimits { rows: task.apply.batch_rows, bytes: task.apply.batch_bytes };
     let builder = Builder::new(
         Tables::new(carried, source.fold),
@@ -134,6 +137,7 @@ pub async fn follow(
     stages.spawn(read(context.clone(), stream, blocks, stop.clone()));
     stages.spawn(build(context.clone(), builder, received, units, is_idle));
     stages.spawn(async move { applying.run(queue).await.map(|()| Stage::Applier) });
+    stages.spawn(vacuum::tend(context.clone(), owner.clone(), targets));
     let mut own = tokio::time::interval(OWNER_EVERY);
     let mut tell = tokio::time::interval(TELL_EVERY);
     loop {
@@ -164,7 +168,7 @@ pub async fn follow(
 
 /// Which stage ended well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+pub(super) enum Stage {
     Reader,
     Builder,
     Applier,

@@ -82,8 +82,9 @@ pub struct BatchBuilder {
     position: Position,
     whole: Compactor,
     transactions: u64,
-    /// The log went on to another file, which is to be recorded even when nothing follows: old files are purged.
-    file_moved: bool,
+    /// The log went on without a transaction, to another file above all: recorded even when nothing follows, for old files
+    /// are purged.
+    moved: bool,
     committed_micros: u64,
     /// Runs of the open transaction, in source order.
     open: Vec<EncodedRows>,
@@ -105,7 +106,7 @@ impl BatchBuilder {
             position,
             whole: Compactor::new(),
             transactions: 0,
-            file_moved: false,
+            moved: false,
             committed_micros: 0,
             open: Vec::new(),
             settled_rows: 0,
@@ -178,6 +179,7 @@ impl BatchBuilder {
     /// Outside a transaction: the log goes on at `file`, with nothing of ours before it. Never goes back.
     pub fn move_to(&mut self, file: FilePosition) {
         if self.position.file.order(&file).is_none_or(std::cmp::Ordering::is_lt) {
+            self.moved = true;
             self.position.move_to(file);
         }
     }
@@ -238,15 +240,14 @@ impl BatchBuilder {
 
     /// A log file starts, or the stream was taken up inside one.
     pub fn begin_file(&mut self, file: &LogFile) {
-        self.file_moved |=
-            self.position.file_begun != Some(file.begun) || self.position.file.file != file.file;
+        self.moved |= self.position.file_begun != Some(file.begun) || self.position.file.file != file.file;
         self.position.begin_file(file);
     }
 
     /// Whether a batch would move the durable position. Never while pieces of the open transaction are out: they would be
     /// committed with it.
     fn has_moved(&self) -> bool {
-        self.transactions > 0 || (self.file_moved && !self.pumping)
+        self.transactions > 0 || (self.moved && !self.pumping)
     }
 
     /// Where the whole transactions end.
@@ -264,7 +265,7 @@ impl BatchBuilder {
         if !self.has_moved() {
             return None;
         }
-        self.file_moved = false;
+        self.moved = false;
         let continues = self.pumped;
         if continues {
             self.pumping = false;

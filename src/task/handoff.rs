@@ -13,7 +13,7 @@
 use super::TaskError;
 use super::context::Context;
 use crate::change::state::CatchUpTarget;
-use crate::change::{Change, Position, StatementEvent, TableName, Taken};
+use crate::change::{Change, LogFile, Position, StatementEvent, TableName, Taken};
 use crate::schema::Table;
 use crate::schema::ddl::{self, SqlMode, Statement};
 use crate::source::binlog::{BinlogStream, StreamRequest};
@@ -47,11 +47,12 @@ pub async fn settle(
     start: Option<&Position>,
 ) -> Result<Settled, TaskError> {
     for attempt in 1..=ATTEMPTS {
-        let position = match start {
+        let mut position = match start {
             Some(position) => position.clone(),
             None => server.stream_start().await?,
         };
-        let mut read = LogRead { context, fold, reached: position.clone(), found: Vec::new() };
+        let mut read =
+            LogRead { context, fold, reached: position.clone(), found: Vec::new(), files: Vec::new() };
         if start.is_none() && !server.start_is_now(&position) {
             let end = server.log_end().await?;
             read.on(&end).await?;
@@ -64,6 +65,9 @@ pub async fn settle(
         let end = server.log_end().await?;
         read.on(&end).await?;
         let Some((late, _)) = read.found.get(before) else {
+            // Known from now on, so that a log that is reset during the copy is noticed too.
+            let own_file = read.files.iter().find(|file| file.file == position.file.file);
+            position.file_begun = own_file.map(|file| file.begun).or(position.file_begun);
             let own = |table: &Table| read.start_of(table).unwrap_or(&position).clone();
             let tables = tables
                 .into_iter()
@@ -112,6 +116,7 @@ struct LogRead<'a> {
     fold: bool,
     reached: Position,
     found: Vec<(Found, Position)>,
+    files: Vec<LogFile>,
 }
 
 impl LogRead<'_> {
@@ -133,13 +138,16 @@ impl LogRead<'_> {
                         self.found.push((self.statement(&event), self.reached.clone()));
                     }
                     Change::Commit(boundary) | Change::Rollback(boundary) => self.reached.advance(&boundary),
-                    Change::Heartbeat(file) => self.reached.file = file,
-                    Change::LogFile(file) => self.reached.file_begun = Some(file.begun),
+                    Change::Heartbeat(file) => self.reached.move_to(file),
+                    Change::LogFile(file) => {
+                        self.reached.begin_file(&file);
+                        self.files.push(file);
+                    }
                     Change::Begin { .. } | Change::Rows(_) | Change::Savepoint(_) | Change::RollbackTo(_) => {
                         continue;
                     }
                 }
-                if self.reached.file.reaches(&end.file) {
+                if end.is_reached(&self.reached) {
                     return Ok(());
                 }
             }

@@ -19,11 +19,11 @@ use super::vacuum;
 use crate::change::facts::Flavour;
 use crate::change::state::Checkpoint;
 use crate::change::status::{Phase, TablePhase, now_seconds};
-use crate::change::{Change, FilePosition, TableName, Taken};
+use crate::change::{Change, FilePosition, Position, TableName, Taken};
 use crate::schema::Table;
 use crate::sink::Owner;
 use crate::sink::batch::{BatchLimits, Ready};
-use crate::source::binlog::BinlogStream;
+use crate::source::binlog::{self, BinlogStream};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -84,7 +84,8 @@ pub async fn follow(
             remedy: "connect to the server the task was copied from, or copy again; with GTIDs (gtid_mode = ON) a task survives such a change".to_owned(),
         });
     }
-    if start.server != source.uuid {
+    let same_server = start.server == source.uuid;
+    if !same_server {
         tracing::info!(
             task = context.name,
             was = start.server,
@@ -95,7 +96,13 @@ pub async fn follow(
     }
     // What lies before the set's file position may still be to come (logged but not executed when it was recorded, or
     // another server's files): only the stream itself tells where in the files it is.
-    if start.taken != Taken::Files {
+    // MariaDB's domains are better resumed by a place, as long as the file is still the one that was read.
+    let by_place = match start.taken {
+        Taken::Files => true,
+        Taken::Gtids(_) => false,
+        Taken::Domains(_) => same_server && still_there(context, &start).await?,
+    };
+    if !by_place {
         start.file = FilePosition { file: "".into(), offset: 0 };
         start.file_begun = None;
     }
@@ -164,6 +171,12 @@ pub async fn follow(
             }
         }
     }
+}
+
+/// Whether the source still has the file that a position lies in, and not another of that name.
+async fn still_there(context: &Context, position: &Position) -> Result<bool, TaskError> {
+    let begun = binlog::file_begun(context.source(), &position.file.file).await?;
+    Ok(begun.is_some() && begun == position.file_begun)
 }
 
 /// Which stage ended well.

@@ -15,7 +15,9 @@
 //! FULLTEXT document (`fts_commit` tokenizes inside the engine commit).
 //!
 //! - **P0** must not be behind anything invisible.
-//! - **P1** must not be before anything visible: it is the log's end, never `gtid_executed`, on every server.
+//! - **P1** must not be before anything visible: it is the log's end, never `gtid_executed`, on every server. On MariaDB it is
+//!   `gtid_binlog_pos` as well, whichever the stream reaches first: a `BINLOG_CHECKPOINT` event at the end of the log is sent
+//!   only with the next transaction, and no heartbeat speaks of it, so on an idle server the stream stays before it.
 //!
 //! Which P0 that is hangs on the server:
 //!
@@ -123,11 +125,7 @@ impl Server {
             offset.parse().map_err(|_| self.protocol(format!("a snapshot at offset '{offset}'")))?;
         let sql = format!("SELECT BINLOG_GTID_POS('{}', {offset})", file.replace('\'', "''"));
         let file = FilePosition { file: file.into(), offset };
-        let rows = self.rows(&sql).await?;
-        let domains = rows.first().and_then(|row| text(row, 0)).unwrap_or_default();
-        let domains = domains
-            .parse()
-            .map_err(|error: crate::change::domain::DomainsError| self.protocol(error.to_string()))?;
+        let domains = self.domains(&sql).await?;
         Ok((file, domains))
     }
 
@@ -176,8 +174,14 @@ impl Server {
     /// # Errors
     /// [`SourceError::Unsupported`] when the source does not log; what the server answers.
     pub async fn log_end(&mut self) -> Result<CatchUpTarget, SourceError> {
+        let server = self.identity().await?;
         let file = self.log_position().await?;
-        Ok(CatchUpTarget { server: self.identity().await?, file })
+        // What is visible is in `gtid_binlog_pos` for certain, as it is before the end of the log.
+        let domains = match self.flavour {
+            Flavour::MySql => None,
+            Flavour::MariaDb => Some(self.domains("SELECT @@GLOBAL.gtid_binlog_pos").await?),
+        };
+        Ok(CatchUpTarget { server, file, domains })
     }
 
     /// Every transaction that is committed and visible.
@@ -271,6 +275,12 @@ impl Server {
             }
             Err(error) => Err(error),
         }
+    }
+
+    async fn domains(&mut self, sql: &str) -> Result<Domains, SourceError> {
+        let rows = self.rows(sql).await?;
+        let domains = rows.first().and_then(|row| text(row, 0)).unwrap_or_default();
+        domains.parse().map_err(|error: crate::change::domain::DomainsError| self.protocol(error.to_string()))
     }
 
     async fn gtid_set(&mut self, sql: &str) -> Result<GtidSet, SourceError> {

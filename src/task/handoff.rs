@@ -23,7 +23,7 @@ use std::time::Duration;
 /// How often definitions may change under the reading before that is an error.
 const ATTEMPTS: u32 = 10;
 /// Heartbeat of the short reading from P0 to E: with no traffic, only a heartbeat tells that E is reached.
-const HEARTBEAT: Duration = Duration::from_millis(100);
+const HEARTBEAT: Duration = Duration::from_millis(20);
 /// Silence after which that reading gives up.
 const SILENCE: Duration = Duration::from_secs(30);
 

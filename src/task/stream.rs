@@ -33,7 +33,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// Heartbeats asked of the source: an idle source reaches P1 only by one.
-const HEARTBEAT: Duration = Duration::from_secs(1);
+const HEARTBEAT: Duration = Duration::from_millis(200);
 /// Silence after which the source counts as lost.
 const SILENCE: Duration = Duration::from_secs(20);
 /// Stream items taken from the connection at a time.

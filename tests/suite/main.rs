@@ -14,7 +14,6 @@ mod commands;
 mod copy_starts_over;
 mod ddl_around_copy;
 mod forgetful_target;
-mod framing;
 mod greenplum;
 mod harness_works;
 mod hostile_globals;

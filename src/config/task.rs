@@ -443,22 +443,24 @@ fn finish_options(
     source_column: Option<String>,
     problems: &mut Problems,
 ) -> TableOptions {
-    let distributed_by = section.take("distributed_by").and_then(|value| match &value {
-        Value::String(word) if word == "replicated" => Some(Distributed::Replicated),
-        Value::Array(items) => items
-            .iter()
-            .map(|item| item.as_str().map(str::to_owned))
-            .collect::<Option<Vec<_>>>()
-            .map(Distributed::By),
-        _ => {
+    let distributed_by = section.take("distributed_by").and_then(|value| {
+        let distributed = match &value {
+            Value::String(word) if word == "replicated" => Some(Distributed::Replicated),
+            Value::Array(items) => {
+                let names = items.iter().map(|item| item.as_str().map(str::to_owned));
+                names.collect::<Option<Vec<_>>>().filter(|names| !names.is_empty()).map(Distributed::By)
+            }
+            _ => None,
+        };
+        if distributed.is_none() {
             problems.add(
                 section.key("distributed_by"),
                 Some(&value.to_string()),
                 "must be a list of columns or \"replicated\"",
-                "write e.g. [\"id\"]",
+                "write e.g. [\"id\"], or leave it out for the primary key",
             );
-            None
         }
+        distributed
     });
     let options = TableOptions {
         target,

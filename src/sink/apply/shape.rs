@@ -77,13 +77,12 @@ pub(super) async fn unchanged(
     }
     let failed = |error| session.error("looking for columns of others", error);
     let client = session.client();
-    let statement = match &statements.column_counts {
-        Some(statement) => statement.clone(),
-        None => {
-            let arrays = [Type::TEXT_ARRAY, Type::TEXT_ARRAY];
-            let statement = client.prepare_typed(COUNTS, &arrays).await.map_err(failed)?;
-            statements.column_counts.insert(statement).clone()
-        }
+    let statement = if let Some(known) = &statements.column_counts {
+        known.clone()
+    } else {
+        let arrays = [Type::TEXT_ARRAY, Type::TEXT_ARRAY];
+        let statement = client.prepare_typed(COUNTS, &arrays).await.map_err(failed)?;
+        statements.column_counts.insert(statement).clone()
     };
     let schemas: Vec<&str> = replaced.iter().map(|table| table.target().schema.as_str()).collect();
     let names: Vec<&str> = replaced.iter().map(|table| table.target().table.as_str()).collect();

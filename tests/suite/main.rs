@@ -15,6 +15,7 @@ mod copy_starts_over;
 mod ddl_around_copy;
 mod forgetful_target;
 mod framing;
+mod handoff_by_source;
 mod harness_works;
 mod hostile_globals;
 mod indirect_writes;

@@ -28,7 +28,8 @@
 //!   visible. What the copy has seen of that file is streamed again, convergently.
 //! - *MariaDB*: what `START TRANSACTION WITH CONSISTENT SNAPSHOT` tells in `Binlog_snapshot_file` and `_position`, which
 //!   the server moves together with what a snapshot sees. Its log's end and `gtid_binlog_pos` lie behind a transaction that
-//!   waits for a replica, and a new file begins without waiting for the old one's transactions.
+//!   waits for a replica, and a new file may begin while transactions of the old one are not through the engine (which is what
+//!   its `BINLOG_CHECKPOINT` events are for).
 //!
 //! XA is the exception to *visible before in `gtid_executed`*: XA PREPARE has a GTID of its own and its rows stay
 //! invisible until XA COMMIT, whose event carries none. P0 is therefore taken between two looks at `XA RECOVER` that both

@@ -305,7 +305,7 @@ mod tests {
     fn builder(rows: usize) -> BatchBuilder {
         let file = FilePosition { file: "b.000001".into(), offset: 4 };
         let taken = Taken::Gtids(GtidSet::default());
-        let position = Position { server: "x".into(), file, file_begun: None, taken };
+        let position = Position { server: "x".into(), file, file_begun: None, taken, xa: Default::default() };
         BatchBuilder::new(BatchLimits { rows, bytes: 1 << 20 }, position)
     }
 
@@ -321,6 +321,7 @@ mod tests {
             gtid: None,
             file: FilePosition { file: "b.000001".into(), offset },
             committed_micros: offset,
+            xa: None,
         }
     }
 

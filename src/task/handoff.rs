@@ -197,5 +197,6 @@ pub fn request(
         heartbeat,
         read_timeout,
         max_event_bytes: 1 << 30,
+        max_held_bytes: task.memory_limit / 8,
     }
 }

@@ -13,10 +13,13 @@ mod format;
 mod frame;
 mod framer;
 mod gtid;
+mod held;
 mod mariadb;
 mod payload;
+mod prepared;
 mod query;
 mod refusal;
+mod resume;
 mod rows;
 mod selected;
 mod statement;
@@ -56,6 +59,8 @@ pub struct StreamRequest {
     pub read_timeout: Duration,
     /// The largest event that is accepted, compressed or not.
     pub max_event_bytes: usize,
+    /// Rows of prepared XA transactions that may stay in memory; what is more goes into a file.
+    pub max_held_bytes: usize,
 }
 
 /// A running stream. After an error it is of no use.
@@ -104,15 +109,17 @@ impl BinlogStream {
         let checksum = dump::prepare(&mut wire, request.heartbeat).await?;
         let server_id = dump::server_id(&mut wire, request.server_id).await?;
         dump::register(&mut wire, server_id).await?;
-        dump::start(&mut wire, server_id, &request.start).await?;
-        let framer = Framer::new(
+        let origin = resume::origin(&request.start);
+        dump::start(&mut wire, server_id, &origin).await?;
+        let mut framer = Framer::new(
             wire.label().to_owned(),
-            request.start.file.clone(),
+            origin.file,
             Naming::of(&request.start.taken),
             checksum,
             TableMaps::new(selected),
             request.max_event_bytes,
         );
+        framer.take_up(&request.start, request.max_held_bytes)?;
         let mut stream = Self {
             wire,
             framer,
@@ -176,6 +183,10 @@ impl BinlogStream {
 
     /// Takes in one event; waits for it only while nothing was appended behind `before`.
     async fn step(&mut self, out: &mut Vec<Change>, before: usize) -> Result<Step, SourceError> {
+        if self.framer.is_handing_out() {
+            self.framer.hand_out(out)?;
+            return Ok(Step::Taken);
+        }
         if self.framer.is_inside_payload() {
             self.framer.inside(out)?;
             return Ok(Step::Taken);

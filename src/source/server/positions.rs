@@ -92,7 +92,13 @@ impl Server {
         let server = self.identity().await?;
         if self.flavour == Flavour::MariaDb {
             let (file, domains) = self.consistent_snapshot().await?;
-            return Ok(Position { server, file, file_begun: None, taken: Taken::Domains(domains) });
+            return Ok(Position {
+                server,
+                file,
+                file_begun: None,
+                taken: Taken::Domains(domains),
+                xa: Default::default(),
+            });
         }
         let file = FilePosition { file: self.log_position().await?.file, offset: FILE_START };
         let taken = if !self.names_transactions().await? {
@@ -102,7 +108,7 @@ impl Server {
         } else {
             Taken::Gtids(self.previous_gtids(&file.file).await?)
         };
-        Ok(Position { server, file, file_begun: None, taken })
+        Ok(Position { server, file, file_begun: None, taken, xa: Default::default() })
     }
 
     /// MariaDB: where the log was, to the transaction, when a snapshot was opened.

@@ -49,7 +49,8 @@ pub async fn settle(
     for attempt in 1..=ATTEMPTS {
         let position = match start {
             Some(position) => position.clone(),
-            None => server.stream_start().await?,
+            None if context.task().initial_data => server.stream_start().await?,
+            None => server.stream_start_alone().await?,
         };
         let mut read = LogRead { context, fold, reached: position.clone(), found: Vec::new() };
         if start.is_none() && !server.start_is_now(&position) {

@@ -35,3 +35,4 @@ mod unknown_commits;
 mod values;
 mod visible_or_logged;
 mod whole_transactions;
+mod xa;

@@ -98,18 +98,22 @@ impl BinlogStream {
     /// [`SourceError::Server`] for what else it answers.
     pub async fn open(request: StreamRequest) -> Result<Self, SourceError> {
         let mut wire = Wire::connect(&request.endpoint).await?;
-        let selected = SelectedTables::new(request.selection, request.fold_names).map_err(|error| {
-            SourceError::Definition {
-                endpoint: wire.label().to_owned(),
-                table: "tables of the task".to_owned(),
-                why: error.to_string(),
-                remedy: "correct the pattern".to_owned(),
-            }
-        })?;
+        let selected =
+            SelectedTables::new(request.selection.clone(), request.fold_names).map_err(|error| {
+                SourceError::Definition {
+                    endpoint: wire.label().to_owned(),
+                    table: "tables of the task".to_owned(),
+                    why: error.to_string(),
+                    remedy: "correct the pattern".to_owned(),
+                }
+            })?;
         let checksum = dump::prepare(&mut wire, request.heartbeat).await?;
         let server_id = dump::server_id(&mut wire, request.server_id).await?;
         dump::register(&mut wire, server_id).await?;
         let origin = resume::origin(&request.start);
+        if origin.taken != request.start.taken {
+            knows(&request).await?;
+        }
         dump::start(&mut wire, server_id, &origin).await?;
         let mut framer = Framer::new(
             wire.label().to_owned(),
@@ -243,6 +247,30 @@ impl BinlogStream {
             }
         }
     }
+}
+
+/// Whether a server whose stream is to start before `request.start` has what lies there. Else what is passed over would never
+/// end.
+///
+/// # Errors
+/// As [`BinlogStream::open`] for a stream from there.
+async fn knows(request: &StreamRequest) -> Result<(), SourceError> {
+    let mut wire = Wire::connect(&request.endpoint).await?;
+    dump::prepare(&mut wire, request.heartbeat).await?;
+    let server_id = dump::server_id(&mut wire, 0).await?;
+    dump::start(&mut wire, server_id, &request.start).await?;
+    let Ok(packet) = tokio::time::timeout(PATIENCE_AT_START, wire.read_packet()).await else {
+        return Err(SourceError::Silent {
+            endpoint: wire.label().to_owned(),
+            seconds: PATIENCE_AT_START.as_secs(),
+            heartbeat_seconds: request.heartbeat.as_secs(),
+        });
+    };
+    let packet = packet?;
+    if packet.first() == Some(&0) {
+        return Ok(());
+    }
+    Err(dump::failure(&wire, &packet, request.start.to_string()))
 }
 
 /// When a log file was begun by its own word (seconds since 1970 UTC); `None` when the server has no such file.

@@ -22,7 +22,7 @@ async fn rows_count_from_xa_commit_on(mysql: &Mysql, name: &str, compress: &str)
     );
     scene.source.sql(&first).await;
     prepare(&scene, "'b'", "UPDATE t SET id = 30 WHERE id = 3").await;
-    prepare(&scene, "'c'", "DELETE FROM t WHERE id = 1; INSERT INTO u VALUES (1)").await;
+    prepare(&scene, "'c'", "INSERT INTO t VALUES (9, 'nine'); INSERT INTO u VALUES (1)").await;
     prepare(&scene, "'empty'", &format!("INSERT INTO {name}_not.n VALUES (1)")).await;
     scene.source.sql("INSERT INTO t VALUES (4, 'four'); CREATE TABLE other (id INT PRIMARY KEY)").await;
     wait_log_end(&daemon, mysql).await;

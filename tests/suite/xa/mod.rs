@@ -9,17 +9,20 @@ mod start;
 
 use crate::harness::{DEADLINE, Mysql, Scene, eventually};
 
-/// Kinds of source that log XA PREPARE, with their options.
+/// Prepared transactions hold their locks: none on gaps, so that others can write next to them.
+const NO_GAPS: &str = "--transaction-isolation=READ-COMMITTED";
+
+/// Kinds of source that log XA PREPARE.
 async fn by_gtids() -> Mysql {
-    Mysql::private(&[]).await
+    Mysql::private(&[NO_GAPS]).await
 }
 
 async fn by_places() -> Mysql {
-    Mysql::private(&["--gtid-mode=OFF", "--enforce-gtid-consistency=OFF"]).await
+    Mysql::private(&[NO_GAPS, "--gtid-mode=OFF", "--enforce-gtid-consistency=OFF"]).await
 }
 
 async fn by_domains() -> Mysql {
-    Mysql::start("mariadb", &[]).await
+    Mysql::start("mariadb", &[NO_GAPS]).await
 }
 
 /// Runs statements in an XA transaction and prepares it; its session ends.

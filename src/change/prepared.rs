@@ -85,3 +85,87 @@ impl XaState {
         Some(self.prepared.remove(at).again)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unnecessary_wraps, reason = "what they make is optional where it goes")]
+mod tests {
+    use super::*;
+    use crate::change::{Boundary, Gtid, Position, Taken, TransactionId};
+
+    fn at(offset: u64) -> FilePosition {
+        FilePosition { file: "b.000001".into(), offset }
+    }
+
+    fn position(taken: Taken) -> Position {
+        Position { server: "s".into(), file: at(4), file_begun: None, taken, xa: XaState::default() }
+    }
+
+    fn prepared(xid: &str, start: u64) -> Option<XaStep> {
+        Some(XaStep::Prepared { xid: xid.into(), start: at(start) })
+    }
+
+    fn ended(xid: &str) -> Option<XaStep> {
+        Some(XaStep::Ended { xid: xid.into() })
+    }
+
+    fn advance(position: &mut Position, gtid: Option<TransactionId>, offset: u64, xa: Option<XaStep>) {
+        position.advance(&Boundary { gtid, file: at(offset), committed_micros: 0, xa });
+    }
+
+    const SOURCE: &str = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
+
+    fn gtid(number: u64) -> Option<TransactionId> {
+        Some(TransactionId::MySql(Gtid { source: SOURCE.parse().unwrap(), tag: "".into(), number }))
+    }
+
+    #[test]
+    fn in_a_set_a_prepared_transaction_is_a_hole_until_it_ends() {
+        let mut at = position(Taken::Gtids(GtidSet::default()));
+        let taken = |position: &Position| position.taken.to_string().replace(SOURCE, "");
+        advance(&mut at, gtid(1), 10, None);
+        advance(&mut at, gtid(2), 20, prepared("a", 10));
+        advance(&mut at, gtid(3), 30, prepared("b", 20));
+        advance(&mut at, gtid(4), 40, None);
+        assert_eq!(taken(&at), ":1:4");
+        // Sent again after a restart.
+        advance(&mut at, gtid(2), 20, prepared("a", 10));
+        assert_eq!((taken(&at).as_str(), at.xa.prepared.len()), (":1:4", 2));
+        let stored = serde_json::to_string(&at).unwrap();
+        assert_eq!(serde_json::from_str::<Position>(&stored).unwrap(), at);
+        advance(&mut at, gtid(5), 50, ended("b"));
+        assert_eq!(taken(&at), ":1:3-5");
+        // Another one of its id: the source has lost it, and the set goes on.
+        advance(&mut at, gtid(6), 60, prepared("a", 50));
+        assert_eq!(taken(&at), ":1-5");
+        advance(&mut at, gtid(7), 70, ended("a"));
+        assert_eq!(taken(&at), ":1-7");
+        assert!(at.xa.is_empty() && !serde_json::to_string(&at).unwrap().contains("xa"));
+    }
+
+    #[test]
+    fn elsewhere_the_oldest_says_where_to_read_again() {
+        let mut places = position(Taken::Files);
+        advance(&mut places, None, 20, prepared("a", 10));
+        advance(&mut places, None, 30, prepared("b", 20));
+        advance(&mut places, None, 40, ended("a"));
+        assert_eq!(places.xa.prepared, [Prepared { xid: "b".into(), again: ReadAgain::From(at(20)) }]);
+        let mut domains = position(Taken::Domains("0-1-5".parse().unwrap()));
+        let id = |text: &str| Some(TransactionId::MariaDb(text.parse().unwrap()));
+        advance(&mut domains, id("0-1-6"), 20, prepared("a", 10));
+        advance(&mut domains, id("1-1-1"), 30, None);
+        assert_eq!(domains.taken.to_string(), "0-1-6,1-1-1");
+        assert_eq!(domains.xa.prepared[0].again, ReadAgain::Behind("0-1-5".parse().unwrap()));
+        let stored = serde_json::to_string(&domains).unwrap();
+        assert_eq!(serde_json::from_str::<Position>(&stored).unwrap(), domains);
+    }
+
+    #[test]
+    fn what_a_copy_has_seen_is_forgotten_behind_it() {
+        let mut position = position(Taken::Files);
+        position.xa.seen_until = Some(at(30));
+        advance(&mut position, None, 20, None);
+        assert!(!position.xa.is_empty());
+        advance(&mut position, None, 30, None);
+        assert!(position.xa.is_empty());
+    }
+}

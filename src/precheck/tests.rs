@@ -196,7 +196,13 @@ fn a_start_that_the_source_has_purged_is_refused() {
 fn position(file: &str, gtids: &str) -> crate::change::Position {
     let file = crate::change::FilePosition { file: file.into(), offset: 100 };
     let taken = crate::change::Taken::Gtids(gtids.parse().unwrap());
-    crate::change::Position { server: "u".into(), file, file_begun: None, taken, xa: Default::default() }
+    crate::change::Position {
+        server: "u".into(),
+        file,
+        file_begun: None,
+        taken,
+        xa: crate::change::XaState::default(),
+    }
 }
 
 #[test]

@@ -288,7 +288,9 @@ impl BatchBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::{FilePosition, GtidSet, RowOp, RowSpan, Taken, TargetColumn, TargetName, TargetType};
+    use crate::change::{
+        FilePosition, GtidSet, RowOp, RowSpan, Taken, TargetColumn, TargetName, TargetType, XaState,
+    };
 
     fn layout(table: &str) -> Arc<RowLayout> {
         Arc::new(RowLayout {
@@ -305,7 +307,7 @@ mod tests {
     fn builder(rows: usize) -> BatchBuilder {
         let file = FilePosition { file: "b.000001".into(), offset: 4 };
         let taken = Taken::Gtids(GtidSet::default());
-        let position = Position { server: "x".into(), file, file_begun: None, taken, xa: Default::default() };
+        let position = Position { server: "x".into(), file, file_begun: None, taken, xa: XaState::default() };
         BatchBuilder::new(BatchLimits { rows, bytes: 1 << 20 }, position)
     }
 

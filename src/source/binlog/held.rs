@@ -220,6 +220,7 @@ fn array<const N: usize>(from: &mut impl Read) -> io::Result<[u8; N]> {
     Ok(bytes)
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "a function for map_err")]
 fn failed(error: io::Error) -> Refusal {
     let folder = std::env::temp_dir();
     Refusal::event(
@@ -252,10 +253,10 @@ mod tests {
         })
     }
 
-    fn event(table: &Arc<TableMap>, number: u32) -> RowsEvent {
-        let kind = [RowsKind::Insert, RowsKind::Update, RowsKind::Delete][number as usize % 3];
+    fn event(table: &Arc<TableMap>, number: u8) -> RowsEvent {
+        let kind = [RowsKind::Insert, RowsKind::Update, RowsKind::Delete][usize::from(number) % 3];
         let after = if kind == RowsKind::Update { Bytes::from_static(&[0xfe]) } else { Bytes::new() };
-        let rows = number.to_le_bytes().repeat(number as usize % 5).into();
+        let rows = vec![number; usize::from(number) % 5].into();
         let columns = Bytes::from_static(&[1]);
         RowsEvent {
             table: table.clone(),
@@ -281,7 +282,7 @@ mod tests {
 
     #[derive(Debug, Clone)]
     enum Act {
-        Push(u32),
+        Push(u8),
         Mark,
         Back(usize),
         Spill,
@@ -292,7 +293,7 @@ mod tests {
         fn what_comes_out_is_what_was_put_in_and_not_taken_back(
             acts in proptest::collection::vec(
                 prop_oneof![
-                    4 => any::<u32>().prop_map(Act::Push),
+                    4 => any::<u8>().prop_map(Act::Push),
                     1 => Just(Act::Mark),
                     1 => any::<usize>().prop_map(Act::Back),
                     1 => Just(Act::Spill),
@@ -305,7 +306,7 @@ mod tests {
             for act in acts {
                 match act {
                     Act::Push(number) => {
-                        let event = event(&tables[number as usize % 2], number);
+                        let event = event(&tables[usize::from(number) % 2], number);
                         model.push(told(RowsEvent { position: place(99), ..event.clone() }));
                         held.push(event);
                     }

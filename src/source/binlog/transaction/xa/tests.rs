@@ -1,6 +1,6 @@
 use super::super::tests::{end, name, rows, short};
 use super::*;
-use crate::change::{DomainGtid, RowsEvent, Taken, TransactionId, XaState};
+use crate::change::{DomainGtid, GtidSet, RowsEvent, Taken, TransactionId, XaState};
 use crate::source::binlog::gtid::{GtidEvent, Opens};
 use crate::source::binlog::transaction::Naming;
 
@@ -18,7 +18,7 @@ const B: &str = "X'62',X'',1";
 /// A stream with so many bytes for held rows.
 fn stream(max_bytes: usize) -> Transactions {
     let mut transactions = Transactions::default();
-    transactions.take_up(&position(Taken::Gtids(Default::default()), 4), max_bytes).unwrap();
+    transactions.take_up(&position(Taken::Gtids(GtidSet::default()), 4), max_bytes).unwrap();
     transactions.starts_at(at(4));
     transactions
 }
@@ -165,9 +165,9 @@ fn a_commit_that_the_copy_has_seen_brings_nothing() {
 
 #[test]
 fn a_prepared_one_of_the_position_that_does_not_come_again_stops_the_stream() {
-    let mut start = position(Taken::Gtids(Default::default()), 4);
+    let mut start = position(Taken::Gtids(GtidSet::default()), 4);
     start.xa.seen_until = Some(at(100));
-    start.xa.prepare(&A.into(), crate::change::ReadAgain::Named(Default::default()));
+    start.xa.prepare(&A.into(), crate::change::ReadAgain::Named(GtidSet::default()));
     let (mut t, mut out) = (Transactions::default(), Vec::new());
     t.take_up(&start, 1 << 20).unwrap();
     t.named(name(40)).unwrap();
@@ -242,6 +242,9 @@ fn by_places_what_lies_between_a_prepare_and_the_position_is_passed_over() {
     }
 }
 
+/// A transaction's name, and what it is: an XA PREPARE, rows, the XA COMMIT.
+type Act = (DomainGtid, &'static str);
+
 #[test]
 fn by_domains_each_is_passed_over_up_to_its_own_last_transaction() {
     let gtid = |domain: u32, sequence: u64| DomainGtid { domain, server: 1, sequence };
@@ -249,7 +252,6 @@ fn by_domains_each_is_passed_over_up_to_its_own_last_transaction() {
         t.named(GtidEvent { gtid: Some(TransactionId::MariaDb(id)), committed_micros: 0, opens }).unwrap();
     };
     // What the log has: an XA of domain 1, others of both, its end.
-    type Act = (DomainGtid, &'static str);
     let log: [Act; 6] = [
         (gtid(1, 5), "x"),
         (gtid(2, 1), "r"),

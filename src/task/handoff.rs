@@ -49,7 +49,8 @@ pub async fn settle(
     for attempt in 1..=ATTEMPTS {
         let mut position = match start {
             Some(position) => position.clone(),
-            None => server.stream_start().await?,
+            None if context.task().initial_data => server.stream_start().await?,
+            None => server.stream_start_alone().await?,
         };
         let mut read =
             LogRead { context, fold, reached: position.clone(), found: Vec::new(), files: Vec::new() };
@@ -205,5 +206,6 @@ pub fn request(
         heartbeat,
         read_timeout,
         max_event_bytes: 1 << 30,
+        max_held_bytes: task.memory_limit / 8,
     }
 }

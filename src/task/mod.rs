@@ -26,7 +26,7 @@ pub use error::TaskError;
 
 use crate::change::state::{Checkpoint, TableState};
 use crate::change::status::{Board, Phase, TablePhase, TaskStatus, now_seconds};
-use crate::change::{Position, Retry, TableName, Taken};
+use crate::change::{Position, Retry, TableName, Taken, XaState};
 use crate::config::{Config, ExistingTables, StartPosition};
 use crate::precheck::Report;
 use crate::schema::Table;
@@ -198,6 +198,7 @@ async fn start_position(
             let mut position = server.stream_start().await?;
             // The file only serves messages and P1, which is recorded anew; what is resumed from is the set.
             position.taken = Taken::Gtids(gtids.clone());
+            position.xa = XaState::default();
             Ok(Some(position))
         }
         Some(StartPosition::File(_)) => {

@@ -93,6 +93,8 @@ pub async fn follow(
             "following another server of the same history"
         );
         start.server.clone_from(&source.uuid);
+        // A place in the other server's files.
+        start.xa.seen_until = None;
     }
     // What lies before the set's file position may still be to come (logged but not executed when it was recorded, or
     // another server's files): only the stream itself tells where in the files it is.

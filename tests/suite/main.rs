@@ -41,3 +41,4 @@ mod upkeep;
 mod values;
 mod visible_or_logged;
 mod whole_transactions;
+mod xa;

@@ -51,5 +51,6 @@ pub fn at(offset: u64) -> Position {
         file: FilePosition { file: "binlog.000007".into(), offset },
         file_begun: Some(1_700_000_000),
         taken: Taken::Gtids(format!("3e11fa47-71ca-11e1-9e33-c80aa9429562:1-{offset}").parse().unwrap()),
+        xa: rowferry::change::XaState::default(),
     }
 }

@@ -186,7 +186,7 @@ fn files_may_lie_in_the_folder_of_credentials() {
     for name in ["pw", "ca.pem"] {
         std::fs::write(folder.path().join(name), "cr3dential\n").unwrap();
     }
-    let lines = "password_file = \"$CREDENTIALS_DIRECTORY/pw\"\nca_file = \"$CREDENTIALS_DIRECTORY/ca.pem\"\n[target.dw]";
+    let lines = "password_file = \"$CREDENTIALS_DIRECTORY/pw\"\nca_file = \"$CREDENTIALS_DIRECTORY/ca.pem\"\ntls = \"verify_ca\"\n[target.dw]";
     let text = SHORT.replace("[target.dw]", lines);
     let environment =
         |name: &str| (name == "CREDENTIALS_DIRECTORY").then(|| folder.path().display().to_string());

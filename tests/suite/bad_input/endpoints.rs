@@ -118,7 +118,7 @@ async fn a_target_user_who_may_not_create() {
     scene.source.sql("CREATE TABLE t (id INT PRIMARY KEY)").await;
     scene.target.sql("DROP ROLE IF EXISTS bad_creator").await;
     scene.target.sql("CREATE ROLE bad_creator LOGIN").await;
-    let url = scene.target.url().replacen(scene.target.server.user(), "bad_creator", 1);
+    let url = scene.target.url().replacen(&format!("//{}", scene.target.server.user()), "//bad_creator", 1);
     let config = scene.config().target("url", &format!("{url:?}"));
     let output = check_writes_nothing(&config, &scene.target).await;
     fails(&output, "target.state_schema", &["rowferry", "GRANT CREATE ON DATABASE"]);

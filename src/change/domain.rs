@@ -55,12 +55,6 @@ impl Domains {
         self.last.iter().map(|(&domain, &(server, sequence))| DomainGtid { domain, server, sequence })
     }
 
-    /// Whether every domain of `other` stands at the very transaction it stands at there. Numbers are not compared: within a
-    /// domain they need not rise (`gtid_strict_mode` is off by default), so a higher one may lie before a lower one.
-    pub fn stands_at(&self, other: &Self) -> bool {
-        other.iter().all(|gtid| self.last(gtid.domain) == Some(gtid))
-    }
-
     /// True when no domain has come further here than in `other`, judged by the numbers.
     pub fn is_within(&self, other: &Self) -> bool {
         self.iter().all(|gtid| other.last(gtid.domain).is_some_and(|last| gtid.sequence <= last.sequence))
@@ -148,14 +142,6 @@ mod tests {
         for bad in ["0-1", "0-1-2-3", "a-1-2", "0--1", "-1-2-3"] {
             assert!(bad.parse::<Domains>().is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn a_position_stands_at_another_by_the_very_transactions() {
-        let at = |text: &str| text.parse::<Domains>().unwrap();
-        assert!(at("0-1-5,1-1-1").stands_at(&at("0-1-5")) && at("0-1-5").stands_at(&at("")));
-        assert!(!at("0-1-6").stands_at(&at("0-1-5")), "it may lie before 0-1-5");
-        assert!(!at("0-2-5").stands_at(&at("0-1-5")) && !at("0-1-5").stands_at(&at("0-1-5,1-1-1")));
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! What is durable in the target beside the rows: checkpoints and table states.
 
-use super::domain::Domains;
 use super::position::{FilePosition, Position};
 use serde::{Deserialize, Serialize};
 
@@ -42,27 +41,19 @@ pub enum TableState {
     },
 }
 
-/// P1: a place in one server's files, and on MariaDB the transactions there.
+/// P1: a place in one server's files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CatchUpTarget {
     /// Identity of the server the file belongs to. When the source is another server by now, P1 is recorded anew.
     pub server: String,
     /// File and offset.
     pub file: FilePosition,
-    /// MariaDB: the last transaction of each domain. Its log may end in an event that is sent only when something follows
-    /// it (`BINLOG_CHECKPOINT`), so the end of the file alone might never be reached.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub domains: Option<Domains>,
 }
 
 impl CatchUpTarget {
     /// Whether a stream of that server that has come to `position` is at or behind this place.
     pub fn is_reached(&self, position: &Position) -> bool {
-        let by_name = match (&self.domains, position.taken.domains()) {
-            (Some(until), Some(taken)) => taken.stands_at(until),
-            (Some(_) | None, Some(_) | None) => false,
-        };
-        by_name || position.file.reaches(&self.file)
+        position.file.reaches(&self.file)
     }
 }
 

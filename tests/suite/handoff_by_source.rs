@@ -194,9 +194,9 @@ async fn a_commit_that_mariadb_holds_at_p1_arrives_once() {
     scene.assert_exact(&daemon, &["t"]).await;
 }
 
-/// The log ends in an event that is not sent before another follows it.
+/// The log ends in an event that belongs to no transaction, and is taken for reached all the same.
 #[tokio::test]
-async fn an_idle_mariadb_whose_log_ends_in_a_checkpoint_event_is_caught_up_with() {
+async fn a_mariadb_whose_log_ends_in_a_checkpoint_event_is_caught_up_with() {
     let mysql = Mysql::start("mariadb", &[]).await;
     let scene = Scene::on(&mysql, postgres().await, "idle_checkpoint").await;
     scene.source.sql("CREATE TABLE t (id INT PRIMARY KEY); INSERT INTO t VALUES (1)").await;

@@ -15,9 +15,7 @@
 //! FULLTEXT document (`fts_commit` tokenizes inside the engine commit).
 //!
 //! - **P0** must not be behind anything invisible.
-//! - **P1** must not be before anything visible: it is the log's end, never `gtid_executed`, on every server. On MariaDB it is
-//!   `gtid_binlog_pos` as well, whichever the stream reaches first: a `BINLOG_CHECKPOINT` event at the end of the log is sent
-//!   only with the next transaction, and no heartbeat speaks of it, so on an idle server the stream stays before it.
+//! - **P1** must not be before anything visible: it is the log's end, never `gtid_executed`, on every server.
 //!
 //! Which P0 that is hangs on the server:
 //!
@@ -222,14 +220,8 @@ impl Server {
     /// # Errors
     /// [`SourceError::Unsupported`] when the source does not log; what the server answers.
     pub async fn log_end(&mut self) -> Result<CatchUpTarget, SourceError> {
-        let server = self.identity().await?;
         let file = self.log_position().await?;
-        // What is visible is in `gtid_binlog_pos` for certain, as it is before the end of the log.
-        let domains = match self.flavour {
-            Flavour::MySql => None,
-            Flavour::MariaDb => Some(self.domains("SELECT @@GLOBAL.gtid_binlog_pos").await?),
-        };
-        Ok(CatchUpTarget { server, file, domains })
+        Ok(CatchUpTarget { server: self.identity().await?, file })
     }
 
     /// Every transaction that is committed and visible.

@@ -94,7 +94,7 @@ async fn everything_recorded_is_read_back_latest_first() {
     begin(&session).await;
     let second = store.advance(&session, &first, &at(200)).await.unwrap();
     store.record_schema(&session, &definition("Orders", 3), &at(200)).await.unwrap();
-    let until = CatchUpTarget { server: at(300).server, file: at(300).file, domains: None };
+    let until = CatchUpTarget { server: at(300).server, file: at(300).file };
     state(&session, TableState::CatchingUp { from: super::at(4), until: until.clone() }, json!({"v": 2}))
         .await;
     commit(&session).await;

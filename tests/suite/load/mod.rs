@@ -86,13 +86,17 @@ impl fmt::Display for Report {
     }
 }
 
-/// The scene's config for a run under load: small batches, so that there are many commits to be hit.
+/// The scene's config for a run under load: small batches, so that there are many commits to be hit. On Greenplum one table is
+/// distributed by a part of its key, and VACUUM runs along.
 pub fn config(scene: &Scene<'_>) -> Config {
+    let parts = format!("[task.main.table.\"{}.parts\"]\ndistributed_by = [\"b\"]", scene.source.name);
     scene
         .config()
         .daemon("log_level", "\"info\"")
         .task("apply", "{ batch_rows = 500, batch_bytes = \"1MiB\" }")
         .task("memory_limit", "\"64MiB\"")
+        .task("vacuum", "{ threshold = 0.05, min_rows = 300 }")
+        .more(&parts)
 }
 
 /// Runs `faults` while the source is written to, and proves afterwards that nothing came of them. The daemon must be

@@ -2,6 +2,7 @@
 //!
 //! What must never happen here: a condition under which rows would be lost or changed being passed.
 
+mod history;
 mod source;
 mod target;
 

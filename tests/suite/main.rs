@@ -17,6 +17,7 @@ mod forgetful_target;
 mod framing;
 mod handoff_by_source;
 mod harness_works;
+mod histories;
 mod hostile_globals;
 mod indirect_writes;
 mod keys_in_batches;

@@ -2,7 +2,7 @@
 
 use super::gtid::GtidSet;
 use super::shape::{TargetName, TargetTable};
-use super::{FilePosition, TableName};
+use super::{Domains, FilePosition, TableName};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Which family of servers the source belongs to.
@@ -46,6 +46,10 @@ pub struct SourceFacts {
     pub gtid_executed: GtidSet,
     /// `gtid_purged`.
     pub gtid_purged: GtidSet,
+    /// MariaDB: the last transaction of each domain in the log (`gtid_binlog_pos`).
+    pub domains: Domains,
+    /// MariaDB: the same of what lies before the oldest file that is left; `None` where it cannot be asked for.
+    pub domains_purged: Option<Domains>,
     /// End of the log, where it can be asked for.
     pub log_end: Option<FilePosition>,
     /// `lower_case_table_names`.

@@ -224,7 +224,10 @@ impl Position {
     pub fn includes(&self, other: &Self) -> bool {
         match (&self.taken, &other.taken) {
             (Taken::Gtids(have), Taken::Gtids(wanted)) => wanted.is_subset_of(have),
-            _ => self.server == other.server && self.file.reaches(&other.file),
+            // A start that was given as names has no place; the stream is behind it from the beginning.
+            _ => {
+                self.server == other.server && (other.file.file.is_empty() || self.file.reaches(&other.file))
+            }
         }
     }
 }

@@ -108,7 +108,6 @@ fn keys_of_later_versions_are_refused_not_ignored() {
     for (key, part) in [
         ("indexes = \"non_unique\"", "indexes"),
         ("ddl_policy = { drop_column = \"apply\" }", "ddl_policy.drop_column"),
-        ("initial = []\nstart_position = \"binlog.000001:4\"", "start_position"),
     ] {
         let found = problems(&format!("{SHORT}\n{key}\n"));
         assert!(
@@ -123,6 +122,24 @@ fn a_start_position_goes_with_no_copy_only() {
     let config =
         parse("t", &format!("{SHORT}\ninitial = []\nstart_position = \"now\"\n"), &|_| None).unwrap();
     assert_eq!(config.tasks["shop"].start_position, Some(StartPosition::Now));
+    for text in ["3e11fa47-71ca-11e1-9e33-c80aa9429562:1-7", "0-1-77,5-2-9", "binlog.000042:4"] {
+        let file = format!("{SHORT}\ninitial = []\nstart_position = {text:?}\n");
+        let config = parse("t", &file, &|_| None).unwrap();
+        let found = match config.tasks["shop"].start_position.as_ref().unwrap() {
+            StartPosition::Gtids(gtids) => gtids.to_string(),
+            StartPosition::Domains(domains) => domains.to_string(),
+            StartPosition::File(file) => file.to_string(),
+            StartPosition::Now => "now".to_owned(),
+        };
+        assert_eq!(found, text);
+    }
+    for text in ["binlog:4", "binlog.000042", "binlog.000042:x", "0-1", "binlog.x:4"] {
+        assert_eq!(
+            problems(&format!("{SHORT}\ninitial = []\nstart_position = {text:?}\n")).len(),
+            1,
+            "{text}"
+        );
+    }
     assert_eq!(problems(&format!("{SHORT}\ninitial = []\n")).len(), 1);
     assert_eq!(problems(&format!("{SHORT}\nstart_position = \"now\"\n")).len(), 1);
     assert_eq!(problems(&format!("{SHORT}\ninitial = []\nstart_position = \"nonsense\"\n")).len(), 1);

@@ -143,6 +143,7 @@ fn render_task(task: &TaskConfig) -> Table {
         None => {}
         Some(StartPosition::Now) => put(&mut table, "start_position", "now"),
         Some(StartPosition::Gtids(gtids)) => put(&mut table, "start_position", gtids.to_string()),
+        Some(StartPosition::Domains(domains)) => put(&mut table, "start_position", domains.to_string()),
         Some(StartPosition::File(file)) => put(&mut table, "start_position", file.to_string()),
     }
     put(

@@ -6,6 +6,7 @@ use super::types::{
     Operations, Selection, SnapshotConfig, StartPosition, TableOptions, TaskConfig, TimeAs, TinyInt1,
     ZeroDates,
 };
+use crate::change::FilePosition;
 use std::collections::BTreeSet;
 use toml::Value;
 
@@ -225,7 +226,7 @@ fn start_position(
                 section.key("start_position"),
                 None,
                 "is needed when initial has no \"data\"",
-                "give \"now\" or a GTID set",
+                "give \"now\", GTIDs, or a file and an offset",
             );
         }
         return None;
@@ -242,30 +243,31 @@ fn start_position(
     if text == "now" {
         return Some(StartPosition::Now);
     }
-    match text.parse() {
-        Ok(gtids) => Some(StartPosition::Gtids(gtids)),
-        Err(error) => {
-            let file = text
-                .rsplit_once(':')
-                .is_some_and(|(file, offset)| file.contains('.') && offset.parse::<u64>().is_ok());
-            if file {
-                problems.add(
-                    section.key("start_position"),
-                    Some(&quoted(&text)),
-                    format!("a file position {NOT_YET}"),
-                    "give \"now\" or a GTID set",
-                );
-            } else {
-                problems.add(
-                    section.key("start_position"),
-                    Some(&quoted(&text)),
-                    error.to_string(),
-                    "give \"now\" or a GTID set such as 3e11fa47-71ca-11e1-9e33-c80aa9429562:1-77",
-                );
-            }
-            None
-        }
+    let found = place(&text);
+    if found.is_none() {
+        problems.add(
+            section.key("start_position"),
+            Some(&quoted(&text)),
+            "is no position in a binlog",
+            "give \"now\", a GTID set such as 3e11fa47-71ca-11e1-9e33-c80aa9429562:1-77, MariaDB's GTIDs such as 0-1-77, or a \
+             file and an offset such as binlog.000042:4",
+        );
     }
+    found
+}
+
+/// The three ways to name a place in a log; they cannot be mistaken for one another.
+fn place(text: &str) -> Option<StartPosition> {
+    if let Ok(gtids) = text.parse() {
+        return Some(StartPosition::Gtids(gtids));
+    }
+    if let Ok(domains) = text.parse() {
+        return Some(StartPosition::Domains(domains));
+    }
+    let (file, offset) = text.rsplit_once(':')?;
+    let place = FilePosition { file: file.into(), offset: offset.parse().ok()? };
+    // What cannot be compared with the places of the stream is no file of a log.
+    place.reaches(&place).then_some(StartPosition::File(place))
 }
 
 fn operations(section: &mut Section, problems: &mut Problems) -> Operations {

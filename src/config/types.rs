@@ -184,7 +184,9 @@ pub enum StartPosition {
     Now,
     /// Behind this set of transactions.
     Gtids(crate::change::GtidSet),
-    /// At a file position.
+    /// Behind these transactions of MariaDB.
+    Domains(crate::change::Domains),
+    /// At a place in a file of this very server.
     File(crate::change::FilePosition),
 }
 

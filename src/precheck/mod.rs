@@ -3,6 +3,7 @@
 //! What must never happen here: a condition under which rows would be lost or changed being passed.
 
 mod greenplum;
+mod history;
 mod source;
 mod target;
 

@@ -64,8 +64,7 @@ pub fn server(subject: &Subject<'_>, report: &mut Report) {
         format!("GRANT {} ON *.* TO the user", list(missing.iter().copied())),
     );
     xa(subject, report, &name);
-    reset(subject, report, &name);
-    history(subject, report, &name);
+    super::history::judge(subject, report, &name);
 }
 
 /// Prepared XA transactions. A table is copied from a place before which none is prepared, so they must be seen and end; a
@@ -134,111 +133,6 @@ fn names(subject: &Subject<'_>, report: &mut Report, name: &str) {
             "set gtid_mode=ON and enforce_gtid_consistency=ON (5.7 on, online: OFF_PERMISSIVE, ON_PERMISSIVE, ON in turn) before the first start",
         ),
     }
-    if let Some(crate::config::StartPosition::Gtids(_)) = &subject.task.start_position
-        && now != "GTIDs"
-    {
-        report.add(
-            "source.start_position",
-            name,
-            Verdict::Fail,
-            format!("start_position is a set of MySQL's GTIDs, and here transactions have {now}"),
-            "give \"now\"",
-        );
-    }
-}
-
-/// What the log must hold, and the server must have.
-fn history(subject: &Subject<'_>, report: &mut Report, name: &str) {
-    let facts = subject.source;
-    if let Some(resuming) = &subject.resuming
-        && resuming.position.taken == Taken::Files
-    {
-        let same = facts.server_uuid.as_deref() == Some(resuming.position.server.as_str());
-        report.require(
-            "source.identity",
-            name,
-            same,
-            if same {
-                "it is the server whose files the task follows".to_owned()
-            } else {
-                format!(
-                    "the task follows files of server {}, and this is {}",
-                    resuming.position.server,
-                    facts.server_uuid.as_deref().unwrap_or("another")
-                )
-            },
-            "connect to that server, or copy again: without GTIDs a place in one server's files means nothing on another",
-        );
-    }
-    let (needed, what) = match (&subject.resuming, &subject.task.start_position) {
-        (Some(resuming), _) => (resuming.position.taken.gtids(), "the checkpoint"),
-        (None, Some(crate::config::StartPosition::Gtids(gtids))) => (Some(gtids), "start_position"),
-        (None, _) => (None, ""),
-    };
-    if let Some(needed) = needed {
-        let lost = facts.gtid_purged.minus(needed);
-        report.require(
-            "source.purged",
-            name,
-            lost.is_empty(),
-            if lost.is_empty() {
-                format!("the log holds everything behind {what}")
-            } else {
-                format!("the log no longer holds {lost}, which {what} does not include")
-            },
-            "those transactions cannot be had any more: copy again, and keep binlogs longer (binlog_expire_logs_seconds)",
-        );
-        let mut unknown = needed.minus(&facts.gtid_executed);
-        if let Some(resuming) = &subject.resuming {
-            unknown.union(&resuming.copied.minus(&facts.gtid_executed));
-        }
-        report.require(
-            "source.history",
-            name,
-            unknown.is_empty(),
-            if unknown.is_empty() {
-                format!("the server knows everything in {what}")
-            } else {
-                format!("{what} includes {unknown}, which this server never executed")
-            },
-            "connect to the server the task was copied from (or to one that has all its transactions), or copy again",
-        );
-    }
-}
-
-/// A server whose log ends before the place it was read up to has started a new one, in which transactions may carry the
-/// names of others that the task has taken in: they would be taken for known.
-fn reset(subject: &Subject<'_>, report: &mut Report, name: &str) {
-    let facts = subject.source;
-    let (Some(resuming), Some(end)) = (&subject.resuming, &facts.log_end) else { return };
-    if facts.server_uuid.as_deref() != Some(resuming.position.server.as_str()) {
-        return;
-    }
-    let position = &resuming.position;
-    if let (Some(was), Some(now)) = (position.file_begun, resuming.file_begun)
-        && was != now
-    {
-        report.add(
-            "source.reset",
-            name,
-            Verdict::Fail,
-            format!("its log was reset: {} is not the file the task has read, it was begun at another time", position.file.file),
-            "copy again: transactions since then may carry the names or places of others that the task has taken in",
-        );
-        return;
-    }
-    let behind = end.order(&position.file) == Some(std::cmp::Ordering::Less);
-    report.require(
-        "source.reset",
-        name,
-        !behind,
-        if behind {
-            format!("its log ends at {end}, before {}, where the task has read it", resuming.position.file)
-        } else {
-            "the log goes on from where the task has read it".to_owned()
-        },
-        "it was reset, restored, or lost its end in a crash: copy again",
-    );
 }
 
 /// The selected tables.

@@ -39,6 +39,8 @@ fn good_source() -> SourceFacts {
         gtid_mode_on: true,
         gtid_executed: "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-9".parse().unwrap(),
         gtid_purged: "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-4".parse().unwrap(),
+        domains: crate::change::Domains::default(),
+        domains_purged: None,
         log_end: None,
         lower_case_table_names: 0,
         prepared_xa: Some(0),
@@ -281,6 +283,53 @@ fn a_file_begun_at_another_time_is_another_file() {
     assert!(failures(&task(""), &facts, &target, Some(&resuming)).is_empty());
     resuming.file_begun = Some(1_700_000_009);
     assert_eq!(failures(&task(""), &facts, &target, Some(&resuming)), vec!["source.reset"]);
+}
+
+#[test]
+fn a_file_that_is_gone_is_missed_where_only_files_count() {
+    let mut target = good_target();
+    target.tables.insert(mapping().target.name, existing());
+    let facts = good_source();
+    let mut resuming = Resuming {
+        position: position("binlog.000004", ""),
+        file_begun: Some(5),
+        copied: crate::change::GtidSet::default(),
+        tables: BTreeSet::from([TableName::new("shop", "orders")]),
+    };
+    resuming.position.taken = crate::change::Taken::Files;
+    resuming.position.file_begun = Some(5);
+    assert!(failures(&task(""), &facts, &target, Some(&resuming)).is_empty());
+    resuming.file_begun = None;
+    assert_eq!(failures(&task(""), &facts, &target, Some(&resuming)), vec!["source.purged"]);
+}
+
+#[test]
+fn mariadbs_domains_count_where_its_place_is_not_there() {
+    let mut target = good_target();
+    target.tables.insert(mapping().target.name, existing());
+    let mut facts = good_source();
+    facts.flavour = Flavour::MariaDb;
+    facts.version_number = 101_100;
+    facts.domains = "0-1-50,7-1-9".parse().unwrap();
+    facts.domains_purged = Some("0-1-20,7-1-5".parse().unwrap());
+    let mut resuming = Resuming {
+        position: position("binlog.000004", ""),
+        file_begun: None,
+        copied: crate::change::GtidSet::default(),
+        tables: BTreeSet::from([TableName::new("shop", "orders")]),
+    };
+    let with = |resuming: &mut Resuming, domains: &str| {
+        resuming.position.taken = crate::change::Taken::Domains(domains.parse().unwrap());
+        failures(&task(""), &facts, &target, Some(resuming))
+    };
+    assert!(with(&mut resuming, "0-1-20,7-1-5").is_empty());
+    assert_eq!(with(&mut resuming, "0-1-19,7-1-5"), vec!["source.purged"]);
+    assert_eq!(with(&mut resuming, "0-1-30"), vec!["source.purged"]);
+    assert_eq!(with(&mut resuming, "0-1-51,7-1-9"), vec!["source.history"]);
+    assert_eq!(with(&mut resuming, "0-1-30,7-1-9,8-1-1"), vec!["source.history"]);
+    // Its very place is there: numbers say nothing.
+    (resuming.position.file_begun, resuming.file_begun) = (Some(5), Some(5));
+    assert!(with(&mut resuming, "0-1-9999").is_empty());
 }
 
 #[test]

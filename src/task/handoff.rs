@@ -12,10 +12,13 @@
 
 use super::TaskError;
 use super::context::Context;
+use crate::change::facts::Flavour;
 use crate::change::state::CatchUpTarget;
-use crate::change::{Change, LogFile, Position, StatementEvent, TableName, Taken};
+use crate::change::{Change, FilePosition, LogFile, Position, StatementEvent, TableName, Taken, XaState};
+use crate::config::StartPosition;
 use crate::schema::Table;
 use crate::schema::ddl::{self, SqlMode, Statement};
+use crate::sink::store::Stored;
 use crate::source::binlog::{BinlogStream, StreamRequest};
 use crate::source::server::Server;
 use std::time::Duration;
@@ -34,6 +37,49 @@ pub struct Settled {
     pub position: Position,
     /// Every selected table, with its own P0.
     pub tables: Vec<(Table, Position)>,
+}
+
+/// The chosen `start_position` of a task that copies nothing and has not run yet.
+///
+/// # Errors
+/// When the source has no such place, or cannot be asked.
+pub async fn start_position(
+    context: &Context,
+    server: &mut Server,
+    stored: &Stored,
+) -> Result<Option<Position>, TaskError> {
+    if stored.checkpoint.is_some() {
+        return Ok(None);
+    }
+    match &context.task().start_position {
+        None | Some(StartPosition::Now) => Ok(None),
+        Some(StartPosition::Gtids(gtids)) => {
+            let mut position = server.stream_start().await?;
+            // The file only serves messages and P1, which is recorded anew; what is resumed from is the set.
+            position.taken = Taken::Gtids(gtids.clone());
+            position.xa = XaState::default();
+            Ok(Some(position))
+        }
+        Some(StartPosition::Domains(domains)) => {
+            // No place: those of the stream say where it is.
+            let file = FilePosition { file: "".into(), offset: 0 };
+            let (server, taken) = (server.identity().await?, Taken::Domains(domains.clone()));
+            Ok(Some(Position { server, file, file_begun: None, taken, xa: XaState::default() }))
+        }
+        Some(StartPosition::File(file)) => {
+            let taken = match server.flavour() {
+                Flavour::MariaDb => Taken::Domains(server.domains_at(file).await?),
+                Flavour::MySql => Taken::Files,
+            };
+            Ok(Some(Position {
+                server: server.identity().await?,
+                file: file.clone(),
+                file_begun: None,
+                taken,
+                xa: XaState::default(),
+            }))
+        }
+    }
 }
 
 /// Records P0 and reads the definitions that hold there. With `start`, P0 is that position instead of the present.

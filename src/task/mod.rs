@@ -26,8 +26,8 @@ pub use error::TaskError;
 
 use crate::change::state::{Checkpoint, TableState};
 use crate::change::status::{Board, Phase, TablePhase, TaskStatus, now_seconds};
-use crate::change::{Position, Retry, TableName, Taken, XaState};
-use crate::config::{Config, ExistingTables, StartPosition};
+use crate::change::{Retry, TableName};
+use crate::config::{Config, ExistingTables};
 use crate::precheck::Report;
 use crate::schema::Table;
 use crate::sink::apply::Existing;
@@ -176,35 +176,11 @@ async fn schema_sync(
         return Ok(Prepared { checkpoint: checkpoint.clone(), tables: known });
     }
     context.board.enter(&context.name, Phase::SchemaSync);
-    let start = start_position(context, server, stored).await?;
+    let start = handoff::start_position(context, server, stored).await?;
     let settled = handoff::settle(context, server, folds(gathered), start.as_ref()).await?;
     // Without a copy nothing is read that could be ahead of P0, but what the target holds may be: apply convergently up to now.
     let until = if context.task().initial_data { None } else { Some(server.log_end().await?) };
     prepare::prepare(context, owner, settled, stored.checkpoint.clone(), known, until).await
-}
-
-/// The chosen `start_position` of a task that copies nothing and has not run yet.
-async fn start_position(
-    context: &Context,
-    server: &mut Server,
-    stored: &Stored,
-) -> Result<Option<Position>, TaskError> {
-    if stored.checkpoint.is_some() {
-        return Ok(None);
-    }
-    match &context.task().start_position {
-        None | Some(StartPosition::Now) => Ok(None),
-        Some(StartPosition::Gtids(gtids)) => {
-            let mut position = server.stream_start().await?;
-            // The file only serves messages and P1, which is recorded anew; what is resumed from is the set.
-            position.taken = Taken::Gtids(gtids.clone());
-            position.xa = XaState::default();
-            Ok(Some(position))
-        }
-        Some(StartPosition::File(_)) => {
-            Err(TaskError::Internal("a file start position passed the config".to_owned()))
-        }
-    }
 }
 
 /// Copies what is not durable yet, then records P1 for the tables of the group.

@@ -177,8 +177,11 @@ pub async fn follow(
 
 /// Whether the source still has the file that a position lies in, and not another of that name.
 async fn still_there(context: &Context, position: &Position) -> Result<bool, TaskError> {
+    if position.file_begun.is_none() {
+        return Ok(false);
+    }
     let begun = binlog::file_begun(context.source(), &position.file.file).await?;
-    Ok(begun.is_some() && begun == position.file_begun)
+    Ok(begun == position.file_begun)
 }
 
 /// Which stage ended well.

@@ -18,6 +18,7 @@ mod framing;
 mod greenplum;
 mod handoff_by_source;
 mod harness_works;
+mod histories;
 mod hostile_globals;
 mod indirect_writes;
 mod keys_in_batches;

@@ -231,9 +231,9 @@ fn refused_reading(message: &str) -> Reading {
     {
         return Reading::Purged;
     }
-    Reading::Other(if has("more GTIDs than") {
+    Reading::Other(if has("more GTIDs than") || has("not in the master's binlog") {
         Retry::fix(
-            "the source lost transactions that this task has already carried (a failover or a restore?): \
+            "the source lost or never had transactions that this task has already carried (a failover or a restore?): \
              name the server that has them, or drop the task's state and copy again",
         )
     } else if has("same server_uuid") || has("same server_id") || has("Connection was killed") {
@@ -330,7 +330,7 @@ mod tests {
         else {
             panic!("no remedy")
         };
-        assert!(remedy.contains("lost transactions"));
+        assert!(remedy.contains("never had transactions"));
         assert!(matches!(refused_reading("bogus data"), Reading::Other(Retry::AfterFix { .. })));
     }
 

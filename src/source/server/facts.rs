@@ -3,14 +3,16 @@
 
 use super::positions::XA_RECOVER_DENIED;
 use super::{Server, text};
-use crate::change::FilePosition;
 use crate::change::facts::{Flavour, SourceFacts, SourceTableFacts};
+use crate::change::{Domains, FilePosition};
 use crate::config::types::Selection;
 use crate::source::{SourceError, catalog};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// `ER_SPECIFIC_ACCESS_DENIED_ERROR`.
 const DENIED: u16 = 1227;
+/// `ER_NO_BINARY_LOGGING`.
+const NO_LOG: u16 = 1381;
 
 const VARIABLES: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('server_uuid', 'log_bin', 'binlog_format', \
     'binlog_row_image', 'binlog_row_metadata', 'binlog_row_value_options', 'binlog_transaction_compression', \
@@ -39,6 +41,10 @@ impl Server {
             Flavour::MySql => (self.gtid_executed().await?, self.gtid_purged().await?),
             Flavour::MariaDb => Default::default(),
         };
+        let (domains, domains_purged) = match self.flavour {
+            Flavour::MySql => Default::default(),
+            Flavour::MariaDb => (self.domains_logged().await?, self.domains_purged().await?),
+        };
         let log_end = self.log_end_if_allowed(&mut missing_privileges).await?;
         let prepared_xa = self.prepared_xa_if_allowed(&mut missing_privileges).await?;
         if !self.may_replicate().await? {
@@ -63,6 +69,8 @@ impl Server {
             gtid_mode_on: upper("gtid_mode") == "ON",
             gtid_executed,
             gtid_purged,
+            domains,
+            domains_purged,
             log_end,
             lower_case_table_names: value("lower_case_table_names").and_then(|n| n.parse().ok()).unwrap_or(0),
             prepared_xa,
@@ -89,6 +97,24 @@ impl Server {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// MariaDB: what lies before the oldest file that is left, by that file's own list.
+    async fn domains_purged(&mut self) -> Result<Option<Domains>, SourceError> {
+        let oldest = match self.rows("SHOW BINARY LOGS").await {
+            Ok(rows) => rows.first().and_then(|row| text(row, 0)).map(|file| file.replace('\'', "''")),
+            Err(SourceError::Server { code: DENIED | NO_LOG, .. }) => None,
+            Err(error) => return Err(error),
+        };
+        let Some(oldest) = oldest else { return Ok(None) };
+        let events = match self.rows(&format!("SHOW BINLOG EVENTS IN '{oldest}' LIMIT 3")).await {
+            Ok(events) => events,
+            Err(SourceError::Server { code: DENIED, .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let list = events.iter().find(|event| text(event, 2) == Some("Gtid_list"));
+        let list = list.and_then(|event| text(event, 5)).map(|list| list.trim_matches(['[', ']']));
+        Ok(list.and_then(|list| list.parse().ok()))
     }
 
     async fn prepared_xa_if_allowed(

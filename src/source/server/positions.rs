@@ -169,9 +169,8 @@ impl Server {
         };
         let offset: u64 =
             offset.parse().map_err(|_| self.protocol(format!("a snapshot at offset '{offset}'")))?;
-        let sql = format!("SELECT BINLOG_GTID_POS('{}', {offset})", file.replace('\'', "''"));
         let file = FilePosition { file: file.into(), offset };
-        let domains = self.domains(&sql).await?;
+        let domains = self.domains_at(&file).await?;
         Ok((file, domains))
     }
 
@@ -238,6 +237,30 @@ impl Server {
     /// What the server answers.
     pub async fn gtid_purged(&mut self) -> Result<GtidSet, SourceError> {
         self.gtid_set("SELECT @@GLOBAL.gtid_purged").await
+    }
+
+    /// MariaDB: the last transaction of each domain in the log, visible or not.
+    ///
+    /// # Errors
+    /// What the server answers.
+    pub async fn domains_logged(&mut self) -> Result<Domains, SourceError> {
+        self.domains("SELECT @@GLOBAL.gtid_binlog_pos").await
+    }
+
+    /// MariaDB: the last transaction of each domain before a place in its files.
+    ///
+    /// # Errors
+    /// [`SourceError::Unsupported`] when it has no such place; what else the server answers.
+    pub async fn domains_at(&mut self, place: &FilePosition) -> Result<Domains, SourceError> {
+        let sql = format!("SELECT BINLOG_GTID_POS('{}', {})", place.file.replace('\'', "''"), place.offset);
+        let rows = self.rows(&sql).await?;
+        if rows.first().and_then(|row| text(row, 0)).is_none() {
+            return Err(self.unsupported(
+                format!("its log has no place {place}"),
+                "give a place that SHOW MASTER STATUS or a backup tells, in a file that SHOW BINARY LOGS lists",
+            ));
+        }
+        self.domains(&sql).await
     }
 
     /// The identity that file positions belong to: `server_uuid`, and on MariaDB, which has none, what tells its servers

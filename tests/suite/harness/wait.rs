@@ -40,53 +40,44 @@ pub async fn pause(time: Duration) {
     tokio::time::sleep(time).await;
 }
 
-/// Everything a source has logged by now, in the words in which a task tells its position.
+/// Everything a source has logged by now.
 #[derive(Debug)]
-enum Reached {
-    /// A set of GTIDs.
-    Gtids(GtidSet),
+struct Reached {
+    /// A set of GTIDs, where transactions have such names.
+    gtids: Option<GtidSet>,
     /// The last transaction of each domain of a MariaDB. Its log may end behind it, in an event of no transaction, of which a
     /// task makes a note only after seconds.
-    Domains(Domains),
-    /// The end of the log: for servers whose transactions have no MySQL names.
-    File(FilePosition),
+    domains: Option<Domains>,
+    /// The end of the log.
+    end: FilePosition,
 }
 
 impl Reached {
     async fn by(mysql: &Mysql) -> Self {
+        let (mut gtids, mut domains) = (None, None);
         if mysql.names_transactions().await {
-            return Self::Gtids(
-                mysql.one("SELECT @@GLOBAL.gtid_executed").await.parse().expect("a GTID set"),
-            );
+            gtids = mysql.one("SELECT @@GLOBAL.gtid_executed").await.parse().ok();
+        } else if mysql.kind() == "mariadb" {
+            domains = mysql.one("SELECT @@GLOBAL.gtid_binlog_pos").await.parse().ok();
         }
-        if mysql.kind() == "mariadb" {
-            return Self::Domains(
-                mysql.one("SELECT @@GLOBAL.gtid_binlog_pos").await.parse().expect("MariaDB's GTIDs"),
-            );
-        }
-        Self::File(mysql.log_end().await)
+        Self { gtids, domains, end: mysql.log_end().await }
     }
 
-    /// Whether a position's text (`set (file:offset)` or `file:offset`) has come that far.
+    /// Whether a position's text (`names (file:offset)` or `file:offset`) has come that far.
     fn within(&self, position: &str) -> bool {
-        match self {
-            Self::Gtids(executed) => {
-                let set = position.split(" (").next().and_then(|set| set.parse::<GtidSet>().ok());
-                set.is_some_and(|set| executed.is_subset_of(&set))
-            }
-            Self::Domains(logged) => {
-                let domains = position.split(" (").next().and_then(|names| names.parse::<Domains>().ok());
-                domains.as_ref() == Some(logged)
-            }
-            Self::File(end) => {
-                let place =
-                    position.rsplit_once(" (").map_or(position, |(_, place)| place.trim_end_matches(')'));
-                place.rsplit_once(':').is_some_and(|(file, offset)| {
-                    let offset = offset.parse().expect("an offset");
-                    FilePosition { file: file.into(), offset }.reaches(end)
-                })
-            }
+        let (names, place) = position.rsplit_once(" (").unwrap_or(("", position));
+        if let (Some(executed), Ok(set)) = (&self.gtids, names.parse::<GtidSet>())
+            && !names.is_empty()
+        {
+            return executed.is_subset_of(&set);
         }
+        if self.domains.is_some() && names.parse().ok() == self.domains {
+            return true;
+        }
+        place.trim_end_matches(')').rsplit_once(':').is_some_and(|(file, offset)| {
+            let offset = offset.parse().expect("an offset");
+            FilePosition { file: file.into(), offset }.reaches(&self.end)
+        })
     }
 }
 
@@ -98,7 +89,7 @@ pub async fn wait_applied(daemon: &Daemon, mysql: &Mysql) {
 /// Waits until the daemon's only task has come to the end of the log by file and offset: prepared XA transactions, which have a
 /// GTID, have not been applied then.
 pub async fn wait_log_end(daemon: &Daemon, mysql: &Mysql) {
-    wait_reached(daemon, Reached::File(mysql.log_end().await)).await;
+    wait_reached(daemon, Reached { gtids: None, ..Reached::by(mysql).await }).await;
 }
 
 async fn wait_reached(daemon: &Daemon, executed: Reached) {

@@ -5,6 +5,7 @@ mod initial;
 mod many;
 mod names;
 mod operations;
+mod start_position;
 
 use crate::harness::{Comparison, Scene};
 

@@ -46,7 +46,7 @@ pub enum LogFormat {
 pub enum SourceTlsMode {
     /// Never TLS.
     Disabled,
-    /// TLS when the server offers it.
+    /// TLS when the server offers one that we speak.
     Preferred,
     /// TLS or nothing; the certificate is not judged.
     Required,
@@ -61,7 +61,7 @@ pub enum SourceTlsMode {
 pub enum TargetTlsMode {
     /// Never TLS.
     Disable,
-    /// TLS when the server offers it.
+    /// TLS when the server offers one that we speak.
     Prefer,
     /// TLS or nothing; the certificate is not judged.
     Require,

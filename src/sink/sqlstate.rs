@@ -36,6 +36,7 @@ impl ErrorContext<'_> {
                 Class::Login => SinkError::Login {
                     endpoint: self.endpoint.to_owned(),
                     user: self.user.to_owned(),
+                    remedy: login_remedy(self.user, &message),
                     message,
                 },
                 Class::Retry(retry) => SinkError::Server {
@@ -58,6 +59,7 @@ impl ErrorContext<'_> {
             return SinkError::Login {
                 endpoint: self.endpoint.to_owned(),
                 user: self.user.to_owned(),
+                remedy: login_remedy(self.user, &message),
                 message,
             };
         }
@@ -74,6 +76,30 @@ impl ErrorContext<'_> {
             retry: Retry::Never,
         }
     }
+}
+
+/// What can be done about a refused login, as far as the server's words tell (`ClientAuthentication` in
+/// PostgreSQL's `auth.c`). A server that speaks another language leaves the general advice.
+fn login_remedy(user: &str, message: &str) -> String {
+    if message.contains("requires a valid client certificate") {
+        return "give cert_file and key_file, with tls = \"require\" or stronger".into();
+    }
+    if message.contains("certificate authentication failed") {
+        return format!(
+            "the common name (CN) of the certificate in cert_file must be '{user}', or be mapped to it in pg_ident.conf"
+        );
+    }
+    if message.contains("pg_hba.conf") {
+        // "…, no encryption" since PostgreSQL 14, "…, SSL off" before.
+        return if message.contains("no encryption") || message.contains("SSL off") {
+            format!(
+                "set tls = \"require\" or stronger if the server takes '{user}' with TLS only; else add a line for '{user}' from this host to pg_hba.conf"
+            )
+        } else {
+            format!("add a line for '{user}' from this host to pg_hba.conf")
+        };
+    }
+    format!("give the right user and password, or allow '{user}' from this host")
 }
 
 /// What an SQLSTATE stands for.

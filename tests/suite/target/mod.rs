@@ -2,7 +2,6 @@
 
 mod catalog;
 mod ddl;
-mod login;
 mod owner;
 mod session;
 mod store;

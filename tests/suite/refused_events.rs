@@ -12,60 +12,8 @@ async fn failed(daemon: &Daemon) -> (String, String) {
     }
 }
 
-/// The durable position does not hold what was executed after `before`.
-async fn assert_checkpoint_within(scene: &Scene<'_>, before: &GtidSet) {
-    let newest = "SELECT gtids FROM rowferry.main_position ORDER BY sequence DESC LIMIT 1";
-    let durable: GtidSet = scene.target.one(newest).await.parse().unwrap();
-    assert!(durable.is_subset_of(before), "the checkpoint {durable} lies behind what was refused");
-}
-
 async fn executed(scene: &Scene<'_>) -> GtidSet {
     scene.source.one("SELECT @@GLOBAL.gtid_executed").await.parse().unwrap()
-}
-
-#[tokio::test]
-async fn a_prepared_xa_transaction_with_selected_rows_stops_the_task_before_it() {
-    let (mysql, postgres) = tokio::join!(Mysql::private(&[]), postgres());
-    let scene = Scene::on(&mysql, postgres, "xa_prepared").await;
-    scene
-        .source
-        .sql(
-            "CREATE TABLE t (id INT PRIMARY KEY); INSERT INTO t VALUES (1); \
-             CREATE DATABASE unselected; CREATE TABLE unselected.o (id INT PRIMARY KEY)",
-        )
-        .await;
-    let daemon = scene.start().await;
-    // Of no concern: nothing selected in it.
-    scene
-        .source
-        .sql(
-            "XA START 'u'; INSERT INTO unselected.o VALUES (1); XA END 'u'; XA PREPARE 'u'; XA COMMIT 'u'; \
-             XA START 'one'; INSERT INTO t VALUES (2); XA END 'one'; XA COMMIT 'one' ONE PHASE",
-        )
-        .await;
-    scene.assert_exact(&daemon, &["t"]).await;
-
-    let before = executed(&scene).await;
-    scene.source.sql("XA START 'x'; INSERT INTO t VALUES (3); XA END 'x'; XA PREPARE 'x'").await;
-    scene.source.sql("INSERT INTO t VALUES (4)").await;
-    let (error, remedy) = failed(&daemon).await;
-    assert!(error.contains("XA_PREPARE") && error.contains("binlog."), "{error}");
-    assert!(remedy.contains("XA PREPARE"), "{remedy}");
-    assert_checkpoint_within(&scene, &before).await;
-    assert_eq!(
-        scene.target.one("SELECT string_agg(id::text, ',' ORDER BY id) FROM xa_prepared.t").await,
-        "1,2"
-    );
-
-    scene.source.sql("XA COMMIT 'x'").await;
-    daemon.restart();
-    let (again, _) = failed(&daemon).await;
-    assert!(again.contains("XA_PREPARE"), "{again}");
-    assert_checkpoint_within(&scene, &before).await;
-    assert_eq!(
-        scene.target.one("SELECT string_agg(id::text, ',' ORDER BY id) FROM xa_prepared.t").await,
-        "1,2"
-    );
 }
 
 async fn stopped_by_statement(scene: &Scene<'_>, default_database: &str, statement: &str) {

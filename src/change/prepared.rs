@@ -34,8 +34,15 @@ pub enum XaStep {
 pub enum ReadAgain {
     /// MySQL with GTIDs: this one, its name, is left out of the set that is taken in, so the server sends it once more.
     Named(GtidSet),
-    /// MariaDB: what had been taken in before it.
-    Behind(Domains),
+    /// MariaDB: what had been taken in before it; on the server of that time the place where it ended says it exactly.
+    Behind {
+        /// The last transaction of each domain before it.
+        domains: Domains,
+        /// Identity of the server `file` belongs to.
+        server: String,
+        /// The end of the transaction before it.
+        file: FilePosition,
+    },
     /// MySQL without GTIDs: the end of the transaction before it.
     From(FilePosition),
 }
@@ -154,7 +161,9 @@ mod tests {
         advance(&mut domains, id("0-1-6"), 20, prepared("a", 10));
         advance(&mut domains, id("1-1-1"), 30, None);
         assert_eq!(domains.taken.to_string(), "0-1-6,1-1-1");
-        assert_eq!(domains.xa.prepared[0].again, ReadAgain::Behind("0-1-5".parse().unwrap()));
+        let behind =
+            ReadAgain::Behind { domains: "0-1-5".parse().unwrap(), server: "s".into(), file: at(10) };
+        assert_eq!(domains.xa.prepared[0].again, behind);
         let stored = serde_json::to_string(&domains).unwrap();
         assert_eq!(serde_json::from_str::<Position>(&stored).unwrap(), domains);
     }

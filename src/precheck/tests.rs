@@ -58,6 +58,7 @@ fn good_target() -> TargetFacts {
         tables: BTreeMap::new(),
         session_stable: true,
         on_conflict: true,
+        copy_on_conflict: false,
         postgis: false,
     }
 }
@@ -95,6 +96,8 @@ fn existing() -> FoundTable {
     FoundTable {
         table: mapping().target,
         has_rows: true,
+        append_optimized: false,
+        primary_key_name: Some("orders_pkey".into()),
         unique_indexes: vec![],
         writable: true,
         owned: true,
@@ -350,3 +353,5 @@ fn two_tables_into_one_need_a_source_column() {
     });
     assert_eq!(report.failures().map(|item| item.code).collect::<Vec<_>>(), vec!["target.shared"]);
 }
+
+mod greenplum;

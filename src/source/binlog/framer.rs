@@ -357,7 +357,7 @@ impl Framer {
             Meaning::RollbackTo(name) => self.transactions.rollback_to(&name, out),
             Meaning::Release(name) => self.transactions.release(&name),
             Meaning::Pass => self.transactions.pass(end, out),
-            Meaning::Ddl { sql, rows_follow } => {
+            Meaning::Ddl { sql, rows_may_follow } => {
                 let default_database = query.database.clone();
                 let sql_mode = query.sql_mode.unwrap_or(0);
                 let ddl = Ddl {
@@ -367,7 +367,7 @@ impl Framer {
                     started_micros: query.started_micros,
                     utc_offset_seconds: query.utc_offset_seconds,
                     explicit_timestamps: query.explicit_timestamps,
-                    rows_follow,
+                    rows_may_follow,
                 };
                 self.transactions.ddl(ddl, end, out)
             }

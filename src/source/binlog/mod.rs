@@ -47,8 +47,8 @@ pub struct StreamRequest {
     pub endpoint: SourceEndpoint,
     /// The replica id to use there; 0 chooses a random free one.
     pub server_id: u32,
-    /// Everything behind it is sent. Where transactions have names `start.file` only stands in messages until the server
-    /// names a file.
+    /// Everything behind it is sent. With MySQL's GTIDs `start.file` only stands in messages until the server names a file;
+    /// with MariaDB's domains its place is taken where it names a file, so it must be one of this very server's files.
     pub start: Position,
     /// The tables whose rows and DDL are handed out.
     pub selection: Selection,

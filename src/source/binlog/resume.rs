@@ -15,10 +15,15 @@ pub fn origin(position: &Position) -> Position {
     let mut origin = position.clone();
     match position.xa.prepared.first().map(|oldest| &oldest.again) {
         Some(ReadAgain::From(file)) if position.taken == Taken::Files => origin.file = file.clone(),
-        Some(ReadAgain::Behind(before)) if position.taken.domains().is_some() => {
-            origin.taken = Taken::Domains(before.clone());
+        Some(ReadAgain::Behind { domains, server, file }) if position.taken.domains().is_some() => {
+            if *server == position.server && !position.file.file.is_empty() {
+                origin.file = file.clone();
+            } else {
+                origin.file = FilePosition { file: "".into(), offset: 0 };
+                origin.taken = Taken::Domains(domains.clone());
+            }
         }
-        Some(ReadAgain::From(_) | ReadAgain::Behind(_) | ReadAgain::Named(_)) | None => {}
+        Some(ReadAgain::From(_) | ReadAgain::Behind { .. } | ReadAgain::Named(_)) | None => {}
     }
     origin
 }
@@ -48,7 +53,9 @@ impl Resume {
     pub fn at(position: &Position) -> Result<Self, Refusal> {
         let origin = origin(position);
         match (&position.taken, &origin.taken) {
-            (Taken::Files, _) if origin.file != position.file => {
+            (Taken::Files | Taken::Domains(_), _)
+                if origin.taken == position.taken && origin.file != position.file =>
+            {
                 if !position.file.reaches(&origin.file) {
                     return Err(Refusal::event(
                         format!(

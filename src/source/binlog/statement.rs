@@ -39,8 +39,9 @@ pub enum Meaning {
     Ddl {
         /// The decoded text.
         sql: String,
-        /// `CREATE TABLE … START TRANSACTION`: its rows follow in the same transaction.
-        rows_follow: bool,
+        /// CREATE TABLE: it may stand in a transaction in which the rows of its SELECT follow. MySQL 8.0.21 says so by
+        /// START TRANSACTION; 5.6 and MariaDB by nothing but its place.
+        rows_may_follow: bool,
     },
     /// Changes nothing that is carried.
     Pass,
@@ -102,9 +103,7 @@ pub fn judge(query: &Query, flavour: Flavour, selected: &SelectedTables) -> Resu
             Meaning::Pass
         }
         Statement::CreateTable(create) if create.temporary => Meaning::Pass,
-        Statement::CreateTable(create) if concerned => {
-            Meaning::Ddl { sql, rows_follow: create.start_transaction }
-        }
+        Statement::CreateTable(_) if concerned => Meaning::Ddl { sql, rows_may_follow: true },
         Statement::AlterTable(_)
         | Statement::CreateIndex(_)
         | Statement::DropIndex(_)
@@ -124,7 +123,7 @@ pub fn judge(query: &Query, flavour: Flavour, selected: &SelectedTables) -> Resu
                     "compare the table's definition with the target's, and copy the table again",
                 ));
             }
-            Meaning::Ddl { sql, rows_follow: false }
+            Meaning::Ddl { sql, rows_may_follow: false }
         }
         Statement::CreateTable(_)
         | Statement::AlterTable(_)

@@ -293,7 +293,7 @@ impl Transactions {
             started_micros,
             utc_offset_seconds,
             explicit_timestamps,
-            rows_follow,
+            rows_may_follow,
         } = ddl;
         let started = Some((u64::from(end.timestamp), started_micros));
         let State::Open(open) = &self.state else {
@@ -312,12 +312,12 @@ impl Transactions {
             self.ended(boundary);
             return Ok(());
         };
-        if !rows_follow || open.begun {
+        if !rows_may_follow || open.begun {
             return Err(Refusal::contradiction(
                 "a statement that defines a table stands inside a transaction",
             ));
         }
-        // `CREATE TABLE … START TRANSACTION` inside BEGIN: the statement goes out before its transaction and
+        // `CREATE TABLE … SELECT` inside BEGIN: the statement goes out before its transaction and
         // ends, for who wants to resume there, where the transaction starts. Reading it twice does no harm.
         let boundary = Boundary {
             gtid: None,
@@ -404,8 +404,8 @@ pub struct Ddl {
     pub utc_offset_seconds: Option<i32>,
     /// See [`StatementEvent`].
     pub explicit_timestamps: Option<bool>,
-    /// The rows it makes follow in the same transaction.
-    pub rows_follow: bool,
+    /// It may stand in a transaction in which the rows it makes follow.
+    pub rows_may_follow: bool,
 }
 
 fn boundary(name: &GtidEvent, end: End) -> Boundary {

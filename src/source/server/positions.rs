@@ -26,7 +26,8 @@
 //!   visible. What the copy has seen of that file is streamed again, convergently.
 //! - *MariaDB*: what `START TRANSACTION WITH CONSISTENT SNAPSHOT` tells in `Binlog_snapshot_file` and `_position`, which
 //!   the server moves together with what a snapshot sees. Its log's end and `gtid_binlog_pos` lie behind a transaction that
-//!   waits for a replica, and a new file begins without waiting for the old one's transactions.
+//!   waits for a replica, and a new file may begin while transactions of the old one are not through the engine (which is what
+//!   its `BINLOG_CHECKPOINT` events are for).
 //!
 //! XA is the exception to *visible before in `gtid_executed`*: XA PREPARE has a GTID of its own and its rows stay
 //! invisible until XA COMMIT, whose event carries none. XA COMMIT itself goes as above, and until the engine is through with
@@ -178,11 +179,7 @@ impl Server {
             offset.parse().map_err(|_| self.protocol(format!("a snapshot at offset '{offset}'")))?;
         let sql = format!("SELECT BINLOG_GTID_POS('{}', {offset})", file.replace('\'', "''"));
         let file = FilePosition { file: file.into(), offset };
-        let rows = self.rows(&sql).await?;
-        let domains = rows.first().and_then(|row| text(row, 0)).unwrap_or_default();
-        let domains = domains
-            .parse()
-            .map_err(|error: crate::change::domain::DomainsError| self.protocol(error.to_string()))?;
+        let domains = self.domains(&sql).await?;
         Ok((file, domains))
     }
 
@@ -324,6 +321,12 @@ impl Server {
             }
             Err(error) => Err(error),
         }
+    }
+
+    async fn domains(&mut self, sql: &str) -> Result<Domains, SourceError> {
+        let rows = self.rows(sql).await?;
+        let domains = rows.first().and_then(|row| text(row, 0)).unwrap_or_default();
+        domains.parse().map_err(|error: crate::change::domain::DomainsError| self.protocol(error.to_string()))
     }
 
     async fn gtid_set(&mut self, sql: &str) -> Result<GtidSet, SourceError> {

@@ -88,7 +88,7 @@ fn folded_names_count_in_any_case() {
 #[test]
 fn a_table_created_with_its_rows_is_told() {
     let sql = "CREATE TABLE `t2` (\n  `id` int NOT NULL\n) START TRANSACTION";
-    assert_eq!(meaning("Shop", sql), Ok(Meaning::Ddl { sql: sql.into(), rows_follow: true }));
+    assert_eq!(meaning("Shop", sql), Ok(Meaning::Ddl { sql: sql.into(), rows_may_follow: true }));
 }
 
 #[test]

@@ -57,7 +57,7 @@ pub(super) fn short(items: &[Change]) -> Vec<String> {
         .collect()
 }
 
-fn ddl(sql: &str, rows_follow: bool) -> Ddl {
+fn ddl(sql: &str, rows_may_follow: bool) -> Ddl {
     Ddl {
         default_database: "d".into(),
         sql: sql.into(),
@@ -65,7 +65,7 @@ fn ddl(sql: &str, rows_follow: bool) -> Ddl {
         started_micros: None,
         explicit_timestamps: None,
         utc_offset_seconds: None,
-        rows_follow,
+        rows_may_follow,
     }
 }
 

@@ -154,8 +154,9 @@ pub async fn follow(
             ended = stages.join_next() => match ended {
                 // The applier ends when the builder has, and the builder when the reader has: all is durable then.
                 Some(Ok(Ok(Stage::Applier))) if stop.is_cancelled() => return Ok(()),
-                Some(Ok(Ok(Stage::Reader | Stage::Builder))) => {}
-                Some(Ok(Ok(Stage::Applier))) | None => return Err(TaskError::Internal("the stream ended without an error".to_owned())),
+                // A stage that failed ends the others; its error may be told last.
+                Some(Ok(Ok(Stage::Reader | Stage::Builder | Stage::Applier))) => {}
+                None => return Err(TaskError::Internal("the stream ended without an error".to_owned())),
                 Some(Ok(Err(error))) => return Err(error),
                 Some(Err(error)) => return Err(TaskError::Internal(format!("a stage ended abnormally: {error}"))),
             },

@@ -87,6 +87,8 @@ async fn missing_privileges_are_facts() {
     let readable: Vec<(&str, bool)> =
         facts.tables.iter().map(|(name, table)| (name.table.as_str(), table.readable)).collect();
     assert_eq!(readable, [("none", false), ("part", false), ("whole", true)]);
+    mysql.sql("GRANT REPLICATION CLIENT ON *.* TO facts_few").await;
+    let mut server = Server::connect(&endpoint(mysql.port(), "facts_few", "secret")).await.unwrap();
     match server.stream_start().await.unwrap_err().retry() {
         Retry::AfterFix { remedy } => assert_eq!(remedy, "GRANT XA_RECOVER_ADMIN ON *.* TO 'facts_few'"),
         other => panic!("{other:?}"),

@@ -32,11 +32,12 @@
 //! XA is the exception to *visible before in `gtid_executed`*: XA PREPARE has a GTID of its own and its rows stay
 //! invisible until XA COMMIT, whose event carries none. XA COMMIT itself goes as above, and until the engine is through with
 //! it XA RECOVER lists the transaction (held open by semi-sync on 9.7 and MariaDB 10.11, by the session that prepared it and
-//! by another one). So behind a position P, then a look at XA RECOVER, then a wait until each of those listed is gone,
-//! everything prepared before P has ended and is visible, and its XA COMMIT lies before the end of the log, E. A copy that
-//! starts now has those rows, and the stream from P takes an XA COMMIT up to E of a transaction that it has not
-//! seen prepared for seen. Later ones stop the stream: before 9.7 a prepared transaction is listed a moment *after* its GTID
-//! is in `gtid_executed`, so one may slip through.
+//! by another one). So a copy waits twice: behind a position P until each transaction that XA RECOVER lists is gone, and behind
+//! the end of the log, E, likewise. By the first everything prepared before P has ended; by the second every XA COMMIT up to E
+//! is visible. A copy that starts now has those rows, and the stream from P takes an XA COMMIT up to E of a transaction
+//! that it has not seen prepared for seen. Later ones stop the stream: before 9.7 a prepared transaction is listed a moment
+//! *after* its GTID is in `gtid_executed`, so one may slip through the first wait (never through the second, since its
+//! XA COMMIT can only come when it is listed).
 
 use super::{Server, text};
 use crate::change::facts::Flavour;
@@ -70,21 +71,10 @@ impl Server {
     pub async fn stream_start_within(&mut self, patience: Duration) -> Result<Position, SourceError> {
         let deadline = Instant::now() + patience;
         let mut position = self.visible_position().await?;
-        // Behind it: one that has not ended since is listed, others may be.
-        let mut left = self.prepared_xa().await?;
-        if !left.is_empty() {
-            tracing::warn!(
-                source = self.label(),
-                prepared = shown(&left),
-                "the copy waits for prepared XA transactions to end: their rows are logged but not visible"
-            );
-        }
-        while !left.is_empty() {
-            self.wait_for_xa(&left, deadline, patience).await?;
-            let listed = self.prepared_xa().await?;
-            left.retain(|id| listed.contains(id));
-        }
-        position.xa.seen_until = Some(self.log_position().await?);
+        self.prepared_end(deadline, patience).await?;
+        let end = self.log_position().await?;
+        self.prepared_end(deadline, patience).await?;
+        position.xa.seen_until = Some(end);
         Ok(position)
     }
 
@@ -105,6 +95,24 @@ impl Server {
             self.wait_for_xa(if behind.is_empty() { &before } else { &behind }, deadline, XA_PATIENCE)
                 .await?;
         }
+    }
+
+    /// Waits until each XA transaction that is prepared now has ended and what it did is visible.
+    async fn prepared_end(&mut self, deadline: Instant, patience: Duration) -> Result<(), SourceError> {
+        let mut left = self.prepared_xa().await?;
+        if !left.is_empty() {
+            tracing::warn!(
+                source = self.label(),
+                prepared = shown(&left),
+                "the copy waits for prepared XA transactions to end: their rows are logged but not visible"
+            );
+        }
+        while !left.is_empty() {
+            self.wait_for_xa(&left, deadline, patience).await?;
+            let listed = self.prepared_xa().await?;
+            left.retain(|id| listed.contains(id));
+        }
+        Ok(())
     }
 
     /// Waits a little, unless the time is up.

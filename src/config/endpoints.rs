@@ -1,5 +1,6 @@
 //! `[source.NAME]` and `[target.NAME]`: addresses, secrets, TLS.
 
+use super::credentials;
 use super::load::Environment;
 use super::section::{Problems, Section, quoted};
 use super::types::{SourceEndpoint, SourceTlsMode, TargetEndpoint, TargetTlsMode, TlsFiles};
@@ -41,7 +42,7 @@ pub fn source(
         SourceTlsMode::Preferred | SourceTlsMode::Required => Uses::NoAuthority,
         SourceTlsMode::VerifyCa | SourceTlsMode::VerifyIdentity => Uses::All,
     };
-    let tls_files = tls_files(&mut section, uses, problems);
+    let tls_files = tls_files(&mut section, uses, environment, problems);
     section.finish(problems);
     let address = address.filter(|_| problems.0.len() == before)?;
     Some(SourceEndpoint {
@@ -80,7 +81,7 @@ pub fn target(
         TargetTlsMode::Prefer | TargetTlsMode::Require => Uses::NoAuthority,
         TargetTlsMode::VerifyCa | TargetTlsMode::VerifyFull => Uses::All,
     };
-    let tls_files = tls_files(&mut section, uses, problems);
+    let tls_files = tls_files(&mut section, uses, environment, problems);
     let kinds = [
         ("auto", None),
         ("postgresql", Some(crate::change::facts::TargetKind::PostgreSql)),
@@ -222,7 +223,9 @@ fn password(
             "set it for the service, or use password_file",
         );
     }
-    if let Some(path) = file {
+    if let Some(path) = file
+        && let Some(path) = credentials::path(section, "password_file", path, environment, problems)
+    {
         match std::fs::read_to_string(&path) {
             Ok(text) => return text.trim_end_matches(['\r', '\n']).into(),
             Err(error) => problems.add(
@@ -249,9 +252,15 @@ enum Uses {
     All,
 }
 
-fn tls_files(section: &mut Section, uses: Uses, problems: &mut Problems) -> TlsFiles {
+fn tls_files(
+    section: &mut Section,
+    uses: Uses,
+    environment: Environment<'_>,
+    problems: &mut Problems,
+) -> TlsFiles {
     let mut file = |name: &'static str| {
         let path = section.string(name, problems)?;
+        let path = credentials::path(section, name, path, environment, problems)?;
         if uses == Uses::Nothing {
             problems.add(
                 section.key(name),

@@ -153,6 +153,26 @@ fn secrets_come_from_one_place_and_are_never_printed() {
 }
 
 #[test]
+fn files_may_lie_in_the_folder_of_credentials() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["pw", "ca.pem"] {
+        std::fs::write(folder.path().join(name), "cr3dential\n").unwrap();
+    }
+    let lines = "password_file = \"$CREDENTIALS_DIRECTORY/pw\"\nca_file = \"$CREDENTIALS_DIRECTORY/ca.pem\"\n[target.dw]";
+    let text = SHORT.replace("[target.dw]", lines);
+    let environment =
+        |name: &str| (name == "CREDENTIALS_DIRECTORY").then(|| folder.path().display().to_string());
+    let config = parse("t", &text, &environment).unwrap_or_else(|error| panic!("{error}"));
+    let source = &config.sources["shop"];
+    assert_eq!(source.password.expose_secret(), "cr3dential");
+    assert_eq!(source.tls_files.ca_file, Some(folder.path().join("ca.pem")));
+
+    let unset = problems(&text);
+    assert_eq!(unset.len(), 2, "{unset:?}");
+    assert!(unset.iter().all(|p| p.contains("CREDENTIALS_DIRECTORY is not set")), "{unset:?}");
+}
+
+#[test]
 fn a_glob_may_not_merge_tables_without_telling_them_apart() {
     let merged = problems(&format!("{SHORT}\n[task.shop.table.\"shop.order_*\"]\ntarget = \"orders\"\n"));
     assert!(merged.iter().any(|p| p.contains("source_column")), "{merged:?}");

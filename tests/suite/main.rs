@@ -29,6 +29,7 @@ mod resuming;
 mod source_facts;
 mod source_positions;
 mod sources;
+mod systemd;
 mod tables_come_and_go;
 mod target;
 mod tls;

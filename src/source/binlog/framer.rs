@@ -13,7 +13,7 @@ use super::format::{self, Format};
 use super::frame::{self, Checksum, Event, FrameError, Header, Place};
 use super::gtid;
 use super::mariadb;
-use super::payload::Payload;
+use super::payload::{Next, Payload};
 use super::query::{self, Query};
 use super::refusal::Refusal;
 use super::rows::{self, BodyError};
@@ -35,16 +35,18 @@ pub struct Framer {
     format: Option<Format>,
     maps: TableMaps,
     transactions: Transactions,
-    payload: Option<Inside>,
+    payload: Option<Payload>,
     no_tag: Tag,
     max_event_bytes: usize,
 }
 
-/// A compressed transaction being read.
-#[derive(Debug)]
-struct Inside {
-    payload: Payload,
-    header: Header,
+/// What became of [`Framer::inside`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inside {
+    /// An event was taken in, or the end was reached.
+    Taken,
+    /// More of the packet must be [fed](Framer::feed).
+    NeedsInput,
 }
 
 impl Framer {
@@ -95,29 +97,57 @@ impl Framer {
     }
 
     /// Takes in the next event of the compressed transaction.
-    pub fn inside(&mut self, out: &mut Vec<Change>) -> Result<(), SourceError> {
-        let Some(mut inside) = self.payload.take() else { return Ok(()) };
+    pub fn inside(&mut self, out: &mut Vec<Change>) -> Result<Inside, SourceError> {
+        let Some(mut payload) = self.payload.take() else { return Ok(Inside::Taken) };
         let code = event::PAYLOAD;
-        match inside.payload.next() {
-            Ok(Some(event)) => {
+        match payload.next() {
+            Ok(Next::Event(event)) => {
                 let kind = Kind::of(event.header.code, event.header.flags);
                 if !kind.may_be_compressed() {
                     let why = format!("event {} stands inside it", event::name(event.header.code));
                     return Err(self.told(Refusal::contradiction(why), code));
                 }
-                let end = End { position: self.place.position(), timestamp: inside.header.timestamp };
+                let end = End { position: self.place.position(), timestamp: payload.header().timestamp };
                 self.dispatch(kind, &event, end, out)
                     .map_err(|refusal| self.told(refusal, event.header.code))?;
-                self.payload = Some(inside);
-                Ok(())
+                self.payload = Some(payload);
+                Ok(Inside::Taken)
             }
-            Ok(None) if self.transactions.is_inside() => {
+            Ok(Next::NeedsInput) => {
+                self.payload = Some(payload);
+                Ok(Inside::NeedsInput)
+            }
+            Ok(Next::End) if self.transactions.is_inside() => {
                 let why = "its last event does not end the transaction";
                 Err(self.told(Refusal::contradiction(why), code))
             }
-            Ok(None) => Ok(()),
+            Ok(Next::End) => Ok(Inside::Taken),
             Err(error) => Err(self.told(error.into(), code)),
         }
+    }
+
+    /// Begins a compressed transaction of which only the first bytes have come, without the status byte; `start` is all of
+    /// them, at least [`payload::HEAD_BYTES`](super::payload::HEAD_BYTES).
+    pub fn payload_starts(&mut self, start: &Bytes) -> Result<(), SourceError> {
+        self.open_payload(start, false).map_err(|refusal| self.told(refusal, event::PAYLOAD))
+    }
+
+    /// Takes in more bytes of the packet that holds the compressed transaction; `last` says that it ends with them.
+    pub fn feed(&mut self, bytes: Bytes, last: bool) -> Result<(), SourceError> {
+        let Some(payload) = &mut self.payload else { return Ok(()) };
+        payload.feed(bytes, last).map_err(|error| self.told(error.into(), event::PAYLOAD))
+    }
+
+    fn open_payload(&mut self, start: &Bytes, whole: bool) -> Result<(), Refusal> {
+        if self.format.is_none() {
+            return Err(Refusal::contradiction("it came before the format description"));
+        }
+        let (mut payload, used) = Payload::open(start, self.checksum, self.max_event_bytes)?;
+        self.transactions.require_named()?;
+        self.place.pass(payload.header());
+        payload.feed(start.slice(used..), whole)?;
+        self.payload = Some(payload);
+        Ok(())
     }
 
     fn told(&self, refusal: Refusal, code: u8) -> SourceError {
@@ -130,6 +160,9 @@ impl Framer {
                 format!("it has {} bytes and at most {} fit", bytes.len(), self.max_event_bytes),
                 "raise memory_limit of the task",
             ));
+        }
+        if Payload::starts(bytes) {
+            return self.open_payload(bytes, true);
         }
         let header = frame::header(bytes).map_err(FrameError::from)?;
         let kind = Kind::of(header.code, header.flags);
@@ -201,17 +234,14 @@ impl Framer {
                 self.rows(code, event, short_id, inflate, end.position, out)
             }
             Kind::PartialUpdateRows => self.partial_rows(event, short_id),
-            Kind::Payload => {
-                self.transactions.require_named()?;
-                let payload = Payload::open(&event.body, self.max_event_bytes)?;
-                self.payload = Some(Inside { payload, header: event.header });
-                Ok(())
-            }
             Kind::Stop => self.transactions.between_files(),
             Kind::PreviousGtids | Kind::Skip => Ok(()),
-            Kind::FormatDescription | Kind::Rotate | Kind::Heartbeat | Kind::HeartbeatV2 | Kind::Refused => {
-                Err(Refusal::contradiction("it came where it cannot be"))
-            }
+            Kind::FormatDescription
+            | Kind::Payload
+            | Kind::Rotate
+            | Kind::Heartbeat
+            | Kind::HeartbeatV2
+            | Kind::Refused => Err(Refusal::contradiction("it came where it cannot be")),
         }
     }
 

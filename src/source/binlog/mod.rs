@@ -30,7 +30,8 @@ use crate::config::types::{Selection, SourceEndpoint};
 use crate::source::SourceError;
 use crate::source::wire::Wire;
 use bytes::Bytes;
-use framer::Framer;
+use framer::{Framer, Inside};
+use payload::{HEAD_BYTES, Payload};
 use selected::SelectedTables;
 use std::time::Duration;
 use table_map::TableMaps;
@@ -82,6 +83,8 @@ enum Step {
     NothingReceived,
 }
 
+/// A compressed transaction from this size on is inflated while it comes.
+const LARGE_PAYLOAD: usize = 512 << 10;
 /// A server may look through many files for the first one to send before it says a word.
 const PATIENCE_AT_START: Duration = Duration::from_secs(60);
 
@@ -176,26 +179,62 @@ impl BinlogStream {
 
     /// Takes in one event; waits for it only while nothing was appended behind `before`.
     async fn step(&mut self, out: &mut Vec<Change>, before: usize) -> Result<Step, SourceError> {
+        let may_wait = out.len() <= before;
         if self.framer.is_inside_payload() {
-            self.framer.inside(out)?;
+            if self.framer.inside(out)? == Inside::Taken {
+                return Ok(Step::Taken);
+            }
+            if !may_wait && self.wire.inbox().received() == 0 {
+                return Ok(Step::NothingReceived);
+            }
+            let (piece, last) = self.patiently(async |wire| wire.read_piece().await).await?;
+            self.framer.feed(piece, last)?;
             return Ok(Step::Taken);
         }
-        let packet = if out.len() > before {
+        let packet = if may_wait {
+            if self.is_large_payload().await? {
+                return self.begin_payload().await;
+            }
+            self.packet().await?
+        } else {
             let Some(packet) = self.wire.buffered_packet() else { return Ok(Step::NothingReceived) };
             packet
-        } else {
-            self.packet().await?
         };
         self.take(&packet, out)?;
         Ok(Step::Taken)
     }
 
-    /// The next packet. Silence is when not one byte comes: a large event on a slow line is none.
+    /// Whether the next packet is a compressed transaction that is better not held as a whole.
+    async fn is_large_payload(&mut self) -> Result<bool, SourceError> {
+        self.patiently(async |wire| {
+            let (length, come) = wire.peek(1 + HEAD_BYTES).await?;
+            let event = come.split_first().filter(|(status, _)| **status == 0).map(|(_, event)| event);
+            Ok(length >= LARGE_PAYLOAD && event.is_some_and(Payload::starts))
+        })
+        .await
+    }
+
+    async fn begin_payload(&mut self) -> Result<Step, SourceError> {
+        // What was peeked at is there, so this does not wait.
+        let (piece, _) = self.wire.read_piece().await?;
+        self.framer.payload_starts(&piece.slice(1..))?;
+        Ok(Step::Taken)
+    }
+
+    /// The next packet.
     async fn packet(&mut self) -> Result<Bytes, SourceError> {
+        self.patiently(async |wire| wire.read_packet().await).await
+    }
+
+    /// Reads until there is what was asked for. Silence is when not one byte comes: a large event on a slow line is none.
+    async fn patiently<T>(
+        &mut self,
+        mut read: impl AsyncFnMut(&mut Wire) -> Result<T, SourceError>,
+    ) -> Result<T, SourceError> {
         loop {
             let before = self.progress();
-            if let Ok(packet) = tokio::time::timeout(self.read_timeout, self.wire.read_packet()).await {
-                return packet;
+            if let Ok(result) = tokio::time::timeout(self.read_timeout, read(&mut self.wire)).await {
+                return result;
             }
             if self.progress() == before {
                 return Err(SourceError::Silent {

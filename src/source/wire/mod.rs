@@ -216,6 +216,32 @@ impl Wire {
         if self.inbox.missing() > 0 { None } else { self.inbox.take().ok().flatten() }
     }
 
+    /// The length of the next packet's first part, and its first `wanted` bytes (or all it has). May be dropped while it
+    /// waits.
+    ///
+    /// # Errors
+    /// [`SourceError::Connection`] when the connection breaks.
+    pub async fn peek(&mut self, wanted: usize) -> Result<(usize, &[u8]), SourceError> {
+        while self.inbox.peek().is_none_or(|(length, come)| come.len() < length.min(wanted)) {
+            self.receive(inbox::HEADER + wanted).await?;
+        }
+        self.inbox.peek().ok_or_else(|| self.protocol("a packet without a header"))
+    }
+
+    /// What has come of the next packet, waiting for at least something of it; true when the packet ends there. Once begun,
+    /// to be called until it has. May be dropped while it waits.
+    ///
+    /// # Errors
+    /// As [`Wire::read_packet`].
+    pub async fn read_piece(&mut self) -> Result<(Bytes, bool), SourceError> {
+        loop {
+            if let Some(piece) = self.inbox.take_piece().map_err(|error| self.misframed(&error))? {
+                return Ok(piece);
+            }
+            self.receive(inbox::MIN_READ).await?;
+        }
+    }
+
     /// The error that an ERR packet stands for; a packet that is none is a protocol error.
     pub fn server_error(&self, doing: &str, packet: &[u8]) -> SourceError {
         if let Some(failure) = reply::Failure::read(packet) {

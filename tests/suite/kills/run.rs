@@ -71,7 +71,7 @@ impl Run {
             pace: Pace { longest_pause_micros: 8_000 },
             seed,
             source_dies: self.kill_servers,
-            longest_between_shapes_millis: 500 + rows / 100,
+            longest_between_shapes_millis: 500 + rows / 300,
         };
         let moments = Moments::of(kills);
         // The copy lasts about a second per kill that is to hit it.

@@ -202,9 +202,17 @@ impl Steps {
         ]
     }
 
-    /// A row for the table without transactions.
+    /// A statement on the table without transactions, alone or with one that has them: after that a server cannot leave out
+    /// of its log what is rolled back.
     pub fn beside(&mut self) -> String {
-        format!("INSERT INTO {BESIDE} (n) VALUES ({})", self.dice.below(1_000))
+        let (a, n) = (self.item(), self.dice.below(1_000));
+        if self.dice.percent(40) {
+            return format!("INSERT INTO {BESIDE} (n) VALUES ({n})");
+        }
+        format!(
+            "UPDATE {BESIDE}, items SET {BESIDE}.n = {BESIDE}.n + 1 + {n}, items.qty = {n} \
+             WHERE {BESIDE}.id = 1 + {n} % 3 AND items.id BETWEEN {a} AND {a} + 6"
+        )
     }
 }
 

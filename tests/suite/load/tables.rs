@@ -63,6 +63,7 @@ pub async fn create(database: &MysqlDatabase<'_>, origin: Origin, size: Size) {
                TIMESTAMPADD(SECOND, i, '2024-01-01 00:00:00.123456') FROM {items} ORDER BY i; \
              INSERT INTO parts SELECT 1 + (i - 1) DIV {PARTS_EACH}, 1 + (i - 1) % {PARTS_EACH}, i * 3, \
                UNHEX(LEFT(SHA2(i, 256), 40)) FROM {parts} ORDER BY i; \
+             INSERT INTO {BESIDE} (n) VALUES (1), (2), (3); \
              INSERT INTO names SELECT CONCAT(SUBSTR(SHA2(i, 256), 1, 6), ' Né ', i), i, i / 3 FROM {names}",
             accounts = numbers(u64::from(ACCOUNTS)),
             items = numbers(items),

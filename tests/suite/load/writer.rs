@@ -175,8 +175,13 @@ impl Writer {
         Ok(true)
     }
 
-    /// A transaction that also writes to a table without transactions: rolled back, the server logs it all the same.
+    /// A transaction that also writes to a table without transactions, or drops a temporary one. Servers log such ones even when
+    /// they are rolled back: MySQL 5.6 after the second, MariaDB after both.
     async fn mixed(&mut self, session: &mut MysqlSession) -> Result<bool, Broken> {
+        let scratch = self.steps.dice.percent(50);
+        if scratch {
+            run(session, "CREATE TEMPORARY TABLE IF NOT EXISTS scratch (i INT) ENGINE = InnoDB").await?;
+        }
         run(session, "BEGIN").await?;
         let transfer = self.steps.dice.percent(50);
         if transfer {
@@ -185,11 +190,16 @@ impl Writer {
         } else {
             self.some_steps(session, 2).await?;
             run(session, "SAVEPOINT s").await?;
-            run(session, &self.steps.beside()).await?;
+            let steps = &mut self.steps;
+            let other = if scratch { "DROP TEMPORARY TABLE scratch".to_owned() } else { steps.beside() };
+            run(session, &other).await?;
             self.some_steps(session, 2).await?;
             if self.steps.dice.percent(50) {
                 run(session, "ROLLBACK TO SAVEPOINT s").await?;
             }
+        }
+        if transfer && scratch {
+            run(session, "DROP TEMPORARY TABLE scratch").await?;
         }
         if self.steps.dice.percent(60) {
             run(session, "ROLLBACK").await?;

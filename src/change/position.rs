@@ -1,9 +1,10 @@
 //! Where the stream is: binlog file and offset on one server, and which transactions have been taken in.
 
 use super::domain::{DomainGtid, Domains};
-use super::event::Boundary;
+use super::event::{Boundary, LogFile};
 use super::facts::Flavour;
 use super::gtid::{Gtid, GtidSet};
+use super::prepared::{ReadAgain, XaState, XaStep};
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::fmt;
@@ -17,6 +18,9 @@ pub struct FilePosition {
     /// Bytes from the start of that file; the end of the last event taken in.
     pub offset: u64,
 }
+
+/// Where the first event of a binlog file lies, behind the file's magic number.
+const FIRST_EVENT: u64 = 4;
 
 impl FilePosition {
     /// Orders two places of the *same* server. `None` when the base names differ or a suffix is no
@@ -145,15 +149,64 @@ pub struct Position {
     pub file_begun: Option<u32>,
     /// Which transactions have been taken in.
     pub taken: Taken,
+    /// Prepared XA transactions: they lie before this position and have not been taken in.
+    #[serde(default, skip_serializing_if = "XaState::is_empty")]
+    pub xa: XaState,
 }
 
 impl Position {
-    /// Moves past one transaction (or standalone statement) that ended at `boundary`.
+    /// Moves past one transaction (or standalone statement) that ended at `boundary`. One that was only prepared is not
+    /// taken in by that: where names make up a set it stays out of it, elsewhere it is remembered how to read it again.
     pub fn advance(&mut self, boundary: &Boundary) {
-        if let Some(id) = &boundary.gtid {
+        let older = match &boundary.xa {
+            None => None,
+            Some(XaStep::Prepared { xid, start }) => {
+                let again = match (&self.taken, &boundary.gtid) {
+                    (Taken::Gtids(_), Some(TransactionId::MySql(gtid))) => {
+                        let mut own = GtidSet::default();
+                        own.add(gtid);
+                        ReadAgain::Named(own)
+                    }
+                    (Taken::Domains(before), _) => ReadAgain::Behind {
+                        domains: before.clone(),
+                        server: self.server.clone(),
+                        file: start.clone(),
+                    },
+                    (Taken::Gtids(_) | Taken::Files, _) => ReadAgain::From(start.clone()),
+                };
+                self.xa.prepare(xid, again)
+            }
+            Some(XaStep::Ended { xid }) => self.xa.end(xid),
+        };
+        if let (Taken::Gtids(set), Some(ReadAgain::Named(ended))) = (&mut self.taken, &older) {
+            set.union(ended);
+        }
+        let stays_out =
+            matches!((&self.taken, &boundary.xa), (Taken::Gtids(_), Some(XaStep::Prepared { .. })));
+        if let (false, Some(id)) = (stays_out, &boundary.gtid) {
             self.taken.add(id);
         }
-        self.file = boundary.file.clone();
+        self.move_to(boundary.file.clone());
+        if self.xa.seen_until.as_ref().is_some_and(|seen| self.file.reaches(seen)) {
+            self.xa.seen_until = None;
+        }
+    }
+
+    /// Moves to a place behind it where no transaction is open.
+    pub fn move_to(&mut self, file: FilePosition) {
+        if self.file.file != file.file {
+            self.file_begun = None;
+        }
+        self.file = file;
+    }
+
+    /// A log file starts, or the stream was taken up inside one. Name and time of a file go together: the time of one beside a
+    /// place in another would look like a log that was reset.
+    pub fn begin_file(&mut self, file: &LogFile) {
+        if self.file.file != file.file {
+            self.file = FilePosition { file: file.file.clone(), offset: FIRST_EVENT };
+        }
+        self.file_begun = Some(file.begun);
     }
 
     /// Whether a transaction lies at or before this position: by its name where names tell, else by the place of one of its
@@ -192,7 +245,13 @@ mod tests {
     }
 
     fn position(taken: Taken, offset: u64) -> Position {
-        Position { server: "s".into(), file: at("b.000001", offset), file_begun: None, taken }
+        Position {
+            server: "s".into(),
+            file: at("b.000001", offset),
+            file_begun: None,
+            taken,
+            xa: XaState::default(),
+        }
     }
 
     #[test]
@@ -225,6 +284,20 @@ mod tests {
         let late = TransactionId::MariaDb("0-1-3".parse().unwrap());
         assert!(domains.holds(Some(&late), &at("b.000001", 90)));
         assert!(!domains.holds(Some(&late), &at("b.000001", 190)));
+    }
+
+    #[test]
+    fn the_time_of_a_file_stands_beside_its_own_name_only() {
+        let mut position = position(Taken::Files, 100);
+        let log_file = |file: &str, begun| LogFile { file: file.into(), begun };
+        position.begin_file(&log_file("b.000001", 7));
+        assert_eq!((position.file.clone(), position.file_begun), (at("b.000001", 100), Some(7)));
+        position.begin_file(&log_file("b.000002", 8));
+        assert_eq!((position.file.clone(), position.file_begun), (at("b.000002", 4), Some(8)));
+        position.move_to(at("b.000002", 300));
+        assert_eq!(position.file_begun, Some(8));
+        position.move_to(at("b.000003", 300));
+        assert_eq!(position.file_begun, None);
     }
 
     #[test]

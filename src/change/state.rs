@@ -50,6 +50,13 @@ pub struct CatchUpTarget {
     pub file: FilePosition,
 }
 
+impl CatchUpTarget {
+    /// Whether a stream of that server that has come to `position` is at or behind this place.
+    pub fn is_reached(&self, position: &Position) -> bool {
+        position.file.reaches(&self.file)
+    }
+}
+
 /// A chunk of a table in primary-key order: rows with `after < key ≤ upto`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChunkRecord {

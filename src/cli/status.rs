@@ -141,6 +141,9 @@ fn print_task(name: &str, task: &TaskStatus, live: bool) {
             TablePhase::Failed { error } => format!("failed: {error}"),
         };
         println!("  {table:width$} → {}  {what}", status.target);
+        if let Some(upkeep) = status.upkeep.words() {
+            println!("  {:width$}   {upkeep}", "");
+        }
         if status.drift > 0 {
             println!(
                 "  {:width$}   {} rows were not as expected, e.g. {}",

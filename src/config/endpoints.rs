@@ -258,6 +258,7 @@ fn tls_files(
     environment: Environment<'_>,
     problems: &mut Problems,
 ) -> TlsFiles {
+    let told = problems.0.len();
     let mut file = |name: &'static str| {
         let path = section.string(name, problems)?;
         let path = credentials::path(section, name, path, environment, problems)?;
@@ -288,6 +289,10 @@ fn tls_files(
     };
     let files =
         TlsFiles { ca_file: file("ca_file"), cert_file: file("cert_file"), key_file: file("key_file") };
+    // A file that is given and was told of is not missing as well.
+    if problems.0.len() > told {
+        return files;
+    }
     if uses == Uses::All && files.ca_file.is_none() {
         problems.add(
             section.key("ca_file"),

@@ -13,6 +13,7 @@ mod render;
 mod section;
 mod task;
 pub mod types;
+mod vacuum;
 
 pub use error::{ConfigError, Problem};
 pub use load::{load, parse};

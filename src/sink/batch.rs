@@ -9,7 +9,7 @@
 //! one.
 
 use super::compact::{Compacted, Compactor};
-use crate::change::{Boundary, EncodedRows, FilePosition, Position, RowLayout};
+use crate::change::{Boundary, EncodedRows, FilePosition, LogFile, Position, RowLayout};
 use std::sync::Arc;
 
 /// Empty runs kept for their buffers.
@@ -82,6 +82,9 @@ pub struct BatchBuilder {
     position: Position,
     whole: Compactor,
     transactions: u64,
+    /// The log went on without a transaction, to another file above all: recorded even when nothing follows, for old files
+    /// are purged.
+    moved: bool,
     committed_micros: u64,
     /// Runs of the open transaction, in source order.
     open: Vec<EncodedRows>,
@@ -103,6 +106,7 @@ impl BatchBuilder {
             position,
             whole: Compactor::new(),
             transactions: 0,
+            moved: false,
             committed_micros: 0,
             open: Vec::new(),
             settled_rows: 0,
@@ -175,7 +179,8 @@ impl BatchBuilder {
     /// Outside a transaction: the log goes on at `file`, with nothing of ours before it. Never goes back.
     pub fn move_to(&mut self, file: FilePosition) {
         if self.position.file.order(&file).is_none_or(std::cmp::Ordering::is_lt) {
-            self.position.file = file;
+            self.moved = true;
+            self.position.move_to(file);
         }
     }
 
@@ -226,16 +231,23 @@ impl BatchBuilder {
             Ready::Piece
         } else if !self.whole.is_empty() {
             Ready::Rows
-        } else if self.transactions > 0 {
+        } else if self.has_moved() {
             Ready::Position
         } else {
             Ready::Nothing
         }
     }
 
-    /// The log file that the stream is in was begun at this time (seconds since 1970).
-    pub fn file_begun(&mut self, seconds: u32) {
-        self.position.file_begun = Some(seconds);
+    /// A log file starts, or the stream was taken up inside one.
+    pub fn begin_file(&mut self, file: &LogFile) {
+        self.moved |= self.position.file_begun != Some(file.begun) || self.position.file.file != file.file;
+        self.position.begin_file(file);
+    }
+
+    /// Whether a batch would move the durable position. Never while pieces of the open transaction are out: they would be
+    /// committed with it.
+    fn has_moved(&self) -> bool {
+        self.transactions > 0 || (self.moved && !self.pumping)
     }
 
     /// Where the whole transactions end.
@@ -250,9 +262,10 @@ impl BatchBuilder {
 
     /// Takes the whole transactions; `None` when no transaction has ended since the last batch.
     pub fn take(&mut self) -> Option<Batch> {
-        if self.transactions == 0 {
+        if !self.has_moved() {
             return None;
         }
+        self.moved = false;
         let continues = self.pumped;
         if continues {
             self.pumping = false;
@@ -262,8 +275,9 @@ impl BatchBuilder {
             changes: std::mem::take(&mut self.whole).finish(),
             end: BatchEnd::Commit(Box::new(self.position.clone())),
             continues,
+            // Of a batch that only goes on to another file nothing was committed by now.
+            committed_micros: if self.transactions == 0 { 0 } else { self.committed_micros },
             transactions: std::mem::take(&mut self.transactions),
-            committed_micros: self.committed_micros,
         })
     }
 
@@ -286,195 +300,4 @@ impl BatchBuilder {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::change::{FilePosition, GtidSet, RowOp, RowSpan, Taken, TargetColumn, TargetName, TargetType};
-
-    fn layout(table: &str) -> Arc<RowLayout> {
-        Arc::new(RowLayout {
-            target: TargetName { schema: "s".into(), table: table.into() },
-            columns: vec![TargetColumn {
-                name: "id".into(),
-                data_type: TargetType::Integer,
-                nullable: false,
-            }],
-            key: vec![0],
-        })
-    }
-
-    fn builder(rows: usize) -> BatchBuilder {
-        let file = FilePosition { file: "b.000001".into(), offset: 4 };
-        let taken = Taken::Gtids(GtidSet::default());
-        let position = Position { server: "x".into(), file, file_begun: None, taken };
-        BatchBuilder::new(BatchLimits { rows, bytes: 1 << 20 }, position)
-    }
-
-    fn insert(builder: &mut BatchBuilder, layout: &Arc<RowLayout>, key: u8) {
-        let run = builder.run(layout);
-        let start = run.buffer.len();
-        run.buffer.extend_from_slice(&[0, 1, 0, 0, 0, 1, key]);
-        run.spans.push(RowSpan { op: RowOp::Insert, key: start + 2..start + 7, row: start..start + 7 });
-    }
-
-    fn boundary(offset: u64) -> Boundary {
-        Boundary {
-            gtid: None,
-            file: FilePosition { file: "b.000001".into(), offset },
-            committed_micros: offset,
-        }
-    }
-
-    fn end_offset(batch: &Batch) -> Option<u64> {
-        match &batch.end {
-            BatchEnd::Commit(position) => Some(position.file.offset),
-            BatchEnd::Open => None,
-        }
-    }
-
-    #[test]
-    fn transactions_without_rows_do_not_hold_back_the_pieces_of_a_large_one() {
-        let (mut builder, table) = (builder(2), layout("t"));
-        builder.commit(&boundary(10));
-        insert(&mut builder, &table, 1);
-        assert_eq!(builder.ready(), Ready::Position);
-        insert(&mut builder, &table, 2);
-        assert_eq!(builder.ready(), Ready::Full);
-        let batch = builder.take().unwrap();
-        assert!(batch.changes.is_empty() && end_offset(&batch) == Some(10));
-        assert_eq!(builder.ready(), Ready::Piece);
-        assert_eq!(builder.take_piece().unwrap().changes.operations(), 2);
-    }
-
-    #[test]
-    fn rows_of_an_open_transaction_stay_out_of_the_batch() {
-        let (mut builder, table) = (builder(100), layout("t"));
-        insert(&mut builder, &table, 1);
-        assert_eq!(builder.ready(), Ready::Nothing);
-        builder.commit(&boundary(10));
-        insert(&mut builder, &table, 2);
-        assert_eq!(builder.ready(), Ready::Rows);
-        let batch = builder.take().unwrap();
-        assert_eq!((batch.changes.operations(), end_offset(&batch)), (1, Some(10)));
-        assert!(builder.take().is_none());
-        builder.commit(&boundary(20));
-        let batch = builder.take().unwrap();
-        assert_eq!((batch.changes.operations(), end_offset(&batch), batch.transactions), (1, Some(20), 1));
-    }
-
-    #[test]
-    fn a_transaction_without_rows_moves_only_the_position() {
-        let mut builder = builder(100);
-        builder.commit(&boundary(10));
-        assert_eq!(builder.ready(), Ready::Position);
-        let batch = builder.take().unwrap();
-        assert!(batch.changes.is_empty());
-        assert_eq!(end_offset(&batch), Some(10));
-        assert_eq!(builder.ready(), Ready::Nothing);
-    }
-
-    #[test]
-    fn the_limit_cuts_before_the_open_transaction() {
-        let (mut builder, table) = (builder(3), layout("t"));
-        insert(&mut builder, &table, 1);
-        builder.commit(&boundary(10));
-        insert(&mut builder, &table, 2);
-        insert(&mut builder, &table, 3);
-        assert_eq!(builder.ready(), Ready::Full);
-        assert_eq!(builder.take().unwrap().changes.operations(), 1);
-        assert_eq!(builder.ready(), Ready::Nothing);
-    }
-
-    #[test]
-    fn a_transaction_over_the_limit_leaves_in_pieces_and_commits_with_the_last() {
-        let (mut builder, table) = (builder(2), layout("t"));
-        for key in 1..=2 {
-            insert(&mut builder, &table, key);
-        }
-        assert_eq!(builder.ready(), Ready::Piece);
-        let piece = builder.take_piece().unwrap();
-        assert_eq!((piece.changes.operations(), end_offset(&piece), piece.continues), (2, None, false));
-        assert_eq!(builder.ready(), Ready::Nothing);
-        for key in 3..=4 {
-            insert(&mut builder, &table, key);
-        }
-        let piece = builder.take_piece().unwrap();
-        assert!(piece.continues && end_offset(&piece).is_none());
-        insert(&mut builder, &table, 5);
-        builder.commit(&boundary(30));
-        assert_eq!(builder.ready(), Ready::Full);
-        let last = builder.take().unwrap();
-        assert!(last.continues);
-        assert_eq!((last.changes.operations(), end_offset(&last)), (1, Some(30)));
-        insert(&mut builder, &table, 6);
-        builder.commit(&boundary(40));
-        assert!(!builder.take().unwrap().continues);
-    }
-
-    #[test]
-    fn a_pumped_transaction_whose_last_piece_is_empty_still_commits() {
-        let (mut builder, table) = (builder(1), layout("t"));
-        insert(&mut builder, &table, 1);
-        assert!(builder.take_piece().is_some());
-        builder.commit(&boundary(10));
-        assert_eq!(builder.ready(), Ready::Full);
-        let last = builder.take().unwrap();
-        assert!(last.continues && last.changes.is_empty() && end_offset(&last) == Some(10));
-    }
-
-    #[test]
-    fn whole_transactions_are_taken_before_a_piece() {
-        let (mut builder, table) = (builder(2), layout("t"));
-        builder.commit(&boundary(10));
-        insert(&mut builder, &table, 1);
-        insert(&mut builder, &table, 2);
-        assert!(builder.take_piece().is_none());
-        assert_eq!(end_offset(&builder.take().unwrap()), Some(10));
-        assert!(builder.take_piece().is_some());
-    }
-
-    #[test]
-    fn what_follows_a_savepoint_is_dropped_and_the_rest_stays() {
-        let (mut builder, a, b) = (builder(100), layout("a"), layout("b"));
-        insert(&mut builder, &a, 1);
-        let mark = builder.mark();
-        insert(&mut builder, &a, 2);
-        insert(&mut builder, &b, 3);
-        builder.rollback_to(mark);
-        insert(&mut builder, &b, 4);
-        builder.commit(&boundary(10));
-        let batch = builder.take().unwrap();
-        let rows: Vec<usize> = batch.changes.tables.iter().map(|table| table.new.len()).collect();
-        assert_eq!((rows, batch.changes.operations()), (vec![1, 1], 2));
-    }
-
-    #[test]
-    fn an_abandoned_transaction_leaves_its_position_only() {
-        let (mut builder, table) = (builder(1), layout("t"));
-        insert(&mut builder, &table, 1);
-        assert!(!builder.abandon(&boundary(10)));
-        assert_eq!(builder.ready(), Ready::Position);
-        let batch = builder.take().unwrap();
-        assert!(batch.changes.is_empty() && end_offset(&batch) == Some(10));
-        insert(&mut builder, &table, 1);
-        assert!(builder.take_piece().is_some());
-        assert!(builder.abandon(&boundary(20)), "the target holds a piece");
-        insert(&mut builder, &table, 2);
-        builder.commit(&boundary(30));
-        assert!(!builder.take().unwrap().continues);
-    }
-
-    #[test]
-    fn runs_of_two_tables_keep_their_order_and_reuse_buffers() {
-        let (mut builder, a, b) = (builder(100), layout("a"), layout("b"));
-        for round in 0..3_u8 {
-            insert(&mut builder, &a, round);
-            insert(&mut builder, &b, round);
-            insert(&mut builder, &a, round + 100);
-            builder.commit(&boundary(u64::from(round) + 10));
-        }
-        assert!(builder.spare.len() >= 3);
-        let batch = builder.take().unwrap();
-        let rows: Vec<usize> = batch.changes.tables.iter().map(|table| table.new.len()).collect();
-        assert_eq!(rows, [6, 3]);
-    }
-}
+mod tests;

@@ -152,8 +152,12 @@ impl Session {
                 }
             }),
         };
-        let (dialect, backend_pid, settings) = probe(&client, greenplum, endpoint, &context).await?;
+        let (mut dialect, backend_pid, settings) = probe(&client, greenplum, endpoint, &context).await?;
         dialect.supported(label)?;
+        dialect
+            .ask(&client)
+            .await
+            .map_err(|error| context.map("asking what the server understands", &error))?;
         client
             .batch_execute(&pins(&settings))
             .await

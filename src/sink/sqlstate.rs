@@ -139,6 +139,7 @@ fn class(state: &str, routine: Option<&str>) -> Class {
         "42P07" | "42701" | "42P06" | "42710" => {
             fix("rename or drop the object of that name in the target, or map the source to another name")
         }
+        "42939" => fix("map the database to a schema of another name: schemas = { … } of the task"),
         "42704" | "42883" => fix("install the type or function that the message names in the target"),
         "42804" | "42846" => fix("give the target column the type the precheck asks for"),
         "42809" => fix("let the target be an ordinary table"),
@@ -241,6 +242,7 @@ mod tests {
             ("22001", "widen"),
             ("23502", "NOT NULL"),
             ("3D000", "database"),
+            ("42939", "schemas"),
         ] {
             let Some(Retry::AfterFix { remedy }) = retry_of(state) else {
                 unreachable!("{state} asks for nobody");

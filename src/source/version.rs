@@ -13,7 +13,7 @@ pub const UPGRADE: &str = "upgrade the source to MySQL 5.6 or newer, or MariaDB 
 /// | end of the log | SHOW MASTER STATUS | the same | the same | SHOW BINARY LOG STATUS (8.2) | SHOW MASTER STATUS |
 /// | replicas | SHOW SLAVE HOSTS | the same | SHOW REPLICAS (8.0.22) | the same | SHOW SLAVE HOSTS |
 /// | `gtid_executed` grows | when written | when visible | when visible | when visible | (domains) |
-/// | a new file begins | when all of the old one is visible | the same | the same | the same | at once |
+/// | a new file begins | when all of the old one is visible | the same | the same | the same | no matter when |
 /// | log_bin, binlog_format, gtid_mode by default | OFF, STATEMENT, OFF | OFF, ROW, OFF | ON, ROW, OFF | ON, ROW, OFF | OFF, MIXED, always |
 /// | XA PREPARE in the log | no | yes | yes | yes | yes |
 /// | compressed transactions, partial JSON | no | no | 8.0.20, 8.0.3 | yes | own events, no |

@@ -105,7 +105,7 @@ impl<T: Translator> Builder<T> {
             Change::RollbackTo(number) => self.rollback_to(number)?,
             Change::Statement(event) => self.statement(&event)?,
             Change::Heartbeat(file) => self.heartbeat(file),
-            Change::LogFile(file) => self.batch.file_begun(file.begun),
+            Change::LogFile(file) => self.batch.begin_file(&file),
         }
         Ok(())
     }

@@ -13,7 +13,7 @@
 use super::TaskError;
 use super::context::Context;
 use crate::change::state::CatchUpTarget;
-use crate::change::{Change, Position, StatementEvent, TableName, Taken};
+use crate::change::{Change, LogFile, Position, StatementEvent, TableName, Taken};
 use crate::schema::Table;
 use crate::schema::ddl::{self, SqlMode, Statement};
 use crate::source::binlog::{BinlogStream, StreamRequest};
@@ -23,7 +23,7 @@ use std::time::Duration;
 /// How often definitions may change under the reading before that is an error.
 const ATTEMPTS: u32 = 10;
 /// Heartbeat of the short reading from P0 to E: with no traffic, only a heartbeat tells that E is reached.
-const HEARTBEAT: Duration = Duration::from_millis(100);
+const HEARTBEAT: Duration = Duration::from_millis(20);
 /// Silence after which that reading gives up.
 const SILENCE: Duration = Duration::from_secs(30);
 
@@ -47,11 +47,13 @@ pub async fn settle(
     start: Option<&Position>,
 ) -> Result<Settled, TaskError> {
     for attempt in 1..=ATTEMPTS {
-        let position = match start {
+        let mut position = match start {
             Some(position) => position.clone(),
-            None => server.stream_start().await?,
+            None if context.task().initial_data => server.stream_start().await?,
+            None => server.stream_start_alone().await?,
         };
-        let mut read = LogRead { context, fold, reached: position.clone(), found: Vec::new() };
+        let mut read =
+            LogRead { context, fold, reached: position.clone(), found: Vec::new(), files: Vec::new() };
         if start.is_none() && !server.start_is_now(&position) {
             let end = server.log_end().await?;
             read.on(&end).await?;
@@ -64,6 +66,9 @@ pub async fn settle(
         let end = server.log_end().await?;
         read.on(&end).await?;
         let Some((late, _)) = read.found.get(before) else {
+            // Known from now on, so that a log that is reset during the copy is noticed too.
+            let own_file = read.files.iter().find(|file| file.file == position.file.file);
+            position.file_begun = own_file.map(|file| file.begun).or(position.file_begun);
             let own = |table: &Table| read.start_of(table).unwrap_or(&position).clone();
             let tables = tables
                 .into_iter()
@@ -112,6 +117,7 @@ struct LogRead<'a> {
     fold: bool,
     reached: Position,
     found: Vec<(Found, Position)>,
+    files: Vec<LogFile>,
 }
 
 impl LogRead<'_> {
@@ -133,13 +139,16 @@ impl LogRead<'_> {
                         self.found.push((self.statement(&event), self.reached.clone()));
                     }
                     Change::Commit(boundary) | Change::Rollback(boundary) => self.reached.advance(&boundary),
-                    Change::Heartbeat(file) => self.reached.file = file,
-                    Change::LogFile(file) => self.reached.file_begun = Some(file.begun),
+                    Change::Heartbeat(file) => self.reached.move_to(file),
+                    Change::LogFile(file) => {
+                        self.reached.begin_file(&file);
+                        self.files.push(file);
+                    }
                     Change::Begin { .. } | Change::Rows(_) | Change::Savepoint(_) | Change::RollbackTo(_) => {
                         continue;
                     }
                 }
-                if self.reached.file.reaches(&end.file) {
+                if end.is_reached(&self.reached) {
                     return Ok(());
                 }
             }
@@ -197,5 +206,6 @@ pub fn request(
         heartbeat,
         read_timeout,
         max_event_bytes: 1 << 30,
+        max_held_bytes: task.memory_limit / 8,
     }
 }

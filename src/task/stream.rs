@@ -15,14 +15,15 @@ use super::handoff;
 use super::prepare::Recorded;
 use super::tables::{Carried, Tables};
 use super::translate::Translate;
+use super::vacuum;
 use crate::change::facts::Flavour;
 use crate::change::state::Checkpoint;
 use crate::change::status::{Phase, TablePhase, now_seconds};
-use crate::change::{Change, FilePosition, TableName, Taken};
+use crate::change::{Change, FilePosition, Position, TableName, Taken};
 use crate::schema::Table;
 use crate::sink::Owner;
 use crate::sink::batch::{BatchLimits, Ready};
-use crate::source::binlog::BinlogStream;
+use crate::source::binlog::{self, BinlogStream};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -32,7 +33,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// Heartbeats asked of the source: an idle source reaches P1 only by one.
-const HEARTBEAT: Duration = Duration::from_secs(1);
+const HEARTBEAT: Duration = Duration::from_millis(200);
 /// Silence after which the source counts as lost.
 const SILENCE: Duration = Duration::from_secs(20);
 /// Stream items taken from the connection at a time.
@@ -83,7 +84,8 @@ pub async fn follow(
             remedy: "connect to the server the task was copied from, or copy again; with GTIDs (gtid_mode = ON) a task survives such a change".to_owned(),
         });
     }
-    if start.server != source.uuid {
+    let same_server = start.server == source.uuid;
+    if !same_server {
         tracing::info!(
             task = context.name,
             was = start.server,
@@ -91,10 +93,18 @@ pub async fn follow(
             "following another server of the same history"
         );
         start.server.clone_from(&source.uuid);
+        // A place in the other server's files.
+        start.xa.seen_until = None;
     }
     // What lies before the set's file position may still be to come (logged but not executed when it was recorded, or
     // another server's files): only the stream itself tells where in the files it is.
-    if start.taken != Taken::Files {
+    // MariaDB's domains are better resumed by a place, as long as the file is still the one that was read.
+    let by_place = match start.taken {
+        Taken::Files => true,
+        Taken::Gtids(_) => false,
+        Taken::Domains(_) => same_server && still_there(context, &start).await?,
+    };
+    if !by_place {
         start.file = FilePosition { file: "".into(), offset: 0 };
         start.file_begun = None;
     }
@@ -110,6 +120,8 @@ pub async fn follow(
         )?);
         recorded.insert(name, record);
     }
+    let targets =
+        recorded.iter().map(|(name, record)| (name.clone(), record.mapping.target.name.clone())).collect();
     let limits = BatchLimits { rows: task.apply.batch_rows, bytes: task.apply.batch_bytes };
     let builder = Builder::new(
         Tables::new(carried, source.fold),
@@ -134,6 +146,7 @@ pub async fn follow(
     stages.spawn(read(context.clone(), stream, blocks, stop.clone()));
     stages.spawn(build(context.clone(), builder, received, units, is_idle));
     stages.spawn(async move { applying.run(queue).await.map(|()| Stage::Applier) });
+    stages.spawn(vacuum::tend(context.clone(), owner.clone(), targets));
     let mut own = tokio::time::interval(OWNER_EVERY);
     let mut tell = tokio::time::interval(TELL_EVERY);
     loop {
@@ -162,9 +175,15 @@ pub async fn follow(
     }
 }
 
+/// Whether the source still has the file that a position lies in, and not another of that name.
+async fn still_there(context: &Context, position: &Position) -> Result<bool, TaskError> {
+    let begun = binlog::file_begun(context.source(), &position.file.file).await?;
+    Ok(begun.is_some() && begun == position.file_begun)
+}
+
 /// Which stage ended well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+pub(super) enum Stage {
     Reader,
     Builder,
     Applier,

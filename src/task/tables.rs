@@ -3,7 +3,7 @@
 //! What must never happen here: row bytes read with a definition that was not held against their table map.
 
 use super::TaskError;
-use crate::change::state::TableState;
+use crate::change::state::{CatchUpTarget, TableState};
 use crate::change::{FilePosition, Position, RowsEvent, TableMap, TableName, TransactionId};
 use crate::schema::Table;
 use crate::schema::binding::{self, BoundTable};
@@ -26,7 +26,7 @@ pub struct Carried {
     /// Transactions already in its chunks: their events are not for it. `None` once the stream is past them.
     pub from: Option<Position>,
     /// P1, until it is reached.
-    pub until: Option<FilePosition>,
+    pub until: Option<CatchUpTarget>,
     /// Whether rows are always applied convergently (target rows of others, switched-off operations).
     pub always_convergent: bool,
 }
@@ -42,7 +42,7 @@ impl Carried {
     ) -> Result<Self, TaskError> {
         let plan = Plan::compile(&table, &mapping, &mapping.target.columns, &policies)?;
         let (from, until) = match state {
-            TableState::CatchingUp { from, until } => (Some(from.clone()), Some(until.file.clone())),
+            TableState::CatchingUp { from, until } => (Some(from.clone()), Some(until.clone())),
             TableState::Snapshotting { from } => (Some(from.clone()), None),
             TableState::Pending | TableState::Streaming | TableState::Failed { .. } => (None, None),
         };
@@ -196,7 +196,7 @@ impl Tables {
             if one.from.as_ref().is_some_and(|from| position.includes(from)) {
                 one.from = None;
             }
-            let there = one.until.as_ref().is_some_and(|until| position.file.reaches(until));
+            let there = one.until.as_ref().is_some_and(|until| until.is_reached(position));
             if there && one.from.is_none() {
                 one.until = None;
                 reached.push(one.table.name.clone());

@@ -1,7 +1,8 @@
 //! The commands and the listener, as a user or a service manager meets them.
 
 use crate::harness::{
-    Config, DEADLINE, Daemon, PostgresDatabase, Rows, Scene, eventually, postgres, rowferry, run_folder,
+    Config, DEADLINE, Daemon, PostgresDatabase, Rows, Scene, eventually, on_greenplum, postgres, rowferry,
+    run_folder,
 };
 use rowferry::change::GtidSet;
 use std::sync::Arc;
@@ -48,7 +49,7 @@ async fn definitions(target: &PostgresDatabase<'_>) -> Rows {
                a.attnotnull, pg_get_expr(d.adbin, d.adrelid), pg_get_indexdef(c.oid) \
              FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
              JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum \
-             WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'rowferry') ORDER BY 1, 2, 5",
+             WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'rowferry', 'gp_toolkit') ORDER BY 1, 2, 5",
         )
         .await
 }
@@ -165,7 +166,7 @@ async fn the_status_is_told_by_the_daemon_and_else_by_the_checkpoint() {
     for words in [
         "task main: Synchronizing",
         "MySQL 9.",
-        "PostgreSQL 15",
+        if on_greenplum() { "Greenplum Database 6" } else { "PostgreSQL 15" },
         "commands_status.t",
         "1 inserts, 1 updates, 1 deletes",
     ] {

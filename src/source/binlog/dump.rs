@@ -75,7 +75,7 @@ pub async fn register(wire: &mut Wire, server_id: u32) -> Result<(), SourceError
     Err(wire.server_error("register as a replica", &packet))
 }
 
-/// Asks for everything behind `start`.
+/// Asks for everything behind `start`. On MariaDB that is by its place where it names a file, else by its domains.
 ///
 /// # Errors
 /// [`SourceError::Unsupported`] when the position cannot be asked for in the protocol, or is not of this family of servers.
@@ -84,12 +84,20 @@ pub async fn start(wire: &mut Wire, server_id: u32, start: &Position) -> Result<
         (Taken::Gtids(have), Flavour::MySql) => gtid_dump_command(server_id, have),
         (Taken::Domains(have), Flavour::MariaDb) => {
             // A replica that says 4 understands GTID events and everything else that 10.0 and later write.
-            let sql = format!(
-                "SET @mariadb_slave_capability = 4, @slave_connect_state = '{have}', \
-                 @slave_gtid_strict_mode = 0, @slave_gtid_ignore_duplicates = 0"
-            );
-            wire.execute(&sql).await?;
-            file_dump_command(server_id, "", super::frame::FIRST_EVENT)
+            wire.execute("SET @mariadb_slave_capability = 4").await?;
+            // A place says exactly where to go on, names do not: numbers of a domain need not rise (gtid_strict_mode is off by
+            // default), and the server then sends transactions again or leaves some out.
+            let place = start.file.offset.max(super::frame::FIRST_EVENT);
+            let by_place =
+                file_dump_command(server_id, &start.file.file, place).filter(|_| !start.file.file.is_empty());
+            if by_place.is_none() {
+                let sql = format!(
+                    "SET @slave_connect_state = '{have}', @slave_gtid_strict_mode = 0, \
+                     @slave_gtid_ignore_duplicates = 0"
+                );
+                wire.execute(&sql).await?;
+            }
+            by_place.or_else(|| file_dump_command(server_id, "", super::frame::FIRST_EVENT))
         }
         (Taken::Files, Flavour::MySql) => {
             file_dump_command(server_id, &start.file.file, start.file.offset.max(super::frame::FIRST_EVENT))

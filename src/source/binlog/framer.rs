@@ -17,10 +17,12 @@ use super::payload::{Next, Payload};
 use super::query::{self, Query};
 use super::refusal::Refusal;
 use super::rows::{self, BodyError};
+use super::selected::SelectedTables;
 use super::statement::{self, Meaning};
 use super::table_map::{DUMMY_ID, Mapped, TableMaps};
 use super::transaction::{Ddl, End, Naming, Transactions};
-use crate::change::{Change, FilePosition, LogFile, RowsEvent, RowsKind, Tag};
+use super::xid;
+use crate::change::{Change, FilePosition, LogFile, Position, RowsEvent, RowsKind, Tag};
 use crate::source::SourceError;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -89,6 +91,24 @@ impl Framer {
     pub fn event(&mut self, bytes: &Bytes, out: &mut Vec<Change>) -> Result<(), SourceError> {
         let code = bytes.get(4).copied().unwrap_or(0);
         self.framed(bytes, out).map_err(|refusal| self.told(refusal, code))
+    }
+
+    /// Goes on behind `position`, which may lie behind the place where the stream starts (see
+    /// [`resume`](super::resume)). Of rows of prepared XA transactions at most `max_held_bytes` stay in memory.
+    pub fn take_up(&mut self, position: &Position, max_held_bytes: usize) -> Result<(), SourceError> {
+        let taken_up = self.transactions.take_up(position, max_held_bytes);
+        taken_up.map_err(|refusal| self.told(refusal, event::XA_PREPARE))
+    }
+
+    /// Whether an XA transaction is on its way out: [`Framer::hand_out`] comes before anything else.
+    pub fn is_handing_out(&self) -> bool {
+        self.transactions.is_handing_out()
+    }
+
+    /// Hands out the next item of the XA transaction.
+    pub fn hand_out(&mut self, out: &mut Vec<Change>) -> Result<(), SourceError> {
+        let handed_out = self.transactions.hand_out(out);
+        handed_out.map_err(|refusal| self.told(refusal, event::XA_PREPARE))
     }
 
     /// Whether a compressed transaction is being read: [`Framer::inside`] comes before the next packet.
@@ -200,6 +220,15 @@ impl Framer {
         end: End,
         out: &mut Vec<Change>,
     ) -> Result<(), Refusal> {
+        self.transactions.reach(&end.position)?;
+        if !self.transactions.resume().passes() {
+            return self.take_in(kind, event, end, out);
+        }
+        // Taken in before the stream was taken up.
+        self.take_in(kind, event, end, &mut Vec::new())
+    }
+
+    fn take_in(&mut self, kind: Kind, event: &Event, end: End, out: &mut Vec<Change>) -> Result<(), Refusal> {
         let short_id = self.format.as_ref().is_some_and(|format| format.has_short_id(event.header.code));
         match kind {
             Kind::Gtid | Kind::AnonymousGtid => {
@@ -221,8 +250,8 @@ impl Framer {
             }
             Kind::XaPrepare => {
                 self.maps.close();
-                let one_phase = Cursor::new(&event.body).u8("phase")? != 0;
-                self.transactions.xa_prepare(one_phase, end, out)
+                let prepare = xid::prepare_event(&mut Cursor::new(&event.body))?;
+                self.transactions.xa_prepare(&prepare, end, out)
             }
             Kind::TableMap => {
                 self.transactions.require_open()?;
@@ -257,7 +286,7 @@ impl Framer {
         self.checksum = format.checksum;
         self.format = Some(format);
         self.place.pass(header);
-        if header.timestamp != 0 {
+        if header.timestamp != 0 && !self.transactions.resume().is_before_file(&self.place.position().file) {
             out.push(Change::LogFile(LogFile { file: self.place.position().file, begun: header.timestamp }));
         }
         Ok(())
@@ -294,8 +323,11 @@ impl Framer {
             None => self.place.reach_low(event.header.log_pos),
         }
         if !self.transactions.is_inside() {
-            self.transactions.starts_at(self.place.position());
-            out.push(Change::Heartbeat(self.place.position()));
+            let place = self.place.position();
+            self.transactions.starts_at(place.clone());
+            if !self.transactions.resume().is_ahead(&place) {
+                out.push(Change::Heartbeat(place));
+            }
         }
         Ok(())
     }
@@ -304,12 +336,15 @@ impl Framer {
         if self.transactions.is_void() {
             return self.transactions.stand_alone(end, out);
         }
-        let meaning = statement::judge(query, self.transactions.flavour(), self.maps.selected())?;
+        // What had been taken in concerns nobody any more, whatever is selected by now.
+        let nothing = self.transactions.resume().passes().then(SelectedTables::none);
+        let selected = nothing.as_ref().unwrap_or_else(|| self.maps.selected());
+        let meaning = statement::judge(query, self.transactions.flavour(), selected)?;
         match meaning {
-            Meaning::Begin => self.transactions.begin(false),
-            Meaning::XaStart => self.transactions.begin(true),
+            Meaning::Begin => self.transactions.begin(None),
+            Meaning::XaStart(xid) => self.transactions.begin(Some(xid)),
             Meaning::XaEnd => self.transactions.xa_end(),
-            Meaning::XaFinish => self.transactions.stand_alone(end, out),
+            Meaning::XaFinish { xid, commits } => self.transactions.xa_finish(&xid, commits, end, out),
             Meaning::Commit => {
                 self.maps.close();
                 self.transactions.commit(end, out)
@@ -322,7 +357,7 @@ impl Framer {
             Meaning::RollbackTo(name) => self.transactions.rollback_to(&name, out),
             Meaning::Release(name) => self.transactions.release(&name),
             Meaning::Pass => self.transactions.pass(end, out),
-            Meaning::Ddl { sql, rows_follow } => {
+            Meaning::Ddl { sql, rows_may_follow } => {
                 let default_database = query.database.clone();
                 let sql_mode = query.sql_mode.unwrap_or(0);
                 let ddl = Ddl {
@@ -332,7 +367,7 @@ impl Framer {
                     started_micros: query.started_micros,
                     utc_offset_seconds: query.utc_offset_seconds,
                     explicit_timestamps: query.explicit_timestamps,
-                    rows_follow,
+                    rows_may_follow,
                 };
                 self.transactions.ddl(ddl, end, out)
             }
@@ -351,8 +386,10 @@ impl Framer {
         self.transactions.require_open()?;
         let mut at = Cursor::new(&event.body);
         let header = rows::header(&mut at, code.version_two, short_id)?;
+        let passes = self.transactions.resume().passes() && !self.transactions.is_xa();
         match self.maps.find(header.table_id) {
             Some(Mapped::Unselected) => {}
+            Some(Mapped::Selected(_)) if passes => {}
             Some(Mapped::Selected(table)) => {
                 let table = Arc::clone(table);
                 let body = rows::body(&mut at, code, table.types.len()).map_err(|error| match error {
@@ -387,8 +424,10 @@ impl Framer {
         self.transactions.require_open()?;
         let code = RowsCode { kind: RowsKind::Update, version_two: true };
         let header = rows::header(&mut Cursor::new(&event.body), code.version_two, short_id)?;
+        let passes = self.transactions.resume().passes() && !self.transactions.is_xa();
         match self.maps.find(header.table_id) {
             Some(Mapped::Unselected) => {}
+            Some(Mapped::Selected(_)) if passes => {}
             Some(Mapped::Selected(table)) => {
                 return Err(Refusal::event(
                     format!("an update of {} is logged as a difference of JSON documents", table.name),

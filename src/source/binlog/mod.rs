@@ -13,10 +13,13 @@ mod format;
 mod frame;
 mod framer;
 mod gtid;
+mod held;
 mod mariadb;
 mod payload;
+mod prepared;
 mod query;
 mod refusal;
+mod resume;
 mod rows;
 mod selected;
 mod statement;
@@ -44,8 +47,8 @@ pub struct StreamRequest {
     pub endpoint: SourceEndpoint,
     /// The replica id to use there; 0 chooses a random free one.
     pub server_id: u32,
-    /// Everything behind it is sent. Where transactions have names `start.file` only stands in messages until the server
-    /// names a file.
+    /// Everything behind it is sent. With MySQL's GTIDs `start.file` only stands in messages until the server names a file;
+    /// with MariaDB's domains its place is taken where it names a file, so it must be one of this very server's files.
     pub start: Position,
     /// The tables whose rows and DDL are handed out.
     pub selection: Selection,
@@ -57,6 +60,8 @@ pub struct StreamRequest {
     pub read_timeout: Duration,
     /// The largest event that is accepted, compressed or not.
     pub max_event_bytes: usize,
+    /// Rows of prepared XA transactions that may stay in memory; what is more goes into a file.
+    pub max_held_bytes: usize,
 }
 
 /// A running stream. After an error it is of no use.
@@ -96,26 +101,32 @@ impl BinlogStream {
     /// [`SourceError::Server`] for what else it answers.
     pub async fn open(request: StreamRequest) -> Result<Self, SourceError> {
         let mut wire = Wire::connect(&request.endpoint).await?;
-        let selected = SelectedTables::new(request.selection, request.fold_names).map_err(|error| {
-            SourceError::Definition {
-                endpoint: wire.label().to_owned(),
-                table: "tables of the task".to_owned(),
-                why: error.to_string(),
-                remedy: "correct the pattern".to_owned(),
-            }
-        })?;
+        let selected =
+            SelectedTables::new(request.selection.clone(), request.fold_names).map_err(|error| {
+                SourceError::Definition {
+                    endpoint: wire.label().to_owned(),
+                    table: "tables of the task".to_owned(),
+                    why: error.to_string(),
+                    remedy: "correct the pattern".to_owned(),
+                }
+            })?;
         let checksum = dump::prepare(&mut wire, request.heartbeat).await?;
         let server_id = dump::server_id(&mut wire, request.server_id).await?;
         dump::register(&mut wire, server_id).await?;
-        dump::start(&mut wire, server_id, &request.start).await?;
-        let framer = Framer::new(
+        let origin = resume::origin(&request.start);
+        if origin.taken != request.start.taken {
+            knows(&request).await?;
+        }
+        dump::start(&mut wire, server_id, &origin).await?;
+        let mut framer = Framer::new(
             wire.label().to_owned(),
-            request.start.file.clone(),
+            origin.file,
             Naming::of(&request.start.taken),
             checksum,
             TableMaps::new(selected),
             request.max_event_bytes,
         );
+        framer.take_up(&request.start, request.max_held_bytes)?;
         let mut stream = Self {
             wire,
             framer,
@@ -179,6 +190,10 @@ impl BinlogStream {
 
     /// Takes in one event; waits for it only while nothing was appended behind `before`.
     async fn step(&mut self, out: &mut Vec<Change>, before: usize) -> Result<Step, SourceError> {
+        if self.framer.is_handing_out() {
+            self.framer.hand_out(out)?;
+            return Ok(Step::Taken);
+        }
         let may_wait = out.len() <= before;
         if self.framer.is_inside_payload() {
             if self.framer.inside(out)? == Inside::Taken {
@@ -271,6 +286,30 @@ impl BinlogStream {
             }
         }
     }
+}
+
+/// Whether a server whose stream is to start before `request.start` has what lies there. Else what is passed over would never
+/// end.
+///
+/// # Errors
+/// As [`BinlogStream::open`] for a stream from there.
+async fn knows(request: &StreamRequest) -> Result<(), SourceError> {
+    let mut wire = Wire::connect(&request.endpoint).await?;
+    dump::prepare(&mut wire, request.heartbeat).await?;
+    let server_id = dump::server_id(&mut wire, 0).await?;
+    dump::start(&mut wire, server_id, &request.start).await?;
+    let Ok(packet) = tokio::time::timeout(PATIENCE_AT_START, wire.read_packet()).await else {
+        return Err(SourceError::Silent {
+            endpoint: wire.label().to_owned(),
+            seconds: PATIENCE_AT_START.as_secs(),
+            heartbeat_seconds: request.heartbeat.as_secs(),
+        });
+    };
+    let packet = packet?;
+    if packet.first() == Some(&0) {
+        return Ok(());
+    }
+    Err(dump::failure(&wire, &packet, request.start.to_string()))
 }
 
 /// When a log file was begun by its own word (seconds since 1970 UTC); `None` when the server has no such file.

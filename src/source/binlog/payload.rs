@@ -272,22 +272,19 @@ impl Payload {
 
     /// Inflates into `target`; how many bytes of input were used and how many came out.
     fn run(&mut self, target: &mut [u8]) -> Result<(usize, usize), Malformed> {
-        let (read, written) = match &mut self.decoder {
-            Some(decoder) => {
-                if self.input.is_empty() && self.between_frames {
-                    return Ok((0, 0));
-                }
-                let status = decoder.run_on_buffers(&self.input, target).map_err(|error| broken(&error))?;
-                self.between_frames = status.remaining == 0;
-                (status.bytes_read, status.bytes_written)
+        let (read, written) = if let Some(decoder) = &mut self.decoder {
+            if self.input.is_empty() && self.between_frames {
+                return Ok((0, 0));
             }
-            None => {
-                let count = self.input.len().min(target.len());
-                if let (Some(from), Some(to)) = (self.input.get(..count), target.get_mut(..count)) {
-                    to.copy_from_slice(from);
-                }
-                (count, count)
+            let status = decoder.run_on_buffers(&self.input, target).map_err(|error| broken(&error))?;
+            self.between_frames = status.remaining == 0;
+            (status.bytes_read, status.bytes_written)
+        } else {
+            let count = self.input.len().min(target.len());
+            if let (Some(from), Some(to)) = (self.input.get(..count), target.get_mut(..count)) {
+                to.copy_from_slice(from);
             }
+            (count, count)
         };
         self.input.advance(read.min(self.input.len()));
         Ok((read, written))

@@ -5,6 +5,7 @@
 use super::query::Query;
 use super::refusal::Refusal;
 use super::selected::SelectedTables;
+use super::xid::Xid;
 use crate::change::facts::Flavour;
 use crate::schema::ddl::{self, Name, SqlMode, Statement};
 
@@ -24,17 +25,23 @@ pub enum Meaning {
     /// Takes a mark away.
     Release(String),
     /// Opens an XA transaction.
-    XaStart,
+    XaStart(Xid),
     /// The XA transaction takes no more changes.
     XaEnd,
-    /// Ends an XA transaction that was prepared before, one way or the other.
-    XaFinish,
+    /// Commits an XA transaction that was prepared before, or rolls it back.
+    XaFinish {
+        /// Its id.
+        xid: Xid,
+        /// It is committed.
+        commits: bool,
+    },
     /// Concerns, or may concern, a selected table.
     Ddl {
         /// The decoded text.
         sql: String,
-        /// `CREATE TABLE … START TRANSACTION`: its rows follow in the same transaction.
-        rows_follow: bool,
+        /// CREATE TABLE: it may stand in a transaction in which the rows of its SELECT follow. MySQL 8.0.21 says so by
+        /// START TRANSACTION; 5.6 and MariaDB by nothing but its place.
+        rows_may_follow: bool,
     },
     /// Changes nothing that is carried.
     Pass,
@@ -74,9 +81,10 @@ pub fn judge(query: &Query, flavour: Flavour, selected: &SelectedTables) -> Resu
         Statement::Savepoint(name) => Meaning::Savepoint(name),
         Statement::RollbackTo(name) => Meaning::RollbackTo(name),
         Statement::ReleaseSavepoint(name) => Meaning::Release(name),
-        Statement::XaStart => Meaning::XaStart,
+        Statement::XaStart => Meaning::XaStart(xid(&sql)?),
         Statement::XaEnd => Meaning::XaEnd,
-        Statement::XaCommit { .. } | Statement::XaRollback => Meaning::XaFinish,
+        Statement::XaCommit { .. } => Meaning::XaFinish { xid: xid(&sql)?, commits: true },
+        Statement::XaRollback => Meaning::XaFinish { xid: xid(&sql)?, commits: false },
         Statement::XaPrepare => {
             return Err(refuse(&sql, "XA PREPARE stands in the log as a statement", REPORT));
         }
@@ -95,9 +103,7 @@ pub fn judge(query: &Query, flavour: Flavour, selected: &SelectedTables) -> Resu
             Meaning::Pass
         }
         Statement::CreateTable(create) if create.temporary => Meaning::Pass,
-        Statement::CreateTable(create) if concerned => {
-            Meaning::Ddl { sql, rows_follow: create.start_transaction }
-        }
+        Statement::CreateTable(_) if concerned => Meaning::Ddl { sql, rows_may_follow: true },
         Statement::AlterTable(_)
         | Statement::CreateIndex(_)
         | Statement::DropIndex(_)
@@ -117,7 +123,7 @@ pub fn judge(query: &Query, flavour: Flavour, selected: &SelectedTables) -> Resu
                     "compare the table's definition with the target's, and copy the table again",
                 ));
             }
-            Meaning::Ddl { sql, rows_follow: false }
+            Meaning::Ddl { sql, rows_may_follow: false }
         }
         Statement::CreateTable(_)
         | Statement::AlterTable(_)
@@ -161,6 +167,11 @@ fn names_something(statement: &Statement) -> bool {
         Statement::DropDatabase(_) => true,
         _ => statement.tables().is_none_or(|tables| !tables.is_empty()),
     }
+}
+
+/// The id that an XA statement names.
+fn xid(sql: &str) -> Result<Xid, Refusal> {
+    Xid::of_statement(sql).ok_or_else(|| refuse(sql, "its XA id is not in the form that servers log", REPORT))
 }
 
 fn refuse(sql: &str, why: &str, remedy: &str) -> Refusal {

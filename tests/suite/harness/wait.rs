@@ -1,6 +1,7 @@
 //! Waiting for conditions, always with a deadline. The only place of the tests where time is slept away.
 
 use super::{Daemon, Mysql};
+use rowferry::change::domain::Domains;
 use rowferry::change::{FilePosition, GtidSet};
 use std::time::{Duration, Instant};
 
@@ -44,6 +45,9 @@ pub async fn pause(time: Duration) {
 enum Reached {
     /// A set of GTIDs.
     Gtids(GtidSet),
+    /// The last transaction of each domain of a MariaDB. Its log may end behind it, in an event of no transaction, of which a
+    /// task makes a note only after seconds.
+    Domains(Domains),
     /// The end of the log: for servers whose transactions have no MySQL names.
     File(FilePosition),
 }
@@ -55,6 +59,11 @@ impl Reached {
                 mysql.one("SELECT @@GLOBAL.gtid_executed").await.parse().expect("a GTID set"),
             );
         }
+        if mysql.kind() == "mariadb" {
+            return Self::Domains(
+                mysql.one("SELECT @@GLOBAL.gtid_binlog_pos").await.parse().expect("MariaDB's GTIDs"),
+            );
+        }
         Self::File(mysql.log_end().await)
     }
 
@@ -64,6 +73,10 @@ impl Reached {
             Self::Gtids(executed) => {
                 let set = position.split(" (").next().and_then(|set| set.parse::<GtidSet>().ok());
                 set.is_some_and(|set| executed.is_subset_of(&set))
+            }
+            Self::Domains(logged) => {
+                let domains = position.split(" (").next().and_then(|names| names.parse::<Domains>().ok());
+                domains.as_ref() == Some(logged)
             }
             Self::File(end) => {
                 let place =
@@ -79,7 +92,16 @@ impl Reached {
 
 /// Waits until the daemon's only task has durably applied everything that the source has executed by now.
 pub async fn wait_applied(daemon: &Daemon, mysql: &Mysql) {
-    let executed = Reached::by(mysql).await;
+    wait_reached(daemon, Reached::by(mysql).await).await;
+}
+
+/// Waits until the daemon's only task has come to the end of the log by file and offset: prepared XA transactions, which have a
+/// GTID, have not been applied then.
+pub async fn wait_log_end(daemon: &Daemon, mysql: &Mysql) {
+    wait_reached(daemon, Reached::File(mysql.log_end().await)).await;
+}
+
+async fn wait_reached(daemon: &Daemon, executed: Reached) {
     let mut seen = None;
     let what = format!("the task applies {executed:?}");
     let start = Instant::now();

@@ -1,6 +1,6 @@
 //! One run: a load, kills at moments by dice, and what they hit.
 
-use crate::harness::{DEADLINE, Daemon, Mysql, Postgres, Scene, pause, postgres};
+use crate::harness::{DEADLINE, Daemon, Mysql, Postgres, Scene, greenplum, pause, postgres};
 use crate::load::{self, Dice, Origin, Pace, Scale};
 use rowferry::change::status::TaskStatus;
 use std::collections::BTreeMap;
@@ -17,13 +17,6 @@ pub enum Target {
     Postgres,
     /// The Greenplum that the environment names; without one the run ends at once, and says so.
     Greenplum,
-}
-
-/// TEMPORARY until the harness has one.
-#[allow(clippy::unused_async)]
-async fn greenplum() -> Option<&'static Postgres> {
-    eprintln!("no Greenplum in the harness yet");
-    None
 }
 
 /// What is run.
@@ -85,7 +78,7 @@ impl Run {
         );
         let start = Instant::now();
         let mut toll = Toll::default();
-        let servers = (&mysql, (self.target == Target::Postgres).then_some(target));
+        let servers = (&mysql, (!target.is_greenplum()).then_some(target));
         let report = load::under_load(&scene, &config, scale, async |daemon, dice| {
             for kill in 0..kills {
                 moments.wait(kill, daemon, dice).await;
@@ -106,10 +99,25 @@ impl Run {
             toll.look(daemon).await;
         })
         .await;
+        if target.is_greenplum() {
+            assert_eq!(spread_by(&scene, "parts").await, "b");
+        }
         eprintln!("{what}: {:.0?}\n{}\n{report}", start.elapsed(), toll.summary());
         assert_eq!(toll.kills.values().sum::<u64>(), kills);
         assert!(toll.peak_kib <= MEMORY_CAP_KIB, "{} KiB resident, {MEMORY_CAP_KIB} allowed", toll.peak_kib);
     }
+}
+
+/// The columns that Greenplum spreads a table by.
+async fn spread_by(scene: &Scene<'_>, table: &str) -> String {
+    let schema = scene.target.test();
+    scene
+        .target
+        .one(&format!(
+            "SELECT string_agg(a.attname, ',') FROM gp_distribution_policy p JOIN pg_attribute a \
+               ON a.attrelid = p.localoid AND a.attnum = ANY (p.distkey::smallint[]) WHERE p.localoid = '{schema}.{table}'::regclass"
+        ))
+        .await
 }
 
 /// When kills come: the first ones in the copy, then in catching up, the rest in the stream.

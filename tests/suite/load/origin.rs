@@ -131,11 +131,6 @@ impl Origin {
         self.is_mysql97()
     }
 
-    /// Whether XA transactions may be prepared first: that is not carried yet.
-    pub fn xa_in_two_phases(self) -> bool {
-        false
-    }
-
     /// Renames a column.
     pub fn rename_column(self, table: &str, from: &str, to: &str, definition: &str) -> String {
         match self {

@@ -36,8 +36,8 @@ pub async fn shape(
             session = connect(database, origin, &mut dice).await;
         }
         let Some(open) = &mut session else { continue };
-        let index = usize::try_from(dice.below(TABLES.len() as u64)).expect("small");
-        match change(open, origin, TABLES[index], &mut dice).await {
+        let table = *dice.pick(&TABLES);
+        match change(open, origin, table, &mut dice).await {
             Ok(()) => done += 1,
             Err(Broken::Refused) => {}
             Err(Broken::Lost) => session = None,
@@ -75,7 +75,7 @@ async fn change(
         return run(session, &format!("UPDATE {table} SET {column} = 40 + {number} WHERE {some}")).await;
     }
     // Always to a name that it has not had.
-    let from = &columns[usize::try_from(dice.below(columns.len() as u64)).expect("small")];
+    let from = dice.pick(&columns);
     let mut parts = from.split('_').skip(1).map(|part| part.parse::<usize>().expect("a number of ours"));
     let (number, times) = (parts.next().expect("its number"), parts.next().expect("its changes"));
     let to = format!("x_{number}_{}", times + 1);

@@ -12,21 +12,17 @@ use std::time::Duration;
 pub struct Branches {
     prefix: String,
     wanted: bool,
-    two_phases: bool,
     begun: u64,
 }
 
 /// A branch that takes changes.
 #[derive(Debug)]
-pub struct Branch {
-    name: String,
-    two_phases: bool,
-}
+pub struct Branch(String);
 
 impl Branches {
     /// Of a writer of a load in that database.
-    pub fn new(database: &str, number: u64, wanted: bool, two_phases: bool) -> Self {
-        Self { prefix: format!("{database}/{number}/"), wanted, two_phases, begun: 0 }
+    pub fn new(database: &str, number: u64, wanted: bool) -> Self {
+        Self { prefix: format!("{database}/{number}/"), wanted, begun: 0 }
     }
 
     /// Whether the load has XA transactions.
@@ -37,9 +33,8 @@ impl Branches {
     /// Starts one.
     pub async fn begin(&mut self, session: &mut MysqlSession) -> Result<Branch, Broken> {
         self.begun += 1;
-        let name = format!("'{}{}'", self.prefix, self.begun);
-        let branch = Branch { name, two_phases: self.two_phases };
-        run(session, &format!("XA START {}", branch.name)).await?;
+        let branch = Branch(format!("'{}{}'", self.prefix, self.begun));
+        run(session, &format!("XA START {}", branch.0)).await?;
         Ok(branch)
     }
 
@@ -82,12 +77,12 @@ impl Branches {
 impl Branch {
     /// Ends it: at once, or in two phases with a pause between, in which its session may go. True when committed.
     pub async fn end(self, session: &mut MysqlSession, dice: &mut Dice) -> Result<bool, Broken> {
-        run(session, &format!("XA END {}", self.name)).await?;
-        if !self.two_phases || dice.percent(20) {
-            run(session, &format!("XA COMMIT {} ONE PHASE", self.name)).await?;
+        run(session, &format!("XA END {}", self.0)).await?;
+        if dice.percent(20) {
+            run(session, &format!("XA COMMIT {} ONE PHASE", self.0)).await?;
             return Ok(true);
         }
-        run(session, &format!("XA PREPARE {}", self.name)).await?;
+        run(session, &format!("XA PREPARE {}", self.0)).await?;
         let longest = if dice.percent(10) { 1_000 } else { 60 };
         pause(Duration::from_millis(dice.below(longest))).await;
         if dice.percent(15) {
@@ -95,13 +90,13 @@ impl Branch {
         }
         let committed = dice.percent(75);
         let end = if committed { "COMMIT" } else { "ROLLBACK" };
-        run(session, &format!("XA {end} {}", self.name)).await?;
+        run(session, &format!("XA {end} {}", self.0)).await?;
         Ok(committed)
     }
 
     /// Takes it back after a statement was refused, which may have made the server give up all of it.
     pub async fn abandon(self, session: &mut MysqlSession) -> Result<(), Broken> {
-        let _ = session.try_sql(&format!("XA END {}", self.name)).await;
-        session.try_sql(&format!("XA ROLLBACK {}", self.name)).await.map(drop).map_err(|_| Broken::Lost)
+        let _ = session.try_sql(&format!("XA END {}", self.0)).await;
+        session.try_sql(&format!("XA ROLLBACK {}", self.0)).await.map(drop).map_err(|_| Broken::Lost)
     }
 }

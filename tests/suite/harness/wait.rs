@@ -45,9 +45,10 @@ pub async fn pause(time: Duration) {
 enum Reached {
     /// A set of GTIDs.
     Gtids(GtidSet),
-    /// The last transaction of each domain of a MariaDB. Its log may end behind it, in an event of no transaction, of which a
-    /// task makes a note only after seconds.
-    Domains(Domains),
+    /// The last transaction of each domain of a MariaDB, or a place that its log had reached before. At rest the log may end
+    /// behind the former, in an event of no transaction, of which a task makes a note only after seconds; while it is written
+    /// to, other names may be the last ones whenever a task is looked at.
+    Domains(Domains, FilePosition),
     /// The end of the log: for servers whose transactions have no MySQL names.
     File(FilePosition),
 }
@@ -60,9 +61,9 @@ impl Reached {
             );
         }
         if mysql.kind() == "mariadb" {
-            return Self::Domains(
-                mysql.one("SELECT @@GLOBAL.gtid_binlog_pos").await.parse().expect("MariaDB's GTIDs"),
-            );
+            let end = mysql.log_end().await;
+            let last = mysql.one("SELECT @@GLOBAL.gtid_binlog_pos").await;
+            return Self::Domains(last.parse().expect("MariaDB's GTIDs"), end);
         }
         Self::File(mysql.log_end().await)
     }
@@ -74,19 +75,20 @@ impl Reached {
                 let set = position.split(" (").next().and_then(|set| set.parse::<GtidSet>().ok());
                 set.is_some_and(|set| executed.is_subset_of(&set))
             }
-            Self::Domains(logged) => {
+            Self::Domains(last, end) => {
                 let domains = position.split(" (").next().and_then(|names| names.parse::<Domains>().ok());
-                domains.as_ref() == Some(logged)
+                domains.as_ref() == Some(last) || Self::at(position, end)
             }
-            Self::File(end) => {
-                let place =
-                    position.rsplit_once(" (").map_or(position, |(_, place)| place.trim_end_matches(')'));
-                place.rsplit_once(':').is_some_and(|(file, offset)| {
-                    let offset = offset.parse().expect("an offset");
-                    FilePosition { file: file.into(), offset }.reaches(end)
-                })
-            }
+            Self::File(end) => Self::at(position, end),
         }
+    }
+
+    fn at(position: &str, end: &FilePosition) -> bool {
+        let place = position.rsplit_once(" (").map_or(position, |(_, place)| place.trim_end_matches(')'));
+        place.rsplit_once(':').is_some_and(|(file, offset)| {
+            let offset = offset.parse().expect("an offset");
+            FilePosition { file: file.into(), offset }.reaches(end)
+        })
     }
 }
 

@@ -30,6 +30,12 @@ impl Dice {
         low + self.below(high - low + 1)
     }
 
+    /// One of a few.
+    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        let count = u64::try_from(from.len()).expect("few");
+        &from[usize::try_from(self.below(count)).expect("less than there are")]
+    }
+
     /// True in so many of a hundred cases.
     pub fn percent(&mut self, chance: u64) -> bool {
         self.below(100) < chance

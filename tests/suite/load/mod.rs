@@ -6,11 +6,16 @@
 //! What must never happen here: a failure of the load itself taken for silence.
 
 mod dice;
+mod origin;
+mod shaper;
+mod steps;
 mod tables;
 mod watch;
 mod writer;
+mod xa;
 
 pub use dice::Dice;
+pub use origin::Origin;
 pub use watch::Seen;
 pub use writer::Written;
 
@@ -18,7 +23,7 @@ use crate::harness::{Config, DEADLINE, Daemon, Scene};
 use futures_util::future::join_all;
 use std::fmt;
 use std::time::{Duration, Instant};
-use tables::{Size, TABLES};
+use tables::{BESIDE, Size, TABLES};
 use tokio_util::sync::CancellationToken;
 
 /// Rows of `accounts`.
@@ -42,12 +47,23 @@ pub struct Scale {
     pub pace: Pace,
     /// The seed.
     pub seed: u64,
+    /// The source is killed on the way: nothing is done that it could not keep then.
+    pub source_dies: bool,
+    /// The longest time between two changes of a table's shape.
+    pub longest_between_shapes_millis: u64,
 }
 
 impl Scale {
     /// Small enough for a test that runs beside others.
     pub fn small(seed: u64) -> Self {
-        Self { rows: 8_000, writers: 3, pace: Pace { longest_pause_micros: 10_000 }, seed }
+        Self {
+            rows: 8_000,
+            writers: 3,
+            pace: Pace { longest_pause_micros: 10_000 },
+            seed,
+            source_dies: false,
+            longest_between_shapes_millis: 1_000,
+        }
     }
 }
 
@@ -56,6 +72,8 @@ impl Scale {
 pub struct Report {
     /// What the writers did.
     pub written: Written,
+    /// Changes of tables' shapes.
+    pub shapes: u64,
     /// What the reader saw.
     pub seen: Seen,
     /// Rows of each table, equal on both sides.
@@ -66,10 +84,12 @@ pub struct Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Written { committed, transfers, rolled_back, reconnects } = self.written;
+        let Written { committed, transfers, xa, rolled_back, reconnects } = self.written;
         writeln!(
             f,
-            "source: {committed} transactions committed ({transfers} transfers), {rolled_back} rolled back, {reconnects} reconnects"
+            "source: {committed} transactions committed ({transfers} transfers, {xa} XA), {rolled_back} rolled back, \
+             {reconnects} reconnects, {} changes of shape",
+            self.shapes
         )?;
         writeln!(
             f,
@@ -86,17 +106,18 @@ impl fmt::Display for Report {
     }
 }
 
-/// The scene's config for a run under load: small batches, so that there are many commits to be hit. On Greenplum one table is
-/// distributed by a part of its key, and VACUUM runs along.
+/// The scene's config for a run under load: small batches, so that there are many commits to be hit, and `parts` spread
+/// by one column of its key, where a target spreads tables.
 pub fn config(scene: &Scene<'_>) -> Config {
-    let parts = format!("[task.main.table.\"{}.parts\"]\ndistributed_by = [\"b\"]", scene.source.name);
+    let source = &scene.source.name;
     scene
         .config()
+        .task("tables", &format!("[\"{source}.*\", \"!{source}.{BESIDE}\"]"))
+        .more(&format!("[task.main.table.\"{source}.parts\"]\ndistributed_by = [\"b\"]"))
         .daemon("log_level", "\"info\"")
         .task("apply", "{ batch_rows = 500, batch_bytes = \"1MiB\" }")
         .task("memory_limit", "\"64MiB\"")
         .task("vacuum", "{ threshold = 0.05, min_rows = 300 }")
-        .more(&parts)
 }
 
 /// Runs `faults` while the source is written to, and proves afterwards that nothing came of them. The daemon must be
@@ -108,12 +129,12 @@ pub async fn under_load(
     faults: impl AsyncFnOnce(&Daemon, &mut Dice),
 ) -> Report {
     let size = Size::of(scale.rows);
-    tables::create(&scene.source, size).await;
+    let origin = Origin::of(scene.source.server).await;
+    tables::create(&scene.source, origin, size).await;
     let daemon = Daemon::start(config);
     let (stop_writing, stop_watching) = (CancellationToken::new(), CancellationToken::new());
     let writers = join_all(
-        (1..=scale.writers)
-            .map(|number| writer::write(&scene.source, number, scale.seed, size, scale.pace, &stop_writing)),
+        (1..=scale.writers).map(|number| writer::write(&scene.source, origin, number, scale, &stop_writing)),
     );
     let script = async {
         let mut dice = Dice::of(scale.seed, 0);
@@ -126,14 +147,13 @@ pub async fn under_load(
         start.elapsed()
     };
     // Side by side in this one task: a panic of any ends all.
-    let (written, seen, drained) =
-        tokio::join!(writers, watch::watch(&scene.target, &daemon, &stop_watching), script);
-    let written = written.into_iter().fold(Written::default(), |sum, one| Written {
-        committed: sum.committed + one.committed,
-        transfers: sum.transfers + one.transfers,
-        rolled_back: sum.rolled_back + one.rolled_back,
-        reconnects: sum.reconnects + one.reconnects,
-    });
+    let (written, shapes, seen, drained) = tokio::join!(
+        writers,
+        shaper::shape(&scene.source, &daemon, origin, scale, &stop_writing),
+        watch::watch(&scene.target, &daemon, &stop_watching),
+        script
+    );
+    let written: Written = written.into_iter().sum();
     // A writer may have finished its last transaction after the wait began.
     scene.wait_applied(&daemon).await;
     let mut rows = Vec::new();
@@ -147,5 +167,5 @@ pub async fn under_load(
         let found = log.lines().find(|line| line.contains(bad));
         assert_eq!(found, None, "seed {}", scale.seed);
     }
-    Report { written, seen, rows, drained }
+    Report { written, shapes, seen, rows, drained }
 }

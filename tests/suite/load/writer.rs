@@ -4,10 +4,12 @@
 //! the transaction then ends as the dice want, as applications do. Nothing is remembered of what was written: what counts is
 //! what the source holds at the end.
 
-use super::dice::Dice;
-use super::tables::{PARTS_EACH, Size};
-use super::{ACCOUNTS, Pace};
-use crate::harness::{MysqlDatabase, MysqlSession, pause};
+use super::steps::{Steps, Transfer};
+use super::tables::Size;
+use super::xa::Branches;
+use super::{Origin, Scale};
+use crate::harness::{MysqlDatabase, MysqlSession, pause, run_folder};
+use std::iter::Sum;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -18,35 +20,56 @@ pub struct Written {
     pub committed: u64,
     /// Those of them that were transfers.
     pub transfers: u64,
+    /// Those of them that were XA.
+    pub xa: u64,
     /// Transactions that were rolled back, wanted or not.
     pub rolled_back: u64,
     /// Connections made anew.
     pub reconnects: u64,
 }
 
+impl Sum for Written {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, one| Self {
+            committed: sum.committed + one.committed,
+            transfers: sum.transfers + one.transfers,
+            xa: sum.xa + one.xa,
+            rolled_back: sum.rolled_back + one.rolled_back,
+            reconnects: sum.reconnects + one.reconnects,
+        })
+    }
+}
+
 /// A transaction that did not come through.
-enum Broken {
+#[derive(Debug)]
+pub enum Broken {
     /// The server refused a statement: a key that exists, a deadlock, a lock not granted in time.
     Refused,
-    /// The connection is lost.
+    /// The connection is lost, or left with something in it that only its end takes away.
     Lost,
 }
 
 /// Writes until `stop`. Connects again when the server goes away.
 pub async fn write(
     database: &MysqlDatabase<'_>,
+    origin: Origin,
     number: u64,
-    seed: u64,
-    size: Size,
-    pace: Pace,
+    scale: Scale,
     stop: &CancellationToken,
 ) -> Written {
-    let mut writer =
-        Writer { dice: Dice::of(seed, number), number, size, transfers: 0, written: Written::default() };
+    let mut writer = Writer {
+        steps: Steps::new(origin, scale.seed, number, Size::of(scale.rows)),
+        origin,
+        number,
+        branches: Branches::new(&database.name, number, origin.xa_survives_a_kill() || !scale.source_dies),
+        mixes_engines: origin.mixes_engines() && !scale.source_dies,
+        file: run_folder().join(format!("load-{}-{number}", database.name)),
+        written: Written::default(),
+    };
     let mut session = None;
     while !stop.is_cancelled() {
         let Some(open) = &mut session else {
-            session = connect(database).await;
+            session = writer.connect(database).await;
             if session.is_none() {
                 pause(Duration::from_millis(50)).await;
             }
@@ -66,59 +89,79 @@ pub async fn write(
                 session = None;
             }
         }
-        pause(Duration::from_micros(writer.dice.below(pace.longest_pause_micros + 1))).await;
+        let longest = scale.pace.longest_pause_micros;
+        pause(Duration::from_micros(writer.steps.dice.below(longest + 1))).await;
     }
+    drop(session);
+    writer.branches.end_all(database.server).await;
     writer.written
 }
 
-async fn connect(database: &MysqlDatabase<'_>) -> Option<MysqlSession> {
-    let mut session = database.try_session().await.ok()?;
-    session.try_sql("SET SESSION innodb_lock_wait_timeout = 3").await.ok()?;
-    Some(session)
-}
-
 struct Writer {
-    dice: Dice,
+    steps: Steps,
+    origin: Origin,
     number: u64,
-    size: Size,
-    transfers: u64,
+    branches: Branches,
+    mixes_engines: bool,
+    file: std::path::PathBuf,
     written: Written,
 }
 
 impl Writer {
+    async fn connect(&mut self, database: &MysqlDatabase<'_>) -> Option<MysqlSession> {
+        let mut session = database.try_session().await.ok()?;
+        session.try_sql(&self.origin.session(self.number)).await.ok()?;
+        self.branches.end_some(&mut session, &mut self.steps.dice).await?;
+        Some(session)
+    }
+
     /// One transaction; true when it was committed.
     async fn transaction(&mut self, session: &mut MysqlSession) -> Result<bool, Broken> {
-        if self.dice.percent(10) {
+        match self.steps.dice.below(1_000) {
             // One statement that commits by itself.
-            let step = self.step();
-            run(session, &step).await?;
-            return Ok(true);
+            0..100 => run(session, &self.steps.step()).await?,
+            100..115 => run(session, &self.steps.load_data(&self.file)).await?,
+            115..125 => {
+                for statement in self.steps.temporary() {
+                    // What is left of the table ends with the session.
+                    run(session, &statement).await.map_err(|_| Broken::Lost)?;
+                }
+            }
+            125..127 => run(session, "FLUSH BINARY LOGS").await?,
+            127..150 if self.branches.wanted() => return self.distributed(session).await,
+            150..165 if self.mixes_engines => return self.mixed(session).await,
+            165..200 => {
+                // All of it in one text.
+                let Transfer { out, into } = self.steps.transfer();
+                run(session, &format!("BEGIN; {}; {}; COMMIT", out.join("; "), into.join("; "))).await?;
+                self.written.transfers += 1;
+            }
+            _ => return self.plain(session).await,
         }
+        Ok(true)
+    }
+
+    async fn plain(&mut self, session: &mut MysqlSession) -> Result<bool, Broken> {
         run(session, "BEGIN").await?;
-        let transfer = self.dice.percent(50);
-        let large = self.dice.percent(1).then(|| self.large());
+        let transfer = self.steps.dice.percent(50);
+        let large = self.steps.dice.percent(1).then(|| self.steps.large());
         match (transfer, large) {
-            // Between the legs: a reader that sees a piece of the large transaction sees half of the transfer.
             (true, large) => self.transfer(session, large.as_deref()).await?,
             (false, Some(large)) => run(session, &large).await?,
             (false, None) => {}
         }
-        if !transfer || self.dice.percent(40) {
-            for _ in 0..self.dice.between(1, 5) {
-                self.any_step(session).await?;
-            }
+        if !transfer || self.steps.dice.percent(40) {
+            self.some_steps(session, 5).await?;
         }
-        if self.dice.percent(8) {
+        if self.steps.dice.percent(8) {
             run(session, "SAVEPOINT s").await?;
-            for _ in 0..self.dice.between(1, 3) {
-                self.any_step(session).await?;
-            }
-            if self.dice.percent(60) {
+            self.some_steps(session, 3).await?;
+            if self.steps.dice.percent(60) {
                 run(session, "ROLLBACK TO SAVEPOINT s").await?;
-                self.any_step(session).await?;
+                self.some_steps(session, 1).await?;
             }
         }
-        if self.dice.percent(5) {
+        if self.steps.dice.percent(5) {
             run(session, "ROLLBACK").await?;
             return Ok(false);
         }
@@ -127,160 +170,91 @@ impl Writer {
         Ok(true)
     }
 
+    /// A transaction that also writes to a table without transactions, or drops a temporary one. Servers log such ones even when
+    /// they are rolled back: MySQL 5.6 after the second, MariaDB after both.
+    async fn mixed(&mut self, session: &mut MysqlSession) -> Result<bool, Broken> {
+        let scratch = self.steps.dice.percent(50);
+        if scratch {
+            run(session, "CREATE TEMPORARY TABLE IF NOT EXISTS scratch (i INT) ENGINE = InnoDB").await?;
+        }
+        run(session, "BEGIN").await?;
+        let transfer = self.steps.dice.percent(50);
+        if transfer {
+            let beside = self.steps.beside();
+            self.transfer(session, Some(&beside)).await?;
+        } else {
+            self.some_steps(session, 2).await?;
+            run(session, "SAVEPOINT s").await?;
+            let steps = &mut self.steps;
+            let other = if scratch { "DROP TEMPORARY TABLE scratch".to_owned() } else { steps.beside() };
+            run(session, &other).await?;
+            self.some_steps(session, 2).await?;
+            if self.steps.dice.percent(50) {
+                run(session, "ROLLBACK TO SAVEPOINT s").await?;
+            }
+        }
+        if transfer && scratch {
+            run(session, "DROP TEMPORARY TABLE scratch").await?;
+        }
+        if self.steps.dice.percent(60) {
+            run(session, "ROLLBACK").await?;
+            return Ok(false);
+        }
+        run(session, "COMMIT").await?;
+        self.written.transfers += u64::from(transfer);
+        Ok(true)
+    }
+
+    /// An XA transaction.
+    async fn distributed(&mut self, session: &mut MysqlSession) -> Result<bool, Broken> {
+        let branch = self.branches.begin(session).await?;
+        let transfer = self.steps.dice.percent(60);
+        let work =
+            if transfer { self.transfer(session, None).await } else { self.some_steps(session, 4).await };
+        if let Err(broken) = work {
+            branch.abandon(session).await?;
+            return Err(broken);
+        }
+        let committed = branch.end(session, &mut self.steps.dice).await?;
+        self.written.xa += u64::from(committed);
+        self.written.transfers += u64::from(transfer && committed);
+        Ok(committed)
+    }
+
+    async fn some_steps(&mut self, session: &mut MysqlSession, most: u64) -> Result<(), Broken> {
+        for _ in 0..self.steps.dice.between(1, most) {
+            self.any_step(session).await?;
+        }
+        Ok(())
+    }
+
     /// A step whose failure on an existing key ends the transaction, or not: the server takes back the statement alone.
     async fn any_step(&mut self, session: &mut MysqlSession) -> Result<(), Broken> {
-        let statements = if self.dice.percent(15) { self.swap() } else { vec![self.step()] };
+        let swap = self.steps.dice.percent(15);
+        let statements = if swap { self.steps.swap() } else { vec![self.steps.step()] };
         for statement in statements {
             match session.try_sql(&statement).await {
                 Ok(_) => {}
-                Err(error) if is_duplicate(&error) && self.dice.percent(70) => return Ok(()),
+                Err(error) if is_duplicate(&error) && self.steps.dice.percent(70) => return Ok(()),
                 Err(error) => return Err(broken(&statement, &error)),
             }
         }
         Ok(())
     }
 
+    /// A transfer, `between` its legs another statement: a reader that sees a piece of that sees half of the transfer.
     async fn transfer(&mut self, session: &mut MysqlSession, between: Option<&str>) -> Result<(), Broken> {
-        let from = self.dice.between(1, u64::from(ACCOUNTS));
-        let to = 1 + (from + self.dice.below(u64::from(ACCOUNTS) - 1)) % u64::from(ACCOUNTS);
-        let amount = self.dice.between(1, 500);
-        self.transfers += 1;
-        let transfer = self.number * 1_000_000_000 + self.transfers;
-        let take = format!("UPDATE accounts SET balance = balance - {amount} WHERE id = {from}");
-        let give = format!("UPDATE accounts SET balance = balance + {amount} WHERE id = {to}");
-        let journal = "INSERT INTO journal (transfer, account, amount) VALUES";
-        let (out, into) =
-            (format!("({transfer}, {from}, -{amount})"), format!("({transfer}, {to}, {amount})"));
-        run(session, &take).await?;
-        if between.is_none() && self.dice.percent(50) {
-            run(session, &format!("{journal} {out}, {into}")).await?;
-            return run(session, &give).await;
+        let Transfer { out, into } = self.steps.transfer();
+        let between = between.map(str::to_owned);
+        for statement in out.into_iter().chain(between).chain(into) {
+            run(session, &statement).await?;
         }
-        run(session, &format!("{journal} {out}")).await?;
-        if let Some(between) = between {
-            run(session, between).await?;
-        }
-        run(session, &give).await?;
-        run(session, &format!("{journal} {into}")).await
-    }
-
-    fn item(&mut self) -> u64 {
-        self.dice.between(1, self.size.items * 2)
-    }
-
-    fn name(&mut self) -> u64 {
-        self.dice.between(1, self.size.names)
-    }
-
-    fn part(&mut self) -> (u64, u64) {
-        (self.dice.between(1, self.size.parts), self.dice.between(1, PARTS_EACH * 2))
-    }
-
-    /// One statement of a few rows.
-    fn step(&mut self) -> String {
-        let (a, b) = (self.item(), self.item());
-        let n = self.dice.below(1_000_000);
-        match self.dice.below(19) {
-            0 | 1 => format!(
-                "INSERT INTO items VALUES ({a}, 'fresh ü {n}', {n}, {n}.5, NULL, '{{\"n\": [{n}, null]}}', 'used', NOW(6))"
-            ),
-            2 => format!(
-                "INSERT IGNORE INTO items SELECT id + 1, name, qty + 1, price, 'copied', doc, kind, NOW(6) \
-                 FROM items WHERE id BETWEEN {a} AND {a} + 20 AND id % 2 = 0"
-            ),
-            3 | 4 => format!("UPDATE items SET qty = {n}, changed = NOW(6) WHERE id = {a}"),
-            5 => format!(
-                "UPDATE items SET price = price + 1, note = IF(note IS NULL, 'was null', NULL) WHERE id BETWEEN {a} AND {a} + 15"
-            ),
-            6 | 7 => format!("DELETE FROM items WHERE id = {a}"),
-            8 => format!("DELETE FROM items WHERE id BETWEEN {a} AND {a} + {}", self.dice.below(20)),
-            // Keys move anywhere: from chunks not read yet to chunks that are, and back.
-            9 | 10 => format!("UPDATE items SET id = {b}, note = 'moved from {a}' WHERE id = {a}"),
-            // A whole run of keys moves up by one.
-            11 => format!("UPDATE items SET id = id + 1 WHERE id BETWEEN {a} AND {a} + 12 ORDER BY id DESC"),
-            12 => {
-                let (a, b) = self.part();
-                format!(
-                    "INSERT INTO parts VALUES ({a}, {b}, {n}, X'00ff') ON DUPLICATE KEY UPDATE v = {n} + b"
-                )
-            }
-            13 => {
-                let (a, b) = self.part();
-                format!("REPLACE INTO parts VALUES ({a}, {b}, 18446744073709551615, NULL)")
-            }
-            14 => {
-                let (a, b) = self.part();
-                format!("UPDATE parts SET b = b + 3 WHERE a = {a} AND b > {b} ORDER BY b DESC")
-            }
-            15 => format!(
-                "DELETE FROM parts WHERE (a, b) IN (({}, {}), {:?})",
-                self.part().0,
-                n % 9,
-                self.part()
-            ),
-            // Another spelling is the same key for the source and another one for the target.
-            16 => format!("UPDATE names SET name = UPPER(name) WHERE {}", by_name(self.name())),
-            17 => {
-                let new = format!("LEFT(CONCAT('{n:x} ', name), 60)");
-                format!("UPDATE names SET name = {new}, ratio = ratio / 7 WHERE {}", by_name(self.name()))
-            }
-            _ => {
-                let n = self.name();
-                if self.dice.percent(50) {
-                    format!("DELETE FROM names WHERE {}", by_name(n))
-                } else {
-                    format!(
-                        "INSERT INTO names VALUES (CONCAT(SUBSTR(SHA2({n}, 256), 1, 6), ' né ', {n}), {n}, RAND({n}))"
-                    )
-                }
-            }
-        }
-    }
-
-    /// Two rows exchange their keys, by a key that nobody else uses.
-    fn swap(&mut self) -> Vec<String> {
-        let spare = -i64::try_from(self.number).expect("a small number") - 1;
-        if self.dice.percent(60) {
-            let (a, b) = (self.item(), self.item());
-            let exchange = [
-                (spare.to_string(), a.to_string()),
-                (a.to_string(), b.to_string()),
-                (b.to_string(), spare.to_string()),
-            ];
-            exchange.map(|(to, from)| format!("UPDATE items SET id = {to} WHERE id = {from}")).to_vec()
-        } else {
-            let ((a, b), (c, d)) = (self.part(), self.part());
-            vec![
-                format!("UPDATE parts SET a = {spare}, b = 0 WHERE a = {a} AND b = {b}"),
-                format!("UPDATE parts SET a = {a}, b = {b} WHERE a = {c} AND b = {d}"),
-                format!("UPDATE parts SET a = {c}, b = {d} WHERE a = {spare} AND b = 0"),
-            ]
-        }
-    }
-
-    /// One statement of many rows: more than a batch holds.
-    fn large(&mut self) -> String {
-        let width = (self.size.items / 10).min(5_000);
-        let width = if self.dice.percent(4) { width * 10 } else { width };
-        let from = self.dice.below(self.size.items * 2 - width);
-        let to = from + width;
-        match self.dice.below(3) {
-            0 => format!("UPDATE items SET qty = qty + 1, changed = NOW(6) WHERE id BETWEEN {from} AND {to}"),
-            1 => format!("DELETE FROM items WHERE id BETWEEN {from} AND {to} AND id % 3 = 0"),
-            _ => format!(
-                "INSERT IGNORE INTO items SELECT id + 1, name, 0, NULL, 'many', NULL, 'new', NOW(6) FROM items \
-                 WHERE id BETWEEN {from} AND {to} AND id % 4 = 0"
-            ),
-        }
+        Ok(())
     }
 }
 
-/// The rows whose names began as that of number `n`.
-fn by_name(n: u64) -> String {
-    format!("name LIKE CONCAT(SUBSTR(SHA2({n}, 256), 1, 6), '%')")
-}
-
-async fn run(session: &mut MysqlSession, statement: &str) -> Result<(), Broken> {
+/// Runs a statement of the load.
+pub async fn run(session: &mut MysqlSession, statement: &str) -> Result<(), Broken> {
     match session.try_sql(statement).await {
         Ok(_) => Ok(()),
         Err(error) => Err(broken(statement, &error)),
@@ -293,7 +267,9 @@ fn is_duplicate(error: &str) -> bool {
 
 /// What an error means for the writer. Panics on one that the load does not foresee.
 fn broken(statement: &str, error: &str) -> Broken {
-    if is_duplicate(error) || ["ERROR 1213 ", "ERROR 1205 "].iter().any(|code| error.contains(code)) {
+    // Deadlocks, locks not granted, tables redefined in between.
+    let refused = ["ERROR 1213 ", "ERROR 1205 ", "ERROR 1412 "];
+    if is_duplicate(error) || refused.iter().any(|code| error.contains(code)) {
         return Broken::Refused;
     }
     // The server shuts down, or only the connection speaks.

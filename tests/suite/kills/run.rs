@@ -1,0 +1,247 @@
+//! One run: a load, kills at moments by dice, and what they hit.
+
+use crate::harness::{DEADLINE, Daemon, Mysql, Postgres, Scene, greenplum, pause, postgres};
+use crate::load::{self, Dice, Origin, Pace, Scale};
+use rowferry::change::status::TaskStatus;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::{Duration, Instant};
+
+/// The memory limit of the load's config, and what DESIGN allows beyond it.
+const MEMORY_CAP_KIB: u64 = (64 + 64) * 1024;
+
+/// Where rows go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// PostgreSQL 15.
+    Postgres,
+    /// The Greenplum that the environment names; without one the run ends at once, and says so.
+    Greenplum,
+}
+
+/// What is run.
+#[derive(Clone, Copy, Debug)]
+pub struct Run {
+    /// From where.
+    pub origin: Origin,
+    /// To where.
+    pub target: Target,
+    /// Rows at the start.
+    pub rows: u64,
+    /// Kills of the daemon.
+    pub kills: u64,
+    /// Writers at work.
+    pub writers: u64,
+    /// Now and then the source or the target is killed too; a Greenplum is not.
+    pub kill_servers: bool,
+    /// Decides the choices.
+    pub seed: u64,
+}
+
+impl Run {
+    /// Runs in databases of that name.
+    pub async fn on(self, name: &str) {
+        let Self { origin, rows, kills, writers, seed, .. } = self;
+        let own;
+        let target = match (self.target, self.kill_servers) {
+            (Target::Postgres, false) => postgres().await,
+            (Target::Postgres, true) => {
+                own = Postgres::private(&["-c", "fsync=on"]).await;
+                &own
+            }
+            (Target::Greenplum, _) => match greenplum().await {
+                Some(server) => server,
+                None => return,
+            },
+        };
+        let what = format!("kills of {} → {:?}, seed {seed}", origin.name(), self.target);
+        eprintln!("{what}: {rows} rows, {kills} kills, {writers} writers");
+        let mysql = origin.start(self.kill_servers).await;
+        let scene = Scene::on(&mysql, target, name).await;
+        let scale = Scale {
+            rows,
+            writers,
+            pace: Pace { longest_pause_micros: 8_000 },
+            seed,
+            source_dies: self.kill_servers,
+            longest_between_shapes_millis: 500 + rows / 300,
+        };
+        let moments = Moments::of(kills);
+        // The copy lasts about a second per kill that is to hit it.
+        let config = load::config(&scene).task(
+            "snapshot",
+            &format!(
+                "{{ parallel = 3, chunk_rows = {}, max_rows_per_second = {} }}",
+                (rows / 150).max(100),
+                rows / moments.copy.max(1)
+            ),
+        );
+        let start = Instant::now();
+        let mut toll = Toll::default();
+        let servers = (&mysql, (!target.is_greenplum()).then_some(target));
+        let report = load::under_load(&scene, &config, scale, async |daemon, dice| {
+            for kill in 0..kills {
+                moments.wait(kill, daemon, dice).await;
+                if self.kill_servers && dice.percent(40) {
+                    toll.kill_server(servers, daemon, dice).await;
+                }
+                toll.kill(daemon).await;
+                if dice.percent(20) {
+                    // A stop in good order in between, at any moment too.
+                    daemon.restart();
+                    moments.wait(kill, daemon, dice).await;
+                    toll.terminate(daemon).await;
+                }
+                daemon.restart();
+            }
+            daemon.wait_phase("Synchronizing", DEADLINE * 10).await;
+            pause(Duration::from_millis(dice.below(1_000))).await;
+            toll.look(daemon).await;
+        })
+        .await;
+        if target.is_greenplum() {
+            assert_eq!(spread_by(&scene, "parts").await, "b");
+        }
+        eprintln!("{what}: {:.0?}\n{}\n{report}", start.elapsed(), toll.summary());
+        assert_eq!(toll.kills.values().sum::<u64>(), kills);
+        assert!(toll.peak_kib <= MEMORY_CAP_KIB, "{} KiB resident, {MEMORY_CAP_KIB} allowed", toll.peak_kib);
+    }
+}
+
+/// The columns that Greenplum spreads a table by.
+async fn spread_by(scene: &Scene<'_>, table: &str) -> String {
+    let schema = scene.target.test();
+    scene
+        .target
+        .one(&format!(
+            "SELECT string_agg(a.attname, ',') FROM gp_distribution_policy p JOIN pg_attribute a \
+               ON a.attrelid = p.localoid AND a.attnum = ANY (p.distkey::smallint[]) WHERE p.localoid = '{schema}.{table}'::regclass"
+        ))
+        .await
+}
+
+/// When kills come: the first ones in the copy, then in catching up, the rest in the stream.
+#[derive(Clone, Copy, Debug)]
+struct Moments {
+    copy: u64,
+    catch_up: u64,
+}
+
+impl Moments {
+    fn of(kills: u64) -> Self {
+        Self { copy: kills * 2 / 5, catch_up: kills / 5 }
+    }
+
+    /// Waits for the moment of a kill: a random time after the phase that is its turn, or after the start.
+    async fn wait(self, kill: u64, daemon: &Daemon, dice: &mut Dice) {
+        if dice.percent(15) {
+            pause(Duration::from_millis(dice.below(700))).await;
+            return;
+        }
+        let (phases, longest): (&[&str], u64) = if kill < self.copy {
+            (&["Snapshot", "CatchingUp", "Synchronizing"], 1_500)
+        } else if kill < self.copy + self.catch_up {
+            (&["CatchingUp", "Synchronizing"], 250)
+        } else {
+            (&["Synchronizing"], 2_500)
+        };
+        let turn = |task: &TaskStatus| {
+            assert_ne!(task.phase.name(), "Failed", "{:?}", task.phase);
+            phases.contains(&task.phase.name())
+        };
+        daemon.wait_task("its turn", DEADLINE * 5, turn).await;
+        pause(Duration::from_millis(dice.below(longest))).await;
+    }
+}
+
+/// What was killed when, and how large it had become.
+#[derive(Debug, Default)]
+struct Toll {
+    kills: BTreeMap<String, u64>,
+    stops: BTreeMap<String, u64>,
+    servers: BTreeMap<String, u64>,
+    peak_kib: u64,
+    longest_stop: Duration,
+}
+
+impl Toll {
+    async fn kill(&mut self, daemon: &Daemon) {
+        let phase = self.look(daemon).await;
+        daemon.kill9();
+        *self.kills.entry(phase).or_default() += 1;
+    }
+
+    async fn terminate(&mut self, daemon: &Daemon) {
+        let phase = self.look(daemon).await;
+        let start = Instant::now();
+        daemon.terminate();
+        assert_eq!(daemon.exit_code(Duration::from_secs(35)).await, 0, "{}", daemon.log_tail());
+        self.longest_stop = self.longest_stop.max(start.elapsed());
+        *self.stops.entry(phase).or_default() += 1;
+    }
+
+    /// Kills the source, or a target of ours, and starts it again; the daemon may notice, or be killed before it does.
+    async fn kill_server(
+        &mut self,
+        (source, target): (&Mysql, Option<&Postgres>),
+        daemon: &Daemon,
+        dice: &mut Dice,
+    ) {
+        let phase = self.look(daemon).await;
+        let killed = match target {
+            Some(target) if dice.percent(50) => {
+                target.kill();
+                target.restart().await;
+                "target"
+            }
+            _ => {
+                source.kill();
+                source.restart().await;
+                source.kind()
+            }
+        };
+        *self.servers.entry(format!("{killed} in {phase}")).or_default() += 1;
+        if dice.percent(50) {
+            daemon.wait_phase("Synchronizing", DEADLINE * 5).await;
+        }
+    }
+
+    /// Notes the peak of its memory; gives its phase.
+    async fn look(&mut self, daemon: &Daemon) -> String {
+        daemon.assert_alive();
+        let phase = daemon.task().await.map_or("Starting", |task| {
+            assert_ne!(task.phase.name(), "Failed", "{:?}", task.phase);
+            task.phase.name()
+        });
+        self.peak_kib = self.peak_kib.max(peak_kib(daemon.pid()));
+        phase.to_owned()
+    }
+
+    fn summary(&self) -> String {
+        let counts = |all: &BTreeMap<String, u64>| {
+            all.iter().fold(String::new(), |mut text, (what, count)| {
+                let _ = write!(text, " {what} {count}");
+                text
+            })
+        };
+        let mut text = format!(
+            "killed -9 in:{}; stopped by SIGTERM in:{} (longest {:.1?})",
+            counts(&self.kills),
+            counts(&self.stops),
+            self.longest_stop
+        );
+        if !self.servers.is_empty() {
+            let _ = write!(text, "; servers killed -9:{}", counts(&self.servers));
+        }
+        let (peak, cap) = (self.peak_kib / 1024, MEMORY_CAP_KIB / 1024);
+        let _ = write!(text, "; peak resident memory {peak} MiB, allowed {cap} MiB");
+        text
+    }
+}
+
+/// The peak of a process's resident memory.
+fn peak_kib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+}

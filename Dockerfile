@@ -1,6 +1,13 @@
 # syntax=docker/dockerfile:1
+# rowferry on little more than the C library it is linked to: no shell, no package manager, no root.
+#
+#   docker build -t rowferry .
+#   docker run --read-only --tmpfs /tmp -v ./rowferry.toml:/etc/rowferry/rowferry.toml:ro rowferry
+#
+# The config and the files it names must be readable for user 65532. To be reached from outside the container, let the
+# config say listen = "0.0.0.0:8484".
 
-FROM rust:1-slim-bookworm AS build
+FROM rust:1.95-slim-bookworm AS build
 WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 COPY src src
@@ -9,19 +16,16 @@ COPY tests tests
 COPY benches benches
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/build/target \
     cargo build --release --locked --bin rowferry \
-    && cp target/release/rowferry /usr/local/bin/rowferry
+    && objcopy --strip-debug target/release/rowferry /rowferry
 
-FROM debian:bookworm-slim
-RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates \
-    && rm -rf /var/lib/apt/lists/*
-COPY --from=build /usr/local/bin/rowferry /usr/local/bin/rowferry
+# The C library, libgcc_s, certificates, and a user: the same Debian as above.
+FROM gcr.io/distroless/cc-debian12:nonroot
+COPY --from=build /rowferry /usr/local/bin/rowferry
 # The allocator gives memory back at once: without it about 50 MB more stay resident after a large transaction.
-ENV MIMALLOC_PURGE_DELAY=0
 USER 65532:65532
 EXPOSE 8484
 ENTRYPOINT ["/usr/local/bin/rowferry"]
 CMD ["run", "-c", "/etc/rowferry/rowferry.toml"]
-# The image has no HTTP client but bash; this fits a config that listens on port 8484.
-HEALTHCHECK --interval=10s --timeout=5s --start-period=10s CMD ["bash", "-c", \
-    "exec 3<>/dev/tcp/127.0.0.1/8484; printf 'GET /healthz HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' >&3; grep -q '^HTTP/1.1 200' <&3"]
+# Asks where the config says. Alive is not well: /readyz and `rowferry status` tell what the tasks do.
+HEALTHCHECK --interval=10s --timeout=6s --start-period=10s \
+    CMD ["/usr/local/bin/rowferry", "status", "--alive", "-c", "/etc/rowferry/rowferry.toml"]

@@ -16,7 +16,7 @@
 //! - An event, value or statement that is not understood stops its task; nothing is skipped because it is unknown.
 //! - Memory held between source and target is counted in bytes and capped.
 //! - Rooms import downwards only: `change` nothing, `schema` `change`, `transform` those two,
-//!   `source` and `sink` those and `config`, never each other; `task` everything. Only `source` knows `mysql_*`, only `sink` `tokio_postgres`.
+//!   `tls` `config`, `source` and `sink` all of these, never each other; `task` everything. Only `source` knows `mysql_*`, only `sink` `tokio_postgres`.
 
 pub mod change;
 pub mod cli;
@@ -28,4 +28,5 @@ pub mod source;
 pub mod status;
 pub mod supervisor;
 pub mod task;
+pub mod tls;
 pub mod transform;

@@ -1,13 +1,13 @@
 //! The rowferry daemon and its commands.
 
+mod allocator;
+
 use clap::Parser;
 use rowferry::cli::{Arguments, Exit};
 use std::process::ExitCode;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
+    allocator::give_back_at_once();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

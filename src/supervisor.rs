@@ -6,6 +6,7 @@ use crate::change::Retry;
 use crate::change::status::{Board, Phase};
 use crate::config::Config;
 use crate::task::{self, TaskError};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
@@ -41,12 +42,16 @@ fn durable_work(board: &Board, name: &str) -> u64 {
 /// Runs every task of `config` until `stop`, then waits for all to drain. Returns when the last has ended.
 pub async fn run(config: Arc<Config>, board: Board, stop: CancellationToken) {
     let mut tasks = JoinSet::new();
+    let mut names = HashMap::new();
     for name in config.tasks.keys() {
-        tasks.spawn(supervise(name.clone(), config.clone(), board.clone(), stop.clone()));
+        let handle = tasks.spawn(supervise(name.clone(), config.clone(), board.clone(), stop.clone()));
+        names.insert(handle.id(), name.clone());
     }
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended {
-            tracing::error!(%error, "a task's supervisor ended abnormally");
+            let name = names.get(&error.id()).map_or("", String::as_str);
+            let remedy = "restart the daemon, and please report it with the log".to_owned();
+            fail(name, &board, format!("the task's supervisor ended abnormally: {error}"), remedy);
         }
     }
 }

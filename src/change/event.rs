@@ -4,12 +4,16 @@
 //! A transaction that touches nothing selected is a bare `Commit`. A statement that stands alone
 //! ([`Change::Statement`]) is a boundary of its own.
 //!
+//! The rows of an XA transaction come with its XA COMMIT, under that name and place, although the log has them at XA PREPARE;
+//! a bare `Commit` stands there. Each says so in its boundary.
+//!
 //! Rows come before it is known how their transaction ends. One that was rolled back at the source (only ever
 //! logged when it also touched a non-transactional table) ends in [`Change::Rollback`] instead of `Commit`, and
 //! inside a transaction [`Change::RollbackTo`] takes back what came since a [`Change::Savepoint`].
 
 use super::TableName;
 use super::position::{FilePosition, TransactionId};
+use super::prepared::XaStep;
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -57,6 +61,8 @@ pub struct Boundary {
     pub file: FilePosition,
     /// When the source committed it: microseconds since 1970 UTC; 0 when the source does not say.
     pub committed_micros: u64,
+    /// What it means for a prepared XA transaction.
+    pub xa: Option<XaStep>,
 }
 
 /// A statement of the source's log together with all that decides how it is read.

@@ -109,6 +109,8 @@ pub struct TargetFacts {
     pub session_stable: bool,
     /// `INSERT … ON CONFLICT` is understood.
     pub on_conflict: bool,
+    /// `COPY … DO ON CONFLICT` (AnalyticDB) is understood.
+    pub copy_on_conflict: bool,
     /// PostGIS is installed.
     pub postgis: bool,
 }
@@ -120,6 +122,10 @@ pub struct FoundTable {
     pub table: TargetTable,
     /// At least one row is in it.
     pub has_rows: bool,
+    /// Greenplum: kept as an append-optimized table, which takes no primary key.
+    pub append_optimized: bool,
+    /// The name of the primary key's constraint.
+    pub primary_key_name: Option<String>,
     /// Unique indexes beside the primary key.
     pub unique_indexes: Vec<String>,
     /// The current user may select, insert, update, delete and truncate.

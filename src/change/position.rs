@@ -4,6 +4,7 @@ use super::domain::{DomainGtid, Domains};
 use super::event::{Boundary, LogFile};
 use super::facts::Flavour;
 use super::gtid::{Gtid, GtidSet};
+use super::prepared::{ReadAgain, XaState, XaStep};
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::fmt;
@@ -148,15 +149,47 @@ pub struct Position {
     pub file_begun: Option<u32>,
     /// Which transactions have been taken in.
     pub taken: Taken,
+    /// Prepared XA transactions: they lie before this position and have not been taken in.
+    #[serde(default, skip_serializing_if = "XaState::is_empty")]
+    pub xa: XaState,
 }
 
 impl Position {
-    /// Moves past one transaction (or standalone statement) that ended at `boundary`.
+    /// Moves past one transaction (or standalone statement) that ended at `boundary`. One that was only prepared is not
+    /// taken in by that: where names make up a set it stays out of it, elsewhere it is remembered how to read it again.
     pub fn advance(&mut self, boundary: &Boundary) {
-        if let Some(id) = &boundary.gtid {
+        let older = match &boundary.xa {
+            None => None,
+            Some(XaStep::Prepared { xid, start }) => {
+                let again = match (&self.taken, &boundary.gtid) {
+                    (Taken::Gtids(_), Some(TransactionId::MySql(gtid))) => {
+                        let mut own = GtidSet::default();
+                        own.add(gtid);
+                        ReadAgain::Named(own)
+                    }
+                    (Taken::Domains(before), _) => ReadAgain::Behind {
+                        domains: before.clone(),
+                        server: self.server.clone(),
+                        file: start.clone(),
+                    },
+                    (Taken::Gtids(_) | Taken::Files, _) => ReadAgain::From(start.clone()),
+                };
+                self.xa.prepare(xid, again)
+            }
+            Some(XaStep::Ended { xid }) => self.xa.end(xid),
+        };
+        if let (Taken::Gtids(set), Some(ReadAgain::Named(ended))) = (&mut self.taken, &older) {
+            set.union(ended);
+        }
+        let stays_out =
+            matches!((&self.taken, &boundary.xa), (Taken::Gtids(_), Some(XaStep::Prepared { .. })));
+        if let (false, Some(id)) = (stays_out, &boundary.gtid) {
             self.taken.add(id);
         }
         self.move_to(boundary.file.clone());
+        if self.xa.seen_until.as_ref().is_some_and(|seen| self.file.reaches(seen)) {
+            self.xa.seen_until = None;
+        }
     }
 
     /// Moves to a place behind it where no transaction is open.
@@ -215,7 +248,13 @@ mod tests {
     }
 
     fn position(taken: Taken, offset: u64) -> Position {
-        Position { server: "s".into(), file: at("b.000001", offset), file_begun: None, taken }
+        Position {
+            server: "s".into(),
+            file: at("b.000001", offset),
+            file_begun: None,
+            taken,
+            xa: XaState::default(),
+        }
     }
 
     #[test]

@@ -99,6 +99,54 @@ pub struct TableStatus {
     pub drift: u64,
     /// One example of drift, if any.
     pub drift_example: Option<String>,
+    /// The target table's size and care.
+    #[serde(default)]
+    pub upkeep: Upkeep,
+}
+
+/// How a target table has grown and what was done about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upkeep {
+    /// Bytes with indexes, as last measured; 0 before that.
+    pub bytes: u64,
+    /// The same when its copy had ended; 0 when that was not measured.
+    pub copied_bytes: u64,
+    /// Rows that were replaced or deleted since the last VACUUM, as the applier counts them.
+    pub dead_rows: u64,
+    /// Seconds since 1970 of the last VACUUM by this task; 0 for none.
+    pub vacuumed: u64,
+    /// Seconds since 1970 of the ANALYZE after its copy; 0 for none.
+    pub analyzed: u64,
+    /// What is on record has been taken in.
+    #[serde(skip)]
+    pub loaded: bool,
+}
+
+impl Upkeep {
+    /// `63.1 MB (51.0 MB when copied), 12000 dead rows, vacuumed 3m ago`; `None` before anything was measured.
+    pub fn words(&self) -> Option<String> {
+        if self.bytes == 0 {
+            return None;
+        }
+        let mut words = megabytes(self.bytes);
+        if self.copied_bytes > 0 {
+            words.push_str(&format!(" ({} when copied)", megabytes(self.copied_bytes)));
+        }
+        if self.dead_rows > 0 {
+            words.push_str(&format!(", {} dead rows", self.dead_rows));
+        }
+        if self.vacuumed > 0 {
+            let ago = Duration::from_secs(now_seconds().saturating_sub(self.vacuumed));
+            words.push_str(&format!(", vacuumed {} ago", humantime::format_duration(ago)));
+        }
+        Some(words)
+    }
+}
+
+/// A size with one digit behind the point.
+fn megabytes(bytes: u64) -> String {
+    let tenths = bytes.saturating_add(50_000) / 100_000;
+    format!("{}.{} MB", tenths / 10, tenths % 10)
 }
 
 /// One task.

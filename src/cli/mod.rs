@@ -74,6 +74,9 @@ pub enum Command {
         /// Show again every second until interrupted.
         #[arg(long, conflicts_with = "json")]
         watch: bool,
+        /// Only ask whether the daemon serves, whatever its tasks do: exit code 0 or 1.
+        #[arg(long, conflicts_with_all = ["json", "watch"])]
+        alive: bool,
     },
     /// Print the effective config, every default filled in and secrets masked.
     Config {
@@ -207,7 +210,10 @@ pub fn execute(arguments: Arguments) -> Result<Exit, CliError> {
             Command::Run { config } => run::run(load(&config)?).await,
             Command::Check { config, json, task } => check::check(load(&config)?, json, task).await,
             Command::Plan { config, task } => check::plan(load(&config)?, task).await,
-            Command::Status { config, json, watch } => status::status(load(&config)?, json, watch).await,
+            Command::Status { config, alive: true, .. } => status::alive(load(&config)?).await,
+            Command::Status { config, json, watch, alive: false } => {
+                status::status(load(&config)?, json, watch).await
+            }
             Command::Config { config } => {
                 print!("{}", config::render(&*load(&config)?));
                 Ok(Exit::Good)

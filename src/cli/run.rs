@@ -2,13 +2,13 @@
 
 use super::progress::Bars;
 use super::{CliError, Exit};
-use crate::change::status::{Board, Phase};
+use crate::change::status::Board;
 use crate::config::{Config, LogFormat};
 use crate::{status, supervisor};
 use sd_notify::NotifyState;
 use std::io::IsTerminal;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -87,8 +87,14 @@ impl<'a> MakeWriter<'a> for Bars {
 }
 
 /// Tells the service manager and the terminal how things stand, until aborted.
+///
+/// The watchdog is fed from here, and not from a thread of its own, because a turn of this loop proves what matters: the
+/// runtime that carries the tasks runs its timers and tasks, and nobody sits on the status model. It is fed four times
+/// in its period. A task that has failed or waits for a server is told by status: a restart would not mend it.
 async fn tell(board: Board, bars: Bars) {
     let mut tick = tokio::time::interval(Duration::from_millis(250));
+    let feeding = sd_notify::watchdog_enabled().map(|period| period / 4);
+    let mut fed: Option<Instant> = None;
     let mut last = String::new();
     loop {
         tick.tick().await;
@@ -101,10 +107,9 @@ async fn tell(board: Board, bars: Bars) {
             notify(&[NotifyState::Status(&words)]);
             last = words;
         }
-        // The watchdog is fed while the tasks' supervisor can run: a failed task is told by status, not by a restart.
-        let alive = model.tasks.values().all(|task| !matches!(task.phase, Phase::Stopped));
-        if alive {
+        if feeding.is_some_and(|pause| fed.is_none_or(|last| last.elapsed() >= pause)) {
             notify(&[NotifyState::Watchdog]);
+            fed = Some(Instant::now());
         }
     }
 }

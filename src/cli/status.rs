@@ -36,20 +36,37 @@ pub async fn status(config: Arc<Config>, json: bool, watch: bool) -> Result<Exit
     }
 }
 
+/// 0 when the daemon serves, whatever its tasks do; else 1. What a container's health check needs, without a shell.
+pub async fn alive(config: Arc<Config>) -> Result<Exit, CliError> {
+    if config.daemon.listen.is_empty() {
+        return Err(CliError::Reply("[daemon] listen is empty, so there is nobody to ask".to_owned()));
+    }
+    if get(&config, "/healthz").await?.is_none() {
+        eprintln!("rowferry: nobody listens on {}", config.daemon.listen);
+        return Ok(Exit::Problem);
+    }
+    println!("alive");
+    Ok(Exit::Good)
+}
+
 /// The running daemon's model; `None` when nothing listens.
 async fn ask(config: &Config) -> Result<Option<Model>, CliError> {
     if config.daemon.listen.is_empty() {
         return Ok(None);
     }
-    let url = format!("http://{}/api/status", config.daemon.listen);
+    let Some(text) = get(config, "/api/status").await? else { return Ok(None) };
+    serde_json::from_str(&text).map(Some).map_err(|error| CliError::Reply(error.to_string()))
+}
+
+/// The body of the daemon's good answer; `None` when nothing listens.
+async fn get(config: &Config, path: &str) -> Result<Option<String>, CliError> {
+    let url = format!("http://{}{path}", config.daemon.listen);
     let asked = tokio::task::spawn_blocking(move || {
         let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(ANSWER)).build().into();
         agent.get(&url).call().and_then(|mut answer| answer.body_mut().read_to_string())
     });
     match asked.await {
-        Ok(Ok(text)) => {
-            serde_json::from_str(&text).map(Some).map_err(|error| CliError::Reply(error.to_string()))
-        }
+        Ok(Ok(text)) => Ok(Some(text)),
         Ok(Err(ureq::Error::ConnectionFailed)) => Ok(None),
         Ok(Err(ureq::Error::Io(error))) if error.kind() == std::io::ErrorKind::ConnectionRefused => Ok(None),
         Ok(Err(error)) => Err(CliError::Reply(error.to_string())),
@@ -124,6 +141,9 @@ fn print_task(name: &str, task: &TaskStatus, live: bool) {
             TablePhase::Failed { error } => format!("failed: {error}"),
         };
         println!("  {table:width$} → {}  {what}", status.target);
+        if let Some(upkeep) = status.upkeep.words() {
+            println!("  {:width$}   {upkeep}", "");
+        }
         if status.drift > 0 {
             println!(
                 "  {:width$}   {} rows were not as expected, e.g. {}",

@@ -1,5 +1,6 @@
 //! `[source.NAME]` and `[target.NAME]`: addresses, secrets, TLS.
 
+use super::credentials;
 use super::load::Environment;
 use super::section::{Problems, Section, quoted};
 use super::types::{SourceEndpoint, SourceTlsMode, TargetEndpoint, TargetTlsMode, TlsFiles};
@@ -33,8 +34,15 @@ pub fn source(
         ("verify_ca", SourceTlsMode::VerifyCa),
         ("verify_identity", SourceTlsMode::VerifyIdentity),
     ];
+    let before_tls = problems.0.len();
     let tls = section.choice("tls", &modes, problems).unwrap_or(SourceTlsMode::Preferred);
-    let tls_files = tls_files(&mut section, tls == SourceTlsMode::Disabled, problems);
+    let uses = match tls {
+        _ if problems.0.len() > before_tls => Uses::Unknown,
+        SourceTlsMode::Disabled => Uses::Nothing,
+        SourceTlsMode::Preferred | SourceTlsMode::Required => Uses::NoAuthority,
+        SourceTlsMode::VerifyCa | SourceTlsMode::VerifyIdentity => Uses::All,
+    };
+    let tls_files = tls_files(&mut section, uses, environment, problems);
     section.finish(problems);
     let address = address.filter(|_| problems.0.len() == before)?;
     Some(SourceEndpoint {
@@ -65,8 +73,15 @@ pub fn target(
         ("verify_ca", TargetTlsMode::VerifyCa),
         ("verify_full", TargetTlsMode::VerifyFull),
     ];
+    let before_tls = problems.0.len();
     let tls = section.choice("tls", &modes, problems).unwrap_or(TargetTlsMode::Prefer);
-    let tls_files = tls_files(&mut section, tls == TargetTlsMode::Disable, problems);
+    let uses = match tls {
+        _ if problems.0.len() > before_tls => Uses::Unknown,
+        TargetTlsMode::Disable => Uses::Nothing,
+        TargetTlsMode::Prefer | TargetTlsMode::Require => Uses::NoAuthority,
+        TargetTlsMode::VerifyCa | TargetTlsMode::VerifyFull => Uses::All,
+    };
+    let tls_files = tls_files(&mut section, uses, environment, problems);
     let kinds = [
         ("auto", None),
         ("postgresql", Some(crate::change::facts::TargetKind::PostgreSql)),
@@ -208,7 +223,9 @@ fn password(
             "set it for the service, or use password_file",
         );
     }
-    if let Some(path) = file {
+    if let Some(path) = file
+        && let Some(path) = credentials::path(section, "password_file", path, environment, problems)
+    {
         match std::fs::read_to_string(&path) {
             Ok(text) => return text.trim_end_matches(['\r', '\n']).into(),
             Err(error) => problems.add(
@@ -222,15 +239,43 @@ fn password(
     plain.or(in_url).unwrap_or_default().into()
 }
 
-fn tls_files(section: &mut Section, disabled: bool, problems: &mut Problems) -> TlsFiles {
+/// Which TLS files a mode has a use for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Uses {
+    /// The mode is none of ours.
+    Unknown,
+    /// TLS is off.
+    Nothing,
+    /// The server's certificate is not judged.
+    NoAuthority,
+    /// All, and `ca_file` must be given.
+    All,
+}
+
+fn tls_files(
+    section: &mut Section,
+    uses: Uses,
+    environment: Environment<'_>,
+    problems: &mut Problems,
+) -> TlsFiles {
+    let told = problems.0.len();
     let mut file = |name: &'static str| {
         let path = section.string(name, problems)?;
-        if disabled {
+        let path = credentials::path(section, name, path, environment, problems)?;
+        if uses == Uses::Nothing {
             problems.add(
                 section.key(name),
                 Some(&quoted(&path)),
                 "has no effect while tls is off",
                 "turn tls on or remove the key",
+            );
+        } else if uses == Uses::NoAuthority && name == "ca_file" {
+            // Whoever gives it believes that the server is judged by it.
+            problems.add(
+                section.key(name),
+                Some(&quoted(&path)),
+                "has no effect in a tls mode that does not judge the server's certificate",
+                "set tls to one of the verify_ modes, or remove the key",
             );
         } else if let Err(error) = std::fs::File::open(&path) {
             problems.add(
@@ -244,6 +289,18 @@ fn tls_files(section: &mut Section, disabled: bool, problems: &mut Problems) -> 
     };
     let files =
         TlsFiles { ca_file: file("ca_file"), cert_file: file("cert_file"), key_file: file("key_file") };
+    // A file that is given and was told of is not missing as well.
+    if problems.0.len() > told {
+        return files;
+    }
+    if uses == Uses::All && files.ca_file.is_none() {
+        problems.add(
+            section.key("ca_file"),
+            None,
+            "is missing: the verify_ modes need certificates to trust",
+            "name a PEM file with them (the system's own: /etc/ssl/certs/ca-certificates.crt)",
+        );
+    }
     if files.cert_file.is_some() != files.key_file.is_some() {
         problems.add(
             section.key("cert_file"),

@@ -1,7 +1,7 @@
 //! Rules of the config file.
 
 use super::*;
-use crate::config::{ExistingTables, StartPosition, render};
+use crate::config::{ExistingTables, StartPosition, Window, render};
 use secrecy::ExposeSecret;
 
 const SHORT: &str = r#"
@@ -167,6 +167,54 @@ fn secrets_come_from_one_place_and_are_never_printed() {
     assert!(!in_bad_url.is_empty() && !in_bad_url.iter().any(|p| p.contains("hush2")), "{in_bad_url:?}");
     let misspelt = problems(&with("pasword = 1\npasswords = \"hush3\""));
     assert!(!misspelt.iter().any(|p| p.contains("hush3")), "{misspelt:?}");
+}
+
+#[test]
+fn vacuum_and_distribution_have_their_bounds() {
+    let vacuum = |text: &str| {
+        parse("t", &SHORT.replace("[task.shop]", &format!("[task.shop]\nvacuum = {text}")), &|_| None)
+    };
+    let policy = |text: &str| vacuum(text).unwrap().tasks["shop"].vacuum;
+    let default = policy("{}");
+    assert_eq!((default.threshold, default.min_rows, default.window), (0.2, 10_000, None));
+    let night = policy("{ mode = \"off\", threshold = 1, window = \"22:00-06:00\" }");
+    assert_eq!((night.threshold, night.window), (1.0, Some(Window { from: 1320, to: 360 })));
+    for bad in [
+        "{ threshold = 0.0 }",
+        "{ threshold = 11.0 }",
+        "{ min_rows = 0 }",
+        "{ window = \"22-6\" }",
+        "{ hours = 3 }",
+    ] {
+        assert!(vacuum(bad).is_err(), "{bad}");
+    }
+    let by = |text: &str| {
+        problems(&format!("{SHORT}\n[task.shop.table.\"shop.orders\"]\ndistributed_by = {text}\n"))
+    };
+    assert!(by("[\"id\"]").is_empty() && by("\"replicated\"").is_empty());
+    for bad in ["[]", "\"randomly\"", "[1]"] {
+        assert!(by(bad).iter().any(|problem| problem.contains("replicated")), "{bad}");
+    }
+}
+
+#[test]
+fn files_may_lie_in_the_folder_of_credentials() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["pw", "ca.pem"] {
+        std::fs::write(folder.path().join(name), "cr3dential\n").unwrap();
+    }
+    let lines = "password_file = \"$CREDENTIALS_DIRECTORY/pw\"\nca_file = \"$CREDENTIALS_DIRECTORY/ca.pem\"\ntls = \"verify_ca\"\n[target.dw]";
+    let text = SHORT.replace("[target.dw]", lines);
+    let environment =
+        |name: &str| (name == "CREDENTIALS_DIRECTORY").then(|| folder.path().display().to_string());
+    let config = parse("t", &text, &environment).unwrap_or_else(|error| panic!("{error}"));
+    let source = &config.sources["shop"];
+    assert_eq!(source.password.expose_secret(), "cr3dential");
+    assert_eq!(source.tls_files.ca_file, Some(folder.path().join("ca.pem")));
+
+    let unset = problems(&text);
+    assert_eq!(unset.len(), 2, "{unset:?}");
+    assert!(unset.iter().all(|p| p.contains("CREDENTIALS_DIRECTORY is not set")), "{unset:?}");
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! The user's TOML file: its types, how it is read, and every rule it must keep.
 //!
-//! `load` reads the text, `section` walks it key by key, `endpoints` and `task` say what each key means,
+//! `load` reads the text, `section` walks it key by key, `endpoints` (with `credentials`) and `task` say what each key means,
 //! `render` prints what is in force.
 //!
 //! What must never happen here: an unknown key accepted, a key of a later version ignored, a secret printed.
 
+mod credentials;
 mod endpoints;
 mod error;
 mod load;
@@ -12,6 +13,7 @@ mod render;
 mod section;
 mod task;
 pub mod types;
+mod vacuum;
 
 pub use error::{ConfigError, Problem};
 pub use load::{load, parse};

@@ -3,7 +3,7 @@
 use super::types::{
     Config, DdlPolicy, Distributed, ExistingTables, IdentifierCase, Indexes, LogFormat, NulBytes,
     SourceTlsMode, StartPosition, TableOptions, TargetTlsMode, TaskConfig, TimeAs, TinyInt1, TlsFiles,
-    ZeroDates,
+    VacuumMode, ZeroDates,
 };
 use crate::change::facts::TargetKind;
 use secrecy::ExposeSecret;
@@ -195,6 +195,22 @@ fn render_task(task: &TaskConfig) -> Table {
     put(&mut apply, "batch_rows", number(u64::try_from(task.apply.batch_rows).unwrap_or(u64::MAX)));
     put(&mut apply, "batch_bytes", size(task.apply.batch_bytes));
     put(&mut table, "apply", apply);
+    let mut vacuum = Table::new();
+    put(
+        &mut vacuum,
+        "mode",
+        match task.vacuum.mode {
+            VacuumMode::Auto => "auto",
+            VacuumMode::On => "on",
+            VacuumMode::Off => "off",
+        },
+    );
+    put(&mut vacuum, "threshold", task.vacuum.threshold);
+    put(&mut vacuum, "min_rows", number(task.vacuum.min_rows));
+    if let Some(window) = task.vacuum.window {
+        put(&mut vacuum, "window", window.to_string());
+    }
+    put(&mut table, "vacuum", vacuum);
     put(&mut table, "accept_cascades", strings(&task.accept_cascades));
     let policy = &task.ddl_policy;
     let policies: Table = [

@@ -79,6 +79,7 @@ pub fn task(
         .unwrap_or(0);
     let snapshot = snapshot(section.table("snapshot", problems), problems);
     let apply = apply(section.table("apply", problems), memory_limit, problems);
+    let vacuum = super::vacuum::vacuum(section.table("vacuum", problems), problems);
     let ddl_policy = ddl_policy(section.table("ddl_policy", problems), problems);
     let accept_cascades = section.strings("accept_cascades", problems).unwrap_or_default();
     let mut table_options = Vec::new();
@@ -109,6 +110,7 @@ pub fn task(
         server_id,
         snapshot,
         apply,
+        vacuum,
         ddl_policy,
         accept_cascades,
         table_options,
@@ -443,22 +445,24 @@ fn finish_options(
     source_column: Option<String>,
     problems: &mut Problems,
 ) -> TableOptions {
-    let distributed_by = section.take("distributed_by").and_then(|value| match &value {
-        Value::String(word) if word == "replicated" => Some(Distributed::Replicated),
-        Value::Array(items) => items
-            .iter()
-            .map(|item| item.as_str().map(str::to_owned))
-            .collect::<Option<Vec<_>>>()
-            .map(Distributed::By),
-        _ => {
+    let distributed_by = section.take("distributed_by").and_then(|value| {
+        let distributed = match &value {
+            Value::String(word) if word == "replicated" => Some(Distributed::Replicated),
+            Value::Array(items) => {
+                let names = items.iter().map(|item| item.as_str().map(str::to_owned));
+                names.collect::<Option<Vec<_>>>().filter(|names| !names.is_empty()).map(Distributed::By)
+            }
+            _ => None,
+        };
+        if distributed.is_none() {
             problems.add(
                 section.key("distributed_by"),
                 Some(&value.to_string()),
                 "must be a list of columns or \"replicated\"",
-                "write e.g. [\"id\"]",
+                "write e.g. [\"id\"], or leave it out for the primary key",
             );
-            None
         }
+        distributed
     });
     let options = TableOptions {
         target,

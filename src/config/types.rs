@@ -46,7 +46,7 @@ pub enum LogFormat {
 pub enum SourceTlsMode {
     /// Never TLS.
     Disabled,
-    /// TLS when the server offers it.
+    /// TLS when the server offers one that we speak.
     Preferred,
     /// TLS or nothing; the certificate is not judged.
     Required,
@@ -61,7 +61,7 @@ pub enum SourceTlsMode {
 pub enum TargetTlsMode {
     /// Never TLS.
     Disable,
-    /// TLS when the server offers it.
+    /// TLS when the server offers one that we speak.
     Prefer,
     /// TLS or nothing; the certificate is not judged.
     Require,
@@ -167,6 +167,8 @@ pub struct TaskConfig {
     pub snapshot: SnapshotConfig,
     /// The applier.
     pub apply: ApplyConfig,
+    /// When target tables are vacuumed.
+    pub vacuum: VacuumConfig,
     /// DDL policies by name (see [`DdlPolicy`]).
     pub ddl_policy: DdlPolicies,
     /// Foreign keys with cascades that the user accepts (`database.table.constraint`).
@@ -226,6 +228,58 @@ pub struct ApplyConfig {
     pub batch_rows: usize,
     /// Bytes at which a batch closes.
     pub batch_bytes: usize,
+}
+
+/// `vacuum = { … }`
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct VacuumConfig {
+    /// Whether at all.
+    pub mode: VacuumMode,
+    /// Rows that died since the last VACUUM, as a share of those that live, from which a table is vacuumed.
+    pub threshold: f64,
+    /// And at least so many.
+    pub min_rows: u64,
+    /// Only then.
+    pub window: Option<Window>,
+}
+
+/// `vacuum.mode`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VacuumMode {
+    /// On Greenplum and AnalyticDB, where nothing else does it.
+    Auto,
+    /// Wherever the target is.
+    On,
+    /// Never.
+    Off,
+}
+
+/// `vacuum.window`: minutes of a day in UTC, from the first up to but without the second; over midnight when that is earlier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Its first minute.
+    pub from: u16,
+    /// The minute behind its last.
+    pub to: u16,
+}
+
+impl Window {
+    /// Whether it is open at this second of Unix time.
+    pub fn contains(self, seconds: u64) -> bool {
+        let minute = u16::try_from(seconds / 60 % 1440).unwrap_or(0);
+        if self.from <= self.to {
+            (self.from..self.to).contains(&minute)
+        } else {
+            minute >= self.from || minute < self.to
+        }
+    }
+}
+
+impl std::fmt::Display for Window {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let [from, to] = [self.from, self.to].map(|minute| format!("{:02}:{:02}", minute / 60, minute % 60));
+        write!(f, "{from}-{to}")
+    }
 }
 
 /// The compiled `tables` list: which source tables a task carries.

@@ -2,6 +2,7 @@
 //!
 //! What must never happen here: a condition under which rows would be lost or changed being passed.
 
+mod greenplum;
 mod history;
 mod source;
 mod target;
@@ -83,6 +84,7 @@ pub fn check(subject: &Subject<'_>) -> Report {
     source::tables(subject, &mut report);
     target::server(subject, &mut report);
     target::tables(subject, &mut report);
+    greenplum::tables(subject, &mut report);
     report
 }
 

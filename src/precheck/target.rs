@@ -13,14 +13,15 @@ pub fn server(subject: &Subject<'_>, report: &mut Report) {
     let name = format!("target {}", subject.task.target);
     let supported = match facts.kind {
         TargetKind::PostgreSql => facts.version_number >= 120_000,
-        TargetKind::Greenplum | TargetKind::AnalyticDb => false,
+        // By the PostgreSQL they are built on: 9.4 is Greenplum 6 and AnalyticDB 6.0.
+        TargetKind::Greenplum | TargetKind::AnalyticDb => facts.version_number >= 90_400,
     };
     report.require(
         "target.version",
         &name,
         supported,
         format!("the server is {}", facts.version.split(" on ").next().unwrap_or_default()),
-        "use PostgreSQL 12 or later; Greenplum and AnalyticDB are not supported yet",
+        "use PostgreSQL 12 or later, Greenplum 6 or 7, or AnalyticDB for PostgreSQL 6.0 or 7.0",
     );
     report.require(
         "target.encoding",
@@ -55,7 +56,18 @@ pub fn server(subject: &Subject<'_>, report: &mut Report) {
     );
     let mappings = subject.mappings.iter().filter_map(|(_, mapping)| mapping.as_ref().ok());
     let schemas: BTreeSet<&String> = mappings.map(|mapping| &mapping.target.name.schema).collect();
+    let distributed = facts.kind != TargetKind::PostgreSql;
     for schema in schemas {
+        if schema.starts_with("pg_") || (distributed && schema.starts_with("gp_")) {
+            report.add(
+                "target.schema",
+                schema,
+                Verdict::Fail,
+                "the server keeps names with this prefix for schemas of its own",
+                format!("map the database to another schema: schemas = {{ {schema} = \"…\" }} of the task"),
+            );
+            continue;
+        }
         let good = match facts.schemas.get(schema) {
             Some(creatable) => *creatable || !subject.task.initial_schema,
             None => facts.can_create_schema && subject.task.initial_schema,

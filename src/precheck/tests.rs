@@ -60,6 +60,7 @@ fn good_target() -> TargetFacts {
         tables: BTreeMap::new(),
         session_stable: true,
         on_conflict: true,
+        copy_on_conflict: false,
         postgis: false,
     }
 }
@@ -97,6 +98,8 @@ fn existing() -> FoundTable {
     FoundTable {
         table: mapping().target,
         has_rows: true,
+        append_optimized: false,
+        primary_key_name: Some("orders_pkey".into()),
         unique_indexes: vec![],
         writable: true,
         owned: true,
@@ -116,7 +119,7 @@ fn each_bad_fact_of_the_source_fails_by_its_code() {
         ("source.binlog_format", |f| f.binlog_format = "STATEMENT".into()),
         ("source.binlog_row_image", |f| f.binlog_row_image = "MINIMAL".into()),
         ("source.partial_json", |f| f.binlog_row_value_options = "PARTIAL_JSON".into()),
-        ("source.xa", |f| f.prepared_xa = Some(1)),
+        ("source.xa", |f| f.prepared_xa = None),
         ("source.privileges", |f| f.missing_privileges = BTreeSet::from(["REPLICATION SLAVE".to_owned()])),
         ("source.primary_key", |f| f.tables.values_mut().for_each(|t| t.has_key = false)),
         ("source.select", |f| f.tables.values_mut().for_each(|t| t.readable = false)),
@@ -127,6 +130,37 @@ fn each_bad_fact_of_the_source_fails_by_its_code() {
         spoil(&mut facts);
         assert_eq!(failures(&task(""), &facts, &good_target(), None), vec![code]);
     }
+}
+
+#[test]
+fn prepared_xa_transactions_matter_only_where_a_copy_starts() {
+    let mappings = vec![(TableName::new("shop", "orders"), Ok(mapping()))];
+    let resuming = Resuming {
+        position: position("binlog.000004", "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5"),
+        file_begun: None,
+        copied: crate::change::GtidSet::default(),
+        tables: BTreeSet::from([TableName::new("shop", "orders")]),
+    };
+    let verdict = |prepared, resuming: Option<&Resuming>| {
+        let source = SourceFacts { prepared_xa: prepared, ..good_source() };
+        let (task, target) = (task(""), good_target());
+        let subject = Subject {
+            task: &task,
+            source: &source,
+            target: &target,
+            mappings: &mappings,
+            deviations: &[],
+            resuming,
+        };
+        let report = check(&subject);
+        report.items.iter().find(|item| item.code == "source.xa").unwrap().verdict
+    };
+    for resuming in [None, Some(&resuming)] {
+        assert_eq!(verdict(Some(0), resuming), Verdict::Pass);
+    }
+    assert_eq!((verdict(Some(2), None), verdict(None, None)), (Verdict::Warn, Verdict::Fail));
+    let going_on = (verdict(Some(2), Some(&resuming)), verdict(None, Some(&resuming)));
+    assert_eq!(going_on, (Verdict::Pass, Verdict::Pass));
 }
 
 #[test]
@@ -167,7 +201,13 @@ fn a_start_that_the_source_has_purged_is_refused() {
 fn position(file: &str, gtids: &str) -> crate::change::Position {
     let file = crate::change::FilePosition { file: file.into(), offset: 100 };
     let taken = crate::change::Taken::Gtids(gtids.parse().unwrap());
-    crate::change::Position { server: "u".into(), file, file_begun: None, taken }
+    crate::change::Position {
+        server: "u".into(),
+        file,
+        file_begun: None,
+        taken,
+        xa: crate::change::XaState::default(),
+    }
 }
 
 #[test]
@@ -362,3 +402,5 @@ fn two_tables_into_one_need_a_source_column() {
     });
     assert_eq!(report.failures().map(|item| item.code).collect::<Vec<_>>(), vec!["target.shared"]);
 }
+
+mod greenplum;

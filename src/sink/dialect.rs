@@ -3,6 +3,8 @@
 
 use super::SinkError;
 use crate::change::facts::TargetKind;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Error, Statement};
 
 /// What one target server is and can do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +20,8 @@ pub struct Dialect {
     pub distributed: bool,
     /// The grammar knows `INSERT … ON CONFLICT`.
     pub on_conflict: bool,
+    /// The grammar knows AnalyticDB's `COPY … DO ON CONFLICT`.
+    pub copy_on_conflict: bool,
     /// PostGIS's `geometry`, qualified and quoted for SQL; `None` where it is not installed.
     pub geometry: Option<String>,
 }
@@ -66,8 +70,22 @@ impl Dialect {
                 TargetKind::Greenplum | TargetKind::AnalyticDb => true,
             },
             on_conflict,
+            copy_on_conflict: false,
             geometry: row.get(3).copied().flatten().map(str::to_owned),
         })
+    }
+
+    /// Asks a distributed server what it understands, by statements that are parsed and never run: a key word may be known
+    /// without the clause. PostgreSQL's own grammar needs no question.
+    pub(super) async fn ask(&mut self, client: &Client) -> Result<(), Error> {
+        const INSERT: &str = "INSERT INTO rowferry_probe VALUES (1) ON CONFLICT DO NOTHING";
+        const COPY: &str = "COPY rowferry_probe FROM STDIN DO ON CONFLICT DO NOTHING";
+        if self.distributed {
+            let (insert, copy) = tokio::join!(client.prepare(INSERT), client.prepare(COPY));
+            self.on_conflict = understood(insert)?;
+            self.copy_on_conflict = understood(copy)?;
+        }
+        Ok(())
     }
 
     /// Refuses what is older than the oldest server this program is made for (PostgreSQL 9.4, under
@@ -83,6 +101,16 @@ impl Dialect {
             remedy: "use PostgreSQL 12 to 18, Greenplum 6 or 7, or AnalyticDB for PostgreSQL 6.0 or 7.0"
                 .into(),
         })
+    }
+}
+
+/// Whether the parser took a statement over a table that is not there.
+fn understood(parsed: Result<Statement, Error>) -> Result<bool, Error> {
+    match parsed {
+        Ok(_) => Ok(true),
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Ok(true),
+        Err(error) if error.code() == Some(&SqlState::SYNTAX_ERROR) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

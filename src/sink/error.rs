@@ -24,6 +24,8 @@ pub enum SinkError {
         user: String,
         /// The server's words.
         message: String,
+        /// What the user can do.
+        remedy: String,
     },
     /// TLS could not be had as the config demands.
     #[error("target {endpoint}: TLS: {message}")]
@@ -102,12 +104,10 @@ impl SinkError {
             Self::Connection { .. } | Self::CheckpointMoved { .. } | Self::Owned { .. } => {
                 Retry::AfterBackoff
             }
-            Self::Login { user, .. } => {
-                Retry::fix(format!("give the right user and password, or allow '{user}' from this host"))
-            }
-            Self::Tls { remedy, .. } | Self::State { remedy, .. } | Self::Table { remedy, .. } => {
-                Retry::fix(remedy.clone())
-            }
+            Self::Login { remedy, .. }
+            | Self::Tls { remedy, .. }
+            | Self::State { remedy, .. }
+            | Self::Table { remedy, .. } => Retry::fix(remedy.clone()),
             Self::Server { retry, .. } => retry.clone(),
         }
     }

@@ -45,6 +45,7 @@ pub async fn facts(
         tables: catalog::tables(session, wanted).await?,
         session_stable: pooler::is_own(endpoint, session).await?,
         on_conflict: dialect.on_conflict,
+        copy_on_conflict: dialect.copy_on_conflict,
         postgis: dialect.geometry.is_some(),
     })
 }

@@ -17,6 +17,7 @@ pub mod session;
 mod sqlstate;
 pub mod store;
 mod tls;
+pub mod upkeep;
 
 pub use apply::{Applier, ApplyError, Drift, Existing, Mode, Outcome, Strategy, TableOutcome, Way};
 pub use batch::{Batch, BatchBuilder, BatchEnd, BatchLimits, Ready};

@@ -17,6 +17,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_postgres::config::SslMode;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, SimpleQueryMessage};
 
 /// Longest wait for a connection, login and pins included.
@@ -129,23 +130,16 @@ impl Session {
         let mut result = config.connect(connector.clone()).await;
         if let Err(error) = &result
             && endpoint.tls == TargetTlsMode::Prefer
-            && is_tls(error)
+            && let Some(why) = reason_to_go_without_tls(error, &endpoint.host)
         {
-            // As libpq does: a server whose TLS is too old is still reached without.
-            tracing::warn!(target = %endpoint.name, "TLS failed, connecting without: {}", tls_words(error));
+            tracing::warn!(target = %endpoint.name, "TLS is preferred but cannot be had ({why}); what is sent from here on can be read on its way");
             result = config.ssl_mode(SslMode::Disable).connect(connector).await;
         }
-        let (client, mut connection) = result.map_err(|error| {
-            if is_tls(&error) {
-                SinkError::Tls {
-                    endpoint: label.to_owned(),
-                    message: tls_words(&error),
-                    remedy: tls_remedy(endpoint.tls).into(),
-                }
-            } else {
-                context.map("connecting", &error)
-            }
-        })?;
+        let (client, mut connection) =
+            result.map_err(|error| match tls::refusal(&error, &endpoint.host) {
+                Some(refusal) => tls::error(refusal, label),
+                None => context.map("connecting", &error),
+            })?;
         let greenplum = connection.parameter("gp_server_version").is_some();
         let lost = Arc::new(OnceLock::new());
         let task = ConnectionTask {
@@ -158,8 +152,12 @@ impl Session {
                 }
             }),
         };
-        let (dialect, backend_pid, settings) = probe(&client, greenplum, endpoint, &context).await?;
+        let (mut dialect, backend_pid, settings) = probe(&client, greenplum, endpoint, &context).await?;
         dialect.supported(label)?;
+        dialect
+            .ask(&client)
+            .await
+            .map_err(|error| context.map("asking what the server understands", &error))?;
         client
             .batch_execute(&pins(&settings))
             .await
@@ -296,27 +294,16 @@ fn literal_list(value: &str) -> String {
     value.split(", ").map(|word| format!("'{word}'")).collect::<Vec<_>>().join(", ")
 }
 
-/// Whether connecting failed over TLS. The client has no accessor for it but its fixed words.
-fn is_tls(error: &tokio_postgres::Error) -> bool {
-    error.to_string().starts_with("error performing TLS handshake")
-}
-
-fn tls_words(error: &tokio_postgres::Error) -> String {
-    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
-}
-
-fn tls_remedy(mode: TargetTlsMode) -> &'static str {
-    match mode {
-        TargetTlsMode::Disable | TargetTlsMode::Prefer | TargetTlsMode::Require => {
-            "let the server offer TLS 1.2 or 1.3, or choose tls = \"disable\""
-        }
-        TargetTlsMode::VerifyCa => {
-            "let the server offer TLS 1.2 or 1.3 with a certificate that leads to one in ca_file"
-        }
-        TargetTlsMode::VerifyFull => {
-            "let the server offer TLS 1.2 or 1.3 with a certificate that leads to one in ca_file and names the host as subjectAltName"
-        }
+/// Why `prefer` may try again without TLS, as libpq does: there is no TLS in common, or `pg_hba.conf` has no line
+/// for an encrypted connection of this user (28000, said before any password). A network that broke, a password or
+/// a client certificate that was refused are no reasons.
+fn reason_to_go_without_tls(error: &tokio_postgres::Error, host: &str) -> Option<String> {
+    if let Some(refusal) = tls::refusal(error, host) {
+        return (!refusal.of_client_certificate).then_some(refusal.message);
     }
+    let said = error.as_db_error()?;
+    (*said.code() == SqlState::INVALID_AUTHORIZATION_SPECIFICATION && said.message().contains("pg_hba.conf"))
+        .then(|| said.message().to_owned())
 }
 
 #[cfg(test)]
@@ -338,39 +325,5 @@ mod tests {
         for kept in ["local", "remote_write", "on", "remote_apply"] {
             assert_eq!(with(kept), "");
         }
-    }
-
-    #[tokio::test]
-    async fn a_server_without_tls_is_told_apart_from_a_broken_connection() {
-        use tokio::io::{AsyncReadExt, AsyncWriteExt};
-        let (near, mut far) = tokio::io::duplex(64);
-        let server = tokio::spawn(async move {
-            let mut request = [0_u8; 8];
-            far.read_exact(&mut request).await.unwrap();
-            far.write_all(b"N").await.unwrap();
-        });
-        let mut config = Config::new();
-        config.user("u").ssl_mode(SslMode::Require);
-        let endpoint = TargetEndpoint {
-            name: "dw".into(),
-            host: "localhost".into(),
-            port: 5432,
-            user: "u".into(),
-            database: "d".into(),
-            password: String::new().into(),
-            tls: TargetTlsMode::Require,
-            tls_files: crate::config::types::TlsFiles::default(),
-            kind: None,
-        };
-        let mut connector = tls::connector(&endpoint, "dw").unwrap();
-        let connect = <_ as tokio_postgres::tls::MakeTlsConnect<tokio::io::DuplexStream>>::make_tls_connect(
-            &mut connector,
-            "localhost",
-        )
-        .unwrap();
-        let error = config.connect_raw(near, connect).await.map(|_| ()).unwrap_err();
-        assert!(is_tls(&error), "{error}");
-        assert!(tls_words(&error).contains("does not support TLS"));
-        server.await.unwrap();
     }
 }

@@ -36,6 +36,7 @@ impl ErrorContext<'_> {
                 Class::Login => SinkError::Login {
                     endpoint: self.endpoint.to_owned(),
                     user: self.user.to_owned(),
+                    remedy: login_remedy(self.user, &message),
                     message,
                 },
                 Class::Retry(retry) => SinkError::Server {
@@ -58,6 +59,7 @@ impl ErrorContext<'_> {
             return SinkError::Login {
                 endpoint: self.endpoint.to_owned(),
                 user: self.user.to_owned(),
+                remedy: login_remedy(self.user, &message),
                 message,
             };
         }
@@ -74,6 +76,30 @@ impl ErrorContext<'_> {
             retry: Retry::Never,
         }
     }
+}
+
+/// What can be done about a refused login, as far as the server's words tell (`ClientAuthentication` in
+/// PostgreSQL's `auth.c`). A server that speaks another language leaves the general advice.
+fn login_remedy(user: &str, message: &str) -> String {
+    if message.contains("requires a valid client certificate") {
+        return "give cert_file and key_file, with tls = \"require\" or stronger".into();
+    }
+    if message.contains("certificate authentication failed") {
+        return format!(
+            "the common name (CN) of the certificate in cert_file must be '{user}', or be mapped to it in pg_ident.conf"
+        );
+    }
+    if message.contains("pg_hba.conf") {
+        // "…, no encryption" since PostgreSQL 14, "…, SSL off" before.
+        return if message.contains("no encryption") || message.contains("SSL off") {
+            format!(
+                "set tls = \"require\" or stronger if the server takes '{user}' with TLS only; else add a line for '{user}' from this host to pg_hba.conf"
+            )
+        } else {
+            format!("add a line for '{user}' from this host to pg_hba.conf")
+        };
+    }
+    format!("give the right user and password, or allow '{user}' from this host")
 }
 
 /// What an SQLSTATE stands for.
@@ -113,6 +139,7 @@ fn class(state: &str, routine: Option<&str>) -> Class {
         "42P07" | "42701" | "42P06" | "42710" => {
             fix("rename or drop the object of that name in the target, or map the source to another name")
         }
+        "42939" => fix("map the database to a schema of another name: schemas = { … } of the task"),
         "42704" | "42883" => fix("install the type or function that the message names in the target"),
         "42804" | "42846" => fix("give the target column the type the precheck asks for"),
         "42809" => fix("let the target be an ordinary table"),
@@ -215,6 +242,7 @@ mod tests {
             ("22001", "widen"),
             ("23502", "NOT NULL"),
             ("3D000", "database"),
+            ("42939", "schemas"),
         ] {
             let Some(Retry::AfterFix { remedy }) = retry_of(state) else {
                 unreachable!("{state} asks for nobody");

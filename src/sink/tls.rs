@@ -1,170 +1,74 @@
-//! TLS to the target: which certificate is good enough, by the five modes of libpq.
+//! TLS to the target: the five modes of libpq.
 //!
 //! What must never happen here: a verifying mode that accepts a certificate it did not check. `prefer` and
-//! `require` encrypt but judge nothing, exactly as PostgreSQL documents them ("SSL Support", table 34.1).
+//! `require` encrypt but judge nothing, as PostgreSQL documents them ("SSL Support", table 34.1); that a
+//! `require` with a `ca_file` would judge the chain there is not copied: the config refuses the two together.
 
 use super::SinkError;
 use crate::config::types::{TargetEndpoint, TargetTlsMode};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
-use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use std::path::Path;
-use std::sync::Arc;
+use crate::tls::{self, Judge, Refusal};
+use std::error::Error as _;
+use std::io;
 use tokio_postgres_rustls::MakeRustlsConnect;
-
-/// How far a server certificate is judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Judge {
-    /// Not at all.
-    Nothing,
-    /// Its chain must lead to the trusted certificates.
-    Chain,
-    /// Its chain, and its name must be the host's.
-    ChainAndName,
-}
-
-/// Judges server certificates. The handshake's signature is always checked: without it the certificate
-/// would not even belong to the peer.
-#[derive(Debug)]
-struct Verifier {
-    judge: Judge,
-    roots: RootCertStore,
-    /// The certificates of `ca_file` as they are: a self-signed server certificate may be trusted itself,
-    /// which webpki's chain building does not do (OpenSSL does).
-    trusted: Vec<CertificateDer<'static>>,
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for Verifier {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        if self.judge == Judge::Nothing {
-            return Ok(ServerCertVerified::assertion());
-        }
-        let certificate = ParsedCertificate::try_from(end_entity)?;
-        let itself_trusted = self.trusted.iter().any(|trusted| trusted.as_ref() == end_entity.as_ref());
-        if !itself_trusted {
-            verify_server_cert_signed_by_trust_anchor(
-                &certificate,
-                &self.roots,
-                intermediates,
-                now,
-                self.provider.signature_verification_algorithms.all,
-            )?;
-        }
-        if self.judge == Judge::ChainAndName {
-            verify_server_name(&certificate, server_name)?;
-        }
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
-}
 
 /// A connector for `endpoint`. Errors are [`SinkError::Tls`] and name the file or key to mend.
 pub fn connector(endpoint: &TargetEndpoint, label: &str) -> Result<MakeRustlsConnect, SinkError> {
-    let fail = |message: String, remedy: &str| SinkError::Tls {
-        endpoint: label.to_owned(),
-        message,
-        remedy: remedy.to_owned(),
-    };
     let judge = match endpoint.tls {
+        // `disable` never uses what it gets here.
         TargetTlsMode::Disable | TargetTlsMode::Prefer | TargetTlsMode::Require => Judge::Nothing,
         TargetTlsMode::VerifyCa => Judge::Chain,
         TargetTlsMode::VerifyFull => Judge::ChainAndName,
     };
-    let trusted = match &endpoint.tls_files.ca_file {
-        Some(path) if judge != Judge::Nothing => certificates(path)
-            .map_err(|why| fail(why, "let ca_file name a PEM file with the certificates to trust"))?,
-        Some(_) | None => Vec::new(),
-    };
-    if judge != Judge::Nothing && trusted.is_empty() {
-        return Err(fail(
-            "no certificate to trust is given".into(),
-            "set ca_file, or choose tls = \"require\"",
-        ));
+    match tls::client(judge, &endpoint.tls_files) {
+        Ok(config) => Ok(MakeRustlsConnect::new(config)),
+        Err(refusal) => Err(error(refusal, label)),
     }
-    let mut roots = RootCertStore::empty();
-    for certificate in &trusted {
-        roots.add(certificate.clone()).map_err(|error| {
-            fail(
-                format!("a certificate in ca_file cannot be used: {error}"),
-                "give X.509 version 3 certificates",
-            )
-        })?;
-    }
-    let provider = Arc::new(ring::default_provider());
-    let verifier = Verifier { judge, roots, trusted, provider: Arc::clone(&provider) };
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| fail(error.to_string(), "use a build with TLS 1.2 and 1.3"))?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier));
-    let config = match (&endpoint.tls_files.cert_file, &endpoint.tls_files.key_file) {
-        (Some(cert), Some(key)) => {
-            let remedy =
-                "let cert_file and key_file name PEM files of one certificate and its unencrypted key";
-            let chain = certificates(cert).map_err(|why| fail(why, remedy))?;
-            let key = PrivateKeyDer::from_pem_file(key)
-                .map_err(|error| fail(format!("{}: {error}", key.display()), remedy))?;
-            builder.with_client_auth_cert(chain, key).map_err(|error| fail(error.to_string(), remedy))?
-        }
-        (None, None) => builder.with_no_client_auth(),
-        (Some(_), None) | (None, Some(_)) => {
-            return Err(fail("one of cert_file and key_file is missing".into(), "give both or none"));
-        }
-    };
-    Ok(MakeRustlsConnect::new(config))
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let list: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path)
-        .map_err(|error| format!("{}: {error}", path.display()))?
-        .collect();
-    let list = list.map_err(|error| format!("{}: {error}", path.display()))?;
-    if list.is_empty() {
-        return Err(format!("{}: no certificate in it", path.display()));
+/// The room's error for a refusal.
+pub fn error(refusal: Refusal, label: &str) -> SinkError {
+    SinkError::Tls { endpoint: label.to_owned(), message: refusal.message, remedy: refusal.remedy }
+}
+
+/// Why connecting failed over TLS; `None` when it failed for another reason.
+///
+/// A TLS 1.3 server refuses a client's certificate only after the client's side of the handshake, so that the
+/// refusal comes as an error of reading.
+pub fn refusal(error: &tokio_postgres::Error, host: &str) -> Option<Refusal> {
+    let cause = error.source()?;
+    if let Some(io) = cause.downcast_ref::<io::Error>() {
+        if is_handshake(error) && io.kind() == io::ErrorKind::InvalidInput {
+            return Some(Refusal {
+                message: format!("host '{host}': {io}"),
+                remedy: "give a host name or an address as host".to_owned(),
+                of_client_certificate: false,
+            });
+        }
+        return tls::cause(io).map(|cause| tls::refusal(cause, host));
     }
-    Ok(list)
+    // The client has no accessor for a server's "N" but its fixed words.
+    (is_handshake(error) && cause.to_string().contains("does not support TLS")).then(|| Refusal {
+        message: "the server offers no TLS".to_owned(),
+        remedy: "turn TLS on at the server (ssl = on, ssl_cert_file, ssl_key_file), or choose tls = \"disable\" or \"prefer\"".to_owned(),
+        of_client_certificate: false,
+    })
+}
+
+/// Whether an error came while TLS began.
+fn is_handshake(error: &tokio_postgres::Error) -> bool {
+    error.to_string().starts_with("error performing TLS handshake")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::Retry;
     use crate::config::types::TlsFiles;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+    use tokio_postgres::Config;
+    use tokio_postgres::config::SslMode;
+    use tokio_postgres::tls::MakeTlsConnect;
 
-    fn endpoint(tls: TargetTlsMode, tls_files: TlsFiles) -> TargetEndpoint {
+    fn endpoint(tls: TargetTlsMode) -> TargetEndpoint {
         TargetEndpoint {
             name: "dw".into(),
             host: "localhost".into(),
@@ -173,7 +77,7 @@ mod tests {
             database: "d".into(),
             password: String::new().into(),
             tls,
-            tls_files,
+            tls_files: TlsFiles::default(),
             kind: None,
         }
     }
@@ -181,26 +85,38 @@ mod tests {
     #[test]
     fn a_verifying_mode_without_trusted_certificates_is_refused() {
         for mode in [TargetTlsMode::VerifyCa, TargetTlsMode::VerifyFull] {
-            let error = connector(&endpoint(mode, TlsFiles::default()), "dw").map(|_| ()).unwrap_err();
-            assert!(
-                matches!(error.retry(), Retry::AfterFix { remedy } if remedy.contains("ca_file")),
-                "{error}"
-            );
+            let error = connector(&endpoint(mode), "dw").map(|_| ()).unwrap_err();
+            assert!(matches!(&error, SinkError::Tls { remedy, .. } if remedy.contains("ca_file")), "{error}");
         }
-        assert!(connector(&endpoint(TargetTlsMode::Require, TlsFiles::default()), "dw").is_ok());
+        assert!(connector(&endpoint(TargetTlsMode::Require), "dw").is_ok());
     }
 
-    #[test]
-    fn half_a_client_certificate_is_refused() {
-        let files = TlsFiles { cert_file: Some("client.pem".into()), ..TlsFiles::default() };
-        let error = connector(&endpoint(TargetTlsMode::Require, files), "dw").map(|_| ()).unwrap_err();
-        assert!(error.to_string().contains("key_file"), "{error}");
+    /// Connects to a server that answers the wish for TLS with `answer` and goes.
+    async fn answered(answer: &'static [u8]) -> tokio_postgres::Error {
+        let (near, mut far) = tokio::io::duplex(1024);
+        let server = tokio::spawn(async move {
+            let mut request = [0_u8; 8];
+            far.read_exact(&mut request).await.unwrap();
+            far.write_all(answer).await.unwrap();
+            // What follows when TLS seems to begin; nothing when it does not.
+            let _ = far.read(&mut [0; 512]).await;
+        });
+        let mut config = Config::new();
+        config.user("u").ssl_mode(SslMode::Require);
+        let mut connector = connector(&endpoint(TargetTlsMode::Require), "dw").unwrap();
+        let connect =
+            <_ as MakeTlsConnect<DuplexStream>>::make_tls_connect(&mut connector, "localhost").unwrap();
+        let error = config.connect_raw(near, connect).await.map(|_| ()).unwrap_err();
+        server.await.unwrap();
+        error
     }
 
-    #[test]
-    fn a_missing_file_is_named() {
-        let files = TlsFiles { ca_file: Some("/nonexistent/ca.pem".into()), ..TlsFiles::default() };
-        let error = connector(&endpoint(TargetTlsMode::VerifyCa, files), "dw").map(|_| ()).unwrap_err();
-        assert!(error.to_string().contains("/nonexistent/ca.pem"), "{error}");
+    #[tokio::test]
+    async fn a_server_without_tls_is_told_apart_from_a_broken_connection() {
+        let none = refusal(&answered(b"N").await, "localhost").unwrap();
+        assert_eq!(none.message, "the server offers no TLS");
+        let strange = refusal(&answered(b"Swords and no TLS at all").await, "localhost").unwrap();
+        assert!(strange.message.contains("not TLS 1.2 or 1.3"), "{strange:?}");
+        assert_eq!(refusal(&answered(b"S").await, "localhost"), None);
     }
 }

@@ -34,8 +34,10 @@ pub enum SourceError {
         endpoint: String,
         /// User name.
         user: String,
-        /// The server's words.
+        /// The server's words, or ours.
         message: String,
+        /// What the user can do.
+        remedy: String,
     },
     /// TLS could not be had as the config demands.
     #[error("source {endpoint}: TLS: {message}")]
@@ -148,13 +150,11 @@ impl SourceError {
     pub fn retry(&self) -> Retry {
         match self {
             Self::Connection { .. } | Self::Silent { .. } | Self::TableChanged { .. } => Retry::AfterBackoff,
-            Self::Login { user, .. } => {
-                Retry::fix(format!("give the right user and password, or allow '{user}' from this host"))
-            }
             Self::Server { retry, .. } => retry.clone(),
             Self::Protocol { .. } => Retry::Never,
             Self::Event { remedy, .. } if remedy.is_empty() => Retry::Never,
-            Self::Tls { remedy, .. }
+            Self::Login { remedy, .. }
+            | Self::Tls { remedy, .. }
             | Self::Statement { remedy, .. }
             | Self::Unsupported { remedy, .. }
             | Self::Definition { remedy, .. }

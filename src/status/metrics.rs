@@ -78,6 +78,17 @@ const TABLE_COUNTERS: [TableCounter; 5] = [
     }),
 ];
 
+/// Gauges of a table.
+const TABLE_GAUGES: [TableCounter; 3] = [
+    ("rowferry_sink_table_bytes", "Size of the target table with its indexes, as last measured", |t| {
+        t.upkeep.bytes
+    }),
+    ("rowferry_sink_table_copied_bytes", "The same when its copy had ended", |t| t.upkeep.copied_bytes),
+    ("rowferry_sink_table_dead_rows", "Rows replaced or deleted since the last VACUUM", |t| {
+        t.upkeep.dead_rows
+    }),
+];
+
 impl Collector for Scrape {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let model: Model = self.0.read();
@@ -106,6 +117,16 @@ impl Collector for Scrape {
                 encoder.encode_descriptor(name, help, None, ConstCounter::new(0_u64).metric_type())?;
             for (task, status) in &model.tasks {
                 ConstCounter::new(value(status)).encode(family.encode_family(&[("task", task.as_str())])?)?;
+            }
+        }
+        for (name, help, value) in TABLE_GAUGES {
+            let mut family =
+                encoder.encode_descriptor(name, help, None, ConstGauge::new(0_u64).metric_type())?;
+            for (task, status) in &model.tasks {
+                for (table, table_status) in &status.tables {
+                    let labels = [("task", task.as_str()), ("table", table.as_str())];
+                    ConstGauge::new(value(table_status)).encode(family.encode_family(&labels)?)?;
+                }
             }
         }
         for (name, help, value) in TABLE_COUNTERS {

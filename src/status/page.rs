@@ -69,7 +69,7 @@ fn render_task(page: &mut String, name: &str, task: &TaskStatus) {
     if let Some(position) = &task.position {
         let _ = write!(page, "<p>applied <code>{}</code></p>", escape(position));
     }
-    page.push_str("<table><tr><th>table<th>target<th>state<th class=n>copied<th class=n>of about<th class=n>inserts<th class=n>updates<th class=n>deletes<th class=n>drift</tr>");
+    page.push_str("<table><tr><th>table<th>target<th>state<th class=n>copied<th class=n>of about<th class=n>inserts<th class=n>updates<th class=n>deletes<th class=n>drift<th>size</tr>");
     for (table, status) in &task.tables {
         let state = match &status.phase {
             TablePhase::Pending => "pending",
@@ -80,7 +80,7 @@ fn render_task(page: &mut String, name: &str, task: &TaskStatus) {
         };
         let _ = write!(
             page,
-            "<tr><td>{}<td>{}<td>{state}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n{}>{}</tr>",
+            "<tr><td>{}<td>{}<td>{state}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n{}>{}<td>{}</tr>",
             escape(table),
             escape(&status.target),
             status.copied_rows,
@@ -89,7 +89,8 @@ fn render_task(page: &mut String, name: &str, task: &TaskStatus) {
             status.updates,
             status.deletes,
             if status.drift > 0 { " title=\"see drift_example in the JSON\"" } else { "" },
-            status.drift
+            status.drift,
+            escape(&status.upkeep.words().unwrap_or_default())
         );
     }
     page.push_str("</table>");
@@ -106,7 +107,7 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::status::Board;
+    use crate::change::status::{Board, TableStatus, Upkeep};
 
     #[test]
     fn what_servers_say_is_escaped() {
@@ -114,5 +115,27 @@ mod tests {
         board.enter("shop", Phase::Failed { error: "<b>&\"".into(), remedy: String::new() });
         let page = render(&board.read());
         assert!(page.contains("&lt;b&gt;&amp;&quot;") && !page.contains("<b>"));
+    }
+
+    #[test]
+    fn a_tables_growth_is_shown() {
+        let board = Board::new();
+        let upkeep =
+            Upkeep { bytes: 63_149_999, copied_bytes: 51_000_000, dead_rows: 7, ..Upkeep::default() };
+        let table = TableStatus {
+            target: "shop.t".into(),
+            phase: TablePhase::Streaming,
+            copied_rows: 0,
+            estimated_rows: 0,
+            inserts: 0,
+            updates: 0,
+            deletes: 0,
+            drift: 0,
+            drift_example: None,
+            upkeep,
+        };
+        board.task("shop", |task| task.tables.insert("shop.t".into(), table));
+        let page = render(&board.read());
+        assert!(page.contains("63.1 MB (51.0 MB when copied), 7 dead rows"), "{page}");
     }
 }

@@ -256,6 +256,7 @@ impl Applying {
                 status.inserts += table.counts.inserts;
                 status.updates += table.counts.updates;
                 status.deletes += table.counts.deletes;
+                status.upkeep.dead_rows += table.dead;
                 if !table.drift.is_none() {
                     status.drift += table.drift.missing + table.drift.existing;
                     status.drift_example.clone_from(&table.drift.example);

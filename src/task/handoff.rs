@@ -14,7 +14,7 @@ use super::TaskError;
 use super::context::Context;
 use crate::change::facts::Flavour;
 use crate::change::state::CatchUpTarget;
-use crate::change::{Change, FilePosition, LogFile, Position, StatementEvent, TableName, Taken};
+use crate::change::{Change, FilePosition, LogFile, Position, StatementEvent, TableName, Taken, XaState};
 use crate::config::StartPosition;
 use crate::schema::Table;
 use crate::schema::ddl::{self, SqlMode, Statement};
@@ -26,7 +26,7 @@ use std::time::Duration;
 /// How often definitions may change under the reading before that is an error.
 const ATTEMPTS: u32 = 10;
 /// Heartbeat of the short reading from P0 to E: with no traffic, only a heartbeat tells that E is reached.
-const HEARTBEAT: Duration = Duration::from_millis(100);
+const HEARTBEAT: Duration = Duration::from_millis(20);
 /// Silence after which that reading gives up.
 const SILENCE: Duration = Duration::from_secs(30);
 
@@ -57,13 +57,14 @@ pub async fn start_position(
             let mut position = server.stream_start().await?;
             // The file only serves messages and P1, which is recorded anew; what is resumed from is the set.
             position.taken = Taken::Gtids(gtids.clone());
+            position.xa = XaState::default();
             Ok(Some(position))
         }
         Some(StartPosition::Domains(domains)) => {
             // No place: those of the stream say where it is.
             let file = FilePosition { file: "".into(), offset: 0 };
             let (server, taken) = (server.identity().await?, Taken::Domains(domains.clone()));
-            Ok(Some(Position { server, file, file_begun: None, taken }))
+            Ok(Some(Position { server, file, file_begun: None, taken, xa: XaState::default() }))
         }
         Some(StartPosition::File(file)) => {
             let taken = match server.flavour() {
@@ -75,6 +76,7 @@ pub async fn start_position(
                 file: file.clone(),
                 file_begun: None,
                 taken,
+                xa: XaState::default(),
             }))
         }
     }
@@ -93,7 +95,8 @@ pub async fn settle(
     for attempt in 1..=ATTEMPTS {
         let mut position = match start {
             Some(position) => position.clone(),
-            None => server.stream_start().await?,
+            None if context.task().initial_data => server.stream_start().await?,
+            None => server.stream_start_alone().await?,
         };
         let mut read =
             LogRead { context, fold, reached: position.clone(), found: Vec::new(), files: Vec::new() };
@@ -249,5 +252,6 @@ pub fn request(
         heartbeat,
         read_timeout,
         max_event_bytes: 1 << 30,
+        max_held_bytes: task.memory_limit / 8,
     }
 }

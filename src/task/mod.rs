@@ -17,13 +17,15 @@ mod handoff;
 mod prepare;
 mod stream;
 mod tables;
+mod tell;
 mod translate;
+mod vacuum;
 
 pub use applier::Memory;
 pub use error::TaskError;
 
 use crate::change::state::{Checkpoint, TableState};
-use crate::change::status::{Board, Phase, TablePhase, TableStatus, TaskStatus, now_seconds};
+use crate::change::status::{Board, Phase, TablePhase, TaskStatus, now_seconds};
 use crate::change::{Retry, TableName};
 use crate::config::{Config, ExistingTables};
 use crate::precheck::Report;
@@ -95,7 +97,7 @@ async fn start(context: &Context) -> Result<Started, TaskError> {
     context.board.enter(&context.name, Phase::Prechecking);
     let mut server = Server::connect(context.source()).await?;
     let gathered = gather::gather(context, &mut server).await?;
-    tell_servers(context, &gathered);
+    tell::servers(context, &gathered);
     let report = gather::judge(context, &gathered);
     for item in report.items.iter().filter(|item| item.verdict == crate::precheck::Verdict::Warn) {
         tracing::warn!(
@@ -117,7 +119,7 @@ async fn start(context: &Context) -> Result<Started, TaskError> {
     }
     let Prepared { checkpoint, mut tables } =
         schema_sync(context, &mut server, &owner, &stored, &gathered).await?;
-    tell_tables(context, &tables, &gathered, &stored);
+    tell::tables(context, &tables, &gathered, &stored);
     snapshot(context, &mut server, &owner, &stored, &mut tables).await?;
     renew_p1(context, &mut server, &owner, &mut tables).await?;
     context.board.task(&context.name, |task| {
@@ -342,77 +344,6 @@ async fn renew_p1(
     Ok(())
 }
 
-fn tell_servers(context: &Context, gathered: &Gathered) {
-    let flavour = match gathered.source.flavour {
-        crate::change::facts::Flavour::MySql => "MySQL",
-        crate::change::facts::Flavour::MariaDb => "MariaDB",
-    };
-    context.board.task(&context.name, |task| {
-        context.task().source.clone_into(&mut task.source);
-        context.task().target.clone_into(&mut task.target);
-        task.source_server = format!("{flavour} {}", gathered.source.version);
-        // PostgreSQL goes on with the machine and the compiler.
-        let version = gathered.target.version.split(" on ").next();
-        version.unwrap_or_default().clone_into(&mut task.target_server);
-        task.heard = now_seconds();
-    });
-}
-
-fn tell_tables(
-    context: &Context,
-    tables: &BTreeMap<TableName, (Table, Recorded)>,
-    gathered: &Gathered,
-    stored: &Stored,
-) {
-    let statuses = tables.iter().map(|(name, (_, recorded))| {
-        let chunks = stored
-            .tables
-            .get(name)
-            .filter(|stored| stored.state == recorded.state)
-            .map(|stored| stored.chunks.as_slice());
-        let copied: i64 = chunks.unwrap_or_default().iter().map(|chunk| chunk.rows).sum();
-        let estimated = gathered.source.tables.get(name).map_or(0, |facts| facts.estimated_rows);
-        (name.to_string(), table_status(recorded, u64::try_from(copied).unwrap_or(0), estimated))
-    });
-    let statuses: Vec<_> = statuses.collect();
-    context.board.task(&context.name, |task| {
-        for (name, mut status) in statuses {
-            // Counters go on over restarts of the task.
-            if let Some(before) = task.tables.get(&name) {
-                (status.inserts, status.updates, status.deletes) =
-                    (before.inserts, before.updates, before.deletes);
-                (status.drift, status.drift_example) = (before.drift, before.drift_example.clone());
-                status.copied_rows = status.copied_rows.max(if status.phase == TablePhase::Snapshotting {
-                    0
-                } else {
-                    before.copied_rows
-                });
-            }
-            task.tables.insert(name, status);
-        }
-    });
-}
-
-fn table_status(recorded: &Recorded, copied_rows: u64, estimated_rows: u64) -> TableStatus {
-    TableStatus {
-        target: recorded.mapping.target.name.to_string(),
-        phase: match &recorded.state {
-            TableState::Pending => TablePhase::Pending,
-            TableState::Snapshotting { .. } => TablePhase::Snapshotting,
-            TableState::CatchingUp { .. } => TablePhase::CatchingUp,
-            TableState::Streaming => TablePhase::Streaming,
-            TableState::Failed { error } => TablePhase::Failed { error: error.clone() },
-        },
-        copied_rows,
-        estimated_rows,
-        inserts: 0,
-        updates: 0,
-        deletes: 0,
-        drift: 0,
-        drift_example: None,
-    }
-}
-
 /// The precheck of a task; writes nothing.
 ///
 /// # Errors
@@ -468,7 +399,7 @@ pub async fn stored(name: &str, config: &Arc<Config>) -> Result<TaskStatus, Task
         let copied: i64 = record.chunks.iter().map(|chunk| chunk.rows).sum();
         status
             .tables
-            .insert(table.to_string(), table_status(&recorded, u64::try_from(copied).unwrap_or(0), 0));
+            .insert(table.to_string(), tell::table(&recorded, u64::try_from(copied).unwrap_or(0), 0));
     }
     Ok(status)
 }

@@ -15,6 +15,7 @@ use super::handoff;
 use super::prepare::Recorded;
 use super::tables::{Carried, Tables};
 use super::translate::Translate;
+use super::vacuum;
 use crate::change::facts::Flavour;
 use crate::change::state::Checkpoint;
 use crate::change::status::{Phase, TablePhase, now_seconds};
@@ -32,7 +33,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// Heartbeats asked of the source: an idle source reaches P1 only by one.
-const HEARTBEAT: Duration = Duration::from_secs(1);
+const HEARTBEAT: Duration = Duration::from_millis(200);
 /// Silence after which the source counts as lost.
 const SILENCE: Duration = Duration::from_secs(20);
 /// Stream items taken from the connection at a time.
@@ -92,6 +93,8 @@ pub async fn follow(
             "following another server of the same history"
         );
         start.server.clone_from(&source.uuid);
+        // A place in the other server's files.
+        start.xa.seen_until = None;
     }
     // What lies before the set's file position may still be to come (logged but not executed when it was recorded, or
     // another server's files): only the stream itself tells where in the files it is.
@@ -117,6 +120,8 @@ pub async fn follow(
         )?);
         recorded.insert(name, record);
     }
+    let targets =
+        recorded.iter().map(|(name, record)| (name.clone(), record.mapping.target.name.clone())).collect();
     let limits = BatchLimits { rows: task.apply.batch_rows, bytes: task.apply.batch_bytes };
     let builder = Builder::new(
         Tables::new(carried, source.fold),
@@ -141,6 +146,7 @@ pub async fn follow(
     stages.spawn(read(context.clone(), stream, blocks, stop.clone()));
     stages.spawn(build(context.clone(), builder, received, units, is_idle));
     stages.spawn(async move { applying.run(queue).await.map(|()| Stage::Applier) });
+    stages.spawn(vacuum::tend(context.clone(), owner.clone(), targets));
     let mut own = tokio::time::interval(OWNER_EVERY);
     let mut tell = tokio::time::interval(TELL_EVERY);
     loop {
@@ -180,7 +186,7 @@ async fn still_there(context: &Context, position: &Position) -> Result<bool, Tas
 
 /// Which stage ended well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+pub(super) enum Stage {
     Reader,
     Builder,
     Applier,

@@ -169,7 +169,10 @@ fn check_options(table: &Table, rules: &Rules) -> Result<(), TransformError> {
     let named = named.chain(options.types.keys().map(|name| ("types", name)));
     let named = named.chain(options.exclude_columns.iter().map(|name| ("exclude_columns", name)));
     let named = named.chain(options.primary_key.iter().flatten().map(|name| ("primary_key", name)));
-    let mut named = named.chain(distributed.iter().map(|name| ("distributed_by", name)));
+    // The source tag is no column of the source.
+    let tag = |name: &String| options.source_column.as_ref().is_some_and(|tag| same(tag, name));
+    let distributed = distributed.iter().filter(|name| !tag(name));
+    let mut named = named.chain(distributed.map(|name| ("distributed_by", name)));
     match named.find(|(_, name)| table.column_index(name).is_none()) {
         Some((key, name)) => Err(mapping_error(
             &table.name,

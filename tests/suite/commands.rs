@@ -1,11 +1,10 @@
 //! The commands and the listener, as a user or a service manager meets them.
 
 use crate::harness::{
-    Config, DEADLINE, Daemon, PostgresDatabase, Process, Rows, Scene, eventually, postgres, rowferry,
+    Config, DEADLINE, Daemon, PostgresDatabase, Rows, Scene, eventually, on_greenplum, postgres, rowferry,
     run_folder,
 };
 use rowferry::change::GtidSet;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -50,7 +49,7 @@ async fn definitions(target: &PostgresDatabase<'_>) -> Rows {
                a.attnotnull, pg_get_expr(d.adbin, d.adrelid), pg_get_indexdef(c.oid) \
              FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
              JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum \
-             WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'rowferry') ORDER BY 1, 2, 5",
+             WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'rowferry', 'gp_toolkit') ORDER BY 1, 2, 5",
         )
         .await
 }
@@ -167,7 +166,7 @@ async fn the_status_is_told_by_the_daemon_and_else_by_the_checkpoint() {
     for words in [
         "task main: Synchronizing",
         "MySQL 9.",
-        "PostgreSQL 15",
+        if on_greenplum() { "Greenplum Database 6" } else { "PostgreSQL 15" },
         "commands_status.t",
         "1 inserts, 1 updates, 1 deletes",
     ] {
@@ -271,42 +270,6 @@ async fn sigterm_during_the_copy_ends_at_once_and_the_copy_goes_on_later() {
 }
 
 #[tokio::test]
-async fn the_service_manager_is_told_ready_status_watchdog_and_stopping() {
-    let scene = Scene::new("commands_notify").await;
-    scene.source.sql("CREATE TABLE t (id INT PRIMARY KEY)").await;
-    let path = run_folder().join("notify.socket");
-    let socket = tokio::net::UnixDatagram::bind(&path).unwrap();
-    let mut command = Command::new("setpriv");
-    command.args([
-        "--pdeathsig",
-        "KILL",
-        "--",
-        env!("CARGO_BIN_EXE_rowferry"),
-        "run",
-        "-c",
-        &scene.config().file(),
-    ]);
-    command.env("NOTIFY_SOCKET", &path);
-    let process = Process::start("rowferry", command);
-    let wait_for = async |word: &str| {
-        let mut buffer = [0_u8; 4096];
-        loop {
-            let received = tokio::time::timeout(DEADLINE, socket.recv(&mut buffer)).await;
-            let length = received.unwrap_or_else(|_| panic!("{word} does not come")).unwrap();
-            if String::from_utf8_lossy(&buffer[..length]).contains(word) {
-                return;
-            }
-        }
-    };
-    for word in ["READY=1", "WATCHDOG=1", "STATUS=main: Synchronizing"] {
-        wait_for(word).await;
-    }
-    process.signal("TERM");
-    wait_for("STOPPING=1").await;
-    assert_eq!(process.exit_code(DEADLINE).await, 0);
-}
-
-#[tokio::test]
 async fn the_listener_serves_health_readiness_metrics_and_the_page() {
     let scene = Scene::new("commands_listener").await;
     scene.source.sql("CREATE TABLE t (id INT PRIMARY KEY); INSERT INTO t VALUES (1), (2)").await;
@@ -315,6 +278,10 @@ async fn the_listener_serves_health_readiness_metrics_and_the_page() {
     scene.wait_applied(&daemon).await;
     assert_eq!(daemon.get("/healthz").await.unwrap(), (200, "ok\n".to_owned()));
     assert_eq!(daemon.get("/readyz").await.unwrap(), (200, "ready\n".to_owned()));
+    // The health check of the image: it asks where the config says, and does not mind what the tasks do.
+    let listening = scene.config().daemon("listen", &format!("\"127.0.0.1:{}\"", daemon.port()));
+    let alive = rowferry(&["status", "--alive", "-c", &listening.file()]).await;
+    assert_eq!((alive.code, alive.stdout.as_str()), (0, "alive\n"), "{alive:?}");
     let (code, page) = daemon.get("/").await.unwrap();
     assert!(code == 200 && page.contains("commands_listener.t") && page.contains("Synchronizing"), "{page}");
     assert_eq!(daemon.get("/nowhere").await.unwrap().0, 404);
@@ -333,6 +300,16 @@ async fn the_listener_serves_health_readiness_metrics_and_the_page() {
     assert!(value("rowferry_sink_transactions_total{task=\"main\"}") >= 2.0);
     assert!(value("rowferry_source_silence_seconds{task=\"main\"}") < 60.0);
     assert!(value("rowferry_sink_commit_age_seconds{task=\"main\"}") < 60.0);
+
+    // A daemon that hangs is not alive, nor is one that is gone.
+    daemon.signal("STOP");
+    let hanging = rowferry(&["status", "--alive", "-c", &listening.file()]).await;
+    daemon.signal("CONT");
+    assert_eq!((hanging.code, hanging.stdout.as_str()), (1, ""), "{hanging:?}");
+    daemon.kill9();
+    let gone = rowferry(&["status", "--alive", "-c", &listening.file()]).await;
+    assert_eq!(gone.code, 1, "{gone:?}");
+    assert!(gone.stderr.contains("nobody listens"), "{gone:?}");
 }
 
 /// The samples of an OpenMetrics text; every line must be one, a comment, or the end.

@@ -1,8 +1,8 @@
 //! The harness itself: a test that stands on a broken one proves nothing.
 
 use crate::harness::{
-    Comparison, DEADLINE, Mysql, Postgres, Process, Proxy, eventually, free_port, mysql97, postgres,
-    run_folder, tables_equal,
+    Comparison, DEADLINE, Mysql, Postgres, Process, Proxy, eventually, free_port, mysql97, on_greenplum,
+    postgres, run_folder, tables_equal,
 };
 use rowferry::change::status::{Board, Model, Phase, TablePhase, TableStatus};
 use std::process::Command;
@@ -12,8 +12,8 @@ async fn the_servers_start_and_answer() {
     let mysql = mysql97().await;
     assert!(mysql.one("SELECT VERSION()").await.starts_with("9."));
     assert_eq!(mysql.one("SELECT @@gtid_mode").await, "ON");
-    let postgres = postgres().await;
-    assert!(postgres.sql("SHOW server_version").await[0][0].as_deref().unwrap().starts_with("15."));
+    let (postgres, version) = (postgres().await, if on_greenplum() { "9.4." } else { "15." });
+    assert!(postgres.sql("SHOW server_version").await[0][0].as_deref().unwrap().starts_with(version));
 }
 
 #[tokio::test]
@@ -113,7 +113,8 @@ async fn a_stalled_proxy_holds_the_answer_and_a_truncating_one_breaks_it() {
 }
 
 async fn proxied(proxy: &Proxy) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
-    let url = format!("postgresql://postgres@127.0.0.1:{}/postgres", proxy.port());
+    let user = postgres().await.user();
+    let url = format!("postgresql://{user}@127.0.0.1:{}/postgres", proxy.port());
     let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await?;
     tokio::spawn(connection);
     Ok(client)
@@ -159,6 +160,7 @@ fn the_status_reads_back_as_it_is_written() {
             deletes: 5,
             drift: 6,
             drift_example: None,
+            upkeep: rowferry::change::status::Upkeep { bytes: 7, ..Default::default() },
         };
         task.tables.insert("a.t".to_owned(), table);
     });

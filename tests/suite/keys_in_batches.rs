@@ -2,7 +2,7 @@
 //!
 //! A lock on the target's tables keeps the applier at an earlier batch until all of it is read, so that it is one batch.
 
-use crate::harness::{DEADLINE, Daemon, Mysql, Scene, eventually};
+use crate::harness::{DEADLINE, Daemon, Mysql, Scene, WAITS_FOR_LOCK, eventually};
 
 /// Rows 1 to 100 before.
 const CHANGES: &[&str] = &[
@@ -40,9 +40,11 @@ async fn in_one_batch(scene: &Scene<'_>, daemon: &Daemon, tables: &[&str], write
     // A batch of its own, which waits for the lock.
     scene.source.sql(&format!("INSERT INTO {} VALUES (1000000, 'before the batch')", tables[0])).await;
     eventually(DEADLINE, "the applier waits for the lock", async || {
-        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
-                       AND application_name LIKE 'rowferry/%/apply' AND wait_event_type = 'Lock'";
-        scene.target.one(waiting).await == "1"
+        let waiting = format!(
+            "SELECT count(*) FROM pg_stat_activity a WHERE datname = current_database() \
+             AND application_name LIKE 'rowferry/%/apply' AND {WAITS_FOR_LOCK}"
+        );
+        scene.target.one(&waiting).await == "1"
     })
     .await;
     let before = daemon.task().await.unwrap();

@@ -96,7 +96,11 @@ async fn a_row_that_is_visible_before_gtid_executed_knows_it_is_no_drift() {
     .await;
     let then = reader.one("SELECT @@GLOBAL.gtid_executed").await;
     assert_eq!(then, executed, "the window closed before P1 was taken");
-    assert_eq!(daemon.task().await.unwrap().tables["visible_not_executed.t"].copied_rows, 2);
+    daemon
+        .wait_task("both rows are copied", DEADLINE, |task| {
+            task.tables["visible_not_executed.t"].copied_rows == 2
+        })
+        .await;
 
     first.await.unwrap();
     second.await.unwrap();

@@ -31,7 +31,9 @@ pub(super) async fn run(
     for step in steps {
         let kind = match step.act {
             Act::Delete => Kind::Delete(step.expect),
-            Act::MergeArrays | Act::MergeStaged | Act::Copy => Kind::MergeArrays(step.expect),
+            Act::MergeArrays | Act::MergeStaged | Act::UpdateInsert | Act::Copy => {
+                Kind::MergeArrays(step.expect)
+            }
         };
         prepared.push(statements.get(session, &step.changes.layout, kind).await?);
     }

@@ -26,6 +26,8 @@ pub(super) enum Act {
     MergeArrays,
     /// The same through staging.
     MergeStaged,
+    /// The same through staging, where there is no ON CONFLICT.
+    UpdateInsert,
     /// COPY into the table.
     Copy,
 }
@@ -67,7 +69,7 @@ impl<'a> Step<'a> {
     pub(super) fn at_once(&self) -> bool {
         match self.act {
             Act::Delete | Act::MergeArrays => true,
-            Act::MergeStaged | Act::Copy => false,
+            Act::MergeStaged | Act::UpdateInsert | Act::Copy => false,
         }
     }
 
@@ -102,6 +104,21 @@ pub(super) fn plan<'a>(tables: &'a [TableChanges], manners: &[(Mode, Strategy)],
                 delete(Expect::Either, &c.gone);
                 delete(Expect::Either, &c.never);
                 planner.merge(table, c, Expect::Either, vec![&c.changed, &c.new]);
+            }
+            (Mode::Exact, Strategy::UpdateInsert) => {
+                delete(Expect::Present, &c.gone);
+                delete(Expect::Absent, &c.never);
+                planner.update(table, c, Expect::Present, vec![&c.changed]);
+                if way == Way::Direct {
+                    planner.copy(table, c, Expect::Absent, vec![&c.new]);
+                } else {
+                    planner.update(table, c, Expect::Absent, vec![&c.new]);
+                }
+            }
+            (Mode::Convergent, Strategy::UpdateInsert) => {
+                delete(Expect::Either, &c.gone);
+                delete(Expect::Either, &c.never);
+                planner.update(table, c, Expect::Either, vec![&c.changed, &c.new]);
             }
             (Mode::Exact, Strategy::DeleteCopy) => {
                 delete(Expect::Present, &c.gone);
@@ -148,6 +165,10 @@ impl<'a> Planner<'a> {
             step.act = Act::MergeArrays;
         }
         self.write(step);
+    }
+
+    fn update(&mut self, table: usize, changes: &'a TableChanges, expect: Expect, rows: Vec<&'a [RowRef]>) {
+        self.write(Step { table, changes, act: Act::UpdateInsert, expect, rows });
     }
 
     fn copy(&mut self, table: usize, changes: &'a TableChanges, expect: Expect, rows: Vec<&'a [RowRef]>) {

@@ -10,9 +10,12 @@ use super::plan::Step;
 use super::statements::{Kind, Statements, columns, staging_name};
 use super::{ApplyError, Drift, Strategy, copy, merge};
 use crate::change::{EncodedRows, RowLayout};
+use crate::sink::ddl::render;
 use crate::sink::quote::{identifier, qualified};
-use crate::sink::{Session, SinkError};
+use crate::sink::{Session, SinkError, catalog};
 use std::sync::Arc;
+use tokio_postgres::Error;
+use tokio_postgres::error::SqlState;
 
 /// Does a [`super::plan::Act::MergeStaged`].
 pub(super) async fn merge(
@@ -36,21 +39,45 @@ pub(super) async fn keep(
     fill(session, statements, &run.layout, copy::rows_of(run), run.spans.len()).await?;
     let kind = Kind::Keep { on_conflict: strategy == Strategy::Upsert };
     let statement = statements.get(session, &run.layout, kind).await?;
-    session
-        .client()
-        .execute(&statement, &[])
-        .await
-        .map_err(|error| session.error(&format!("copying into {}", run.layout.target), error))
+    session.client().execute(&statement, &[]).await.map_err(|error| failed(session, &run.layout, error))
 }
 
-async fn fill<'a>(
+/// A session whose staging is gone is of no use: with a lost segment Greenplum drops it while the connection lives on.
+pub(super) fn failed(session: &Session, layout: &RowLayout, error: Error) -> SinkError {
+    let doing = format!("staging rows for {}", layout.target);
+    if error.code() == Some(&SqlState::UNDEFINED_TABLE) {
+        let message = format!("the session has lost its temporary table: {}", session.error(&doing, error));
+        return SinkError::Connection { endpoint: session.label().to_owned(), doing, message };
+    }
+    session.error(&doing, error)
+}
+
+/// The statement that makes staging. AS SELECT keeps the columns' types with their lengths and nothing else. Where the
+/// target is spread over segments staging is spread likewise, or every batch would move rows between them.
+async fn create(session: &Session, layout: &RowLayout, name: &str) -> Result<String, SinkError> {
+    let (mut storage, mut distribution) = ("", String::new());
+    if session.dialect().distributed {
+        storage = " WITH (appendonly=false)";
+        let found = catalog::shape(session, &layout.target).await?;
+        distribution = found.map(|found| render::distributed(&found.table)).unwrap_or_default();
+    }
+    Ok(format!(
+        "CREATE TEMPORARY TABLE {}{storage} ON COMMIT DELETE ROWS AS SELECT {} FROM {} WITH NO DATA{distribution}",
+        identifier(name),
+        columns(layout),
+        qualified(&layout.target),
+    ))
+}
+
+/// Fills staging with rows, `count` in number.
+pub(super) async fn fill<'a>(
     session: &Session,
     statements: &mut Statements,
     layout: &Arc<RowLayout>,
     rows: impl Iterator<Item = &'a [u8]>,
     count: usize,
 ) -> Result<(), SinkError> {
-    let failed = |error| session.error(&format!("staging rows for {}", layout.target), error);
+    let failed = |error| failed(session, layout, error);
     let client = session.client();
     let name = staging_name(statements.number(layout));
     let staging = format!("pg_temp.{}", identifier(&name));
@@ -60,14 +87,7 @@ async fn fill<'a>(
         Some(0) => {}
         Some(_) => client.batch_execute(&format!("TRUNCATE {staging}")).await.map_err(failed)?,
         None => {
-            // AS SELECT keeps the columns' types with their lengths and nothing else, and on
-            // Greenplum the rows lie where the target's lie.
-            let create = format!(
-                "CREATE TEMPORARY TABLE {} ON COMMIT DELETE ROWS AS SELECT {} FROM {} WITH NO DATA",
-                identifier(&name),
-                columns(layout),
-                qualified(&layout.target),
-            );
+            let create = create(session, layout, &name).await?;
             client.batch_execute(&create).await.map_err(failed)?;
         }
     }

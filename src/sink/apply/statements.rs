@@ -5,14 +5,13 @@
 //! ALTER never changes its result type.
 
 use super::plan::Expect;
-use super::types;
+use super::shape::Shape;
+use super::{types, update};
 use crate::change::RowLayout;
 use crate::sink::quote::{identifier, literal, qualified};
 use crate::sink::{Session, SinkError};
-use futures_util::TryStreamExt;
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::pin::pin;
 use std::sync::Arc;
 use tokio_postgres::Statement;
 use tokio_postgres::types::Type;
@@ -32,6 +31,10 @@ pub(super) enum Kind {
     CopyStaging,
     /// From staging what the table does not hold. With or without ON CONFLICT.
     Keep { on_conflict: bool },
+    /// Updates from staging what the table holds; answers with their keys where they should not be there.
+    Update(Expect),
+    /// From staging what the table does not hold; answers with the keys.
+    InsertRest,
 }
 
 /// What is prepared in a session.
@@ -43,7 +46,8 @@ pub(super) struct Statements {
     distinct: Vec<Arc<RowLayout>>,
     prepared: HashMap<(usize, Kind), Statement>,
     staging_size: Option<Statement>,
-    partitioned: HashMap<usize, bool>,
+    pub(super) shapes: HashMap<usize, Shape>,
+    pub(super) column_counts: Option<Statement>,
 }
 
 impl Statements {
@@ -89,31 +93,6 @@ impl Statements {
             .map_err(|error| session.error(&format!("preparing to write {}", layout.target), error))?;
         self.prepared.insert((number, kind), statement.clone());
         Ok(statement)
-    }
-
-    /// Whether the layout's table is a partitioned one; asked once. INSERT cannot answer with `xmax` there.
-    pub(super) async fn partitioned(
-        &mut self,
-        session: &Session,
-        layout: &Arc<RowLayout>,
-    ) -> Result<bool, SinkError> {
-        const PARTITIONED: &str = "SELECT c.relkind = 'p' FROM pg_catalog.pg_class c \
-            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2";
-        let number = self.number(layout);
-        if let Some(known) = self.partitioned.get(&number) {
-            return Ok(*known);
-        }
-        let failed = |error| session.error(&format!("looking up {}", layout.target), error);
-        let client = session.client();
-        let statement = client.prepare_typed(PARTITIONED, &[Type::TEXT, Type::TEXT]).await.map_err(failed)?;
-        let names = [&layout.target.schema, &layout.target.table];
-        let mut rows = pin!(client.query_raw(&statement, names).await.map_err(failed)?);
-        let mut partitioned = false;
-        while let Some(row) = rows.try_next().await.map_err(failed)? {
-            partitioned = row.try_get(0).map_err(failed)?;
-        }
-        self.partitioned.insert(number, partitioned);
-        Ok(partitioned)
     }
 
     /// Asks for the size in bytes of a temporary table of this session; no row when there is none.
@@ -224,11 +203,13 @@ fn render(layout: &RowLayout, kind: Kind, staging: &str) -> Option<(String, Vec<
             let select = format!("SELECT {columns} FROM {staging}");
             (format!("INSERT INTO {table} ({columns}) {select} ON CONFLICT ({key}) DO NOTHING"), Vec::new())
         }
-        Kind::Keep { on_conflict: false } => {
-            let equal: Vec<String> = key(layout).iter().map(|name| format!("t.{name} = s.{name}")).collect();
-            let select = format!("SELECT {columns} FROM {staging} AS s");
-            let absent = format!("NOT EXISTS (SELECT 1 FROM {table} AS t WHERE {})", equal.join(" AND "));
-            (format!("INSERT INTO {table} ({columns}) {select} WHERE {absent}"), Vec::new())
+        Kind::Keep { on_conflict: false } => (update::insert_rest(layout, &table, &staging), Vec::new()),
+        Kind::Update(expect) => (update::update(layout, &table, &staging, expect), Vec::new()),
+        Kind::InsertRest => {
+            // Bare names: INSERT takes no alias on 9.4.
+            let names = key(layout);
+            let text = key_text(layout, |position| names.get(position).cloned().unwrap_or_default());
+            (format!("{} RETURNING {text}", update::insert_rest(layout, &table, &staging)), Vec::new())
         }
     })
 }

@@ -1,5 +1,7 @@
 use super::*;
-use crate::change::{FilePosition, GtidSet, RowOp, RowSpan, Taken, TargetColumn, TargetName, TargetType};
+use crate::change::{
+    FilePosition, GtidSet, RowOp, RowSpan, Taken, TargetColumn, TargetName, TargetType, XaState,
+};
 
 fn layout(table: &str) -> Arc<RowLayout> {
     Arc::new(RowLayout {
@@ -12,7 +14,7 @@ fn layout(table: &str) -> Arc<RowLayout> {
 fn builder(rows: usize) -> BatchBuilder {
     let file = FilePosition { file: "b.000001".into(), offset: 4 };
     let taken = Taken::Gtids(GtidSet::default());
-    let position = Position { server: "x".into(), file, file_begun: None, taken };
+    let position = Position { server: "x".into(), file, file_begun: None, taken, xa: XaState::default() };
     BatchBuilder::new(BatchLimits { rows, bytes: 1 << 20 }, position)
 }
 
@@ -24,7 +26,12 @@ fn insert(builder: &mut BatchBuilder, layout: &Arc<RowLayout>, key: u8) {
 }
 
 fn boundary(offset: u64) -> Boundary {
-    Boundary { gtid: None, file: FilePosition { file: "b.000001".into(), offset }, committed_micros: offset }
+    Boundary {
+        gtid: None,
+        file: FilePosition { file: "b.000001".into(), offset },
+        committed_micros: offset,
+        xa: None,
+    }
 }
 
 fn end_offset(batch: &Batch) -> Option<u64> {

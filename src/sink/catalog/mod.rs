@@ -29,6 +29,8 @@ SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, \
  array_to_string(c.reloptions, ', '), \
  coalesce(row_to_json(c)->>'relstorage', '') IN ('a', 'c') \
   OR EXISTS (SELECT 1 FROM pg_am m WHERE m.oid = c.relam AND m.amname IN ('ao_row', 'ao_column')), \
+ coalesce(row_to_json(c)->>'relstorage', '') IN ('x', 'f') AND c.relkind = 'r', \
+ (SELECT k.conname::text FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'p'), \
  ARRAY(SELECT a.attname::text FROM pg_constraint k, unnest(k.conkey) WITH ORDINALITY AS u(attnum, place), pg_attribute a \
   WHERE k.conrelid = c.oid AND k.contype = 'p' AND a.attrelid = c.oid AND a.attnum = u.attnum ORDER BY u.place), \
  ARRAY(SELECT x.relname::text FROM pg_index i, pg_class x \
@@ -125,27 +127,29 @@ fn entry(row: &Row) -> Result<(u32, Entry), tokio_postgres::Error> {
     let kind: String = row.try_get(3)?;
     let readable: bool = row.try_get(5)?;
     let may_write: bool = row.try_get(6)?;
-    let mut active: Vec<String> = row.try_get(11)?;
+    let mut active: Vec<String> = row.try_get(13)?;
     match kind.as_str() {
         "v" => active.push("it is a view".into()),
         "m" => active.push("it is a materialized view".into()),
         "f" => active.push("it is a foreign table".into()),
         _ => {}
     }
-    if row.try_get::<_, bool>(8)? {
-        active.push("append-optimized storage".into());
+    if row.try_get::<_, bool>(9)? {
+        active.push("it is an external table".into());
     }
     let found = FoundTable {
         table: TargetTable {
             name: TargetName { schema: row.try_get(1)?, table: row.try_get(2)? },
             columns: Vec::new(),
-            primary_key: row.try_get(9)?,
+            primary_key: row.try_get(11)?,
             distribution: None,
             storage: row.try_get(7)?,
         },
         // What may not be read is taken for filled: nobody may then believe it empty.
         has_rows: true,
-        unique_indexes: row.try_get(10)?,
+        append_optimized: row.try_get(8)?,
+        primary_key_name: row.try_get(10)?,
+        unique_indexes: row.try_get(12)?,
         writable: readable && may_write,
         owned: row.try_get(4)?,
         active,

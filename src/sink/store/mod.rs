@@ -12,10 +12,12 @@
 
 mod read;
 mod tables;
+mod upkeep;
 mod write;
 
 pub use read::{Stored, StoredSchema, StoredTable, peek};
 pub use tables::remove;
+pub use upkeep::{Done, Kept};
 
 use super::quote::identifier;
 use super::{Session, SinkError};
@@ -48,6 +50,7 @@ struct Names {
     schemas: String,
     chunks: String,
     owner: String,
+    upkeep: String,
 }
 
 impl Names {
@@ -59,11 +62,12 @@ impl Names {
             schemas: name("schemas"),
             chunks: name("chunks"),
             owner: name("owner"),
+            upkeep: name("upkeep"),
         }
     }
 
-    fn all(&self) -> [&String; 5] {
-        [&self.position, &self.tables, &self.schemas, &self.chunks, &self.owner]
+    fn all(&self) -> [&String; 6] {
+        [&self.position, &self.tables, &self.schemas, &self.chunks, &self.owner, &self.upkeep]
     }
 }
 

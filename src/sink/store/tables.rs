@@ -12,7 +12,7 @@ const DOING: &str = "preparing schema rowferry";
 const DDL_LOCK: i64 = 0x726f_7766_6572_7279;
 
 /// Columns, primary key and distribution key of each kind of table.
-fn definitions(names: &Names) -> [(&str, &'static str, &'static str); 5] {
+fn definitions(names: &Names) -> [(&str, &'static str, &'static str); 6] {
     [
         (
             &names.position,
@@ -52,6 +52,14 @@ fn definitions(names: &Names) -> [(&str, &'static str, &'static str); 5] {
              backend_start timestamptz NOT NULL, host text NOT NULL, process_id bigint NOT NULL, \
              taken_at timestamptz NOT NULL DEFAULT clock_timestamp(), PRIMARY KEY (epoch, slot)",
             "epoch",
+        ),
+        (
+            &names.upkeep,
+            "target_schema text NOT NULL, target_table text NOT NULL, number bigint NOT NULL, kind text NOT NULL, \
+             bytes bigint NOT NULL, dead_rows bigint NOT NULL, epoch bigint NOT NULL, \
+             recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(), \
+             PRIMARY KEY (target_schema, target_table, number)",
+            "target_schema, target_table",
         ),
     ]
 }
@@ -184,7 +192,7 @@ mod tests {
         let names = Names::new("shop");
         let all = missing(&names, None, false);
         assert!(all.starts_with("CREATE SCHEMA rowferry;\nCREATE TABLE rowferry.\"meta\""), "{all}");
-        assert_eq!(all.matches("CREATE TABLE").count(), 6);
+        assert_eq!(all.matches("CREATE TABLE").count(), 7);
         assert!(all.ends_with("INSERT INTO rowferry.\"meta\" (format) VALUES (1);\n"));
         let mut found: BTreeSet<String> = names.all().into_iter().cloned().collect();
         found.insert(meta());
@@ -204,6 +212,6 @@ mod tests {
             assert!(primary.starts_with(key), "{name}: {key} in {primary}");
         }
         let sql = missing(&names, None, true);
-        assert_eq!(sql.matches(" WITH (appendonly=false) DISTRIBUTED BY (").count(), 6, "{sql}");
+        assert_eq!(sql.matches(" WITH (appendonly=false) DISTRIBUTED BY (").count(), 7, "{sql}");
     }
 }

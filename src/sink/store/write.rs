@@ -12,7 +12,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 
 /// A parameter and its type.
-type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
+pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
 impl Store {
     /// Inserts the first checkpoint (P0), when there is none.
@@ -206,6 +206,7 @@ impl Store {
         mapping: &serde_json::Value,
     ) -> Result<(), SinkError> {
         self.record_table(session, source, target, state, mapping).await?;
+        self.forget_upkeep(session, target).await?;
         self.delete(session, source, &[&self.names.chunks, &self.names.schemas]).await
     }
 
@@ -226,8 +227,11 @@ impl Store {
             "DELETE FROM {} WHERE sequence < {oldest}; \
              DELETE FROM {1} USING (SELECT source_database AS d, source_table AS t, max(version) AS v FROM {1} \
              GROUP BY source_database, source_table) latest WHERE source_database = latest.d \
-             AND source_table = latest.t AND version < latest.v - {KEPT_STATES}",
-            self.names.position, self.names.tables
+             AND source_table = latest.t AND version < latest.v - {KEPT_STATES}; \
+             DELETE FROM {2} USING (SELECT target_schema AS s, target_table AS t, kind AS k, max(number) AS n FROM {2} \
+             GROUP BY target_schema, target_table, kind) latest WHERE target_schema = latest.s \
+             AND target_table = latest.t AND kind = latest.k AND number < latest.n",
+            self.names.position, self.names.tables, self.names.upkeep
         );
         session
             .client()
@@ -254,7 +258,7 @@ impl Store {
     }
 
     /// Inserts one row under a condition; none is a moved checkpoint.
-    async fn insert(
+    pub(super) async fn insert(
         &self,
         session: &Session,
         doing: &str,
@@ -310,7 +314,7 @@ impl Store {
         Ok(())
     }
 
-    fn own_epoch(&self) -> String {
+    pub(super) fn own_epoch(&self) -> String {
         format!("owner epoch {}", self.epoch)
     }
 }

@@ -8,6 +8,8 @@
 pub const HEADER_LENGTH: usize = 19;
 /// Type code of `TRANSACTION_PAYLOAD_EVENT`.
 pub const PAYLOAD: u8 = 40;
+/// Type code of `XA_PREPARE_LOG_EVENT`.
+pub const XA_PREPARE: u8 = 38;
 /// `LOG_EVENT_ARTIFICIAL_F`: made up by the sending server, not in the file.
 pub const FLAG_ARTIFICIAL: u16 = 0x20;
 /// `LOG_EVENT_IGNORABLE_F`: who does not know the kind may skip it.
@@ -98,7 +100,7 @@ impl Kind {
             33 => Self::Gtid,
             34 => Self::AnonymousGtid,
             35 => Self::PreviousGtids,
-            38 => Self::XaPrepare,
+            XA_PREPARE => Self::XaPrepare,
             39 => Self::PartialUpdateRows,
             PAYLOAD => Self::Payload,
             41 => Self::HeartbeatV2,

@@ -13,14 +13,16 @@ use super::format::{self, Format};
 use super::frame::{self, Checksum, Event, FrameError, Header, Place};
 use super::gtid;
 use super::mariadb;
-use super::payload::Payload;
+use super::payload::{Next, Payload};
 use super::query::{self, Query};
 use super::refusal::Refusal;
 use super::rows::{self, BodyError};
+use super::selected::SelectedTables;
 use super::statement::{self, Meaning};
 use super::table_map::{DUMMY_ID, Mapped, TableMaps};
 use super::transaction::{Ddl, End, Naming, Transactions};
-use crate::change::{Change, FilePosition, LogFile, RowsEvent, RowsKind, Tag};
+use super::xid;
+use crate::change::{Change, FilePosition, LogFile, Position, RowsEvent, RowsKind, Tag};
 use crate::source::SourceError;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -35,16 +37,18 @@ pub struct Framer {
     format: Option<Format>,
     maps: TableMaps,
     transactions: Transactions,
-    payload: Option<Inside>,
+    payload: Option<Payload>,
     no_tag: Tag,
     max_event_bytes: usize,
 }
 
-/// A compressed transaction being read.
-#[derive(Debug)]
-struct Inside {
-    payload: Payload,
-    header: Header,
+/// What became of [`Framer::inside`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inside {
+    /// An event was taken in, or the end was reached.
+    Taken,
+    /// More of the packet must be [fed](Framer::feed).
+    NeedsInput,
 }
 
 impl Framer {
@@ -89,35 +93,81 @@ impl Framer {
         self.framed(bytes, out).map_err(|refusal| self.told(refusal, code))
     }
 
+    /// Goes on behind `position`, which may lie behind the place where the stream starts (see
+    /// [`resume`](super::resume)). Of rows of prepared XA transactions at most `max_held_bytes` stay in memory.
+    pub fn take_up(&mut self, position: &Position, max_held_bytes: usize) -> Result<(), SourceError> {
+        let taken_up = self.transactions.take_up(position, max_held_bytes);
+        taken_up.map_err(|refusal| self.told(refusal, event::XA_PREPARE))
+    }
+
+    /// Whether an XA transaction is on its way out: [`Framer::hand_out`] comes before anything else.
+    pub fn is_handing_out(&self) -> bool {
+        self.transactions.is_handing_out()
+    }
+
+    /// Hands out the next item of the XA transaction.
+    pub fn hand_out(&mut self, out: &mut Vec<Change>) -> Result<(), SourceError> {
+        let handed_out = self.transactions.hand_out(out);
+        handed_out.map_err(|refusal| self.told(refusal, event::XA_PREPARE))
+    }
+
     /// Whether a compressed transaction is being read: [`Framer::inside`] comes before the next packet.
     pub fn is_inside_payload(&self) -> bool {
         self.payload.is_some()
     }
 
     /// Takes in the next event of the compressed transaction.
-    pub fn inside(&mut self, out: &mut Vec<Change>) -> Result<(), SourceError> {
-        let Some(mut inside) = self.payload.take() else { return Ok(()) };
+    pub fn inside(&mut self, out: &mut Vec<Change>) -> Result<Inside, SourceError> {
+        let Some(mut payload) = self.payload.take() else { return Ok(Inside::Taken) };
         let code = event::PAYLOAD;
-        match inside.payload.next() {
-            Ok(Some(event)) => {
+        match payload.next() {
+            Ok(Next::Event(event)) => {
                 let kind = Kind::of(event.header.code, event.header.flags);
                 if !kind.may_be_compressed() {
                     let why = format!("event {} stands inside it", event::name(event.header.code));
                     return Err(self.told(Refusal::contradiction(why), code));
                 }
-                let end = End { position: self.place.position(), timestamp: inside.header.timestamp };
+                let end = End { position: self.place.position(), timestamp: payload.header().timestamp };
                 self.dispatch(kind, &event, end, out)
                     .map_err(|refusal| self.told(refusal, event.header.code))?;
-                self.payload = Some(inside);
-                Ok(())
+                self.payload = Some(payload);
+                Ok(Inside::Taken)
             }
-            Ok(None) if self.transactions.is_inside() => {
+            Ok(Next::NeedsInput) => {
+                self.payload = Some(payload);
+                Ok(Inside::NeedsInput)
+            }
+            Ok(Next::End) if self.transactions.is_inside() => {
                 let why = "its last event does not end the transaction";
                 Err(self.told(Refusal::contradiction(why), code))
             }
-            Ok(None) => Ok(()),
+            Ok(Next::End) => Ok(Inside::Taken),
             Err(error) => Err(self.told(error.into(), code)),
         }
+    }
+
+    /// Begins a compressed transaction of which only the first bytes have come, without the status byte; `start` is all of
+    /// them, at least [`payload::HEAD_BYTES`](super::payload::HEAD_BYTES).
+    pub fn payload_starts(&mut self, start: &Bytes) -> Result<(), SourceError> {
+        self.open_payload(start, false).map_err(|refusal| self.told(refusal, event::PAYLOAD))
+    }
+
+    /// Takes in more bytes of the packet that holds the compressed transaction; `last` says that it ends with them.
+    pub fn feed(&mut self, bytes: Bytes, last: bool) -> Result<(), SourceError> {
+        let Some(payload) = &mut self.payload else { return Ok(()) };
+        payload.feed(bytes, last).map_err(|error| self.told(error.into(), event::PAYLOAD))
+    }
+
+    fn open_payload(&mut self, start: &Bytes, whole: bool) -> Result<(), Refusal> {
+        if self.format.is_none() {
+            return Err(Refusal::contradiction("it came before the format description"));
+        }
+        let (mut payload, used) = Payload::open(start, self.checksum, self.max_event_bytes)?;
+        self.transactions.require_named()?;
+        self.place.pass(payload.header());
+        payload.feed(start.slice(used..), whole)?;
+        self.payload = Some(payload);
+        Ok(())
     }
 
     fn told(&self, refusal: Refusal, code: u8) -> SourceError {
@@ -130,6 +180,9 @@ impl Framer {
                 format!("it has {} bytes and at most {} fit", bytes.len(), self.max_event_bytes),
                 "raise memory_limit of the task",
             ));
+        }
+        if Payload::starts(bytes) {
+            return self.open_payload(bytes, true);
         }
         let header = frame::header(bytes).map_err(FrameError::from)?;
         let kind = Kind::of(header.code, header.flags);
@@ -167,6 +220,15 @@ impl Framer {
         end: End,
         out: &mut Vec<Change>,
     ) -> Result<(), Refusal> {
+        self.transactions.reach(&end.position)?;
+        if !self.transactions.resume().passes() {
+            return self.take_in(kind, event, end, out);
+        }
+        // Taken in before the stream was taken up.
+        self.take_in(kind, event, end, &mut Vec::new())
+    }
+
+    fn take_in(&mut self, kind: Kind, event: &Event, end: End, out: &mut Vec<Change>) -> Result<(), Refusal> {
         let short_id = self.format.as_ref().is_some_and(|format| format.has_short_id(event.header.code));
         match kind {
             Kind::Gtid | Kind::AnonymousGtid => {
@@ -188,8 +250,8 @@ impl Framer {
             }
             Kind::XaPrepare => {
                 self.maps.close();
-                let one_phase = Cursor::new(&event.body).u8("phase")? != 0;
-                self.transactions.xa_prepare(one_phase, end, out)
+                let prepare = xid::prepare_event(&mut Cursor::new(&event.body))?;
+                self.transactions.xa_prepare(&prepare, end, out)
             }
             Kind::TableMap => {
                 self.transactions.require_open()?;
@@ -201,17 +263,14 @@ impl Framer {
                 self.rows(code, event, short_id, inflate, end.position, out)
             }
             Kind::PartialUpdateRows => self.partial_rows(event, short_id),
-            Kind::Payload => {
-                self.transactions.require_named()?;
-                let payload = Payload::open(&event.body, self.max_event_bytes)?;
-                self.payload = Some(Inside { payload, header: event.header });
-                Ok(())
-            }
             Kind::Stop => self.transactions.between_files(),
             Kind::PreviousGtids | Kind::Skip => Ok(()),
-            Kind::FormatDescription | Kind::Rotate | Kind::Heartbeat | Kind::HeartbeatV2 | Kind::Refused => {
-                Err(Refusal::contradiction("it came where it cannot be"))
-            }
+            Kind::FormatDescription
+            | Kind::Payload
+            | Kind::Rotate
+            | Kind::Heartbeat
+            | Kind::HeartbeatV2
+            | Kind::Refused => Err(Refusal::contradiction("it came where it cannot be")),
         }
     }
 
@@ -227,7 +286,7 @@ impl Framer {
         self.checksum = format.checksum;
         self.format = Some(format);
         self.place.pass(header);
-        if header.timestamp != 0 {
+        if header.timestamp != 0 && !self.transactions.resume().is_before_file(&self.place.position().file) {
             out.push(Change::LogFile(LogFile { file: self.place.position().file, begun: header.timestamp }));
         }
         Ok(())
@@ -264,8 +323,11 @@ impl Framer {
             None => self.place.reach_low(event.header.log_pos),
         }
         if !self.transactions.is_inside() {
-            self.transactions.starts_at(self.place.position());
-            out.push(Change::Heartbeat(self.place.position()));
+            let place = self.place.position();
+            self.transactions.starts_at(place.clone());
+            if !self.transactions.resume().is_ahead(&place) {
+                out.push(Change::Heartbeat(place));
+            }
         }
         Ok(())
     }
@@ -274,12 +336,15 @@ impl Framer {
         if self.transactions.is_void() {
             return self.transactions.stand_alone(end, out);
         }
-        let meaning = statement::judge(query, self.transactions.flavour(), self.maps.selected())?;
+        // What had been taken in concerns nobody any more, whatever is selected by now.
+        let nothing = self.transactions.resume().passes().then(SelectedTables::none);
+        let selected = nothing.as_ref().unwrap_or_else(|| self.maps.selected());
+        let meaning = statement::judge(query, self.transactions.flavour(), selected)?;
         match meaning {
-            Meaning::Begin => self.transactions.begin(false),
-            Meaning::XaStart => self.transactions.begin(true),
+            Meaning::Begin => self.transactions.begin(None),
+            Meaning::XaStart(xid) => self.transactions.begin(Some(xid)),
             Meaning::XaEnd => self.transactions.xa_end(),
-            Meaning::XaFinish => self.transactions.stand_alone(end, out),
+            Meaning::XaFinish { xid, commits } => self.transactions.xa_finish(&xid, commits, end, out),
             Meaning::Commit => {
                 self.maps.close();
                 self.transactions.commit(end, out)
@@ -321,8 +386,10 @@ impl Framer {
         self.transactions.require_open()?;
         let mut at = Cursor::new(&event.body);
         let header = rows::header(&mut at, code.version_two, short_id)?;
+        let passes = self.transactions.resume().passes() && !self.transactions.is_xa();
         match self.maps.find(header.table_id) {
             Some(Mapped::Unselected) => {}
+            Some(Mapped::Selected(_)) if passes => {}
             Some(Mapped::Selected(table)) => {
                 let table = Arc::clone(table);
                 let body = rows::body(&mut at, code, table.types.len()).map_err(|error| match error {
@@ -357,8 +424,10 @@ impl Framer {
         self.transactions.require_open()?;
         let code = RowsCode { kind: RowsKind::Update, version_two: true };
         let header = rows::header(&mut Cursor::new(&event.body), code.version_two, short_id)?;
+        let passes = self.transactions.resume().passes() && !self.transactions.is_xa();
         match self.maps.find(header.table_id) {
             Some(Mapped::Unselected) => {}
+            Some(Mapped::Selected(_)) if passes => {}
             Some(Mapped::Selected(table)) => {
                 return Err(Refusal::event(
                     format!("an update of {} is logged as a difference of JSON documents", table.name),

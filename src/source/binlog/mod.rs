@@ -13,10 +13,13 @@ mod format;
 mod frame;
 mod framer;
 mod gtid;
+mod held;
 mod mariadb;
 mod payload;
+mod prepared;
 mod query;
 mod refusal;
+mod resume;
 mod rows;
 mod selected;
 mod statement;
@@ -30,7 +33,8 @@ use crate::config::types::{Selection, SourceEndpoint};
 use crate::source::SourceError;
 use crate::source::wire::Wire;
 use bytes::Bytes;
-use framer::Framer;
+use framer::{Framer, Inside};
+use payload::{HEAD_BYTES, Payload};
 use selected::SelectedTables;
 use std::time::Duration;
 use table_map::TableMaps;
@@ -56,6 +60,8 @@ pub struct StreamRequest {
     pub read_timeout: Duration,
     /// The largest event that is accepted, compressed or not.
     pub max_event_bytes: usize,
+    /// Rows of prepared XA transactions that may stay in memory; what is more goes into a file.
+    pub max_held_bytes: usize,
 }
 
 /// A running stream. After an error it is of no use.
@@ -82,6 +88,8 @@ enum Step {
     NothingReceived,
 }
 
+/// A compressed transaction from this size on is inflated while it comes.
+const LARGE_PAYLOAD: usize = 512 << 10;
 /// A server may look through many files for the first one to send before it says a word.
 const PATIENCE_AT_START: Duration = Duration::from_secs(60);
 
@@ -93,26 +101,32 @@ impl BinlogStream {
     /// [`SourceError::Server`] for what else it answers.
     pub async fn open(request: StreamRequest) -> Result<Self, SourceError> {
         let mut wire = Wire::connect(&request.endpoint).await?;
-        let selected = SelectedTables::new(request.selection, request.fold_names).map_err(|error| {
-            SourceError::Definition {
-                endpoint: wire.label().to_owned(),
-                table: "tables of the task".to_owned(),
-                why: error.to_string(),
-                remedy: "correct the pattern".to_owned(),
-            }
-        })?;
+        let selected =
+            SelectedTables::new(request.selection.clone(), request.fold_names).map_err(|error| {
+                SourceError::Definition {
+                    endpoint: wire.label().to_owned(),
+                    table: "tables of the task".to_owned(),
+                    why: error.to_string(),
+                    remedy: "correct the pattern".to_owned(),
+                }
+            })?;
         let checksum = dump::prepare(&mut wire, request.heartbeat).await?;
         let server_id = dump::server_id(&mut wire, request.server_id).await?;
         dump::register(&mut wire, server_id).await?;
-        dump::start(&mut wire, server_id, &request.start).await?;
-        let framer = Framer::new(
+        let origin = resume::origin(&request.start);
+        if origin.taken != request.start.taken {
+            knows(&request).await?;
+        }
+        dump::start(&mut wire, server_id, &origin).await?;
+        let mut framer = Framer::new(
             wire.label().to_owned(),
-            request.start.file.clone(),
+            origin.file,
             Naming::of(&request.start.taken),
             checksum,
             TableMaps::new(selected),
             request.max_event_bytes,
         );
+        framer.take_up(&request.start, request.max_held_bytes)?;
         let mut stream = Self {
             wire,
             framer,
@@ -176,26 +190,66 @@ impl BinlogStream {
 
     /// Takes in one event; waits for it only while nothing was appended behind `before`.
     async fn step(&mut self, out: &mut Vec<Change>, before: usize) -> Result<Step, SourceError> {
-        if self.framer.is_inside_payload() {
-            self.framer.inside(out)?;
+        if self.framer.is_handing_out() {
+            self.framer.hand_out(out)?;
             return Ok(Step::Taken);
         }
-        let packet = if out.len() > before {
+        let may_wait = out.len() <= before;
+        if self.framer.is_inside_payload() {
+            if self.framer.inside(out)? == Inside::Taken {
+                return Ok(Step::Taken);
+            }
+            if !may_wait && self.wire.inbox().received() == 0 {
+                return Ok(Step::NothingReceived);
+            }
+            let (piece, last) = self.patiently(async |wire| wire.read_piece().await).await?;
+            self.framer.feed(piece, last)?;
+            return Ok(Step::Taken);
+        }
+        let packet = if may_wait {
+            if self.is_large_payload().await? {
+                return self.begin_payload().await;
+            }
+            self.packet().await?
+        } else {
             let Some(packet) = self.wire.buffered_packet() else { return Ok(Step::NothingReceived) };
             packet
-        } else {
-            self.packet().await?
         };
         self.take(&packet, out)?;
         Ok(Step::Taken)
     }
 
-    /// The next packet. Silence is when not one byte comes: a large event on a slow line is none.
+    /// Whether the next packet is a compressed transaction that is better not held as a whole.
+    async fn is_large_payload(&mut self) -> Result<bool, SourceError> {
+        self.patiently(async |wire| {
+            let (length, come) = wire.peek(1 + HEAD_BYTES).await?;
+            let event = come.split_first().filter(|(status, _)| **status == 0).map(|(_, event)| event);
+            Ok(length >= LARGE_PAYLOAD && event.is_some_and(Payload::starts))
+        })
+        .await
+    }
+
+    async fn begin_payload(&mut self) -> Result<Step, SourceError> {
+        // What was peeked at is there, so this does not wait.
+        let (piece, _) = self.wire.read_piece().await?;
+        self.framer.payload_starts(&piece.slice(1..))?;
+        Ok(Step::Taken)
+    }
+
+    /// The next packet.
     async fn packet(&mut self) -> Result<Bytes, SourceError> {
+        self.patiently(async |wire| wire.read_packet().await).await
+    }
+
+    /// Reads until there is what was asked for. Silence is when not one byte comes: a large event on a slow line is none.
+    async fn patiently<T>(
+        &mut self,
+        mut read: impl AsyncFnMut(&mut Wire) -> Result<T, SourceError>,
+    ) -> Result<T, SourceError> {
         loop {
             let before = self.progress();
-            if let Ok(packet) = tokio::time::timeout(self.read_timeout, self.wire.read_packet()).await {
-                return packet;
+            if let Ok(result) = tokio::time::timeout(self.read_timeout, read(&mut self.wire)).await {
+                return result;
             }
             if self.progress() == before {
                 return Err(SourceError::Silent {
@@ -232,6 +286,30 @@ impl BinlogStream {
             }
         }
     }
+}
+
+/// Whether a server whose stream is to start before `request.start` has what lies there. Else what is passed over would never
+/// end.
+///
+/// # Errors
+/// As [`BinlogStream::open`] for a stream from there.
+async fn knows(request: &StreamRequest) -> Result<(), SourceError> {
+    let mut wire = Wire::connect(&request.endpoint).await?;
+    dump::prepare(&mut wire, request.heartbeat).await?;
+    let server_id = dump::server_id(&mut wire, 0).await?;
+    dump::start(&mut wire, server_id, &request.start).await?;
+    let Ok(packet) = tokio::time::timeout(PATIENCE_AT_START, wire.read_packet()).await else {
+        return Err(SourceError::Silent {
+            endpoint: wire.label().to_owned(),
+            seconds: PATIENCE_AT_START.as_secs(),
+            heartbeat_seconds: request.heartbeat.as_secs(),
+        });
+    };
+    let packet = packet?;
+    if packet.first() == Some(&0) {
+        return Ok(());
+    }
+    Err(dump::failure(&wire, &packet, request.start.to_string()))
 }
 
 /// When a log file was begun by its own word (seconds since 1970 UTC); `None` when the server has no such file.

@@ -5,6 +5,7 @@
 use super::query::Query;
 use super::refusal::Refusal;
 use super::selected::SelectedTables;
+use super::xid::Xid;
 use crate::change::facts::Flavour;
 use crate::schema::ddl::{self, Name, SqlMode, Statement};
 
@@ -24,11 +25,16 @@ pub enum Meaning {
     /// Takes a mark away.
     Release(String),
     /// Opens an XA transaction.
-    XaStart,
+    XaStart(Xid),
     /// The XA transaction takes no more changes.
     XaEnd,
-    /// Ends an XA transaction that was prepared before, one way or the other.
-    XaFinish,
+    /// Commits an XA transaction that was prepared before, or rolls it back.
+    XaFinish {
+        /// Its id.
+        xid: Xid,
+        /// It is committed.
+        commits: bool,
+    },
     /// Concerns, or may concern, a selected table.
     Ddl {
         /// The decoded text.
@@ -75,9 +81,10 @@ pub fn judge(query: &Query, flavour: Flavour, selected: &SelectedTables) -> Resu
         Statement::Savepoint(name) => Meaning::Savepoint(name),
         Statement::RollbackTo(name) => Meaning::RollbackTo(name),
         Statement::ReleaseSavepoint(name) => Meaning::Release(name),
-        Statement::XaStart => Meaning::XaStart,
+        Statement::XaStart => Meaning::XaStart(xid(&sql)?),
         Statement::XaEnd => Meaning::XaEnd,
-        Statement::XaCommit { .. } | Statement::XaRollback => Meaning::XaFinish,
+        Statement::XaCommit { .. } => Meaning::XaFinish { xid: xid(&sql)?, commits: true },
+        Statement::XaRollback => Meaning::XaFinish { xid: xid(&sql)?, commits: false },
         Statement::XaPrepare => {
             return Err(refuse(&sql, "XA PREPARE stands in the log as a statement", REPORT));
         }
@@ -160,6 +167,11 @@ fn names_something(statement: &Statement) -> bool {
         Statement::DropDatabase(_) => true,
         _ => statement.tables().is_none_or(|tables| !tables.is_empty()),
     }
+}
+
+/// The id that an XA statement names.
+fn xid(sql: &str) -> Result<Xid, Refusal> {
+    Xid::of_statement(sql).ok_or_else(|| refuse(sql, "its XA id is not in the form that servers log", REPORT))
 }
 
 fn refuse(sql: &str, why: &str, remedy: &str) -> Refusal {

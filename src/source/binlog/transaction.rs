@@ -1,13 +1,16 @@
 //! The framing of transactions: what may follow what, and which items come of it.
 //!
 //! Sequence in the log: a name, then either one statement that stands alone, or `BEGIN`, table maps and
-//! rows, and an end (`XID`, `COMMIT`, `ROLLBACK`, a one-phase `XA_PREPARE`). The name is `GTID` with MySQL, which where
+//! rows, and an end (`XID`, `COMMIT`, `ROLLBACK`, `XA_PREPARE`). The name is `GTID` with MySQL, which where
 //! GTIDs are off is `ANONYMOUS_GTID` or, before 5.7, nothing at all; MariaDB's name opens the group itself, without
 //! `BEGIN`. Every end gives one item with a
 //! [`Boundary`]; `Begin` is held back until the first selected rows, so what touches nothing selected is a
 //! bare `Commit`.
 //!
-//! Rows go out before the end is known, since a transaction may be larger than memory. So a group that
+//! Rows of an XA transaction are held: XA PREPARE is a bare `Commit`, and they come with XA COMMIT, which may be much later and
+//! from another session, one event at each [`Transactions::hand_out`]. Marks in it are resolved while it is held.
+//!
+//! Rows of others go out before the end is known, since a transaction may be larger than memory. So a group that
 //! was rolled back (it touched a non-transactional table too) ends in `Rollback`, and `ROLLBACK TO` in
 //! `RollbackTo`: the consumer gives up what came since. Marks are numbers here: their names, which may be
 //! used again within a transaction, are resolved on the spot.
@@ -15,9 +18,16 @@
 //! What must never happen here: a transaction taken for ended, or for begun, without the log saying so.
 
 use super::gtid::{GtidEvent, Opens};
+use super::held::{HeldRows, Mark};
+use super::prepared::Prepared;
 use super::refusal::Refusal;
+use super::resume::Resume;
+use super::xid::Xid;
 use crate::change::facts::Flavour;
 use crate::change::{Boundary, Change, FilePosition, RowsEvent, StatementEvent, Taken, TransactionId};
+use xa::{HandOut, XaGroup};
+
+mod xa;
 
 /// Where in the sequence the stream is.
 #[derive(Debug, Default)]
@@ -26,6 +36,10 @@ pub struct Transactions {
     state: State,
     /// Where the last transaction ended: from here the open one could be read again.
     last_end: Option<FilePosition>,
+    prepared: Prepared,
+    resume: Resume,
+    /// An XA transaction on its way out.
+    handing_out: Option<HandOut>,
 }
 
 /// Which names transactions must have, so that the stream can be taken up behind them.
@@ -68,14 +82,23 @@ struct Open {
     /// `Begin` is out.
     begun: bool,
     /// Opened by `XA START`.
-    xa: bool,
-    /// Savepoints by name with their numbers, oldest first.
-    marks: Vec<(String, u32)>,
+    xa: Option<XaGroup>,
+    /// Savepoints, oldest first.
+    marks: Vec<Savepoint>,
     next_mark: u32,
 }
 
+#[derive(Debug)]
+struct Savepoint {
+    name: String,
+    number: u32,
+    /// Where it is among the rows of an XA transaction.
+    held: Mark,
+}
+
 impl Open {
-    fn new(name: GtidEvent, xa: bool) -> Self {
+    fn new(name: GtidEvent, xa: Option<Xid>) -> Self {
+        let xa = xa.map(|xid| XaGroup { xid, rows: HeldRows::default() });
         Self { name, begun: false, xa, marks: Vec::new(), next_mark: 0 }
     }
 }
@@ -88,9 +111,6 @@ pub struct End {
     /// Seconds since 1970 UTC.
     pub timestamp: u32,
 }
-
-const XA_REMEDY: &str = "this version carries XA transactions on selected tables only when they are committed in one phase: \
-     stop using XA PREPARE on these tables, and copy them again";
 
 impl Transactions {
     /// The family of servers whose log this is.
@@ -129,9 +149,13 @@ impl Transactions {
                  behind this place",
             ));
         }
-        self.state = match event.opens {
-            Opens::Group => State::Open(Open::new(event, false)),
-            Opens::Xa(_) => State::Open(Open::new(event, true)),
+        self.resume.starts(event.gtid.as_ref());
+        self.state = match &event.opens {
+            Opens::Group => State::Open(Open::new(event, None)),
+            Opens::Xa(xid) => {
+                let xid = xid.clone();
+                State::Open(Open::new(event, Some(xid)))
+            }
             Opens::Unsaid | Opens::Statement | Opens::VoidStatement => State::Named(event),
         };
         Ok(())
@@ -143,7 +167,7 @@ impl Transactions {
     }
 
     /// `BEGIN` or `XA START`.
-    pub fn begin(&mut self, xa: bool) -> Result<(), Refusal> {
+    pub fn begin(&mut self, xa: Option<Xid>) -> Result<(), Refusal> {
         let name = self.take_name()?;
         self.state = State::Open(Open::new(name, xa));
         Ok(())
@@ -151,11 +175,16 @@ impl Transactions {
 
     /// Rows of a selected table.
     pub fn rows(&mut self, event: RowsEvent, out: &mut Vec<Change>) -> Result<(), Refusal> {
-        let open = self.open()?;
+        let State::Open(open) = &mut self.state else {
+            return Err(Refusal::contradiction("no transaction is open"));
+        };
+        if let Some(group) = &mut open.xa {
+            return self.prepared.keep(&mut group.rows, event);
+        }
         if !open.begun {
             open.begun = true;
             out.push(Change::Begin { gtid: open.name.gtid.clone() });
-            out.extend(open.marks.iter().map(|(_, mark)| Change::Savepoint(*mark)));
+            out.extend(open.marks.iter().map(|mark| Change::Savepoint(mark.number)));
         }
         out.push(Change::Rows(event));
         Ok(())
@@ -177,25 +206,32 @@ impl Transactions {
     /// `SAVEPOINT`; a name used before stands for the new mark only.
     pub fn savepoint(&mut self, name: &str, out: &mut Vec<Change>) -> Result<(), Refusal> {
         let open = self.open()?;
-        open.marks.retain(|(other, _)| !same(other, name));
-        let mark = open.next_mark;
-        open.next_mark = mark.saturating_add(1);
-        open.marks.push((name.to_owned(), mark));
+        open.marks.retain(|other| !same(&other.name, name));
+        let number = open.next_mark;
+        open.next_mark = number.saturating_add(1);
+        let held = open.xa.as_ref().map(|group| group.rows.mark()).unwrap_or_default();
+        open.marks.push(Savepoint { name: name.to_owned(), number, held });
         if open.begun {
-            out.push(Change::Savepoint(mark));
+            out.push(Change::Savepoint(number));
         }
         Ok(())
     }
 
     /// `ROLLBACK TO`: later marks are gone, the mark itself stays.
     pub fn rollback_to(&mut self, name: &str, out: &mut Vec<Change>) -> Result<(), Refusal> {
-        let open = self.open()?;
-        let Some(index) = open.marks.iter().position(|(other, _)| same(other, name)) else {
+        let State::Open(open) = &mut self.state else {
+            return Err(Refusal::contradiction("no transaction is open"));
+        };
+        let Some(index) = open.marks.iter().position(|other| same(&other.name, name)) else {
             return Err(Refusal::contradiction(format!("there is no savepoint '{name}' to roll back to")));
         };
         open.marks.truncate(index.saturating_add(1));
-        if let (true, Some((_, mark))) = (open.begun, open.marks.last()) {
-            out.push(Change::RollbackTo(*mark));
+        let Some(mark) = open.marks.last() else { return Ok(()) };
+        if let Some(group) = &mut open.xa {
+            return self.prepared.counted(&mut group.rows, |rows| rows.rollback_to(mark.held));
+        }
+        if open.begun {
+            out.push(Change::RollbackTo(mark.number));
         }
         Ok(())
     }
@@ -203,7 +239,7 @@ impl Transactions {
     /// `RELEASE SAVEPOINT`: the mark and later ones are gone.
     pub fn release(&mut self, name: &str) -> Result<(), Refusal> {
         let open = self.open()?;
-        if let Some(index) = open.marks.iter().position(|(other, _)| same(other, name)) {
+        if let Some(index) = open.marks.iter().position(|other| same(&other.name, name)) {
             open.marks.truncate(index);
         }
         Ok(())
@@ -211,7 +247,7 @@ impl Transactions {
 
     /// `XID` or `COMMIT`.
     pub fn commit(&mut self, end: End, out: &mut Vec<Change>) -> Result<(), Refusal> {
-        if self.open()?.xa {
+        if self.open()?.xa.is_some() {
             return Err(Refusal::contradiction("an XA transaction ends in COMMIT without XA"));
         }
         self.finish(end, out)
@@ -222,29 +258,13 @@ impl Transactions {
         let open = self.open()?;
         let begun = open.begun;
         let boundary = boundary(&open.name, end);
+        let group = open.xa.take();
+        if let Some(group) = group {
+            self.prepared.let_go(&group.rows);
+        }
         out.push(if begun { Change::Rollback(boundary.clone()) } else { Change::Commit(boundary.clone()) });
         self.ended(boundary);
         Ok(())
-    }
-
-    /// `XA_PREPARE`; in one phase it is the commit.
-    pub fn xa_prepare(&mut self, one_phase: bool, end: End, out: &mut Vec<Change>) -> Result<(), Refusal> {
-        let open = self.open()?;
-        if !open.xa {
-            return Err(Refusal::contradiction("XA PREPARE of a transaction that is no XA one"));
-        }
-        if open.begun && !one_phase {
-            return Err(Refusal::event(
-                "an XA transaction with rows of selected tables is prepared",
-                XA_REMEDY,
-            ));
-        }
-        self.finish(end, out)
-    }
-
-    /// `XA END`.
-    pub fn xa_end(&mut self) -> Result<(), Refusal> {
-        if self.open()?.xa { Ok(()) } else { Err(Refusal::contradiction("XA END without XA START")) }
     }
 
     /// A statement that changes nothing carried: a transaction of its own, or one inside the open one.
@@ -303,6 +323,7 @@ impl Transactions {
             gtid: None,
             file: self.last_end.clone().unwrap_or(end.position),
             committed_micros: open.name.committed_micros,
+            xa: None,
         };
         out.push(Change::Statement(StatementEvent {
             default_database,
@@ -392,7 +413,7 @@ fn boundary(name: &GtidEvent, end: End) -> Boundary {
         0 => u64::from(end.timestamp).saturating_mul(1_000_000),
         micros => micros,
     };
-    Boundary { gtid: name.gtid.clone(), file: end.position, committed_micros }
+    Boundary { gtid: name.gtid.clone(), file: end.position, committed_micros, xa: None }
 }
 
 fn shown(name: &GtidEvent) -> String {

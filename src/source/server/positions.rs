@@ -30,21 +30,25 @@
 //!   its `BINLOG_CHECKPOINT` events are for).
 //!
 //! XA is the exception to *visible before in `gtid_executed`*: XA PREPARE has a GTID of its own and its rows stay
-//! invisible until XA COMMIT, whose event carries none. P0 is therefore taken between two looks at `XA RECOVER` that both
-//! find nothing. Before 9.7 a prepared transaction is listed a moment *after* its GTID is in `gtid_executed`, so one may
-//! slip through both looks: the stream must stop at an XA COMMIT whose rows it has not seen.
+//! invisible until XA COMMIT, whose event carries none. XA COMMIT itself goes as above, and until the engine is through with
+//! it XA RECOVER lists the transaction (held open by semi-sync on 9.7 and MariaDB 10.11, by the session that prepared it and
+//! by another one). So behind a position P, then a look at XA RECOVER, then a wait until each of those listed is gone,
+//! everything prepared before P has ended and is visible, and its XA COMMIT lies before the end of the log, E. A copy that
+//! starts now has those rows, and the stream from P takes an XA COMMIT up to E of a transaction that it has not
+//! seen prepared for seen. Later ones stop the stream: before 9.7 a prepared transaction is listed a moment *after* its GTID
+//! is in `gtid_executed`, so one may slip through.
 
 use super::{Server, text};
 use crate::change::facts::Flavour;
 use crate::change::state::CatchUpTarget;
-use crate::change::{Domains, FilePosition, GtidSet, Position, TableName, Taken};
+use crate::change::{Domains, FilePosition, GtidSet, Position, TableName, Taken, XaState};
 use crate::source::SourceError;
 use std::time::{Duration, Instant};
 
 /// How long P0 waits for prepared XA transactions to end.
 const XA_PATIENCE: Duration = Duration::from_secs(60);
 /// Pause between two looks.
-const XA_PAUSE: Duration = Duration::from_millis(500);
+const XA_PAUSE: Duration = Duration::from_millis(100);
 /// Where the first event of a binlog file starts, behind the magic number.
 const FILE_START: u64 = 4;
 
@@ -65,27 +69,64 @@ impl Server {
     /// As [`Server::stream_start`], waiting up to `patience` for prepared XA transactions to end.
     pub async fn stream_start_within(&mut self, patience: Duration) -> Result<Position, SourceError> {
         let deadline = Instant::now() + patience;
+        let mut position = self.visible_position().await?;
+        // Behind it: one that has not ended since is listed, others may be.
+        let mut left = self.prepared_xa().await?;
+        if !left.is_empty() {
+            tracing::warn!(
+                source = self.label(),
+                prepared = shown(&left),
+                "the copy waits for prepared XA transactions to end: their rows are logged but not visible"
+            );
+        }
+        while !left.is_empty() {
+            self.wait_for_xa(&left, deadline, patience).await?;
+            let listed = self.prepared_xa().await?;
+            left.retain(|id| listed.contains(id));
+        }
+        position.xa.seen_until = Some(self.log_position().await?);
+        Ok(position)
+    }
+
+    /// As [`Server::stream_start`], for a task that copies nothing: no XA transaction is prepared there, for its rows would
+    /// come from nowhere.
+    ///
+    /// # Errors
+    /// As [`Server::stream_start`].
+    pub async fn stream_start_alone(&mut self) -> Result<Position, SourceError> {
+        let deadline = Instant::now() + XA_PATIENCE;
         loop {
             let before = self.prepared_xa().await?;
-            if before.is_empty() {
-                let position = self.visible_position().await?;
-                if self.prepared_xa().await?.is_empty() {
-                    return Ok(position);
-                }
+            let position = self.visible_position().await?;
+            let behind = self.prepared_xa().await?;
+            if before.is_empty() && behind.is_empty() {
+                return Ok(position);
             }
-            if Instant::now() >= deadline {
-                let shown = before.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
-                return Err(self.unsupported(
-                    format!(
-                        "{} prepared XA transaction(s) ({shown}) have not ended within {} s: their rows are logged but not visible, so a copy cannot start",
-                        before.len(),
-                        patience.as_secs()
-                    ),
-                    "end them with XA COMMIT or XA ROLLBACK (XA RECOVER CONVERT XID lists them)",
-                ));
-            }
-            tokio::time::sleep(XA_PAUSE).await;
+            self.wait_for_xa(if behind.is_empty() { &before } else { &behind }, deadline, XA_PATIENCE)
+                .await?;
         }
+    }
+
+    /// Waits a little, unless the time is up.
+    async fn wait_for_xa(
+        &self,
+        left: &[XaRow],
+        deadline: Instant,
+        patience: Duration,
+    ) -> Result<(), SourceError> {
+        if Instant::now() >= deadline {
+            return Err(self.unsupported(
+                format!(
+                    "{} prepared XA transaction(s) ({}) have not ended within {} s: their rows are logged but not visible, so a copy cannot start",
+                    left.len(),
+                    shown(left),
+                    patience.as_secs()
+                ),
+                "end them with XA COMMIT or XA ROLLBACK (XA RECOVER CONVERT XID lists them)",
+            ));
+        }
+        tokio::time::sleep(XA_PAUSE).await;
+        Ok(())
     }
 
     /// A position before which nothing is invisible but prepared XA transactions.
@@ -93,7 +134,13 @@ impl Server {
         let server = self.identity().await?;
         if self.flavour == Flavour::MariaDb {
             let (file, domains) = self.consistent_snapshot().await?;
-            return Ok(Position { server, file, file_begun: None, taken: Taken::Domains(domains) });
+            return Ok(Position {
+                server,
+                file,
+                file_begun: None,
+                taken: Taken::Domains(domains),
+                xa: XaState::default(),
+            });
         }
         let file = FilePosition { file: self.log_position().await?.file, offset: FILE_START };
         let taken = if !self.names_transactions().await? {
@@ -103,7 +150,7 @@ impl Server {
         } else {
             Taken::Gtids(self.previous_gtids(&file.file).await?)
         };
-        Ok(Position { server, file, file_begun: None, taken })
+        Ok(Position { server, file, file_begun: None, taken, xa: XaState::default() })
     }
 
     /// MariaDB: where the log was, to the transaction, when a snapshot was opened.
@@ -275,15 +322,13 @@ impl Server {
         Ok(rows.first().and_then(|row| text(row, 0)).is_some_and(|mode| mode.eq_ignore_ascii_case("ON")))
     }
 
-    /// The ids of the prepared XA transactions.
-    pub(super) async fn prepared_xa(&mut self) -> Result<Vec<String>, SourceError> {
+    /// The prepared XA transactions, as XA RECOVER lists them: `[format][length of gtrid][length of bqual][both]`.
+    pub(super) async fn prepared_xa(&mut self) -> Result<Vec<XaRow>, SourceError> {
         let sql = self.server_version().xa_recover_query();
         match self.query(sql).await {
-            // Ids are for people here; before CONVERT XID they are bytes of any kind.
             Ok(rows) => Ok(rows
                 .iter()
-                .map(|row| row.get(3).and_then(Option::as_deref).unwrap_or_default())
-                .map(|id| String::from_utf8_lossy(id).into_owned())
+                .map(|row| row.iter().map(|part| part.as_deref().unwrap_or_default().to_vec()).collect())
                 .collect()),
             Err(error @ SourceError::Server { code: XA_RECOVER_DENIED, .. }) => {
                 let remedy = format!("GRANT XA_RECOVER_ADMIN ON *.* TO '{}'", self.user);
@@ -304,6 +349,15 @@ impl Server {
         let set = rows.first().and_then(|row| text(row, 0)).unwrap_or_default();
         set.parse().map_err(|error: crate::change::gtid::GtidSetError| self.protocol(error.to_string()))
     }
+}
+
+/// A row of XA RECOVER.
+pub(super) type XaRow = Vec<Vec<u8>>;
+
+/// A few ids for people; before CONVERT XID they are bytes of any kind.
+fn shown(listed: &[XaRow]) -> String {
+    let ids = listed.iter().take(3).map(|row| row.get(3).map(Vec::as_slice).unwrap_or_default());
+    ids.map(String::from_utf8_lossy).collect::<Vec<_>>().join(", ")
 }
 
 /// `ER_XAER_RMERR`: what XA RECOVER answers without XA_RECOVER_ADMIN (8.0 on).

@@ -67,13 +67,31 @@ pub struct Inbox {
     sequence: u8,
     /// The parts of a long packet taken so far.
     parts: Option<BytesMut>,
+    /// A packet is being taken in pieces.
+    pieces: Option<Pieces>,
     /// What was found wrong; nothing behind it can be trusted.
     broken: Option<FrameError>,
 }
 
+/// The rest of a packet that is taken in pieces.
+#[derive(Debug, Clone, Copy)]
+struct Pieces {
+    /// Bytes left of the part.
+    left: usize,
+    /// Another part follows it.
+    more: bool,
+}
+
 impl Default for Inbox {
     fn default() -> Self {
-        Self { data: BytesMut::with_capacity(BLOCK), block: BLOCK, sequence: 0, parts: None, broken: None }
+        Self {
+            data: BytesMut::with_capacity(BLOCK),
+            block: BLOCK,
+            sequence: 0,
+            parts: None,
+            pieces: None,
+            broken: None,
+        }
     }
 }
 
@@ -90,7 +108,7 @@ impl Inbox {
 
     /// True when every byte received has been taken.
     pub fn is_empty(&self) -> bool {
-        self.data.is_empty() && self.parts.is_none()
+        self.data.is_empty() && self.parts.is_none() && self.pieces.is_none()
     }
 
     /// Where received bytes are to be appended.
@@ -171,6 +189,40 @@ impl Inbox {
                 }
             }
         }
+    }
+
+    /// The length of the next packet's first part, and as much of it as has come.
+    pub fn peek(&self) -> Option<(usize, &[u8])> {
+        let (header, rest) = self.data.split_first_chunk::<HEADER>()?;
+        let length = payload_length(*header);
+        Some((length, rest.get(..length).unwrap_or(rest)))
+    }
+
+    /// Takes what has come of the next packet, and later of its rest, without waiting for all of it: a piece, and whether
+    /// the packet ends with it. `None` when nothing has come. Once begun, to be called until the packet has ended.
+    ///
+    /// # Errors
+    /// [`FrameError`]; the connection is of no use afterwards.
+    pub fn take_piece(&mut self) -> Result<Option<(Bytes, bool)>, FrameError> {
+        if let Some(error) = &self.broken {
+            return Err(error.clone());
+        }
+        let pieces = match self.pieces {
+            Some(pieces) if pieces.left > 0 => pieces,
+            _ => {
+                let Some(header) = self.data.first_chunk::<HEADER>().copied() else { return Ok(None) };
+                let first = self.data.get(HEADER).copied().filter(|_| self.pieces.is_none());
+                self.data.advance(HEADER);
+                self.count(header, first).inspect_err(|error| self.broken = Some(error.clone()))?;
+                let left = payload_length(header);
+                Pieces { left, more: left == FULL_PART }
+            }
+        };
+        let piece = self.data.split_to(pieces.left.min(self.data.len())).freeze();
+        let left = pieces.left - piece.len();
+        let ended = left == 0 && !pieces.more;
+        self.pieces = (!ended).then_some(Pieces { left, more: pieces.more });
+        Ok((ended || !piece.is_empty()).then_some((piece, ended)))
     }
 
     /// Extends `run` over the whole packets at its end that are rows of the binary protocol (they start with
@@ -290,6 +342,33 @@ mod tests {
             receive(&mut inbox, &packet(2, b"next"));
             assert_eq!(inbox.take().unwrap().unwrap(), &b"next"[..]);
         }
+    }
+
+    #[test]
+    fn a_packet_taken_in_pieces_is_whole_however_the_bytes_are_cut() {
+        for tail in [0_usize, 5] {
+            let payload: Vec<u8> = (0..FULL_PART + tail).map(|at| at.to_le_bytes()[0]).collect();
+            let stream =
+                [packet(0, &payload[..FULL_PART]), packet(1, &payload[FULL_PART..]), packet(2, b"next")]
+                    .concat();
+            for cut in [100_003, 4_000_000, stream.len()] {
+                let mut inbox = Inbox::default();
+                let (mut taken, mut ended) = (Vec::new(), false);
+                for bytes in stream.chunks(cut) {
+                    receive(&mut inbox, bytes);
+                    while !ended && let Some((piece, last)) = inbox.take_piece().unwrap() {
+                        taken.extend_from_slice(&piece);
+                        ended = last;
+                    }
+                }
+                assert!(ended && taken == payload, "cut every {cut} bytes");
+                assert_eq!(inbox.take().unwrap().unwrap(), &b"next"[..]);
+            }
+        }
+        let mut inbox = Inbox::default();
+        receive(&mut inbox, &packet(4, b"wrong"));
+        assert_eq!(inbox.take_piece(), Err(FrameError::Sequence { expected: 0, got: 4 }));
+        assert!(inbox.take().is_err(), "what is behind it cannot be trusted");
     }
 
     #[test]

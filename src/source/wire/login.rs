@@ -15,6 +15,7 @@ use crate::source::{SourceError, tls};
 use mysql_common::constants::CapabilityFlags;
 use mysql_common::scramble::{create_response_for_ed25519, scramble_native, scramble_sha256};
 use secrecy::ExposeSecret;
+use std::io;
 
 /// A server may not send the client round longer than this.
 const MAX_ROUNDS: usize = 8;
@@ -25,9 +26,13 @@ const ED25519_NONCE: usize = 32;
 pub(super) enum Login {
     /// Logged in.
     Done(Wire),
-    /// TLS failed and the mode allows to go without: connect again so.
-    WithoutTls(SourceError),
+    /// The server offers TLS but none that we speak (said in words), and the mode allows to go without: connect
+    /// again so.
+    NoTlsInCommon(String),
 }
+
+/// The method from before MySQL 4.1; a server that asks for it without naming it sends nothing else.
+const OLD_PASSWORD: &[u8] = b"mysql_old_password";
 
 /// A method of authentication that we know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,24 +112,25 @@ pub(super) async fn login(
             if !wire.inbox.is_empty() {
                 return Err(wire.protocol("the server spoke out of turn before TLS"));
             }
-            match wire.secure(config, name, endpoint.tls).await {
+            let (label, version) = (wire.label.clone(), wire.server_version.clone());
+            match wire.secure(config, name).await {
                 Ok(secured) => wire = secured,
-                Err(error) if endpoint.tls == SourceTlsMode::Preferred => {
-                    return Ok(Login::WithoutTls(error));
-                }
-                Err(error) => return Err(error),
+                Err(source) => return not_secured(source, endpoint, label, &version),
             }
             true
         }
         (Some(_), false) if endpoint.tls != SourceTlsMode::Preferred => {
             return Err(SourceError::Tls {
+                message: format!("the server ({}) offers no TLS", wire.server_version),
                 endpoint: wire.label,
-                message: "the server offers no TLS".to_owned(),
-                remedy: "give the server a certificate (ssl_cert, ssl_key), or choose tls = \"preferred\" or \"disabled\""
-                    .to_owned(),
+                remedy: "turn TLS on at the server (ssl_ca, ssl_cert, ssl_key; MySQL 5.6 and MariaDB before 11.4 make no certificates by themselves), or choose tls = \"preferred\" or \"disabled\"".to_owned(),
             });
         }
-        _ => false,
+        (Some(_), false) => {
+            tracing::warn!(source = %endpoint.name, "TLS is preferred but the server offers none; what is sent from here on can be read on its way");
+            false
+        }
+        (None, _) => false,
     };
 
     let password = endpoint.password.expose_secret().as_bytes();
@@ -135,9 +141,47 @@ pub(super) async fn login(
         Some(method) => method,
     };
     let response = method.response(password, &greeting.nonce);
-    wire.write_packet(&answer(greeting.agreed(secure), &endpoint.user, method.name(), &response)).await?;
-    authenticate(&mut wire, method, greeting.nonce, password).await?;
-    Ok(Login::Done(wire))
+    let answer = answer(greeting.agreed(secure), &endpoint.user, method.name(), &response);
+    let talked = match wire.write_packet(&answer).await {
+        Ok(()) => authenticate(&mut wire, method, greeting.nonce, password).await,
+        // A server that refuses our certificate says so and hangs up: the words are still there to be read.
+        Err(error) => Err(wire.receive(1).await.err().unwrap_or(error)),
+    };
+    match talked {
+        Ok(()) => Ok(Login::Done(wire)),
+        Err(error) => Err(objection(error, endpoint)),
+    }
+}
+
+/// What becomes of a login whose handshake failed.
+fn not_secured(
+    source: io::Error,
+    endpoint: &SourceEndpoint,
+    label: String,
+    version: &str,
+) -> Result<Login, SourceError> {
+    // The network broke: whether TLS can be had is not known, and `preferred` does not give it up for that.
+    let Some(refusal) = crate::tls::cause(&source).map(|cause| crate::tls::refusal(cause, &endpoint.host))
+    else {
+        return Err(SourceError::Connection { endpoint: label, doing: "TLS handshake".to_owned(), source });
+    };
+    if endpoint.tls == SourceTlsMode::Preferred && !refusal.of_client_certificate {
+        return Ok(Login::NoTlsInCommon(refusal.message));
+    }
+    let message = format!("{} (server version {version})", refusal.message);
+    Err(tls::error(crate::tls::Refusal { message, ..refusal }, &label))
+}
+
+/// TLS 1.3 servers refuse a client's certificate after the client's side of the handshake is done: that comes as an
+/// error of the connection.
+fn objection(error: SourceError, endpoint: &SourceEndpoint) -> SourceError {
+    match error {
+        SourceError::Connection { endpoint: label, doing, source } => match crate::tls::cause(&source) {
+            Some(cause) => tls::error(crate::tls::refusal(cause, &endpoint.host), &label),
+            None => SourceError::Connection { endpoint: label, doing, source },
+        },
+        other => other,
+    }
 }
 
 /// Talks until the server accepts or refuses.
@@ -154,22 +198,8 @@ async fn authenticate(
             (Some(0x00), _) => return Ok(()),
             (Some(0xFF), _) => return Err(wire.server_error("login", &packet)),
             (Some(0xFE), _) => {
-                if fields.0.is_empty() {
-                    return Err(refused(
-                        wire,
-                        "the account still has a password in the format from before MySQL 4.1; set it anew",
-                    ));
-                }
-                let name = fields.until_zero();
-                method = Method::named(name).ok_or_else(|| {
-                    let name = String::from_utf8_lossy(name);
-                    refused(
-                        wire,
-                        &format!(
-                            "the account is identified with '{name}'; use caching_sha2_password, mysql_native_password or ed25519"
-                        ),
-                    )
-                })?;
+                let name = if fields.0.is_empty() { OLD_PASSWORD } else { fields.until_zero() };
+                method = Method::named(name).ok_or_else(|| unknown(wire, name))?;
                 let length = if method == Method::Ed25519 { ED25519_NONCE } else { NONCE };
                 // A zero byte may follow; one inside belongs to the nonce.
                 nonce = fields.0.get(..length).unwrap_or(fields.0).to_vec();
@@ -208,8 +238,9 @@ async fn give_password(
     let mut fields = Fields(&packet);
     match fields.u8() {
         Some(0x01) => {
-            let encrypted = rsa::encrypt_password(password, nonce, fields.0)
-                .map_err(|message| refused(wire, &message))?;
+            let encrypted = rsa::encrypt_password(password, nonce, fields.0).map_err(|message| {
+                refused(wire, message, "set tls = \"required\" or stronger: no key is needed then".to_owned())
+            })?;
             wire.write_packet(&encrypted).await
         }
         Some(0xFF) => Err(wire.server_error("login", &packet)),
@@ -217,6 +248,28 @@ async fn give_password(
     }
 }
 
-fn refused(wire: &Wire, message: &str) -> SourceError {
-    SourceError::Login { endpoint: wire.label.clone(), user: wire.user.clone(), message: message.to_owned() }
+/// The account has a method that we do not know, or one that would give the password away.
+fn unknown(wire: &Wire, name: &[u8]) -> SourceError {
+    let user = &wire.user;
+    let name = String::from_utf8_lossy(name);
+    let why = match &*name {
+        "mysql_old_password" => {
+            "the account's password is kept in the format from before MySQL 4.1, which is as good as none"
+        }
+        "mysql_clear_password" | "dialog" => {
+            "that would give the password itself to whoever answers as the server"
+        }
+        _ => "that is not known here",
+    };
+    refused(
+        wire,
+        format!("the account is identified with '{name}': {why}"),
+        format!(
+            "let the server identify '{user}' by caching_sha2_password, mysql_native_password or ed25519: ALTER USER (in MySQL 5.6: SET old_passwords = 0; SET PASSWORD FOR '{user}' = PASSWORD('…'))"
+        ),
+    )
+}
+
+fn refused(wire: &Wire, message: String, remedy: String) -> SourceError {
+    SourceError::Login { endpoint: wire.label.clone(), user: wire.user.clone(), message, remedy }
 }

@@ -22,7 +22,7 @@ pub(crate) use inbox::{FrameError, Inbox, MIN_READ, RowRun, RowScan};
 
 use super::{SourceError, pins};
 use crate::change::facts::Flavour;
-use crate::config::types::{SourceEndpoint, SourceTlsMode};
+use crate::config::types::SourceEndpoint;
 use bytes::Bytes;
 use login::{Login, login};
 use rustls::ClientConfig;
@@ -55,11 +55,6 @@ pub fn label(endpoint: &SourceEndpoint) -> String {
     format!("{} ({}:{})", endpoint.name, endpoint.host, endpoint.port)
 }
 
-/// The handshake failed for what was said, not for a connection that broke.
-fn is_objection(error: &io::Error) -> bool {
-    matches!(error.get_ref(), Some(inner) if inner.is::<rustls::Error>())
-}
-
 impl Wire {
     /// Connects, logs in and pins the session.
     ///
@@ -83,11 +78,13 @@ impl Wire {
     async fn open(endpoint: &SourceEndpoint) -> Result<Self, SourceError> {
         let mut wire = match login(Self::dial(endpoint).await?, endpoint, true).await? {
             Login::Done(wire) => wire,
-            Login::WithoutTls(error) => {
-                tracing::warn!(%error, "TLS is preferred but cannot be had; going on without");
+            Login::NoTlsInCommon(why) => {
+                tracing::warn!(source = %endpoint.name, "TLS is preferred but cannot be had ({why}); what is sent from here on can be read on its way");
                 match login(Self::dial(endpoint).await?, endpoint, false).await? {
                     Login::Done(wire) => wire,
-                    Login::WithoutTls(error) => return Err(error),
+                    Login::NoTlsInCommon(why) => {
+                        return Err(SourceError::Protocol { endpoint: label(endpoint), message: why });
+                    }
                 }
             }
         };
@@ -128,28 +125,14 @@ impl Wire {
         })
     }
 
-    /// Begins TLS. What rustls objects to is a [`SourceError::Tls`]; anything else is the connection's fault.
+    /// Begins TLS.
     async fn secure(
         mut self,
         config: Arc<ClientConfig>,
         name: ServerName<'static>,
-        mode: SourceTlsMode,
-    ) -> Result<Self, SourceError> {
-        match self.socket.secure(config, name).await {
-            Ok(socket) => {
-                self.socket = socket;
-                Ok(self)
-            }
-            Err(error) if is_objection(&error) => {
-                let remedy = super::tls::handshake_remedy(mode).to_owned();
-                Err(SourceError::Tls { endpoint: self.label, message: error.to_string(), remedy })
-            }
-            Err(source) => Err(SourceError::Connection {
-                endpoint: self.label,
-                doing: "TLS handshake".to_owned(),
-                source,
-            }),
-        }
+    ) -> Result<Self, io::Error> {
+        self.socket = self.socket.secure(config, name).await?;
+        Ok(self)
     }
 
     /// `name (host:port)`.
@@ -233,10 +216,36 @@ impl Wire {
         if self.inbox.missing() > 0 { None } else { self.inbox.take().ok().flatten() }
     }
 
+    /// The length of the next packet's first part, and its first `wanted` bytes (or all it has). May be dropped while it
+    /// waits.
+    ///
+    /// # Errors
+    /// [`SourceError::Connection`] when the connection breaks.
+    pub async fn peek(&mut self, wanted: usize) -> Result<(usize, &[u8]), SourceError> {
+        while self.inbox.peek().is_none_or(|(length, come)| come.len() < length.min(wanted)) {
+            self.receive(inbox::HEADER + wanted).await?;
+        }
+        self.inbox.peek().ok_or_else(|| self.protocol("a packet without a header"))
+    }
+
+    /// What has come of the next packet, waiting for at least something of it; true when the packet ends there. Once begun,
+    /// to be called until it has. May be dropped while it waits.
+    ///
+    /// # Errors
+    /// As [`Wire::read_packet`].
+    pub async fn read_piece(&mut self) -> Result<(Bytes, bool), SourceError> {
+        loop {
+            if let Some(piece) = self.inbox.take_piece().map_err(|error| self.misframed(&error))? {
+                return Ok(piece);
+            }
+            self.receive(inbox::MIN_READ).await?;
+        }
+    }
+
     /// The error that an ERR packet stands for; a packet that is none is a protocol error.
     pub fn server_error(&self, doing: &str, packet: &[u8]) -> SourceError {
         if let Some(failure) = reply::Failure::read(packet) {
-            return failure.into_error(&self.label, &self.user, doing);
+            return failure.into_error(&self.label, &self.user, self.is_secure(), doing);
         }
         let shown = packet.get(..16).unwrap_or(packet);
         self.protocol(format!("{doing}: unexpected packet of {} bytes: {shown:02x?}", packet.len()))

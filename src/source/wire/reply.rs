@@ -37,16 +37,18 @@ impl Failure {
         Some(Self { code, state, message: String::from_utf8_lossy(fields.0).into_owned() })
     }
 
-    /// The room's error for this answer. `endpoint` is `name (host:port)`, `user` who is logged in.
-    pub fn into_error(self, endpoint: &str, user: &str, doing: &str) -> SourceError {
+    /// The room's error for this answer. `endpoint` is `name (host:port)`, `user` who is logged in, `secure`
+    /// whether under TLS.
+    pub fn into_error(self, endpoint: &str, user: &str, secure: bool, doing: &str) -> SourceError {
         let Self { code, state, message } = self;
         let endpoint = endpoint.to_owned();
         match code {
-            // Denied, no password given, wrong client authentication, host not allowed, password expired,
-            // locked.
-            1045 | 1130 | 1251 | 1275 | 1524 | 1698 | 1862 | 3118 | 3955 | 4151 => {
-                SourceError::Login { endpoint, user: user.to_owned(), message }
-            }
+            1045 | 1130 | 1251 | 1275 | 1524 | 1698 | 1862 | 3118 | 3955 | 4151 => SourceError::Login {
+                endpoint,
+                user: user.to_owned(),
+                message,
+                remedy: login_remedy(code, user, secure),
+            },
             3159 => SourceError::Tls {
                 endpoint,
                 message,
@@ -58,6 +60,27 @@ impl Failure {
                 SourceError::Server { endpoint, doing: doing.to_owned(), code, state, message, retry }
             }
         }
+    }
+}
+
+/// What can be done about a refused login.
+fn login_remedy(code: u16, user: &str, secure: bool) -> String {
+    match code {
+        // The server does not tell a wrong password from a connection that is not encrypted as the account
+        // demands (REQUIRE SSL, X509, SUBJECT …).
+        1045 | 1698 if secure => format!(
+            "give the right user and password, or allow '{user}' from this host; if the account is made with REQUIRE X509, ISSUER or SUBJECT, give cert_file and key_file of such a certificate"
+        ),
+        1045 | 1698 => format!(
+            "give the right user and password, or allow '{user}' from this host; if the account is made with REQUIRE SSL, set tls = \"required\" or stronger (this connection is not encrypted)"
+        ),
+        1862 => format!("the password of '{user}' has expired: ALTER USER '{user}' IDENTIFIED BY '…'"),
+        3118 | 4151 => format!("ALTER USER '{user}' ACCOUNT UNLOCK"),
+        3955 => format!("wait, or ALTER USER '{user}' ACCOUNT UNLOCK; and give the right password"),
+        1251 | 1275 | 1524 => format!(
+            "let the server identify '{user}' by caching_sha2_password, mysql_native_password or ed25519 (ALTER USER)"
+        ),
+        _ => format!("allow '{user}' from this host, and give the right user and password"),
     }
 }
 
@@ -196,7 +219,7 @@ mod tests {
     #[test]
     fn a_refused_login_is_its_own_error() {
         let failure = Failure { code: 1045, state: "28000".into(), message: "Access denied".into() };
-        let error = failure.into_error("shop (db:3306)", "repl", "login");
+        let error = failure.into_error("shop (db:3306)", "repl", false, "login");
         assert_eq!(error.to_string(), "source shop (db:3306): user 'repl' is refused: Access denied");
     }
 

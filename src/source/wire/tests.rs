@@ -1,6 +1,7 @@
 use super::script::{EOF, OK, connect_to, greeting, play};
 use super::*;
 use crate::change::Retry;
+use crate::config::types::SourceTlsMode;
 use mysql_common::scramble::{scramble_native, scramble_sha256};
 
 const ERR: &[u8] = b"\xFF\x15\x04#28000Access denied for user 'repl'";
@@ -110,9 +111,26 @@ async fn tls_that_is_demanded_and_not_offered_ends_the_connection_before_the_use
     let error = Wire::connect(&endpoint).await.unwrap_err();
     played.await.unwrap();
     assert!(
-        matches!(&error, SourceError::Tls { message, .. } if message == "the server offers no TLS"),
+        matches!(&error, SourceError::Tls { message, .. } if message == "the server (8.0.36) offers no TLS"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn a_network_that_breaks_while_tls_begins_is_no_reason_to_go_without() {
+    let (mut endpoint, played) = play(|mut stage| async move {
+        let mut greeting = greeting();
+        greeting[22] |= 0x08;
+        stage.say(&greeting).await;
+        assert_eq!(stage.hear().await.len(), 32, "the wish for TLS and no more");
+    })
+    .await;
+    endpoint.tls = SourceTlsMode::Preferred;
+    let error = Wire::connect(&endpoint).await.unwrap_err();
+    played.await.unwrap();
+    // A second attempt would have found nobody listening.
+    assert!(error.to_string().contains("TLS handshake"), "{error}");
+    assert_eq!(error.retry(), Retry::AfterBackoff);
 }
 
 #[tokio::test]

@@ -128,6 +128,10 @@ fn the_tables_options_are_followed() {
     assert_eq!(mapping.source_tag, Some((0, "shop:Shop.Orders".into())));
     assert_eq!(mapping.target.distribution, Some(Distribution::By(vec!["id".into()])));
     assert_eq!(mapping.target.storage.as_deref(), Some("fillfactor=90"));
+    // The column that tells sources apart is none of the source.
+    rules.options.distributed_by = Some(Distributed::By(vec!["src".into(), "id".into()]));
+    let mapping = map_table(&orders, &rules).unwrap();
+    assert_eq!(mapping.target.distribution, Some(Distribution::By(vec!["src".into(), "id".into()])));
 }
 
 #[test]

@@ -3,7 +3,6 @@
 use crate::harness::PostgresDatabase;
 use futures_util::TryStreamExt;
 use rowferry::change::{EncodedRows, RowLayout, RowOp, RowSpan, TargetColumn, TargetName, TargetType};
-use rowferry::config::types::{TargetEndpoint, TargetTlsMode, TlsFiles};
 use rowferry::sink::{Compacted, Compactor, Session};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -212,18 +211,7 @@ pub fn random_log(seed: u64, size: usize, shape: Shape, model: &Model, consisten
 }
 
 pub async fn connect(database: &PostgresDatabase<'_>) -> Session {
-    let endpoint = TargetEndpoint {
-        name: "dw".into(),
-        host: "127.0.0.1".into(),
-        port: database.server.port(),
-        user: "postgres".into(),
-        database: database.name.clone(),
-        password: String::new().into(),
-        tls: TargetTlsMode::Disable,
-        tls_files: TlsFiles::default(),
-        kind: None,
-    };
-    Session::connect(&endpoint, "suite").await.unwrap()
+    Session::connect(&database.endpoint(), "suite").await.unwrap()
 }
 
 /// Two equal tables with a column, and a part of the key, of every type; `source` has rows.

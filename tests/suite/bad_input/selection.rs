@@ -92,16 +92,14 @@ async fn an_existing_target_table() {
     fails(&output, "target.column", &["column v is bigint, wanted is integer", "set types"]);
     scene
         .target
-        .sql("ALTER TABLE bad_existing.t ALTER v TYPE integer; CREATE UNIQUE INDEX u ON bad_existing.t (v)")
+        .sql("ALTER TABLE bad_existing.t ALTER v TYPE integer; CREATE UNIQUE INDEX u ON bad_existing.t (id, v)")
         .await;
     let output = check_writes_nothing(&config, &scene.target).await;
     fails(&output, "target.unique", &["non-unique"]);
-    scene
-        .target
-        .sql("DROP INDEX bad_existing.u; ALTER TABLE bad_existing.t DROP CONSTRAINT t_pkey, ADD PRIMARY KEY (v)")
-        .await;
+    scene.target.sql("DROP INDEX bad_existing.u; ALTER TABLE bad_existing.t DROP CONSTRAINT t_pkey").await;
+    scene.target.sql("ALTER TABLE bad_existing.t ADD PRIMARY KEY (id, v)").await;
     let output = check_writes_nothing(&config, &scene.target).await;
-    fails(&output, "target.primary_key", &["(v), wanted is (id)"]);
+    fails(&output, "target.primary_key", &["(id, v), wanted is (id)"]);
 }
 
 #[tokio::test]

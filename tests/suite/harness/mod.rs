@@ -17,6 +17,8 @@
 //! its own ([`Mysql::private`], [`Postgres::private`]). Everything started here dies with the test process, however
 //! that ends; its folder is removed then, unless `ROWFERRY_TEST_KEEP` is set.
 //!
+//! With `ROWFERRY_TEST_TARGET=greenplum` the shared target is the Greenplum of `ROWFERRY_TEST_GREENPLUM`; see [`greenplum`].
+//!
 //! What must never happen here: a sleep outside [`wait`], a wait without a deadline, a fixed port.
 
 #![allow(dead_code, unused_imports, reason = "not every test module uses every tool")]
@@ -24,6 +26,7 @@
 mod compare;
 mod config;
 mod daemon;
+mod greenplum;
 mod mysql;
 mod postgres;
 mod process;
@@ -34,12 +37,13 @@ mod wait;
 pub use compare::{Comparison, tables_equal};
 pub use config::Config;
 pub use daemon::{Daemon, Output, rowferry};
+pub use greenplum::{greenplum, is_target as on_greenplum, only_postgres};
 pub use mysql::{Mysql, MysqlDatabase, MysqlSession, mariadb, mysql56, mysql97};
-pub use postgres::{Postgres, PostgresDatabase, PostgresSession, postgres};
+pub use postgres::{Postgres, PostgresDatabase, PostgresSession, WAITS_FOR_LOCK, postgres};
 pub use process::{Process, free_port, run_folder};
 pub use proxy::{Held, Proxy};
 pub use scene::Scene;
-pub use wait::{DEADLINE, eventually, eventually_some, pause, wait_applied};
+pub use wait::{DEADLINE, eventually, eventually_some, pause, wait_applied, wait_log_end};
 
 /// The rows of a result as text; `None` is NULL.
 pub type Rows = Vec<Vec<Option<String>>>;

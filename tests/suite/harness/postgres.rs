@@ -1,25 +1,39 @@
-//! PostgreSQL servers, shared or private.
+//! PostgreSQL servers, shared or private, and the Greenplum that `ROWFERRY_TEST_GREENPLUM` names.
 
 use super::Rows;
+use super::greenplum::{self, Dropped};
 use super::process::{Process, free_port, new_folder, servers, servers_script};
 use super::wait::{DEADLINE, eventually};
+use rowferry::config::types::{TargetEndpoint, TargetTlsMode, TlsFiles};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::OnceCell;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
-/// A running server. Its user is postgres without a password.
+/// A running server.
 #[derive(Debug)]
 pub struct Postgres {
-    folder: PathBuf,
-    port: u16,
-    options: Vec<String>,
-    process: Mutex<Process>,
+    /// How to log in; the database is the one that databases are made from.
+    access: tokio_postgres::Config,
+    kind: Kind,
 }
 
-/// The shared PostgreSQL 15.
+#[derive(Debug)]
+enum Kind {
+    /// Ours. Its user is postgres without a password.
+    Started { folder: PathBuf, options: Vec<String>, process: Mutex<Process> },
+    /// Somebody's cluster, in which only databases of our own are touched.
+    Greenplum,
+}
+
+/// The shared server that tests write to: PostgreSQL 15, or the Greenplum when `ROWFERRY_TEST_TARGET=greenplum`.
 pub async fn postgres() -> &'static Postgres {
     static SERVER: OnceCell<Postgres> = OnceCell::const_new();
+    if greenplum::is_target() {
+        return greenplum::greenplum()
+            .await
+            .expect("ROWFERRY_TEST_TARGET=greenplum needs ROWFERRY_TEST_GREENPLUM");
+    }
     SERVER.get_or_init(|| Postgres::private(&[])).await
 }
 
@@ -30,27 +44,74 @@ impl Postgres {
         servers(&["prepare", "postgres", folder.to_str().expect("UTF-8")]).await;
         let (port, options) = (free_port(), options.iter().map(|&option| option.to_owned()).collect());
         let process = Mutex::new(run(&folder, port, &options));
-        let server = Self { folder, port, options, process };
+        let mut access = tokio_postgres::Config::new();
+        access.host("127.0.0.1").port(port).user("postgres").dbname("postgres");
+        let server = Self { access, kind: Kind::Started { folder, options, process } };
         server.wait_ready().await;
         server
     }
 
-    /// `127.0.0.1`'s port.
-    pub fn port(&self) -> u16 {
-        self.port
+    /// The running cluster that `access` leads to.
+    pub(super) fn greenplum(access: tokio_postgres::Config) -> Self {
+        Self { access, kind: Kind::Greenplum }
     }
 
-    /// Runs statements in the database `postgres`; see [`PostgresDatabase::sql`].
+    /// Whether it is the Greenplum.
+    pub fn is_greenplum(&self) -> bool {
+        matches!(self.kind, Kind::Greenplum)
+    }
+
+    /// Its host.
+    pub fn host(&self) -> String {
+        match self.access.get_hosts().first() {
+            Some(tokio_postgres::config::Host::Tcp(host)) => host.clone(),
+            other => panic!("{other:?} is no host name"),
+        }
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.access.get_ports().first().copied().unwrap_or(5432)
+    }
+
+    /// Its administrator, as whom the tests and the daemon log in.
+    pub fn user(&self) -> &str {
+        self.access.get_user().expect("a user")
+    }
+
+    fn password(&self) -> String {
+        String::from_utf8_lossy(self.access.get_password().unwrap_or_default()).into_owned()
+    }
+
+    /// Runs statements in the database that others are made from; see [`PostgresDatabase::sql`].
     pub async fn sql(&self, statements: &str) -> Rows {
-        self.session("postgres").await.sql(statements).await
+        self.session(self.access.get_dbname().expect("a database")).await.sql(statements).await
+    }
+
+    /// As [`Self::sql`], with the server's error.
+    pub(super) async fn try_sql(&self, statements: &str) -> Result<Rows, String> {
+        let database = self.access.get_dbname().expect("a database");
+        self.try_session(database).await?.try_sql(statements).await
+    }
+
+    pub(super) fn access(&self) -> &tokio_postgres::Config {
+        &self.access
     }
 
     /// Creates a database, after dropping what is left of an earlier one.
     pub async fn database(&self, name: &str) -> PostgresDatabase<'_> {
+        if self.is_greenplum() {
+            let dropped = greenplum::create(self, name).await;
+            return PostgresDatabase {
+                server: self,
+                name: dropped.name().to_owned(),
+                _dropped: Some(dropped),
+            };
+        }
         // Not in one go: these statements want no transaction around them.
         self.sql(&format!("DROP DATABASE IF EXISTS \"{name}\" WITH (FORCE)")).await;
         self.sql(&format!("CREATE DATABASE \"{name}\"")).await;
-        PostgresDatabase { server: self, name: name.to_owned() }
+        PostgresDatabase { server: self, name: name.to_owned(), _dropped: None }
     }
 
     /// A connection that stays.
@@ -59,10 +120,10 @@ impl Postgres {
     }
 
     async fn try_session(&self, database: &str) -> Result<PostgresSession, String> {
-        let mut config = tokio_postgres::Config::new();
-        config.host("127.0.0.1").port(self.port).user("postgres").dbname(database);
-        config.application_name("suite");
-        let explain = |error: tokio_postgres::Error| format!("postgres at {}: {}", self.port, words(&error));
+        let mut config = self.access.clone();
+        config.dbname(database).application_name("suite");
+        let explain =
+            |error: tokio_postgres::Error| format!("postgres at {}: {}", self.port(), words(&error));
         let (client, connection) = config.connect(NoTls).await.map_err(explain)?;
         tokio::spawn(async move {
             // An error here also reaches whoever waits for an answer.
@@ -84,25 +145,27 @@ impl Postgres {
     /// Starts it again on its data and port, killing it first if it still runs. For private servers.
     pub async fn restart(&self) {
         self.kill();
-        *self.process.lock().unwrap_or_else(PoisonError::into_inner) =
-            run(&self.folder, self.port, &self.options);
+        let Kind::Started { folder, options, process } = &self.kind else { panic!("not ours to restart") };
+        *process.lock().unwrap_or_else(PoisonError::into_inner) = run(folder, self.port(), options);
         self.wait_ready().await;
     }
 
     /// The end of its log.
     pub fn log(&self) -> String {
-        super::daemon::tail(&self.folder.join("error.log"))
+        let Kind::Started { folder, .. } = &self.kind else { panic!("not ours to read") };
+        super::daemon::tail(&folder.join("error.log"))
     }
 
     fn with_process<R>(&self, act: impl FnOnce(&Process) -> R) -> R {
-        act(&self.process.lock().unwrap_or_else(PoisonError::into_inner))
+        let Kind::Started { process, .. } = &self.kind else { panic!("not ours to kill") };
+        act(&process.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     async fn wait_ready(&self) {
-        eventually(DEADLINE * 2, &format!("postgres answers on port {}", self.port), async || {
+        eventually(DEADLINE * 2, &format!("postgres answers on port {}", self.port()), async || {
             let ended = self.with_process(Process::ended);
             assert_eq!(ended, None, "postgres ended at its start:\n{}", self.log());
-            match self.try_session("postgres").await {
+            match self.try_session(self.access.get_dbname().expect("a database")).await {
                 Ok(mut session) => session.try_sql("SELECT 1").await.is_ok(),
                 Err(_) => false,
             }
@@ -124,12 +187,36 @@ pub struct PostgresDatabase<'server> {
     pub server: &'server Postgres,
     /// Its name.
     pub name: String,
+    /// Drops it on somebody's cluster.
+    _dropped: Option<Dropped>,
 }
 
 impl PostgresDatabase<'_> {
     /// The URL for the config.
     pub fn url(&self) -> String {
-        format!("postgresql://postgres@127.0.0.1:{}/{}", self.server.port, self.name)
+        let (server, password) = (self.server, self.server.password());
+        let secret = if password.is_empty() { String::new() } else { format!(":{password}") };
+        format!("postgresql://{}{secret}@{}:{}/{}", server.user(), server.host(), server.port(), self.name)
+    }
+
+    /// The name its test gave it, which is also the name of the source's database.
+    pub fn test(&self) -> &str {
+        self.name.strip_prefix(greenplum::PREFIX).unwrap_or(&self.name)
+    }
+
+    /// How the sink itself reaches it.
+    pub fn endpoint(&self) -> TargetEndpoint {
+        TargetEndpoint {
+            name: "dw".into(),
+            host: self.server.host(),
+            port: self.server.port(),
+            user: self.server.user().into(),
+            database: self.name.clone(),
+            password: self.server.password().into(),
+            tls: TargetTlsMode::Disable,
+            tls_files: TlsFiles::default(),
+            kind: None,
+        }
     }
 
     /// Runs statements (`;` between them, then they are one transaction) on a connection of their own and gives
@@ -158,6 +245,10 @@ impl PostgresDatabase<'_> {
         self.server.try_session(&self.name).await
     }
 }
+
+/// True of a row `a` of `pg_stat_activity` that waits for a lock. PostgreSQL 9.4 has another column for it.
+pub const WAITS_FOR_LOCK: &str =
+    "coalesce(row_to_json(a)->>'wait_event_type' = 'Lock', (row_to_json(a)->>'waiting')::boolean, false)";
 
 /// An open connection.
 pub struct PostgresSession(Client);

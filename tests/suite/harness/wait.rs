@@ -83,7 +83,16 @@ impl Reached {
 
 /// Waits until the daemon's only task has durably applied everything that the source has executed by now.
 pub async fn wait_applied(daemon: &Daemon, mysql: &Mysql) {
-    let executed = Reached::by(mysql).await;
+    wait_reached(daemon, Reached::by(mysql).await).await;
+}
+
+/// Waits until the daemon's only task has come to the end of the log by file and offset: prepared XA transactions, which have a
+/// GTID, have not been applied then.
+pub async fn wait_log_end(daemon: &Daemon, mysql: &Mysql) {
+    wait_reached(daemon, Reached { gtids: None, domains: None, end: mysql.log_end().await }).await;
+}
+
+async fn wait_reached(daemon: &Daemon, executed: Reached) {
     let mut seen = None;
     let what = format!("the task applies {executed:?}");
     let start = Instant::now();

@@ -32,7 +32,7 @@ pub async fn watch(database: &PostgresDatabase<'_>, daemon: &Daemon, stop: &Canc
         match &mut session {
             None => session = database.try_session().await.ok(),
             // An error is the server's going; what it says then is no look.
-            Some(open) => match open.try_sql(&query(&database.name)).await {
+            Some(open) => match open.try_sql(&query(database.test())).await {
                 Ok(rows) => seen = judge(rows.first().map(Vec::as_slice), seen),
                 Err(_) => session = None,
             },
@@ -45,7 +45,7 @@ pub async fn watch(database: &PostgresDatabase<'_>, daemon: &Daemon, stop: &Canc
 
 /// The last look, which must come through: the target is at rest.
 pub async fn look(database: &PostgresDatabase<'_>, seen: Seen) -> Seen {
-    judge(database.sql(&query(&database.name)).await.first().map(Vec::as_slice), seen)
+    judge(database.sql(&query(database.test())).await.first().map(Vec::as_slice), seen)
 }
 
 fn query(schema: &str) -> String {

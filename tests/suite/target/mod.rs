@@ -2,7 +2,6 @@
 
 mod catalog;
 mod ddl;
-mod login;
 mod owner;
 mod session;
 mod store;
@@ -11,22 +10,12 @@ use crate::harness::PostgresDatabase;
 use rowferry::change::{
     FilePosition, Position, TableName, Taken, TargetColumn, TargetName, TargetTable, TargetType,
 };
-use rowferry::config::types::{TargetEndpoint, TargetTlsMode, TlsFiles};
+use rowferry::config::types::{TargetEndpoint, TargetTlsMode};
 use rowferry::sink::Session;
 
 /// How the sink reaches a test's database.
 fn endpoint(database: &PostgresDatabase<'_>) -> TargetEndpoint {
-    TargetEndpoint {
-        name: "dw".into(),
-        host: "127.0.0.1".into(),
-        port: database.server.port(),
-        user: "postgres".into(),
-        database: database.name.clone(),
-        password: String::new().into(),
-        tls: TargetTlsMode::Prefer,
-        tls_files: TlsFiles::default(),
-        kind: None,
-    }
+    TargetEndpoint { tls: TargetTlsMode::Prefer, ..database.endpoint() }
 }
 
 async fn connect(database: &PostgresDatabase<'_>) -> Session {
@@ -56,11 +45,12 @@ fn source(table: &str) -> TableName {
 }
 
 /// A position `offset` bytes into a file, with a set of `offset` transactions.
-fn at(offset: u64) -> Position {
+pub fn at(offset: u64) -> Position {
     Position {
         server: "3e11fa47-71ca-11e1-9e33-c80aa9429562".into(),
         file: FilePosition { file: "binlog.000007".into(), offset },
         file_begun: Some(1_700_000_000),
         taken: Taken::Gtids(format!("3e11fa47-71ca-11e1-9e33-c80aa9429562:1-{offset}").parse().unwrap()),
+        xa: rowferry::change::XaState::default(),
     }
 }

@@ -1,7 +1,7 @@
 //! Takeovers.
 
 use super::{at, connect, endpoint, source};
-use crate::harness::{DEADLINE, PostgresDatabase, eventually, eventually_some, postgres};
+use crate::harness::{DEADLINE, PostgresDatabase, eventually, eventually_some, on_greenplum, postgres};
 use rowferry::change::Retry;
 use rowferry::change::state::ChunkRecord;
 use rowferry::sink::{Owner, SinkError};
@@ -118,10 +118,13 @@ async fn a_checkpoint_in_flight_and_a_takeover_cannot_both_succeed() {
     // The unregistered writer holds the next sequence number: the takeover waits for it and then sees its commit.
     let to = endpoint(&database);
     let takeover = tokio::spawn(async move { Owner::take(&to, "shop").await });
-    eventually(DEADLINE, "the takeover waits", async || {
-        database.one("SELECT count(*) FROM pg_stat_activity WHERE datname = 'in_flight' AND wait_event = 'transactionid'").await == "1"
-    })
-    .await;
+    // On Greenplum it is a segment's process that waits.
+    let session = if on_greenplum() { "a.sess_id = l.mppsessionid" } else { "a.pid = l.pid" };
+    let waiting = format!(
+        "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a ON {session} \
+         WHERE a.datname = current_database() AND l.locktype = 'transactionid' AND NOT l.granted"
+    );
+    eventually(DEADLINE, "the takeover waits", async || database.one(&waiting).await == "1").await;
     worker.client().batch_execute("COMMIT").await.unwrap();
     let error = takeover.await.unwrap().map(|_| ()).unwrap_err();
     assert!(matches!(error, SinkError::CheckpointMoved { .. }), "{error}");

@@ -8,6 +8,7 @@ fn dialect(kind: TargetKind) -> Dialect {
         version_number: 150_000,
         distributed: kind != TargetKind::PostgreSql,
         on_conflict: true,
+        copy_on_conflict: false,
         geometry: Some("gis.geometry".into()),
     }
 }
@@ -39,6 +40,8 @@ fn found() -> FoundTable {
     FoundTable {
         table: table(),
         has_rows: true,
+        append_optimized: false,
+        primary_key_name: Some("or\"ders_pkey".into()),
         unique_indexes: Vec::new(),
         writable: true,
         owned: true,

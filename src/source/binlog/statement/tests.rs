@@ -28,6 +28,10 @@ fn meaning(database: &str, sql: &str) -> Result<Meaning, Refusal> {
     judge(&query(database, sql), Flavour::MySql, &selected(false))
 }
 
+fn id() -> Xid {
+    Xid::of_statement("XA START X'7831',X'',1").unwrap()
+}
+
 fn is_ddl(database: &str, sql: &str) -> bool {
     matches!(meaning(database, sql), Ok(Meaning::Ddl { .. }))
 }
@@ -41,10 +45,10 @@ fn framing_words_are_told() {
         ("SAVEPOINT `a b`", Meaning::Savepoint("a b".into())),
         ("ROLLBACK TO `a b`", Meaning::RollbackTo("a b".into())),
         ("RELEASE SAVEPOINT x", Meaning::Release("x".into())),
-        ("XA START X'7831',X'',1", Meaning::XaStart),
+        ("XA START X'7831',X'',1", Meaning::XaStart(id())),
         ("XA END X'7831',X'',1", Meaning::XaEnd),
-        ("XA COMMIT X'7831',X'',1", Meaning::XaFinish),
-        ("XA ROLLBACK X'7831',X'',1", Meaning::XaFinish),
+        ("XA COMMIT X'7831',X'',1", Meaning::XaFinish { xid: id(), commits: true }),
+        ("XA ROLLBACK X'7831',X'',1", Meaning::XaFinish { xid: id(), commits: false }),
     ] {
         assert_eq!(meaning("Shop", sql), Ok(want), "{sql}");
     }

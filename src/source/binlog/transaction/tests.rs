@@ -3,7 +3,7 @@ use crate::change::{Gtid, RowsKind, TableMap, TableName, Tag, Uuid};
 use bytes::Bytes;
 use std::sync::Arc;
 
-fn name(number: u64) -> GtidEvent {
+pub(super) fn name(number: u64) -> GtidEvent {
     let gtid = TransactionId::MySql(Gtid { source: Uuid([7; 16]), tag: Tag::from(""), number });
     GtidEvent { gtid: Some(gtid), committed_micros: number * 1000, opens: Opens::Unsaid }
 }
@@ -12,11 +12,11 @@ fn at(offset: u64) -> FilePosition {
     FilePosition { file: "binlog.000001".into(), offset }
 }
 
-fn end(offset: u64) -> End {
+pub(super) fn end(offset: u64) -> End {
     End { position: at(offset), timestamp: 5 }
 }
 
-fn rows(offset: u64) -> RowsEvent {
+pub(super) fn rows(offset: u64) -> RowsEvent {
     let table = TableMap {
         table_id: 1,
         name: TableName::new("d", "t"),
@@ -36,7 +36,7 @@ fn rows(offset: u64) -> RowsEvent {
 }
 
 /// Items in short: what they are and the numbers in them.
-fn short(items: &[Change]) -> Vec<String> {
+pub(super) fn short(items: &[Change]) -> Vec<String> {
     let edge = |kind: &str, b: &Boundary| {
         let number = b.gtid.as_ref().map_or(0, TransactionId::number);
         format!("{kind} {number} at {} {}", b.file.offset, b.committed_micros)
@@ -73,7 +73,7 @@ fn ddl(sql: &str, rows_may_follow: bool) -> Ddl {
 fn a_transaction_begins_at_its_first_selected_rows() {
     let (mut t, mut out) = (Transactions::default(), Vec::new());
     t.named(name(1)).unwrap();
-    t.begin(false).unwrap();
+    t.begin(None).unwrap();
     assert!(out.is_empty());
     t.rows(rows(10), &mut out).unwrap();
     t.rows(rows(20), &mut out).unwrap();
@@ -85,7 +85,7 @@ fn a_transaction_begins_at_its_first_selected_rows() {
 fn what_touches_nothing_selected_is_a_bare_commit() {
     let (mut t, mut out) = (Transactions::default(), Vec::new());
     t.named(name(1)).unwrap();
-    t.begin(false).unwrap();
+    t.begin(None).unwrap();
     t.pass(end(20), &mut out).unwrap();
     t.commit(end(30), &mut out).unwrap();
     t.named(name(2)).unwrap();
@@ -106,11 +106,11 @@ fn the_header_time_stands_in_where_the_gtid_has_none() {
 fn a_rolled_back_group_takes_its_rows_back() {
     let (mut t, mut out) = (Transactions::default(), Vec::new());
     t.named(name(1)).unwrap();
-    t.begin(false).unwrap();
+    t.begin(None).unwrap();
     t.rows(rows(10), &mut out).unwrap();
     t.rollback(end(20), &mut out).unwrap();
     t.named(name(2)).unwrap();
-    t.begin(false).unwrap();
+    t.begin(None).unwrap();
     t.rollback(end(40), &mut out).unwrap();
     assert_eq!(short(&out), ["begin 1", "rows 10", "rollback 1 at 20 1000", "commit 2 at 40 2000"]);
 }
@@ -119,7 +119,7 @@ fn a_rolled_back_group_takes_its_rows_back() {
 fn savepoints_set_before_the_first_rows_are_told_with_them() {
     let (mut t, mut out) = (Transactions::default(), Vec::new());
     t.named(name(1)).unwrap();
-    t.begin(false).unwrap();
+    t.begin(None).unwrap();
     t.savepoint("a", &mut out).unwrap();
     t.savepoint("b", &mut out).unwrap();
     t.rollback_to("A", &mut out).unwrap();
@@ -136,7 +136,7 @@ fn savepoints_set_before_the_first_rows_are_told_with_them() {
 fn a_savepoint_name_used_again_means_the_later_mark() {
     let (mut t, mut out) = (Transactions::default(), Vec::new());
     t.named(name(1)).unwrap();
-    t.begin(false).unwrap();
+    t.begin(None).unwrap();
     t.rows(rows(1), &mut out).unwrap();
     t.savepoint("s", &mut out).unwrap();
     t.savepoint("other", &mut out).unwrap();
@@ -155,7 +155,7 @@ fn ddl_is_a_transaction_of_its_own() {
     t.ddl(ddl("ALTER", false), end(20), &mut out).unwrap();
     assert_eq!(short(&out), ["ALTER 1 at 20 1000"]);
     t.named(name(2)).unwrap();
-    t.begin(false).unwrap();
+    t.begin(None).unwrap();
     assert!(t.ddl(ddl("ALTER", false), end(40), &mut out).is_err());
 }
 
@@ -165,41 +165,13 @@ fn a_table_created_with_rows_stands_before_their_transaction() {
     t.named(name(1)).unwrap();
     t.pass(end(20), &mut out).unwrap();
     t.named(name(2)).unwrap();
-    t.begin(false).unwrap();
+    t.begin(None).unwrap();
     t.ddl(ddl("CREATE", true), end(40), &mut out).unwrap();
     t.rows(rows(50), &mut out).unwrap();
     assert!(t.ddl(ddl("CREATE", true), end(60), &mut out).is_err(), "behind rows");
     t.commit(end(60), &mut out).unwrap();
     let want = ["commit 1 at 20 1000", "CREATE 0 at 20 2000", "begin 2", "rows 50", "commit 2 at 60 2000"];
     assert_eq!(short(&out), want);
-}
-
-#[test]
-fn an_xa_transaction_ends_with_its_one_phase_prepare() {
-    let (mut t, mut out) = (Transactions::default(), Vec::new());
-    t.named(name(1)).unwrap();
-    t.begin(true).unwrap();
-    t.rows(rows(10), &mut out).unwrap();
-    assert!(t.commit(end(15), &mut out).is_err(), "not by COMMIT");
-    t.xa_end().unwrap();
-    t.xa_prepare(true, end(20), &mut out).unwrap();
-    assert_eq!(short(&out), ["begin 1", "rows 10", "commit 1 at 20 1000"]);
-}
-
-#[test]
-fn a_prepared_xa_transaction_stops_the_stream_only_with_selected_rows() {
-    let (mut t, mut out) = (Transactions::default(), Vec::new());
-    t.named(name(1)).unwrap();
-    t.begin(true).unwrap();
-    t.xa_prepare(false, end(20), &mut out).unwrap();
-    t.named(name(2)).unwrap();
-    t.stand_alone(end(30), &mut out).unwrap();
-    assert_eq!(short(&out), ["commit 1 at 20 1000", "commit 2 at 30 2000"]);
-    t.named(name(3)).unwrap();
-    t.begin(true).unwrap();
-    t.rows(rows(40), &mut out).unwrap();
-    let Err(Refusal::Event { remedy, .. }) = t.xa_prepare(false, end(50), &mut out) else { panic!() };
-    assert!(remedy.contains("XA PREPARE"));
 }
 
 #[test]
@@ -210,17 +182,20 @@ fn what_stands_in_the_wrong_place_is_a_contradiction() {
     assert!(idle().rollback(end(1), &mut out).is_err());
     assert!(idle().rows(rows(1), &mut out).is_err());
     assert!(idle().require_open().is_err() && idle().require_named().is_err());
-    assert!(idle().begin(false).is_err(), "no GTID came");
+    assert!(idle().begin(None).is_err(), "no GTID came");
     assert!(idle().pass(end(1), &mut out).is_err(), "no GTID came");
-    assert!(idle().xa_prepare(true, end(1), &mut out).is_err());
+    assert!(idle().xa_prepare(&xa::tests::prepare("X'61',X'',1", true), end(1), &mut out).is_err());
     assert!(idle().named(GtidEvent { gtid: None, ..GtidEvent::default() }).is_err(), "anonymous");
     let mut open = idle();
     open.named(name(1)).unwrap();
     assert!(open.named(name(2)).is_err() && open.between_files().is_err());
-    open.begin(false).unwrap();
+    open.begin(None).unwrap();
     assert!(open.named(name(2)).is_err() && open.between_files().is_err());
-    assert!(open.begin(false).is_err() && open.stand_alone(end(1), &mut out).is_err());
-    assert!(open.xa_end().is_err() && open.xa_prepare(true, end(1), &mut out).is_err());
+    assert!(open.begin(None).is_err() && open.stand_alone(end(1), &mut out).is_err());
+    assert!(
+        open.xa_end().is_err()
+            && open.xa_prepare(&xa::tests::prepare("X'61',X'',1", true), end(1), &mut out).is_err()
+    );
     assert!(open.require_named().is_err());
     assert!(open.commit(end(9), &mut out).is_ok(), "none of these closed it");
     assert_eq!(short(&out), ["commit 1 at 9 1000"]);

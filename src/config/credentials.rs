@@ -1,0 +1,32 @@
+//! Files that a service manager hands over: paths that start with `$CREDENTIALS_DIRECTORY/`.
+//!
+//! systemd reads a credential as root and lays a copy into a folder that only the service can read, at a place that depends
+//! on the unit's name (systemd.exec(5), `LoadCredential=`). Naming the folder by its variable lets one config serve the
+//! unit, an instance of a template, a one-off `systemd-run`, and a command run by hand with the variable set.
+
+use super::load::Environment;
+use super::section::{Problems, Section, quoted};
+
+/// What a path starts with to be taken from there.
+const PREFIX: &str = "$CREDENTIALS_DIRECTORY/";
+
+/// The path with its variable resolved; `None`, with a problem added, when the variable is not set. Any other `$` is itself.
+pub fn path(
+    section: &Section,
+    key: &str,
+    path: String,
+    environment: Environment<'_>,
+    problems: &mut Problems,
+) -> Option<String> {
+    let Some(name) = path.strip_prefix(PREFIX) else { return Some(path) };
+    let Some(folder) = environment("CREDENTIALS_DIRECTORY") else {
+        problems.add(
+            section.key(key),
+            Some(&quoted(&path)),
+            "CREDENTIALS_DIRECTORY is not set",
+            "systemd sets it for a service with LoadCredential; by hand, set it to the folder with the files",
+        );
+        return None;
+    };
+    Some(format!("{}/{name}", folder.trim_end_matches('/')))
+}

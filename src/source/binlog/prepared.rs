@@ -1,0 +1,109 @@
+//! XA transactions between XA PREPARE and their end: whose rows are held, and which ends are of transactions never seen.
+//!
+//! Sequence of one: [`Prepared::keep`] for each row event while its group is open, [`Prepared::prepared`] at XA PREPARE,
+//! [`Prepared::end`] at XA COMMIT or XA ROLLBACK, whichever session that came from. Small ones stay in memory; above the cap,
+//! which all of them share, the one being read goes into a file.
+//!
+//! What must never happen here: an XA COMMIT taken for one without rows because its XA PREPARE was not read.
+
+use super::held::HeldRows;
+use super::refusal::Refusal;
+use crate::change::{FilePosition, RowsEvent, XaState};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// A transaction that is being spilled gives up its memory in pieces of at least this size.
+const SPILL_BYTES: usize = 1 << 20;
+
+/// The prepared transactions of a stream, by id as the log spells it.
+#[derive(Debug, Default)]
+pub struct Prepared {
+    held: HashMap<Arc<str>, HeldRows>,
+    /// Those of the position where the stream was taken up whose XA PREPARE has not come again yet.
+    to_come: HashSet<Arc<str>>,
+    seen_until: Option<FilePosition>,
+    max_bytes: usize,
+    bytes: usize,
+}
+
+/// What an XA COMMIT brings.
+#[derive(Debug)]
+pub enum Ended {
+    /// These rows.
+    Held(HeldRows),
+    /// Nothing: its rows lie before the stream and what was copied has them.
+    Seen,
+    /// It was prepared before the stream, or the copy, began: its rows are nowhere.
+    Unknown,
+    /// It was prepared before the place where the stream was taken up, and was not sent again.
+    Missed,
+}
+
+impl Prepared {
+    /// Takes up where a position left off; at most `max_bytes` of rows stay in memory.
+    pub fn new(state: &XaState, max_bytes: usize) -> Self {
+        Self {
+            to_come: state.prepared.iter().map(|one| one.xid.clone()).collect(),
+            seen_until: state.seen_until.clone(),
+            max_bytes,
+            ..Self::default()
+        }
+    }
+
+    /// Adds rows to those of the open group.
+    pub fn keep(&mut self, rows: &mut HeldRows, event: RowsEvent) -> Result<(), Refusal> {
+        self.counted(rows, |rows| {
+            rows.push(event);
+            Ok(())
+        })?;
+        if self.bytes > self.max_bytes && rows.memory_bytes() >= SPILL_BYTES.min(self.max_bytes) {
+            self.counted(rows, HeldRows::spill)?;
+        }
+        Ok(())
+    }
+
+    /// Changes the open group's rows.
+    pub fn counted(
+        &mut self,
+        rows: &mut HeldRows,
+        change: impl FnOnce(&mut HeldRows) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        let before = rows.memory_bytes();
+        let changed = change(rows);
+        self.bytes = self.bytes.saturating_sub(before).saturating_add(rows.memory_bytes());
+        changed
+    }
+
+    /// The open group's rows are void, or on their way out.
+    pub fn let_go(&mut self, rows: &HeldRows) {
+        self.bytes = self.bytes.saturating_sub(rows.memory_bytes());
+    }
+
+    /// XA PREPARE: the rows wait for the end.
+    pub fn prepared(&mut self, xid: Arc<str>, mut rows: HeldRows) -> Result<(), Refusal> {
+        if rows.is_spilled() || self.bytes > self.max_bytes && !rows.is_empty() {
+            self.counted(&mut rows, HeldRows::spill)?;
+        }
+        self.to_come.remove(&xid);
+        // Ids of prepared transactions differ: one of the same id is gone, without a word in the log.
+        if let Some(older) = self.held.insert(xid, rows) {
+            self.let_go(&older);
+        }
+        Ok(())
+    }
+
+    /// XA COMMIT or XA ROLLBACK at `place`.
+    pub fn end(&mut self, xid: &str, place: &FilePosition) -> Ended {
+        if let Some(rows) = self.held.remove(xid) {
+            self.let_go(&rows);
+            return Ended::Held(rows);
+        }
+        if self.to_come.remove(xid) {
+            return Ended::Missed;
+        }
+        if self.seen_until.as_ref().is_some_and(|seen| seen.reaches(place)) {
+            return Ended::Seen;
+        }
+        Ended::Unknown
+    }
+}

@@ -1,0 +1,87 @@
+//! What the status says of a task when it starts: its servers and tables.
+
+use super::context::Context;
+use super::gather::Gathered;
+use super::prepare::Recorded;
+use crate::change::TableName;
+use crate::change::state::TableState;
+use crate::change::status::{TablePhase, TableStatus, Upkeep, now_seconds};
+use crate::schema::Table;
+use crate::sink::store::Stored;
+use std::collections::BTreeMap;
+
+/// Which servers they are.
+pub(super) fn servers(context: &Context, gathered: &Gathered) {
+    let flavour = match gathered.source.flavour {
+        crate::change::facts::Flavour::MySql => "MySQL",
+        crate::change::facts::Flavour::MariaDb => "MariaDB",
+    };
+    context.board.task(&context.name, |task| {
+        context.task().source.clone_into(&mut task.source);
+        context.task().target.clone_into(&mut task.target);
+        task.source_server = format!("{flavour} {}", gathered.source.version);
+        // PostgreSQL goes on with the machine and the compiler.
+        let version = gathered.target.version.split(" on ").next();
+        version.unwrap_or_default().clone_into(&mut task.target_server);
+        task.heard = now_seconds();
+    });
+}
+
+/// What is carried, and how far each table is. Counters go on over restarts of the task.
+pub(super) fn tables(
+    context: &Context,
+    tables: &BTreeMap<TableName, (Table, Recorded)>,
+    gathered: &Gathered,
+    stored: &Stored,
+) {
+    let statuses = tables.iter().map(|(name, (_, recorded))| {
+        let chunks = stored
+            .tables
+            .get(name)
+            .filter(|stored| stored.state == recorded.state)
+            .map(|stored| stored.chunks.as_slice());
+        let copied: i64 = chunks.unwrap_or_default().iter().map(|chunk| chunk.rows).sum();
+        let estimated = gathered.source.tables.get(name).map_or(0, |facts| facts.estimated_rows);
+        (name.to_string(), table(recorded, u64::try_from(copied).unwrap_or(0), estimated))
+    });
+    let statuses: Vec<_> = statuses.collect();
+    context.board.task(&context.name, |task| {
+        for (name, mut status) in statuses {
+            // Counters go on over restarts of the task.
+            if let Some(before) = task.tables.get(&name) {
+                (status.inserts, status.updates, status.deletes) =
+                    (before.inserts, before.updates, before.deletes);
+                (status.drift, status.drift_example) = (before.drift, before.drift_example.clone());
+                status.upkeep = before.upkeep.clone();
+                status.copied_rows = status.copied_rows.max(if status.phase == TablePhase::Snapshotting {
+                    0
+                } else {
+                    before.copied_rows
+                });
+            }
+            task.tables.insert(name, status);
+        }
+    });
+}
+
+/// A table as it is on record.
+pub(super) fn table(recorded: &Recorded, copied_rows: u64, estimated_rows: u64) -> TableStatus {
+    TableStatus {
+        target: recorded.mapping.target.name.to_string(),
+        phase: match &recorded.state {
+            TableState::Pending => TablePhase::Pending,
+            TableState::Snapshotting { .. } => TablePhase::Snapshotting,
+            TableState::CatchingUp { .. } => TablePhase::CatchingUp,
+            TableState::Streaming => TablePhase::Streaming,
+            TableState::Failed { error } => TablePhase::Failed { error: error.clone() },
+        },
+        copied_rows,
+        estimated_rows,
+        inserts: 0,
+        updates: 0,
+        deletes: 0,
+        drift: 0,
+        drift_example: None,
+        upkeep: Upkeep::default(),
+    }
+}

@@ -1,0 +1,239 @@
+//! Care for the target tables while their task follows the stream: ANALYZE after the copy, VACUUM by the policy, sizes for
+//! the status. On a session of its own, outside of every transaction with rows.
+//!
+//! Sequence: what is on record → every few seconds a look at the counters → what is due, one table after the other.
+//!
+//! What must never happen here: the stream stopped by a failure; one is told, and tried again later.
+
+use super::TaskError;
+use super::context::Context;
+use super::stream::Stage;
+use crate::change::status::{TablePhase, Upkeep, now_seconds};
+use crate::change::{TableName, TargetName};
+use crate::config::types::{VacuumConfig, VacuumMode};
+use crate::sink::store::Done;
+use crate::sink::upkeep::{self, Size};
+use crate::sink::{Owner, Session, SinkError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::time::MissedTickBehavior;
+
+/// Between two looks at the counters.
+const LOOK_EVERY: Duration = Duration::from_secs(3);
+/// Between two measurements of all sizes.
+const MEASURE_EVERY: Duration = Duration::from_secs(60);
+/// After a failure, for all that is due.
+const PAUSE: Duration = Duration::from_secs(60);
+/// SQLSTATE of a lock that was not had in time.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+
+/// Tends the targets of source tables for as long as it is polled.
+pub(super) async fn tend(
+    context: Context,
+    owner: Arc<Owner>,
+    tables: Vec<(TableName, TargetName)>,
+) -> Result<Stage, TaskError> {
+    // What several feed is told of with the first, as the applier does.
+    let mut targets = BTreeMap::new();
+    for (source, target) in tables {
+        targets.entry(target).or_insert_with(|| source.to_string());
+    }
+    let mut keeper = Keeper {
+        policy: context.task().vacuum,
+        context,
+        owner,
+        targets,
+        measured: None,
+        sizes: BTreeMap::new(),
+        counted: BTreeMap::new(),
+        enabled: false,
+    };
+    let mut session = None;
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        if let Err(error) = keeper.look(&mut session).await {
+            tracing::warn!(task = keeper.context.name, %error, "target tables were not tended; trying again later");
+            session = None;
+            looks.reset_after(PAUSE);
+        }
+    }
+}
+
+struct Keeper {
+    context: Context,
+    owner: Arc<Owner>,
+    policy: VacuumConfig,
+    /// Target tables and the source table whose status tells of them.
+    targets: BTreeMap<TargetName, String>,
+    measured: Option<Instant>,
+    sizes: BTreeMap<TargetName, Size>,
+    /// Dead rows as last recorded.
+    counted: BTreeMap<TargetName, u64>,
+    /// The policy holds on this target.
+    enabled: bool,
+}
+
+/// What is to be done for a table.
+#[derive(Clone, Copy, Debug, Default)]
+struct Due {
+    analyze: bool,
+    vacuum: bool,
+    /// The dead rows are many more than on record.
+    count: bool,
+}
+
+impl Keeper {
+    async fn look(&mut self, session: &mut Option<Session>) -> Result<(), SinkError> {
+        let measuring = self.measured.is_none_or(|at| at.elapsed() > MEASURE_EVERY);
+        if !measuring && !self.targets.keys().any(|target| self.due(target).is_some()) {
+            return Ok(());
+        }
+        let session = match session {
+            Some(open) if !open.is_closed() => open,
+            other => other.insert(self.open().await?),
+        };
+        if measuring {
+            let targets: Vec<TargetName> = self.targets.keys().cloned().collect();
+            self.measure(session, &targets).await?;
+            self.measured = Some(Instant::now());
+        }
+        for target in self.targets.keys().cloned().collect::<Vec<_>>() {
+            let Some(due) = self.due(&target) else { continue };
+            self.act(session, &target, due).await?;
+        }
+        Ok(())
+    }
+
+    /// A registered session, with what is on record taken in.
+    async fn open(&mut self) -> Result<Session, SinkError> {
+        let name = format!("rowferry/{}/upkeep", self.context.name);
+        let session = upkeep::open(self.context.target(), &name).await?;
+        self.owner.register(&session, "upkeep").await?;
+        self.enabled = match self.policy.mode {
+            VacuumMode::Auto => session.dialect().distributed,
+            VacuumMode::On => true,
+            VacuumMode::Off => false,
+        };
+        let kept = self.owner.store().upkeep(&session).await?;
+        for (target, source) in &self.targets {
+            let kept = kept.get(target).cloned().unwrap_or_default();
+            self.counted.entry(target.clone()).or_insert(kept.dead_rows);
+            self.tell(source, |upkeep| {
+                if !std::mem::replace(&mut upkeep.loaded, true) {
+                    upkeep.dead_rows += kept.dead_rows;
+                }
+                upkeep.copied_bytes = kept.copied_bytes;
+                (upkeep.analyzed, upkeep.vacuumed) = (kept.analyzed, kept.vacuumed);
+            });
+        }
+        Ok(session)
+    }
+
+    async fn measure(&mut self, session: &Session, targets: &[TargetName]) -> Result<(), SinkError> {
+        for (target, size) in upkeep::sizes(session, targets).await? {
+            if let Some(source) = self.targets.get(&target) {
+                self.tell(source, |upkeep| upkeep.bytes = size.bytes);
+            }
+            self.sizes.insert(target, size);
+        }
+        Ok(())
+    }
+
+    /// What a table wants now; `None` for nothing, or when it is not known well enough.
+    fn due(&self, target: &TargetName) -> Option<Due> {
+        let size = self.sizes.get(target)?;
+        let (copied, upkeep) = self.seen(self.targets.get(target)?)?;
+        let enough = self.enough(size.rows);
+        let open = self.policy.window.is_none_or(|window| window.contains(now_seconds()));
+        let counted = self.counted.get(target).copied().unwrap_or(0);
+        let due = Due {
+            analyze: copied && upkeep.analyzed == 0,
+            vacuum: self.enabled && open && upkeep.dead_rows >= enough,
+            count: upkeep.dead_rows >= counted.saturating_add((enough / 4).max(1)),
+        };
+        (due.analyze || due.vacuum || due.count).then_some(due)
+    }
+
+    /// Dead rows from which a table of so many rows is vacuumed.
+    #[allow(clippy::as_conversions, clippy::cast_precision_loss)] // an estimate of rows
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a share of it, from 0 up
+    fn enough(&self, rows: u64) -> u64 {
+        ((rows as f64 * self.policy.threshold) as u64).max(self.policy.min_rows)
+    }
+
+    async fn act(&mut self, session: &Session, target: &TargetName, due: Due) -> Result<(), SinkError> {
+        let Some(source) = self.targets.get(target).cloned() else { return Ok(()) };
+        let store = self.owner.store();
+        let only = std::slice::from_ref(target);
+        if due.analyze {
+            if !self.done(target, "ANALYZE", upkeep::analyze(session, target).await)? {
+                return Ok(());
+            }
+            self.measure(session, only).await?;
+            let bytes = self.sizes.get(target).map_or(0, |size| size.bytes);
+            store.record_upkeep(session, target, Done::Analyze, bytes, 0).await?;
+            self.tell(&source, |upkeep| (upkeep.copied_bytes, upkeep.analyzed) = (bytes, now_seconds()));
+        }
+        let dead = self.seen(&source).map_or(0, |(_, upkeep)| upkeep.dead_rows);
+        if due.vacuum {
+            if !self.done(target, "VACUUM", upkeep::vacuum(session, target).await)? {
+                return Ok(());
+            }
+            self.measure(session, only).await?;
+            // Rows that have died meanwhile are left for the next time.
+            let left = self.tell(&source, |upkeep| {
+                upkeep.vacuumed = now_seconds();
+                upkeep.dead_rows = upkeep.dead_rows.saturating_sub(dead);
+                upkeep.dead_rows
+            });
+            let bytes = self.sizes.get(target).map_or(0, |size| size.bytes);
+            tracing::info!(task = self.context.name, table = %target, dead, bytes, "vacuumed");
+            store.record_upkeep(session, target, Done::Vacuum, bytes, left.unwrap_or(0)).await?;
+            self.counted.insert(target.clone(), left.unwrap_or(0));
+        } else if due.count {
+            let bytes = self.sizes.get(target).map_or(0, |size| size.bytes);
+            store.record_upkeep(session, target, Done::Counted, bytes, dead).await?;
+            self.counted.insert(target.clone(), dead);
+        }
+        Ok(())
+    }
+
+    /// Whether a command was carried out. A lock that others hold is waited for later; the stream may hold it for long.
+    fn done(
+        &self,
+        target: &TargetName,
+        what: &str,
+        result: Result<(), SinkError>,
+    ) -> Result<bool, SinkError> {
+        match result {
+            Ok(()) => Ok(true),
+            Err(SinkError::Server { state, .. }) if state == LOCK_NOT_AVAILABLE => {
+                tracing::debug!(task = self.context.name, table = %target, what, "the table is locked; later");
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether a source table is copied, and the care for its target.
+    fn seen(&self, source: &str) -> Option<(bool, Upkeep)> {
+        self.context.board.task(&self.context.name, |task| {
+            let status = task.tables.get(source)?;
+            let copied = match status.phase {
+                TablePhase::CatchingUp | TablePhase::Streaming => true,
+                TablePhase::Pending | TablePhase::Snapshotting | TablePhase::Failed { .. } => false,
+            };
+            Some((copied, status.upkeep.clone()))
+        })
+    }
+
+    fn tell<R>(&self, source: &str, change: impl FnOnce(&mut Upkeep) -> R) -> Option<R> {
+        let task = &self.context.name;
+        self.context
+            .board
+            .task(task, |task| task.tables.get_mut(source).map(|status| change(&mut status.upkeep)))
+    }
+}

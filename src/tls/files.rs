@@ -1,0 +1,58 @@
+//! PEM files of the config: certificates and keys. Errors name the key of the config and the file.
+
+use super::Refusal;
+use rustls::pki_types::pem::{Error as PemError, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use std::path::Path;
+
+/// The certificates of a PEM file, at least one. `key` is the config's key that names the file.
+pub(super) fn certificates(key: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Refusal> {
+    let text = read(key, path)?;
+    let remedy = format!("let {key} name a PEM file: -----BEGIN CERTIFICATE----- …");
+    let failed = |why: &str| Refusal::new(format!("{key} {}: {why}", path.display()), remedy.clone());
+    let list: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    let list = list.map_err(|error| failed(&words(&error)))?;
+    if list.is_empty() {
+        return Err(failed("no certificate in it"));
+    }
+    Ok(list)
+}
+
+/// The first private key of a PEM file: PKCS#8, PKCS#1 (RSA) or SEC 1 (EC), not encrypted.
+pub(super) fn key(key: &str, path: &Path) -> Result<PrivateKeyDer<'static>, Refusal> {
+    let text = read(key, path)?;
+    // Both forms: "BEGIN ENCRYPTED PRIVATE KEY" (PKCS#8), and "Proc-Type: 4,ENCRYPTED" (OpenSSL's older one).
+    let shown = String::from_utf8_lossy(&text);
+    if shown.contains("BEGIN ENCRYPTED PRIVATE KEY") || shown.contains("Proc-Type: 4,ENCRYPTED") {
+        return Err(Refusal::new(
+            format!("{key} {}: the key is encrypted with a passphrase", path.display()),
+            format!(
+                "decrypt it (openssl pkey -in {} -out NEW), protect the new file by its permissions, and name that as {key}",
+                path.display()
+            ),
+        ));
+    }
+    PrivateKeyDer::from_pem_slice(&text).map_err(|error| {
+        let why = match error {
+            PemError::NoItemsFound => "no private key in it".to_owned(),
+            other => words(&other),
+        };
+        Refusal::new(
+            format!("{key} {}: {why}", path.display()),
+            format!("let {key} name a PEM file: -----BEGIN PRIVATE KEY----- …"),
+        )
+    })
+}
+
+fn read(key: &str, path: &Path) -> Result<Vec<u8>, Refusal> {
+    std::fs::read(path).map_err(|error| {
+        Refusal::new(
+            format!("{key} {}: {error}", path.display()),
+            format!("let {key} name a file that the daemon's user may read"),
+        )
+    })
+}
+
+fn words(error: &PemError) -> String {
+    format!("not sound PEM ({error})")
+}

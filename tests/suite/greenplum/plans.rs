@@ -1,0 +1,72 @@
+//! No statement of ours reads a whole target table, or sends rows between segments that lie where they belong.
+
+use crate::apply::fixture::{Log, Shape, compacted, layout, run};
+use crate::harness::greenplum;
+use rowferry::change::RowOp::{Delete, Insert, Update};
+use rowferry::sink::{Applier, Existing, Mode, Session, Strategy, Way};
+use tokio_postgres::SimpleQueryMessage;
+
+#[tokio::test]
+async fn writes_go_by_the_primary_key_on_the_segments_that_hold_the_rows() {
+    let Some(server) = greenplum().await else { return };
+    let database = server.database("gp_plans").await;
+    let cases = [
+        (Shape::OneKey, "BY (id)"),
+        (Shape::TwoKeys, "BY (id)"),
+        (Shape::TwoKeys, "BY (region, id)"),
+        (Shape::TwoKeys, "REPLICATED"),
+        (Shape::OnlyKeys, "BY (region)"),
+    ];
+    for (shape, spread) in cases {
+        let create = format!("{} DISTRIBUTED {spread}", shape.create("t"));
+        database.sql(&format!("DROP TABLE IF EXISTS t; {create}")).await;
+        let layout = layout("t", shape);
+        for strategy in [Strategy::DeleteCopy, Strategy::UpdateInsert] {
+            let session = Session::connect(&database.endpoint(), "suite").await.unwrap();
+            let mut applier = Applier::open(&session).await.unwrap().with_strategy(strategy);
+            // Everything is prepared while the table is empty and unknown to the planner.
+            for mode in [Mode::Exact, Mode::Convergent] {
+                let log: Log = vec![(Insert, 1, 7), (Update, 2, 7), (Delete, 3, 0)];
+                session.client().batch_execute("BEGIN").await.unwrap();
+                applier.apply(&session, &compacted(&layout, &log), |_| mode, Way::General).await.unwrap();
+                session.client().batch_execute("ROLLBACK").await.unwrap();
+            }
+            let rows = [run(&layout, &vec![(Insert, 1, 7)])];
+            session.client().batch_execute("BEGIN").await.unwrap();
+            applier.copy_rows(&session, &rows, Existing::Keep).await.unwrap();
+            session.client().batch_execute("COMMIT").await.unwrap();
+            let least = if strategy == Strategy::DeleteCopy { 4 } else { 7 };
+            assert!(explained(&session).await >= least, "{shape:?} {strategy:?}");
+        }
+    }
+}
+
+/// Looks at the plan of every statement on `t` that is prepared. Gives how many there were.
+async fn explained(session: &Session) -> usize {
+    const PREPARED: &str = "SELECT name, statement, array_to_string(ARRAY(SELECT CASE p::regtype::text \
+        WHEN 'bigint[]' THEN quote_literal('{1,2,3}') ELSE quote_literal('{a,b,c}') END \
+        FROM unnest(parameter_types) p), ', ') FROM pg_prepared_statements \
+        WHERE statement ~ '^(DELETE|UPDATE|INSERT|SELECT t|SELECT pg_catalog.concat)' AND strpos(statement, '\"public\".\"t\"') > 0";
+    let client = session.client();
+    let mut seen = 0;
+    for row in client.query(PREPARED, &[]).await.unwrap() {
+        let (name, statement, arguments): (String, String, String) = (row.get(0), row.get(1), row.get(2));
+        let call = if arguments.is_empty() { String::new() } else { format!(" ({arguments})") };
+        let explain = format!("EXPLAIN EXECUTE \"{name}\"{call}");
+        let answer = client.simple_query(&explain).await;
+        let plan: Vec<String> = answer
+            .unwrap_or_else(|error| panic!("{statement}: {error:?}"))
+            .iter()
+            .filter_map(|message| match message {
+                SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+                _ => None,
+            })
+            .collect();
+        let plan = plan.join("\n");
+        assert!(!plan.contains("Seq Scan on t"), "{statement}\n{plan}");
+        // Answers are gathered; rows are not sent around.
+        assert!(!plan.contains("Redistribute") && !plan.contains("Broadcast"), "{statement}\n{plan}");
+        seen += 1;
+    }
+    seen
+}

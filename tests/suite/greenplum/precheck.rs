@@ -1,0 +1,76 @@
+//! Existing tables that cannot hold what the source holds.
+
+use super::{layout, scene};
+use crate::harness::{DEADLINE, rowferry};
+use rowferry::change::{TargetChange, TargetName};
+use rowferry::sink::{Session, SinkError, ddl};
+
+#[tokio::test]
+async fn tables_that_are_spread_or_kept_wrongly_are_refused_by_name() {
+    let Some(scene) = scene("on_gp_existing").await else { return };
+    scene.source.sql("CREATE TABLE t (id INT, v INT, PRIMARY KEY (id))").await;
+    let config = scene.config().task("existing_tables", "\"ignore\"");
+    scene.target.sql("CREATE SCHEMA on_gp_existing").await;
+    for (made, code, words) in [
+        ("DISTRIBUTED RANDOMLY", "target.distribution", "randomly"),
+        ("DISTRIBUTED BY (v)", "target.distribution", "holds v"),
+        ("WITH (appendonly=true) DISTRIBUTED BY (id)", "target.storage", "append-optimized"),
+        (
+            "WITH (appendonly=true, orientation=column) DISTRIBUTED BY (id)",
+            "target.storage",
+            "append-optimized",
+        ),
+    ] {
+        let create = format!("CREATE TABLE on_gp_existing.t (id integer NOT NULL, v integer) {made}");
+        scene.target.sql(&format!("DROP TABLE IF EXISTS on_gp_existing.t; {create}")).await;
+        let output = rowferry(&["check", "-c", &config.file()]).await;
+        let line = output.stdout.lines().find(|line| line.contains("FAIL") && line.contains(code));
+        let line = line.unwrap_or_else(|| panic!("{made}: {}", output.stdout));
+        assert!(output.code == 1 && line.contains(words) && line.contains("on_gp_existing.t"), "{line}");
+    }
+    scene.target.sql("DROP TABLE on_gp_existing.t").await;
+    scene
+        .target
+        .sql("CREATE TABLE on_gp_existing.t (id integer PRIMARY KEY, v integer) DISTRIBUTED REPLICATED")
+        .await;
+    let output = rowferry(&["check", "-c", &config.file()]).await;
+    assert_eq!(output.code, 0, "{}", output.stdout);
+    assert!(output.stdout.contains("does not understand INSERT … ON CONFLICT"), "{}", output.stdout);
+    scene.target.sql("DROP TABLE on_gp_existing.t").await;
+    let stored = config.more("[task.main.table.\"on_gp_existing.t\"]\nstorage = \"appendoptimized=true\"");
+    let output = rowferry(&["check", "-c", &stored.file()]).await;
+    assert!(output.code == 1 && output.stdout.contains("target.storage"), "{}", output.stdout);
+}
+
+/// Dropping a distribution column makes the table RANDOMLY and drops its primary key, without a word.
+#[tokio::test]
+async fn a_dropped_distribution_column_is_neither_made_nor_overlooked() {
+    let Some(scene) = scene("on_gp_dropped").await else { return };
+    scene
+        .source
+        .sql("CREATE TABLE t (a INT, b INT, v INT, PRIMARY KEY (a, b)); INSERT INTO t VALUES (1, 1, 1), (1, 2, 2)")
+        .await;
+    let config = scene.config().more("[task.main.table.\"on_gp_dropped.t\"]\ndistributed_by = [\"b\"]");
+    let daemon = scene.start_with(&config).await;
+    let session = Session::connect(&scene.target.endpoint(), "suite").await.unwrap();
+    let drop = TargetChange::DropColumn {
+        table: TargetName { schema: "on_gp_dropped".into(), table: "t".into() },
+        name: "b".into(),
+    };
+    let refused = ddl::change(&session, &drop).await;
+    assert!(
+        matches!(&refused, Err(SinkError::Table { why, .. }) if why.contains("distribution key")),
+        "{refused:?}"
+    );
+    assert_eq!(layout(&scene, "t").await, "h p b");
+    daemon.terminate();
+    daemon.exit_code(DEADLINE).await;
+    // Somebody else does it, and puts the column back.
+    scene.target.sql("ALTER TABLE on_gp_dropped.t DROP COLUMN b").await;
+    scene.target.sql("ALTER TABLE on_gp_dropped.t ADD COLUMN b integer").await;
+    assert_eq!(layout(&scene, "t").await, "h p ");
+    daemon.restart();
+    let task = daemon.wait_task("the task is refused", DEADLINE, |task| task.phase.name() == "Failed").await;
+    let told = format!("{:?}", task.phase);
+    assert!(told.contains("distributed randomly") && told.contains("SET DISTRIBUTED BY (a, b)"), "{told}");
+}

@@ -94,16 +94,21 @@ impl Reached {
 
 /// Waits until the daemon's only task has durably applied everything that the source has executed by now.
 pub async fn wait_applied(daemon: &Daemon, mysql: &Mysql) {
-    wait_reached(daemon, Reached::by(mysql).await).await;
+    wait_applied_within(DEADLINE * 2, daemon, mysql).await;
+}
+
+/// As [`wait_applied`], for a backlog that may take longer.
+pub async fn wait_applied_within(deadline: Duration, daemon: &Daemon, mysql: &Mysql) {
+    wait_reached(deadline, daemon, Reached::by(mysql).await).await;
 }
 
 /// Waits until the daemon's only task has come to the end of the log by file and offset: prepared XA transactions, which have a
 /// GTID, have not been applied then.
 pub async fn wait_log_end(daemon: &Daemon, mysql: &Mysql) {
-    wait_reached(daemon, Reached::File(mysql.log_end().await)).await;
+    wait_reached(DEADLINE * 2, daemon, Reached::File(mysql.log_end().await)).await;
 }
 
-async fn wait_reached(daemon: &Daemon, executed: Reached) {
+async fn wait_reached(deadline: Duration, daemon: &Daemon, executed: Reached) {
     let mut seen = None;
     let what = format!("the task applies {executed:?}");
     let start = Instant::now();
@@ -119,9 +124,8 @@ async fn wait_reached(daemon: &Daemon, executed: Reached) {
             }
         }
         assert!(
-            start.elapsed() < DEADLINE * 2,
-            "not within {:?}: {what}; it is at {seen:?} and its log ends with\n{}",
-            DEADLINE * 2,
+            start.elapsed() < deadline,
+            "not within {deadline:?}: {what}; it is at {seen:?} and its log ends with\n{}",
             daemon.log_tail()
         );
         tokio::time::sleep(STEP).await;

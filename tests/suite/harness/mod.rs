@@ -43,7 +43,9 @@ pub use postgres::{Postgres, PostgresDatabase, PostgresSession, WAITS_FOR_LOCK, 
 pub use process::{Process, free_port, run_folder};
 pub use proxy::{Held, Proxy};
 pub use scene::Scene;
-pub use wait::{DEADLINE, eventually, eventually_some, pause, wait_applied, wait_log_end};
+pub use wait::{
+    DEADLINE, eventually, eventually_some, pause, wait_applied, wait_applied_within, wait_log_end,
+};
 
 /// The rows of a result as text; `None` is NULL.
 pub type Rows = Vec<Vec<Option<String>>>;

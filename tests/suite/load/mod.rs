@@ -19,7 +19,7 @@ pub use origin::Origin;
 pub use watch::Seen;
 pub use writer::Written;
 
-use crate::harness::{Config, DEADLINE, Daemon, Scene};
+use crate::harness::{Config, DEADLINE, Daemon, Scene, wait_applied_within};
 use futures_util::future::join_all;
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -28,6 +28,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Rows of `accounts`.
 pub const ACCOUNTS: u32 = 200;
+
+/// What may be left to apply when the writers end, at the longest: they do not wait for the daemon.
+const BACKLOG: Duration = Duration::from_secs(900);
 
 /// How fast writers go.
 #[derive(Clone, Copy, Debug)]
@@ -142,7 +145,7 @@ pub async fn under_load(
         stop_writing.cancel();
         let start = Instant::now();
         daemon.wait_phase("Synchronizing", DEADLINE * 10).await;
-        scene.wait_applied(&daemon).await;
+        wait_applied_within(BACKLOG, &daemon, scene.source.server).await;
         stop_watching.cancel();
         start.elapsed()
     };
@@ -155,7 +158,7 @@ pub async fn under_load(
     );
     let written: Written = written.into_iter().sum();
     // A writer may have finished its last transaction after the wait began.
-    scene.wait_applied(&daemon).await;
+    wait_applied_within(BACKLOG, &daemon, scene.source.server).await;
     let mut rows = Vec::new();
     for table in TABLES {
         rows.push((table, scene.assert_equal(table).await));

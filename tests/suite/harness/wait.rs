@@ -40,59 +40,75 @@ pub async fn pause(time: Duration) {
     tokio::time::sleep(time).await;
 }
 
-/// Everything a source has logged by now.
+/// Everything a source has logged by now, in the words in which a task tells its position.
 #[derive(Debug)]
-struct Reached {
-    /// A set of GTIDs, where transactions have such names.
-    gtids: Option<GtidSet>,
-    /// The last transaction of each domain of a MariaDB. Its log may end behind it, in an event of no transaction, of which a
-    /// task makes a note only after seconds.
-    domains: Option<Domains>,
-    /// The end of the log.
-    end: FilePosition,
+enum Reached {
+    /// A set of GTIDs.
+    Gtids(GtidSet),
+    /// The last transaction of each domain of a MariaDB, or a place that its log had reached before. At rest the log may end
+    /// behind the former, in an event of no transaction, of which a task makes a note only after seconds; while it is written
+    /// to, other names may be the last ones whenever a task is looked at.
+    Domains(Domains, FilePosition),
+    /// The end of the log: for servers whose transactions have no MySQL names.
+    File(FilePosition),
 }
 
 impl Reached {
     async fn by(mysql: &Mysql) -> Self {
-        let (mut gtids, mut domains) = (None, None);
         if mysql.names_transactions().await {
-            gtids = mysql.one("SELECT @@GLOBAL.gtid_executed").await.parse().ok();
-        } else if mysql.kind() == "mariadb" {
-            domains = mysql.one("SELECT @@GLOBAL.gtid_binlog_pos").await.parse().ok();
+            return Self::Gtids(
+                mysql.one("SELECT @@GLOBAL.gtid_executed").await.parse().expect("a GTID set"),
+            );
         }
-        Self { gtids, domains, end: mysql.log_end().await }
+        if mysql.kind() == "mariadb" {
+            let end = mysql.log_end().await;
+            let last = mysql.one("SELECT @@GLOBAL.gtid_binlog_pos").await;
+            return Self::Domains(last.parse().expect("MariaDB's GTIDs"), end);
+        }
+        Self::File(mysql.log_end().await)
     }
 
-    /// Whether a position's text (`names (file:offset)` or `file:offset`) has come that far.
+    /// Whether a position's text (`set (file:offset)` or `file:offset`) has come that far.
     fn within(&self, position: &str) -> bool {
-        let (names, place) = position.rsplit_once(" (").unwrap_or(("", position));
-        if let (Some(executed), Ok(set)) = (&self.gtids, names.parse::<GtidSet>())
-            && !names.is_empty()
-        {
-            return executed.is_subset_of(&set);
+        match self {
+            Self::Gtids(executed) => {
+                let set = position.split(" (").next().and_then(|set| set.parse::<GtidSet>().ok());
+                set.is_some_and(|set| executed.is_subset_of(&set))
+            }
+            Self::Domains(last, end) => {
+                let domains = position.split(" (").next().and_then(|names| names.parse::<Domains>().ok());
+                domains.as_ref() == Some(last) || Self::at(position, end)
+            }
+            Self::File(end) => Self::at(position, end),
         }
-        if self.domains.is_some() && names.parse().ok() == self.domains {
-            return true;
-        }
-        place.trim_end_matches(')').rsplit_once(':').is_some_and(|(file, offset)| {
+    }
+
+    fn at(position: &str, end: &FilePosition) -> bool {
+        let place = position.rsplit_once(" (").map_or(position, |(_, place)| place.trim_end_matches(')'));
+        place.rsplit_once(':').is_some_and(|(file, offset)| {
             let offset = offset.parse().expect("an offset");
-            FilePosition { file: file.into(), offset }.reaches(&self.end)
+            FilePosition { file: file.into(), offset }.reaches(end)
         })
     }
 }
 
 /// Waits until the daemon's only task has durably applied everything that the source has executed by now.
 pub async fn wait_applied(daemon: &Daemon, mysql: &Mysql) {
-    wait_reached(daemon, Reached::by(mysql).await).await;
+    wait_applied_within(DEADLINE * 2, daemon, mysql).await;
+}
+
+/// As [`wait_applied`], for a backlog that may take longer.
+pub async fn wait_applied_within(deadline: Duration, daemon: &Daemon, mysql: &Mysql) {
+    wait_reached(deadline, daemon, Reached::by(mysql).await).await;
 }
 
 /// Waits until the daemon's only task has come to the end of the log by file and offset: prepared XA transactions, which have a
 /// GTID, have not been applied then.
 pub async fn wait_log_end(daemon: &Daemon, mysql: &Mysql) {
-    wait_reached(daemon, Reached { gtids: None, ..Reached::by(mysql).await }).await;
+    wait_reached(DEADLINE * 2, daemon, Reached::File(mysql.log_end().await)).await;
 }
 
-async fn wait_reached(daemon: &Daemon, executed: Reached) {
+async fn wait_reached(deadline: Duration, daemon: &Daemon, executed: Reached) {
     let mut seen = None;
     let what = format!("the task applies {executed:?}");
     let start = Instant::now();
@@ -108,9 +124,8 @@ async fn wait_reached(daemon: &Daemon, executed: Reached) {
             }
         }
         assert!(
-            start.elapsed() < DEADLINE * 2,
-            "not within {:?}: {what}; it is at {seen:?} and its log ends with\n{}",
-            DEADLINE * 2,
+            start.elapsed() < deadline,
+            "not within {deadline:?}: {what}; it is at {seen:?} and its log ends with\n{}",
             daemon.log_tail()
         );
         tokio::time::sleep(STEP).await;

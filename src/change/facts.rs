@@ -69,6 +69,8 @@ pub struct SourceTableFacts {
     pub estimated_rows: u64,
     /// Storage engine.
     pub engine: String,
+    /// MariaDB's system versioning: its rows in the log have columns and a key that its definition does not show.
+    pub versioned: bool,
     /// Whether it has a primary key or, when none, a unique key over NOT NULL columns.
     pub has_key: bool,
     /// May be read by the user.

@@ -174,6 +174,18 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
                 ),
             );
         }
+        if facts.versioned {
+            report.add(
+                "source.system_versioned",
+                &subject_name,
+                Verdict::Fail,
+                "it is system-versioned: its log has rows of its history, with columns and a key of their own",
+                format!(
+                    "exclude it with \"!{table}\", or ALTER TABLE `{}`.`{}` DROP SYSTEM VERSIONING (its history is lost)",
+                    table.database, table.table
+                ),
+            );
+        }
         if !facts.engine.eq_ignore_ascii_case("InnoDB") {
             report.add(
                 "source.engine",

@@ -18,6 +18,7 @@ fn task(extra: &str) -> TaskConfig {
 
 fn good_source() -> SourceFacts {
     let orders = SourceTableFacts {
+        versioned: false,
         estimated_rows: 3,
         engine: "InnoDB".into(),
         has_key: true,

@@ -367,13 +367,8 @@ fn option(cursor: &mut Cursor<'_, '_>) -> Result<AlterStep, Unreadable> {
     if cursor.one_of(&["ENGINE", "TYPE"]).is_some() {
         cursor.symbol('=');
         let engine = cursor.name_or_text()?;
-        // It takes rows and keeps none.
-        let loses = engine.eq_ignore_ascii_case("BLACKHOLE");
-        return Ok(if loses {
-            AlterStep::MovesRows("ENGINE=BLACKHOLE")
-        } else {
-            AlterStep::Neutral("ENGINE")
-        });
+        let transactions = engine.eq_ignore_ascii_case("INNODB");
+        return Ok(if transactions { AlterStep::Neutral("ENGINE") } else { AlterStep::Engine(engine) });
     }
     if let Some(option) = cursor.one_of(OPTIONS) {
         cursor.symbol('=');

@@ -238,6 +238,8 @@ pub enum AlterStep {
     MovesRows(&'static str),
     /// Changes neither rows nor columns.
     Neutral(&'static str),
+    /// `ENGINE` other than InnoDB: rows of a transaction that is rolled back may stay, or all may be gone with a restart.
+    Engine(String),
 }
 
 /// A key declared inside a column's definition.

@@ -99,6 +99,7 @@ fn step(step: &AlterStep) -> String {
         }
         AlterStep::MovesRows(what) => format!("MOVES {what}"),
         AlterStep::Neutral(what) => format!("~{what}"),
+        AlterStep::Engine(engine) => format!("engine {engine}"),
     }
 }
 

@@ -28,6 +28,8 @@ pub struct CatalogTable {
     pub table: Table,
     /// Storage engine.
     pub engine: String,
+    /// System-versioned (MariaDB).
+    pub versioned: bool,
     /// The engine's estimate.
     pub estimated_rows: u64,
     /// The user may select every column shown.
@@ -42,8 +44,8 @@ pub async fn read(server: &mut Server, selection: &Selection) -> Result<Vec<Cata
     let databases = in_databases(selection, "TABLE_SCHEMA");
     let tables = server
         .rows(&format!(
-            "SELECT TABLE_SCHEMA, TABLE_NAME, ENGINE, TABLE_ROWS, TABLE_COLLATION FROM information_schema.TABLES \
-             WHERE TABLE_TYPE = 'BASE TABLE' AND {databases}"
+            "SELECT TABLE_SCHEMA, TABLE_NAME, ENGINE, TABLE_ROWS, TABLE_COLLATION, TABLE_TYPE FROM information_schema.TABLES \
+             WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND {databases}"
         ))
         .await?;
     let columns = server
@@ -133,6 +135,7 @@ fn assemble(
             name,
             CatalogTable {
                 table,
+                versioned: text(&row, 5) == Some("SYSTEM VERSIONED"),
                 engine: text(&row, 2).unwrap_or_default().to_owned(),
                 estimated_rows: text(&row, 3).and_then(|rows| rows.parse().ok()).unwrap_or(0),
                 readable,

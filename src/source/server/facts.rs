@@ -166,6 +166,7 @@ impl Server {
                 SourceTableFacts {
                     estimated_rows: entry.estimated_rows,
                     engine: entry.engine,
+                    versioned: entry.versioned,
                     has_key: !entry.table.primary_key.is_empty() || !entry.table.unique_keys.is_empty(),
                     readable,
                     cascades: cascades.remove(&entry.table.name).unwrap_or_default(),

@@ -38,6 +38,12 @@ impl Case<'_> {
         for step in &alter.steps {
             match step {
                 AlterStep::MovesRows(what) => self.moves_rows(&format!("moves rows ({what})"))?,
+                AlterStep::Engine(engine) => {
+                    return Err(self.stop(
+                        format!("its engine becomes {engine}: what is rolled back then stays, or rows go without a word in the log"),
+                        format!("ALTER TABLE {} ENGINE = InnoDB, then {}", self.before.name, self.copy_again()),
+                    ));
+                }
                 AlterStep::ConvertCharset { .. } => self.converts_charset("convert_charset")?,
                 _ => {}
             }

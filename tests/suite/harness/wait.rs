@@ -43,8 +43,8 @@ pub async fn pause(time: Duration) {
 /// Everything a source has logged by now, in the words in which a task tells its position.
 #[derive(Debug)]
 enum Reached {
-    /// A set of GTIDs.
-    Gtids(GtidSet),
+    /// A set of GTIDs; or the end of the log, for a task that follows such a server by places all the same.
+    Gtids(GtidSet, FilePosition),
     /// The last transaction of each domain of a MariaDB, or a place that its log had reached before. At rest the log may end
     /// behind the former, in an event of no transaction, of which a task makes a note only after seconds; while it is written
     /// to, other names may be the last ones whenever a task is looked at.
@@ -56,9 +56,8 @@ enum Reached {
 impl Reached {
     async fn by(mysql: &Mysql) -> Self {
         if mysql.names_transactions().await {
-            return Self::Gtids(
-                mysql.one("SELECT @@GLOBAL.gtid_executed").await.parse().expect("a GTID set"),
-            );
+            let executed = mysql.one("SELECT @@GLOBAL.gtid_executed").await.parse().expect("a GTID set");
+            return Self::Gtids(executed, mysql.log_end().await);
         }
         if mysql.kind() == "mariadb" {
             let end = mysql.log_end().await;
@@ -71,10 +70,10 @@ impl Reached {
     /// Whether a position's text (`set (file:offset)` or `file:offset`) has come that far.
     fn within(&self, position: &str) -> bool {
         match self {
-            Self::Gtids(executed) => {
-                let set = position.split(" (").next().and_then(|set| set.parse::<GtidSet>().ok());
-                set.is_some_and(|set| executed.is_subset_of(&set))
-            }
+            Self::Gtids(executed, end) => match position.split_once(" (") {
+                Some((set, _)) => set.parse::<GtidSet>().is_ok_and(|set| executed.is_subset_of(&set)),
+                None => Self::at(position, end),
+            },
             Self::Domains(last, end) => {
                 let domains = position.split(" (").next().and_then(|names| names.parse::<Domains>().ok());
                 domains.as_ref() == Some(last) || Self::at(position, end)

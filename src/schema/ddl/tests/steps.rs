@@ -288,7 +288,7 @@ fn options_are_neutral_and_what_moves_rows_is_not() {
         &[
             ("ALTER TABLE t", "alter t"),
             ("ALTER TABLE IF EXISTS t NOWAIT ENGINE=InnoDB", "alter t; ~ENGINE"),
-            ("ALTER TABLE t ENGINE = Blackhole", "alter t; MOVES ENGINE=BLACKHOLE"),
+            ("ALTER TABLE t ENGINE = Blackhole", "alter t; engine Blackhole"),
             (
                 "ALTER TABLE t COMMENT='a, b' ROW_FORMAT DYNAMIC KEY_BLOCK_SIZE=8, AUTO_INCREMENT = 100",
                 "alter t; ~COMMENT; ~ROW_FORMAT; ~KEY_BLOCK_SIZE; ~AUTO_INCREMENT",

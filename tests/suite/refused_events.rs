@@ -1,6 +1,6 @@
 //! Events and statements that cannot be carried stop the task, with its checkpoint before them, and go on stopping it.
 
-use crate::harness::{DEADLINE, Daemon, Mysql, Scene, postgres};
+use crate::harness::{DEADLINE, Daemon, Mysql, Scene, mariadb, postgres, rowferry};
 use rowferry::change::GtidSet;
 use rowferry::change::status::Phase;
 
@@ -74,4 +74,33 @@ async fn statements_logged_as_such_on_unselected_tables_do_not_stop_the_task() {
     scene.source.sql("INSERT INTO t VALUES (2)").await;
     scene.assert_exact(&daemon, &["t"]).await;
     assert_eq!(daemon.task().await.unwrap().restarts, 0);
+}
+
+/// What is rolled back stays in such a table, and a restart may empty it without a word in the log.
+#[tokio::test]
+async fn a_carried_table_that_gets_another_engine_stops_the_task() {
+    let scene = Scene::new("engine_changes").await;
+    scene.source.sql("CREATE TABLE t (id INT PRIMARY KEY); INSERT INTO t VALUES (1)").await;
+    let daemon = scene.start().await;
+    scene.source.sql("ALTER TABLE t ENGINE = InnoDB; INSERT INTO t VALUES (2)").await;
+    scene.assert_exact(&daemon, &["t"]).await;
+    scene.source.sql("ALTER TABLE t ENGINE = MyISAM; INSERT INTO t VALUES (3)").await;
+    let (error, remedy) = failed(&daemon).await;
+    assert!(error.contains("MyISAM"), "{error}");
+    assert!(remedy.contains("ENGINE = InnoDB"), "{remedy}");
+}
+
+/// Its log has the rows of its history too, with columns that the definition does not show.
+#[tokio::test]
+async fn a_system_versioned_table_is_refused_and_not_left_out() {
+    let scene = Scene::on(mariadb().await, postgres().await, "system_versioned").await;
+    scene
+        .source
+        .sql(
+            "CREATE TABLE t (id INT PRIMARY KEY); CREATE TABLE v (id INT PRIMARY KEY) WITH SYSTEM VERSIONING",
+        )
+        .await;
+    let check = rowferry(&["check", "-c", &scene.config().file()]).await;
+    assert_eq!(check.code, 1, "{check:?}");
+    assert!(check.stdout.contains("source.system_versioned") && check.stdout.contains("!system_versioned.v"));
 }

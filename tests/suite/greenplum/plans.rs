@@ -1,6 +1,6 @@
 //! No statement of ours reads a whole target table, or sends rows between segments that lie where they belong.
 
-use crate::apply::fixture::{Log, Shape, compacted, layout, run};
+use crate::apply::fixture::{Log, Model, Shape, compacted, layout, run};
 use crate::harness::greenplum;
 use rowferry::change::RowOp::{Delete, Insert, Update};
 use rowferry::sink::{Applier, Existing, Mode, Session, Strategy, Way};
@@ -69,4 +69,37 @@ async fn explained(session: &Session) -> usize {
         seen += 1;
     }
     seen
+}
+
+#[tokio::test]
+async fn many_changes_of_composite_keys_go_through_staging_and_few_do_not() {
+    let Some(server) = greenplum().await else { return };
+    let database = server.database("gp_ways").await;
+    for (shape, size, staged) in
+        [(Shape::TwoKeys, 3000, 1), (Shape::TwoKeys, 100, 0), (Shape::OneKey, 3000, 0)]
+    {
+        database.sql(&format!("DROP TABLE IF EXISTS t; {}", shape.create("t"))).await;
+        let layout = layout("t", shape);
+        let session = Session::connect(&database.endpoint(), "suite").await.unwrap();
+        let mut applier = Applier::open(&session).await.unwrap();
+        let mut model = Model::default();
+        let fill: Log = (0..size).map(|key| (Insert, key, key)).collect();
+        // The last of the changed rows is not there.
+        let change: Log = (1..=size).map(|key| (Update, key, key + 1)).collect();
+        let mut missing = 0;
+        for log in [fill, change] {
+            session.client().batch_execute("BEGIN").await.unwrap();
+            let changes = compacted(&layout, &log);
+            let outcome = applier.apply(&session, &changes, |_| Mode::Exact, Way::Direct).await.unwrap();
+            session.client().batch_execute("COMMIT").await.unwrap();
+            missing = outcome.tables[0].drift.missing;
+            model.apply(&log);
+        }
+        assert_eq!(missing, 1, "{shape:?} {size}");
+        assert_eq!(model, Model::read(&database, "t", shape).await);
+        let staging =
+            "SELECT count(*) FROM pg_class WHERE relnamespace = pg_my_temp_schema() AND relkind = 'r'";
+        let tables: i64 = session.client().query_one(staging, &[]).await.unwrap().get(0);
+        assert_eq!(tables, staged, "{shape:?} {size}");
+    }
 }

@@ -5,6 +5,8 @@ use crate::change::facts::Flavour;
 use crate::change::{Domains, Taken};
 use crate::config::StartPosition;
 
+const PURGED_REMEDY: &str = "those transactions cannot be had any more: copy again, and keep binlogs longer (binlog_expire_logs_seconds, expire_logs_days)";
+
 /// Everything about the log's history.
 pub fn judge(subject: &Subject<'_>, report: &mut Report, name: &str) {
     start_position(subject, report, name);
@@ -69,38 +71,16 @@ fn sets(subject: &Subject<'_>, report: &mut Report, name: &str) {
     let facts = subject.source;
     let (needed, what) = match (&subject.resuming, &subject.task.start_position) {
         (Some(resuming), _) => (resuming.position.taken.gtids(), "the checkpoint"),
-        (None, Some(crate::config::StartPosition::Gtids(gtids))) => (Some(gtids), "start_position"),
+        (None, Some(StartPosition::Gtids(gtids))) => (Some(gtids), "start_position"),
         (None, _) => (None, ""),
     };
-    if let Some(needed) = needed {
-        let lost = facts.gtid_purged.minus(needed);
-        report.require(
-            "source.purged",
-            name,
-            lost.is_empty(),
-            if lost.is_empty() {
-                format!("the log holds everything behind {what}")
-            } else {
-                format!("the log no longer holds {lost}, which {what} does not include")
-            },
-            "those transactions cannot be had any more: copy again, and keep binlogs longer (binlog_expire_logs_seconds)",
-        );
-        let mut unknown = needed.minus(&facts.gtid_executed);
-        if let Some(resuming) = &subject.resuming {
-            unknown.union(&resuming.copied.minus(&facts.gtid_executed));
-        }
-        report.require(
-            "source.history",
-            name,
-            unknown.is_empty(),
-            if unknown.is_empty() {
-                format!("the server knows everything in {what}")
-            } else {
-                format!("{what} includes {unknown}, which this server never executed")
-            },
-            "connect to the server the task was copied from (or to one that has all its transactions), or copy again",
-        );
+    let Some(needed) = needed else { return };
+    let lost = facts.gtid_purged.minus(needed);
+    let mut unknown = needed.minus(&facts.gtid_executed);
+    if let Some(resuming) = &subject.resuming {
+        unknown.union(&resuming.copied.minus(&facts.gtid_executed));
     }
+    Missing { what, lost: lost.to_string(), unknown: unknown.to_string() }.report(report, name);
 }
 
 /// A server whose log ends before the place it was read up to has started a new one, in which transactions may carry the
@@ -157,31 +137,44 @@ fn domains(subject: &Subject<'_>, report: &mut Report, name: &str) {
         ahead.map(|gtid| gtid.to_string()).collect::<Vec<_>>().join(",")
     };
     let lost = facts.domains_purged.as_ref().map(|purged| ahead(purged, needed)).unwrap_or_default();
-    report.require(
-        "source.purged",
-        name,
-        lost.is_empty(),
-        if lost.is_empty() {
-            format!("the log holds everything behind {what}")
-        } else {
-            format!(
-                "the log no longer holds what leads up to {lost}, which {what} ({needed}) does not include"
-            )
-        },
-        "those transactions cannot be had any more: copy again, and keep binlogs longer (expire_logs_days)",
-    );
-    let unknown = ahead(needed, &facts.domains);
-    report.require(
-        "source.history",
-        name,
-        unknown.is_empty(),
-        if unknown.is_empty() {
-            format!("the server knows everything in {what}")
-        } else {
-            format!("{what} includes {unknown}, which this server never logged")
-        },
-        "connect to the server the task was copied from (or to a replica that has all its transactions and logs them: log_slave_updates), or copy again",
-    );
+    Missing { what, lost, unknown: ahead(needed, &facts.domains) }.report(report, name);
+}
+
+/// What stands between `what` (the checkpoint or a start position) and the log, named as the server names it; empty for nothing.
+struct Missing<'a> {
+    what: &'a str,
+    /// The log holds it no longer, and `what` does not include it.
+    lost: String,
+    /// `what` includes it, and the server never had it.
+    unknown: String,
+}
+
+impl Missing<'_> {
+    fn report(&self, report: &mut Report, name: &str) {
+        let Self { what, lost, unknown } = self;
+        report.require(
+            "source.purged",
+            name,
+            lost.is_empty(),
+            if lost.is_empty() {
+                format!("the log holds everything behind {what}")
+            } else {
+                format!("the log no longer holds {lost}, which {what} does not include")
+            },
+            PURGED_REMEDY,
+        );
+        report.require(
+            "source.history",
+            name,
+            unknown.is_empty(),
+            if unknown.is_empty() {
+                format!("the server knows everything in {what}")
+            } else {
+                format!("{what} includes {unknown}, which this server never executed")
+            },
+            "connect to the server the task was copied from (or to one that has all its transactions and logs them), or copy again",
+        );
+    }
 }
 
 /// Without names the file must be there.
@@ -202,7 +195,7 @@ fn file(subject: &Subject<'_>, report: &mut Report, name: &str) {
         } else {
             format!("the log no longer holds {}, in which the checkpoint lies", position.file.file)
         },
-        "those transactions cannot be had any more: copy again, and keep binlogs longer (binlog_expire_logs_seconds, expire_logs_days)",
+        PURGED_REMEDY,
     );
 }
 

@@ -1,7 +1,6 @@
 //! The source's log is another one when the daemon comes back: reset and grown again, purged, or that of another server.
 
-use crate::harness::{Config, DEADLINE, Daemon, Mysql, Scene, eventually, pause, postgres, rowferry};
-use std::time::Duration;
+use crate::harness::{Config, DEADLINE, Daemon, Mysql, Scene, eventually, postgres, rowferry};
 
 const FILES_97: [&str; 2] = ["--gtid-mode=OFF", "--enforce-gtid-consistency=OFF"];
 
@@ -28,7 +27,8 @@ async fn reset_and_grown(mysql: &Mysql, name: &str) {
     daemon.kill9();
     let was = mysql.log_end().await;
     // A file tells when it was begun by the second.
-    pause(Duration::from_millis(1_100)).await;
+    let second = mysql.one("SELECT UNIX_TIMESTAMP()").await;
+    eventually(DEADLINE, "another second", async || mysql.one("SELECT UNIX_TIMESTAMP()").await != second).await;
     reset(mysql).await;
     scene.source.sql("FLUSH LOGS").await;
     for id in 0..20 {

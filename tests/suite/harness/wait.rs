@@ -1,4 +1,4 @@
-//! Waiting for conditions, always with a deadline. The only place of the tests where time is slept away.
+//! Waiting for conditions, always with a deadline. Faults that are made of time have [`pause`].
 
 use super::{Daemon, Mysql};
 use rowferry::change::domain::Domains;
@@ -23,7 +23,9 @@ pub async fn eventually_some<T>(
     mut value: impl AsyncFnMut() -> Option<T>,
 ) -> T {
     let start = Instant::now();
+    let mut looks = tokio::time::interval(STEP);
     loop {
+        looks.tick().await;
         let left = deadline.saturating_sub(start.elapsed());
         match tokio::time::timeout(left.max(STEP), value()).await {
             Ok(Some(value)) => return value,
@@ -31,7 +33,6 @@ pub async fn eventually_some<T>(
             Err(elapsed) => panic!("{elapsed} while looking whether {what} ({:?})", start.elapsed()),
         }
         assert!(start.elapsed() < deadline, "not within {deadline:?}: {what}");
-        tokio::time::sleep(STEP).await;
     }
 }
 
@@ -111,7 +112,9 @@ async fn wait_reached(deadline: Duration, daemon: &Daemon, executed: Reached) {
     let mut seen = None;
     let what = format!("the task applies {executed:?}");
     let start = Instant::now();
+    let mut looks = tokio::time::interval(STEP);
     loop {
+        looks.tick().await;
         daemon.assert_alive();
         if let Some(task) = daemon.task().await {
             if let Some(failure) = super::daemon::failure(&task) {
@@ -127,6 +130,5 @@ async fn wait_reached(deadline: Duration, daemon: &Daemon, executed: Reached) {
             "not within {deadline:?}: {what}; it is at {seen:?} and its log ends with\n{}",
             daemon.log_tail()
         );
-        tokio::time::sleep(STEP).await;
     }
 }

@@ -1,10 +1,9 @@
 //! Prepared while a copy takes P0 or P1.
 
 use super::{by_domains, by_gtids, by_places, end, prepare, target};
-use crate::harness::{DEADLINE, Daemon, Mysql, Proxy, Scene, eventually, pause, postgres, wait_log_end};
+use crate::harness::{DEADLINE, Daemon, Mysql, Proxy, Scene, eventually, postgres, wait_log_end};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 const TABLES: &str = "CREATE TABLE t (id INT PRIMARY KEY, v INT); INSERT INTO t VALUES (1, 1), (2, 2), (3, 3); \
     CREATE TABLE later (id INT PRIMARY KEY); INSERT INTO later VALUES (1), (3)";
@@ -122,8 +121,13 @@ async fn waits_for_a_held_commit(mysql: &Mysql, name: &str, hold: &str, release:
     let daemon = Daemon::start(&scene.config());
     eventually(DEADLINE, "the copy waits", async || daemon.log().contains("the copy waits for prepared XA"))
         .await;
-    // Time for a copy that does not wait to miss the row.
-    pause(Duration::from_secs(2)).await;
+    // It goes on looking: a copy that did not wait would have missed the row by then.
+    let looks = async || {
+        let status = mysql.sql("SHOW GLOBAL STATUS LIKE 'Com_xa_recover'").await;
+        status[0][1].as_deref().and_then(|count| count.parse::<u64>().ok()).expect("a counter")
+    };
+    let before = looks().await;
+    eventually(DEADLINE, "the copy has looked ten times more", async || looks().await >= before + 10).await;
     mysql.sql(release).await;
     commit.await.unwrap();
     daemon.wait_phase("Synchronizing", DEADLINE).await;

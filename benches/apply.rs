@@ -171,10 +171,12 @@ async fn main() {
             let mut applier = Applier::open(&session).await.unwrap();
             let start = Instant::now();
             sql(&session, "BEGIN").await;
+            let mut chunk = applier.chunk(&session, &layout, Existing::Fresh);
             for from in (0..total).step_by(10_000) {
                 let run = rows(&layout, Insert, from..(from + 10_000).min(total), 0);
-                applier.copy_rows(&session, &[run], Existing::Fresh).await.unwrap();
+                chunk.write(&run).await.unwrap();
             }
+            chunk.finish().await.unwrap();
             sql(&session, "COMMIT").await;
             let copied = start.elapsed().as_secs_f64();
             sql(&session, "ANALYZE public.rowferry_bench").await;

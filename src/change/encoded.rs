@@ -60,6 +60,22 @@ impl EncodedRows {
         Self { layout, buffer: Vec::new(), spans: Vec::new() }
     }
 
+    /// An empty run for the layout of another, with room for as much and an eighth more.
+    pub fn like(other: &Self) -> Self {
+        let room = |length: usize| length + length / 8;
+        Self {
+            layout: other.layout.clone(),
+            buffer: Vec::with_capacity(room(other.buffer.len())),
+            spans: Vec::with_capacity(room(other.spans.len())),
+        }
+    }
+
+    /// Takes the rows out and keeps the memory for others.
+    pub fn clear(&mut self) {
+        self.buffer.clear();
+        self.spans.clear();
+    }
+
     /// Bytes held: what memory caps count.
     pub fn weight_bytes(&self) -> usize {
         self.buffer.capacity() + self.spans.capacity() * size_of::<RowSpan>()

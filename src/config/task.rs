@@ -292,10 +292,14 @@ fn operations(section: &mut Section, problems: &mut Problems) -> Operations {
 }
 
 fn snapshot(section: Option<Section>, problems: &mut Problems) -> SnapshotConfig {
-    let mut snapshot = SnapshotConfig { parallel: 4, chunk_rows: 50_000, max_rows_per_second: 0 };
+    // More workers than processors get into one another's way: where source, target and daemon share two, four were a third
+    // slower than two.
+    let processors = std::thread::available_parallelism().map_or(4, std::num::NonZero::get);
+    let mut snapshot =
+        SnapshotConfig { parallel: processors.clamp(2, 4), chunk_rows: 50_000, max_rows_per_second: 0 };
     let Some(mut section) = section else { return snapshot };
     if let Some(parallel) = section.integer("parallel", 1, 64, problems) {
-        snapshot.parallel = usize::try_from(parallel).unwrap_or(4);
+        snapshot.parallel = usize::try_from(parallel).unwrap_or(snapshot.parallel);
     }
     if let Some(rows) = section.integer("chunk_rows", 1, 1_000_000_000, problems) {
         snapshot.chunk_rows = rows;

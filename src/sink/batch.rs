@@ -18,6 +18,10 @@ const SPARE_RUNS: usize = 16;
 /// A bigger buffer is not kept.
 const SPARE_RUN_BYTES: usize = 256 << 10;
 
+/// From so many bytes on, a run is left for another one of its table: a buffer that grows for ever is copied and laid out in
+/// fresh memory again and again.
+const RUN_BYTES: usize = 512 << 10;
+
 /// When a batch is full: `apply.batch_rows`, `apply.batch_bytes`.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchLimits {
@@ -119,14 +123,21 @@ impl BatchBuilder {
 
     /// Where the next rows of the open transaction are encoded to. Valid for one table's event; ask again for the next.
     pub fn run(&mut self, layout: &Arc<RowLayout>) -> &mut EncodedRows {
-        if !self.open.last().is_some_and(|run| Arc::ptr_eq(&run.layout, layout)) {
+        let last = self.open.last().filter(|run| Arc::ptr_eq(&run.layout, layout));
+        let full = last.filter(|run| run.buffer.len() >= RUN_BYTES);
+        if last.is_none() || full.is_some() {
             (self.settled_rows, self.settled_bytes) = self.open_load();
-            let run = match self.spare.pop() {
-                Some(mut run) => {
+            let run = match (full, self.spare.pop()) {
+                // The next will be as full.
+                (Some(full), spare) => {
+                    self.spare.extend(spare);
+                    EncodedRows::like(full)
+                }
+                (None, Some(mut run)) => {
                     run.layout = Arc::clone(layout);
                     run
                 }
-                None => EncodedRows::new(Arc::clone(layout)),
+                (None, None) => EncodedRows::new(Arc::clone(layout)),
             };
             self.open.push(run);
         }

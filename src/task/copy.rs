@@ -180,19 +180,18 @@ impl Worker {
         };
         begin(session).await?;
         let mut reader = ChunkReader::open(wire, name, &sql).await?;
+        let layout = copied.plan.layout();
+        let mut writer = applier.chunk(session, layout, copied.existing);
+        let mut encoded = EncodedRows::new(layout.clone());
         let mut rows: u64 = 0;
         let mut block = reader.next(self.block_bytes).await?;
         while let Some(read) = block {
             let count = u64::try_from(read.rows.len()).unwrap_or(u64::MAX);
-            let mut encoded = EncodedRows::new(copied.plan.layout().clone());
+            encoded.clear();
             copied.plan.encode_result(&read, &mut encoded)?;
             drop(read);
-            let encoded = [encoded];
             // The source sends the next block while the target takes this one.
-            let (written, next) = tokio::join!(
-                applier.copy_rows(session, &encoded, copied.existing),
-                reader.next(self.block_bytes)
-            );
+            let (written, next) = tokio::join!(writer.write(&encoded), reader.next(self.block_bytes));
             written?;
             block = next?;
             rows += count;
@@ -203,6 +202,7 @@ impl Worker {
             });
             self.pace.spend(count).await;
         }
+        writer.finish().await?;
         chunk.rows = i64::try_from(rows).unwrap_or(i64::MAX);
         self.store.record_chunk(session, name, chunk).await?;
         commit(session).await?;

@@ -10,35 +10,61 @@ use crate::change::{EncodedRows, TargetName};
 use crate::sink::{Session, SinkError};
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::SinkExt;
-use std::pin::pin;
-use tokio_postgres::Statement;
+use std::pin::Pin;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::{CopyInSink, Error, Statement};
 
-/// Bytes sent as one message: few enough to stay in cache, many enough that messages do not count.
-const MESSAGE_BYTES: usize = 512 << 10;
+/// Bytes sent as one message: the server takes each in whole before it reads a row of it, and a buffer of twice this size
+/// is still one that its allocator keeps at hand.
+const MESSAGE_BYTES: usize = 60 << 10;
 
 /// Signature, flags, length of the header's extension.
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+
+/// A COPY under way. Dropped before [`Copying::finish`] it fails at the server.
+pub(super) struct Copying {
+    sink: Pin<Box<CopyInSink<Bytes>>>,
+    buffer: BytesMut,
+}
+
+impl Copying {
+    /// Executes a COPY statement.
+    pub(super) async fn begin(session: &Session, statement: &Statement) -> Result<Self, Error> {
+        let sink = Box::pin(session.client().copy_in(statement).await?);
+        let mut buffer = BytesMut::with_capacity(MESSAGE_BYTES);
+        buffer.put_slice(HEADER);
+        Ok(Self { sink, buffer })
+    }
+
+    /// Sends rows; the last of them may stay behind until more come.
+    pub(super) async fn rows<'a>(&mut self, rows: impl Iterator<Item = &'a [u8]>) -> Result<(), Error> {
+        for row in rows {
+            if self.buffer.len() + row.len() > MESSAGE_BYTES && !self.buffer.is_empty() {
+                self.sink.feed(self.buffer.split().freeze()).await?;
+                self.buffer.reserve(MESSAGE_BYTES.max(row.len()));
+            }
+            self.buffer.put_slice(row);
+        }
+        Ok(())
+    }
+
+    /// Ends the statement. Answers with the number of rows that the server says went in.
+    pub(super) async fn finish(mut self) -> Result<u64, Error> {
+        self.buffer.put_i16(-1);
+        self.sink.feed(self.buffer.freeze()).await?;
+        self.sink.as_mut().finish().await
+    }
+}
 
 /// Sends rows through a COPY statement. Answers with the number of rows that the server says went in.
 pub(super) async fn send<'a>(
     session: &Session,
     statement: &Statement,
     rows: impl Iterator<Item = &'a [u8]>,
-) -> Result<u64, tokio_postgres::Error> {
-    let mut sink = pin!(session.client().copy_in::<_, Bytes>(statement).await?);
-    let mut buffer = BytesMut::with_capacity(MESSAGE_BYTES);
-    buffer.put_slice(HEADER);
-    for row in rows {
-        if buffer.len() + row.len() > MESSAGE_BYTES && !buffer.is_empty() {
-            sink.feed(buffer.split().freeze()).await?;
-            buffer.reserve(MESSAGE_BYTES.max(row.len()));
-        }
-        buffer.put_slice(row);
-    }
-    buffer.put_i16(-1);
-    sink.feed(buffer.freeze()).await?;
-    sink.finish().await
+) -> Result<u64, Error> {
+    let mut copying = Copying::begin(session, statement).await?;
+    copying.rows(rows).await?;
+    copying.finish().await
 }
 
 /// Does a [`super::plan::Act::Copy`].
@@ -57,21 +83,6 @@ pub(super) async fn step(
         }
         Err(error) => Err(session.error(&format!("copying into {target}"), error).into()),
     }
-}
-
-/// Copies a run of snapshot rows into a table that holds none of their keys.
-pub(super) async fn chunk(
-    session: &Session,
-    statements: &mut Statements,
-    run: &EncodedRows,
-) -> Result<u64, SinkError> {
-    let target = &run.layout.target;
-    let statement = statements.get(session, &run.layout, Kind::CopyTable).await?;
-    let count = send(session, &statement, rows_of(run))
-        .await
-        .map_err(|error| session.error(&format!("copying into {target}"), error))?;
-    complete(session, target, run.spans.len(), count)?;
-    Ok(count)
 }
 
 /// The rows of a run.

@@ -17,6 +17,7 @@
 //! in [`Mode::Exact`], a value lost that is not ours.
 
 mod arrays;
+mod chunk;
 mod copy;
 mod delete;
 mod merge;
@@ -30,9 +31,11 @@ mod update;
 
 use super::compact::{Compacted, OperationCounts, TableChanges};
 use super::{Dialect, Session, SinkError};
-use crate::change::{EncodedRows, RowLayout, TargetName};
+use crate::change::{RowLayout, TargetName};
+pub use chunk::ChunkWriter;
 use plan::{Act, Step};
 use statements::Statements;
+use std::sync::Arc;
 
 /// How a table takes a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -262,21 +265,23 @@ impl Applier {
         })
     }
 
-    /// Writes a snapshot chunk inside the session's open transaction. Answers with the number of rows that went in.
-    pub async fn copy_rows(
-        &mut self,
-        session: &Session,
-        rows: &[EncodedRows],
+    /// Begins a snapshot chunk inside the session's open transaction.
+    pub fn chunk<'a>(
+        &'a mut self,
+        session: &'a Session,
+        layout: &Arc<RowLayout>,
         existing: Existing,
-    ) -> Result<u64, SinkError> {
-        let mut written = 0;
-        for run in rows {
-            written += match existing {
-                Existing::Fresh => copy::chunk(session, &mut self.statements, run).await?,
-                Existing::Keep => staging::keep(session, &mut self.statements, run, self.strategy).await?,
-            };
+    ) -> ChunkWriter<'a> {
+        ChunkWriter {
+            session,
+            statements: &mut self.statements,
+            strategy: self.strategy,
+            layout: layout.clone(),
+            existing,
+            copying: None,
+            sent: 0,
+            kept: 0,
         }
-        Ok(written)
     }
 }
 

@@ -206,3 +206,31 @@ fn runs_of_two_tables_keep_their_order_and_reuse_buffers() {
     let rows: Vec<usize> = batch.changes.tables.iter().map(|table| table.new.len()).collect();
     assert_eq!(rows, [6, 3]);
 }
+
+#[test]
+fn a_full_run_is_left_for_another_and_a_savepoint_in_the_first_is_found_again() {
+    let (mut builder, table) = (builder(100), layout("t"));
+    let wide = |builder: &mut BatchBuilder, key: u8| {
+        let run = builder.run(&table);
+        let start = run.buffer.len();
+        run.buffer.extend_from_slice(&[0, 1, 0, 0, 0, 1, key]);
+        run.buffer.resize(start + RUN_BYTES, 0);
+        run.spans.push(RowSpan {
+            op: RowOp::Insert,
+            key: start + 2..start + 7,
+            row: start..start + RUN_BYTES,
+        });
+    };
+    wide(&mut builder, 1);
+    let mark = builder.mark();
+    (2..5).for_each(|key| wide(&mut builder, key));
+    assert_eq!(builder.open.len(), 4);
+    assert!(builder.open.iter().all(|run| run.buffer.capacity() < 2 * RUN_BYTES));
+    builder.rollback_to(mark);
+    wide(&mut builder, 9);
+    builder.commit(&boundary(10));
+    let batch = builder.take().unwrap();
+    let [changes] = batch.changes.tables.as_slice() else { panic!("one table") };
+    let keys: Vec<u8> = changes.new.iter().map(|at| changes.key(*at)[4]).collect();
+    assert_eq!(keys, [1, 9]);
+}

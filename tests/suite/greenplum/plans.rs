@@ -31,9 +31,9 @@ async fn writes_go_by_the_primary_key_on_the_segments_that_hold_the_rows() {
                 applier.apply(&session, &compacted(&layout, &log), |_| mode, Way::General).await.unwrap();
                 session.client().batch_execute("ROLLBACK").await.unwrap();
             }
-            let rows = [run(&layout, &vec![(Insert, 1, 7)])];
+            let rows = run(&layout, &vec![(Insert, 1, 7)]);
             session.client().batch_execute("BEGIN").await.unwrap();
-            applier.copy_rows(&session, &rows, Existing::Keep).await.unwrap();
+            applier.chunk(&session, &layout, Existing::Keep).write(&rows).await.unwrap();
             session.client().batch_execute("COMMIT").await.unwrap();
             let least = if strategy == Strategy::DeleteCopy { 4 } else { 7 };
             assert!(explained(&session).await >= least, "{shape:?} {strategy:?}");

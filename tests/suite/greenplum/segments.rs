@@ -51,10 +51,13 @@ async fn keep(
     (session, applier): &mut (Session, Applier),
     keys: std::ops::Range<i64>,
 ) -> Result<u64, SinkError> {
-    let rows = run(&layout("t", Shape::TwoKeys), &keys.map(|key| (Insert, key, key)).collect());
+    let layout = layout("t", Shape::TwoKeys);
+    let rows = run(&layout, &keys.map(|key| (Insert, key, key)).collect());
     let client = session.client();
     client.batch_execute("BEGIN").await.map_err(|error| session.error("BEGIN", error))?;
-    let written = applier.copy_rows(session, &[rows], Existing::Keep).await?;
+    let mut chunk = applier.chunk(session, &layout, Existing::Keep);
+    chunk.write(&rows).await?;
+    let written = chunk.finish().await?;
     client.batch_execute("COMMIT").await.map_err(|error| session.error("COMMIT", error))?;
     Ok(written)
 }

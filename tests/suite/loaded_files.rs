@@ -89,7 +89,7 @@ async fn loaded(kind: Kind) {
             .target
             .one(&format!("SELECT string_agg(u || '=' || n, ' ' ORDER BY u COLLATE \"C\") FROM {name}.k"))
             .await,
-        "café=30 naïve=4 n;e\"w=20 old=9 older=5"
+        "café=30 n;e\"w=20 naïve=4 old=9 older=5"
     );
     assert_eq!(daemon.task().await.unwrap().restarts, 0);
 }

@@ -20,10 +20,17 @@ enum End {
 }
 
 impl End {
-    async fn come_over(self, mysql: &Mysql) {
+    fn begins(self, mysql: &Mysql) {
         match self {
             Self::Killed => mysql.kill(),
-            Self::ShutDown => mysql.shut_down().await,
+            Self::ShutDown => mysql.signal("TERM"),
+        }
+    }
+
+    async fn ends(self, mysql: &Mysql) {
+        match self {
+            Self::Killed => {}
+            Self::ShutDown => mysql.wait_shut_down().await,
         }
     }
 }
@@ -72,7 +79,8 @@ async fn between_transactions(kind: Kind) {
             scene.target.one(&arrived).await.parse::<u64>().unwrap() > before + 30
         })
         .await;
-        end.come_over(&mysql).await;
+        end.begins(&mysql);
+        end.ends(&mysql).await;
         mysql.restart().await;
     }
     stop.store(true, Ordering::Relaxed);
@@ -124,12 +132,15 @@ async fn in_a_large_transaction(kind: Kind) {
         })
         .await;
         let restarts = daemon.task().await.unwrap().restarts;
-        end.come_over(&mysql).await;
-        // What has been received goes on into the target, and there it ends.
+        end.begins(&mysql);
+        // What has been received goes on into the target, and there it ends. (MariaDB does not go before somebody takes what
+        // it is sending, which may be all of the transaction then.)
         lock.sql("COMMIT").await;
+        end.ends(&mysql).await;
         daemon.wait_task("the daemon notices", DEADLINE, |task| task.restarts > restarts).await;
         let seen = format!("SELECT count(*) FROM {name}.first WHERE n = {round}");
-        assert_eq!(scene.target.one(&seen).await, "0", "part of the transaction shows");
+        let count = scene.target.one(&seen).await;
+        assert!(["0", "256"].contains(&count.as_str()), "part of the transaction shows: {count}");
         mysql.restart().await;
         scene.assert_exact(&daemon, &["first", "second"]).await;
         assert_eq!(scene.target.one(&seen).await, "256");

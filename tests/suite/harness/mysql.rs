@@ -139,9 +139,8 @@ impl Mysql {
         self.wait_ready().await;
     }
 
-    /// Shuts it down in good order. For private servers.
-    pub async fn shut_down(&self) {
-        self.signal("TERM");
+    /// Waits until it has shut down in good order, as SIGTERM asks it to. For private servers.
+    pub async fn wait_shut_down(&self) {
         eventually(DEADLINE, &format!("{} shuts down", self.kind), async || {
             self.with_process(Process::ended).is_some()
         })

@@ -14,10 +14,20 @@ pub const UPGRADE: &str = "upgrade the source to MySQL 5.6 or newer, or MariaDB 
 /// | replicas | SHOW SLAVE HOSTS | the same | SHOW REPLICAS (8.0.22) | the same | SHOW SLAVE HOSTS |
 /// | `gtid_executed` grows | when written | when visible | when visible | when visible | (domains) |
 /// | a new file begins | when all of the old one is visible | the same | the same | the same | no matter when |
-/// | log_bin, binlog_format, gtid_mode by default | OFF, STATEMENT, OFF | OFF, ROW, OFF | ON, ROW, OFF | ON, ROW, OFF | OFF, MIXED, always |
-/// | XA PREPARE in the log | no | yes | yes | yes | yes |
+/// | log_bin, binlog_format, gtid_mode by default | OFF, STATEMENT, OFF | OFF, ROW (5.7.7), OFF | ON, ROW, OFF | ON, ROW, OFF | OFF, MIXED, always |
+/// | XA PREPARE in the log | no | 5.7.7 | yes | yes | yes |
+/// | XA RECOVER | bytes | CONVERT XID (5.7.5) | the same, XA_RECOVER_ADMIN | the same | FORMAT='SQL' |
 /// | compressed transactions, partial JSON | no | no | 8.0.20, 8.0.3 | yes | own events, no |
 /// | row metadata | no | no | 8.0.1 | yes | yes |
+/// | row events of version 1 | by option | by option | by option (until 8.3) | no | always |
+/// | GTIDs with tags | no | no | no | 8.3 | (domains) |
+/// | the end of a log in which the server died | cut off | cut off | cut off | cut off | stays |
+/// | sql_mode ORACLE changes types, MAXDB makes TIMESTAMP a DATETIME | no, yes | no, yes | gone | gone | yes, yes |
+/// | indexes that are not used | none | none | IS_VISIBLE | the same | IGNORED (10.6) |
+/// | cascades are logged | no | no | no | 9.6 | no |
+///
+/// After the reference manuals and release notes of both families, and the servers themselves where they are at hand (5.6.24,
+/// 9.7, MariaDB 10.11).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServerVersion {
     /// The family.
@@ -49,6 +59,15 @@ impl ServerVersion {
             Flavour::MySql if self.number >= 50_705 => "XA RECOVER CONVERT XID",
             Flavour::MySql => "XA RECOVER",
             Flavour::MariaDb => "XA RECOVER FORMAT='SQL'",
+        }
+    }
+
+    /// Says, of a row of `information_schema.STATISTICS`, whether its index is one that queries may name: `'YES'` or `'NO'`.
+    pub fn index_usable_expression(self) -> &'static str {
+        match self.flavour {
+            Flavour::MySql if self.number >= 80_000 => "IS_VISIBLE",
+            Flavour::MariaDb if self.number >= 100_600 => "IF(IGNORED = 'YES', 'NO', 'YES')",
+            Flavour::MySql | Flavour::MariaDb => "'YES'",
         }
     }
 

@@ -55,7 +55,12 @@ fn attribute(column: &mut ColumnDefinition, cursor: &mut Cursor<'_, '_>) -> Resu
     } else if cursor.word("NULL") {
         column.nullable = Some(true);
     } else if cursor.word("DEFAULT") {
-        column.default = default(cursor)?;
+        column.default = match default(cursor)? {
+            DeclaredDefault::Text(text) if text.is_empty() && cursor.mode.empty_is_null => {
+                DeclaredDefault::Null
+            }
+            default => default,
+        };
     } else if cursor.words(&["ON", "UPDATE"]) {
         now(cursor)?.ok_or_else(|| cursor.expected("CURRENT_TIMESTAMP"))?;
         column.on_update = true;

@@ -14,11 +14,15 @@ pub(super) fn data_type(cursor: &mut Cursor<'_, '_>) -> Result<String, Unreadabl
         _ => return Err(cursor.expected("a type")),
     };
     cursor.next();
+    if cursor.mode.oracle {
+        oracle(cursor, &mut declared);
+    }
     match declared.as_str() {
         "real" if cursor.mode.real_as_float => declared = "float".into(),
         "json" if cursor.mode.flavour == Some(Flavour::MariaDb) => {
             declared = "longtext character set utf8mb4 collate utf8mb4_bin".into();
         }
+        "timestamp" if cursor.mode.timestamp_is_datetime => declared = "datetime".into(),
         "double" => follow(cursor, &mut declared, &["precision"]),
         "char" | "character" | "nchar" => follow(cursor, &mut declared, &["varying", "varchar"]),
         "national" => {
@@ -47,6 +51,22 @@ pub(super) fn data_type(cursor: &mut Cursor<'_, '_>) -> Result<String, Unreadabl
             return Ok(declared);
         }
     }
+}
+
+/// MariaDB's `sql_mode=ORACLE` (its documentation, "SQL_MODE=ORACLE", "Synonyms for Basic SQL Types"; the names not listed here
+/// stay what they are).
+fn oracle(cursor: &Cursor<'_, '_>, declared: &mut String) {
+    let meant = match declared.as_str() {
+        "date" => "datetime",
+        "blob" if !cursor.at_symbol('(') => "longblob",
+        "clob" => "longtext",
+        "raw" => "varbinary",
+        "varchar2" => "varchar",
+        "number" if cursor.at_symbol('(') => "decimal",
+        "number" => "double",
+        _ => return,
+    };
+    meant.clone_into(declared);
 }
 
 fn follow(cursor: &mut Cursor<'_, '_>, declared: &mut String, words: &[&'static str]) {

@@ -21,6 +21,10 @@ fn mariadb() -> SqlMode {
     SqlMode::from_bits(0x20_0000).with_flavour(Flavour::MariaDb).with_explicit_timestamps(true)
 }
 
+fn mariadb_in(sql_mode: u64) -> SqlMode {
+    SqlMode::from_bits(sql_mode).with_flavour(Flavour::MariaDb)
+}
+
 fn name(name: &Name) -> String {
     match &name.database {
         Some(database) => format!("{database}.{}", name.table),

@@ -17,6 +17,12 @@ pub struct SqlMode {
     pub no_backslash_escapes: bool,
     /// `REAL` is `FLOAT`, not `DOUBLE`.
     pub real_as_float: bool,
+    /// `TIMESTAMP` is `DATETIME`: MAXDB of MySQL 5.x and MariaDB.
+    pub timestamp_is_datetime: bool,
+    /// MariaDB reads names of types as Oracle does; MySQL 5.x has the mode too, and it changes no types there.
+    pub oracle: bool,
+    /// The empty string is NULL, on MariaDB. On MySQL the bit has to do with fractions of seconds.
+    pub empty_is_null: bool,
     /// A value that does not fit is an error of the statement, not a warning.
     pub strict: bool,
     /// The family of the server; `None` where it is not known, and then a text that families read differently
@@ -32,13 +38,19 @@ impl SqlMode {
     pub fn from_bits(bits: u64) -> Self {
         const REAL_AS_FLOAT: u64 = 1;
         const ANSI_QUOTES: u64 = 4;
+        const ORACLE: u64 = 0x200;
+        const MAXDB: u64 = 0x1000;
         const NO_BACKSLASH_ESCAPES: u64 = 0x10_0000;
         const STRICT_TRANS_TABLES: u64 = 0x20_0000;
         const STRICT_ALL_TABLES: u64 = 0x40_0000;
+        const EMPTY_STRING_IS_NULL: u64 = 1 << 32;
         Self {
             ansi_quotes: bits & ANSI_QUOTES != 0,
             no_backslash_escapes: bits & NO_BACKSLASH_ESCAPES != 0,
             real_as_float: bits & REAL_AS_FLOAT != 0,
+            timestamp_is_datetime: bits & MAXDB != 0,
+            oracle: bits & ORACLE != 0,
+            empty_is_null: bits & EMPTY_STRING_IS_NULL != 0,
             strict: bits & (STRICT_TRANS_TABLES | STRICT_ALL_TABLES) != 0,
             flavour: None,
             explicit_timestamps: None,
@@ -47,7 +59,9 @@ impl SqlMode {
 
     /// The same with the server's family.
     pub fn with_flavour(self, flavour: Flavour) -> Self {
-        Self { flavour: Some(flavour), ..self }
+        let maria = flavour == Flavour::MariaDb;
+        let (oracle, empty_is_null) = (self.oracle && maria, self.empty_is_null && maria);
+        Self { flavour: Some(flavour), oracle, empty_is_null, ..self }
     }
 
     /// The same with the session's `explicit_defaults_for_timestamp` (status variable 16 of a Query event, else the

@@ -210,6 +210,17 @@ pub fn failure(wire: &Wire, packet: &[u8], position: String) -> SourceError {
     }
 }
 
+/// Whether an ERR packet of the dump says that the file ends in the middle of an event: so MariaDB leaves its log when it dies
+/// while it writes. (MySQL cuts the end off when it is started again.)
+pub fn is_cut_off(wire: &Wire, packet: &[u8]) -> bool {
+    wire.family().flavour == Flavour::MariaDb
+        && packet.first() == Some(&0xff)
+        && Failure::read(packet).is_some_and(|failure| {
+            failure.code == ER_SOURCE_FATAL_ERROR_READING_BINLOG
+                && failure.message.contains("truncated in the middle of event")
+        })
+}
+
 /// What error 1236 is about; the number says nothing, only its words do.
 #[derive(Debug, PartialEq, Eq)]
 enum Reading {

@@ -27,6 +27,8 @@ use crate::source::SourceError;
 use bytes::Bytes;
 use std::sync::Arc;
 
+mod heartbeat;
+
 /// The state of one stream.
 #[derive(Debug)]
 pub struct Framer {
@@ -40,6 +42,8 @@ pub struct Framer {
     payload: Option<Payload>,
     no_tag: Tag,
     max_event_bytes: usize,
+    /// The last file was cut off, so the next must be the first after a start of the server.
+    cut_off: bool,
 }
 
 /// What became of [`Framer::inside`].
@@ -74,7 +78,14 @@ impl Framer {
             payload: None,
             no_tag: Tag::from(""),
             max_event_bytes,
+            cut_off: false,
         }
+    }
+
+    /// The file ends in the middle of an event, and a stream of the next file follows; `checksum` is what the server uses for
+    /// the events it makes up for that.
+    pub fn file_is_cut_off(&mut self, checksum: Checksum) {
+        (self.cut_off, self.checksum) = (true, checksum);
     }
 
     /// Whether the format description has arrived.
@@ -281,7 +292,15 @@ impl Framer {
         out: &mut Vec<Change>,
     ) -> Result<(), Refusal> {
         let format = format::read(bytes)?;
+        if format.at_startup {
+            self.transactions.server_started(self.place.position(), out);
+        } else if self.cut_off {
+            return Err(Refusal::contradiction(
+                "the file before it ends inside an event, and not by a crash",
+            ));
+        }
         self.transactions.between_files()?;
+        self.cut_off = false;
         self.maps.close();
         self.checksum = format.checksum;
         self.format = Some(format);
@@ -293,7 +312,10 @@ impl Framer {
     }
 
     fn rotate(&mut self, event: &Event) -> Result<(), Refusal> {
-        self.transactions.between_files()?;
+        // A made-up one says nothing of how the file before ended; the next format description does.
+        if event.header.flags & FLAG_ARTIFICIAL == 0 {
+            self.transactions.between_files()?;
+        }
         self.maps.close();
         let mut at = Cursor::new(&event.body);
         let offset = at.u64("offset")?;
@@ -311,7 +333,7 @@ impl Framer {
         let (file, offset) = if kind == Kind::Heartbeat {
             (event.body.clone(), None)
         } else {
-            let (file, offset) = heartbeat_fields(&event.body)?;
+            let (file, offset) = heartbeat::fields(&event.body)?;
             (file, Some(offset))
         };
         if *file != *self.place.file().as_bytes() {
@@ -458,33 +480,6 @@ fn own(body: rows::RowsBody) -> rows::RowsBody {
 
 fn no_map(id: u64) -> Refusal {
     Refusal::contradiction(format!("no table map came before it for table number {id}"))
-}
-
-/// `HEARTBEAT_LOG_EVENT_V2`: `[field][length][value]…[0]` with the file's name and the whole offset.
-fn heartbeat_fields(body: &Bytes) -> Result<(Bytes, u64), Refusal> {
-    const END_MARK: u64 = 0;
-    const FILE: u64 = 1;
-    const OFFSET: u64 = 2;
-    let mut at = Cursor::new(body);
-    let (mut file, mut offset) = (None, None);
-    while at.remaining() > 0 {
-        let field = at.packed("field number")?;
-        if field == END_MARK {
-            break;
-        }
-        let length = at.packed_length("field length")?;
-        let value = at.take(length, "field")?;
-        match field {
-            FILE => file = Some(value),
-            OFFSET => offset = Some(Cursor::new(&value).packed("offset")?),
-            // Fields of later versions add to these two.
-            _ => {}
-        }
-    }
-    match (file, offset) {
-        (Some(file), Some(offset)) => Ok((file, offset)),
-        _ => Err(Refusal::contradiction("a heartbeat without file or offset")),
-    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //! What must never happen here: an event, statement or transaction passed over because it was not understood;
 //! a value looked at; an item handed out whose event was not whole.
 
+mod crash;
 mod cursor;
 mod dump;
 mod event;
@@ -67,6 +68,7 @@ pub struct StreamRequest {
 /// A running stream. After an error it is of no use.
 #[derive(Debug)]
 pub struct BinlogStream {
+    endpoint: SourceEndpoint,
     wire: Wire,
     framer: Framer,
     heartbeat: Duration,
@@ -128,6 +130,7 @@ impl BinlogStream {
         );
         framer.take_up(&request.start, request.max_held_bytes)?;
         let mut stream = Self {
+            endpoint: request.endpoint,
             wire,
             framer,
             heartbeat: request.heartbeat,
@@ -215,6 +218,9 @@ impl BinlogStream {
             let Some(packet) = self.wire.buffered_packet() else { return Ok(Step::NothingReceived) };
             packet
         };
+        if dump::is_cut_off(&self.wire, &packet) && self.go_on_behind_crash().await? {
+            return Ok(Step::Taken);
+        }
         self.take(&packet, out)?;
         Ok(Step::Taken)
     }

@@ -17,6 +17,8 @@ pub struct Query {
     pub sql_mode: Option<u64>,
     /// Collation number of `character_set_client`; `None` when the event does not say.
     pub client_collation: Option<u16>,
+    /// Collation number of `collation_connection`; `None` when the event does not say.
+    pub connection_collation: Option<u16>,
     /// The session's time zone as seconds east of UTC; `None` when the event does not say or names a zone.
     pub utc_offset_seconds: Option<i32>,
     /// The microseconds of the second in which the statement began; `None` when the event does not say.
@@ -56,6 +58,7 @@ pub fn read(body: &Bytes, more_fixed: usize) -> Result<Query, Malformed> {
         database,
         sql_mode: settings.sql_mode,
         client_collation: settings.client_collation,
+        connection_collation: settings.connection_collation,
         utc_offset_seconds: settings.utc_offset_seconds,
         started_micros: settings.started_micros,
         databases: settings.databases,
@@ -70,6 +73,7 @@ pub fn read(body: &Bytes, more_fixed: usize) -> Result<Query, Malformed> {
 struct Settings {
     sql_mode: Option<u64>,
     client_collation: Option<u16>,
+    connection_collation: Option<u16>,
     utc_offset_seconds: Option<i32>,
     started_micros: Option<u32>,
     databases: Option<Vec<String>>,
@@ -86,7 +90,8 @@ fn settings(variables: &Bytes) -> Result<Settings, Malformed> {
             1 => settings.sql_mode = Some(at.u64("sql_mode")?),
             4 => {
                 settings.client_collation = Some(at.u16("character set")?);
-                at.u32("collations")?;
+                settings.connection_collation = Some(at.u16("connection's collation")?);
+                at.u16("server's collation")?;
             }
             // FLAGS2, AUTO_INCREMENT, MASTER_DATA_WRITTEN
             0 | 3 | 10 => drop(at.u32("variable")?),
@@ -166,6 +171,11 @@ impl Query {
     /// The text, and whether every byte of it was understood.
     pub fn decoded(&self) -> (String, bool) {
         text::decode(&self.text, self.client_collation)
+    }
+
+    /// Whether literals in the decoded text are what the server took them for.
+    pub fn keeps_literals(&self, decoded: &str) -> bool {
+        text::keeps(decoded, self.connection_collation)
     }
 
     /// True when the text is just this word.

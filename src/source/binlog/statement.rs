@@ -74,6 +74,14 @@ pub fn judge(query: &Query, flavour: Flavour, selected: &SelectedTables) -> Resu
             "repeat such statements with utf8mb4 as character set, and start the task anew behind this place",
         ));
     }
+    if concerned && matches!(statement, Statement::AlterTable(_)) && !query.keeps_literals(&sql) {
+        return Err(refuse(
+            &sql,
+            "its session's collation_connection lacks some of its letters, so its literals cannot be told",
+            "compare the table's definition with the target's, and copy the table again; give such statements with the same \
+             character set for client and connection (SET NAMES utf8mb4)",
+        ));
+    }
     let meaning = match statement {
         Statement::Begin => Meaning::Begin,
         Statement::Commit => Meaning::Commit,

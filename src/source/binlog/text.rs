@@ -4,13 +4,13 @@
 
 use encoding_rs::Encoding;
 use mysql_common::collations::{Collation, CollationId};
+use std::borrow::Cow;
 
 /// Decodes `bytes` as a client sent them. The flag is false when a byte or the character set is not
 /// understood; U+FFFD then stands for what could not be read. Without a collation the text is taken as UTF-8.
 pub fn decode(bytes: &[u8], collation: Option<u16>) -> (String, bool) {
-    let collation = collation.map(|id| Collation::resolve(CollationId::from(id)));
-    let charset = collation.as_ref().map_or("utf8mb4", |collation| collation.charset());
-    match how(charset) {
+    let charset = charset(collation);
+    match how(&charset) {
         How::Utf8 => match std::str::from_utf8(bytes) {
             Ok(text) => (text.to_owned(), true),
             Err(_) => (String::from_utf8_lossy(bytes).into_owned(), false),
@@ -23,6 +23,36 @@ pub fn decode(bytes: &[u8], collation: Option<u16>) -> (String, bool) {
             let (text, broken) = encoding.decode_without_bom_handling(bytes);
             (text.into_owned(), !broken)
         }
+    }
+}
+
+/// Whether literals of a statement are what its text says. The server converts them to `collation_connection`'s character set,
+/// and what that lacks becomes `?` without an error (reference manual, "Connection Character Sets and Collations").
+pub fn keeps(text: &str, collation: Option<u16>) -> bool {
+    if text.is_ascii() {
+        return true;
+    }
+    match charset(collation).as_ref() {
+        "utf8mb4" | "utf16" | "utf16le" | "utf32" | "gb18030" | "binary" => true,
+        "utf8mb3" | "utf8" | "ucs2" => text.chars().all(|letter| u32::from(letter) <= 0xffff),
+        other => match how(other) {
+            How::With(encoding) => !encoding.encode(text).2,
+            How::Utf8 | How::Ascii => false,
+        },
+    }
+}
+
+/// MySQL's name of a collation's character set; without one the text is taken as UTF-8.
+fn charset(collation: Option<u16>) -> Cow<'static, str> {
+    match collation {
+        None => "utf8mb4".into(),
+        // MariaDB's numbers for its UCA 14.0.0 collations (10.10 and later), 256 for each character set.
+        Some(2048..2304) => "utf8mb3".into(),
+        Some(2304..2560) => "utf8mb4".into(),
+        Some(2560..2816) => "ucs2".into(),
+        Some(2816..3072) => "utf16".into(),
+        Some(3072..3328) => "utf32".into(),
+        Some(id) => Collation::resolve(CollationId::from(id)).charset().to_owned().into(),
     }
 }
 
@@ -66,6 +96,28 @@ fn how(charset: &str) -> How {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn letters_that_the_connection_lacks_are_noticed() {
+        const LATIN1: u16 = 8;
+        const UTF8MB3: u16 = 33;
+        const SWE7: u16 = 10;
+        for (text, collation, kept) in [
+            ("é €", LATIN1, true),
+            ("中", LATIN1, false),
+            ("中", UTF8MB3, true),
+            ("😀", UTF8MB3, false),
+            ("😀", 255, true),
+            ("a'b", SWE7, true),
+            ("é", SWE7, false),
+            ("中", 2100, true),
+            ("😀", 2100, false),
+            ("😀", 2400, true),
+        ] {
+            assert_eq!(keeps(text, Some(collation)), kept, "{text} {collation}");
+        }
+        assert!(keeps("😀", None));
+    }
 
     #[test]
     fn text_is_read_in_the_clients_character_set() {

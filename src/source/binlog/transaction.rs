@@ -338,6 +338,20 @@ impl Transactions {
         Ok(())
     }
 
+    /// The first file begins that the server wrote after it was started. A transaction that is open by now will not go on:
+    /// the server died while it wrote it (transactions never go on in another file), and has rolled it back since, for its
+    /// engines commit only what is whole in the log. MySQL cuts such an end off its log, MariaDB leaves it there.
+    pub fn server_started(&mut self, place: FilePosition, out: &mut Vec<Change>) {
+        let State::Open(open) = std::mem::take(&mut self.state) else { return };
+        if let Some(group) = &open.xa {
+            self.prepared.let_go(&group.rows);
+        }
+        if open.begun {
+            // It keeps its name to itself: it was not taken in.
+            out.push(Change::Rollback(Boundary { gtid: None, file: place, committed_micros: 0, xa: None }));
+        }
+    }
+
     /// The log file ends, or one starts.
     pub fn between_files(&self) -> Result<(), Refusal> {
         match &self.state {

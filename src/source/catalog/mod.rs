@@ -56,11 +56,7 @@ pub async fn read(server: &mut Server, selection: &Selection) -> Result<Vec<Cata
         ))
         .await?;
     // An index that FORCE INDEX cannot name is no key for chunks.
-    let visible = match server.flavour() {
-        Flavour::MySql if server.version_number() >= 80_000 => "IS_VISIBLE",
-        Flavour::MariaDb if server.version_number() >= 100_600 => "IF(IGNORED = 'YES', 'NO', 'YES')",
-        Flavour::MySql | Flavour::MariaDb => "'YES'",
-    };
+    let visible = server.server_version().index_usable_expression();
     let indexes = server
         .rows(&format!(
             "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX, COLUMN_NAME, SUB_PART, {visible} \

@@ -1,6 +1,6 @@
 //! What is run on every server: each case on the tables of `super::TABLES`, as one script.
 
-use super::Kind::{self, Files56, Files97, Gtids56, Gtids97, Maria};
+use crate::harness::Kind::{self, Files56, Files97, Gtids56, Gtids97, Maria};
 
 /// One script.
 #[derive(Debug)]

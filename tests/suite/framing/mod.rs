@@ -2,24 +2,10 @@
 //! whose target must hold the same rows after each, without one row found missing or in the way.
 
 mod cases;
+mod sessions;
 
-use crate::harness::{Config, Mysql, Scene, mariadb, mysql56, mysql97, postgres, run_folder};
+use crate::harness::{Config, Kind, Mysql, Scene, mariadb, mysql56, mysql97, postgres, run_folder};
 use cases::{CASES, FAILING_ALTER};
-
-/// The kinds of source as far as scripts differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// MySQL 9.7 with GTIDs.
-    Gtids97,
-    /// MySQL 9.7 by file positions.
-    Files97,
-    /// MySQL 5.6 with GTIDs.
-    Gtids56,
-    /// MySQL 5.6 by file positions.
-    Files56,
-    /// MariaDB.
-    Maria,
-}
 
 /// `a`, `b`, `k`, `auto` and `big` are carried; what begins with `u_` is not.
 const TABLES: &str = "

@@ -139,6 +139,20 @@ impl Mysql {
         self.wait_ready().await;
     }
 
+    /// Waits until it has shut down in good order, as SIGTERM asks it to. For private servers.
+    pub async fn wait_shut_down(&self) {
+        eventually(DEADLINE, &format!("{} shuts down", self.kind), async || {
+            self.with_process(Process::ended).is_some()
+        })
+        .await;
+        assert_eq!(self.with_process(Process::ended), Some(0), "{}", self.log());
+    }
+
+    /// A file of its data directory, such as one of its log.
+    pub fn data_file(&self, name: &str) -> PathBuf {
+        self.folder.join("data").join(name)
+    }
+
     /// The end of its error log.
     pub fn log(&self) -> String {
         super::daemon::tail(&self.folder.join("error.log"))
@@ -229,6 +243,13 @@ impl MysqlSession {
         // The error of a statement after the first waits here.
         results.drop_result().await.map_err(explain)?;
         Ok(rows)
+    }
+
+    /// As [`Self::sql`], without rows, for statements that are not in UTF-8.
+    pub async fn run_bytes(&mut self, statements: &[u8]) {
+        if let Err(error) = self.0.query_drop(statements).await {
+            panic!("{error}\nin: {}", String::from_utf8_lossy(statements));
+        }
     }
 
     /// The single value of a query. Panics when it is NULL or absent.

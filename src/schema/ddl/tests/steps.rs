@@ -362,6 +362,30 @@ fn a_flavour_means_something_else_by_the_same_words() {
     check(mysql(), &[("ALTER TABLE t ADD a INT /*M!100301 NOT NULL */", "alter t; add a int")]);
     check(SqlMode::from_bits(0), &[("ALTER TABLE t ADD a INT /*M!100301 NOT NULL */", "unknown")]);
     check(SqlMode::from_bits(1), &[("ALTER TABLE t ADD a REAL(7,3)", "alter t; add a float(7,3)")]);
+    let oracle = mariadb_in(0x200);
+    check(
+        oracle,
+        &[
+            (
+                "ALTER TABLE t ADD a DATE, ADD b NUMBER, ADD c NUMBER(5,1)",
+                "alter t; add a datetime; add b double; add c decimal(5,1)",
+            ),
+            (
+                "ALTER TABLE t ADD a CLOB, ADD b RAW(5), ADD c VARCHAR2(9)",
+                "alter t; add a longtext; add b varbinary(5); add c varchar(9)",
+            ),
+            (
+                "ALTER TABLE t ADD a BLOB, ADD b BLOB(9), ADD c DOUBLE PRECISION",
+                "alter t; add a longblob; add b blob(9); add c double precision",
+            ),
+        ],
+    );
+    let mysqls_oracle = SqlMode::from_bits(0x200).with_flavour(Flavour::MySql);
+    check(mysqls_oracle, &[("ALTER TABLE t ADD a DATE", "alter t; add a date")]);
+    check(SqlMode::from_bits(0x1000), &[("ALTER TABLE t ADD a TIMESTAMP(3)", "alter t; add a datetime(3)")]);
+    check(mariadb_in(1 << 32), &[("ALTER TABLE t ADD a TEXT DEFAULT ''", "alter t; add a text =null")]);
+    let truncating = SqlMode::from_bits(1 << 32).with_flavour(Flavour::MySql);
+    check(truncating, &[("ALTER TABLE t ADD a TEXT DEFAULT ''", "alter t; add a text =''")]);
     let implicit = SqlMode::from_bits(0).with_explicit_timestamps(false);
     check(
         implicit,

@@ -18,6 +18,7 @@ fn query(database: &str, sql: &str) -> Query {
         started_micros: None,
         explicit_timestamps: None,
         client_collation: Some(255),
+        connection_collation: Some(255),
         databases: Some(vec![database.to_owned()]),
         error_code: 0,
         text: Bytes::copy_from_slice(sql.as_bytes()),

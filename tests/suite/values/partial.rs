@@ -36,7 +36,7 @@ const OF_OBJECTS: &[&str] = &[
     "JSON_SET(@, '$.a', CAST('2024-02-29' AS DATE), '$.t', CAST('-838:59:59.5' AS TIME(3)), '$.bb[1]', TIMESTAMP'2038-01-19 03:14:07.5')",
     "JSON_SET(@, '$.a', x'00ff10', '$.bits', b'101', '$.point', ST_GeomFromText('POINT(1 2)'))",
     "JSON_SET(@, '$.a', 1e16, '$.bb[1]', -0e0, '$.bb[0]', 5e-324, '$.big', 18446744073709551615)",
-    "JSON_SET(@, '$.a', 'quote \" backslash \\\\ newline \\n é 😀 \\0 end')",
+    "JSON_SET(@, '$.a', 'quote \" backslash \\\\ newline \\n é 😀 \\u0001 end')",
     "JSON_SET(@, '$.A', 1, '$.b', 2, '$.bc', 3, '$.\"\"', 4, '$.é', 5, '$.zzzz', 6)",
     "JSON_SET(@, '$.new', CAST('{\"b\": [1, {\"a\": []}], \"a\": {}}' AS JSON), '$.new.b[1].a[0]', 'in it')",
     "JSON_SET(@, '$.bb[9]', 'behind the end', '$.bb[last]', 'last', '$.bb[last-1].c', 'inside')",
@@ -50,7 +50,7 @@ const OF_OBJECTS: &[&str] = &[
     "JSON_SET(JSON_REMOVE(@, '$.a'), '$.a', 'again')",
     "JSON_REMOVE(JSON_SET(@, '$.x', 1, '$.y', JSON_ARRAY(1, 2, 3)), '$.y[1]', '$.x')",
     r#"JSON_SET(@, '$."a b"."d\\"e"', JSON_ARRAY(1, 't'), '$."a b".""', 1, '$."a b"."\\u0001\\\\.[*]"', 2, '$."a b"."😀"', 3)"#,
-    "JSON_SET(@, '$.é.é', 1, '$.é.ÿ', 2, '$._', 3, '$.$', 4, '$.x1', 5, '$.\"1x\"', 6, '$.日本', 7)",
+    "JSON_SET(@, '$.é.é', 1, '$.é.\"ÿ\"', 2, '$._', 3, '$.$', 4, '$.x1', 5, '$.\"1x\"', 6, '$.\"日本\"', 7, '$.\"ĥ\"', 8)",
     "JSON_SET(@, '$.s', REPEAT('z', 70001))",
     "JSON_SET(@, '$.list[0]', 4294967296, '$.list[5]', 5)",
     "JSON_SET(@, '$.bb', @->'$.\"a b\"', '$.\"a b\"', @->'$.bb')",
@@ -162,7 +162,7 @@ async fn json_differences_of_every_shape_become_the_documents_of_the_source() {
         let (a, b) = (change.replace('@', "a"), change.replace('@', "b"));
         session.sql(&format!("UPDATE docs SET a = {a}, n = n + 1 WHERE id = {}", at + 1)).await;
         session
-            .sql(&format!("UPDATE docs SET b = {b}, c = JSON_SET(c, '$[0]', n) WHERE id = {}", at + 1))
+            .sql(&format!("UPDATE docs SET b = {b}, c = JSON_SET(c, '$[0]', n + 1) WHERE id = {}", at + 1))
             .await;
     }
     session.sql("COMMIT").await;
@@ -226,7 +226,7 @@ async fn json_differences_without_full_images_stop_the_task() {
         let scene = Scene::new(&format!("values_partial_{}", image.to_lowercase())).await;
         scene
             .source
-            .sql(&format!("CREATE TABLE t (id INT PRIMARY KEY, j JSON); INSERT INTO t VALUES (1, {SMALL})"))
+            .sql(&format!("CREATE TABLE t (id INT PRIMARY KEY, j JSON, x TEXT); INSERT INTO t VALUES (1, {SMALL}, NULL)"))
             .await;
         let daemon = scene.start().await;
         scene

@@ -1,4 +1,5 @@
-//! MySQL's binary JSON into the text MySQL itself prints.
+//! MySQL's binary JSON into the text MySQL itself prints; and, before that, logged changes of a document into the changed
+//! document ([`difference`]).
 //!
 //! What flows: one binary document (`json_binary.h`), walked once, its text appended to a field. The text of a result
 //! row comes from the server's printer, so every detail is imitated: the spaces, the shortest digits of a
@@ -54,10 +55,8 @@ impl Walk {
 
     /// A value of type `kind` that starts at the front of `from`.
     fn value(&mut self, kind: u8, from: &[u8], depth: usize, out: &mut Vec<u8>) -> Result<(), Fault> {
-        if let Some(container) = Container::open(kind, from)? {
-            return self.container(&container, depth + 1, out);
-        }
         match kind {
+            LITERAL..=DOUBLE => scalar(kind, from, out),
             STRING => {
                 let (text, _) = sized(from)?;
                 self.spend(text.len())?;
@@ -70,7 +69,7 @@ impl Walk {
                 self.spend(data.len())?;
                 opaque::print(*field_type, data, out)
             }
-            _ => scalar(kind, from, out),
+            _ => self.container(&Container::open(kind, from)?.ok_or(STRANGE)?, depth + 1, out),
         }
     }
 

@@ -56,7 +56,7 @@ impl<'p> Walk<'p, '_> {
         types: &[u8],
         image: &mut Vec<u8>,
     ) -> Result<(), Met<'p>> {
-        let documents = types.iter().filter(|kind| **kind == code::JSON).count();
+        let documents: usize = types.iter().map(|kind| usize::from(*kind == code::JSON)).sum();
         let bytes = types.len().div_ceil(8);
         let mut differ = bits(self.cursor.take(documents.div_ceil(8)).map_err(whole_row)?);
         let mut null_before = bits(before.take(bytes).map_err(whole_row)?);

@@ -226,7 +226,9 @@ async fn json_differences_without_full_images_stop_the_task() {
         let scene = Scene::new(&format!("values_partial_{}", image.to_lowercase())).await;
         scene
             .source
-            .sql(&format!("CREATE TABLE t (id INT PRIMARY KEY, j JSON, x TEXT); INSERT INTO t VALUES (1, {SMALL}, NULL)"))
+            .sql(&format!(
+                "CREATE TABLE t (id INT PRIMARY KEY, j JSON, x TEXT); INSERT INTO t VALUES (1, {SMALL}, NULL)"
+            ))
             .await;
         let daemon = scene.start().await;
         scene

@@ -9,17 +9,8 @@ const BEFORE: &[u8] = b"\0\x04\0{\0 \0\x01\0!\0\x02\0#\0\x03\0&\0\x03\0\x05\x01\
 /// The member that makes a difference shorter than the document.
 const PAD: &str = r#""pad": "pppppppppppppppppppppppppppppppppppppppp"}"#;
 
-fn printed(before: &[u8], differences: &[u8]) -> Result<String, Fault> {
-    let mut document = b"..".to_vec();
-    apply(before, differences, &mut document)?;
-    let mut out = Vec::new();
-    print_document(document.strip_prefix(b"..").unwrap(), &mut out)?;
-    Ok(String::from_utf8(out).unwrap())
-}
-
-#[test]
-fn differences_make_the_documents_the_server_made() {
-    for (differences, start) in [
+/// Differences, and how the document that they made of `BEFORE` is printed up to `PAD`.
+const LOGGED: &[(&[u8], &str)] = &[
         // JSON_SET.
         (b"\0\x03$.a\x03\x05\x02\0", r#"{"a": 2, "bb": [1, 2, {"c": "x"}], "a b": {"d\"e": null}, "#),
         // JSON_REPLACE by a decimal and a date.
@@ -46,7 +37,19 @@ fn differences_make_the_documents_the_server_made() {
         (b"\x02\x03$.a\x01\x03$.a\x07\x0c\x05again", r#"{"a": "again", "bb": [1, 2, {"c": "x"}], "a b": {"d\"e": null}, "#),
         // Letters that need no quotes.
         (b"\x01\x04$.\xc3\xa9\x03\x05\x01\0\0\x04$.\xc3\xa9\x03\x05\x02\0\x01\x03$._\x03\x05\x03\0\x01\x03$.$\x03\x05\x04\0", r#"{"$": 4, "_": 3, "a": 1, "bb": [1, 2, {"c": "x"}], "é": 2, "a b": {"d\"e": null}, "#),
-    ] as [(&[u8], &str); 13] {
+];
+
+fn printed(before: &[u8], differences: &[u8]) -> Result<String, Fault> {
+    let mut document = b"..".to_vec();
+    apply(before, differences, &mut document)?;
+    let mut out = Vec::new();
+    print_document(document.strip_prefix(b"..").unwrap(), &mut out)?;
+    Ok(String::from_utf8(out).unwrap())
+}
+
+#[test]
+fn differences_make_the_documents_the_server_made() {
+    for (differences, start) in LOGGED {
         assert_eq!(printed(BEFORE, differences).unwrap(), format!("{start}{PAD}"));
     }
     let start = r#"{"a": 1, "bb": [1, 2, {"c": "x"}], "a b": {"d\"e": null}, "#;

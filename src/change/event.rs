@@ -97,6 +97,16 @@ pub enum RowsKind {
     Update,
     /// `DELETE_ROWS`: before images.
     Delete,
+    /// `PARTIAL_UPDATE_ROWS`: before and after images in turn; of JSON values the after image may have what changed only,
+    /// and begins with what says so.
+    PartialUpdate,
+}
+
+impl RowsKind {
+    /// Whether a row has an image before and one after.
+    pub fn has_both_images(self) -> bool {
+        matches!(self, Self::Update | Self::PartialUpdate)
+    }
 }
 
 /// One row event, its rows still as the source wrote them.

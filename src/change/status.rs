@@ -157,6 +157,9 @@ pub struct TaskStatus {
     pub phase: Phase,
     /// Seconds since 1970 when the phase was entered.
     pub since: u64,
+    /// What the phase cannot go on without: "2 prepared XA transaction(s) (a, b) to end …". `None` while it goes on.
+    #[serde(default)]
+    pub waiting_for: Option<String>,
     /// Name of the source in the config.
     pub source: String,
     /// Name of the target in the config.
@@ -237,6 +240,7 @@ impl Board {
             if task.phase != phase {
                 task.since = now_seconds();
                 task.phase = phase;
+                task.waiting_for = None;
             }
         });
     }
@@ -248,6 +252,7 @@ impl TaskStatus {
         Self {
             phase: Phase::Prechecking,
             since: now_seconds(),
+            waiting_for: None,
             source: String::new(),
             target: String::new(),
             source_server: String::new(),

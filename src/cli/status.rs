@@ -114,6 +114,9 @@ fn print_task(name: &str, task: &TaskStatus, live: bool) {
         | Phase::Paused
         | Phase::Stopped => {}
     }
+    if let Some(what) = &task.waiting_for {
+        println!("  waits for {what}");
+    }
     let of = |name: &str, server: &str| format!("{name} {server}").trim_end().to_owned();
     println!("  {} → {}", of(&task.source, &task.source_server), of(&task.target, &task.target_server));
     if let Some(position) = &task.position {

@@ -40,13 +40,17 @@ pub fn server(subject: &Subject<'_>, report: &mut Report) {
         format!("binlog_row_image is {}", facts.binlog_row_image),
         "SET PERSIST binlog_row_image = FULL; then reconnect the applications",
     );
-    let partial = facts.binlog_row_value_options.to_ascii_uppercase().contains("PARTIAL_JSON");
+    let options = facts.binlog_row_value_options.as_str();
     report.require(
-        "source.partial_json",
+        "source.binlog_row_value_options",
         &name,
-        !partial,
-        if partial { "binlog_row_value_options has PARTIAL_JSON" } else { "JSON is logged whole" },
-        "SET PERSIST binlog_row_value_options = ''; partial JSON updates are not supported yet",
+        matches!(options, "" | "PARTIAL_JSON"),
+        match options {
+            "" => "JSON is logged whole".to_owned(),
+            "PARTIAL_JSON" => "changes in JSON are logged as differences, which are applied".to_owned(),
+            _ => format!("binlog_row_value_options is {options}, of which not all is known"),
+        },
+        "SET PERSIST binlog_row_value_options = ''; then reconnect the applications",
     );
     names(subject, report, &name);
     // What it is for, and whether that matters, is said below.

@@ -111,6 +111,8 @@ fn existing() -> FoundTable {
 #[test]
 fn good_servers_pass() {
     assert_eq!(failures(&task(""), &good_source(), &good_target(), None), Vec::<&str>::new());
+    let partial = SourceFacts { binlog_row_value_options: "PARTIAL_JSON".into(), ..good_source() };
+    assert_eq!(failures(&task(""), &partial, &good_target(), None), Vec::<&str>::new());
 }
 
 #[test]
@@ -119,7 +121,7 @@ fn each_bad_fact_of_the_source_fails_by_its_code() {
         ("source.log_bin", |f| f.log_bin = false),
         ("source.binlog_format", |f| f.binlog_format = "STATEMENT".into()),
         ("source.binlog_row_image", |f| f.binlog_row_image = "MINIMAL".into()),
-        ("source.partial_json", |f| f.binlog_row_value_options = "PARTIAL_JSON".into()),
+        ("source.binlog_row_value_options", |f| f.binlog_row_value_options = "PARTIAL_JSON,LESS".into()),
         ("source.xa", |f| f.prepared_xa = None),
         ("source.privileges", |f| f.missing_privileges = BTreeSet::from(["REPLICATION SLAVE".to_owned()])),
         ("source.primary_key", |f| f.tables.values_mut().for_each(|t| t.has_key = false)),

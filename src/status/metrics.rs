@@ -38,7 +38,7 @@ const PHASES: [&str; 9] = [
 type TaskGauge = (&'static str, &'static str, fn(&TaskStatus) -> u64);
 
 /// Gauges of a task: name, help, value.
-const GAUGES: [TaskGauge; 5] = [
+const GAUGES: [TaskGauge; 6] = [
     (
         "rowferry_task_lag_milliseconds",
         "Source commit to target commit of the last applied transaction",
@@ -53,6 +53,11 @@ const GAUGES: [TaskGauge; 5] = [
     ("rowferry_task_synchronizing", "1 when the task is in Synchronizing", |t| {
         u64::from(t.phase == Phase::Synchronizing)
     }),
+    (
+        "rowferry_task_waiting",
+        "1 while the phase waits for something at the source; the status says what",
+        |t| u64::from(t.waiting_for.is_some()),
+    ),
     ("rowferry_task_tables", "Tables the task carries", |t| {
         u64::try_from(t.tables.len()).unwrap_or(u64::MAX)
     }),
@@ -152,7 +157,10 @@ mod tests {
         let board = Board::new();
         board.enter("shop", Phase::Synchronizing);
         board.task("shop", |task| task.transactions = 7);
+        board.task("late", |task| task.waiting_for = Some("somebody".into()));
         let text = render(&board).unwrap();
+        assert!(text.contains("rowferry_task_waiting{task=\"shop\"} 0"), "{text}");
+        assert!(text.contains("rowferry_task_waiting{task=\"late\"} 1"), "{text}");
         assert!(text.contains("rowferry_sink_transactions_total{task=\"shop\"} 7"), "{text}");
         assert!(text.contains("rowferry_task_phase{task=\"shop\",phase=\"Synchronizing\"} 1"), "{text}");
         assert!(text.contains("rowferry_task_phase{task=\"shop\",phase=\"Failed\"} 0"), "{text}");

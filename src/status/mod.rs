@@ -113,7 +113,10 @@ pub fn not_ready(task: &TaskStatus) -> Option<String> {
         | Phase::Snapshot
         | Phase::CatchingUp
         | Phase::Paused
-        | Phase::Stopped => Some(task.phase.name().to_owned()),
+        | Phase::Stopped => Some(match &task.waiting_for {
+            Some(what) => format!("{}, waits for {what}", task.phase.name()),
+            None => task.phase.name().to_owned(),
+        }),
     }
 }
 

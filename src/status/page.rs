@@ -66,6 +66,9 @@ fn render_task(page: &mut String, name: &str, task: &TaskStatus) {
         | Phase::Paused
         | Phase::Stopped => {}
     }
+    if let Some(what) = &task.waiting_for {
+        let _ = write!(page, "<p class=\"wait\">waits for {}</p>", escape(what));
+    }
     if let Some(position) = &task.position {
         let _ = write!(page, "<p>applied <code>{}</code></p>", escape(position));
     }
@@ -113,7 +116,9 @@ mod tests {
     fn what_servers_say_is_escaped() {
         let board = Board::new();
         board.enter("shop", Phase::Failed { error: "<b>&\"".into(), remedy: String::new() });
+        board.task("shop", |task| task.waiting_for = Some("<xid>".into()));
         let page = render(&board.read());
+        assert!(page.contains("waits for &lt;xid&gt;"), "{page}");
         assert!(page.contains("&lt;b&gt;&amp;&quot;") && !page.contains("<b>"));
     }
 

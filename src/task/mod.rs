@@ -176,8 +176,11 @@ async fn schema_sync(
         return Ok(Prepared { checkpoint: checkpoint.clone(), tables: known });
     }
     context.board.enter(&context.name, Phase::SchemaSync);
-    let start = handoff::start_position(context, server, stored).await?;
-    let settled = handoff::settle(context, server, folds(gathered), start.as_ref()).await?;
+    let settled = tell::waits(context, server.waits(), async {
+        let start = handoff::start_position(context, server, stored).await?;
+        handoff::settle(context, server, folds(gathered), start.as_ref()).await
+    })
+    .await?;
     // Without a copy nothing is read that could be ahead of P0, but what the target holds may be: apply convergently up to now.
     let until = if context.task().initial_data { None } else { Some(server.log_end().await?) };
     prepare::prepare(context, owner, settled, stored.checkpoint.clone(), known, until).await

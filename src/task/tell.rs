@@ -1,4 +1,4 @@
-//! What the status says of a task when it starts: its servers and tables.
+//! What the status says of a task when it starts: its servers and tables, and what it waits for.
 
 use super::context::Context;
 use super::gather::Gathered;
@@ -9,6 +9,7 @@ use crate::change::status::{TablePhase, TableStatus, Upkeep, now_seconds};
 use crate::schema::Table;
 use crate::sink::store::Stored;
 use std::collections::BTreeMap;
+use tokio::sync::watch;
 
 /// Which servers they are.
 pub(super) fn servers(context: &Context, gathered: &Gathered) {
@@ -25,6 +26,29 @@ pub(super) fn servers(context: &Context, gathered: &Gathered) {
         version.unwrap_or_default().clone_into(&mut task.target_server);
         task.heard = now_seconds();
     });
+}
+
+/// Does `work` and says meanwhile what it waits for at the source.
+pub(super) async fn waits<T>(
+    context: &Context,
+    mut waits: watch::Receiver<Option<String>>,
+    work: impl Future<Output = T>,
+) -> T {
+    let tell = |what| context.board.task(&context.name, |task| task.waiting_for = what);
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => {
+                tell(None);
+                return done;
+            }
+            // The sender lives in what works.
+            Ok(()) = waits.changed() => {
+                let what = waits.borrow_and_update().clone();
+                tell(what);
+            }
+        }
+    }
 }
 
 /// What is carried, and how far each table is. Counters go on over restarts of the task.

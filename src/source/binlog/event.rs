@@ -44,8 +44,6 @@ pub enum Kind {
     TableMap,
     /// A row event, version 1 or 2.
     Rows(RowsCode),
-    /// `PARTIAL_UPDATE_ROWS_EVENT`: updates with JSON differences.
-    PartialUpdateRows,
     /// `HEARTBEAT_LOG_EVENT`.
     Heartbeat,
     /// `HEARTBEAT_LOG_EVENT_V2`.
@@ -77,7 +75,7 @@ pub struct RowsCode {
 impl Kind {
     /// The kind of a type code with these header flags.
     pub fn of(code: u8, flags: u16) -> Self {
-        use crate::change::RowsKind::{Delete, Insert, Update};
+        use crate::change::RowsKind::{Delete, Insert, PartialUpdate, Update};
         let rows = |kind, version_two| Self::Rows(RowsCode { kind, version_two });
         let compressed = |kind, version_two| Self::CompressedRows(RowsCode { kind, version_two });
         match code {
@@ -101,7 +99,7 @@ impl Kind {
             34 => Self::AnonymousGtid,
             35 => Self::PreviousGtids,
             XA_PREPARE => Self::XaPrepare,
-            39 => Self::PartialUpdateRows,
+            39 => rows(PartialUpdate, true),
             PAYLOAD => Self::Payload,
             41 => Self::HeartbeatV2,
             42 => Self::GtidTagged,
@@ -129,7 +127,6 @@ impl Kind {
             | Self::XaPrepare
             | Self::TableMap
             | Self::Rows(_)
-            | Self::PartialUpdateRows
             | Self::Skip => true,
             Self::FormatDescription
             | Self::Rotate

@@ -22,7 +22,7 @@ use super::statement::{self, Meaning};
 use super::table_map::{DUMMY_ID, Mapped, TableMaps};
 use super::transaction::{Ddl, End, Naming, Transactions};
 use super::xid;
-use crate::change::{Change, FilePosition, LogFile, Position, RowsEvent, RowsKind, Tag};
+use crate::change::{Change, FilePosition, LogFile, Position, RowsEvent, Tag};
 use crate::source::SourceError;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -273,7 +273,6 @@ impl Framer {
                 let inflate = Some(self.max_event_bytes);
                 self.rows(code, event, short_id, inflate, end.position, out)
             }
-            Kind::PartialUpdateRows => self.partial_rows(event, short_id),
             Kind::Stop => self.transactions.between_files(),
             Kind::PreviousGtids | Kind::Skip => Ok(()),
             Kind::FormatDescription
@@ -433,29 +432,6 @@ impl Framer {
                 self.transactions.rows(event, out)?;
             }
             None if header.table_id == DUMMY_ID && header.ends_statement => {}
-            None => return Err(no_map(header.table_id)),
-        }
-        if header.ends_statement {
-            self.maps.close();
-        }
-        Ok(())
-    }
-
-    /// Updates with JSON differences: of unselected tables only, so far.
-    fn partial_rows(&mut self, event: &Event, short_id: bool) -> Result<(), Refusal> {
-        self.transactions.require_open()?;
-        let code = RowsCode { kind: RowsKind::Update, version_two: true };
-        let header = rows::header(&mut Cursor::new(&event.body), code.version_two, short_id)?;
-        let passes = self.transactions.resume().passes() && !self.transactions.is_xa();
-        match self.maps.find(header.table_id) {
-            Some(Mapped::Unselected) => {}
-            Some(Mapped::Selected(_)) if passes => {}
-            Some(Mapped::Selected(table)) => {
-                return Err(Refusal::event(
-                    format!("an update of {} is logged as a difference of JSON documents", table.name),
-                    "set binlog_row_value_options = '' for all sessions of the source, and copy the table again",
-                ));
-            }
             None => return Err(no_map(header.table_id)),
         }
         if header.ends_statement {

@@ -175,6 +175,7 @@ fn write(to: &mut impl Write, tables: &mut Vec<Arc<TableMap>>, event: &RowsEvent
         RowsKind::Insert => 0_u8,
         RowsKind::Update => 1,
         RowsKind::Delete => 2,
+        RowsKind::PartialUpdate => 3,
     };
     let short = |length: usize| u32::try_from(length).map_err(|_| io::Error::other("a part is too long"));
     to.write_all(&short(table)?.to_le_bytes())?;
@@ -194,6 +195,7 @@ fn read(from: &mut impl Read, tables: &[Arc<TableMap>], place: &FilePosition) ->
         [0] => RowsKind::Insert,
         [1] => RowsKind::Update,
         [2] => RowsKind::Delete,
+        [3] => RowsKind::PartialUpdate,
         _ => return Err(wrong()),
     };
     let columns = u64::from(u32::from_le_bytes(array(from)?));
@@ -254,8 +256,9 @@ mod tests {
     }
 
     fn event(table: &Arc<TableMap>, number: u8) -> RowsEvent {
-        let kind = [RowsKind::Insert, RowsKind::Update, RowsKind::Delete][usize::from(number) % 3];
-        let after = if kind == RowsKind::Update { Bytes::from_static(&[0xfe]) } else { Bytes::new() };
+        let kinds = [RowsKind::Insert, RowsKind::Update, RowsKind::Delete, RowsKind::PartialUpdate];
+        let kind = kinds[usize::from(number) % 4];
+        let after = if kind.has_both_images() { Bytes::from_static(&[0xfe]) } else { Bytes::new() };
         let rows = vec![number; usize::from(number) % 5].into();
         let columns = Bytes::from_static(&[1]);
         RowsEvent {

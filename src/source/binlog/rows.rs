@@ -73,10 +73,10 @@ pub fn body(at: &mut Cursor<'_>, code: RowsCode, columns: usize) -> Result<RowsB
     let set_length = columns.div_ceil(8);
     let before = at.take(set_length, "column set")?;
     let columns_after = match code.kind {
-        RowsKind::Update => at.take(set_length, "column set after")?,
+        RowsKind::Update | RowsKind::PartialUpdate => at.take(set_length, "column set after")?,
         RowsKind::Insert | RowsKind::Delete => Bytes::new(),
     };
-    if !is_full(&before, columns) || (code.kind == RowsKind::Update && !is_full(&columns_after, columns)) {
+    if !is_full(&before, columns) || (code.kind.has_both_images() && !is_full(&columns_after, columns)) {
         return Err(BodyError::MissingColumns);
     }
     Ok(RowsBody { columns: before, columns_after, rows: at.rest() })

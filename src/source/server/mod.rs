@@ -20,6 +20,7 @@ use crate::schema::Table;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// A query of this session may take this long. Generous: `information_schema` of many thousand tables is slow before 8.0.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(300);
@@ -35,6 +36,8 @@ pub struct Server {
     flavour: Flavour,
     version: String,
     version_number: u32,
+    /// What it waits for, in words.
+    waits: watch::Sender<Option<String>>,
 }
 
 impl Server {
@@ -45,8 +48,9 @@ impl Server {
     pub async fn connect(endpoint: &SourceEndpoint) -> Result<Self, SourceError> {
         let wire = Wire::connect(endpoint).await?;
         let (flavour, version_number) = (wire.flavour(), wire.version_number());
-        let mut server =
-            Self { wire, user: endpoint.user.clone(), flavour, version: String::new(), version_number };
+        let (user, version) = (endpoint.user.clone(), String::new());
+        let waits = watch::Sender::new(None);
+        let mut server = Self { wire, user, flavour, version, version_number, waits };
         // A proxy may greet with another version than that of the server behind it.
         let rows = server.rows("SELECT VERSION()").await?;
         server.version = rows.first().and_then(|row| text(row, 0)).unwrap_or_default().to_owned();
@@ -89,6 +93,11 @@ impl Server {
     /// `name (host:port)`.
     pub fn label(&self) -> &str {
         self.wire.label()
+    }
+
+    /// What a question that takes long waits for, in words that go behind "waits for"; `None` while nothing waits.
+    pub fn waits(&self) -> watch::Receiver<Option<String>> {
+        self.waits.subscribe()
     }
 
     /// The family of the server.

@@ -90,6 +90,7 @@ impl Server {
             let position = self.visible_position().await?;
             let behind = self.prepared_xa().await?;
             if before.is_empty() && behind.is_empty() {
+                self.waits.send_replace(None);
                 return Ok(position);
             }
             self.wait_for_xa(if behind.is_empty() { &before } else { &behind }, deadline, XA_PATIENCE)
@@ -112,10 +113,11 @@ impl Server {
             let listed = self.prepared_xa().await?;
             left.retain(|id| listed.contains(id));
         }
+        self.waits.send_replace(None);
         Ok(())
     }
 
-    /// Waits a little, unless the time is up.
+    /// Waits a little and tells so, unless the time is up.
     async fn wait_for_xa(
         &self,
         left: &[XaRow],
@@ -133,6 +135,16 @@ impl Server {
                 "end them with XA COMMIT or XA ROLLBACK (XA RECOVER CONVERT XID lists them)",
             ));
         }
+        let what = format!(
+            "{} prepared XA transaction(s) ({}) to end by XA COMMIT or XA ROLLBACK: their rows are logged but not visible",
+            left.len(),
+            shown(left)
+        );
+        self.waits.send_if_modified(|told| {
+            let news = told.as_ref() != Some(&what);
+            *told = Some(what);
+            news
+        });
         tokio::time::sleep(XA_PAUSE).await;
         Ok(())
     }

@@ -1,3 +1,4 @@
+use super::binary::{SMALL_ARRAY, SMALL_OBJECT};
 use super::*;
 use crate::change::policy::NulBytes;
 

@@ -1,17 +1,17 @@
 //! Row events: images one behind the other, each a NULL bitmap and the values that are not NULL (MySQL internals,
 //! "Rows_event").
 
-use super::cursor::Cursor;
 use super::{Marks, Plan, Step};
 use crate::change::policy::Operations;
 use crate::change::{EncodedRows, RowOp, RowSpan, RowsEvent, RowsKind};
 use crate::schema::{BoundColumn, BoundTable};
 use crate::transform::TransformError;
+use crate::transform::cursor::Cursor;
 use crate::transform::encode::Fault;
 use std::ops::Range;
 
 /// A fault and the column it was met in.
-type Met<'p> = (Fault, Option<&'p Step>);
+pub(super) type Met<'p> = (Fault, Option<&'p Step>);
 
 impl Plan {
     /// Appends the rows of `event` to `out`, whose layout must be this plan's. `bound` is what
@@ -30,7 +30,7 @@ impl Plan {
     ) -> Result<(), TransformError> {
         let carried = match event.kind {
             RowsKind::Insert => operations.insert,
-            RowsKind::Update => operations.update,
+            RowsKind::Update | RowsKind::PartialUpdate => operations.update,
             RowsKind::Delete => operations.delete,
         };
         if !carried {
@@ -46,7 +46,7 @@ impl Plan {
         let full = |bits: &[u8]| {
             (0..self.steps.len()).all(|at| bits.get(at / 8).is_some_and(|byte| byte >> (at % 8) & 1 == 1))
         };
-        if !full(&event.columns) || (event.kind == RowsKind::Update && !full(&event.columns_after)) {
+        if !full(&event.columns) || (event.kind.has_both_images() && !full(&event.columns_after)) {
             return Err(TransformError::Mapping {
                 table: self.table.clone(),
                 why: format!("the event at {} does not hold all columns of its rows", event.position),
@@ -64,6 +64,7 @@ impl Plan {
         let walked = match event.kind {
             RowsKind::Insert => walk.inserts(out),
             RowsKind::Update => walk.updates(out),
+            RowsKind::PartialUpdate => walk.partial_updates(&event.table.types, out),
             RowsKind::Delete => walk.deletes(out),
         };
         walked.map_err(|(fault, step)| {
@@ -75,11 +76,11 @@ impl Plan {
     }
 }
 
-struct Walk<'p, 'e> {
-    plan: &'p Plan,
-    bound: &'p BoundTable,
-    cursor: Cursor<'e>,
-    marks: Marks,
+pub(super) struct Walk<'p, 'e> {
+    pub(super) plan: &'p Plan,
+    pub(super) bound: &'p BoundTable,
+    pub(super) cursor: Cursor<'e>,
+    pub(super) marks: Marks,
 }
 
 impl<'p, 'e> Walk<'p, 'e> {
@@ -110,17 +111,24 @@ impl<'p, 'e> Walk<'p, 'e> {
             if self.cursor.is_empty() {
                 return Err((Fault::Malformed("an update has no after image"), None));
             }
-            let row = self.row(&mut out.buffer)?;
-            let key = self.plan.key_of_row(&self.marks, &mut out.buffer);
-            if out.buffer.get(key.clone()) == Some(old_key.as_slice()) {
-                out.spans.push(RowSpan { op: RowOp::Update, key, row });
-            } else {
-                let start = out.buffer.len();
-                out.buffer.extend_from_slice(&old_key);
-                let old = start..out.buffer.len();
-                out.spans.push(RowSpan { op: RowOp::Delete, key: old, row: start..start });
-                out.spans.push(RowSpan { op: RowOp::Arrive, key, row });
-            }
+            self.after(&old_key, out)?;
+        }
+        Ok(())
+    }
+
+    /// The after image of an update, whose row had `old_key`.
+    #[inline]
+    pub(super) fn after(&mut self, old_key: &[u8], out: &mut EncodedRows) -> Result<(), Met<'p>> {
+        let row = self.row(&mut out.buffer)?;
+        let key = self.plan.key_of_row(&self.marks, &mut out.buffer);
+        if out.buffer.get(key.clone()) == Some(old_key) {
+            out.spans.push(RowSpan { op: RowOp::Update, key, row });
+        } else {
+            let start = out.buffer.len();
+            out.buffer.extend_from_slice(old_key);
+            let old = start..out.buffer.len();
+            out.spans.push(RowSpan { op: RowOp::Delete, key: old, row: start..start });
+            out.spans.push(RowSpan { op: RowOp::Arrive, key, row });
         }
         Ok(())
     }
@@ -166,7 +174,7 @@ impl<'p, 'e> Walk<'p, 'e> {
 
     /// Puts the key of one image into `scratch`, in key order, and skips the rest of the image.
     #[inline]
-    fn key(&mut self, scratch: &mut Vec<u8>) -> Result<(), Met<'p>> {
+    pub(super) fn key(&mut self, scratch: &mut Vec<u8>) -> Result<(), Met<'p>> {
         scratch.clear();
         if let Some(slot) = self.plan.tag_slot {
             let tag = self.plan.head.get(self.plan.tag.clone()).unwrap_or_default();

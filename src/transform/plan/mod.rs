@@ -9,8 +9,8 @@
 
 mod choose;
 mod codec;
-mod cursor;
 mod event;
+mod partial;
 mod result;
 #[cfg(test)]
 mod tests;

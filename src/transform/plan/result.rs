@@ -2,7 +2,6 @@
 //! NULL (MySQL protocol, "Binary Protocol Resultset Row").
 
 use super::codec::Codec;
-use super::cursor::Cursor;
 use super::{Marks, Plan, Step};
 use crate::change::rows::ResultColumn;
 use crate::change::{EncodedRows, ResultRows, RowOp, RowSpan};
@@ -10,6 +9,7 @@ use crate::schema::binding::code;
 use crate::schema::collation;
 use crate::transform::TransformError;
 use crate::transform::charset::Decoder;
+use crate::transform::cursor::Cursor;
 use crate::transform::encode::Fault;
 
 const UNSIGNED_FLAG: u16 = 32;

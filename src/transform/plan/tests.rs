@@ -9,6 +9,7 @@ use crate::change::{
 use crate::schema::{BoundColumn, BoundTable, Charset, ColumnDefault, MySqlType, Wire};
 use crate::transform::ColumnMapping;
 
+mod partial;
 mod rows;
 mod values;
 
@@ -142,7 +143,7 @@ impl Fixture {
             table: self.map.clone(),
             kind,
             columns: all.clone(),
-            columns_after: if kind == RowsKind::Update { all } else { bytes::Bytes::new() },
+            columns_after: if kind.has_both_images() { all } else { bytes::Bytes::new() },
             rows: rows.to_vec().into(),
             position: FilePosition { file: "b.000001".into(), offset: 4 },
         }

@@ -42,13 +42,6 @@ async fn settings_of_the_source_that_would_lose_rows() {
             "source.binlog_row_image",
             ["NOBLOB", "binlog_row_image = FULL"],
         ),
-        (
-            "binlog_row_value_options",
-            "'PARTIAL_JSON'",
-            "''",
-            "source.partial_json",
-            ["PARTIAL_JSON", "binlog_row_value_options = ''"],
-        ),
     ] {
         mysql.sql(&format!("SET GLOBAL {setting} = {bad}")).await;
         let output = check_writes_nothing(&config, &scene.target).await;

@@ -103,6 +103,8 @@ impl Origin {
         match self {
             Self::Mysql97 | Self::Mysql97Files => {
                 settings.push(format!("binlog_transaction_compression = {}", writer % 2));
+                let parts = if writer.is_multiple_of(3) { "PARTIAL_JSON" } else { "" };
+                settings.push(format!("binlog_row_value_options = '{parts}'"));
                 if self == Self::Mysql97 && writer % 4 == 3 {
                     settings.push("gtid_next = 'AUTOMATIC:soak'".to_owned());
                 }

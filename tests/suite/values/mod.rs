@@ -11,6 +11,7 @@ mod keys;
 mod labels;
 mod numbers;
 mod overrides;
+mod partial;
 mod policies;
 mod refusals;
 mod sessions;

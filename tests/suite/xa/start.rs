@@ -1,7 +1,7 @@
 //! Prepared while a copy takes P0 or P1.
 
 use super::{by_domains, by_gtids, by_places, end, prepare, target};
-use crate::harness::{DEADLINE, Daemon, Mysql, Proxy, Scene, eventually, postgres, wait_log_end};
+use crate::harness::{DEADLINE, Daemon, Mysql, Proxy, Scene, eventually, postgres, rowferry, wait_log_end};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -19,8 +19,10 @@ async fn waits_at_p0_and_not_at_p1(mysql: &Mysql, name: &str) {
     eventually(DEADLINE, "the copy waits", async || daemon.log().contains("the copy waits for prepared XA"))
         .await;
     assert!(!reading.is_reached());
+    assert_says_that_it_waits(mysql, &daemon).await;
     end(mysql, "XA COMMIT 'before'").await;
     reading.wait().await;
+    assert_eq!(daemon.task().await.unwrap().waiting_for, None);
     // P0 is taken, nothing is read: prepared before P1, and one ended before it.
     prepare(&scene, "'across'", "INSERT INTO t VALUES (5, 5); UPDATE t SET v = 20 WHERE id = 2").await;
     prepare(&scene, "'within'", "INSERT INTO t VALUES (6, 6)").await;
@@ -52,6 +54,29 @@ async fn waits_at_p0_and_not_at_p1(mysql: &Mysql, name: &str) {
     daemon.wait_phase("Synchronizing", DEADLINE).await;
     scene.assert_exact(&daemon, &["t", "later"]).await;
     assert_eq!(target(&scene, "SELECT sum(id) FROM {}.later").await, "5");
+}
+
+/// In everything that people and their tools look at.
+async fn assert_says_that_it_waits(mysql: &Mysql, daemon: &Daemon) {
+    // As XA RECOVER spells it.
+    let xid = if mysql.kind() == "mariadb" { "'before'" } else { "0x6265666F7265" };
+    let what = format!("1 prepared XA transaction(s) ({xid}) to end");
+    eventually(DEADLINE, "the status says what it waits for", async || {
+        let task = daemon.task().await;
+        task.is_some_and(|task| task.waiting_for.is_some_and(|told| told.starts_with(&what)))
+    })
+    .await;
+    let config = daemon.config_path();
+    let status = rowferry(&["status", "-c", config.to_str().unwrap()]).await.stdout;
+    assert!(status.contains(&format!("  waits for {what}")), "{status}");
+    for (path, told) in [
+        ("/", format!("waits for {what}")),
+        ("/readyz", format!("main: SchemaSync, waits for {what}")),
+        ("/metrics", "rowferry_task_waiting{task=\"main\"} 1".to_owned()),
+    ] {
+        let (_, body) = daemon.get(path).await.unwrap();
+        assert!(body.contains(&told), "{path}: {body}");
+    }
 }
 
 #[tokio::test]

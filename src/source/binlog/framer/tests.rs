@@ -252,13 +252,30 @@ fn an_image_without_all_columns_stops_the_stream_with_a_remedy() {
 }
 
 #[test]
-fn json_differences_of_a_selected_table_stop_the_stream_with_a_remedy() {
+fn updates_with_json_differences_are_carried_as_they_are() {
     let mut log = Log::new();
     log.gtid(5).unwrap();
     log.query("BEGIN").unwrap();
     log.event(19, MAP).unwrap();
-    let Err(error) = log.event(39, INSERT) else { panic!("it passed") };
-    assert!(format!("{:?}", error.retry()).contains("binlog_row_value_options"));
+    // (1, 'a') becomes (1, 'b'); no options.
+    let update = b"\x71\0\0\0\0\0\x11\0\x02\0\x02\xff\xff\0\x01\0\0\0\x01a\0\0\x01\0\0\0\x01b";
+    log.event(39, update).unwrap();
+    log.event(16, &[0; 8]).unwrap();
+    assert_eq!(log.short(), ["begin 5", "PartialUpdate rf_binlog.t1 15", "commit 5"]);
+}
+
+#[test]
+fn json_differences_without_all_columns_stop_the_stream_with_a_remedy() {
+    for columns in [[0x01, 0xff], [0xff, 0x01]] {
+        let mut log = Log::new();
+        log.gtid(5).unwrap();
+        log.query("BEGIN").unwrap();
+        log.event(19, MAP).unwrap();
+        let head = b"\x71\0\0\0\0\0\x11\0\x02\0\x02";
+        let minimal = [&head[..], &columns, b"\0\x01\0\0\0\0\0\x03min"].concat();
+        let Err(error) = log.event(39, &minimal) else { panic!("it passed") };
+        assert!(format!("{:?}", error.retry()).contains("binlog_row_image = FULL"));
+    }
 }
 
 #[test]

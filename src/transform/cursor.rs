@@ -4,6 +4,7 @@ use crate::schema::Wire;
 use crate::transform::encode::Fault;
 
 /// What is left of some bytes.
+#[derive(Clone)]
 pub(super) struct Cursor<'a> {
     rest: &'a [u8],
 }
@@ -53,12 +54,26 @@ impl<'a> Cursor<'a> {
         self.take(usize::try_from(length).unwrap_or(usize::MAX))
     }
 
+    /// The bytes of one value of a row image together with its length.
+    pub(super) fn measured(&mut self, wire: Wire) -> Result<&'a [u8], Fault> {
+        let from = self.rest;
+        self.value(wire)?;
+        Ok(from.get(..from.len() - self.rest.len()).unwrap_or(from))
+    }
+
     /// The bytes of one value of a result row that stand behind their length (MySQL protocol,
     /// `string<lenenc>`; the one-byte lengths of temporal values are the same thing).
     #[inline]
     pub(super) fn sized(&mut self) -> Result<&'a [u8], Fault> {
+        let length = self.packed()?;
+        self.take(usize::try_from(length).unwrap_or(usize::MAX))
+    }
+
+    /// A length-encoded number (MySQL protocol, `int<lenenc>`).
+    #[inline]
+    pub(super) fn packed(&mut self) -> Result<u64, Fault> {
         let [first] = self.array()?;
-        let length = match first {
+        Ok(match first {
             0..=250 => first.into(),
             252 => u16::from_le_bytes(self.array()?).into(),
             253 => {
@@ -67,7 +82,6 @@ impl<'a> Cursor<'a> {
             }
             254 => u64::from_le_bytes(self.array()?),
             _ => return Err(Fault::Malformed("a length starts with a byte that no length starts with")),
-        };
-        self.take(usize::try_from(length).unwrap_or(usize::MAX))
+        })
     }
 }

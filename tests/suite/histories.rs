@@ -28,7 +28,8 @@ async fn reset_and_grown(mysql: &Mysql, name: &str) {
     let was = mysql.log_end().await;
     // A file tells when it was begun by the second.
     let second = mysql.one("SELECT UNIX_TIMESTAMP()").await;
-    eventually(DEADLINE, "another second", async || mysql.one("SELECT UNIX_TIMESTAMP()").await != second).await;
+    eventually(DEADLINE, "another second", async || mysql.one("SELECT UNIX_TIMESTAMP()").await != second)
+        .await;
     reset(mysql).await;
     scene.source.sql("FLUSH LOGS").await;
     for id in 0..20 {

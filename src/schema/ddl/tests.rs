@@ -57,6 +57,7 @@ fn declared(column: &ColumnDefinition) -> String {
         (column.auto_increment, " auto"),
         (column.key == InlineKey::Primary, " primary"),
         (column.key == InlineKey::Unique, " unique"),
+        (column.cascades, " cascades"),
     ] {
         if set {
             text.push_str(word);
@@ -99,6 +100,7 @@ fn step(step: &AlterStep) -> String {
         }
         AlterStep::MovesRows(what) => format!("MOVES {what}"),
         AlterStep::Neutral(what) => format!("~{what}"),
+        AlterStep::AddCascade { name } => format!("cascade {}", or_default(name)),
         AlterStep::Engine(engine) => format!("engine {engine}"),
     }
 }

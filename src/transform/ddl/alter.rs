@@ -45,6 +45,12 @@ impl Case<'_> {
                     ));
                 }
                 AlterStep::ConvertCharset { .. } => self.converts_charset("convert_charset")?,
+                AlterStep::AddCascade { name } => self.cascades(name.as_deref())?,
+                AlterStep::AddColumn { column, .. } | AlterStep::ChangeColumn { column, .. }
+                    if column.cascades && self.issued.cascades.inline =>
+                {
+                    self.cascades(None)?;
+                }
                 _ => {}
             }
         }
@@ -90,6 +96,33 @@ impl Case<'_> {
             DdlPolicy::Ignore => Ok(()),
             DdlPolicy::Apply => Err(self.not_yet("truncate_partition", what)),
         }
+    }
+
+    /// A foreign key through which rows change that the source does not log. One without a name gets `t_ibfk_1` (or only a
+    /// number, MariaDB 12), which the precheck names when the task starts again.
+    fn cascades(&self, name: Option<&str>) -> Result<(), TransformError> {
+        let own = &self.before.name;
+        let generated = |accepted: &String| {
+            let number = accepted.strip_prefix(&format!("{}_ibfk_", own.table)).unwrap_or(accepted);
+            number.parse::<u64>().is_ok()
+        };
+        let accepted = &self.rules.accepted_cascades;
+        let accepted = match name {
+            Some(name) => accepted.iter().any(|accepted| accepted.to_lowercase() == name.to_lowercase()),
+            None => accepted.iter().any(generated),
+        };
+        if accepted || !self.issued.cascades.silent {
+            return Ok(());
+        }
+        let shown = name.map_or_else(|| format!("{}_ibfk_1", own.table), str::to_owned);
+        let which = if name.is_some() { "" } else { " (by the name that SHOW CREATE TABLE gives it)" };
+        Err(self.stop(
+            "it adds a foreign key with a cascade, which changes rows that this server does not log",
+            format!(
+                "accept that such rows differ: accept_cascades = [\"{own}.{shown}\"]{which}; or remove the cascade and {}",
+                self.copy_again()
+            ),
+        ))
     }
 
     /// Text that is stored anew. Its characters stay as they are where the new set has them; in strict mode the

@@ -1,0 +1,86 @@
+//! Statements that change rows of the source without row events: the task stops, or the target changes likewise.
+
+use crate::harness::{DEADLINE, Daemon, Mysql, Scene, mariadb, mysql56, mysql97, postgres};
+use rowferry::change::status::Phase;
+
+/// Waits for Failed and gives error and remedy.
+async fn failed(daemon: &Daemon) -> (String, String) {
+    match daemon.wait_phase("Failed", DEADLINE).await.phase {
+        Phase::Failed { error, remedy } => (error, remedy),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A parent and two children without a foreign key yet.
+async fn family<'servers>(mysql: &'servers Mysql, name: &str) -> Scene<'servers> {
+    let scene = Scene::on(mysql, postgres().await, name).await;
+    scene
+        .source
+        .sql(
+            "CREATE TABLE parent (id INT PRIMARY KEY); CREATE TABLE child (id INT PRIMARY KEY, p INT); \
+             CREATE TABLE loose (id INT PRIMARY KEY, p INT); INSERT INTO parent VALUES (1), (2); \
+             INSERT INTO child VALUES (11, 1), (12, 2); INSERT INTO loose VALUES (11, 1), (12, 2)",
+        )
+        .await;
+    scene
+}
+
+/// What the server's log does not show must not begin unnoticed.
+#[tokio::test]
+async fn a_cascade_that_comes_while_rows_flow_stops_the_task_where_the_log_lacks_its_rows() {
+    for mysql in [mariadb().await, mysql56().await] {
+        let name = format!("late_cascade_{}", mysql.kind());
+        let scene = family(mysql, &name).await;
+        let daemon = scene.start().await;
+        scene.source.sql("ALTER TABLE loose ADD FOREIGN KEY (p) REFERENCES parent (id); DELETE FROM loose WHERE id = 12").await;
+        scene.assert_exact(&daemon, &["loose", "child"]).await;
+        scene
+            .source
+            .sql(
+                "ALTER TABLE child ADD FOREIGN KEY (p) REFERENCES parent (id) ON DELETE CASCADE; \
+                 DELETE FROM parent WHERE id = 2",
+            )
+            .await;
+        assert_eq!(scene.source.one("SELECT COUNT(*) FROM child").await, "1", "the cascade has run");
+        let (error, remedy) = failed(&daemon).await;
+        assert!(error.contains("ADD FOREIGN KEY") && error.contains("cascade"), "{error}");
+        assert!(remedy.contains(&format!("accept_cascades = [\"{name}.child.child_ibfk_1\"]")), "{remedy}");
+        // Whoever accepts it gets everything else.
+        drop(daemon);
+        let accepted = scene.config().task("accept_cascades", &format!("[\"{name}.child.child_ibfk_1\"]"));
+        let daemon = scene.start_with(&accepted).await;
+        scene.wait_applied(&daemon).await;
+        scene.assert_equal("parent").await;
+    }
+}
+
+#[tokio::test]
+async fn a_cascade_that_is_logged_goes_on() {
+    let scene = family(mysql97().await, "late_cascade_logged").await;
+    let daemon = scene.start().await;
+    scene
+        .source
+        .sql(
+            "ALTER TABLE child ADD FOREIGN KEY (p) REFERENCES parent (id) ON DELETE CASCADE; \
+             DELETE FROM parent WHERE id = 2",
+        )
+        .await;
+    scene.assert_exact(&daemon, &["parent", "child"]).await;
+    assert_eq!(scene.source.one("SELECT COUNT(*) FROM child").await, "1");
+}
+
+/// MariaDB heeds what stands in a column's definition, MySQL 5.6 reads and drops it.
+#[tokio::test]
+async fn a_cascade_in_a_columns_definition_counts_where_the_server_heeds_it() {
+    for mysql in [mariadb().await, mysql56().await] {
+        let scene = family(mysql, &format!("inline_cascade_{}", mysql.kind())).await;
+        let daemon = scene.start().await;
+        scene.source.sql("ALTER TABLE child ADD q INT REFERENCES parent (id) ON DELETE SET NULL").await;
+        scene.source.sql("UPDATE child SET q = 1; DELETE FROM parent WHERE id = 1").await;
+        if mysql.kind() == "mariadb" {
+            assert!(failed(&daemon).await.0.contains("cascade"));
+        } else {
+            scene.assert_exact(&daemon, &["parent", "child"]).await;
+        }
+    }
+}

@@ -181,6 +181,7 @@ fn table(columns: &[(&str, &str, bool)], primary_key: &[usize]) -> Table {
                 default: ColumnDefault::None,
                 generated: false,
                 auto_increment: false,
+                limits: column_type::limits(declared),
             })
             .collect(),
         primary_key: primary_key.to_vec(),

@@ -19,6 +19,8 @@ pub struct SqlMode {
     pub real_as_float: bool,
     /// A value that does not fit is an error of the statement, not a warning.
     pub strict: bool,
+    /// A zero stored in an AUTO_INCREMENT column stays one.
+    pub keeps_zero: bool,
     /// The family of the server; `None` where it is not known, and then a text that families read differently
     /// is not read at all.
     pub flavour: Option<Flavour>,
@@ -32,6 +34,7 @@ impl SqlMode {
     pub fn from_bits(bits: u64) -> Self {
         const REAL_AS_FLOAT: u64 = 1;
         const ANSI_QUOTES: u64 = 4;
+        const NO_AUTO_VALUE_ON_ZERO: u64 = 0x8_0000;
         const NO_BACKSLASH_ESCAPES: u64 = 0x10_0000;
         const STRICT_TRANS_TABLES: u64 = 0x20_0000;
         const STRICT_ALL_TABLES: u64 = 0x40_0000;
@@ -40,6 +43,7 @@ impl SqlMode {
             no_backslash_escapes: bits & NO_BACKSLASH_ESCAPES != 0,
             real_as_float: bits & REAL_AS_FLOAT != 0,
             strict: bits & (STRICT_TRANS_TABLES | STRICT_ALL_TABLES) != 0,
+            keeps_zero: bits & NO_AUTO_VALUE_ON_ZERO != 0,
             flavour: None,
             explicit_timestamps: None,
         }

@@ -45,15 +45,10 @@ impl Case<'_> {
                     ));
                 }
                 AlterStep::ConvertCharset { .. } => self.converts_charset("convert_charset")?,
-                AlterStep::AddCascade { name } => self.cascades(name.as_deref())?,
-                AlterStep::AddColumn { column, .. } | AlterStep::ChangeColumn { column, .. }
-                    if column.cascades && self.issued.cascades.inline =>
-                {
-                    self.cascades(None)?;
-                }
                 _ => {}
             }
         }
+        self.adds_cascades(alter)?;
         let evolved = evolve(self.before, alter).map_err(|error| {
             let remedy = match error.retry() {
                 crate::change::Retry::AfterFix { remedy } => remedy,
@@ -61,6 +56,7 @@ impl Case<'_> {
             };
             self.stop(error.to_string(), remedy)
         })?;
+        self.recomputes(&evolved)?;
         let mut draft = Draft {
             columns: self.mapping.target.columns.clone(),
             feeds: Vec::new(),
@@ -96,33 +92,6 @@ impl Case<'_> {
             DdlPolicy::Ignore => Ok(()),
             DdlPolicy::Apply => Err(self.not_yet("truncate_partition", what)),
         }
-    }
-
-    /// A foreign key through which rows change that the source does not log. One without a name gets `t_ibfk_1` (or only a
-    /// number, MariaDB 12), which the precheck names when the task starts again.
-    fn cascades(&self, name: Option<&str>) -> Result<(), TransformError> {
-        let own = &self.before.name;
-        let generated = |accepted: &String| {
-            let number = accepted.strip_prefix(&format!("{}_ibfk_", own.table)).unwrap_or(accepted);
-            number.parse::<u64>().is_ok()
-        };
-        let accepted = &self.rules.accepted_cascades;
-        let accepted = match name {
-            Some(name) => accepted.iter().any(|accepted| accepted.to_lowercase() == name.to_lowercase()),
-            None => accepted.iter().any(generated),
-        };
-        if accepted || !self.issued.cascades.silent {
-            return Ok(());
-        }
-        let shown = name.map_or_else(|| format!("{}_ibfk_1", own.table), str::to_owned);
-        let which = if name.is_some() { "" } else { " (by the name that SHOW CREATE TABLE gives it)" };
-        Err(self.stop(
-            "it adds a foreign key with a cascade, which changes rows that this server does not log",
-            format!(
-                "accept that such rows differ: accept_cascades = [\"{own}.{shown}\"]{which}; or remove the cascade and {}",
-                self.copy_again()
-            ),
-        ))
     }
 
     /// Text that is stored anew. Its characters stay as they are where the new set has them; in strict mode the
@@ -202,7 +171,7 @@ impl Case<'_> {
         }
         let mut wanted = current.clone();
         let follows = self.rules.operations.alter_table;
-        let retyped = match retype(&before.data_type, &column.data_type) {
+        let retyped = match retype(before, column) {
             Retype::Same => false,
             Retype::Widens => true,
             Retype::Narrows => match self.rules.ddl.narrow_column {
@@ -243,15 +212,8 @@ impl Case<'_> {
             }
         }
         check_fit(&self.before.name, column, &wanted.data_type, in_key)?;
-        let lenient = alter.ignore || !self.issued.mode.strict;
-        if lenient && before.nullable && !column.nullable {
-            let what = format!("makes column {name} NOT NULL outside strict mode, which replaces NULLs");
-            match self.rules.ddl.narrow_column {
-                DdlPolicy::Stop => return Err(self.stopped_by("narrow_column", &what, "\"ignore\"")),
-                DdlPolicy::Apply => return Err(self.not_yet("narrow_column", &what)),
-                DdlPolicy::Ignore => {}
-            }
-        }
+        self.replaces_null(alter, before, column)?;
+        self.numbers(before, column)?;
         // A column that no longer takes NULL at the source may go on taking it at the target.
         wanted.nullable |= follows && takes_null(column, in_key, self.rules);
         if wanted != *current {

@@ -14,6 +14,7 @@ mod fill;
 mod literal;
 mod rename;
 mod retype;
+mod silent;
 
 use super::{Rules, TableMapping, TransformError};
 use crate::change::facts::Cascades;

@@ -52,6 +52,7 @@ pub(crate) fn table(columns: &[&str]) -> Table {
             default: ColumnDefault::None,
             generated: false,
             auto_increment: false,
+            limits: column_type::limits(declared),
         }
     };
     Table {

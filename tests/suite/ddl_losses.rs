@@ -84,3 +84,85 @@ async fn a_cascade_in_a_columns_definition_counts_where_the_server_heeds_it() {
         }
     }
 }
+
+/// What existing rows hold behind each of these is not what their old values say; the row that follows is well logged.
+#[tokio::test]
+async fn statements_that_give_rows_new_values_without_events_stop_the_task() {
+    let (mysql, maria) = tokio::join!(mysql97(), mariadb());
+    for (case, server, table, statement, value, word) in [
+        (
+            "generated",
+            mysql,
+            "d DECIMAL(10,2), v VARCHAR(20) AS (CONCAT(d)) STORED); INSERT INTO t (id, d) VALUES (1, 1.5)",
+            "MODIFY d DECIMAL(12,4)",
+            "1.5000",
+            "generated column v",
+        ),
+        (
+            "rounded",
+            mysql,
+            "v FLOAT); INSERT INTO t VALUES (1, 0.126)",
+            "MODIFY v DOUBLE(10,2)",
+            "0.13",
+            "converts the values of column v",
+        ),
+        (
+            "numbered",
+            mysql,
+            "v INT NOT NULL); INSERT INTO t VALUES (1, 0), (2, 5)",
+            "MODIFY v INT NOT NULL AUTO_INCREMENT UNIQUE",
+            "1",
+            "AUTO_INCREMENT",
+        ),
+        (
+            "signed",
+            mysql,
+            "v DECIMAL(10,2)); INSERT INTO t VALUES (1, -5)",
+            "MODIFY v DECIMAL(10,2) UNSIGNED",
+            "0.00",
+            "narrow_column",
+        ),
+        (
+            "dated",
+            maria,
+            "v TIMESTAMP NULL); INSERT INTO t VALUES (1, NULL)",
+            "MODIFY v TIMESTAMP NOT NULL DEFAULT '2001-01-01 00:00:00'",
+            "",
+            "current time",
+        ),
+        (
+            "labelled",
+            maria,
+            "x INT); INSERT INTO t VALUES (1, 1)",
+            "ADD v ENUM('0','1') NOT NULL DEFAULT 1",
+            "0",
+            "not plainly one value",
+        ),
+    ] {
+        let scene = Scene::on(server, postgres().await, &format!("new_values_{case}")).await;
+        scene.source.sql(&format!("CREATE TABLE t (id INT PRIMARY KEY, {table}")).await;
+        let daemon = scene.start().await;
+        // Strict, but for what strict mode would refuse.
+        let mode = if case == "signed" { "" } else { "STRICT_ALL_TABLES" };
+        scene.source.sql(&format!("SET sql_mode = '{mode}'; ALTER TABLE t {statement}")).await;
+        let now = scene.source.one("SELECT v FROM t WHERE id = 1").await;
+        assert!(if value.is_empty() { now.starts_with("20") } else { now == value }, "{case}: {now}");
+        let (error, _) = failed(&daemon).await;
+        assert!(error.contains(word), "{case}: {error}");
+    }
+}
+
+/// The stream brings a single as that single: what existing rows get must be the same.
+#[tokio::test]
+async fn the_default_of_a_float_is_the_same_for_old_and_new_rows_in_a_wider_column() {
+    let scene = Scene::new("float_default").await;
+    scene.source.sql("CREATE TABLE t (id INT PRIMARY KEY); INSERT INTO t VALUES (1)").await;
+    let config = scene
+        .config()
+        .more("[task.main.table.\"float_default.*\"]\ntypes = { price = \"double precision\" }");
+    let daemon = scene.start_with(&config).await;
+    scene.source.sql("ALTER TABLE t ADD price FLOAT DEFAULT 0.1; INSERT INTO t (id) VALUES (2)").await;
+    scene.wait_applied(&daemon).await;
+    let prices = scene.target.one("SELECT string_agg(DISTINCT price::text, ' ') FROM float_default.t").await;
+    assert_eq!(prices, "0.10000000149011612");
+}

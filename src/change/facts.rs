@@ -40,6 +40,16 @@ pub struct SourceFacts {
     /// InnoDB itself carries out cascades of foreign keys, which the log then does not show: always before MySQL 9.6, later
     /// as `innodb_native_foreign_keys` says.
     pub native_foreign_keys: bool,
+    /// Databases that alone get into the log (`binlog_do_db`); none: all do.
+    pub only_logged: Vec<String>,
+    /// Databases that are kept out of the log (`binlog_ignore_db`).
+    pub never_logged: Vec<String>,
+    /// What comes from other servers is logged here too (`log_replica_updates`).
+    pub logs_received: bool,
+    /// Changes come from other servers: it is a replica, or a node of a Galera cluster. `None` where that cannot be seen.
+    pub receives: Option<bool>,
+    /// `sync_binlog`: after how many commits the log is made durable; 0: whenever the system likes.
+    pub sync_binlog: u64,
     /// `gtid_mode` is `ON`.
     pub gtid_mode_on: bool,
     /// `gtid_executed`.
@@ -60,6 +70,29 @@ pub struct SourceFacts {
     pub missing_privileges: BTreeSet<String>,
     /// Per selected table what was found.
     pub tables: BTreeMap<TableName, SourceTableFacts>,
+}
+
+impl SourceFacts {
+    /// What becomes of the rows that cascades change.
+    ///
+    /// MySQL runs cascades above InnoDB, and so logs them, since 9.6 unless `innodb_native_foreign_keys` is on. It makes
+    /// foreign keys of `REFERENCES` in a column's definition since 9.0, MariaDB since 10.5.
+    pub fn cascades(&self) -> Cascades {
+        let (mysql, number) = (self.flavour == Flavour::MySql, self.version_number);
+        Cascades {
+            silent: !mysql || number < 90_600 || self.native_foreign_keys,
+            inline: !mysql || number >= 90_000,
+        }
+    }
+}
+
+/// What a source makes of foreign keys that cascade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cascades {
+    /// The rows they change do not get into the log.
+    pub silent: bool,
+    /// `REFERENCES` in a column's definition makes a foreign key; elsewhere it is read and dropped.
+    pub inline: bool,
 }
 
 /// A selected table as the precheck needs it.
@@ -134,6 +167,10 @@ pub struct FoundTable {
     pub writable: bool,
     /// Owned by the current role (needed for ALTER TABLE and TRUNCATE).
     pub owned: bool,
+    /// It, or a partition of it, is UNLOGGED: a crash of the server empties it.
+    pub unlogged: bool,
+    /// Columns of the primary key under a nondeterministic collation, which takes different texts for one.
+    pub loose_columns: Vec<String>,
     /// Triggers, rules or foreign keys that would act on our writes.
     pub active: Vec<String>,
 }

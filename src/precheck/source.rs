@@ -40,6 +40,21 @@ pub fn server(subject: &Subject<'_>, report: &mut Report) {
         format!("binlog_row_image is {}", facts.binlog_row_image),
         "SET PERSIST binlog_row_image = FULL; then reconnect the applications",
     );
+    databases(subject, report, &name);
+    received(subject, report, &name);
+    if facts.log_bin && facts.sync_binlog != 1 {
+        report.add(
+            "source.sync_binlog",
+            &name,
+            Verdict::Warn,
+            format!(
+                "sync_binlog is {}: after a crash of its machine the server may have lost the end of its log, and write other \
+                 transactions under the same names and at the same places, which the task would take for those it has",
+                facts.sync_binlog
+            ),
+            "SET PERSIST sync_binlog = 1 (SET GLOBAL and the server's option file before MySQL 8.0 and on MariaDB); after such a crash copy again",
+        );
+    }
     let options = facts.binlog_row_value_options.as_str();
     report.require(
         "source.binlog_row_value_options",
@@ -69,6 +84,81 @@ pub fn server(subject: &Subject<'_>, report: &mut Report) {
     );
     xa(subject, report, &name);
     super::history::judge(subject, report, &name);
+}
+
+/// Databases that are kept out of the log. Rows are held against the database of their table, statements against the
+/// session's default database (reference manual, "binlog_do_db", "binlog_ignore_db").
+fn databases(subject: &Subject<'_>, report: &mut Report, name: &str) {
+    let facts = subject.source;
+    let (only, never) = (&facts.only_logged, &facts.never_logged);
+    if only.is_empty() && never.is_empty() {
+        return;
+    }
+    let setting = if only.is_empty() {
+        format!("binlog_ignore_db is {}", list(never.iter()))
+    } else {
+        format!("binlog_do_db is {}", list(only.iter()))
+    };
+    let same = |one: &str, other: &str| match facts.lower_case_table_names {
+        0 => one == other,
+        _ => one.to_lowercase() == other.to_lowercase(),
+    };
+    let unlogged = |database: &str| {
+        // With names that are folded the server may still compare letter by letter.
+        (!only.is_empty() && !only.iter().any(|logged| logged == database))
+            || never.iter().any(|ignored| same(ignored, database))
+    };
+    let tables: Vec<String> = subject
+        .mappings
+        .iter()
+        .filter(|(table, _)| unlogged(&table.database))
+        .map(|(table, _)| table.to_string())
+        .collect();
+    let remedy =
+        "take binlog_do_db and binlog_ignore_db out of the server's option file, restart it, and copy again";
+    if tables.is_empty() {
+        report.add(
+            "source.log_filter",
+            name,
+            Verdict::Warn,
+            format!("{setting}: a statement on a selected table (DDL, TRUNCATE) is not logged when it is run with such a default database"),
+            remedy,
+        );
+    } else {
+        report.add(
+            "source.log_filter",
+            name,
+            Verdict::Fail,
+            format!("{setting}, so changes of {} are not logged", list(tables.iter())),
+            remedy,
+        );
+    }
+}
+
+/// What a replica or a node of a cluster gets from others must be in its own log.
+fn received(subject: &Subject<'_>, report: &mut Report, name: &str) {
+    let facts = subject.source;
+    if facts.logs_received || !facts.log_bin {
+        return;
+    }
+    let remedy = "start it with log_slave_updates=ON (log_replica_updates since MySQL 8.0.26) and restart it, or connect to the server that the changes come from";
+    match facts.receives {
+        Some(false) => {}
+        Some(true) => report.add(
+            "source.log_replica_updates",
+            name,
+            Verdict::Fail,
+            "it takes changes from other servers, and log_slave_updates is OFF, so they are not in its log",
+            format!("{remedy}; if it is no replica any more: RESET REPLICA ALL (RESET SLAVE ALL)"),
+        ),
+        None => report.add(
+            "source.log_replica_updates",
+            name,
+            Verdict::Warn,
+            "log_slave_updates is OFF, and the user may not see whether the server is a replica: what it takes from another server would not be in its log",
+            format!("GRANT SLAVE MONITOR ON *.* TO the user, so that it can be seen; for a replica: {remedy}"),
+        ),
+    }
 }
 
 /// Prepared XA transactions. A table is copied from a place before which none is prepared, so they must be seen and end; a
@@ -207,7 +297,7 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
             .iter()
             .filter(|constraint| !subject.task.accept_cascades.contains(&format!("{table}.{constraint}")))
             .collect();
-        if !refused.is_empty() && cascades_are_silent(subject) {
+        if !refused.is_empty() && subject.source.cascades().silent {
             report.add(
                 "source.cascades",
                 &subject_name,
@@ -292,12 +382,6 @@ fn idle_patterns(subject: &Subject<'_>, name: &str, report: &mut Report) {
 fn grantable(pattern: &str) -> String {
     let (database, table) = pattern.split_once('.').unwrap_or((pattern, "*"));
     format!("`{database}`.`{table}`")
-}
-
-/// MySQL runs cascades above InnoDB, and so logs them, since 9.6 unless `innodb_native_foreign_keys` is on.
-fn cascades_are_silent(subject: &Subject<'_>) -> bool {
-    let facts = subject.source;
-    facts.flavour != Flavour::MySql || facts.version_number < 90_600 || facts.native_foreign_keys
 }
 
 fn list<'a>(items: impl Iterator<Item = &'a String>) -> String {

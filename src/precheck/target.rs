@@ -213,6 +213,26 @@ fn existing(
             "drop them: the source has done their work already".to_owned(),
         );
     }
+    if found.unlogged {
+        fail(
+            "target.unlogged",
+            "it is UNLOGGED (or a partition of it is): a crash of the server empties it, and the task would go on as if nothing were missing".to_owned(),
+            format!("ALTER TABLE {name} SET LOGGED (before PostgreSQL 9.5 make it anew); what a crash has emptied is to be copied again"),
+        );
+    }
+    if !found.loose_columns.is_empty() {
+        fail(
+            "target.collation",
+            format!(
+                "its primary key has a nondeterministic collation ({}), which takes keys for one that the source tells apart",
+                found.loose_columns.join(", ")
+            ),
+            format!(
+                "ALTER TABLE {name} ALTER COLUMN {} TYPE … COLLATE \"C\" (or another deterministic collation)",
+                found.loose_columns.first().map_or("", String::as_str)
+            ),
+        );
+    }
     if !found.unique_indexes.is_empty() {
         fail(
             "target.unique",

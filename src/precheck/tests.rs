@@ -37,6 +37,11 @@ fn good_source() -> SourceFacts {
         binlog_row_value_options: String::new(),
         binlog_transaction_compression: false,
         native_foreign_keys: false,
+        only_logged: Vec::new(),
+        never_logged: Vec::new(),
+        logs_received: true,
+        receives: Some(false),
+        sync_binlog: 1,
         gtid_mode_on: true,
         gtid_executed: "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-9".parse().unwrap(),
         gtid_purged: "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-4".parse().unwrap(),
@@ -104,6 +109,8 @@ fn existing() -> FoundTable {
         unique_indexes: vec![],
         writable: true,
         owned: true,
+        unlogged: false,
+        loose_columns: Vec::new(),
         active: vec![],
     }
 }
@@ -122,6 +129,10 @@ fn each_bad_fact_of_the_source_fails_by_its_code() {
         ("source.binlog_format", |f| f.binlog_format = "STATEMENT".into()),
         ("source.binlog_row_image", |f| f.binlog_row_image = "MINIMAL".into()),
         ("source.binlog_row_value_options", |f| f.binlog_row_value_options = "PARTIAL_JSON,LESS".into()),
+        ("source.log_filter", |f| f.never_logged = vec!["other".into(), "shop".into()]),
+        ("source.log_filter", |f| f.only_logged = vec!["other".into()]),
+        ("source.log_filter", |f| (f.lower_case_table_names, f.never_logged) = (1, vec!["Shop".into()])),
+        ("source.log_replica_updates", |f| (f.logs_received, f.receives) = (false, Some(true))),
         ("source.xa", |f| f.prepared_xa = None),
         ("source.privileges", |f| f.missing_privileges = BTreeSet::from(["REPLICATION SLAVE".to_owned()])),
         ("source.primary_key", |f| f.tables.values_mut().for_each(|t| t.has_key = false)),
@@ -133,6 +144,37 @@ fn each_bad_fact_of_the_source_fails_by_its_code() {
         spoil(&mut facts);
         assert_eq!(failures(&task(""), &facts, &good_target(), None), vec![code]);
     }
+}
+
+#[test]
+fn what_a_log_may_lack_is_told_where_it_need_not() {
+    let warnings = |spoil: Spoil<SourceFacts>| {
+        let mut source = good_source();
+        spoil(&mut source);
+        let (task, target) = (task(""), good_target());
+        let mappings = vec![(TableName::new("shop", "orders"), Ok(mapping()))];
+        let subject = Subject {
+            task: &task,
+            source: &source,
+            target: &target,
+            mappings: &mappings,
+            deviations: &[],
+            resuming: None,
+        };
+        let report = check(&subject);
+        assert!(report.passed(), "{report:?}");
+        let told = report.items.into_iter().filter(|item| item.verdict == Verdict::Warn);
+        told.map(|item| item.code).collect::<Vec<_>>()
+    };
+    assert!(warnings(|_| ()).is_empty());
+    assert_eq!(warnings(|f| f.sync_binlog = 0), ["source.sync_binlog"]);
+    assert_eq!(warnings(|f| f.never_logged = vec!["other".into()]), ["source.log_filter"]);
+    // Letter by letter where names are.
+    assert_eq!(warnings(|f| f.never_logged = vec!["Shop".into()]), ["source.log_filter"]);
+    assert_eq!(warnings(|f| f.only_logged = vec!["shop".into()]), ["source.log_filter"]);
+    assert!(warnings(|f| (f.logs_received, f.receives) = (false, Some(false))).is_empty());
+    let hidden = warnings(|f| (f.logs_received, f.receives) = (false, None));
+    assert_eq!(hidden, ["source.log_replica_updates"]);
 }
 
 #[test]
@@ -360,6 +402,8 @@ fn existing_target_tables_are_judged_by_the_chosen_handling() {
     let spoilers: Vec<(&str, Spoil<FoundTable>)> = vec![
         ("target.privileges", |t| t.writable = false),
         ("target.active", |t| t.active = vec!["trigger x".into()]),
+        ("target.unlogged", |t| t.unlogged = true),
+        ("target.collation", |t| t.loose_columns = vec!["id".into()]),
         ("target.unique", |t| t.unique_indexes = vec!["u".into()]),
         ("target.primary_key", |t| t.table.primary_key.clear()),
         ("target.column", |t| t.table.columns.clear()),

@@ -9,6 +9,7 @@
 
 use super::charset::{charset, charset_of_collation, max_bytes_per_char};
 use super::column::{Charset, MySqlType};
+use super::table::Limits;
 use token::{Token, Tokens};
 
 mod token;
@@ -28,6 +29,24 @@ pub fn parse(declared: &str, charset: &Charset) -> MySqlType {
 pub fn parse_with(declared: &str, charset: &Charset, backslash_escapes: bool) -> MySqlType {
     read(declared, charset, backslash_escapes)
         .unwrap_or_else(|| MySqlType::Unknown { declared: declared.trim().to_owned() })
+}
+
+/// What the declaration of a number allows; nothing special for what is none.
+pub fn limits(declared: &str) -> Limits {
+    let Some(mut tokens) = Tokens::read(declared, true) else { return Limits::default() };
+    let Some(first) = tokens.word() else { return Limits::default() };
+    let fractional = ["float", "float4", "double", "real", "float8"].contains(&first.as_str());
+    tokens.take("precision");
+    let digits = match tokens.numbers().as_deref() {
+        Some([digits, places]) if fractional => u8::try_from(*digits).ok().zip(u8::try_from(*places).ok()),
+        _ => None,
+    };
+    let mut limits = Limits { digits, unsigned: first == "serial", zerofill: false };
+    while let Some(word) = tokens.word() {
+        limits.zerofill |= word == "zerofill";
+        limits.unsigned |= word == "unsigned" || word == "zerofill";
+    }
+    limits
 }
 
 /// What the words behind a type say.

@@ -33,6 +33,20 @@ pub struct Column {
     pub generated: bool,
     /// `AUTO_INCREMENT`.
     pub auto_increment: bool,
+    /// What the declaration of a number allows.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// What the declaration of a number says beyond how values are stored. It changes them when it comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// UNSIGNED (ZEROFILL implies it), of fractional numbers too.
+    pub unsigned: bool,
+    /// ZEROFILL: as text the number has zeros in front.
+    pub zerofill: bool,
+    /// The digits in all and behind the point of `FLOAT(M,D)` and `DOUBLE(M,D)`.
+    pub digits: Option<(u8, u8)>,
 }
 
 /// A table version. Columns are in the order of the log's row images.

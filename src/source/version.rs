@@ -12,6 +12,9 @@ pub const UPGRADE: &str = "upgrade the source to MySQL 5.6 or newer, or MariaDB 
 /// |---|---|---|---|---|---|
 /// | end of the log | SHOW MASTER STATUS | the same | the same | SHOW BINARY LOG STATUS (8.2) | SHOW MASTER STATUS |
 /// | replicas | SHOW SLAVE HOSTS | the same | SHOW REPLICAS (8.0.22) | the same | SHOW SLAVE HOSTS |
+/// | own sources | SHOW SLAVE STATUS | the same | SHOW REPLICA STATUS (8.0.22) | the same | SHOW ALL SLAVES STATUS |
+/// | what a replica applies is logged by default | no | no | yes | yes | no |
+/// | sync_binlog by default | 0 | 1 | 1 | 1 | 0 |
 /// | `gtid_executed` grows | when written | when visible | when visible | when visible | (domains) |
 /// | a new file begins | when all of the old one is visible | the same | the same | the same | no matter when |
 /// | log_bin, binlog_format, gtid_mode by default | OFF, STATEMENT, OFF | OFF, ROW (5.7.7), OFF | ON, ROW, OFF | ON, ROW, OFF | OFF, MIXED, always |
@@ -50,6 +53,15 @@ impl ServerVersion {
         match self.flavour {
             Flavour::MySql if self.number >= 80_022 => "SHOW REPLICAS",
             Flavour::MySql | Flavour::MariaDb => "SHOW SLAVE HOSTS",
+        }
+    }
+
+    /// Shows from which servers this one takes changes: a row for each.
+    pub fn replication_query(self) -> &'static str {
+        match self.flavour {
+            Flavour::MySql if self.number >= 80_022 => "SHOW REPLICA STATUS",
+            Flavour::MySql => "SHOW SLAVE STATUS",
+            Flavour::MariaDb => "SHOW ALL SLAVES STATUS",
         }
     }
 

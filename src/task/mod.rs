@@ -126,8 +126,12 @@ async fn start(context: &Context) -> Result<Started, TaskError> {
         task.position = Some(checkpoint.position.to_string());
         task.heard = now_seconds();
     });
-    let source =
-        stream::Source { uuid: server.identity().await?, fold: folds(&gathered), flavour: server.flavour() };
+    let source = stream::Source {
+        uuid: server.identity().await?,
+        fold: folds(&gathered),
+        flavour: server.flavour(),
+        cascades: gathered.source.cascades(),
+    };
     server.close().await;
     Ok(Started { source, owner, checkpoint, tables })
 }

@@ -16,7 +16,7 @@ use super::prepare::Recorded;
 use super::tables::{Carried, Tables};
 use super::translate::Translate;
 use super::vacuum;
-use crate::change::facts::Flavour;
+use crate::change::facts::{Cascades, Flavour};
 use crate::change::state::Checkpoint;
 use crate::change::status::{Phase, TablePhase, now_seconds};
 use crate::change::{Change, FilePosition, Position, TableName, Taken};
@@ -56,6 +56,8 @@ pub struct Source {
     pub fold: bool,
     /// Its family.
     pub flavour: Flavour,
+    /// What it makes of foreign keys that cascade.
+    pub cascades: Cascades,
 }
 
 /// Follows the log from `checkpoint`.
@@ -125,7 +127,7 @@ pub async fn follow(
     let limits = BatchLimits { rows: task.apply.batch_rows, bytes: task.apply.batch_bytes };
     let builder = Builder::new(
         Tables::new(carried, source.fold),
-        Translate::new(context.clone(), source.flavour),
+        Translate::new(context.clone(), source.flavour, source.cascades),
         policies,
         task.operations,
         limits,

@@ -7,7 +7,7 @@ use super::TaskError;
 use super::builder::{Translation, Translator};
 use super::context::Context;
 use super::tables::{Carried, Tables};
-use crate::change::facts::Flavour;
+use crate::change::facts::{Cascades, Flavour};
 use crate::change::{StatementEvent, TableName, TargetChange};
 use crate::schema::ddl::{self, SqlMode, Statement};
 use crate::source::SourceError;
@@ -18,12 +18,13 @@ use crate::transform::{Issued, Translated, translate};
 pub struct Translate {
     context: Context,
     flavour: Flavour,
+    cascades: Cascades,
 }
 
 impl Translate {
-    /// A translator for the task of `context`, whose source is of this family.
-    pub fn new(context: Context, flavour: Flavour) -> Self {
-        Self { context, flavour }
+    /// A translator for the task of `context`, whose source is of this family and treats cascades so.
+    pub fn new(context: Context, flavour: Flavour, cascades: Cascades) -> Self {
+        Self { context, flavour, cascades }
     }
 }
 
@@ -39,6 +40,7 @@ impl Translator for Translate {
             default_database: &event.default_database,
             mode,
             at: event.started,
+            cascades: self.cascades,
             utc_offset_seconds: event.utc_offset_seconds,
         };
         let mut translation = Translation::default();

@@ -25,6 +25,8 @@ pub struct Rules {
     pub postgis: bool,
     /// What is carried.
     pub operations: Operations,
+    /// Names of the table's foreign keys whose cascades were accepted (`accept_cascades`).
+    pub accepted_cascades: Vec<String>,
     /// What to do about statements that need a policy.
     pub ddl: DdlPolicies,
     /// The table's own options.

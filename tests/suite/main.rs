@@ -13,6 +13,7 @@ mod chunk_boundaries;
 mod commands;
 mod copy_starts_over;
 mod ddl_around_copy;
+mod ddl_losses;
 mod forgetful_target;
 mod framing;
 mod greenplum;

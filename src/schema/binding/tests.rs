@@ -14,6 +14,7 @@ fn column(name: &str, data_type: MySqlType, nullable: bool) -> Column {
         default: ColumnDefault::None,
         generated: false,
         auto_increment: false,
+        limits: crate::schema::Limits::default(),
     }
 }
 

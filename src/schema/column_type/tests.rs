@@ -167,3 +167,33 @@ fn what_is_not_understood_is_unknown_and_keeps_its_text() {
         assert_eq!(of(declared), MySqlType::Unknown { declared: declared.to_owned() }, "{declared}");
     }
 }
+
+#[test]
+fn what_a_declaration_allows_beyond_its_type_is_kept() {
+    let of = |declared| {
+        let limits = limits(declared);
+        let digits = limits.digits.map_or(String::new(), |(digits, places)| format!(" {digits},{places}"));
+        format!(
+            "{}{}{digits}",
+            if limits.unsigned { "u" } else { "" },
+            if limits.zerofill { "z" } else { "" }
+        )
+    };
+    for (declared, expected) in [
+        ("int", ""),
+        ("int(5) unsigned", "u"),
+        ("int(5) zerofill", "uz"),
+        ("decimal(10,2)", ""),
+        ("decimal(10,2) unsigned zerofill", "uz"),
+        ("float", ""),
+        ("float(24)", ""),
+        ("FLOAT(7,3) UNSIGNED", "u 7,3"),
+        ("double precision (10, 2)", " 10,2"),
+        ("double unsigned", "u"),
+        ("serial", "u"),
+        ("enum('unsigned','zerofill')", ""),
+        ("varchar(20) character set latin1", ""),
+    ] {
+        assert_eq!(of(declared), expected, "{declared}");
+    }
+}

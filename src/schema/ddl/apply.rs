@@ -189,6 +189,7 @@ pub fn declare(
         default: definition.default.to_column_default(),
         generated: definition.generated,
         auto_increment: definition.auto_increment,
+        limits: column_type::limits(&definition.declared),
     })
 }
 

@@ -18,6 +18,7 @@ pub(super) fn definition(name: String, cursor: &mut Cursor<'_, '_>) -> Result<Co
         generated: false,
         auto_increment: serial,
         key: if serial { InlineKey::Unique } else { InlineKey::None },
+        cascades: false,
     };
     while !ends(cursor) {
         attribute(&mut column, cursor)?;
@@ -86,7 +87,7 @@ fn attribute(column: &mut ColumnDefinition, cursor: &mut Cursor<'_, '_>) -> Resu
         cursor.one_of(&["VIRTUAL", "STORED", "PERSISTENT"]);
         column.generated = true;
     } else if cursor.word("REFERENCES") {
-        references(cursor)?;
+        column.cascades |= references(cursor)?;
     } else if cursor.word("COMPRESSED") {
         // MariaDB stores and logs such a column in a form of its own: the type becomes an unknown one.
         if cursor.symbol('=') {
@@ -142,8 +143,9 @@ fn text(cursor: &mut Cursor<'_, '_>) -> Result<(), Unreadable> {
     cursor.text_literal().map(drop).ok_or_else(|| cursor.expected("a string"))
 }
 
-/// `REFERENCES t (c) MATCH … ON DELETE … ON UPDATE …`, behind the first word.
-fn references(cursor: &mut Cursor<'_, '_>) -> Result<(), Unreadable> {
+/// `REFERENCES t (c) MATCH … ON DELETE … ON UPDATE …`, behind the first word. Whether an action changes rows.
+fn references(cursor: &mut Cursor<'_, '_>) -> Result<bool, Unreadable> {
+    let mut cascades = false;
     cursor.table()?;
     if cursor.at_symbol('(') {
         cursor.group()?;
@@ -154,18 +156,36 @@ fn references(cursor: &mut Cursor<'_, '_>) -> Result<(), Unreadable> {
     loop {
         let mut action = *cursor;
         if !(action.words(&["ON", "DELETE"]) || action.words(&["ON", "UPDATE"])) {
-            return Ok(());
+            return Ok(cascades);
         }
-        let known = action.word("RESTRICT")
-            || action.word("CASCADE")
-            || action.words(&["SET", "NULL"])
-            || action.words(&["SET", "DEFAULT"])
-            || action.words(&["NO", "ACTION"]);
-        if !known {
-            return Ok(());
+        let changes = changes_rows(&mut action);
+        if !(changes || action.word("RESTRICT") || action.words(&["NO", "ACTION"])) {
+            return Ok(cascades);
         }
+        cascades |= changes;
         *cursor = action;
     }
+}
+
+/// Takes an action of a foreign key that changes rows, if one comes next.
+fn changes_rows(cursor: &mut Cursor<'_, '_>) -> bool {
+    cursor.word("CASCADE") || cursor.words(&["SET", "NULL"]) || cursor.words(&["SET", "DEFAULT"])
+}
+
+/// Whether an action of the foreign key that is declared up to the next comma changes rows.
+pub(super) fn cascades(mut clause: Cursor<'_, '_>) -> Result<bool, Unreadable> {
+    while !clause.at_end() && !clause.at_symbol(',') {
+        if clause.at_symbol('(') {
+            clause.group()?;
+        } else if clause.words(&["ON", "DELETE"]) || clause.words(&["ON", "UPDATE"]) {
+            if changes_rows(&mut clause) {
+                return Ok(true);
+            }
+        } else {
+            clause.next();
+        }
+    }
+    Ok(false)
 }
 
 /// What stands behind DEFAULT.

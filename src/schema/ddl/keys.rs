@@ -1,6 +1,7 @@
 //! Keys as ALTER TABLE and CREATE INDEX declare them, and what they make of a table's keys.
 
 use super::apply::{misfit, same};
+use super::column;
 use super::cursor::{Cursor, Unreadable};
 use super::statement::{AlterStep, InlineKey};
 use crate::schema::table::UniqueKey;
@@ -72,7 +73,7 @@ pub(super) fn table_element(cursor: &mut Cursor<'_, '_>) -> Result<Option<AlterS
         let name = heading(cursor)?.or(symbol);
         AlterStep::AddUnique { name, columns: columns(cursor)? }
     } else if cursor.words(&["FOREIGN", "KEY"]) {
-        AlterStep::Neutral("FOREIGN KEY")
+        foreign_key(cursor, symbol)?
     } else if cursor.word("CHECK") {
         AlterStep::Neutral("CHECK")
     } else if plain_index(cursor) {
@@ -83,6 +84,17 @@ pub(super) fn table_element(cursor: &mut Cursor<'_, '_>) -> Result<Option<AlterS
     // Index options, references and the rest of the clause change nothing that is followed here.
     cursor.skip_clause()?;
     Ok(Some(step))
+}
+
+/// A foreign key behind `FOREIGN KEY`, up to its actions.
+fn foreign_key(cursor: &mut Cursor<'_, '_>, symbol: Option<String>) -> Result<AlterStep, Unreadable> {
+    let name = heading(cursor)?;
+    let cascades = column::cascades(*cursor)?;
+    Ok(if cascades {
+        AlterStep::AddCascade { name: symbol.or(name) }
+    } else {
+        AlterStep::Neutral("FOREIGN KEY")
+    })
 }
 
 /// `INDEX`, `FULLTEXT KEY`, …: takes the words if a key that is not unique is declared here.

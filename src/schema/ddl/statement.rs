@@ -236,6 +236,12 @@ pub enum AlterStep {
     },
     /// Moves or removes rows without row events: DROP, TRUNCATE, EXCHANGE PARTITION, IMPORT TABLESPACE, ….
     MovesRows(&'static str),
+    /// `ADD FOREIGN KEY` with `ON DELETE` or `ON UPDATE` `CASCADE`, `SET NULL` or `SET DEFAULT`: from now on rows of the
+    /// table change with those of another.
+    AddCascade {
+        /// The constraint's name (or its index's, which serves where there is none), where written.
+        name: Option<String>,
+    },
     /// Changes neither rows nor columns.
     Neutral(&'static str),
     /// `ENGINE` other than InnoDB: rows of a transaction that is rolled back may stay, or all may be gone with a restart.
@@ -297,6 +303,8 @@ pub struct ColumnDefinition {
     pub auto_increment: bool,
     /// A key declared with it.
     pub key: InlineKey,
+    /// `REFERENCES` with an action that changes rows; see [`AlterStep::AddCascade`]. Not every server heeds it here.
+    pub cascades: bool,
 }
 
 impl DeclaredDefault {

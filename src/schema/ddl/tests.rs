@@ -61,6 +61,7 @@ fn declared(column: &ColumnDefinition) -> String {
         (column.auto_increment, " auto"),
         (column.key == InlineKey::Primary, " primary"),
         (column.key == InlineKey::Unique, " unique"),
+        (column.cascades, " cascades"),
     ] {
         if set {
             text.push_str(word);
@@ -103,6 +104,7 @@ fn step(step: &AlterStep) -> String {
         }
         AlterStep::MovesRows(what) => format!("MOVES {what}"),
         AlterStep::Neutral(what) => format!("~{what}"),
+        AlterStep::AddCascade { name } => format!("cascade {}", or_default(name)),
         AlterStep::Engine(engine) => format!("engine {engine}"),
     }
 }
@@ -183,6 +185,7 @@ fn table(columns: &[(&str, &str, bool)], primary_key: &[usize]) -> Table {
                 default: ColumnDefault::None,
                 generated: false,
                 auto_increment: false,
+                limits: column_type::limits(declared),
             })
             .collect(),
         primary_key: primary_key.to_vec(),

@@ -25,6 +25,8 @@ pub struct SqlMode {
     pub empty_is_null: bool,
     /// A value that does not fit is an error of the statement, not a warning.
     pub strict: bool,
+    /// A zero stored in an AUTO_INCREMENT column stays one.
+    pub keeps_zero: bool,
     /// The family of the server; `None` where it is not known, and then a text that families read differently
     /// is not read at all.
     pub flavour: Option<Flavour>,
@@ -40,6 +42,7 @@ impl SqlMode {
         const ANSI_QUOTES: u64 = 4;
         const ORACLE: u64 = 0x200;
         const MAXDB: u64 = 0x1000;
+        const NO_AUTO_VALUE_ON_ZERO: u64 = 0x8_0000;
         const NO_BACKSLASH_ESCAPES: u64 = 0x10_0000;
         const STRICT_TRANS_TABLES: u64 = 0x20_0000;
         const STRICT_ALL_TABLES: u64 = 0x40_0000;
@@ -52,6 +55,7 @@ impl SqlMode {
             oracle: bits & ORACLE != 0,
             empty_is_null: bits & EMPTY_STRING_IS_NULL != 0,
             strict: bits & (STRICT_TRANS_TABLES | STRICT_ALL_TABLES) != 0,
+            keeps_zero: bits & NO_AUTO_VALUE_ON_ZERO != 0,
             flavour: None,
             explicit_timestamps: None,
         }

@@ -47,7 +47,13 @@ SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, \
     ELSE 'GENERATED ALWAYS identity of column ' END || a.attname FROM pg_attribute a \
    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
     AND (coalesce(row_to_json(a)->>'attgenerated', '') IN ('s', 'v') OR coalesce(row_to_json(a)->>'attidentity', '') = 'a') \
-  ORDER BY 1) \
+  ORDER BY 1), \
+ c.relpersistence <> 'p' OR EXISTS (WITH RECURSIVE below AS (SELECT h.inhrelid FROM pg_inherits h WHERE h.inhparent = c.oid \
+   UNION ALL SELECT h.inhrelid FROM below b JOIN pg_inherits h ON h.inhparent = b.inhrelid) \
+  SELECT 1 FROM below b JOIN pg_class p ON p.oid = b.inhrelid WHERE p.relpersistence <> 'p'), \
+ ARRAY(SELECT a.attname::text FROM pg_constraint k, pg_attribute a, pg_collation l \
+  WHERE k.conrelid = c.oid AND k.contype = 'p' AND a.attrelid = c.oid AND a.attnum = ANY(k.conkey) \
+   AND l.oid = a.attcollation AND row_to_json(l)->>'collisdeterministic' = 'false' ORDER BY 1) \
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') \
  AND (n.nspname::text, c.relname::text) IN (SELECT u.s, u.t FROM unnest($1::text[], $2::text[]) AS u(s, t))";
@@ -152,6 +158,8 @@ fn entry(row: &Row) -> Result<(u32, Entry), tokio_postgres::Error> {
         unique_indexes: row.try_get(12)?,
         writable: readable && may_write,
         owned: row.try_get(4)?,
+        unlogged: row.try_get(14)?,
+        loose_columns: row.try_get(15)?,
         active,
     };
     Ok((row.try_get(0)?, Entry { found, readable }))

@@ -2,7 +2,7 @@
 
 use crate::change::facts::Flavour;
 use crate::schema::charset::charset;
-use crate::schema::column_type::{parse, unquote};
+use crate::schema::column_type::{limits, parse, unquote};
 use crate::schema::{Charset, Column, ColumnDefault, MySqlType};
 
 /// What the row says, as printed.
@@ -48,6 +48,7 @@ impl ColumnRow<'_> {
             default,
             generated,
             auto_increment: extra.contains("AUTO_INCREMENT"),
+            limits: limits(self.column_type),
         }
     }
 

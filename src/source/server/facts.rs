@@ -3,8 +3,8 @@
 
 use super::positions::XA_RECOVER_DENIED;
 use super::{Server, text};
+use crate::change::Domains;
 use crate::change::facts::{Flavour, SourceFacts, SourceTableFacts};
-use crate::change::{Domains, FilePosition};
 use crate::config::types::Selection;
 use crate::source::{SourceError, catalog};
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +16,8 @@ const NO_LOG: u16 = 1381;
 
 const VARIABLES: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('server_uuid', 'log_bin', 'binlog_format', \
     'binlog_row_image', 'binlog_row_metadata', 'binlog_row_value_options', 'binlog_transaction_compression', \
-    'log_bin_compress', 'gtid_mode', 'lower_case_table_names', 'innodb_native_foreign_keys')";
+    'log_bin_compress', 'gtid_mode', 'lower_case_table_names', 'innodb_native_foreign_keys', 'sync_binlog', \
+    'log_slave_updates', 'log_replica_updates', 'wsrep_on')";
 
 impl Server {
     /// Everything the precheck wants to know, in a fixed number of queries (beside one for each table of which the user
@@ -45,7 +46,15 @@ impl Server {
             Flavour::MySql => Default::default(),
             Flavour::MariaDb => (self.domains_logged().await?, self.domains_purged().await?),
         };
-        let log_end = self.log_end_if_allowed(&mut missing_privileges).await?;
+        let log = self.log_status_if_allowed(&mut missing_privileges).await?;
+        let log_end = log.as_deref().map(|row| self.file_position(row)).transpose()?;
+        let databases = |column| log.as_deref().and_then(|row| text(row, column)).map_or(Vec::new(), names);
+        // Where the server has no such variable, it has always logged what it receives.
+        let logs_received = ["log_replica_updates", "log_slave_updates"]
+            .iter()
+            .find(|name| variables.contains_key(**name))
+            .is_none_or(|name| on(name));
+        let receives = if on("wsrep_on") { Some(true) } else { self.receives_if_allowed().await? };
         let prepared_xa = self.prepared_xa_if_allowed(&mut missing_privileges).await?;
         if !self.may_replicate().await? {
             missing_privileges.insert("REPLICATION SLAVE".to_owned());
@@ -66,6 +75,11 @@ impl Server {
             binlog_transaction_compression: on("binlog_transaction_compression") || on("log_bin_compress"),
             native_foreign_keys: value("innodb_native_foreign_keys")
                 .is_none_or(|_| on("innodb_native_foreign_keys")),
+            only_logged: databases(2),
+            never_logged: databases(3),
+            logs_received,
+            receives,
+            sync_binlog: value("sync_binlog").and_then(|number| number.parse().ok()).unwrap_or(0),
             gtid_mode_on: upper("gtid_mode") == "ON",
             gtid_executed,
             gtid_purged,
@@ -79,12 +93,13 @@ impl Server {
         })
     }
 
-    async fn log_end_if_allowed(
+    /// File, position, and the databases that alone or never get into the log.
+    async fn log_status_if_allowed(
         &mut self,
         missing: &mut BTreeSet<String>,
-    ) -> Result<Option<FilePosition>, SourceError> {
+    ) -> Result<Option<Vec<Option<String>>>, SourceError> {
         match self.rows(self.log_status_query()).await {
-            Ok(rows) => rows.first().map(|row| self.file_position(row)).transpose(),
+            Ok(rows) => Ok(rows.into_iter().next()),
             Err(SourceError::Server { code: DENIED, .. }) => {
                 missing.insert(
                     match self.flavour {
@@ -95,6 +110,15 @@ impl Server {
                 );
                 Ok(None)
             }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the server is a replica; `None` where only a privilege beyond replication's would tell (MariaDB).
+    async fn receives_if_allowed(&mut self) -> Result<Option<bool>, SourceError> {
+        match self.rows(self.server_version().replication_query()).await {
+            Ok(sources) => Ok(Some(!sources.is_empty())),
+            Err(SourceError::Server { code: DENIED, .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -175,6 +199,11 @@ impl Server {
         }
         Ok(facts)
     }
+}
+
+/// The databases of one column of the log's status: `a,b`.
+fn names(list: &str) -> Vec<String> {
+    list.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 /// A line of SHOW GRANTS: `GRANT SELECT, REPLICATION SLAVE ON *.* TO …`.

@@ -48,6 +48,7 @@ impl Case<'_> {
                 _ => {}
             }
         }
+        self.adds_cascades(alter)?;
         let evolved = evolve(self.before, alter).map_err(|error| {
             let remedy = match error.retry() {
                 crate::change::Retry::AfterFix { remedy } => remedy,
@@ -55,6 +56,7 @@ impl Case<'_> {
             };
             self.stop(error.to_string(), remedy)
         })?;
+        self.recomputes(&evolved)?;
         let mut draft = Draft {
             columns: self.mapping.target.columns.clone(),
             feeds: Vec::new(),
@@ -169,7 +171,7 @@ impl Case<'_> {
         }
         let mut wanted = current.clone();
         let follows = self.rules.operations.alter_table;
-        let retyped = match retype(&before.data_type, &column.data_type) {
+        let retyped = match retype(before, column) {
             Retype::Same => false,
             Retype::Widens => true,
             Retype::Narrows => match self.rules.ddl.narrow_column {
@@ -210,15 +212,8 @@ impl Case<'_> {
             }
         }
         check_fit(&self.before.name, column, &wanted.data_type, in_key)?;
-        let lenient = alter.ignore || !self.issued.mode.strict;
-        if lenient && before.nullable && !column.nullable {
-            let what = format!("makes column {name} NOT NULL outside strict mode, which replaces NULLs");
-            match self.rules.ddl.narrow_column {
-                DdlPolicy::Stop => return Err(self.stopped_by("narrow_column", &what, "\"ignore\"")),
-                DdlPolicy::Apply => return Err(self.not_yet("narrow_column", &what)),
-                DdlPolicy::Ignore => {}
-            }
-        }
+        self.replaces_null(alter, before, column)?;
+        self.numbers(before, column)?;
         // A column that no longer takes NULL at the source may go on taking it at the target.
         wanted.nullable |= follows && takes_null(column, in_key, self.rules);
         if wanted != *current {

@@ -45,6 +45,17 @@ pub(super) fn fill(
             }
         };
     }
+    // What the source stores as a single comes as that single, whatever holds it at the target.
+    let found = match found {
+        Value::Number(number)
+            if column.data_type == MySqlType::Float && target.data_type == TargetType::Double =>
+        {
+            Value::Number(
+                widened(&number).ok_or_else(|| format!("the default of column {name} is no single"))?,
+            )
+        }
+        other => other,
+    };
     let rendered = render(&found, &target.data_type).ok_or_else(|| {
         format!("the value of column {name} in existing rows cannot be written as {} yet", target.data_type)
     })?;
@@ -170,8 +181,17 @@ fn render(value: &Value, target: &TargetType) -> Option<String> {
 }
 
 /// The shortest text of a number as a single.
-#[allow(clippy::as_conversions, clippy::cast_possible_truncation)] // no other way from f64 to the nearest f32
 fn single(number: &str) -> Option<String> {
+    nearest(number).map(|narrow| narrow.to_string())
+}
+
+/// The shortest text of the double that is a number's nearest single.
+fn widened(number: &str) -> Option<String> {
+    nearest(number).map(|narrow| f64::from(narrow).to_string())
+}
+
+#[allow(clippy::as_conversions, clippy::cast_possible_truncation)] // no other way from f64 to the nearest f32
+fn nearest(number: &str) -> Option<f32> {
     let narrow = number.parse::<f64>().ok()? as f32;
-    narrow.is_finite().then(|| narrow.to_string())
+    narrow.is_finite().then_some(narrow)
 }

@@ -73,9 +73,9 @@ pub(super) fn value(
         }
         MySqlType::VarChar { .. } | MySqlType::Text { .. } => text(literal).map(Value::Text),
         MySqlType::Enum { labels, .. } => {
-            text(literal).and_then(|text| label(labels, &text)).map(Value::Text)
+            written(literal).and_then(|text| label(labels, text)).map(Value::Text)
         }
-        MySqlType::Set { labels, .. } => text(literal).and_then(|text| set(labels, &text)).map(Value::Text),
+        MySqlType::Set { labels, .. } => written(literal).and_then(|text| set(labels, text)).map(Value::Text),
         MySqlType::Binary { length } => bytes(literal).map(|mut bytes| {
             bytes.resize(usize::try_from(*length).unwrap_or(bytes.len()), 0);
             Value::Bytes(bytes)
@@ -264,6 +264,14 @@ fn text(literal: &DeclaredDefault) -> Option<String> {
         DeclaredDefault::Hex(_) | DeclaredDefault::Bit(_) => {
             String::from_utf8(bytes(literal)?).ok().filter(|text| text.is_ascii())
         }
+        _ => None,
+    }
+}
+
+/// A string. A number as the default of ENUM or SET is a label to MySQL 9.7 and a label's number to MySQL 5.6 and MariaDB.
+fn written(literal: &DeclaredDefault) -> Option<&str> {
+    match literal {
+        DeclaredDefault::Text(text) => Some(text),
         _ => None,
     }
 }

@@ -14,8 +14,10 @@ mod fill;
 mod literal;
 mod rename;
 mod retype;
+mod silent;
 
 use super::{Rules, TableMapping, TransformError};
+use crate::change::facts::Cascades;
 use crate::change::policy::DdlPolicy;
 use crate::change::{TargetChange, TargetName};
 use crate::schema::Table;
@@ -33,6 +35,8 @@ pub struct Issued<'a> {
     /// When it began by the source's clock (the event header's timestamp), seconds since 1970 UTC, and the
     /// microseconds of that second where the event has them (status variable 13): what `CURRENT_TIMESTAMP` gave.
     pub at: Option<(u64, Option<u32>)>,
+    /// What the source makes of foreign keys that cascade.
+    pub cascades: Cascades,
     /// The session's time zone as seconds east of UTC, where it is a fixed offset (status variable 5).
     pub utc_offset_seconds: Option<i32>,
 }

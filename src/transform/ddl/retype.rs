@@ -1,7 +1,7 @@
 //! What a changed column type does to the values that are there.
 
 use crate::schema::charset::max_bytes_per_char;
-use crate::schema::{Charset, MySqlType};
+use crate::schema::{Charset, Column, MySqlType};
 use crate::transform::typemap::integer_size;
 
 /// The effect of a new type on existing values.
@@ -21,9 +21,34 @@ pub(super) enum Retype {
     Converts,
 }
 
-/// Compares the types of one column before and after.
+/// Compares the declarations of one column before and after.
+pub(super) fn retype(before: &Column, after: &Column) -> Retype {
+    let effect = types(&before.data_type, &after.data_type);
+    if !matches!(effect, Retype::Same | Retype::Widens) {
+        return effect;
+    }
+    // FLOAT(M,D) and DOUBLE(M,D) round, in strict mode too, and a single is no longer one when it is rounded as a double.
+    let rounds = match (before.limits.digits, after.limits.digits) {
+        (_, None) => false,
+        (None, Some(_)) => true,
+        (Some((digits, places)), Some((more_digits, more_places))) => {
+            before.data_type != after.data_type
+                || more_places < places
+                || more_digits.saturating_sub(more_places) < digits.saturating_sub(places)
+        }
+    };
+    if rounds {
+        Retype::Converts
+    } else if after.limits.unsigned && !before.limits.unsigned {
+        Retype::Narrows
+    } else {
+        effect
+    }
+}
+
+/// Compares two types.
 #[allow(clippy::match_same_arms)] // a table of pairs
-pub(super) fn retype(old: &MySqlType, new: &MySqlType) -> Retype {
+fn types(old: &MySqlType, new: &MySqlType) -> Retype {
     use MySqlType as T;
     if old == new {
         return Retype::Same;

@@ -1,6 +1,7 @@
 //! Statements translated: what the target gets to do, and what stops the task.
 
 mod filling;
+mod losses;
 
 use super::*;
 use crate::change::TargetType;
@@ -19,6 +20,7 @@ fn issued(sql: &str) -> Issued<'_> {
         default_database: "shop",
         mode: SqlMode::from_bits(strict).with_flavour(Flavour::MySql).with_explicit_timestamps(true),
         at: Some((AT, Some(7))),
+        cascades: Cascades { silent: true, inline: true },
         utc_offset_seconds: None,
     }
 }

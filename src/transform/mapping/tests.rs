@@ -19,6 +19,7 @@ pub(crate) fn rules() -> Rules {
         time: TimeAs::Interval,
         postgis: false,
         operations: Operations { insert: true, update: true, delete: true, alter_table: true },
+        accepted_cascades: Vec::new(),
         ddl: DdlPolicies {
             drop_column: stop,
             narrow_column: stop,
@@ -51,6 +52,7 @@ pub(crate) fn table(columns: &[&str]) -> Table {
             default: ColumnDefault::None,
             generated: false,
             auto_increment: false,
+            limits: column_type::limits(declared),
         }
     };
     Table {

@@ -75,6 +75,7 @@ fn try_fixture(
         default: ColumnDefault::None,
         generated: false,
         auto_increment: false,
+        limits: crate::schema::Limits::default(),
     });
     let table = Table {
         name: name.clone(),

@@ -220,6 +220,7 @@ fn a_fit_is_promised_exactly_where_the_plan_has_a_codec() {
                 default: ColumnDefault::None,
                 generated: false,
                 auto_increment: false,
+                limits: crate::schema::Limits::default(),
             };
             let name = TableName::new("d", "t");
             let table = Table {

@@ -6,6 +6,7 @@ mod endpoints;
 mod running;
 mod selection;
 mod settings;
+mod unlogged;
 
 use crate::harness::{Config, Output, PostgresDatabase, Rows, rowferry};
 

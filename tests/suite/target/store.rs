@@ -40,6 +40,7 @@ fn definition(name: &str, columns: usize) -> Table {
         default: ColumnDefault::None,
         generated: false,
         auto_increment: n == 0,
+        limits: rowferry::schema::Limits::default(),
     };
     Table {
         name: source(name),

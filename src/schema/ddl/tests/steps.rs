@@ -80,6 +80,10 @@ fn columns_are_added_in_every_form() {
             ("ALTER TABLE t ADD a INT AS (b) PERSISTENT", "alter t; add a int generated"),
             (
                 "ALTER TABLE t ADD a INT REFERENCES u (id) MATCH FULL ON DELETE CASCADE ON UPDATE SET NULL NOT NULL",
+                "alter t; add a int notnull cascades",
+            ),
+            (
+                "ALTER TABLE t ADD a INT REFERENCES u (id) ON DELETE NO ACTION ON UPDATE RESTRICT NOT NULL",
                 "alter t; add a int notnull",
             ),
             (
@@ -251,9 +255,25 @@ fn keys_are_followed_and_other_indexes_are_not() {
             ),
             (
                 "ALTER TABLE t ADD CONSTRAINT fk FOREIGN KEY (a) REFERENCES u (id) ON DELETE CASCADE, ADD b INT",
-                "alter t; ~FOREIGN KEY; add b int",
+                "alter t; cascade fk; add b int",
             ),
             ("ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES u (id)", "alter t; ~FOREIGN KEY"),
+            (
+                "ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES u (id) ON DELETE RESTRICT ON UPDATE CASCADE, ADD b INT",
+                "alter t; cascade -; add b int",
+            ),
+            (
+                "ALTER TABLE t ADD FOREIGN KEY ix (a) REFERENCES `on` (`delete`, `cascade`) MATCH FULL ON DELETE SET NULL",
+                "alter t; cascade ix",
+            ),
+            (
+                "ALTER TABLE t ADD (FOREIGN KEY (a) REFERENCES u (id) ON UPDATE SET DEFAULT, INDEX (a))",
+                "alter t; cascade -; ~INDEX",
+            ),
+            (
+                "ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES u (id) ON DELETE NO ACTION ON UPDATE RESTRICT",
+                "alter t; ~FOREIGN KEY",
+            ),
             (
                 "ALTER TABLE t ADD CONSTRAINT CHECK (a > 0), ADD CONSTRAINT c CHECK (b <> ',')",
                 "alter t; ~CHECK; ~CHECK",

@@ -45,6 +45,8 @@ fn found() -> FoundTable {
         unique_indexes: Vec::new(),
         writable: true,
         owned: true,
+        unlogged: false,
+        loose_columns: Vec::new(),
         active: Vec::new(),
     }
 }

@@ -15,6 +15,7 @@ fn table(columns: &[(&str, &str)], primary_key: &[usize], unique_keys: Vec<Uniqu
                 default: ColumnDefault::None,
                 generated: false,
                 auto_increment: false,
+                limits: crate::schema::Limits::default(),
             })
             .collect(),
         primary_key: primary_key.to_vec(),

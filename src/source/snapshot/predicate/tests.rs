@@ -11,6 +11,7 @@ fn column(name: &str, declared: &str) -> KeyColumn {
         default: ColumnDefault::None,
         generated: false,
         auto_increment: false,
+        limits: crate::schema::Limits::default(),
     };
     KeyColumn::of(&column).unwrap()
 }

@@ -68,6 +68,9 @@ fn literals_become_the_value_the_source_made_of_them() {
         ("VARCHAR(9) DEFAULT 'a\\0b'", "STOP"),
         ("ENUM('Aa','b') DEFAULT 'aA'", "Aa"),
         ("SET('x','y','z') DEFAULT 'z,x'", "x,z"),
+        // 9.7 takes a number for a label, 5.6 and MariaDB for a label's number.
+        ("ENUM('0','1') NOT NULL DEFAULT 1", "STOP"),
+        ("SET('0','1','2') DEFAULT 2", "STOP"),
         ("BINARY(4) DEFAULT 'ab'", "\\x61620000"),
         ("BINARY(3) DEFAULT 0x1", "\\x010000"),
         ("VARBINARY(4) DEFAULT x'0102'", "\\x0102"),
@@ -155,6 +158,8 @@ fn a_chosen_type_gets_the_value_in_its_own_form() {
     assert_eq!(with("time", "TIME DEFAULT '-12:00:00'"), "STOP");
     assert_eq!(with("json", "JSON DEFAULT ('{\"a\":true}')"), "STOP");
     assert_eq!(with("numeric", "INT DEFAULT 5"), "5");
+    assert_eq!(with("double precision", "FLOAT DEFAULT 0.1"), "0.10000000149011612");
+    assert_eq!(with("double precision", "DOUBLE DEFAULT 0.1"), "0.1");
     assert_eq!(with("text", "INT DEFAULT 5"), "STOP");
 }
 

@@ -1,0 +1,120 @@
+//! What changes values of existing rows, or lets them change later, without a row event and without a new type.
+
+use super::Case;
+use crate::change::policy::DdlPolicy;
+use crate::schema::ddl::{AlterStep, AlterTable, Evolved};
+use crate::schema::{Column, MySqlType};
+use crate::transform::TransformError;
+
+impl Case<'_> {
+    /// Foreign keys through which rows change that the source does not log.
+    pub(super) fn adds_cascades(&self, alter: &AlterTable) -> Result<(), TransformError> {
+        for step in &alter.steps {
+            match step {
+                AlterStep::AddCascade { name } => self.adds_cascade(name.as_deref())?,
+                AlterStep::AddColumn { column, .. } | AlterStep::ChangeColumn { column, .. }
+                    if column.cascades && self.issued.cascades.inline =>
+                {
+                    self.adds_cascade(None)?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// One without a name gets `t_ibfk_1` (or only a number, MariaDB 12), which the precheck names when the task starts
+    /// again.
+    fn adds_cascade(&self, name: Option<&str>) -> Result<(), TransformError> {
+        let own = &self.before.name;
+        let generated = |accepted: &String| {
+            let number = accepted.strip_prefix(&format!("{}_ibfk_", own.table)).unwrap_or(accepted);
+            number.parse::<u64>().is_ok()
+        };
+        let accepted = &self.rules.accepted_cascades;
+        let accepted = match name {
+            Some(name) => accepted.iter().any(|accepted| accepted.to_lowercase() == name.to_lowercase()),
+            None => accepted.iter().any(generated),
+        };
+        if accepted || !self.issued.cascades.silent {
+            return Ok(());
+        }
+        let shown = name.map_or_else(|| format!("{}_ibfk_1", own.table), str::to_owned);
+        let which = if name.is_some() { "" } else { " (by the name that SHOW CREATE TABLE gives it)" };
+        Err(self.stop(
+            "it adds a foreign key with a cascade, which changes rows that this server does not log",
+            format!(
+                "accept that such rows differ: accept_cascades = [\"{own}.{shown}\"]{which}; or remove the cascade and {}",
+                self.copy_again()
+            ),
+        ))
+    }
+
+    /// A generated column may be computed from any column of its table, and is computed anew from what a statement makes
+    /// of that; its expression is not known here.
+    pub(super) fn recomputes(&self, evolved: &Evolved) -> Result<(), TransformError> {
+        let kept = || {
+            let columns = evolved.table.columns.iter().zip(&evolved.origin);
+            columns.filter_map(|(after, origin)| {
+                let index = (*origin)?;
+                Some((index, self.before.columns.get(index)?, after))
+            })
+        };
+        let carried = |index| self.mapping.target_of(index).is_some();
+        let generated = kept().find(|(index, before, _)| before.generated && carried(*index));
+        let changed = kept().find(|(_, before, after)| {
+            !before.generated && (before.data_type != after.data_type || before.limits != after.limits)
+        });
+        match (generated, changed) {
+            (Some((_, generated, _)), Some((_, changed, _))) => Err(self.stop(
+                format!(
+                    "it changes the type of column {}, from which the values of generated column {} may be computed",
+                    changed.name, generated.name
+                ),
+                self.copy_again(),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Zeros and NULLs of a column that becomes AUTO_INCREMENT get numbers of their own.
+    pub(super) fn numbers(&self, before: &Column, after: &Column) -> Result<(), TransformError> {
+        let gains = after.auto_increment && !before.auto_increment;
+        if gains && (before.nullable || !self.issued.mode.keeps_zero) {
+            let what = format!(
+                "it makes column {} AUTO_INCREMENT, which gives rows with {} numbers of their own",
+                before.name,
+                if before.nullable { "NULL" } else { "0" }
+            );
+            return Err(self.stop(what, self.copy_again()));
+        }
+        Ok(())
+    }
+
+    /// NULLs of a column that no longer takes them. In strict mode they make the statement fail, but those of a TIMESTAMP
+    /// become the current time all the same (seen on MariaDB 10.11; on MySQL 5.6 and 9.7 without
+    /// `explicit_defaults_for_timestamp`).
+    pub(super) fn replaces_null(
+        &self,
+        alter: &AlterTable,
+        before: &Column,
+        after: &Column,
+    ) -> Result<(), TransformError> {
+        let timestamp = matches!(after.data_type, MySqlType::Timestamp { .. });
+        let lenient = alter.ignore || !self.issued.mode.strict;
+        if !before.nullable || after.nullable || !(lenient || timestamp) {
+            return Ok(());
+        }
+        let name = &before.name;
+        let what = if timestamp {
+            format!("makes TIMESTAMP column {name} NOT NULL, which replaces NULLs by the current time")
+        } else {
+            format!("makes column {name} NOT NULL outside strict mode, which replaces NULLs")
+        };
+        match self.rules.ddl.narrow_column {
+            DdlPolicy::Stop => Err(self.stopped_by("narrow_column", &what, "\"ignore\"")),
+            DdlPolicy::Apply => Err(self.not_yet("narrow_column", &what)),
+            DdlPolicy::Ignore => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Statements after which rows of the source change, or have changed, without a row event.
+
+use super::*;
+
+fn source(cascades: Cascades) -> impl Fn(&str, &[&str]) -> Result<Translated, TransformError> {
+    move |sql, accepted| {
+        let accepted = accepted.iter().map(|&name| name.to_owned()).collect();
+        let rules = Rules { accepted_cascades: accepted, ..rules() };
+        run_on(&orders(), sql, &rules, &Issued { cascades, ..issued(sql) })
+    }
+}
+
+#[test]
+fn a_cascade_that_the_log_will_not_show_stops_unless_it_is_accepted() {
+    let run = source(Cascades { silent: true, inline: false });
+    let named = "ALTER TABLE Orders ADD CONSTRAINT up FOREIGN KEY (b) REFERENCES p (id) ON DELETE CASCADE";
+    let unnamed = "ALTER TABLE Orders ADD FOREIGN KEY (b) REFERENCES p (id) ON UPDATE SET NULL";
+    for (sql, hint) in [
+        (named, "accept_cascades = [\"Shop.Orders.up\"]"),
+        (unnamed, "accept_cascades = [\"Shop.Orders.Orders_ibfk_1\"]"),
+    ] {
+        let Err(TransformError::Ddl { why, remedy, .. }) = run(sql, &[]) else { panic!("{sql}") };
+        assert!(why.contains("cascade") && remedy.contains(hint), "{why} {remedy}");
+        assert!(run(sql, &["other"]).is_err());
+    }
+    assert!(run(named, &["UP"]).is_ok());
+    assert!(run(named, &["Orders_ibfk_1"]).is_err());
+    assert!(run(unnamed, &["Orders_ibfk_3"]).is_ok());
+    assert!(run(unnamed, &["7"]).is_ok());
+    assert!(run("ALTER TABLE Orders ADD FOREIGN KEY (b) REFERENCES p (id) ON DELETE RESTRICT", &[]).is_ok());
+    let logged = source(Cascades { silent: false, inline: true });
+    assert!(logged(named, &[]).is_ok());
+}
+
+#[test]
+fn a_cascade_in_a_columns_definition_counts_where_the_server_heeds_it() {
+    let sql = "ALTER TABLE Orders ADD n INT REFERENCES p (id) ON DELETE CASCADE";
+    assert!(source(Cascades { silent: true, inline: true })(sql, &[]).is_err());
+    assert!(source(Cascades { silent: true, inline: false })(sql, &[]).is_ok());
+}
+
+fn stops_on(columns: &[&str], sql: &str, word: &str) {
+    match run_on(&table(columns), sql, &rules(), &issued(sql)) {
+        Err(TransformError::Ddl { why, .. }) => assert!(why.contains(word), "{sql}: {why}"),
+        other => panic!("{sql}: {other:?}"),
+    }
+}
+
+fn goes_on(columns: &[&str], sql: &str, expected: &str) {
+    let translated = run_on(&table(columns), sql, &rules(), &issued(sql));
+    assert_eq!(changes(&translated.unwrap_or_else(|error| panic!("{sql}: {error}"))), expected, "{sql}");
+}
+
+#[test]
+fn digits_that_are_declared_for_a_float_round_it() {
+    stops_on(&["id int", "f float"], "ALTER TABLE Orders MODIFY f DOUBLE(10,2) NOT NULL", "converts");
+    stops_on(&["id int", "f float"], "ALTER TABLE Orders MODIFY f FLOAT(10,2) NOT NULL", "converts");
+    stops_on(&["id int", "f double(10,3)"], "ALTER TABLE Orders MODIFY f DOUBLE(10,2) NOT NULL", "converts");
+    stops_on(&["id int", "f double(10,3)"], "ALTER TABLE Orders MODIFY f DOUBLE(9,3) NOT NULL", "converts");
+    stops_on(&["id int", "f float(7,2)"], "ALTER TABLE Orders MODIFY f DOUBLE(7,2) NOT NULL", "converts");
+    goes_on(&["id int", "f float(7,2)"], "ALTER TABLE Orders MODIFY f FLOAT(7,2) NOT NULL COMMENT 'x'", "");
+    goes_on(&["id int", "f double(7,2)"], "ALTER TABLE Orders MODIFY f DOUBLE(9,3) NOT NULL", "");
+    goes_on(&["id int", "f double(7,2)"], "ALTER TABLE Orders MODIFY f DOUBLE NOT NULL", "");
+    goes_on(
+        &["id int", "f float"],
+        "ALTER TABLE Orders MODIFY f DOUBLE NOT NULL",
+        "alter f double precision",
+    );
+}
+
+#[test]
+fn a_sign_that_is_taken_away_narrows() {
+    for (from, to) in
+        [("decimal(10,2)", "DECIMAL(12,2) UNSIGNED"), ("float", "FLOAT UNSIGNED"), ("int", "BIGINT UNSIGNED")]
+    {
+        let sql = format!("ALTER TABLE Orders MODIFY d {to} NOT NULL");
+        stops_on(&["id int", &format!("d {from}")], &sql, "narrow_column");
+    }
+    let signed = "ALTER TABLE Orders MODIFY d DECIMAL(10,2) NOT NULL";
+    goes_on(&["id int", "d decimal(10,2) unsigned"], signed, "");
+}
+
+#[test]
+fn a_generated_column_is_not_left_as_it_was_when_its_table_changes_types() {
+    let mut before = table(&["id int", "d decimal(10,2)", "g varchar(20)", "n int unsigned"]);
+    before.columns[2].generated = true;
+    let outcome = |before: &Table, sql: &str| match run_on(before, sql, &rules(), &issued(sql)) {
+        Ok(translated) => changes(&translated),
+        Err(error) => error.to_string(),
+    };
+    for sql in [
+        "ALTER TABLE Orders MODIFY d DECIMAL(12,4) NOT NULL",
+        "ALTER TABLE Orders CHANGE d e DECIMAL(12,4) NOT NULL, ADD x INT",
+        "ALTER TABLE Orders MODIFY n INT(8) UNSIGNED ZEROFILL NOT NULL",
+        "ALTER TABLE Orders CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin, MODIFY n BIGINT UNSIGNED NOT NULL",
+    ] {
+        let found = outcome(&before, sql);
+        assert!(found.contains("generated column g") || found.contains("convert_charset"), "{sql}: {found}");
+    }
+    // Nothing that it could be computed from becomes another value.
+    let renamed = "ALTER TABLE Orders CHANGE d e DECIMAL(10,2) NOT NULL COMMENT 'x', ADD y INT";
+    assert_eq!(outcome(&before, renamed), "rename d e; add y integer?=NULL");
+    let both = "ALTER TABLE Orders MODIFY d DECIMAL(12,4) NOT NULL, DROP g";
+    assert!(outcome(&before, both).contains("drop_column"));
+    before.columns[2].generated = false;
+    assert_eq!(
+        outcome(&before, "ALTER TABLE Orders MODIFY d DECIMAL(12,4) NOT NULL"),
+        "alter d numeric(12,4)"
+    );
+}
+
+#[test]
+fn a_column_that_becomes_auto_increment_stops_where_rows_get_new_numbers() {
+    let sql = "ALTER TABLE Orders MODIFY id INT NOT NULL AUTO_INCREMENT";
+    stops_on(&["id int"], sql, "AUTO_INCREMENT");
+    let keeps = SqlMode::from_bits(0x28_0000).with_explicit_timestamps(true);
+    let kept = |before: &Table| run_on(before, sql, &rules(), &Issued { mode: keeps, ..issued(sql) });
+    assert_eq!(changes(&kept(&table(&["id int"])).unwrap()), "");
+    let mut before = table(&["x int", "id int null"]);
+    assert!(kept(&before).unwrap_err().to_string().contains("NULL"));
+    before = table(&["id int"]);
+    before.columns[0].auto_increment = true;
+    assert_eq!(changes(&run_on(&before, sql, &rules(), &issued(sql)).unwrap()), "");
+}
+
+#[test]
+fn nulls_of_a_timestamp_are_replaced_in_strict_mode_too() {
+    let sql = "ALTER TABLE Orders MODIFY t TIMESTAMP NOT NULL";
+    stops_on(&["id int", "t timestamp null"], sql, "current time");
+    goes_on(&["id int", "t datetime null"], "ALTER TABLE Orders MODIFY t DATETIME NOT NULL", "");
+}

@@ -1,0 +1,168 @@
+//! Statements that change rows of the source without row events: the task stops, or the target changes likewise.
+
+use crate::harness::{DEADLINE, Daemon, Mysql, Scene, mariadb, mysql56, mysql97, postgres};
+use rowferry::change::status::Phase;
+
+/// Waits for Failed and gives error and remedy.
+async fn failed(daemon: &Daemon) -> (String, String) {
+    match daemon.wait_phase("Failed", DEADLINE).await.phase {
+        Phase::Failed { error, remedy } => (error, remedy),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A parent and two children without a foreign key yet.
+async fn family<'servers>(mysql: &'servers Mysql, name: &str) -> Scene<'servers> {
+    let scene = Scene::on(mysql, postgres().await, name).await;
+    scene
+        .source
+        .sql(
+            "CREATE TABLE parent (id INT PRIMARY KEY); CREATE TABLE child (id INT PRIMARY KEY, p INT); \
+             CREATE TABLE loose (id INT PRIMARY KEY, p INT); INSERT INTO parent VALUES (1), (2); \
+             INSERT INTO child VALUES (11, 1), (12, 2); INSERT INTO loose VALUES (11, 1), (12, 2)",
+        )
+        .await;
+    scene
+}
+
+/// What the server's log does not show must not begin unnoticed.
+#[tokio::test]
+async fn a_cascade_that_comes_while_rows_flow_stops_the_task_where_the_log_lacks_its_rows() {
+    for mysql in [mariadb().await, mysql56().await] {
+        let name = format!("late_cascade_{}", mysql.kind());
+        let scene = family(mysql, &name).await;
+        let daemon = scene.start().await;
+        scene.source.sql("ALTER TABLE loose ADD FOREIGN KEY (p) REFERENCES parent (id); DELETE FROM loose WHERE id = 12").await;
+        scene.assert_exact(&daemon, &["loose", "child"]).await;
+        scene
+            .source
+            .sql(
+                "ALTER TABLE child ADD FOREIGN KEY (p) REFERENCES parent (id) ON DELETE CASCADE; \
+                 DELETE FROM parent WHERE id = 2",
+            )
+            .await;
+        assert_eq!(scene.source.one("SELECT COUNT(*) FROM child").await, "1", "the cascade has run");
+        let (error, remedy) = failed(&daemon).await;
+        assert!(error.contains("ADD FOREIGN KEY") && error.contains("cascade"), "{error}");
+        assert!(remedy.contains(&format!("accept_cascades = [\"{name}.child.child_ibfk_1\"]")), "{remedy}");
+        // Whoever accepts it gets everything else.
+        drop(daemon);
+        let accepted = scene.config().task("accept_cascades", &format!("[\"{name}.child.child_ibfk_1\"]"));
+        let daemon = scene.start_with(&accepted).await;
+        scene.wait_applied(&daemon).await;
+        scene.assert_equal("parent").await;
+    }
+}
+
+#[tokio::test]
+async fn a_cascade_that_is_logged_goes_on() {
+    let scene = family(mysql97().await, "late_cascade_logged").await;
+    let daemon = scene.start().await;
+    scene
+        .source
+        .sql(
+            "ALTER TABLE child ADD FOREIGN KEY (p) REFERENCES parent (id) ON DELETE CASCADE; \
+             DELETE FROM parent WHERE id = 2",
+        )
+        .await;
+    scene.assert_exact(&daemon, &["parent", "child"]).await;
+    assert_eq!(scene.source.one("SELECT COUNT(*) FROM child").await, "1");
+}
+
+/// MariaDB heeds what stands in a column's definition, MySQL 5.6 reads and drops it.
+#[tokio::test]
+async fn a_cascade_in_a_columns_definition_counts_where_the_server_heeds_it() {
+    for mysql in [mariadb().await, mysql56().await] {
+        let scene = family(mysql, &format!("inline_cascade_{}", mysql.kind())).await;
+        let daemon = scene.start().await;
+        scene.source.sql("ALTER TABLE child ADD q INT REFERENCES parent (id) ON DELETE SET NULL").await;
+        scene.source.sql("UPDATE child SET q = 1; DELETE FROM parent WHERE id = 1").await;
+        if mysql.kind() == "mariadb" {
+            assert!(failed(&daemon).await.0.contains("cascade"));
+        } else {
+            scene.assert_exact(&daemon, &["parent", "child"]).await;
+        }
+    }
+}
+
+/// What existing rows hold behind each of these is not what their old values say; the row that follows is well logged.
+#[tokio::test]
+async fn statements_that_give_rows_new_values_without_events_stop_the_task() {
+    let (mysql, maria) = tokio::join!(mysql97(), mariadb());
+    for (case, server, table, statement, value, word) in [
+        (
+            "generated",
+            mysql,
+            "d DECIMAL(10,2), v VARCHAR(20) AS (CONCAT(d)) STORED); INSERT INTO t (id, d) VALUES (1, 1.5)",
+            "MODIFY d DECIMAL(12,4)",
+            "1.5000",
+            "generated column v",
+        ),
+        (
+            "rounded",
+            mysql,
+            "v FLOAT); INSERT INTO t VALUES (1, 0.126)",
+            "MODIFY v DOUBLE(10,2)",
+            "0.13",
+            "converts the values of column v",
+        ),
+        (
+            "numbered",
+            mysql,
+            "v INT NOT NULL); INSERT INTO t VALUES (1, 0), (2, 5)",
+            "MODIFY v INT NOT NULL AUTO_INCREMENT UNIQUE",
+            "1",
+            "AUTO_INCREMENT",
+        ),
+        (
+            "signed",
+            mysql,
+            "v DECIMAL(10,2)); INSERT INTO t VALUES (1, -5)",
+            "MODIFY v DECIMAL(10,2) UNSIGNED",
+            "0.00",
+            "narrow_column",
+        ),
+        (
+            "dated",
+            maria,
+            "v TIMESTAMP NULL); INSERT INTO t VALUES (1, NULL)",
+            "MODIFY v TIMESTAMP NOT NULL DEFAULT '2001-01-01 00:00:00'",
+            "",
+            "current time",
+        ),
+        (
+            "labelled",
+            maria,
+            "x INT); INSERT INTO t VALUES (1, 1)",
+            "ADD v ENUM('0','1') NOT NULL DEFAULT 1",
+            "0",
+            "not plainly one value",
+        ),
+    ] {
+        let scene = Scene::on(server, postgres().await, &format!("new_values_{case}")).await;
+        scene.source.sql(&format!("CREATE TABLE t (id INT PRIMARY KEY, {table}")).await;
+        let daemon = scene.start().await;
+        // Strict, but for what strict mode would refuse.
+        let mode = if case == "signed" { "" } else { "STRICT_ALL_TABLES" };
+        scene.source.sql(&format!("SET sql_mode = '{mode}'; ALTER TABLE t {statement}")).await;
+        let now = scene.source.one("SELECT v FROM t WHERE id = 1").await;
+        assert!(if value.is_empty() { now.starts_with("20") } else { now == value }, "{case}: {now}");
+        let (error, _) = failed(&daemon).await;
+        assert!(error.contains(word), "{case}: {error}");
+    }
+}
+
+/// The stream brings a single as that single: what existing rows get must be the same.
+#[tokio::test]
+async fn the_default_of_a_float_is_the_same_for_old_and_new_rows_in_a_wider_column() {
+    let scene = Scene::new("float_default").await;
+    scene.source.sql("CREATE TABLE t (id INT PRIMARY KEY); INSERT INTO t VALUES (1)").await;
+    let config = scene
+        .config()
+        .more("[task.main.table.\"float_default.*\"]\ntypes = { price = \"double precision\" }");
+    let daemon = scene.start_with(&config).await;
+    scene.source.sql("ALTER TABLE t ADD price FLOAT DEFAULT 0.1; INSERT INTO t (id) VALUES (2)").await;
+    scene.wait_applied(&daemon).await;
+    let prices = scene.target.one("SELECT string_agg(DISTINCT price::text, ' ') FROM float_default.t").await;
+    assert_eq!(prices, "0.10000000149011612");
+}

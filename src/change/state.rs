@@ -1,6 +1,7 @@
 //! What is durable in the target beside the rows: checkpoints and table states.
 
 use super::position::{FilePosition, Position};
+use super::prepared::XaState;
 use serde::{Deserialize, Serialize};
 
 /// One durable record of how far a task has come; inserted in the same target transaction as the rows it stands for.
@@ -39,6 +40,27 @@ pub enum TableState {
         /// One paragraph.
         error: String,
     },
+}
+
+impl TableState {
+    /// What becomes of a table that is catching up when the source is another server of the same history by now, whose log
+    /// ends at `end`; `None` when nothing does. P1, a place in the other's files, is recorded anew. So is a P0 that only its
+    /// place tells: what lies before it comes again and is applied convergently up to the new P1.
+    pub fn moved_to(&self, end: &CatchUpTarget) -> Option<Self> {
+        let Self::CatchingUp { from, until } = self else { return None };
+        let mut moved = from.clone();
+        if moved.server != end.server && moved.taken.gtids().is_none() {
+            moved.server.clone_from(&end.server);
+            moved.file = FilePosition { file: "".into(), offset: 0 };
+            moved.file_begun = None;
+            moved.xa = XaState::default();
+        }
+        if until.server == end.server && moved == *from {
+            return None;
+        }
+        let until = if until.server == end.server { until } else { end };
+        Some(Self::CatchingUp { from: moved, until: until.clone() })
+    }
 }
 
 /// P1: a place in one server's files.

@@ -139,6 +139,7 @@ fn prepared_xa_transactions_matter_only_where_a_copy_starts() {
     let resuming = Resuming {
         position: position("binlog.000004", "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5"),
         file_begun: None,
+        file_size: None,
         copied: crate::change::GtidSet::default(),
         tables: BTreeSet::from([TableName::new("shop", "orders")]),
     };
@@ -190,6 +191,7 @@ fn a_start_that_the_source_has_purged_is_refused() {
     let resuming = |gtids: &str| Resuming {
         position: position("binlog.000004", gtids),
         file_begun: None,
+        file_size: None,
         copied: crate::change::GtidSet::default(),
         tables: BTreeSet::from([TableName::new("shop", "orders")]),
     };
@@ -218,6 +220,7 @@ fn a_source_that_lacks_what_chunks_hold_is_refused() {
     let mut resuming = Resuming {
         position: position("binlog.000004", "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5"),
         file_begun: None,
+        file_size: None,
         copied: "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-8".parse().unwrap(),
         tables: BTreeSet::from([TableName::new("shop", "orders")]),
     };
@@ -235,6 +238,7 @@ fn a_log_that_ends_before_the_checkpoint_is_another_log() {
     let mut resuming = Resuming {
         position: position("binlog.000004", "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5"),
         file_begun: None,
+        file_size: None,
         copied: crate::change::GtidSet::default(),
         tables: BTreeSet::from([TableName::new("shop", "orders")]),
     };
@@ -253,6 +257,7 @@ fn a_task_stays_with_the_names_its_log_had() {
     let mut resuming = Resuming {
         position: position("binlog.000004", "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5"),
         file_begun: None,
+        file_size: None,
         copied: crate::change::GtidSet::default(),
         tables: BTreeSet::from([TableName::new("shop", "orders")]),
     };
@@ -277,6 +282,7 @@ fn a_file_begun_at_another_time_is_another_file() {
     let mut resuming = Resuming {
         position: position("binlog.000004", "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5"),
         file_begun: Some(1_700_000_000),
+        file_size: None,
         copied: crate::change::GtidSet::default(),
         tables: BTreeSet::from([TableName::new("shop", "orders")]),
     };
@@ -294,6 +300,7 @@ fn a_file_that_is_gone_is_missed_where_only_files_count() {
     let mut resuming = Resuming {
         position: position("binlog.000004", ""),
         file_begun: Some(5),
+        file_size: None,
         copied: crate::change::GtidSet::default(),
         tables: BTreeSet::from([TableName::new("shop", "orders")]),
     };
@@ -316,6 +323,7 @@ fn mariadbs_domains_count_where_its_place_is_not_there() {
     let mut resuming = Resuming {
         position: position("binlog.000004", ""),
         file_begun: None,
+        file_size: None,
         copied: crate::change::GtidSet::default(),
         tables: BTreeSet::from([TableName::new("shop", "orders")]),
     };
@@ -342,6 +350,7 @@ fn a_followed_table_whose_target_column_was_changed_is_refused() {
     let resuming = Resuming {
         position: position("binlog.000004", "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5"),
         file_begun: None,
+        file_size: None,
         copied: crate::change::GtidSet::default(),
         tables: BTreeSet::from([TableName::new("shop", "orders")]),
     };

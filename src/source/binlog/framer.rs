@@ -12,6 +12,7 @@ use super::event::{self, FLAG_ARTIFICIAL, Kind, RowsCode};
 use super::format::{self, Format};
 use super::frame::{self, Checksum, Event, FrameError, Header, Place};
 use super::gtid;
+use super::heartbeat;
 use super::mariadb;
 use super::payload::{Next, Payload};
 use super::query::{self, Query};
@@ -40,6 +41,8 @@ pub struct Framer {
     payload: Option<Payload>,
     no_tag: Tag,
     max_event_bytes: usize,
+    /// The file that the stream goes on in, and when it was begun.
+    known_file: Option<LogFile>,
 }
 
 /// What became of [`Framer::inside`].
@@ -74,6 +77,7 @@ impl Framer {
             payload: None,
             no_tag: Tag::from(""),
             max_event_bytes,
+            known_file: None,
         }
     }
 
@@ -96,6 +100,8 @@ impl Framer {
     /// Goes on behind `position`, which may lie behind the place where the stream starts (see
     /// [`resume`](super::resume)). Of rows of prepared XA transactions at most `max_held_bytes` stay in memory.
     pub fn take_up(&mut self, position: &Position, max_held_bytes: usize) -> Result<(), SourceError> {
+        self.known_file =
+            position.file_begun.map(|begun| LogFile { file: position.file.file.clone(), begun });
         let taken_up = self.transactions.take_up(position, max_held_bytes);
         taken_up.map_err(|refusal| self.told(refusal, event::XA_PREPARE))
     }
@@ -146,10 +152,10 @@ impl Framer {
         }
     }
 
-    /// Begins a compressed transaction of which only the first bytes have come, without the status byte; `start` is all of
-    /// them, at least [`payload::HEAD_BYTES`](super::payload::HEAD_BYTES).
-    pub fn payload_starts(&mut self, start: &Bytes) -> Result<(), SourceError> {
-        self.open_payload(start, false).map_err(|refusal| self.told(refusal, event::PAYLOAD))
+    /// Begins a compressed transaction of which maybe only the first bytes have come, without the status byte; `start` is all of
+    /// them, at least [`payload::HEAD_BYTES`](super::payload::HEAD_BYTES), and `whole` says that the packet ends with them.
+    pub fn payload_starts(&mut self, start: &Bytes, whole: bool) -> Result<(), SourceError> {
+        self.open_payload(start, whole).map_err(|refusal| self.told(refusal, event::PAYLOAD))
     }
 
     /// Takes in more bytes of the packet that holds the compressed transaction; `last` says that it ends with them.
@@ -281,19 +287,37 @@ impl Framer {
         out: &mut Vec<Change>,
     ) -> Result<(), Refusal> {
         let format = format::read(bytes)?;
+        if self.transactions.is_inside() && format.after_start {
+            if self.transactions.resume().passes() {
+                self.transactions.cut_short(&mut Vec::new());
+            } else {
+                self.transactions.cut_short(out);
+            }
+            self.transactions.starts_at(self.place.position());
+        }
         self.transactions.between_files()?;
         self.maps.close();
         self.checksum = format.checksum;
         self.format = Some(format);
         self.place.pass(header);
         if header.timestamp != 0 && !self.transactions.resume().is_before_file(&self.place.position().file) {
-            out.push(Change::LogFile(LogFile { file: self.place.position().file, begun: header.timestamp }));
+            let file = LogFile { file: self.place.position().file, begun: header.timestamp };
+            let known = self.known_file.as_ref().filter(|known| known.file == file.file);
+            if known.is_some_and(|known| *known != file) {
+                return Err(Refusal::reset_log());
+            }
+            out.push(Change::LogFile(file));
         }
         Ok(())
     }
 
     fn rotate(&mut self, event: &Event) -> Result<(), Refusal> {
-        self.transactions.between_files()?;
+        // Where the log itself has none at the end of a file, the server died there, maybe inside a transaction: the next
+        // format description tells.
+        let is_cut = event.header.flags & FLAG_ARTIFICIAL != 0 && self.transactions.is_inside();
+        if !is_cut {
+            self.transactions.between_files()?;
+        }
         self.maps.close();
         let mut at = Cursor::new(&event.body);
         let offset = at.u64("offset")?;
@@ -303,7 +327,9 @@ impl Framer {
             .filter(|name| !name.is_empty() && !name.contains('\0'))
             .ok_or_else(|| Refusal::contradiction("it names no file"))?;
         self.place.rotate(name, offset);
-        self.transactions.starts_at(self.place.position());
+        if !is_cut {
+            self.transactions.starts_at(self.place.position());
+        }
         Ok(())
     }
 
@@ -311,7 +337,7 @@ impl Framer {
         let (file, offset) = if kind == Kind::Heartbeat {
             (event.body.clone(), None)
         } else {
-            let (file, offset) = heartbeat_fields(&event.body)?;
+            let (file, offset) = heartbeat::fields(&event.body)?;
             (file, Some(offset))
         };
         if *file != *self.place.file().as_bytes() {
@@ -458,33 +484,6 @@ fn own(body: rows::RowsBody) -> rows::RowsBody {
 
 fn no_map(id: u64) -> Refusal {
     Refusal::contradiction(format!("no table map came before it for table number {id}"))
-}
-
-/// `HEARTBEAT_LOG_EVENT_V2`: `[field][length][value]…[0]` with the file's name and the whole offset.
-fn heartbeat_fields(body: &Bytes) -> Result<(Bytes, u64), Refusal> {
-    const END_MARK: u64 = 0;
-    const FILE: u64 = 1;
-    const OFFSET: u64 = 2;
-    let mut at = Cursor::new(body);
-    let (mut file, mut offset) = (None, None);
-    while at.remaining() > 0 {
-        let field = at.packed("field number")?;
-        if field == END_MARK {
-            break;
-        }
-        let length = at.packed_length("field length")?;
-        let value = at.take(length, "field")?;
-        match field {
-            FILE => file = Some(value),
-            OFFSET => offset = Some(Cursor::new(&value).packed("offset")?),
-            // Fields of later versions add to these two.
-            _ => {}
-        }
-    }
-    match (file, offset) {
-        (Some(file), Some(offset)) => Ok((file, offset)),
-        _ => Err(Refusal::contradiction("a heartbeat without file or offset")),
-    }
 }
 
 #[cfg(test)]

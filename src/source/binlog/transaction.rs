@@ -351,6 +351,19 @@ impl Transactions {
         }
     }
 
+    /// The server died while it wrote the open transaction, which was therefore never committed, and has started anew (MariaDB
+    /// leaves such an end of a file in its log, MySQL cuts it off when it recovers). Its name may come again.
+    pub fn cut_short(&mut self, out: &mut Vec<Change>) {
+        let State::Open(mut open) = std::mem::take(&mut self.state) else { return };
+        if let Some(group) = open.xa.take() {
+            self.prepared.let_go(&group.rows);
+        }
+        if let (true, Some(file)) = (open.begun, self.last_end.clone()) {
+            let committed_micros = open.name.committed_micros;
+            out.push(Change::Rollback(Boundary { gtid: None, file, committed_micros, xa: None }));
+        }
+    }
+
     /// Where the stream starts or a file does: nothing before it belongs to the next transaction.
     pub fn starts_at(&mut self, position: FilePosition) {
         self.last_end = Some(position);

@@ -91,3 +91,53 @@ pub struct ChunkRecord {
     /// Rows copied.
     pub rows: i64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::position::Taken;
+
+    fn at(file: &str, offset: u64) -> FilePosition {
+        FilePosition { file: file.into(), offset }
+    }
+
+    fn catching_up(taken: Taken) -> TableState {
+        let from = Position {
+            server: "a".into(),
+            file: at("b.000009", 900),
+            file_begun: Some(1),
+            taken,
+            xa: XaState::default(),
+        };
+        TableState::CatchingUp {
+            from,
+            until: CatchUpTarget { server: "a".into(), file: at("b.000009", 950) },
+        }
+    }
+
+    #[test]
+    fn rows_of_another_server_with_lower_places_are_not_taken_for_known() {
+        let end = CatchUpTarget { server: "b".into(), file: at("b.000002", 700) };
+        let state = catching_up(Taken::Domains("0-1-50".parse().unwrap()));
+        let Some(TableState::CatchingUp { from, until }) = state.moved_to(&end) else { panic!("it stays") };
+        assert_eq!(until, end);
+        let late = "0-1-60".parse().unwrap();
+        let late = crate::change::TransactionId::MariaDb(late);
+        assert!(!from.holds(Some(&late), &at("b.000002", 600)), "its rows would be skipped");
+        let stream = Position { server: "b".into(), file: at("b.000002", 300), ..from.clone() };
+        assert!(stream.includes(&from), "it would never be caught up");
+        assert_eq!(TableState::CatchingUp { from, until }.moved_to(&end), None, "once is enough");
+    }
+
+    #[test]
+    fn names_of_mysql_mean_the_same_on_another_server() {
+        let end = CatchUpTarget { server: "b".into(), file: at("b.000002", 700) };
+        let state = catching_up(Taken::Gtids("3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5".parse().unwrap()));
+        let TableState::CatchingUp { from: before, .. } = &state else { panic!("another state") };
+        let Some(TableState::CatchingUp { from, until }) = state.moved_to(&end) else { panic!("it stays") };
+        assert_eq!((&from, until), (before, end));
+        let here = CatchUpTarget { server: "a".into(), file: at("b.000009", 999) };
+        assert_eq!(state.moved_to(&here), None);
+        assert_eq!(TableState::Streaming.moved_to(&here), None);
+    }
+}

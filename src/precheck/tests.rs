@@ -288,7 +288,13 @@ fn a_file_begun_at_another_time_is_another_file() {
     };
     resuming.position.file_begun = Some(1_700_000_000);
     assert!(failures(&task(""), &facts, &target, Some(&resuming)).is_empty());
-    resuming.file_begun = Some(1_700_000_009);
+    // A restored one has lost its end and goes on in the next file.
+    facts.log_end = Some(position("binlog.000005", "").file);
+    resuming.file_size = Some(100);
+    assert!(failures(&task(""), &facts, &target, Some(&resuming)).is_empty());
+    resuming.file_size = Some(99);
+    assert_eq!(failures(&task(""), &facts, &target, Some(&resuming)), vec!["source.reset"]);
+    (resuming.file_size, resuming.file_begun) = (None, Some(1_700_000_009));
     assert_eq!(failures(&task(""), &facts, &target, Some(&resuming)), vec!["source.reset"]);
 }
 

@@ -48,9 +48,12 @@ impl Memory {
         self.general_way.store(true, Ordering::Relaxed);
     }
 
-    /// A large transaction has ended. Smaller ones that are applied on the way back to it say nothing of it.
-    fn pieces_ended(&self) {
-        self.general_way.store(false, Ordering::Relaxed);
+    /// A batch is durable, which `ends_pieces` of a large transaction or not: others, that are applied on the way back to it,
+    /// say nothing of it.
+    fn committed(&self, ends_pieces: bool) {
+        if ends_pieces {
+            self.general_way.store(false, Ordering::Relaxed);
+        }
     }
 }
 
@@ -104,7 +107,7 @@ impl Applying {
                 Unit::Schema(unit) => self.schema(unit).await?,
                 Unit::Abandon => {
                     self.execute("ROLLBACK").await?;
-                    self.memory.pieces_ended();
+                    self.memory.committed(true);
                 }
             }
             self.progress.applying_micros.store(0, Ordering::Relaxed);
@@ -150,9 +153,7 @@ impl Applying {
         let (Some(position), Some(next)) = (position, next) else { return Ok(()) };
         self.record_caught_up(&caught_up).await?;
         self.execute("COMMIT").await?;
-        if batch.continues {
-            self.memory.pieces_ended();
-        }
+        self.memory.committed(batch.continues);
         self.durable(next, position, batch.transactions, batch.committed_micros, &caught_up).await
     }
 
@@ -310,4 +311,20 @@ async fn connect(context: &Context, owner: &Owner) -> Result<(Session, Applier),
 pub fn now_micros() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_on_the_way_back_to_a_conflict_do_not_forget_it() {
+        let memory = Memory::default();
+        assert_eq!(memory.way(), Way::Direct);
+        memory.piece_met_a_row();
+        memory.committed(false);
+        assert_eq!(memory.way(), Way::General, "the pieces would meet the row again, for ever");
+        memory.committed(true);
+        assert_eq!(memory.way(), Way::Direct);
+    }
 }

@@ -47,7 +47,9 @@ pub enum TaskError {
     },
     /// A row that must be new was there already, in the middle of a transaction that is applied in pieces: it is read again and
     /// applied in a way that takes such rows.
-    #[error("{table}: a row that must be new exists ({message}); its transaction is read again and applied another way")]
+    #[error(
+        "{table}: a row that must be new exists ({message}); its transaction is read again and applied another way"
+    )]
     PieceConflict {
         /// The target table.
         table: String,

@@ -25,6 +25,7 @@ mod keys_in_batches;
 mod kills;
 mod load;
 mod moves_during_copy;
+mod one_server;
 mod options;
 mod outages;
 mod refused_events;

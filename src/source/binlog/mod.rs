@@ -31,8 +31,8 @@ mod xid;
 
 use crate::change::{Change, Position};
 use crate::config::types::Selection;
-use crate::source::{SameServer, SourceError};
 use crate::source::wire::Wire;
+use crate::source::{SameServer, SourceError};
 use bytes::Bytes;
 use framer::{Framer, Inside};
 use payload::{HEAD_BYTES, Payload};

@@ -203,10 +203,15 @@ impl Position {
     /// A log file starts, or the stream was taken up inside one. Name and time of a file go together: the time of one beside a
     /// place in another would look like a log that was reset.
     pub fn begin_file(&mut self, file: &LogFile) {
-        if self.file.file != file.file {
-            self.file = FilePosition { file: file.file.clone(), offset: FIRST_EVENT };
-        }
+        self.enter_file(&file.file);
         self.file_begun = Some(file.begun);
+    }
+
+    /// As [`Self::begin_file`], without the file's time: this is no place to go on from.
+    pub fn enter_file(&mut self, file: &Arc<str>) {
+        if self.file.file != *file {
+            self.move_to(FilePosition { file: file.clone(), offset: FIRST_EVENT });
+        }
     }
 
     /// Whether a transaction lies at or before this position: by its name where names tell, else by the place of one of its

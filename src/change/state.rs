@@ -1,6 +1,7 @@
 //! What is durable in the target beside the rows: checkpoints and table states.
 
 use super::position::{FilePosition, Position};
+use super::prepared::XaState;
 use serde::{Deserialize, Serialize};
 
 /// One durable record of how far a task has come; inserted in the same target transaction as the rows it stands for.
@@ -41,6 +42,27 @@ pub enum TableState {
     },
 }
 
+impl TableState {
+    /// What becomes of a table that is catching up when the source is another server of the same history by now, whose log
+    /// ends at `end`; `None` when nothing does. P1, a place in the other's files, is recorded anew. So is a P0 that only its
+    /// place tells: what lies before it comes again and is applied convergently up to the new P1.
+    pub fn moved_to(&self, end: &CatchUpTarget) -> Option<Self> {
+        let Self::CatchingUp { from, until } = self else { return None };
+        let mut moved = from.clone();
+        if moved.server != end.server && moved.taken.gtids().is_none() {
+            moved.server.clone_from(&end.server);
+            moved.file = FilePosition { file: "".into(), offset: 0 };
+            moved.file_begun = None;
+            moved.xa = XaState::default();
+        }
+        if until.server == end.server && moved == *from {
+            return None;
+        }
+        let until = if until.server == end.server { until } else { end };
+        Some(Self::CatchingUp { from: moved, until: until.clone() })
+    }
+}
+
 /// P1: a place in one server's files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CatchUpTarget {
@@ -68,4 +90,54 @@ pub struct ChunkRecord {
     pub upto: Option<Vec<String>>,
     /// Rows copied.
     pub rows: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::position::Taken;
+
+    fn at(file: &str, offset: u64) -> FilePosition {
+        FilePosition { file: file.into(), offset }
+    }
+
+    fn catching_up(taken: Taken) -> TableState {
+        let from = Position {
+            server: "a".into(),
+            file: at("b.000009", 900),
+            file_begun: Some(1),
+            taken,
+            xa: XaState::default(),
+        };
+        TableState::CatchingUp {
+            from,
+            until: CatchUpTarget { server: "a".into(), file: at("b.000009", 950) },
+        }
+    }
+
+    #[test]
+    fn rows_of_another_server_with_lower_places_are_not_taken_for_known() {
+        let end = CatchUpTarget { server: "b".into(), file: at("b.000002", 700) };
+        let state = catching_up(Taken::Domains("0-1-50".parse().unwrap()));
+        let Some(TableState::CatchingUp { from, until }) = state.moved_to(&end) else { panic!("it stays") };
+        assert_eq!(until, end);
+        let late = "0-1-60".parse().unwrap();
+        let late = crate::change::TransactionId::MariaDb(late);
+        assert!(!from.holds(Some(&late), &at("b.000002", 600)), "its rows would be skipped");
+        let stream = Position { server: "b".into(), file: at("b.000002", 300), ..from.clone() };
+        assert!(stream.includes(&from), "it would never be caught up");
+        assert_eq!(TableState::CatchingUp { from, until }.moved_to(&end), None, "once is enough");
+    }
+
+    #[test]
+    fn names_of_mysql_mean_the_same_on_another_server() {
+        let end = CatchUpTarget { server: "b".into(), file: at("b.000002", 700) };
+        let state = catching_up(Taken::Gtids("3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5".parse().unwrap()));
+        let TableState::CatchingUp { from: before, .. } = &state else { panic!("another state") };
+        let Some(TableState::CatchingUp { from, until }) = state.moved_to(&end) else { panic!("it stays") };
+        assert_eq!((&from, until), (before, end));
+        let here = CatchUpTarget { server: "a".into(), file: at("b.000009", 999) };
+        assert_eq!(state.moved_to(&here), None);
+        assert_eq!(TableState::Streaming.moved_to(&here), None);
+    }
 }

@@ -104,6 +104,19 @@ fn reset(subject: &Subject<'_>, report: &mut Report, name: &str) {
         );
         return;
     }
+    if let Some(size) = resuming.file_size.filter(|size| *size < position.file.offset) {
+        report.add(
+            "source.reset",
+            name,
+            Verdict::Fail,
+            format!(
+                "its log lost its end: {} has {size} bytes, and the task has read it up to {}",
+                position.file.file, position.file.offset
+            ),
+            "it was restored, or lost its end in a crash (sync_binlog = 1 keeps it): copy again, for other transactions may carry the names of the lost ones",
+        );
+        return;
+    }
     let behind = end.order(&position.file) == Some(std::cmp::Ordering::Less);
     report.require(
         "source.reset",

@@ -71,6 +71,8 @@ pub struct Resuming {
     pub position: crate::change::Position,
     /// When the file that the checkpoint lies in was begun by the source's present word; `None` when it has no such file.
     pub file_begun: Option<u32>,
+    /// How many bytes that file has by the source's present word; `None` when that is not known.
+    pub file_size: Option<u64>,
     /// Transactions that are in copied chunks and may lie behind the checkpoint: the P0 of tables that are not caught up.
     pub copied: crate::change::GtidSet,
     /// Source tables whose target tables it made or took over.

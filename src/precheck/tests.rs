@@ -183,6 +183,7 @@ fn prepared_xa_transactions_matter_only_where_a_copy_starts() {
     let resuming = Resuming {
         position: position("binlog.000004", "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5"),
         file_begun: None,
+        file_size: None,
         copied: crate::change::GtidSet::default(),
         tables: BTreeSet::from([TableName::new("shop", "orders")]),
     };
@@ -234,6 +235,7 @@ fn a_start_that_the_source_has_purged_is_refused() {
     let resuming = |gtids: &str| Resuming {
         position: position("binlog.000004", gtids),
         file_begun: None,
+        file_size: None,
         copied: crate::change::GtidSet::default(),
         tables: BTreeSet::from([TableName::new("shop", "orders")]),
     };
@@ -262,6 +264,7 @@ fn a_source_that_lacks_what_chunks_hold_is_refused() {
     let mut resuming = Resuming {
         position: position("binlog.000004", "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5"),
         file_begun: None,
+        file_size: None,
         copied: "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-8".parse().unwrap(),
         tables: BTreeSet::from([TableName::new("shop", "orders")]),
     };
@@ -279,6 +282,7 @@ fn a_log_that_ends_before_the_checkpoint_is_another_log() {
     let mut resuming = Resuming {
         position: position("binlog.000004", "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5"),
         file_begun: None,
+        file_size: None,
         copied: crate::change::GtidSet::default(),
         tables: BTreeSet::from([TableName::new("shop", "orders")]),
     };
@@ -297,6 +301,7 @@ fn a_task_stays_with_the_names_its_log_had() {
     let mut resuming = Resuming {
         position: position("binlog.000004", "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5"),
         file_begun: None,
+        file_size: None,
         copied: crate::change::GtidSet::default(),
         tables: BTreeSet::from([TableName::new("shop", "orders")]),
     };
@@ -321,12 +326,19 @@ fn a_file_begun_at_another_time_is_another_file() {
     let mut resuming = Resuming {
         position: position("binlog.000004", "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5"),
         file_begun: Some(1_700_000_000),
+        file_size: None,
         copied: crate::change::GtidSet::default(),
         tables: BTreeSet::from([TableName::new("shop", "orders")]),
     };
     resuming.position.file_begun = Some(1_700_000_000);
     assert!(failures(&task(""), &facts, &target, Some(&resuming)).is_empty());
-    resuming.file_begun = Some(1_700_000_009);
+    // A restored one has lost its end and goes on in the next file.
+    facts.log_end = Some(position("binlog.000005", "").file);
+    resuming.file_size = Some(100);
+    assert!(failures(&task(""), &facts, &target, Some(&resuming)).is_empty());
+    resuming.file_size = Some(99);
+    assert_eq!(failures(&task(""), &facts, &target, Some(&resuming)), vec!["source.reset"]);
+    (resuming.file_size, resuming.file_begun) = (None, Some(1_700_000_009));
     assert_eq!(failures(&task(""), &facts, &target, Some(&resuming)), vec!["source.reset"]);
 }
 
@@ -338,6 +350,7 @@ fn a_file_that_is_gone_is_missed_where_only_files_count() {
     let mut resuming = Resuming {
         position: position("binlog.000004", ""),
         file_begun: Some(5),
+        file_size: None,
         copied: crate::change::GtidSet::default(),
         tables: BTreeSet::from([TableName::new("shop", "orders")]),
     };
@@ -360,6 +373,7 @@ fn mariadbs_domains_count_where_its_place_is_not_there() {
     let mut resuming = Resuming {
         position: position("binlog.000004", ""),
         file_begun: None,
+        file_size: None,
         copied: crate::change::GtidSet::default(),
         tables: BTreeSet::from([TableName::new("shop", "orders")]),
     };
@@ -386,6 +400,7 @@ fn a_followed_table_whose_target_column_was_changed_is_refused() {
     let resuming = Resuming {
         position: position("binlog.000004", "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5"),
         file_begun: None,
+        file_size: None,
         copied: crate::change::GtidSet::default(),
         tables: BTreeSet::from([TableName::new("shop", "orders")]),
     };

@@ -79,6 +79,16 @@ pub struct Batch {
     pub committed_micros: u64,
 }
 
+/// A stream that was taken up by names, as long as it may still be passing over transactions that the position includes: who
+/// went on from a place before those would get them again. A position without its file's time is gone on from by names.
+#[derive(Debug)]
+struct Unplaced {
+    /// They all lie before this place.
+    until: FilePosition,
+    /// The file that the stream is in.
+    file: Option<LogFile>,
+}
+
 /// Collects row operations and cuts them at transaction ends.
 #[derive(Debug)]
 pub struct BatchBuilder {
@@ -99,6 +109,7 @@ pub struct BatchBuilder {
     pumping: bool,
     /// A pumped transaction has ended: its last batch must not take in another.
     pumped: bool,
+    unplaced: Option<Unplaced>,
     spare: Vec<EncodedRows>,
 }
 
@@ -117,8 +128,15 @@ impl BatchBuilder {
             settled_bytes: 0,
             pumping: false,
             pumped: false,
+            unplaced: None,
             spare: Vec::new(),
         }
+    }
+
+    /// The stream was taken up by names, and what they name lies before `until` in the server's log: before that no place is
+    /// one to go on from.
+    pub fn taken_up_by_names(&mut self, until: FilePosition) {
+        self.unplaced = Some(Unplaced { until, file: None });
     }
 
     /// Where the next rows of the open transaction are encoded to. Valid for one table's event; ask again for the next.
@@ -149,6 +167,7 @@ impl BatchBuilder {
     pub fn commit(&mut self, boundary: &Boundary) {
         self.close_runs();
         self.position.advance(boundary);
+        self.place();
         self.transactions += 1;
         self.committed_micros = boundary.committed_micros;
         self.pumped = self.pumping;
@@ -183,6 +202,7 @@ impl BatchBuilder {
         self.open.clear();
         (self.settled_rows, self.settled_bytes) = (0, 0);
         self.position.advance(boundary);
+        self.place();
         self.transactions += 1;
         std::mem::take(&mut self.pumping)
     }
@@ -192,6 +212,7 @@ impl BatchBuilder {
         if self.position.file.order(&file).is_none_or(std::cmp::Ordering::is_lt) {
             self.moved = true;
             self.position.move_to(file);
+            self.place();
         }
     }
 
@@ -251,8 +272,25 @@ impl BatchBuilder {
 
     /// A log file starts, or the stream was taken up inside one.
     pub fn begin_file(&mut self, file: &LogFile) {
+        if let Some(unplaced) = &mut self.unplaced {
+            unplaced.file = Some(file.clone());
+            // Worth no batch of its own: nothing is gone on from there.
+            self.position.enter_file(&file.file);
+            self.place();
+            return;
+        }
         self.moved |= self.position.file_begun != Some(file.begun) || self.position.file.file != file.file;
         self.position.begin_file(file);
+    }
+
+    /// Behind what a stream taken up by names may pass over, the place counts.
+    fn place(&mut self) {
+        if let Some(unplaced) = self.unplaced.take_if(|one| self.position.file.reaches(&one.until))
+            && let Some(file) = unplaced.file.filter(|file| file.file == self.position.file.file)
+        {
+            self.moved = true;
+            self.position.begin_file(&file);
+        }
     }
 
     /// Whether a batch would move the durable position. Never while pieces of the open transaction are out: they would be

@@ -27,6 +27,18 @@ pub enum SourceError {
         /// The agreed heartbeat.
         heartbeat_seconds: u64,
     },
+    /// The host leads to more than one server, or to another one by now.
+    #[error(
+        "source {endpoint}: this connection leads to another server ({found}) than the first one of this attempt ({first}); a task needs one server, so name that one"
+    )]
+    AnotherServer {
+        /// `name (host:port)`.
+        endpoint: String,
+        /// Identity of the server that the attempt began with.
+        first: String,
+        /// Identity of this one.
+        found: String,
+    },
     /// User or password refused.
     #[error("source {endpoint}: user '{user}' is refused: {message}")]
     Login {
@@ -149,7 +161,11 @@ impl SourceError {
     /// Whether trying again can help.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Connection { .. } | Self::Silent { .. } | Self::TableChanged { .. } => Retry::AfterBackoff,
+            // An address that has moved leads the next attempt to one server, which is then judged as such.
+            Self::Connection { .. }
+            | Self::Silent { .. }
+            | Self::AnotherServer { .. }
+            | Self::TableChanged { .. } => Retry::AfterBackoff,
             Self::Server { retry, .. } => retry.clone(),
             Self::Protocol { .. } => Retry::Never,
             Self::Event { remedy, .. } if remedy.is_empty() => Retry::Never,

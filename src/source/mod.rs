@@ -8,6 +8,7 @@ pub mod binlog;
 pub mod catalog;
 pub mod error;
 pub mod pins;
+pub mod same;
 pub mod server;
 pub mod snapshot;
 pub mod tls;
@@ -15,5 +16,6 @@ pub mod version;
 pub mod wire;
 
 pub use error::SourceError;
+pub use same::SameServer;
 pub use server::Server;
 pub use wire::Wire;

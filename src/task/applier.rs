@@ -32,8 +32,29 @@ pub struct Progress {
 /// What outlives a restart of the task within this process.
 #[derive(Debug, Default)]
 pub struct Memory {
-    /// A piece of a large transaction met a row that should have been new: apply the next transactions by the general way.
-    pub general_way: AtomicBool,
+    /// A piece of a large transaction met a row that should have been new: apply by the general way until that transaction is
+    /// through.
+    general_way: AtomicBool,
+}
+
+impl Memory {
+    /// How the next batch is applied.
+    fn way(&self) -> Way {
+        if self.general_way.load(Ordering::Relaxed) { Way::General } else { Way::Direct }
+    }
+
+    /// A piece met a row that should have been new; the transaction is read again from its start.
+    fn piece_met_a_row(&self) {
+        self.general_way.store(true, Ordering::Relaxed);
+    }
+
+    /// A batch is durable, which `ends_pieces` of a large transaction or not: others, that are applied on the way back to it,
+    /// say nothing of it.
+    fn committed(&self, ends_pieces: bool) {
+        if ends_pieces {
+            self.general_way.store(false, Ordering::Relaxed);
+        }
+    }
 }
 
 /// Applies units in order.
@@ -84,7 +105,10 @@ impl Applying {
             match unit {
                 Unit::Rows(unit) => self.rows(unit).await?,
                 Unit::Schema(unit) => self.schema(unit).await?,
-                Unit::Abandon => self.execute("ROLLBACK").await?,
+                Unit::Abandon => {
+                    self.execute("ROLLBACK").await?;
+                    self.memory.committed(true);
+                }
             }
             self.progress.applying_micros.store(0, Ordering::Relaxed);
         }
@@ -101,8 +125,7 @@ impl Applying {
         let mode_of = |layout: &RowLayout| {
             if convergent.contains(&layout.target) { Mode::Convergent } else { Mode::Exact }
         };
-        let mut way =
-            if self.memory.general_way.load(Ordering::Relaxed) { Way::General } else { Way::Direct };
+        let mut way = self.memory.way();
         let position = match &batch.end {
             BatchEnd::Commit(position) => Some(position),
             BatchEnd::Open => None,
@@ -117,13 +140,8 @@ impl Applying {
                     tracing::warn!(task = self.context.name, %table, message, "a row that must be new exists; the batch is redone the general way");
                     if batch.continues || position.is_none() {
                         // The earlier pieces are not kept: the whole transaction is read again.
-                        self.memory.general_way.store(true, Ordering::Relaxed);
-                        return Err(SinkError::Connection {
-                            endpoint: self.session.label().to_owned(),
-                            doing: format!("copying new rows into {table}"),
-                            message,
-                        }
-                        .into());
+                        self.memory.piece_met_a_row();
+                        return Err(TaskError::PieceConflict { table: table.to_string(), message });
                     }
                     (self.session, self.applier) = connect(&self.context, &self.owner).await?;
                     way = Way::General;
@@ -135,7 +153,7 @@ impl Applying {
         let (Some(position), Some(next)) = (position, next) else { return Ok(()) };
         self.record_caught_up(&caught_up).await?;
         self.execute("COMMIT").await?;
-        self.memory.general_way.store(false, Ordering::Relaxed);
+        self.memory.committed(batch.continues);
         self.durable(next, position, batch.transactions, batch.committed_micros, &caught_up).await
     }
 
@@ -293,4 +311,20 @@ async fn connect(context: &Context, owner: &Owner) -> Result<(Session, Applier),
 pub fn now_micros() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_on_the_way_back_to_a_conflict_do_not_forget_it() {
+        let memory = Memory::default();
+        assert_eq!(memory.way(), Way::Direct);
+        memory.piece_met_a_row();
+        memory.committed(false);
+        assert_eq!(memory.way(), Way::General, "the pieces would meet the row again, for ever");
+        memory.committed(true);
+        assert_eq!(memory.way(), Way::Direct);
+    }
 }

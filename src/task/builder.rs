@@ -75,6 +75,11 @@ impl<T: Translator> Builder<T> {
         }
     }
 
+    /// See [`BatchBuilder::taken_up_by_names`].
+    pub fn taken_up_by_names(&mut self, until: FilePosition) {
+        self.batch.taken_up_by_names(until);
+    }
+
     /// A finished unit, oldest first.
     pub fn next_ready(&mut self) -> Option<Unit> {
         self.ready.pop_front()

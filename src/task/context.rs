@@ -4,11 +4,12 @@ use super::TaskError;
 use crate::change::TableName;
 use crate::change::policy::TableOptions;
 use crate::change::status::Board;
-use crate::config::{Config, ExistingTables, SourceEndpoint, TargetEndpoint, TaskConfig};
+use crate::config::{Config, ExistingTables, TargetEndpoint, TaskConfig};
+use crate::source::SameServer;
 use crate::transform::{Policies, Rules};
 use std::sync::Arc;
 
-/// One task's surroundings.
+/// The surroundings of one attempt at a task.
 #[derive(Clone, Debug)]
 pub struct Context {
     /// The whole config.
@@ -17,20 +18,20 @@ pub struct Context {
     pub name: String,
     /// Where it tells how it stands.
     pub board: Board,
+    source: SameServer,
 }
 
 impl Context {
     /// Surroundings of the task `name`, which the config must have.
     pub fn new(name: &str, config: &Arc<Config>, board: &Board) -> Result<Self, TaskError> {
-        let context = Self { config: config.clone(), name: name.to_owned(), board: board.clone() };
         let missing = |what: &str| TaskError::Internal(format!("task {name}: no {what} in the config"));
-        let task = context.config.tasks.get(name).ok_or_else(|| missing("such task"))?;
-        if !context.config.sources.contains_key(&task.source)
-            || !context.config.targets.contains_key(&task.target)
-        {
+        let task = config.tasks.get(name).ok_or_else(|| missing("such task"))?;
+        let source = config.sources.get(&task.source).ok_or_else(|| missing("such endpoint"))?;
+        if !config.targets.contains_key(&task.target) {
             return Err(missing("such endpoint"));
         }
-        Ok(context)
+        let source = SameServer::from(source);
+        Ok(Self { config: config.clone(), name: name.to_owned(), board: board.clone(), source })
     }
 
     /// The task's section.
@@ -38,9 +39,9 @@ impl Context {
         &self.config.tasks[&self.name]
     }
 
-    /// Its source.
-    pub fn source(&self) -> &SourceEndpoint {
-        &self.config.sources[&self.task().source]
+    /// Its source. Every connection that this attempt opens leads to one server.
+    pub fn source(&self) -> &SameServer {
+        &self.source
     }
 
     /// Its target.

@@ -45,6 +45,17 @@ pub enum TaskError {
         /// What the user can do.
         remedy: String,
     },
+    /// A row that must be new was there already, in the middle of a transaction that is applied in pieces: it is read again and
+    /// applied in a way that takes such rows.
+    #[error(
+        "{table}: a row that must be new exists ({message}); its transaction is read again and applied another way"
+    )]
+    PieceConflict {
+        /// The target table.
+        table: String,
+        /// The target's words.
+        message: String,
+    },
     /// A part of the task ended without saying why: a defect of this program.
     #[error("internal: {0}")]
     Internal(String),
@@ -59,7 +70,7 @@ impl TaskError {
             Self::Transform(error) => error.retry(),
             Self::Schema(error) => error.retry(),
             Self::Precheck { remedy, .. } | Self::Stream { remedy, .. } => Retry::fix(remedy.clone()),
-            Self::Unsettled { .. } => Retry::AfterBackoff,
+            Self::Unsettled { .. } | Self::PieceConflict { .. } => Retry::AfterBackoff,
             Self::Internal(_) => Retry::Never,
         }
     }

@@ -24,6 +24,8 @@ pub struct Gathered {
     pub stored: Option<Stored>,
     /// When the file that the checkpoint lies in was begun, as the source has it now.
     pub file_begun: Option<u32>,
+    /// How many bytes that file has there.
+    pub file_size: Option<u64>,
     /// Per carried table its mapping, or why there is none.
     pub mappings: Vec<(TableName, Result<TableMapping, TransformError>)>,
     /// Followed tables of which the config now says something else, and what.
@@ -39,14 +41,15 @@ pub async fn gather(context: &Context, server: &mut Server) -> Result<Gathered, 
     let session = Session::connect(context.target(), &format!("rowferry/{}/check", context.name)).await?;
     let stored = store::peek(&session, &context.name).await?;
     let source = server.facts(&task.tables).await?;
-    let file_begun = match stored.as_ref().and_then(|stored| stored.checkpoint.as_ref()) {
+    let (file_begun, file_size) = match stored.as_ref().and_then(|stored| stored.checkpoint.as_ref()) {
         Some(checkpoint)
             if checkpoint.position.file_begun.is_some()
                 && source.server_uuid.as_ref() == Some(&checkpoint.position.server) =>
         {
-            binlog::file_begun(context.source(), &checkpoint.position.file.file).await?
+            let file = &checkpoint.position.file.file;
+            (binlog::file_begun(context.source(), file).await?, server.log_file_size(file).await?)
         }
-        _ => None,
+        _ => (None, None),
     };
     let mut mappings = Vec::new();
     let mut deviations = Vec::new();
@@ -70,7 +73,7 @@ pub async fn gather(context: &Context, server: &mut Server) -> Result<Gathered, 
     let wanted: Vec<TargetName> =
         mappings.iter().filter_map(|(_, mapping)| Some(mapping.as_ref().ok()?.target.name.clone())).collect();
     let target = facts::facts(context.target(), &session, &wanted).await?;
-    Ok(Gathered { source, target, stored, file_begun, mappings, deviations })
+    Ok(Gathered { source, target, stored, file_begun, file_size, mappings, deviations })
 }
 
 /// Judges what was gathered.
@@ -87,6 +90,7 @@ pub fn judge(context: &Context, gathered: &Gathered) -> Report {
         Some(Resuming {
             position: checkpoint.position.clone(),
             file_begun: gathered.file_begun,
+            file_size: gathered.file_size,
             copied,
             tables: tables.map(|(name, _)| name.clone()).collect(),
         })

@@ -63,7 +63,7 @@ pub async fn start_position(
         Some(StartPosition::Domains(domains)) => {
             // No place: those of the stream say where it is.
             let file = FilePosition { file: "".into(), offset: 0 };
-            let (server, taken) = (server.identity().await?, Taken::Domains(domains.clone()));
+            let (server, taken) = (server.identity().to_owned(), Taken::Domains(domains.clone()));
             Ok(Some(Position { server, file, file_begun: None, taken, xa: XaState::default() }))
         }
         Some(StartPosition::File(file)) => {
@@ -72,7 +72,7 @@ pub async fn start_position(
                 Flavour::MySql => Taken::Files,
             };
             Ok(Some(Position {
-                server: server.identity().await?,
+                server: server.identity().to_owned(),
                 file: file.clone(),
                 file_begun: None,
                 taken,

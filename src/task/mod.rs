@@ -63,7 +63,7 @@ pub async fn run(
         ready = start(&context) => {
             let Started { source, owner, checkpoint, tables } = ready?;
             let followed =
-                stream::follow(&context, &source, owner.clone(), checkpoint, tables, memory, stop.clone()).await;
+                stream::follow(&context, source, owner.clone(), checkpoint, tables, memory, stop.clone()).await;
             if let Err(TaskError::Source(SourceError::TableChanged { table, why, .. })) = &followed {
                 copy_again(&context, &owner, table, why).await?;
             }
@@ -126,13 +126,7 @@ async fn start(context: &Context) -> Result<Started, TaskError> {
         task.position = Some(checkpoint.position.to_string());
         task.heard = now_seconds();
     });
-    let source = stream::Source {
-        uuid: server.identity().await?,
-        fold: folds(&gathered),
-        flavour: server.flavour(),
-        cascades: gathered.source.cascades(),
-    };
-    server.close().await;
+    let source = stream::Source { server, fold: folds(&gathered), cascades: gathered.source.cascades() };
     Ok(Started { source, owner, checkpoint, tables })
 }
 
@@ -326,23 +320,23 @@ fn table_key(table: &Table, recorded: &Recorded) -> Vec<usize> {
     if table.primary_key.is_empty() { wanted } else { table.primary_key.clone() }
 }
 
-/// P1 is a place in one server's files: when the source is another server by now it is recorded anew. Only of tables that were
-/// not copied; see [`prepare::begun_elsewhere`].
+/// P1 is a place in one server's files, and on MariaDB P0 too: when the source is another server by now they are recorded anew.
+/// Only of tables that were not copied; see [`prepare::begun_elsewhere`].
 async fn renew_p1(
     context: &Context,
     server: &mut Server,
     owner: &Owner,
     tables: &mut BTreeMap<TableName, (Table, Recorded)>,
 ) -> Result<(), TaskError> {
-    let uuid = server.identity().await?;
     let session = owner.session();
+    if !tables.values().any(|(_, recorded)| matches!(recorded.state, TableState::CatchingUp { .. })) {
+        return Ok(());
+    }
+    let end = server.log_end().await?;
     for (name, (_, recorded)) in tables.iter_mut() {
-        let TableState::CatchingUp { from, until } = &recorded.state else { continue };
-        if until.server == uuid {
-            continue;
-        }
+        let Some(moved) = recorded.state.moved_to(&end) else { continue };
         tracing::info!(task = context.name, table = %name, "the source is another server now: P1 is recorded anew");
-        recorded.state = TableState::CatchingUp { from: from.clone(), until: server.log_end().await? };
+        recorded.state = moved;
         owner
             .store()
             .record_table(session, name, &recorded.mapping.target.name, &recorded.state, &recorded.json()?)

@@ -288,7 +288,7 @@ pub async fn begun_elsewhere(
     if !context.task().initial_data {
         return Ok(false);
     }
-    let uuid = server.identity().await?;
+    let uuid = server.identity().to_owned();
     let known = known(context, stored)?;
     let copied_from = |name: &TableName, recorded: &Recorded| match &recorded.state {
         TableState::Snapshotting { .. } => {

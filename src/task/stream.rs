@@ -16,7 +16,7 @@ use super::prepare::Recorded;
 use super::tables::{Carried, Tables};
 use super::translate::Translate;
 use super::vacuum;
-use crate::change::facts::{Cascades, Flavour};
+use crate::change::facts::Cascades;
 use crate::change::state::Checkpoint;
 use crate::change::status::{Phase, TablePhase, now_seconds};
 use crate::change::{Change, FilePosition, Position, TableName, Taken};
@@ -24,6 +24,7 @@ use crate::schema::Table;
 use crate::sink::Owner;
 use crate::sink::batch::{BatchLimits, Ready};
 use crate::source::binlog::{self, BinlogStream};
+use crate::source::server::Server;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -48,14 +49,12 @@ const OWNER_EVERY: Duration = Duration::from_secs(5);
 const TELL_EVERY: Duration = Duration::from_millis(250);
 
 /// What the stream has to know of the source server.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Source {
-    /// Its identity, to which file positions belong.
-    pub uuid: String,
+    /// A session for questions, of use until the stream is open.
+    pub server: Server,
     /// It folds table names.
     pub fold: bool,
-    /// Its family.
-    pub flavour: Flavour,
     /// What it makes of foreign keys that cascade.
     pub cascades: Cascades,
 }
@@ -66,7 +65,7 @@ pub struct Source {
 /// The first error of any stage.
 pub async fn follow(
     context: &Context,
-    source: &Source,
+    source: Source,
     owner: Arc<Owner>,
     checkpoint: Checkpoint,
     tables: BTreeMap<TableName, (Table, Recorded)>,
@@ -75,26 +74,28 @@ pub async fn follow(
 ) -> Result<(), TaskError> {
     let task = context.task();
     let policies = context.policies();
+    let Source { mut server, fold, cascades } = source;
+    let (uuid, flavour) = (server.identity().to_owned(), server.flavour());
     let mut start = checkpoint.position.clone();
-    if start.server != source.uuid && start.taken == Taken::Files {
+    if start.server != uuid && start.taken == Taken::Files {
         return Err(TaskError::Stream {
             why: format!(
                 "the source is another server now ({} instead of {}), and a place in one server's files means nothing on another",
-                source.uuid, start.server
+                uuid, start.server
             ),
             position: start.to_string(),
             remedy: "connect to the server the task was copied from, or copy again; with GTIDs (gtid_mode = ON) a task survives such a change".to_owned(),
         });
     }
-    let same_server = start.server == source.uuid;
+    let same_server = start.server == uuid;
     if !same_server {
         tracing::info!(
             task = context.name,
             was = start.server,
-            now = source.uuid,
+            now = uuid,
             "following another server of the same history"
         );
-        start.server.clone_from(&source.uuid);
+        start.server.clone_from(&uuid);
         // A place in the other server's files.
         start.xa.seen_until = None;
     }
@@ -125,16 +126,26 @@ pub async fn follow(
     let targets =
         recorded.iter().map(|(name, record)| (name.clone(), record.mapping.target.name.clone())).collect();
     let limits = BatchLimits { rows: task.apply.batch_rows, bytes: task.apply.batch_bytes };
-    let builder = Builder::new(
-        Tables::new(carried, source.fold),
-        Translate::new(context.clone(), source.flavour, source.cascades),
+    let mut builder = Builder::new(
+        Tables::new(carried, fold),
+        Translate::new(context.clone(), flavour, cascades),
         policies,
         task.operations,
         limits,
         start.clone(),
     );
-    let request = handoff::request(context, source.fold, start, HEARTBEAT, SILENCE);
+    let request = handoff::request(context, fold, start, HEARTBEAT, SILENCE);
     let stream = BinlogStream::open(request).await?;
+    // Asked when the stream is open, so that no reset of the log slips in between; a later one breaks the stream.
+    let end = server.log_end().await?.file;
+    if same_server {
+        still_the_same_log(context, &checkpoint.position, &end).await?;
+    }
+    server.close().await;
+    if let (false, Taken::Domains(_)) = (by_place, &checkpoint.position.taken) {
+        // The precheck has found all that the position names in this server's log.
+        builder.taken_up_by_names(end);
+    }
 
     let progress = Arc::new(Progress::default());
     let (idle, is_idle) = watch::channel(false);
@@ -185,6 +196,25 @@ async fn still_there(context: &Context, position: &Position) -> Result<bool, Tas
     }
     let begun = binlog::file_begun(context.source(), &position.file.file).await?;
     Ok(begun == position.file_begun)
+}
+
+/// The log that a position of this server lies in was not reset since the precheck: a copy may take hours, and names that came
+/// anew since then would be taken for known. The file itself may be gone (purged): what is then missing the server says.
+async fn still_the_same_log(
+    context: &Context,
+    position: &Position,
+    end: &FilePosition,
+) -> Result<(), TaskError> {
+    let Some(was) = position.file_begun else { return Ok(()) };
+    let begun = binlog::file_begun(context.source(), &position.file.file).await?;
+    if begun.is_none_or(|now| now == was) && end.order(&position.file) != Some(std::cmp::Ordering::Less) {
+        return Ok(());
+    }
+    Err(TaskError::Stream {
+        why: "the source's log was reset while the task was starting, and what came before that is lost".to_owned(),
+        position: position.to_string(),
+        remedy: "drop the task's tables in schema rowferry and copy again; RESET MASTER (RESET BINARY LOGS AND GTIDS) takes away what has not been carried".to_owned(),
+    })
 }
 
 /// Which stage ended well.

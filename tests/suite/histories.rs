@@ -1,6 +1,8 @@
 //! The source's log is another one when the daemon comes back: reset and grown again, purged, or that of another server.
 
-use crate::harness::{Config, DEADLINE, Daemon, Mysql, Scene, eventually, postgres, rowferry};
+use crate::harness::{
+    Config, DEADLINE, Daemon, Mysql, Scene, WAITS_FOR_LOCK, eventually, postgres, rowferry,
+};
 
 const FILES_97: [&str; 2] = ["--gtid-mode=OFF", "--enforce-gtid-consistency=OFF"];
 
@@ -63,6 +65,38 @@ async fn a_log_of_mysql_5_6_that_was_reset_and_grew_again_is_noticed() {
 #[tokio::test]
 async fn a_log_of_mariadb_that_was_reset_and_grew_again_is_noticed() {
     reset_and_grown(&Mysql::start("mariadb", &[]).await, "reset_maria").await;
+}
+
+/// A snapshot of the machine is put back: the server goes on in the next file, and what the last transactions were called
+/// others are called now.
+async fn restored(mysql: &Mysql, name: &str) {
+    let scene = Scene::on(mysql, postgres().await, name).await;
+    scene.source.sql("CREATE TABLE t (id INT PRIMARY KEY) ENGINE = InnoDB; INSERT INTO t VALUES (0)").await;
+    let daemon = scene.start().await;
+    mysql.keep_data();
+    for id in 1..=5 {
+        scene.source.sql(&format!("INSERT INTO t VALUES ({id})")).await;
+    }
+    scene.wait_applied(&daemon).await;
+    daemon.kill9();
+    mysql.restore_data().await;
+    for id in 11..=20 {
+        scene.source.sql(&format!("INSERT INTO t VALUES ({id})")).await;
+    }
+    daemon.restart();
+    let why = wait_failure(&daemon).await;
+    assert!(why.contains("its log lost its end"), "{why}");
+    assert_eq!(scene.target.one(&format!("SELECT max(id) FROM {name}.t")).await, "5");
+}
+
+#[tokio::test]
+async fn a_mysql_with_gtids_that_was_put_back_is_noticed() {
+    restored(&Mysql::private(&[]).await, "restored_97").await;
+}
+
+#[tokio::test]
+async fn a_mariadb_that_was_put_back_is_noticed() {
+    restored(&Mysql::start("mariadb", &[]).await, "restored_maria").await;
 }
 
 /// Files that the killed daemon's stream still has open stay.
@@ -232,6 +266,47 @@ async fn numbers_that_fell_while_the_daemon_was_away_are_not_skipped() {
         .source
         .sql("SET gtid_seq_no = 500; UPDATE t SET v = 10; FLUSH LOGS; SET gtid_seq_no = 600; INSERT INTO t VALUES (3, 3)")
         .await;
+    daemon.restart();
+    daemon.wait_phase("Synchronizing", DEADLINE).await;
+    scene.assert_exact(&daemon, &["t"]).await;
+}
+
+/// A stream that was taken up by names says which file it is in long before it has passed all that the names cover.
+#[tokio::test]
+async fn a_file_that_was_entered_by_names_is_not_gone_on_from_at_its_start() {
+    let mysql = Mysql::start("mariadb", &[]).await;
+    let scene = Scene::on(&mysql, postgres().await, "names_first").await;
+    scene
+        .source
+        .sql(
+            "CREATE TABLE t (id INT PRIMARY KEY, v INT); INSERT INTO t SELECT seq, seq FROM seq_1_to_1000; \
+             ALTER TABLE t ADD COLUMN doc LONGTEXT; UPDATE t SET v = v + 1",
+        )
+        .await;
+    let start = mysql.one("SELECT @@GLOBAL.gtid_binlog_pos").await;
+    scene.source.sql("INSERT INTO t VALUES (5000, 1, REPEAT('x', 6000000))").await;
+    scene
+        .target
+        .sql(
+            "CREATE SCHEMA names_first; CREATE TABLE names_first.t (id integer PRIMARY KEY, v integer, doc text); \
+             INSERT INTO names_first.t SELECT i, i + 1, NULL FROM generate_series(1, 1000) i",
+        )
+        .await;
+    let mut lock = scene.target.session().await;
+    lock.sql("BEGIN; LOCK TABLE names_first.t IN SHARE ROW EXCLUSIVE MODE").await;
+    let config = scene.config().task("initial", "[]").task("start_position", &format!("{start:?}"));
+    let daemon = Daemon::start(&config);
+    // What may be recorded before that row is recorded by now.
+    eventually(DEADLINE, "the applier waits for the lock", async || {
+        let waiting = format!(
+            "SELECT count(*) FROM pg_stat_activity a WHERE datname = current_database() \
+             AND application_name LIKE 'rowferry/%/apply' AND {WAITS_FOR_LOCK}"
+        );
+        scene.target.one(&waiting).await == "1"
+    })
+    .await;
+    daemon.kill9();
+    lock.sql("COMMIT").await;
     daemon.restart();
     daemon.wait_phase("Synchronizing", DEADLINE).await;
     scene.assert_exact(&daemon, &["t"]).await;

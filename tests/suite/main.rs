@@ -27,6 +27,7 @@ mod kills;
 mod load;
 mod loaded_files;
 mod moves_during_copy;
+mod one_server;
 mod options;
 mod outages;
 mod refused_events;

@@ -108,3 +108,22 @@ async fn large_transactions_that_move_keys_come_whole() {
         UPDATE deposit SET balance = balance + 2; COMMIT";
     transfers("moving_transfers", "{ batch_rows = 50 }", 6, transfer).await;
 }
+
+/// Its earlier pieces are gone when the row is met, so it is read again, and must not run into the row again.
+#[tokio::test]
+async fn a_row_that_is_there_already_does_not_stop_a_large_transaction() {
+    let scene = Scene::new("met_in_pieces").await;
+    scene.source.sql("CREATE TABLE t (id INT PRIMARY KEY, v INT)").await;
+    let daemon = scene.start_with(&scene.config().task("apply", "{ batch_rows = 100 }")).await;
+    scene.target.sql("INSERT INTO met_in_pieces.t VALUES (5000, 0)").await;
+    scene
+        .source
+        .sql(
+            "SET SESSION cte_max_recursion_depth = 20000; \
+             INSERT INTO t WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) SELECT i, i FROM n",
+        )
+        .await;
+    scene.wait_applied(&daemon).await;
+    assert_eq!(scene.assert_equal("t").await, 10_000);
+    assert_eq!(daemon.drift().await, 1);
+}

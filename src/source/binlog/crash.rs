@@ -15,7 +15,7 @@ impl BinlogStream {
     /// Streams on from the start of the file behind the present one; false when there is none.
     pub(super) async fn go_on_behind_crash(&mut self) -> Result<bool, SourceError> {
         let place = self.framer.position();
-        let mut wire = Wire::connect(&self.endpoint).await?;
+        let (mut wire, _) = self.endpoint.connect().await?;
         let Some(next) = file_behind(&mut wire, &place.file).await? else { return Ok(false) };
         tracing::warn!(
             source = wire.label(),

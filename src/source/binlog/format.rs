@@ -16,8 +16,9 @@ pub struct Format {
     pub server_version: String,
     /// Whether events have checksums.
     pub checksum: Checksum,
-    /// The file is the first that the server wrote after it was started.
-    pub at_startup: bool,
+    /// It stands in the first file that the server began after its start. A rotation leaves the field at zero, and so does a
+    /// dump that begins inside a file.
+    pub after_start: bool,
     /// Fixed part lengths by type code, from code 1.
     lengths: Bytes,
 }
@@ -65,8 +66,7 @@ pub fn read(bytes: &Bytes) -> Result<Format, FrameError> {
         ))
         .into());
     }
-    // 0 where the server only went on to the next file.
-    let at_startup = at.u32("creation time")? != 0;
+    let after_start = at.u32("creation time")? != 0;
     if usize::from(at.u8("header length")?) != HEADER_LENGTH {
         return Err(Malformed::new("events have another header than binlog version 4 has").into());
     }
@@ -85,7 +85,7 @@ pub fn read(bytes: &Bytes) -> Result<Format, FrameError> {
         other => return Err(Malformed::new(format!("checksum algorithm {other} is not known")).into()),
     };
     // A copy, so that a long-lived value does not hold on to the packet's memory.
-    Ok(Format { server_version, checksum, at_startup, lengths: Bytes::copy_from_slice(&lengths) })
+    Ok(Format { server_version, checksum, after_start, lengths: Bytes::copy_from_slice(&lengths) })
 }
 
 /// The flag that a file is in use (`LOG_EVENT_BINLOG_IN_USE_F`) is set and cleared in the file without a new

@@ -12,6 +12,7 @@ use super::event::{self, FLAG_ARTIFICIAL, Kind, RowsCode};
 use super::format::{self, Format};
 use super::frame::{self, Checksum, Event, FrameError, Header, Place};
 use super::gtid;
+use super::heartbeat;
 use super::mariadb;
 use super::payload::{Next, Payload};
 use super::query::{self, Query};
@@ -26,8 +27,6 @@ use crate::change::{Change, FilePosition, LogFile, Position, RowsEvent, Tag};
 use crate::source::SourceError;
 use bytes::Bytes;
 use std::sync::Arc;
-
-mod heartbeat;
 
 /// The state of one stream.
 #[derive(Debug)]
@@ -44,6 +43,8 @@ pub struct Framer {
     max_event_bytes: usize,
     /// The last file was cut off, so the next must be the first after a start of the server.
     cut_off: bool,
+    /// The file that the stream goes on in, and when it was begun.
+    known_file: Option<LogFile>,
 }
 
 /// What became of [`Framer::inside`].
@@ -79,6 +80,7 @@ impl Framer {
             no_tag: Tag::from(""),
             max_event_bytes,
             cut_off: false,
+            known_file: None,
         }
     }
 
@@ -107,6 +109,8 @@ impl Framer {
     /// Goes on behind `position`, which may lie behind the place where the stream starts (see
     /// [`resume`](super::resume)). Of rows of prepared XA transactions at most `max_held_bytes` stay in memory.
     pub fn take_up(&mut self, position: &Position, max_held_bytes: usize) -> Result<(), SourceError> {
+        self.known_file =
+            position.file_begun.map(|begun| LogFile { file: position.file.file.clone(), begun });
         let taken_up = self.transactions.take_up(position, max_held_bytes);
         taken_up.map_err(|refusal| self.told(refusal, event::XA_PREPARE))
     }
@@ -157,10 +161,10 @@ impl Framer {
         }
     }
 
-    /// Begins a compressed transaction of which only the first bytes have come, without the status byte; `start` is all of
-    /// them, at least [`payload::HEAD_BYTES`](super::payload::HEAD_BYTES).
-    pub fn payload_starts(&mut self, start: &Bytes) -> Result<(), SourceError> {
-        self.open_payload(start, false).map_err(|refusal| self.told(refusal, event::PAYLOAD))
+    /// Begins a compressed transaction of which maybe only the first bytes have come, without the status byte; `start` is all of
+    /// them, at least [`payload::HEAD_BYTES`](super::payload::HEAD_BYTES), and `whole` says that the packet ends with them.
+    pub fn payload_starts(&mut self, start: &Bytes, whole: bool) -> Result<(), SourceError> {
+        self.open_payload(start, whole).map_err(|refusal| self.told(refusal, event::PAYLOAD))
     }
 
     /// Takes in more bytes of the packet that holds the compressed transaction; `last` says that it ends with them.
@@ -291,8 +295,15 @@ impl Framer {
         out: &mut Vec<Change>,
     ) -> Result<(), Refusal> {
         let format = format::read(bytes)?;
-        if format.at_startup {
-            self.transactions.server_started(self.place.position(), out);
+        if format.after_start {
+            if self.transactions.is_inside() {
+                if self.transactions.resume().passes() {
+                    self.transactions.cut_short(&mut Vec::new());
+                } else {
+                    self.transactions.cut_short(out);
+                }
+                self.transactions.starts_at(self.place.position());
+            }
         } else if self.cut_off {
             return Err(Refusal::contradiction(
                 "the file before it ends inside an event, and not by a crash",
@@ -305,14 +316,21 @@ impl Framer {
         self.format = Some(format);
         self.place.pass(header);
         if header.timestamp != 0 && !self.transactions.resume().is_before_file(&self.place.position().file) {
-            out.push(Change::LogFile(LogFile { file: self.place.position().file, begun: header.timestamp }));
+            let file = LogFile { file: self.place.position().file, begun: header.timestamp };
+            let known = self.known_file.as_ref().filter(|known| known.file == file.file);
+            if known.is_some_and(|known| *known != file) {
+                return Err(Refusal::reset_log());
+            }
+            out.push(Change::LogFile(file));
         }
         Ok(())
     }
 
     fn rotate(&mut self, event: &Event) -> Result<(), Refusal> {
-        // A made-up one says nothing of how the file before ended; the next format description does.
-        if event.header.flags & FLAG_ARTIFICIAL == 0 {
+        // Where the log itself has none at the end of a file, the server died there, maybe inside a transaction: the next
+        // format description tells.
+        let is_cut = event.header.flags & FLAG_ARTIFICIAL != 0 && self.transactions.is_inside();
+        if !is_cut {
             self.transactions.between_files()?;
         }
         self.maps.close();
@@ -324,7 +342,9 @@ impl Framer {
             .filter(|name| !name.is_empty() && !name.contains('\0'))
             .ok_or_else(|| Refusal::contradiction("it names no file"))?;
         self.place.rotate(name, offset);
-        self.transactions.starts_at(self.place.position());
+        if !is_cut {
+            self.transactions.starts_at(self.place.position());
+        }
         Ok(())
     }
 

@@ -14,6 +14,7 @@ mod format;
 mod frame;
 mod framer;
 mod gtid;
+mod heartbeat;
 mod held;
 mod mariadb;
 mod payload;
@@ -30,9 +31,9 @@ mod transaction;
 mod xid;
 
 use crate::change::{Change, Position};
-use crate::config::types::{Selection, SourceEndpoint};
-use crate::source::SourceError;
+use crate::config::types::Selection;
 use crate::source::wire::Wire;
+use crate::source::{SameServer, SourceError};
 use bytes::Bytes;
 use framer::{Framer, Inside};
 use payload::{HEAD_BYTES, Payload};
@@ -45,7 +46,7 @@ use transaction::Naming;
 #[derive(Clone, Debug)]
 pub struct StreamRequest {
     /// The server.
-    pub endpoint: SourceEndpoint,
+    pub endpoint: SameServer,
     /// The replica id to use there; 0 chooses a random free one.
     pub server_id: u32,
     /// Everything behind it is sent. With MySQL's GTIDs `start.file` only stands in messages until the server names a file;
@@ -68,12 +69,13 @@ pub struct StreamRequest {
 /// A running stream. After an error it is of no use.
 #[derive(Debug)]
 pub struct BinlogStream {
-    endpoint: SourceEndpoint,
+    endpoint: SameServer,
+    /// The replica id in use.
+    server_id: u32,
     wire: Wire,
     framer: Framer,
     heartbeat: Duration,
     read_timeout: Duration,
-    server_id: u32,
     /// What was asked for, for errors that come before the server names a file.
     start: String,
     /// What came while the stream was opened.
@@ -102,7 +104,7 @@ impl BinlogStream {
     /// Those of [`Wire::connect`]; [`SourceError::Purged`] when the server no longer has what follows `start`;
     /// [`SourceError::Server`] for what else it answers.
     pub async fn open(request: StreamRequest) -> Result<Self, SourceError> {
-        let mut wire = Wire::connect(&request.endpoint).await?;
+        let (mut wire, _) = request.endpoint.connect().await?;
         let selected =
             SelectedTables::new(request.selection.clone(), request.fold_names).map_err(|error| {
                 SourceError::Definition {
@@ -131,11 +133,11 @@ impl BinlogStream {
         framer.take_up(&request.start, request.max_held_bytes)?;
         let mut stream = Self {
             endpoint: request.endpoint,
+            server_id,
             wire,
             framer,
             heartbeat: request.heartbeat,
             read_timeout: request.read_timeout.max(PATIENCE_AT_START),
-            server_id,
             start: request.start.to_string(),
             early: Vec::new(),
             failed: None,
@@ -148,11 +150,6 @@ impl BinlogStream {
         stream.early = early;
         stream.read_timeout = request.read_timeout;
         Ok(stream)
-    }
-
-    /// The replica id in use.
-    pub fn server_id(&self) -> u32 {
-        self.server_id
     }
 
     /// Appends at least one item to `out`, waiting for it if need be, and then what has already been received, until
@@ -237,8 +234,8 @@ impl BinlogStream {
 
     async fn begin_payload(&mut self) -> Result<Step, SourceError> {
         // What was peeked at is there, so this does not wait.
-        let (piece, _) = self.wire.read_piece().await?;
-        self.framer.payload_starts(&piece.slice(1..))?;
+        let (piece, whole) = self.wire.read_piece().await?;
+        self.framer.payload_starts(&piece.slice(1..), whole)?;
         Ok(Step::Taken)
     }
 
@@ -300,7 +297,7 @@ impl BinlogStream {
 /// # Errors
 /// As [`BinlogStream::open`] for a stream from there.
 async fn knows(request: &StreamRequest) -> Result<(), SourceError> {
-    let mut wire = Wire::connect(&request.endpoint).await?;
+    let (mut wire, _) = request.endpoint.connect().await?;
     dump::prepare(&mut wire, request.heartbeat).await?;
     let server_id = dump::server_id(&mut wire, 0).await?;
     dump::start(&mut wire, server_id, &request.start).await?;
@@ -322,8 +319,8 @@ async fn knows(request: &StreamRequest) -> Result<(), SourceError> {
 ///
 /// # Errors
 /// Those of [`Wire::connect`], and what else the server answers.
-pub async fn file_begun(endpoint: &SourceEndpoint, file: &str) -> Result<Option<u32>, SourceError> {
-    let mut wire = Wire::connect(endpoint).await?;
+pub async fn file_begun(endpoint: &SameServer, file: &str) -> Result<Option<u32>, SourceError> {
+    let (mut wire, _) = endpoint.connect().await?;
     let checksum = dump::prepare(&mut wire, PATIENCE_AT_START).await?;
     let server_id = dump::server_id(&mut wire, 0).await?;
     dump::start_file(&mut wire, server_id, file).await?;

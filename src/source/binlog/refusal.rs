@@ -33,6 +33,14 @@ impl Refusal {
         Self::Event { why: why.into(), remedy: String::new() }
     }
 
+    /// The file that the stream should go on in is another one of that name.
+    pub fn reset_log() -> Self {
+        Self::event(
+            "the log was reset: it is not the file the task has read, it was begun at another time",
+            "copy again: transactions since then may carry the names or places of others that the task has taken in",
+        )
+    }
+
     /// An event that cannot be carried, with a remedy.
     pub fn event(why: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::Event { why: why.into(), remedy: remedy.into() }

@@ -338,20 +338,6 @@ impl Transactions {
         Ok(())
     }
 
-    /// The first file begins that the server wrote after it was started. A transaction that is open by now will not go on:
-    /// the server died while it wrote it (transactions never go on in another file), and has rolled it back since, for its
-    /// engines commit only what is whole in the log. MySQL cuts such an end off its log, MariaDB leaves it there.
-    pub fn server_started(&mut self, place: FilePosition, out: &mut Vec<Change>) {
-        let State::Open(open) = std::mem::take(&mut self.state) else { return };
-        if let Some(group) = &open.xa {
-            self.prepared.let_go(&group.rows);
-        }
-        if open.begun {
-            // It keeps its name to itself: it was not taken in.
-            out.push(Change::Rollback(Boundary { gtid: None, file: place, committed_micros: 0, xa: None }));
-        }
-    }
-
     /// The log file ends, or one starts.
     pub fn between_files(&self) -> Result<(), Refusal> {
         match &self.state {
@@ -362,6 +348,19 @@ impl Transactions {
             State::Open(open) => {
                 Err(Refusal::contradiction(format!("the file ends inside {}", shown(&open.name))))
             }
+        }
+    }
+
+    /// The server died while it wrote the open transaction, which was therefore never committed, and has started anew (MariaDB
+    /// leaves such an end of a file in its log, MySQL cuts it off when it recovers). Its name may come again.
+    pub fn cut_short(&mut self, out: &mut Vec<Change>) {
+        let State::Open(mut open) = std::mem::take(&mut self.state) else { return };
+        if let Some(group) = open.xa.take() {
+            self.prepared.let_go(&group.rows);
+        }
+        if let (true, Some(file)) = (open.begun, self.last_end.clone()) {
+            let committed_micros = open.name.committed_micros;
+            out.push(Change::Rollback(Boundary { gtid: None, file, committed_micros, xa: None }));
         }
     }
 

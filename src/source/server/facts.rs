@@ -10,9 +10,9 @@ use crate::source::{SourceError, catalog};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// `ER_SPECIFIC_ACCESS_DENIED_ERROR`.
-const DENIED: u16 = 1227;
+pub(super) const DENIED: u16 = 1227;
 /// `ER_NO_BINARY_LOGGING`.
-const NO_LOG: u16 = 1381;
+pub(super) const NO_LOG: u16 = 1381;
 
 const VARIABLES: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('server_uuid', 'log_bin', 'binlog_format', \
     'binlog_row_image', 'binlog_row_metadata', 'binlog_row_value_options', 'binlog_transaction_compression', \
@@ -64,7 +64,7 @@ impl Server {
             flavour: self.flavour,
             version: self.version.clone(),
             version_number: self.version_number,
-            server_uuid: Some(self.identity().await?),
+            server_uuid: Some(self.identity().to_owned()),
             log_bin: on("log_bin"),
             binlog_format: upper("binlog_format"),
             // MySQL before 5.6.2 always wrote full images.

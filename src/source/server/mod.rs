@@ -11,14 +11,14 @@ mod facts;
 mod foreign_keys;
 mod positions;
 
-use super::version::{self, ServerVersion, UPGRADE, unsupported};
-use super::{SourceError, Wire};
+use super::same::Introduced;
+use super::version::{self, ServerVersion};
+use super::{SameServer, SourceError, Wire};
+use crate::change::Retry;
 use crate::change::facts::Flavour;
-use crate::change::{Retry, TableName};
-use crate::config::types::{Selection, SourceEndpoint};
+use crate::config::types::Selection;
 use crate::schema::Table;
 use bytes::Bytes;
-use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -32,6 +32,7 @@ pub(super) type TextRows = Vec<Vec<Option<String>>>;
 #[derive(Debug)]
 pub struct Server {
     wire: Wire,
+    identity: String,
     user: String,
     flavour: Flavour,
     version: String,
@@ -44,20 +45,15 @@ impl Server {
     /// Connects, logs in, pins the session and makes sure that the server is one of the supported ones.
     ///
     /// # Errors
-    /// As [`Wire::connect`]; [`SourceError::Unsupported`] for MySQL before 5.6 and MariaDB before 10.5.
-    pub async fn connect(endpoint: &SourceEndpoint) -> Result<Self, SourceError> {
-        let wire = Wire::connect(endpoint).await?;
-        let (flavour, version_number) = (wire.flavour(), wire.version_number());
-        let (user, version) = (endpoint.user.clone(), String::new());
+    /// As [`Wire::connect`]; [`SourceError::AnotherServer`]; [`SourceError::Unsupported`] for MySQL before 5.6 and MariaDB
+    /// before 10.5.
+    pub async fn connect(to: impl Into<SameServer>) -> Result<Self, SourceError> {
+        let to = to.into();
+        let (wire, Introduced { identity, version }) = to.connect().await?;
+        let (flavour, version_number) = version::parse(&version);
+        let user = to.user().to_owned();
         let waits = watch::Sender::new(None);
-        let mut server = Self { wire, user, flavour, version, version_number, waits };
-        // A proxy may greet with another version than that of the server behind it.
-        let rows = server.rows("SELECT VERSION()").await?;
-        server.version = rows.first().and_then(|row| text(row, 0)).unwrap_or_default().to_owned();
-        (server.flavour, server.version_number) = version::parse(&server.version);
-        if let Some(reason) = unsupported(server.flavour, server.version_number) {
-            return Err(server.unsupported(reason, UPGRADE));
-        }
+        let mut server = Self { wire, identity, user, flavour, version, version_number, waits };
         // Row estimates as they are, not as they were up to a day ago.
         server
             .wire
@@ -78,16 +74,9 @@ impl Server {
         Ok(found.into_iter().map(|entry| entry.table).collect())
     }
 
-    /// The storage engine's estimate of each selected table's rows.
-    ///
-    /// # Errors
-    /// What the server answers.
-    pub async fn estimated_rows(
-        &mut self,
-        selection: &Selection,
-    ) -> Result<BTreeMap<TableName, u64>, SourceError> {
-        let found = super::catalog::read(self, selection).await?;
-        Ok(found.into_iter().map(|entry| (entry.table.name, entry.estimated_rows)).collect())
+    /// The identity that file positions belong to; see [`super::same`].
+    pub fn identity(&self) -> &str {
+        &self.identity
     }
 
     /// `name (host:port)`.

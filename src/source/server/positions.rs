@@ -39,6 +39,7 @@
 //! *after* its GTID is in `gtid_executed`, so one may slip through the first wait (never through the second, since its
 //! XA COMMIT can only come when it is listed).
 
+use super::facts::{DENIED, NO_LOG};
 use super::{Server, text};
 use crate::change::facts::Flavour;
 use crate::change::state::CatchUpTarget;
@@ -151,7 +152,7 @@ impl Server {
 
     /// A position before which nothing is invisible but prepared XA transactions.
     async fn visible_position(&mut self) -> Result<Position, SourceError> {
-        let server = self.identity().await?;
+        let server = self.identity().to_owned();
         if self.flavour == Flavour::MariaDb {
             let (file, domains) = self.consistent_snapshot().await?;
             return Ok(Position {
@@ -240,7 +241,7 @@ impl Server {
     /// [`SourceError::Unsupported`] when the source does not log; what the server answers.
     pub async fn log_end(&mut self) -> Result<CatchUpTarget, SourceError> {
         let file = self.log_position().await?;
-        Ok(CatchUpTarget { server: self.identity().await?, file })
+        Ok(CatchUpTarget { server: self.identity().to_owned(), file })
     }
 
     /// Every transaction that is committed and visible.
@@ -283,26 +284,6 @@ impl Server {
         self.domains(&sql).await
     }
 
-    /// The identity that file positions belong to: `server_uuid`, and on MariaDB, which has none, what tells its servers
-    /// apart.
-    ///
-    /// # Errors
-    /// What the server answers.
-    pub async fn identity(&mut self) -> Result<String, SourceError> {
-        let sql = match self.flavour {
-            Flavour::MySql => "SELECT @@GLOBAL.server_uuid",
-            // `server_uid` comes with the latest patch releases only, so a server would change its identity with an update.
-            Flavour::MariaDb => {
-                "SELECT CONCAT('server_id ', @@GLOBAL.server_id, ' at ', @@GLOBAL.hostname, ':', @@GLOBAL.port)"
-            }
-        };
-        let rows = self.rows(sql).await?;
-        match rows.first().and_then(|row| text(row, 0)) {
-            Some(identity) if !identity.is_empty() => Ok(identity.to_owned()),
-            _ => Err(self.protocol("no server_uuid")),
-        }
-    }
-
     /// The end of the log: the file being written and the bytes in it.
     ///
     /// # Errors
@@ -312,6 +293,21 @@ impl Server {
             Some(row) => self.file_position(row),
             None => Err(self.no_log()),
         }
+    }
+
+    /// How many bytes a file of the log has; `None` when the server has no such file, or does not tell.
+    ///
+    /// # Errors
+    /// What the server answers, other than that a privilege is missing.
+    pub async fn log_file_size(&mut self, file: &str) -> Result<Option<u64>, SourceError> {
+        let files = match self.rows("SHOW BINARY LOGS").await {
+            Ok(files) => files,
+            // The precheck has its say about these.
+            Err(SourceError::Server { code: DENIED | NO_LOG, .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let row = files.iter().find(|row| text(row, 0) == Some(file));
+        Ok(row.and_then(|row| text(row, 1)).and_then(|size| size.parse().ok()))
     }
 
     fn no_log(&self) -> SourceError {

@@ -15,15 +15,14 @@ pub mod reader;
 pub use chunk::ChunkKey;
 pub use reader::ChunkReader;
 
-use super::{SourceError, pins, wire::Wire};
-use crate::config::types::SourceEndpoint;
+use super::{SameServer, SourceError, pins, wire::Wire};
 
 /// Opens a connection for [`ChunkReader`]s: pinned, and sending text as it is stored.
 ///
 /// # Errors
-/// As [`Wire::connect`].
-pub async fn connect(endpoint: &SourceEndpoint) -> Result<Wire, SourceError> {
-    let mut wire = Wire::connect(endpoint).await?;
+/// As [`Wire::connect`]; [`SourceError::AnotherServer`].
+pub async fn connect(to: impl Into<SameServer>) -> Result<Wire, SourceError> {
+    let (mut wire, _) = to.into().connect().await?;
     wire.execute(pins::TEXT_AS_STORED).await?;
     Ok(wire)
 }

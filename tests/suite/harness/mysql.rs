@@ -153,6 +153,22 @@ impl Mysql {
         self.folder.join("data").join(name)
     }
 
+    /// Keeps a copy of its data as they are on disk now, as a snapshot of the machine's disk does. For private servers.
+    pub fn keep_data(&self) {
+        self.signal("STOP");
+        copy(&self.folder.join("data"), &self.folder.join("kept"));
+        self.signal("CONT");
+    }
+
+    /// Starts it again on the data kept by [`Self::keep_data`], killing it first.
+    pub async fn restore_data(&self) {
+        self.kill();
+        let data = self.folder.join("data");
+        std::fs::remove_dir_all(&data).expect("the data go");
+        copy(&self.folder.join("kept"), &data);
+        self.restart().await;
+    }
+
     /// The end of its error log.
     pub fn log(&self) -> String {
         super::daemon::tail(&self.folder.join("error.log"))
@@ -170,6 +186,11 @@ impl Mysql {
         })
         .await;
     }
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    let copied = std::process::Command::new("cp").arg("-a").arg(from).arg(to).status().expect("cp runs");
+    assert!(copied.success(), "{} was not copied", from.display());
 }
 
 fn run(kind: &str, folder: &std::path::Path, port: u16, options: &Vec<String>) -> Process {

@@ -27,6 +27,8 @@ pub struct Proxy {
 #[derive(Debug)]
 struct Shared {
     upstream: SocketAddr,
+    /// Connections that are accepted when so many have been go to this port.
+    later: Mutex<Option<(usize, u16)>>,
     weather: watch::Sender<Weather>,
     traps: Mutex<Vec<Trap>>,
     sprung: AtomicUsize,
@@ -100,6 +102,7 @@ impl Proxy {
     pub fn start(upstream_port: u16) -> Self {
         let shared = Arc::new(Shared {
             upstream: SocketAddr::from(([127, 0, 0, 1], upstream_port)),
+            later: Mutex::default(),
             weather: watch::Sender::new(Weather::default()),
             traps: Mutex::default(),
             sprung: AtomicUsize::new(0),
@@ -130,6 +133,11 @@ impl Proxy {
     /// A URL with its `host:port` replaced by the proxy's.
     pub fn url(&self, url: &str) -> String {
         url.replace(&self.shared.upstream.to_string(), &format!("127.0.0.1:{}", self.port))
+    }
+
+    /// Leads all but the next `count` connections to another port, as an address does that moves.
+    pub fn lead_elsewhere(&self, count: usize, port: u16) {
+        *self.shared.later.lock().unwrap() = Some((self.accepted() + count, port));
     }
 
     /// Resets every connection there is; new ones go through.
@@ -225,17 +233,17 @@ impl Shared {
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     while let Ok((client, _)) = listener.accept().await {
-        shared.accepted.fetch_add(1, Ordering::SeqCst);
+        let before = shared.accepted.fetch_add(1, Ordering::SeqCst);
         let shared = shared.clone();
         tokio::spawn(async move {
             // A reset, not an orderly end: what is lost in a network is not announced.
             let _ = client.set_zero_linger();
-            let _ = serve(client, &shared).await;
+            let _ = serve(client, &shared, before).await;
         });
     }
 }
 
-async fn serve(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
+async fn serve(mut client: TcpStream, shared: &Shared, before: usize) -> io::Result<()> {
     let mut weather = shared.weather.subscribe();
     let (born, refusing) = {
         let weather = weather.borrow();
@@ -244,7 +252,9 @@ async fn serve(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
     if refusing {
         return Ok(());
     }
-    let mut server = TcpStream::connect(shared.upstream).await?;
+    let later = shared.later.lock().unwrap().filter(|(count, _)| before >= *count);
+    let upstream = later.map_or(shared.upstream, |(_, port)| SocketAddr::from(([127, 0, 0, 1], port)));
+    let mut server = TcpStream::connect(upstream).await?;
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
     let awaited = Mutex::new(None);

@@ -3,6 +3,9 @@ use crate::config::types::Selection;
 use crate::source::binlog::selected::SelectedTables;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
+mod files;
+mod payloads;
+
 const SOURCE: [u8; 16] = [0x79, 0x33, 0xd8, 0xa3, 0xe6, 0x9d, 0x11, 0xf1, 0x92, 0xc8, 2, 0xfc, 0, 0, 0, 1];
 /// `rf_binlog.t1 (id INT, v VARCHAR(20))`, number 0x71, as MySQL 9.7.4 wrote it.
 const MAP: &[u8] =

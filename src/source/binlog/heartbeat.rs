@@ -1,11 +1,11 @@
-//! What a heartbeat says.
+//! `HEARTBEAT_LOG_EVENT_V2`: `[field][length][value]…[0]` (`libs/mysql/binlog/event/control_events.h`, `Heartbeat_event_v2`).
 
-use super::super::cursor::Cursor;
-use super::super::refusal::Refusal;
+use super::cursor::Cursor;
+use super::refusal::Refusal;
 use bytes::Bytes;
 
-/// `HEARTBEAT_LOG_EVENT_V2`: `[field][length][value]…[0]` with the file's name and the whole offset.
-pub(super) fn fields(body: &Bytes) -> Result<(Bytes, u64), Refusal> {
+/// The file's name and the whole offset.
+pub fn fields(body: &Bytes) -> Result<(Bytes, u64), Refusal> {
     const END_MARK: u64 = 0;
     const FILE: u64 = 1;
     const OFFSET: u64 = 2;

@@ -1,0 +1,107 @@
+//! All connections of one attempt at a task lead to one server.
+//!
+//! A host may lead to several (round robin, a proxy, an address that moves while older sessions live on). P0 of one and
+//! chunks of another do not fit together: what P0 names and the other does not have yet would never come.
+//!
+//! What must never happen here: a connection handed out whose server was not held against the first one's.
+
+use super::version;
+use super::{SourceError, Wire};
+use crate::change::facts::Flavour;
+use crate::config::types::SourceEndpoint;
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+/// Asks for all that tells servers apart, of either family, in one go.
+pub const IDENTITY_QUERY: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('version', 'server_uuid', 'server_id', 'hostname', 'port')";
+
+/// A source endpoint, and the server that the first connection to it has found there. Clones share that.
+#[derive(Clone, Debug)]
+pub struct SameServer {
+    endpoint: SourceEndpoint,
+    identity: Arc<OnceLock<String>>,
+}
+
+impl SameServer {
+    /// The endpoint, before anything has connected.
+    pub fn new(endpoint: SourceEndpoint) -> Self {
+        Self { endpoint, identity: Arc::default() }
+    }
+
+    /// Connects as [`Wire::connect`], and makes sure that the server is the one, and of a supported version.
+    ///
+    /// # Errors
+    /// [`SourceError::AnotherServer`] when it is not the server of the first connection, [`SourceError::Unsupported`]; those of
+    /// [`Wire::connect`].
+    pub(super) async fn connect(&self) -> Result<(Wire, Introduced), SourceError> {
+        let mut wire = Wire::connect(&self.endpoint).await?;
+        let found = introduce(&mut wire).await?;
+        let first = self.identity.get_or_init(|| found.identity.clone());
+        if *first != found.identity {
+            return Err(SourceError::AnotherServer {
+                endpoint: wire.label().to_owned(),
+                first: first.clone(),
+                found: found.identity,
+            });
+        }
+        Ok((wire, found))
+    }
+
+    /// Who logs in.
+    pub(super) fn user(&self) -> &str {
+        &self.endpoint.user
+    }
+}
+
+impl From<&SourceEndpoint> for SameServer {
+    fn from(endpoint: &SourceEndpoint) -> Self {
+        Self::new(endpoint.clone())
+    }
+}
+
+impl From<&SameServer> for SameServer {
+    fn from(same: &SameServer) -> Self {
+        same.clone()
+    }
+}
+
+/// What a server says of itself.
+#[derive(Debug)]
+pub(super) struct Introduced {
+    /// What file positions belong to: `server_uuid`, and on MariaDB, which has none, what tells its servers apart.
+    /// (`server_uid` comes with the latest patch releases only, so a server would change its identity with an update.)
+    pub identity: String,
+    /// As it is written; a proxy may greet with another than that of the server behind it.
+    pub version: String,
+}
+
+async fn introduce(wire: &mut Wire) -> Result<Introduced, SourceError> {
+    let mut variables = BTreeMap::new();
+    for row in wire.query(IDENTITY_QUERY).await? {
+        let mut texts =
+            row.into_iter().map(|value| String::from_utf8_lossy(&value.unwrap_or_default()).into_owned());
+        if let (Some(name), Some(value)) = (texts.next(), texts.next()) {
+            variables.insert(name.to_ascii_lowercase(), value);
+        }
+    }
+    let value = |name: &str| variables.get(name).map_or("", String::as_str);
+    let version = value("version").to_owned();
+    let (flavour, number) = version::parse(&version);
+    if let Some(reason) = version::unsupported(flavour, number) {
+        return Err(SourceError::Unsupported {
+            endpoint: wire.label().to_owned(),
+            what: reason.to_owned(),
+            remedy: version::UPGRADE.to_owned(),
+        });
+    }
+    let identity = match flavour {
+        Flavour::MySql => value("server_uuid").to_owned(),
+        Flavour::MariaDb => {
+            format!("server_id {} at {}:{}", value("server_id"), value("hostname"), value("port"))
+        }
+    };
+    if identity.is_empty() {
+        return Err(wire.protocol("no server_uuid"));
+    }
+    Ok(Introduced { identity, version })
+}

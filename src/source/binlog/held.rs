@@ -11,6 +11,7 @@ use bytes::Bytes;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 /// Bytes of a record before its variable parts.
 const HEAD: u64 = 4 + 1 + 4 + 4 + 8;
@@ -99,8 +100,18 @@ impl HeldRows {
         Ok(())
     }
 
-    /// Moves what is in memory into the file.
+    /// Moves what is in memory into the file. That is up to the whole cap the first time, and a disk that is behind
+    /// makes the writer wait: meanwhile other tasks run on another thread. What is read back comes in small pieces.
     pub fn spill(&mut self) -> Result<(), Refusal> {
+        match Handle::try_current() {
+            Ok(runtime) if runtime.runtime_flavor() == RuntimeFlavor::MultiThread => {
+                tokio::task::block_in_place(|| self.write_out())
+            }
+            _ => self.write_out(),
+        }
+    }
+
+    fn write_out(&mut self) -> Result<(), Refusal> {
         let mut spilled = match self.file.take() {
             Some(spilled) => spilled,
             None => Spilled { file: tempfile::tempfile().map_err(failed)?, length: 0 },

@@ -134,10 +134,26 @@ pub struct TargetTable {
     pub storage: Option<String>,
 }
 
+/// Whose rows a target table holds, for a change of values that concerns one source table's only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RowsOf {
+    /// The source table's alone.
+    One,
+    /// Of several; those of the source table have this text in this column.
+    Tagged {
+        /// The tag's column.
+        column: String,
+        /// Its text.
+        tag: String,
+    },
+    /// Maybe of others too, and nothing tells them apart.
+    Anybody,
+}
+
 /// One step that makes a target table follow its source table's DDL; `sink` renders it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TargetChange {
-    /// A new column. Existing rows get `fill`.
+    /// A new column. Existing rows get `fill`; where the column is there already, those that `rows` says.
     AddColumn {
         /// The table.
         table: TargetName,
@@ -145,6 +161,8 @@ pub enum TargetChange {
         column: TargetColumn,
         /// A literal for the rows that exist, as text in the target type's input form; `None` is NULL.
         fill: Option<String>,
+        /// Whose rows the table holds.
+        rows: RowsOf,
     },
     /// A column changes its name.
     RenameColumn {

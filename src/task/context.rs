@@ -70,6 +70,7 @@ impl Context {
             },
             ddl: task.ddl_policy,
             exact_options: task.table_options.iter().any(|(pattern, _)| *pattern == name),
+            foreign_rows: task.existing_tables == ExistingTables::Ignore,
             shared_target: options.source_column.is_some(),
             options,
         }

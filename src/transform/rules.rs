@@ -33,6 +33,8 @@ pub struct Rules {
     pub options: TableOptions,
     /// The options were written for this very table, not for a glob: a column they name must be there.
     pub exact_options: bool,
+    /// The target table may hold rows that are none of the source's (`existing_tables = "ignore"`).
+    pub foreign_rows: bool,
     /// Other source tables feed the same target table.
     pub shared_target: bool,
 }

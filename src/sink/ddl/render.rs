@@ -6,7 +6,7 @@
 use super::super::Dialect;
 use super::super::quote::{identifier, identifiers, literal, qualified};
 use crate::change::facts::FoundTable;
-use crate::change::shape::Distribution;
+use crate::change::shape::{Distribution, RowsOf};
 use crate::change::{TargetChange, TargetColumn, TargetName, TargetTable, TargetType};
 use std::fmt::Write as _;
 
@@ -99,8 +99,8 @@ pub fn type_name(data_type: &TargetType, dialect: &Dialect) -> String {
 /// The statements of a change, in order, for a table found as `found`. None when the table is already so.
 pub fn change(change: &TargetChange, dialect: &Dialect, found: &FoundTable) -> Result<Vec<String>, Unfit> {
     match change {
-        TargetChange::AddColumn { table, column, fill } => {
-            add_column(table, column, fill.as_deref(), dialect, found)
+        TargetChange::AddColumn { table, column, fill, rows } => {
+            add_column(table, column, fill.as_deref(), rows, dialect, found)
         }
         TargetChange::RenameColumn { table, from, to } => {
             fits(table, to)?;
@@ -125,13 +125,14 @@ fn add_column(
     table: &TargetName,
     column: &TargetColumn,
     fill: Option<&str>,
+    rows: &RowsOf,
     dialect: &Dialect,
     found: &FoundTable,
 ) -> Result<Vec<String>, Unfit> {
     fits(table, &column.name)?;
     if let Some(existing) = found.table.columns.iter().find(|c| c.name == column.name) {
         if existing.data_type == column.data_type && (existing.nullable || !column.nullable) {
-            return Ok(Vec::new());
+            return fill_existing(table, column, fill, rows);
         }
         return Err(Unfit::new(
             table,
@@ -157,6 +158,48 @@ fn add_column(
             format!("ALTER TABLE {target} ALTER COLUMN {name} DROP DEFAULT"),
         ],
     })
+}
+
+/// A column that is there already (another source table brought it, or somebody made it) holds in this source's rows
+/// what it has held so far; they get what they have at the source.
+fn fill_existing(
+    table: &TargetName,
+    column: &TargetColumn,
+    fill: Option<&str>,
+    rows: &RowsOf,
+) -> Result<Vec<String>, Unfit> {
+    let own = match (rows, fill) {
+        (RowsOf::One, _) => String::new(),
+        (RowsOf::Tagged { column, tag }, _) => format!("{} = {} AND ", identifier(column), literal(tag)),
+        (RowsOf::Anybody, None) => return Ok(Vec::new()),
+        (RowsOf::Anybody, Some(fill)) => {
+            return Err(Unfit::new(
+                table,
+                format!(
+                    "column {} exists already, and the rows that shall get {fill} in it cannot be told from those of others",
+                    column.name
+                ),
+                format!(
+                    "drop column {} of the target table when nothing else needs it, or leave the source's out with exclude_columns",
+                    column.name
+                ),
+            ));
+        }
+    };
+    let name = identifier(&column.name);
+    let (value, other) = match fill {
+        None => ("NULL".to_owned(), format!("{name} IS NOT NULL")),
+        Some(fill) => {
+            let value = literal(&exact(fill, &column.data_type));
+            // Not every type can be compared.
+            let other = match column.data_type {
+                TargetType::Json | TargetType::Geometry | TargetType::Other(_) => "true".to_owned(),
+                _ => format!("{name} IS DISTINCT FROM {value}"),
+            };
+            (value, other)
+        }
+    };
+    Ok(vec![format!("UPDATE {} SET {name} = {value} WHERE {own}{other}", qualified(table))])
 }
 
 /// A text that every server reads as this very value: PostgreSQL 9.4 reads a `real` by way of a double and rounds twice, so

@@ -5,7 +5,7 @@ use super::rename::{Rename, in_order};
 use super::retype::{Retype, retype};
 use super::{Case, Translated};
 use crate::change::policy::DdlPolicy;
-use crate::change::shape::Distribution;
+use crate::change::shape::{Distribution, RowsOf};
 use crate::change::{TargetChange, TargetColumn, TargetType};
 use crate::schema::ddl::{AlterStep, AlterTable, ColumnDefinition, Evolved, InlineKey, evolve};
 use crate::schema::{Column, Table};
@@ -365,11 +365,18 @@ impl Case<'_> {
         changes.extend(
             altered.map(|column| TargetChange::AlterColumn { table: target.clone(), column: column.clone() }),
         );
+        let tag = self.mapping.source_tag.as_ref();
+        let rows = match tag.and_then(|(index, tag)| Some((draft.columns.get(*index)?, tag))) {
+            Some((column, tag)) => RowsOf::Tagged { column: column.name.clone(), tag: tag.clone() },
+            None if self.rules.foreign_rows => RowsOf::Anybody,
+            None => RowsOf::One,
+        };
         for (index, fill) in draft.added {
             changes.extend(draft.columns.get(index).map(|column| TargetChange::AddColumn {
                 table: target.clone(),
                 column: column.clone(),
                 fill,
+                rows: rows.clone(),
             }));
         }
         // Old names of the key's columns as they are now.

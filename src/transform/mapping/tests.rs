@@ -34,6 +34,7 @@ pub(crate) fn rules() -> Rules {
         },
         options: TableOptions::default(),
         exact_options: true,
+        foreign_rows: false,
         shared_target: false,
     }
 }

@@ -126,3 +126,58 @@ async fn several_tasks_of_one_daemon_go_to_several_targets_and_into_one_table() 
     daemon.terminate();
     assert_eq!(daemon.exit_code(DEADLINE).await, 0);
 }
+
+/// Each gives the column to its own rows, whatever the other has given to all before.
+#[tokio::test]
+async fn a_column_that_tables_of_one_target_get_in_turn_is_filled_for_each() {
+    let scene = Scene::new("options_added").await;
+    scene
+        .source
+        .sql(
+            "CREATE TABLE orders_1 (id INT PRIMARY KEY, v INT); CREATE TABLE orders_2 LIKE orders_1; \
+             CREATE TABLE orders_3 LIKE orders_1; \
+             INSERT INTO orders_1 VALUES (1, 11); INSERT INTO orders_2 VALUES (1, 21); INSERT INTO orders_3 VALUES (1, 31)",
+        )
+        .await;
+    let more = "[task.main.table.\"options_added.orders_*\"]\ntarget = \"orders\"\nsource_column = \"src\"";
+    let daemon = scene.start_with(&scene.config().more(more)).await;
+    scene
+        .source
+        .sql(
+            "ALTER TABLE orders_1 ADD c INT DEFAULT 5; UPDATE orders_1 SET c = 6; INSERT INTO orders_1 (id) VALUES (2); \
+             INSERT INTO orders_2 (id) VALUES (9); ALTER TABLE orders_2 ADD c INT DEFAULT 7; \
+             INSERT INTO orders_3 (id) VALUES (9); ALTER TABLE orders_3 ADD c INT",
+        )
+        .await;
+    scene.wait_applied(&daemon).await;
+    let rows =
+        scene.seen("SELECT right(src, 1), id, coalesce(c, -1) FROM options_added.orders ORDER BY 1, 2").await;
+    assert_eq!(rows, ["1|1|6", "1|2|5", "2|1|7", "2|9|7", "3|1|-1", "3|9|-1"]);
+}
+
+/// The column was made by hand first. With rows of others about, nobody can say whose it is.
+#[tokio::test]
+async fn a_column_that_was_made_at_the_target_first_is_filled_where_that_is_sure() {
+    for (existing, fails) in [("error", false), ("ignore", true)] {
+        let scene = Scene::new(&format!("options_made_{existing}")).await;
+        let name = scene.source.name.clone();
+        scene.source.sql("CREATE TABLE t (id INT PRIMARY KEY); INSERT INTO t VALUES (1), (2)").await;
+        let daemon =
+            scene.start_with(&scene.config().task("existing_tables", &format!("{existing:?}"))).await;
+        scene
+            .target
+            .sql(&format!("ALTER TABLE {name}.t ADD c integer; ALTER TABLE {name}.t ADD d integer"))
+            .await;
+        scene.source.sql("ALTER TABLE t ADD d INT; INSERT INTO t VALUES (3, 3)").await;
+        scene.wait_applied(&daemon).await;
+        scene.source.sql("ALTER TABLE t ADD c INT NOT NULL DEFAULT 5; INSERT INTO t VALUES (4, 4, 4)").await;
+        if fails {
+            let status = daemon.wait_phase("Failed", DEADLINE).await;
+            assert!(format!("{:?}", status.phase).contains("column c exists already"), "{status:?}");
+        } else {
+            scene.wait_applied(&daemon).await;
+            let rows = scene.seen(&format!("SELECT id, c FROM {name}.t ORDER BY 1")).await;
+            assert_eq!(rows, ["1|5", "2|5", "3|5", "4|4"]);
+        }
+    }
+}

@@ -3,6 +3,7 @@
 use super::{column, connect, table, target};
 use crate::harness::{PostgresDatabase, on_greenplum, postgres};
 use rowferry::change::shape::Distribution;
+use rowferry::change::shape::RowsOf;
 use rowferry::change::{TargetChange, TargetType};
 use rowferry::sink::{SinkError, catalog, ddl};
 
@@ -23,6 +24,7 @@ async fn a_table_with_rows_follows_its_source() {
         table: name.clone(),
         column: column("note", TargetType::Varchar(Some(20)), false),
         fill: Some("it's \\ new".into()),
+        rows: RowsOf::One,
     };
     ddl::change(&session, &add).await.unwrap();
     let rewritten = database.one("SELECT pg_relation_filenode('t')").await != storage;
@@ -70,8 +72,12 @@ async fn a_column_that_is_null_in_the_rows_that_exist_is_added_without_a_rewrite
     let session = connect(&database).await;
     let before = storage(&database).await;
     let name = target("public", "t");
-    let add =
-        TargetChange::AddColumn { table: name, column: column("x", TargetType::Text, true), fill: None };
+    let add = TargetChange::AddColumn {
+        table: name,
+        column: column("x", TargetType::Text, true),
+        fill: None,
+        rows: RowsOf::One,
+    };
     ddl::change(&session, &add).await.unwrap();
     assert_eq!(storage(&database).await, before);
 }
@@ -88,6 +94,7 @@ async fn a_float_that_fills_rows_is_the_same_to_the_last_bit() {
             table: target("public", "t"),
             column: column(&format!("f{number}"), TargetType::Real, false),
             fill: Some(text.into()),
+            rows: RowsOf::One,
         };
         ddl::change(&session, &add).await.unwrap();
         let bits = database.one(&format!("SELECT encode(float4send(f{number}), 'hex') FROM t")).await;
@@ -153,6 +160,7 @@ async fn a_change_is_undone_with_its_transaction() {
         table: target("public", "t"),
         column: column("x", TargetType::Text, true),
         fill: None,
+        rows: RowsOf::One,
     };
     ddl::change(&session, &add).await.unwrap();
     session.client().batch_execute("ROLLBACK").await.unwrap();

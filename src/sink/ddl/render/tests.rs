@@ -108,6 +108,7 @@ fn an_added_column_fills_the_rows_that_exist_and_keeps_no_default() {
         table: name(),
         column: column("note", TargetType::Varchar(Some(9)), nullable),
         fill: fill.map(str::to_owned),
+        rows: RowsOf::One,
     };
     let head = "ALTER TABLE \"Shop\".\"or\"\"ders\" ADD COLUMN \"note\" varchar(9)";
     assert_eq!(on_postgres(&add(true, None)).unwrap(), [head]);
@@ -126,14 +127,49 @@ fn an_identical_existing_column_is_no_error_and_another_one_is() {
         table: name(),
         column: column("seen", data_type, nullable),
         fill: None,
+        rows: RowsOf::One,
     };
-    assert_eq!(on_postgres(&add(TargetType::TimestampTz(3), true)).unwrap(), Vec::<String>::new());
-    assert_eq!(on_postgres(&add(TargetType::TimestampTz(3), false)).unwrap(), Vec::<String>::new());
+    for nullable in [true, false] {
+        assert!(on_postgres(&add(TargetType::TimestampTz(3), nullable)).is_ok());
+    }
     let error = on_postgres(&add(TargetType::Date, true)).unwrap_err();
     assert!(error.why.contains("timestamp(3) with time zone and shall be date"), "{error}");
-    let tighter =
-        TargetChange::AddColumn { table: name(), column: column("id", TargetType::Bigint, true), fill: None };
+    let tighter = TargetChange::AddColumn {
+        table: name(),
+        column: column("id", TargetType::Bigint, true),
+        fill: None,
+        rows: RowsOf::One,
+    };
     assert!(on_postgres(&tighter).is_err());
+}
+
+#[test]
+fn a_column_that_is_there_is_filled_in_the_rows_of_the_source_that_adds_it() {
+    let add = |fill: Option<&str>, rows| {
+        on_postgres(&TargetChange::AddColumn {
+            table: name(),
+            column: column("region", TargetType::Varchar(Some(20)), false),
+            fill: fill.map(str::to_owned),
+            rows,
+        })
+    };
+    let tagged = || RowsOf::Tagged { column: "src".into(), tag: "a:b'c".into() };
+    let head = "UPDATE \"Shop\".\"or\"\"ders\" SET \"region\" =";
+    assert_eq!(
+        add(Some("x"), RowsOf::One).unwrap(),
+        [format!("{head} 'x' WHERE \"region\" IS DISTINCT FROM 'x'")]
+    );
+    assert_eq!(
+        add(Some("x"), tagged()).unwrap(),
+        [format!("{head} 'x' WHERE \"src\" = 'a:b''c' AND \"region\" IS DISTINCT FROM 'x'")]
+    );
+    assert_eq!(
+        add(None, tagged()).unwrap(),
+        [format!("{head} NULL WHERE \"src\" = 'a:b''c' AND \"region\" IS NOT NULL")]
+    );
+    assert_eq!(add(None, RowsOf::Anybody).unwrap(), Vec::<String>::new());
+    let error = add(Some("x"), RowsOf::Anybody).unwrap_err();
+    assert!(error.why.contains("exists already") && error.remedy.contains("exclude_columns"), "{error}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::*;
 use crate::source::binlog::{BinlogStream, LARGE_PAYLOAD};
 use crate::source::wire::Wire;
-use crate::source::wire::script::connect_to;
+use crate::source::wire::script::play;
 use std::time::Duration;
 
 /// Bytes that zstd makes no shorter.
@@ -27,11 +27,12 @@ fn put(wire: &mut Wire, event: &[u8], sequence: u8) {
 /// A block that has grown for an earlier event may hold all of it: nothing more will come for it then.
 #[tokio::test]
 async fn a_large_one_that_has_come_whole_waits_for_nothing() {
-    let connected = connect_to(|mut stage| async move {
+    let (endpoint, _played) = play(|mut stage| async move {
         stage.admit().await;
         stage.silence().await;
-    });
-    let mut wire = connected.await.unwrap();
+    })
+    .await;
+    let mut wire = Wire::connect(&endpoint).await.unwrap();
     let mut log = Log::new();
     let mut plain = Log::with("rf_binlog.*", false);
     let insert = [&INSERT[..12], &noise(LARGE_PAYLOAD)].concat();
@@ -46,6 +47,8 @@ async fn a_large_one_that_has_come_whole_waits_for_nothing() {
     let sequence = wire.inbox().sequence();
     put(&mut wire, &payload, sequence);
     let mut stream = BinlogStream {
+        endpoint: (&endpoint).into(),
+        server_id: 1,
         wire,
         framer: log.framer,
         heartbeat: Duration::from_secs(1),

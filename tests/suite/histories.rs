@@ -1,7 +1,7 @@
 //! The source's log is another one when the daemon comes back: reset and grown again, purged, or that of another server.
 
 use crate::harness::{
-    Config, DEADLINE, Daemon, Mysql, Scene, WAITS_FOR_LOCK, eventually, postgres, rowferry,
+    Config, DEADLINE, Daemon, Kind, Mysql, Proxy, Scene, WAITS_FOR_LOCK, eventually, on_every_kind, postgres, rowferry,
 };
 
 const FILES_97: [&str; 2] = ["--gtid-mode=OFF", "--enforce-gtid-consistency=OFF"];
@@ -311,3 +311,61 @@ async fn a_file_that_was_entered_by_names_is_not_gone_on_from_at_its_start() {
     daemon.wait_phase("Synchronizing", DEADLINE).await;
     scene.assert_exact(&daemon, &["t"]).await;
 }
+
+/// The file of the checkpoint is gone, and nothing that was in it behind the checkpoint: the names say where to go on.
+#[tokio::test]
+async fn a_mariadb_whose_purged_file_held_nothing_more_is_followed_on() {
+    let mysql = Mysql::start("mariadb", &[]).await;
+    let scene = Scene::on(&mysql, postgres().await, "purged_empty").await;
+    scene.source.sql("CREATE TABLE t (id INT PRIMARY KEY); INSERT INTO t VALUES (1)").await;
+    let daemon = scene.start().await;
+    scene.source.sql("INSERT INTO t VALUES (2)").await;
+    scene.assert_exact(&daemon, &["t"]).await;
+    daemon.kill9();
+    scene.source.sql("FLUSH LOGS; FLUSH LOGS").await;
+    let newest = mysql.log_end().await.file;
+    purge(&mysql, &newest).await;
+    scene.source.sql("INSERT INTO t VALUES (3)").await;
+    daemon.restart();
+    daemon.wait_phase("Synchronizing", DEADLINE).await;
+    scene.assert_exact(&daemon, &["t"]).await;
+}
+
+/// P0 is on record and so is the first chunk; no event of the stream has come yet.
+async fn reset_during_the_copy(kind: Kind) {
+    let mysql = kind.private(&[]).await;
+    let name = format!("reset_copying_{}", kind.name());
+    let scene = Scene::on(&mysql, postgres().await, &name).await;
+    reset(&mysql).await;
+    scene
+        .source
+        .sql(
+            "CREATE TABLE t (id INT PRIMARY KEY, v INT) ENGINE = InnoDB; FLUSH LOGS; INSERT INTO t VALUES (1, 1), (2, 2), (3, 3), (4, 4)",
+        )
+        .await;
+    let proxy = Proxy::start(mysql.port());
+    let first = proxy.hold(&format!("FROM `{name}`.`t` FORCE INDEX"));
+    let config = scene.config_through(Some(&proxy), None);
+    let daemon = Daemon::start(&config.task("snapshot", "{ parallel = 1, chunk_rows = 2 }"));
+    first.wait().await;
+    daemon.kill9();
+    drop(first);
+    let was = mysql.log_end().await;
+    let second = mysql.one("SELECT UNIX_TIMESTAMP()").await;
+    eventually(DEADLINE, "another second", async || mysql.one("SELECT UNIX_TIMESTAMP()").await != second)
+        .await;
+    // What came behind P0 is in no log any more.
+    scene.source.sql("UPDATE t SET v = 10 WHERE id = 1").await;
+    reset(&mysql).await;
+    scene.source.sql("FLUSH LOGS").await;
+    for id in 0..20 {
+        scene.source.sql(&format!("INSERT INTO t VALUES (100 + {id}, 0)")).await;
+    }
+    let now = mysql.log_end().await;
+    assert!(now.file == was.file && now.offset > was.offset, "{now} is no longer {was}");
+    daemon.restart();
+    let why = wait_failure(&daemon).await;
+    assert!(why.contains("its log was reset"), "{why}");
+}
+
+on_every_kind!(a_log_that_was_reset_during_the_copy_is_noticed, reset_during_the_copy);

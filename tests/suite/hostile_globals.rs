@@ -1,6 +1,6 @@
 //! A server whose globals are all set against us: no session of ours may be the worse for it.
 
-use crate::harness::{DEADLINE, Daemon, Mysql, Proxy, Scene, eventually, pause, postgres};
+use crate::harness::{DEADLINE, Daemon, Kind, Mysql, Proxy, Scene, eventually, pause, postgres};
 use rowferry::config::types::{SourceEndpoint, SourceTlsMode, TlsFiles};
 use rowferry::source::{SourceError, Wire};
 use std::time::Duration;
@@ -215,4 +215,98 @@ async fn a_copy_and_a_stream_under_hostile_globals_are_exact() {
     .await;
     scene.assert_exact(&daemon, &["v", "texts", "times", "no_key", "wide"]).await;
     assert_eq!(daemon.task().await.unwrap().restarts, 0);
+}
+
+/// What 5.6 and MariaDB call otherwise, or have alone.
+const HOSTILE_ELSEWHERE: &[(&str, &str)] = &[
+    ("tx_isolation", "'READ-UNCOMMITTED'"),
+    ("binlog_annotate_row_events", "ON"),
+    ("max_statement_time", "0.001"),
+    ("idle_transaction_timeout", "1"),
+    ("idle_readonly_transaction_timeout", "1"),
+    ("sql_quote_show_create", "OFF"),
+    ("old", "ON"),
+    ("tx_read_only", "ON"),
+    ("session_track_system_variables", "'*'"),
+    ("in_predicate_conversion_threshold", "2"),
+];
+
+async fn copied_and_followed_there(kind: Kind) {
+    let (mysql, postgres) = tokio::join!(kind.private(&[]), postgres());
+    let name = format!("hostile_{}", kind.name());
+    let scene = Scene::on(&mysql, postgres, &name).await;
+    mysql
+        .sql("CREATE USER ferry IDENTIFIED BY 'secret'; GRANT SELECT, INSERT, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO ferry")
+        .await;
+    let mut writer = scene.source.session().await;
+    let modes = if kind == Kind::Maria { "ORACLE,EMPTY_STRING_IS_NULL" } else { "ORACLE,MAXDB" };
+    let modes =
+        format!("'{modes},PAD_CHAR_TO_FULL_LENGTH,NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES,NO_ZERO_DATE'");
+    let mut hostile = Vec::new();
+    for (global, value) in HOSTILE.iter().chain(HOSTILE_ELSEWHERE) {
+        let there = format!(
+            "SELECT COUNT(*) FROM information_schema.GLOBAL_VARIABLES WHERE VARIABLE_NAME = '{global}'"
+        );
+        let both = format!("SET SESSION {global} = @@GLOBAL.{global}");
+        // Those that sessions take over.
+        if writer.one(&there).await == "1"
+            && (writer.try_sql(&both).await.is_ok() || *global == "init_connect")
+        {
+            let value = if *global == "sql_mode" { modes.as_str() } else { value };
+            hostile.push((*global, value.replace("\"-03:00\"", "''-03:00''")));
+        }
+    }
+    assert!(hostile.len() > 15, "{hostile:?}");
+    writer
+        .sql(
+            r"SET NAMES utf8mb4; SET SESSION time_zone = '+00:00', sql_mode = '';
+              CREATE TABLE v (id INT PRIMARY KEY, ts TIMESTAMP NULL, c CHAR(9), day DATE, t VARCHAR(40), f FLOAT) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+              INSERT INTO v VALUES (1, '2024-01-01 00:00:00', 'ab', '2024-05-05', 'é中😀', 16777217), (2, '2024-07-01 12:00:00', '', '0000-00-00', 'a\\b', 0.1),
+                (3, NULL, 'x  ', '2024-00-10', NULL, -0.0), (4, '1970-01-01 00:00:01', 'y', NULL, '', 1e30);
+              CREATE TABLE texts (k VARCHAR(150), v INT, PRIMARY KEY (k)) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+              INSERT INTO texts VALUES ('a\\b', 1), ('a|b', 2), ('é', 3), ('中', 4), ('😀', 5), ('', 6), ('it''s', 7)",
+        )
+        .await;
+    let mut dirty = scene.source.session().await;
+    dirty.sql("BEGIN; INSERT INTO v (id) VALUES (100); UPDATE v SET c = 'dirty' WHERE id = 1; DELETE FROM texts WHERE v = 7").await;
+    let sets = |hostile: bool, all: &[(&str, String)]| {
+        let value = |name: &str, value: &String| match (hostile, name) {
+            (true, _) => value.clone(),
+            (false, "init_connect") => "''".to_owned(),
+            (false, _) => "DEFAULT".to_owned(),
+        };
+        let sets: Vec<_> =
+            all.iter().map(|(name, given)| format!("GLOBAL {name} = {}", value(name, given))).collect();
+        format!("SET {}", sets.join(", "))
+    };
+    writer.sql(&sets(true, &hostile)).await;
+    let url = format!("\"mysql://ferry:secret@127.0.0.1:{}\"", mysql.port());
+    let config = scene.config().source("url", &url);
+    let daemon = Daemon::start(&config.task("snapshot", "{ parallel = 2, chunk_rows = 3 }"));
+    let task = daemon.wait_phase("Synchronizing", DEADLINE).await;
+    assert_eq!(task.restarts, 0, "a session was lost:\n{}", daemon.log_tail());
+    dirty.sql("ROLLBACK").await;
+    writer
+        .sql(
+            r"UPDATE v SET ts = '2024-03-31 01:30:00', c = 'cd ', t = 'x\\y' WHERE id = 2; DELETE FROM texts WHERE v = 1;
+              INSERT INTO texts VALUES ('n\\ew', 20), ('中中', 21); ALTER TABLE v ADD COLUMN late VARCHAR(9) DEFAULT ''",
+        )
+        .await;
+    writer.sql(&sets(false, &hostile)).await;
+    eventually(DEADLINE, "new sessions are friendly", async || {
+        scene.source.one("SELECT @@SESSION.sql_select_limit > 1").await == "1"
+    })
+    .await;
+    scene.assert_exact(&daemon, &["v", "texts"]).await;
+    assert_eq!(daemon.task().await.unwrap().restarts, 0);
+}
+
+#[tokio::test]
+async fn a_copy_and_a_stream_under_hostile_globals_of_mysql_5_6_are_exact() {
+    copied_and_followed_there(Kind::Files56).await;
+}
+
+#[tokio::test]
+async fn a_copy_and_a_stream_under_hostile_globals_of_mariadb_are_exact() {
+    copied_and_followed_there(Kind::Maria).await;
 }

@@ -19,14 +19,14 @@ const TABLES: &str = "CREATE TABLE t (id INT PRIMARY KEY, v INT, doc TEXT) ENGIN
 struct Refused<'a> {
     scene: &'a Scene<'a>,
     settings: &'a str,
-    refused: &'a str,
+    statement: &'a str,
     error: &'a str,
     remedy: &'a str,
 }
 
 impl Refused<'_> {
     async fn stops(self, daemon: &Daemon) {
-        let Self { scene, settings, refused, error, remedy } = self;
+        let Self { scene, settings, statement, error, remedy } = self;
         scene.assert_exact(daemon, &["t", "narrow"]).await;
         let rows = format!(
             "SELECT (SELECT string_agg(t::text, ' ' ORDER BY id) FROM {0}.t t) || (SELECT count(*) FROM {0}.narrow)",
@@ -36,15 +36,15 @@ impl Refused<'_> {
         scene
             .source
             .sql(&format!(
-                "SET SESSION {settings}; BEGIN; INSERT INTO t VALUES (30, 3, 'before'); {refused}; INSERT INTO narrow VALUES (9, 9); COMMIT"
+                "SET SESSION {settings}; BEGIN; INSERT INTO t VALUES (30, 3, 'before'); {statement}; INSERT INTO narrow VALUES (9, 9); COMMIT"
             ))
             .await;
         scene.source.sql("INSERT INTO t VALUES (40, 4, 'behind'); DELETE FROM narrow").await;
         for _ in 0..2 {
             let (found, advice) = failed(daemon).await;
-            assert!(found.contains(error), "{settings}: {refused}: {found}");
-            assert!(advice.contains(remedy) && advice.contains("copy"), "{settings}: {refused}: {advice}");
-            assert_eq!(scene.target.one(&rows).await, before, "{settings}: {refused}");
+            assert!(found.contains(error), "{settings}: {statement}: {found}");
+            assert!(advice.contains(remedy) && advice.contains("copy"), "{settings}: {statement}: {advice}");
+            assert_eq!(scene.target.one(&rows).await, before, "{settings}: {statement}");
             daemon.restart();
         }
     }
@@ -83,7 +83,8 @@ async fn rows_without_all_columns(kind: Kind) {
         scene.source.sql(&format!("SET SESSION {settings}; {whole}")).await;
         let error = format!("rows of {name}.t are logged without all of their columns");
         let remedy = "binlog_row_image = FULL";
-        let refused = Refused { scene: &scene, settings: &settings, refused, error: &error, remedy };
+        let refused =
+            Refused { scene: &scene, settings: &settings, statement: refused, error: &error, remedy };
         refused.stops(&daemon).await;
     }
 }
@@ -123,7 +124,7 @@ async fn logged_statements(kind: Kind) {
         // The transaction is one of statements, then, from its first on.
         let error = "is logged as a statement, not as rows";
         let remedy = "binlog_format = ROW";
-        let told = Refused { scene: &scene, settings: &settings, refused, error, remedy };
+        let told = Refused { scene: &scene, settings: &settings, statement: refused, error, remedy };
         told.stops(&daemon).await;
     }
 }

@@ -190,8 +190,7 @@ fn last_whole_event(file: &Path, from: u64) -> u64 {
     let mut bytes = Vec::new();
     std::fs::File::open(file).unwrap().read_to_end(&mut bytes).unwrap();
     let mut at = usize::try_from(from).unwrap();
-    loop {
-        let Some(length) = bytes.get(at + 9..at + 13) else { break };
+    while let Some(length) = bytes.get(at + 9..at + 13) {
         let next = at + usize::try_from(u32::from_le_bytes(length.try_into().unwrap())).unwrap();
         if next > bytes.len() {
             break;

@@ -62,6 +62,35 @@ async fn p0_is_not_behind_a_transaction_that_is_written_but_not_visible() {
     assert!(before.is_subset_of(&after) && before != after);
 }
 
+/// MariaDB holds it the same way; its own names for the end of its log, and that end, lie behind it.
+#[tokio::test]
+async fn p0_of_mariadb_is_not_behind_a_transaction_that_is_written_but_not_visible() {
+    let mysql = Mysql::start("mariadb", &[]).await;
+    mysql
+        .sql(
+            "CREATE DATABASE d; CREATE TABLE d.t (id INT PRIMARY KEY); SET GLOBAL rpl_semi_sync_master_timeout = 3600000, \
+             GLOBAL rpl_semi_sync_master_wait_point = 'AFTER_SYNC', GLOBAL rpl_semi_sync_master_enabled = ON",
+        )
+        .await;
+    let mut server = server(&mysql).await;
+    let (before, end_before) = (server.domains_logged().await.unwrap(), server.log_end().await.unwrap());
+    let insert = running(mysql.session().await, "INSERT INTO d.t VALUES (1)");
+    eventually(DEADLINE, "the insert is written", async || {
+        server.log_end().await.unwrap() != end_before && server.domains_logged().await.unwrap() != before
+    })
+    .await;
+    assert_eq!(mysql.one("SELECT COUNT(*) FROM d.t").await, "0", "the insert is not held open");
+    let start = server.stream_start().await.unwrap();
+    assert_eq!(start.taken.domains(), Some(&before), "the stream would start behind an invisible row");
+    assert_eq!(start.file, end_before.file);
+
+    mysql.sql("SET GLOBAL rpl_semi_sync_master_enabled = OFF").await;
+    insert.await.unwrap();
+    let after = server.domains_logged().await.unwrap();
+    let start = server.stream_start().await.unwrap();
+    assert_eq!((start.taken.domains(), start.file), (Some(&after), server.log_end().await.unwrap().file));
+}
+
 /// Two commits in one group: `gtid_executed` takes both when both are through the engine. The second one's engine commit
 /// tokenizes a large FULLTEXT document, which takes a second and more.
 #[tokio::test]

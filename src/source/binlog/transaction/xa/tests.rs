@@ -309,3 +309,19 @@ fn by_domains_each_is_passed_over_up_to_its_own_last_transaction() {
         assert_eq!([which(&before), which(&after)].concat(), [21, 14, 22, 16, 15], "{cut}");
     }
 }
+
+/// Half of an XA transaction at the end of a log in which its server died is not what a later one of the same id commits.
+#[test]
+fn what_a_dying_server_wrote_of_an_xa_transaction_is_let_go() {
+    for max_bytes in [1 << 20, 0] {
+        let (mut t, mut out) = (stream(max_bytes), Vec::new());
+        t.named(name(10)).unwrap();
+        t.begin(Some(id(A))).unwrap();
+        t.rows(distinct(1), &mut out).unwrap();
+        t.server_started(at(4), &mut out);
+        assert!(out.is_empty() && !t.is_inside());
+        prepared(&mut t, A, 20, &[2], &mut out);
+        finished(&mut t, A, true, 30, &mut out);
+        assert_eq!(which(&out), [2]);
+    }
+}

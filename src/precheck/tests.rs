@@ -449,3 +449,4 @@ fn two_tables_into_one_need_a_source_column() {
 }
 
 mod greenplum;
+mod shared;

@@ -113,7 +113,8 @@ pub(super) async fn other_feeder(
             continue;
         }
         let sql = format!("SELECT 1 FROM {table} WHERE target_schema = $1 AND target_table = $2 LIMIT 1");
-        let values = [(&target.schema as &(dyn ToSql + Sync), Type::TEXT), (&target.table, Type::TEXT)];
+        let values: [(&(dyn ToSql + Sync), Type); 2] =
+            [(&target.schema, Type::TEXT), (&target.table, Type::TEXT)];
         if !session.client().query_typed(&sql, &values).await.map_err(failed)?.is_empty() {
             return Ok(Some(records.trim_end_matches("_tables").to_owned()));
         }

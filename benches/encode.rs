@@ -93,6 +93,7 @@ fn case() -> Case {
                 default: ColumnDefault::None,
                 generated: false,
                 auto_increment: false,
+                limits: rowferry::schema::Limits::default(),
             })
             .collect(),
         primary_key: vec![0],

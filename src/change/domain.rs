@@ -54,11 +54,6 @@ impl Domains {
     pub fn iter(&self) -> impl Iterator<Item = DomainGtid> {
         self.last.iter().map(|(&domain, &(server, sequence))| DomainGtid { domain, server, sequence })
     }
-
-    /// True when no domain has come further here than in `other`, judged by the numbers.
-    pub fn is_within(&self, other: &Self) -> bool {
-        self.iter().all(|gtid| other.last(gtid.domain).is_some_and(|last| gtid.sequence <= last.sequence))
-    }
 }
 
 impl fmt::Display for DomainGtid {
@@ -142,13 +137,5 @@ mod tests {
         for bad in ["0-1", "0-1-2-3", "a-1-2", "0--1", "-1-2-3"] {
             assert!(bad.parse::<Domains>().is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn a_position_lies_within_another_when_no_domain_is_ahead() {
-        let at = |text: &str| text.parse::<Domains>().unwrap();
-        assert!(at("0-1-5").is_within(&at("0-1-5,1-1-1")) && at("0-9-4").is_within(&at("0-1-5")));
-        assert!(!at("0-1-6").is_within(&at("0-1-5")) && !at("2-1-1").is_within(&at("0-1-5")));
-        assert!(at("").is_within(&at("")));
     }
 }

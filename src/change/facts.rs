@@ -31,12 +31,8 @@ pub struct SourceFacts {
     pub binlog_format: String,
     /// `binlog_row_image`, upper case.
     pub binlog_row_image: String,
-    /// `binlog_row_metadata`, upper case; `None` where the server has no such variable.
-    pub binlog_row_metadata: Option<String>,
     /// `binlog_row_value_options`; empty when partial JSON is off.
     pub binlog_row_value_options: String,
-    /// `binlog_transaction_compression`.
-    pub binlog_transaction_compression: bool,
     /// InnoDB itself carries out cascades of foreign keys, which the log then does not show: always before MySQL 9.6, later
     /// as `innodb_native_foreign_keys` says.
     pub native_foreign_keys: bool,
@@ -146,8 +142,6 @@ pub struct TargetFacts {
     pub on_conflict: bool,
     /// `COPY … DO ON CONFLICT` (AnalyticDB) is understood.
     pub copy_on_conflict: bool,
-    /// PostGIS is installed.
-    pub postgis: bool,
 }
 
 /// An existing target table.

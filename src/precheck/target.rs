@@ -2,7 +2,7 @@
 
 use super::{Report, Subject, Verdict};
 use crate::change::facts::{FoundTable, TargetKind};
-use crate::change::{TargetName, TargetType};
+use crate::change::{TargetColumn, TargetName, TargetType};
 use crate::config::ExistingTables;
 use crate::transform::TableMapping;
 use std::collections::{BTreeMap, BTreeSet};
@@ -112,14 +112,20 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
             continue;
         }
         let Some((mapping, others)) = mappings.split_first() else { continue };
+        let followed = |mapping: &TableMapping| {
+            subject.resuming.is_some_and(|resuming| resuming.tables.contains(&mapping.source))
+        };
         for other in others {
-            alike(mapping, other, report);
+            // Of two that are followed one may be ahead by DDL that is still to come for the other.
+            if !(followed(mapping) && followed(other)) {
+                alike(mapping, other, report);
+            }
         }
         let mine = subject
             .resuming
             .is_some_and(|resuming| mappings.iter().any(|mapping| resuming.tables.contains(&mapping.source)));
         match subject.target.tables.get(target) {
-            Some(found) => existing(subject, report, mapping, found, mine),
+            Some(found) => existing(subject, report, mapping, others, found, mine),
             None if mine => report.add(
                 "target.table",
                 target.to_string(),
@@ -141,7 +147,7 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
     }
 }
 
-/// Tables that feed one must agree on its columns and key. One that is followed may be ahead or behind by DDL.
+/// Tables that feed one must agree on its columns and key.
 fn alike(one: &TableMapping, other: &TableMapping, report: &mut Report) {
     let columns = |mapping: &TableMapping| {
         let described = mapping.target.columns.iter().map(|column| {
@@ -177,9 +183,15 @@ fn existing(
     subject: &Subject<'_>,
     report: &mut Report,
     mapping: &TableMapping,
+    others: &[&TableMapping],
     found: &FoundTable,
     mine: bool,
 ) {
+    // What another feeder's DDL has made of a column already.
+    let made_by_other = |found: &TargetColumn| {
+        let columns = others.iter().flat_map(|other| &other.target.columns);
+        columns.into_iter().any(|column| column.name == found.name && column.data_type == found.data_type)
+    };
     let name = mapping.target.name.to_string();
     let without_copy = !subject.task.initial_data;
     // Who leaves "schema" out of initial has made the tables; that they are there is no accident.
@@ -263,7 +275,11 @@ fn existing(
                     format!("column {} is gone", column.name),
                     "restore it, or drop the task's state and copy again".to_owned(),
                 ),
-                Some(other) if other.data_type != column.data_type && exactly_known(&other.data_type) => {
+                Some(other)
+                    if other.data_type != column.data_type
+                        && exactly_known(&other.data_type)
+                        && !made_by_other(other) =>
+                {
                     fail(
                         "target.column",
                         format!(

@@ -33,9 +33,7 @@ fn good_source() -> SourceFacts {
         log_bin: true,
         binlog_format: "ROW".into(),
         binlog_row_image: "FULL".into(),
-        binlog_row_metadata: Some("MINIMAL".into()),
         binlog_row_value_options: String::new(),
-        binlog_transaction_compression: false,
         native_foreign_keys: false,
         only_logged: Vec::new(),
         never_logged: Vec::new(),
@@ -67,7 +65,6 @@ fn good_target() -> TargetFacts {
         session_stable: true,
         on_conflict: true,
         copy_on_conflict: false,
-        postgis: false,
     }
 }
 
@@ -466,3 +463,4 @@ fn two_tables_into_one_need_a_source_column() {
 }
 
 mod greenplum;
+mod shared;

@@ -46,7 +46,6 @@ pub async fn facts(
         session_stable: pooler::is_own(endpoint, session).await?,
         on_conflict: dialect.on_conflict,
         copy_on_conflict: dialect.copy_on_conflict,
-        postgis: dialect.geometry.is_some(),
     })
 }
 

@@ -170,11 +170,6 @@ impl Session {
         &self.client
     }
 
-    /// The client, for what needs it alone.
-    pub fn client_mut(&mut self) -> &mut Client {
-        &mut self.client
-    }
-
     /// What the server is and understands.
     pub fn dialect(&self) -> &Dialect {
         &self.dialect

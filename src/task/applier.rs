@@ -183,6 +183,10 @@ impl Applying {
         let (begun, applied, advanced) =
             tokio::join!(biased; begin, applier.apply(session, changes, mode_of, way), advance);
         begun.map_err(|error| Attempt::Failed(error.into()))?;
+        // It ends the transaction, so what else failed may only say that there was none any more.
+        if let Err(error @ SinkError::CheckpointMoved { .. }) = advanced {
+            return Err(Attempt::Failed(error.into()));
+        }
         let outcome = match applied {
             Ok(outcome) => outcome,
             Err(ApplyError::Conflict { table, message }) => return Err(Attempt::Conflict { table, message }),

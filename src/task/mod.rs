@@ -207,7 +207,10 @@ async fn snapshot(
         let plan =
             Plan::compile(table, &recorded.mapping, &recorded.mapping.target.columns, &context.policies())?;
         let key = table_key(table, recorded);
-        let keep = context.task().existing_tables == ExistingTables::Ignore && !recorded.created;
+        let rows_stay = context.task().existing_tables == ExistingTables::Ignore && !recorded.created;
+        // A key of the target that is not the chunks' may have moved to another row since its chunk was read: the stream,
+        // which has both rows' changes, puts it right.
+        let wanders = !key.iter().all(|column| target_key(recorded).contains(column));
         let done = stored
             .tables
             .get(name)
@@ -218,7 +221,7 @@ async fn snapshot(
             table: table.clone(),
             plan,
             key,
-            existing: if keep { Existing::Keep } else { Existing::Fresh },
+            existing: if rows_stay || wanders { Existing::Keep } else { Existing::Fresh },
             done,
         });
     }
@@ -304,20 +307,19 @@ async fn changed_since(
     }))
 }
 
-/// Source columns of the target's key.
+/// Source columns that a copy's chunks follow: those of an index of the source, its primary key where it has one.
 fn table_key(table: &Table, recorded: &Recorded) -> Vec<usize> {
-    let wanted: Vec<usize> = recorded
-        .mapping
-        .target
-        .primary_key
-        .iter()
-        .filter_map(|name| {
-            let target = recorded.mapping.target.columns.iter().position(|column| column.name == *name)?;
-            recorded.mapping.columns.iter().find(|column| column.target == target).map(|column| column.source)
-        })
-        .collect();
-    // Chunks follow an index of the source: its primary key, where it has one.
-    if table.primary_key.is_empty() { wanted } else { table.primary_key.clone() }
+    if table.primary_key.is_empty() { target_key(recorded) } else { table.primary_key.clone() }
+}
+
+/// Source columns of the target's key.
+fn target_key(recorded: &Recorded) -> Vec<usize> {
+    let mapping = &recorded.mapping;
+    let source_of = |name: &String| {
+        let target = mapping.target.columns.iter().position(|column| column.name == *name)?;
+        mapping.columns.iter().find(|column| column.target == target).map(|column| column.source)
+    };
+    mapping.target.primary_key.iter().filter_map(source_of).collect()
 }
 
 /// P1 is a place in one server's files, and on MariaDB P0 too: when the source is another server by now they are recorded anew.

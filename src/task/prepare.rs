@@ -154,7 +154,7 @@ pub async fn prepare(
     };
     for (table, mapping, from) in fresh {
         let shared = !ours.insert(mapping.target.name.clone());
-        let created = !shared && target_table(context, session, &mapping, task.initial_data).await?;
+        let created = !shared && target_table(context, owner, &mapping, task.initial_data).await?;
         let state = match &until {
             Some(until) => TableState::CatchingUp { from: from.clone(), until: until.clone() },
             None => TableState::Snapshotting { from: from.clone() },
@@ -173,11 +173,11 @@ pub async fn prepare(
 /// Makes or empties one target table; true when it was made here.
 async fn target_table(
     context: &Context,
-    session: &Session,
+    owner: &Owner,
     mapping: &TableMapping,
     copies: bool,
 ) -> Result<bool, TaskError> {
-    let task = context.task();
+    let (task, session) = (context.task(), owner.session());
     let name = &mapping.target.name;
     let Some(_) = catalog::shape(session, name).await? else {
         if !task.initial_schema {
@@ -203,7 +203,19 @@ async fn target_table(
         )),
         ExistingTables::Clear => {
             tracing::info!(task = context.name, table = %name, "emptying the existing target table");
-            ddl::change(session, &TargetChange::Truncate { table: name.clone() }).await?;
+            match owner.store().other_feeder(session, name).await? {
+                None => ddl::change(session, &TargetChange::Truncate { table: name.clone() }).await?,
+                Some(_) if mapping.source_tag.is_some() => empty(session, mapping).await?,
+                Some(other) => {
+                    return Err(mismatch(
+                        mapping,
+                        format!(
+                            "target table {name} is fed by task \"{other}\" too, and existing_tables = \"clear\" would take its rows"
+                        ),
+                        "choose existing_tables = \"ignore\", give both a source_column, or drop the other task's tables in schema rowferry if it is no more",
+                    ));
+                }
+            }
             Ok(false)
         }
         ExistingTables::Ignore => Ok(false),
@@ -243,13 +255,32 @@ pub async fn start_over(
         .filter(|(name, (_, recorded))| !chosen(name, recorded))
         .map(|(_, (_, recorded))| &recorded.mapping.target.name)
         .collect();
-    let dropped: BTreeSet<&TargetName> = copying
-        .iter()
-        .filter(|(_, recorded)| recorded.created && !others.contains(&recorded.mapping.target.name))
-        .map(|(_, recorded)| &recorded.mapping.target.name)
-        .collect();
+    let mut dropped: BTreeSet<&TargetName> = BTreeSet::new();
+    for (_, recorded) in &copying {
+        let name = &recorded.mapping.target.name;
+        let other = owner.store().other_feeder(session, name).await?;
+        if let (Some(other), None) = (&other, &recorded.mapping.source_tag) {
+            return Err(TaskError::Stream {
+                why: format!(
+                    "{why}, and the rows copied into {name} cannot be told from those of task \"{other}\""
+                ),
+                position: "the copy".to_owned(),
+                remedy: format!(
+                    "stop both tasks, empty {name}, drop both tasks' tables in schema rowferry and start them again without DDL during the copy; \
+                     or give both a source_column"
+                ),
+            });
+        }
+        if recorded.created && other.is_none() && !others.contains(name) {
+            dropped.insert(name);
+        }
+    }
+    // Tagged rows are this task's whatever else was there.
+    let mixed = |recorded: &Recorded| {
+        recorded.mapping.source_tag.is_none() && !dropped.contains(&recorded.mapping.target.name)
+    };
     if context.task().existing_tables == ExistingTables::Ignore
-        && copying.iter().any(|(_, recorded)| !dropped.contains(&recorded.mapping.target.name))
+        && copying.iter().any(|(_, recorded)| mixed(recorded))
     {
         return Err(TaskError::Stream {
             why: format!("{why}, and with existing_tables = \"ignore\" copied rows cannot be told from those that were there"),

@@ -63,7 +63,7 @@ pub struct Tables {
     fold: bool,
     /// By table id: the last table map seen under it and what it was bound to.
     bound: HashMap<u64, Binding>,
-    /// Selected names that are not carried (created after the task started), told once each.
+    /// Selected names that are not carried (created after the task started, or not to be read), told once each.
     strangers: Vec<TableName>,
 }
 
@@ -155,7 +155,7 @@ impl Tables {
             Some((index, Arc::new(binding::bind(&one.table, map)?)))
         } else {
             if !self.strangers.contains(&map.name) {
-                tracing::warn!(table = %map.name, "rows of a table that was created after the task started are not carried; restart the daemon to copy it");
+                tracing::warn!(table = %map.name, "rows of this table are not carried: it was created after the task started, or the user may not SELECT from it; GRANT SELECT where that is missing, and restart the daemon to copy it");
                 self.strangers.push(map.name.clone());
             }
             None

@@ -1,6 +1,6 @@
 //! Copies that cannot be gone on with, although nothing breaks by itself.
 
-use crate::harness::{Config, DEADLINE, Daemon, Mysql, Scene, postgres};
+use crate::harness::{Config, DEADLINE, Daemon, Mysql, Scene, eventually, postgres};
 
 const ROWS: u64 = 1000;
 
@@ -114,4 +114,95 @@ async fn a_copy_that_starts_over_leaves_what_others_feed_into_the_same_table() {
     scene.wait_applied(&daemon).await;
     let count = scene.target.one("SELECT string_agg(n::text, ' ' ORDER BY src) FROM (SELECT src, count(*) AS n FROM shared_starts_over.both GROUP BY src) c");
     assert_eq!(count.await, format!("{ROWS} 2"));
+}
+
+/// Another task feeds the table that this one made: what is made anew is only this one's part of it.
+#[tokio::test]
+async fn a_copy_that_starts_over_leaves_what_another_task_feeds_into_the_same_table() {
+    for tagged in [true, false] {
+        let name = if tagged { "tasks_start_over" } else { "tasks_cannot_start_over" };
+        let scene = Scene::new(name).await;
+        fill(&scene, "id INT PRIMARY KEY, n VARCHAR(9)", "id, id").await;
+        scene
+            .source
+            .sql("CREATE TABLE u (id INT PRIMARY KEY, n VARCHAR(9)); INSERT INTO u VALUES (10001, 1), (10002, 2)")
+            .await;
+        let into = |task: &str, table: &str| {
+            let tag = if tagged { "\nsource_column = \"src\"" } else { "" };
+            format!("[task.{task}.table.\"{name}.{table}\"]\ntarget = \"both\"{tag}\n")
+        };
+        let second = format!(
+            "[task.quiet]\nsource = \"src\"\ntarget = \"dst\"\ntables = [\"{name}.u\"]\nexisting_tables = \"ignore\"\n"
+        );
+        let first = slowly(&scene)
+            .task("tables", &format!("[\"{name}.t\"]"))
+            .task("existing_tables", "\"ignore\"")
+            .more(&into("main", "t"));
+        let daemon = Daemon::start(&first);
+        wait_half(&daemon, &format!("{name}.t")).await;
+        daemon.terminate();
+        daemon.exit_code(DEADLINE).await;
+        daemon.reconfigure(&first.clone().more(&second).more(&into("quiet", "u")));
+        daemon.restart();
+        let quiet = async || {
+            let model = daemon.status().await;
+            model.is_some_and(|model| {
+                model.tasks.get("quiet").is_some_and(|task| task.phase.name() == "Synchronizing")
+            })
+        };
+        eventually(DEADLINE, "the second task is ready", quiet).await;
+        assert_still_copying(&daemon).await;
+        scene.source.sql("ALTER TABLE t MODIFY n VARCHAR(9) COLLATE utf8mb4_bin").await;
+        let phase = if tagged { "Synchronizing" } else { "Failed" };
+        let status = daemon.wait_phase(phase, DEADLINE).await;
+        assert_eq!(
+            scene.target.one(&format!("SELECT count(*) FROM {name}.both WHERE id > 10000")).await,
+            "2"
+        );
+        if tagged {
+            scene.wait_applied(&daemon).await;
+            let count = scene.target.one(&format!("SELECT count(*) FROM {name}.both")).await;
+            assert_eq!(count, (ROWS + 2).to_string());
+        } else {
+            assert!(format!("{:?}", status.phase).contains("task \\\"quiet\\\""), "{status:?}");
+        }
+    }
+}
+
+/// Nor does a new task clear away what another has on record.
+#[tokio::test]
+async fn clearing_leaves_what_another_task_feeds_into_the_same_table() {
+    for tagged in [true, false] {
+        let name = if tagged { "tasks_clear_tagged" } else { "tasks_clear_mixed" };
+        let scene = Scene::new(name).await;
+        scene
+            .source
+            .sql(
+                "CREATE TABLE t (id INT PRIMARY KEY); INSERT INTO t VALUES (1); CREATE TABLE u LIKE t; \
+                 INSERT INTO u VALUES (2)",
+            )
+            .await;
+        let tag = if tagged { "\nsource_column = \"src\"" } else { "" };
+        let into = |task: &str, table: &str| {
+            format!("[task.{task}.table.\"{name}.{table}\"]\ntarget = \"both\"{tag}\n")
+        };
+        let first = scene.config().task("tables", &format!("[\"{name}.t\"]")).more(&into("main", "t"));
+        let daemon = scene.start_with(&first).await;
+        let second = format!(
+            "[task.later]\nsource = \"src\"\ntarget = \"dst\"\ntables = [\"{name}.u\"]\nexisting_tables = \"clear\"\n"
+        );
+        daemon.terminate();
+        daemon.exit_code(DEADLINE).await;
+        daemon.reconfigure(&first.clone().more(&second).more(&into("later", "u")));
+        daemon.restart();
+        let phase = if tagged { "Synchronizing" } else { "Failed" };
+        eventually(DEADLINE, "the second task has come to its end", async || {
+            let model = daemon.status().await;
+            model.is_some_and(|model| model.tasks.get("later").is_some_and(|task| task.phase.name() == phase))
+        })
+        .await;
+        let all = format!("SELECT string_agg(id::text, ' ' ORDER BY id) FROM {name}.both");
+        let rows = scene.target.one(&all).await;
+        assert_eq!(rows, if tagged { "1 2" } else { "1" });
+    }
 }

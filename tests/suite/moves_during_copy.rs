@@ -66,3 +66,30 @@ async fn keys_swapped_between_a_read_and_an_unread_chunk_come_out_right() {
         UPDATE t SET id = id - 995 ORDER BY id";
     written_between_chunks("swapped_between_chunks", writes).await;
 }
+
+/// The target's key is not the one that chunks follow: it goes from a row that is copied to one that is not yet read.
+#[tokio::test]
+async fn another_unique_key_that_moves_between_chunks_does_not_end_the_copy() {
+    let scene = Scene::new("unique_moves").await;
+    scene.source.sql(ROWS).await;
+    scene.source.sql("ALTER TABLE t ADD code VARCHAR(20) NOT NULL DEFAULT ''; UPDATE t SET code = CONCAT('c', id); ALTER TABLE t ADD UNIQUE (code)").await;
+    let proxy = Proxy::start(scene.source.server.port());
+    let held = proxy.hold("`id` > 200 AND `id` <= 300");
+    let config = scene.config_through(Some(&proxy), None);
+    let config = config
+        .task("snapshot", "{ parallel = 1, chunk_rows = 10 }")
+        .more("[task.main.table.\"unique_moves.t\"]\nprimary_key = [\"code\"]");
+    let daemon = Daemon::start(&config);
+    held.wait().await;
+    scene
+        .source
+        .sql(
+            "UPDATE t SET code = 'free' WHERE id = 50; UPDATE t SET code = 'c50' WHERE id = 550; \
+             DELETE FROM t WHERE id = 60; UPDATE t SET code = 'c60', v = 'taken over' WHERE id = 560",
+        )
+        .await;
+    drop(held);
+    daemon.wait_phase("Synchronizing", DEADLINE * 2).await;
+    scene.assert_exact(&daemon, &["t"]).await;
+    assert_eq!(daemon.task().await.unwrap().restarts, 0);
+}

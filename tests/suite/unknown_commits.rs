@@ -1,6 +1,6 @@
 //! Commits at the target of which the daemon does not know whether they were made: each is made once.
 
-use crate::harness::{DEADLINE, Daemon, Proxy, Scene};
+use crate::harness::{DEADLINE, Daemon, Mysql, Proxy, Scene, eventually, postgres};
 
 /// Rows that would drift when applied twice, or not at all: one new, one gone, one counted on.
 const ROWS: &str = "CREATE TABLE t (id INT PRIMARY KEY, v INT); \
@@ -68,4 +68,43 @@ async fn a_chunk_whose_commit_has_no_reply_is_copied_once() {
 #[tokio::test]
 async fn a_chunk_whose_commit_is_lost_is_copied_again() {
     fault_at_chunk("lost_chunk_request", |proxy| proxy.lose_request("COMMIT")).await;
+}
+
+/// Another owner's checkpoint comes in while a batch is written: the error says that, and not what the batch met after it.
+#[tokio::test]
+async fn a_checkpoint_that_somebody_else_writes_is_told_as_such() {
+    let mysql = Mysql::private(&[]).await;
+    let scene = Scene::on(&mysql, postgres().await, "moved_checkpoint").await;
+    scene.source.sql(ROWS).await;
+    let daemon = scene.start().await;
+    scene.source.sql("INSERT INTO t VALUES (99, 0)").await;
+    scene.wait_applied(&daemon).await;
+    let mut other = scene.target.session().await;
+    other
+        .sql(
+            "BEGIN; INSERT INTO rowferry.main_position (sequence, epoch, server, file, file_offset, gtids, place) \
+             SELECT sequence + 1, epoch, server, file, file_offset, gtids, place FROM rowferry.main_position \
+             ORDER BY sequence DESC LIMIT 1",
+        )
+        .await;
+    scene
+        .source
+        .sql(
+            "BEGIN; INSERT INTO t VALUES (100, 1), (101, 1); DELETE FROM t WHERE id < 10; \
+             UPDATE t SET v = v + 1 WHERE id > 50; UPDATE t SET id = id + 1000 WHERE id = 40; COMMIT",
+        )
+        .await;
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+        AND application_name LIKE 'rowferry/main/%' AND wait_event_type = 'Lock' AND query LIKE '%main_position%'";
+    eventually(DEADLINE, "the checkpoint waits for the other", async || scene.target.one(waits).await == "1")
+        .await;
+    other.sql("COMMIT").await;
+    scene.assert_exact(&daemon, &["t"]).await;
+    let log = daemon.log();
+    assert!(log.contains("another record exists already"), "{}", daemon.log_tail());
+    assert!(
+        !log.contains("25P02") && !log.contains("current transaction is aborted"),
+        "{}",
+        daemon.log_tail()
+    );
 }

@@ -21,6 +21,7 @@ pub use upkeep::{Done, Kept};
 
 use super::quote::identifier;
 use super::{Session, SinkError};
+use crate::change::TargetName;
 use crate::change::state::Checkpoint;
 
 /// The layout of schema `rowferry` that this version reads and writes.
@@ -80,6 +81,18 @@ impl Store {
     /// Makes what is missing of a task's tables. Must not run inside a transaction.
     pub(super) async fn create(session: &Session, task: &str) -> Result<(), SinkError> {
         tables::create(session, task).await
+    }
+
+    /// The name of another task in this database that feeds a target table, by what it has on record.
+    ///
+    /// # Errors
+    /// What the server answers.
+    pub async fn other_feeder(
+        &self,
+        session: &Session,
+        target: &TargetName,
+    ) -> Result<Option<String>, SinkError> {
+        tables::other_feeder(session, &self.names, target).await
     }
 
     /// The table that owners are recorded in, for SQL.

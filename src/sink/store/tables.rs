@@ -1,10 +1,11 @@
 //! The tables of the store: made when missing, dropped with their task.
 
 use super::{FORMAT, Names, SCHEMA, unreadable};
-use crate::sink::quote::literal;
+use crate::change::TargetName;
+use crate::sink::quote::{identifier, literal};
 use crate::sink::{Session, SinkError};
 use std::collections::BTreeSet;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 
 const DOING: &str = "preparing schema rowferry";
 
@@ -84,6 +85,41 @@ pub(super) async fn existing(session: &Session) -> Result<Option<BTreeSet<String
         names.extend(name);
     }
     Ok(Some(names))
+}
+
+/// The name of another task that has a target table on record as its own. Records that the user may not read are passed
+/// over: their task has a user of its own.
+pub(super) async fn other_feeder(
+    session: &Session,
+    names: &Names,
+    target: &TargetName,
+) -> Result<Option<String>, SinkError> {
+    const DOING: &str = "asking which tasks feed a table";
+    let failed = |error| session.error(DOING, error);
+    let rows = session
+        .client()
+        .query_typed(
+            "SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname::text = $1 AND c.relkind = 'r' AND right(c.relname::text, 7) = '_tables' \
+             AND has_table_privilege(c.oid, 'SELECT') ORDER BY 1",
+            &[(&SCHEMA, Type::TEXT)],
+        )
+        .await
+        .map_err(failed)?;
+    for row in &rows {
+        let records: String = row.try_get(0).map_err(failed)?;
+        let table = format!("{SCHEMA}.{}", identifier(&records));
+        if table == names.tables {
+            continue;
+        }
+        let sql = format!("SELECT 1 FROM {table} WHERE target_schema = $1 AND target_table = $2 LIMIT 1");
+        let values: [(&(dyn ToSql + Sync), Type); 2] =
+            [(&target.schema, Type::TEXT), (&target.table, Type::TEXT)];
+        if !session.client().query_typed(&sql, &values).await.map_err(failed)?.is_empty() {
+            return Ok(Some(records.trim_end_matches("_tables").to_owned()));
+        }
+    }
+    Ok(None)
 }
 
 /// Makes what is missing. Two tasks that start at once do it one after the other.

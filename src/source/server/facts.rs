@@ -15,8 +15,7 @@ pub(super) const DENIED: u16 = 1227;
 pub(super) const NO_LOG: u16 = 1381;
 
 const VARIABLES: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('server_uuid', 'log_bin', 'binlog_format', \
-    'binlog_row_image', 'binlog_row_metadata', 'binlog_row_value_options', 'binlog_transaction_compression', \
-    'log_bin_compress', 'gtid_mode', 'lower_case_table_names', 'innodb_native_foreign_keys', 'sync_binlog', \
+    'binlog_row_image', 'binlog_row_value_options', 'gtid_mode', 'lower_case_table_names', 'innodb_native_foreign_keys', 'sync_binlog', \
     'log_slave_updates', 'log_replica_updates', 'wsrep_on')";
 
 impl Server {
@@ -70,9 +69,7 @@ impl Server {
             // MySQL before 5.6.2 always wrote full images.
             binlog_row_image: value("binlog_row_image")
                 .map_or_else(|| "FULL".to_owned(), str::to_ascii_uppercase),
-            binlog_row_metadata: value("binlog_row_metadata").map(str::to_ascii_uppercase),
             binlog_row_value_options: upper("binlog_row_value_options"),
-            binlog_transaction_compression: on("binlog_transaction_compression") || on("log_bin_compress"),
             native_foreign_keys: value("innodb_native_foreign_keys")
                 .is_none_or(|_| on("innodb_native_foreign_keys")),
             only_logged: databases(2),

@@ -88,7 +88,7 @@ impl Case<'_> {
 
     fn moves_rows(&self, what: &str) -> Result<(), TransformError> {
         match self.rules.ddl.truncate_partition {
-            DdlPolicy::Stop => Err(self.stopped_by("truncate_partition", what, "\"ignore\"")),
+            DdlPolicy::Stop => Err(self.stopped_by("truncate_partition", what)),
             DdlPolicy::Ignore => Ok(()),
             DdlPolicy::Apply => Err(self.not_yet("truncate_partition", what)),
         }
@@ -98,7 +98,7 @@ impl Case<'_> {
     /// statement fails where it has not.
     fn converts_charset(&self, key: &str) -> Result<(), TransformError> {
         match self.rules.ddl.convert_charset {
-            DdlPolicy::Stop => Err(self.stopped_by(key, "converts text", "\"apply\" or \"ignore\"")),
+            DdlPolicy::Stop => Err(self.stopped_by(key, "converts text")),
             DdlPolicy::Apply if !self.issued.mode.strict => Err(self.stop(
                 "it converts text outside strict mode, where characters may have been replaced",
                 self.copy_again(),
@@ -121,7 +121,7 @@ impl Case<'_> {
             let what = format!("drops column {}", column.name);
             let policy = self.rules.ddl.drop_column;
             if policy == DdlPolicy::Stop {
-                return Err(self.stopped_by("drop_column", &what, "\"apply\" or \"ignore\""));
+                return Err(self.stopped_by("drop_column", &what));
             }
             if self.target_key(target) {
                 return Err(self.stop(format!("{what}, which is in the target's key"), self.copy_again()));
@@ -177,7 +177,7 @@ impl Case<'_> {
             Retype::Narrows => match self.rules.ddl.narrow_column {
                 DdlPolicy::Stop => {
                     let what = format!("narrows column {name}");
-                    return Err(self.stopped_by("narrow_column", &what, "\"apply\" or \"ignore\""));
+                    return Err(self.stopped_by("narrow_column", &what));
                 }
                 DdlPolicy::Ignore => false,
                 DdlPolicy::Apply => true,
@@ -185,7 +185,7 @@ impl Case<'_> {
             Retype::Relabels => {
                 if self.rules.ddl.relabel_enum == DdlPolicy::Stop {
                     let what = format!("gives labels of column {name} other numbers");
-                    return Err(self.stopped_by("relabel_enum", &what, "\"apply\" or \"ignore\""));
+                    return Err(self.stopped_by("relabel_enum", &what));
                 }
                 false
             }
@@ -432,7 +432,7 @@ impl Case<'_> {
         let policy = self.rules.ddl.change_primary_key;
         let what = "changes the primary key";
         if changes && policy == DdlPolicy::Stop {
-            return Err(self.stopped_by("change_primary_key", what, "\"ignore\""));
+            return Err(self.stopped_by("change_primary_key", what));
         }
         if !identifies_rows(&after.table, &key) {
             return Err(self.stop(

@@ -161,25 +161,20 @@ impl Case<'_> {
         )
     }
 
-    /// The stop that a policy asked for. `others` says which other values the key has here.
-    fn stopped_by(&self, key: &str, what: &str, others: &str) -> TransformError {
-        self.stop(
-            format!("it {what}, and ddl_policy.{key} is \"stop\""),
-            format!("set ddl_policy = {{ {key} = {others} }} for the task, or {}", self.copy_again()),
-        )
+    /// The stop that a policy asked for. The config takes no other policy yet, so none is offered.
+    fn stopped_by(&self, key: &str, what: &str) -> TransformError {
+        self.stop(format!("it {what}, and ddl_policy.{key} is \"stop\""), self.copy_again())
     }
 
     fn not_yet(&self, key: &str, what: &str) -> TransformError {
-        self.stop(
-            format!("it {what}, and ddl_policy.{key} = \"apply\" cannot do that yet"),
-            format!("set ddl_policy = {{ {key} = \"ignore\" }} for the task, or {}", self.copy_again()),
-        )
+        let why = format!("it {what}, and ddl_policy.{key} = \"apply\" cannot do that yet");
+        self.stop(why, self.copy_again())
     }
 
     /// A statement after which the table is not there any more under its name.
     fn gone(&self, key: &str, policy: DdlPolicy, what: &str) -> Result<Translated, TransformError> {
         match policy {
-            DdlPolicy::Stop => Err(self.stopped_by(key, what, "\"ignore\"")),
+            DdlPolicy::Stop => Err(self.stopped_by(key, what)),
             DdlPolicy::Ignore => Ok(Translated { ended: true, ..self.unchanged() }),
             DdlPolicy::Apply => Err(self.not_yet(key, what)),
         }
@@ -188,7 +183,7 @@ impl Case<'_> {
     fn truncate(&self) -> Result<Translated, TransformError> {
         match self.rules.ddl.truncate_table {
             DdlPolicy::Stop => {
-                Err(self.stopped_by("truncate_table", "empties it", "\"apply\" or \"ignore\""))
+                Err(self.stopped_by("truncate_table", "empties it"))
             }
             DdlPolicy::Ignore => Ok(self.unchanged()),
             DdlPolicy::Apply if self.rules.shared_target || self.mapping.source_tag.is_some() => {

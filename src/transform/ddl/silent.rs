@@ -112,7 +112,7 @@ impl Case<'_> {
             format!("makes column {name} NOT NULL outside strict mode, which replaces NULLs")
         };
         match self.rules.ddl.narrow_column {
-            DdlPolicy::Stop => Err(self.stopped_by("narrow_column", &what, "\"ignore\"")),
+            DdlPolicy::Stop => Err(self.stopped_by("narrow_column", &what)),
             DdlPolicy::Apply => Err(self.not_yet("narrow_column", &what)),
             DdlPolicy::Ignore => Ok(()),
         }

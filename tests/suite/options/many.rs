@@ -144,8 +144,19 @@ async fn a_column_that_tables_of_one_target_get_in_turn_is_filled_for_each() {
     scene
         .source
         .sql(
-            "ALTER TABLE orders_1 ADD c INT DEFAULT 5; UPDATE orders_1 SET c = 6; INSERT INTO orders_1 (id) VALUES (2); \
-             INSERT INTO orders_2 (id) VALUES (9); ALTER TABLE orders_2 ADD c INT DEFAULT 7; \
+            "ALTER TABLE orders_1 ADD c INT DEFAULT 5; UPDATE orders_1 SET c = 6; INSERT INTO orders_1 (id) VALUES (2)",
+        )
+        .await;
+    scene.wait_applied(&daemon).await;
+    // One is ahead of the others now, which is no reason not to start.
+    daemon.terminate();
+    daemon.exit_code(DEADLINE).await;
+    daemon.restart();
+    daemon.wait_phase("Synchronizing", DEADLINE).await;
+    scene
+        .source
+        .sql(
+            "INSERT INTO orders_2 (id) VALUES (9); ALTER TABLE orders_2 ADD c INT DEFAULT 7; \
              INSERT INTO orders_3 (id) VALUES (9); ALTER TABLE orders_3 ADD c INT",
         )
         .await;

@@ -126,12 +126,7 @@ async fn facts_tell_what_the_user_may_do() {
     assert_eq!(found.kind, kind);
     assert!(found.version_number >= version && found.version.starts_with("PostgreSQL"));
     assert_eq!(found.encoding, "UTF8");
-    assert!(
-        !found.can_create_schema
-            && found.on_conflict != on_greenplum()
-            && found.session_stable
-            && !found.postgis
-    );
+    assert!(!found.can_create_schema && found.on_conflict != on_greenplum() && found.session_stable);
     assert_eq!((found.schemas["open"], found.schemas["shut"]), (true, false));
     assert!(!found.schemas.contains_key("pg_catalog"));
     let [seen, full, hidden] = names.map(|name| found.tables[&name].clone());

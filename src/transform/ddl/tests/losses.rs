@@ -129,3 +129,26 @@ fn nulls_of_a_timestamp_are_replaced_in_strict_mode_too() {
     stops_on(&["id int", "t timestamp null"], sql, "current time");
     goes_on(&["id int", "t datetime null"], "ALTER TABLE Orders MODIFY t DATETIME NOT NULL", "");
 }
+
+/// The config takes none but "stop": a remedy that names another would lead nowhere.
+#[test]
+fn a_remedy_names_no_policy_that_the_config_refuses() {
+    for sql in [
+        "ALTER TABLE Orders DROP COLUMN b",
+        "ALTER TABLE Orders MODIFY a VARCHAR(5)",
+        "ALTER TABLE Orders MODIFY c ENUM('y','x')",
+        "ALTER TABLE Orders CONVERT TO CHARACTER SET latin1",
+        "ALTER TABLE Orders DROP PARTITION p",
+        "ALTER TABLE Orders DROP PRIMARY KEY, ADD PRIMARY KEY (b)",
+        "ALTER TABLE Orders RENAME TO other",
+        "TRUNCATE TABLE Orders",
+        "DROP TABLE Orders",
+        "DROP DATABASE shop",
+    ] {
+        let Err(TransformError::Ddl { remedy, .. }) = run(sql, &rules()) else { panic!("{sql}") };
+        assert!(
+            remedy.contains("copy Shop.Orders again") && !remedy.contains("ddl_policy"),
+            "{sql}: {remedy}"
+        );
+    }
+}

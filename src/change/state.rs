@@ -19,7 +19,7 @@ pub struct Checkpoint {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum TableState {
-    /// Set when the task first sees the table; its target is not yet prepared or emptied.
+    /// Set when the table's copy starts over: its target is dropped or emptied, and it is as if it had never been seen.
     Pending,
     /// Set with the creation (or clearing) of the target table; chunks are being copied.
     Snapshotting {
@@ -35,11 +35,6 @@ pub enum TableState {
     },
     /// Set by the batch that reaches P1: the stream is applied exactly.
     Streaming,
-    /// Set when the table's task stopped over it.
-    Failed {
-        /// One paragraph.
-        error: String,
-    },
 }
 
 impl TableState {

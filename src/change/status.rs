@@ -3,7 +3,7 @@
 //! Rooms never print progress; `task` writes here and everything else reads.
 
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -70,11 +70,6 @@ pub enum TablePhase {
     CatchingUp,
     /// Following the stream.
     Streaming,
-    /// Stopped.
-    Failed {
-        /// One paragraph.
-        error: String,
-    },
 }
 
 /// One table of a task.
@@ -186,6 +181,10 @@ pub struct TaskStatus {
     pub received_bytes: u64,
     /// Times the task started over after an error.
     pub restarts: u64,
+    /// Selected tables that were created since the task started: rows of theirs have come and are not carried before the
+    /// next start, which copies them.
+    #[serde(default)]
+    pub not_carried: BTreeSet<String>,
     /// Per source table.
     pub tables: BTreeMap<String, TableStatus>,
 }
@@ -266,8 +265,22 @@ impl TaskStatus {
             batches: 0,
             received_bytes: 0,
             restarts: 0,
+            not_carried: BTreeSet::new(),
             tables: BTreeMap::new(),
         }
+    }
+}
+
+impl TaskStatus {
+    /// What is said of [`Self::not_carried`]; `None` when there are none.
+    pub fn not_carried_words(&self) -> Option<String> {
+        let names: Vec<&str> = self.not_carried.iter().map(String::as_str).collect();
+        (!names.is_empty()).then(|| {
+            format!(
+                "not carried, because created since the start: {} (restart the daemon to copy)",
+                names.join(", ")
+            )
+        })
     }
 }
 

@@ -128,6 +128,9 @@ fn print_task(name: &str, task: &TaskStatus, live: bool) {
             task.lag_millis, task.transactions, task.batches, task.restarts
         );
     }
+    if let Some(words) = task.not_carried_words() {
+        println!("  {words}");
+    }
     let width = task.tables.keys().map(String::len).max().unwrap_or(0);
     for (table, status) in &task.tables {
         let what = match &status.phase {
@@ -141,7 +144,6 @@ fn print_task(name: &str, task: &TaskStatus, live: bool) {
                 status.inserts, status.updates, status.deletes
             ),
             TablePhase::Streaming => "streaming".to_owned(),
-            TablePhase::Failed { error } => format!("failed: {error}"),
         };
         println!("  {table:width$} → {}  {what}", status.target);
         if let Some(upkeep) = status.upkeep.words() {

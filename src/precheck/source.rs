@@ -2,7 +2,7 @@
 
 use super::{Report, Subject, Verdict};
 use crate::change::Taken;
-use crate::change::facts::Flavour;
+use crate::change::facts::{Flavour, SourceFacts};
 
 /// The server's settings and privileges.
 pub fn server(subject: &Subject<'_>, report: &mut Report) {
@@ -31,14 +31,14 @@ pub fn server(subject: &Subject<'_>, report: &mut Report) {
         &name,
         facts.binlog_format == "ROW",
         format!("binlog_format is {}", facts.binlog_format),
-        "SET PERSIST binlog_format = ROW; then reconnect the applications",
+        set(facts, "binlog_format = ROW"),
     );
     report.require(
         "source.binlog_row_image",
         &name,
         facts.binlog_row_image == "FULL",
         format!("binlog_row_image is {}", facts.binlog_row_image),
-        "SET PERSIST binlog_row_image = FULL; then reconnect the applications",
+        set(facts, "binlog_row_image = FULL"),
     );
     databases(subject, report, &name);
     received(subject, report, &name);
@@ -158,6 +158,17 @@ fn received(subject: &Subject<'_>, report: &mut Report, name: &str) {
             "log_slave_updates is OFF, and the user may not see whether the server is a replica: what it takes from another server would not be in its log",
             format!("GRANT SLAVE MONITOR ON *.* TO the user, so that it can be seen; for a replica: {remedy}"),
         ),
+    }
+}
+
+/// How a setting is changed for good: MySQL knows PERSIST since 8.0, the others forget SET GLOBAL when they start anew.
+fn set(facts: &SourceFacts, setting: &str) -> String {
+    if facts.flavour == Flavour::MySql && facts.version_number >= 80_000 {
+        format!("SET PERSIST {setting}; then reconnect the applications")
+    } else {
+        format!(
+            "SET GLOBAL {setting}, and the same in the server's option file; then reconnect the applications"
+        )
     }
 }
 

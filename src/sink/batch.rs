@@ -216,11 +216,6 @@ impl BatchBuilder {
         }
     }
 
-    /// Whether a piece of the open transaction has been taken.
-    pub fn is_pumping(&self) -> bool {
-        self.pumping
-    }
-
     /// A batch without rows at the position where the whole transactions end, for states that change there.
     pub fn empty(&self) -> Batch {
         Batch {

@@ -9,7 +9,7 @@
 //! announces another version does no harm: `/*!80030 … */` is read by MySQL from 8.0.30 on (MariaDB skips
 //! numbers from 50700 to 99999), `/*M!100101 … */` only by MariaDB from 10.1.1 on.
 
-/// The statements, in order.
+/// The statements, to be run in order; an error of any of them means that the session must not be used.
 pub const PINS: [&str; 3] = [
     // Values come as utf8mb4 and literals are read as such. `SET NAMES` sets client, connection and result at
     // once.
@@ -63,12 +63,6 @@ pub const PINS: [&str; 3] = [
 /// decoder as the log's. A server that converts (`character_set_results = utf8mb4`) makes a question mark of a byte that
 /// the column's character set leaves undefined, and says nothing.
 pub const TEXT_AS_STORED: &str = "SET SESSION character_set_results=NULL";
-
-/// The statements that pin a session, one per string, to be run in order; an error of any of them means that
-/// the session must not be used.
-pub fn pins() -> Vec<String> {
-    PINS.iter().map(|pin| (*pin).to_owned()).collect()
-}
 
 #[cfg(test)]
 mod tests {

@@ -85,6 +85,11 @@ impl<T: Translator> Builder<T> {
         self.ready.pop_front()
     }
 
+    /// See [`Tables::take_strangers`].
+    pub fn take_strangers(&mut self) -> Vec<TableName> {
+        self.tables.take_strangers()
+    }
+
     /// What may be taken with [`Self::close`] now.
     pub fn state(&self) -> Ready {
         self.batch.ready()

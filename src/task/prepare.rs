@@ -327,7 +327,7 @@ pub async fn begun_elsewhere(
             Some(schemas.first()?.valid_from.server.clone())
         }
         TableState::CatchingUp { until, .. } => Some(until.server.clone()),
-        TableState::Pending | TableState::Streaming | TableState::Failed { .. } => None,
+        TableState::Pending | TableState::Streaming => None,
     };
     let elsewhere = |name: &TableName, recorded: &Recorded| {
         copied_from(name, recorded).is_some_and(|server| server != uuid)

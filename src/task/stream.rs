@@ -160,8 +160,8 @@ pub async fn follow(
     stages.spawn(build(context.clone(), builder, received, units, is_idle));
     stages.spawn(async move { applying.run(queue).await.map(|()| Stage::Applier) });
     stages.spawn(vacuum::tend(context.clone(), owner.clone(), targets));
-    let mut own = tokio::time::interval(OWNER_EVERY);
-    let mut tell = tokio::time::interval(TELL_EVERY);
+    let mut own = every(OWNER_EVERY);
+    let mut tell = every(TELL_EVERY);
     loop {
         tokio::select! {
             ended = stages.join_next() => match ended {
@@ -187,6 +187,13 @@ pub async fn follow(
             }
         }
     }
+}
+
+/// Ticks that keep their distance: those missed while something else was done do not come in a burst behind it.
+fn every(period: Duration) -> tokio::time::Interval {
+    let mut ticks = tokio::time::interval(period);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    ticks
 }
 
 /// Whether the source still has the file that a position lies in, and not another of that name.
@@ -259,7 +266,7 @@ async fn build(
     units: mpsc::Sender<super::batch::Unit>,
     mut idle: watch::Receiver<bool>,
 ) -> Result<Stage, TaskError> {
-    let mut position = tokio::time::interval(POSITION_EVERY);
+    let mut position = every(POSITION_EVERY);
     let mut handed_on = Instant::now();
     loop {
         // Blocks come first below, so that a stream that is behind fills its batches. These two keep a stream that never
@@ -293,9 +300,11 @@ async fn build(
                     }
                 }
                 let received = std::mem::take(&mut builder.received_bytes);
+                let strangers = builder.take_strangers();
                 let caught_up = *idle.borrow() && units.capacity() == 1;
                 context.board.task(&context.name, |task| {
                     task.received_bytes += received;
+                    task.not_carried.extend(strangers.iter().map(ToString::to_string));
                     if let Some(last) = last {
                         task.source_position = Some(last);
                     }

@@ -44,7 +44,7 @@ impl Carried {
         let (from, until) = match state {
             TableState::CatchingUp { from, until } => (Some(from.clone()), Some(until.clone())),
             TableState::Snapshotting { from } => (Some(from.clone()), None),
-            TableState::Pending | TableState::Streaming | TableState::Failed { .. } => (None, None),
+            TableState::Pending | TableState::Streaming => (None, None),
         };
         Ok(Self { table, mapping, plan, from, until, always_convergent })
     }
@@ -65,6 +65,8 @@ pub struct Tables {
     bound: HashMap<u64, Binding>,
     /// Selected names that are not carried (created after the task started, or not to be read), told once each.
     strangers: Vec<TableName>,
+    /// Those of them that have not been handed on.
+    new_strangers: Vec<TableName>,
 }
 
 #[derive(Debug)]
@@ -79,7 +81,14 @@ impl Tables {
     pub fn new(carried: Vec<Carried>, fold: bool) -> Self {
         let by_name =
             carried.iter().enumerate().map(|(index, one)| (folded(&one.table.name, fold), index)).collect();
-        Self { carried, by_name, fold, bound: HashMap::new(), strangers: Vec::new() }
+        Self {
+            carried,
+            by_name,
+            fold,
+            bound: HashMap::new(),
+            strangers: Vec::new(),
+            new_strangers: Vec::new(),
+        }
     }
 
     /// Every table.
@@ -157,6 +166,7 @@ impl Tables {
             if !self.strangers.contains(&map.name) {
                 tracing::warn!(table = %map.name, "rows of this table are not carried: it was created after the task started, or the user may not SELECT from it; GRANT SELECT where that is missing, and restart the daemon to copy it");
                 self.strangers.push(map.name.clone());
+                self.new_strangers.push(map.name.clone());
             }
             None
         };
@@ -166,6 +176,11 @@ impl Tables {
         }
         self.bound.insert(map.table_id, Binding { map: map.clone(), table: table.clone() });
         Ok(table)
+    }
+
+    /// Selected tables whose rows have been met, and passed over, for the first time.
+    pub fn take_strangers(&mut self) -> Vec<TableName> {
+        std::mem::take(&mut self.new_strangers)
     }
 
     /// Replaces a table's definition after DDL. Bindings are made anew: the source gives the new version a new id.

@@ -70,6 +70,8 @@ pub(super) fn tables(
     });
     let statuses: Vec<_> = statuses.collect();
     context.board.task(&context.name, |task| {
+        // What is selected and there is carried from here on.
+        task.not_carried.clear();
         for (name, mut status) in statuses {
             // Counters go on over restarts of the task.
             if let Some(before) = task.tables.get(&name) {
@@ -97,7 +99,6 @@ pub(super) fn table(recorded: &Recorded, copied_rows: u64, estimated_rows: u64) 
             TableState::Snapshotting { .. } => TablePhase::Snapshotting,
             TableState::CatchingUp { .. } => TablePhase::CatchingUp,
             TableState::Streaming => TablePhase::Streaming,
-            TableState::Failed { error } => TablePhase::Failed { error: error.clone() },
         },
         copied_rows,
         estimated_rows,

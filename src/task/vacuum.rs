@@ -224,7 +224,7 @@ impl Keeper {
             let status = task.tables.get(source)?;
             let copied = match status.phase {
                 TablePhase::CatchingUp | TablePhase::Streaming => true,
-                TablePhase::Pending | TablePhase::Snapshotting | TablePhase::Failed { .. } => false,
+                TablePhase::Pending | TablePhase::Snapshotting => false,
             };
             Some((copied, status.upkeep.clone()))
         })

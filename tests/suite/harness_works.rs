@@ -149,7 +149,7 @@ fn the_status_reads_back_as_it_is_written() {
     let board = Board::new();
     board.enter("main", Phase::Failed { error: "e".to_owned(), remedy: "r".to_owned() });
     board.task("main", |task| {
-        let phase = TablePhase::Failed { error: "t".to_owned() };
+        let phase = TablePhase::CatchingUp;
         let table = TableStatus {
             target: "a.t".to_owned(),
             phase,

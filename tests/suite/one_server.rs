@@ -38,14 +38,15 @@ async fn reset_during_the_copy(mysql: &Mysql, name: &str) {
     let reset = if mysql.kind() == "mysql97" { "RESET BINARY LOGS AND GTIDS" } else { "RESET MASTER" };
     mysql.sql(reset).await;
     scene.source.sql("INSERT INTO a VALUES (2, 2)").await;
-    let mut lock = scene.source.session().await;
-    lock.sql("LOCK TABLES b WRITE").await;
-    let daemon = Daemon::start(&scene.config());
+    let proxy = Proxy::start(mysql.port());
+    let held = proxy.hold(&format!("`{name}`.`b`"));
+    let daemon = Daemon::start(&scene.config_through(Some(&proxy), None));
     let copied = format!("SELECT count(*) FROM {name}.a");
     eventually(DEADLINE, "the first table is copied", async || {
         scene.target.try_sql(&copied).await.is_ok_and(|rows| rows[0][0].as_deref() == Some("2"))
     })
     .await;
+    held.wait().await;
     scene.source.sql("UPDATE a SET v = 10").await;
     // A file tells when it was begun by the second.
     let second = mysql.one("SELECT UNIX_TIMESTAMP()").await;
@@ -55,7 +56,7 @@ async fn reset_during_the_copy(mysql: &Mysql, name: &str) {
     for id in 3..20 {
         scene.source.sql(&format!("INSERT INTO a VALUES ({id}, {id})")).await;
     }
-    lock.sql("UNLOCK TABLES").await;
+    drop(held);
     let task = daemon.wait_task("the task fails", DEADLINE, |task| {
         assert_ne!(task.phase.name(), "Synchronizing", "an update is lost");
         task.phase.name() == "Failed"

@@ -1,17 +1,21 @@
 //! P0 and P1 while a commit is held open between its steps: written, visible, in `gtid_executed`.
 
-use crate::harness::{DEADLINE, Mysql, MysqlSession, eventually, eventually_some};
-use rowferry::change::GtidSet;
+use crate::harness::{DEADLINE, Mysql, MysqlSession, eventually, eventually_some, mysql97};
+use rowferry::change::{GtidSet, TableName};
 use rowferry::config::types::{SourceEndpoint, SourceTlsMode, TlsFiles};
 use rowferry::source::{Server, SourceError};
 use std::time::Duration;
 
 async fn server(mysql: &Mysql) -> Server {
+    server_as(mysql, "root").await
+}
+
+async fn server_as(mysql: &Mysql, user: &str) -> Server {
     let endpoint = SourceEndpoint {
         name: "positions".into(),
         host: "127.0.0.1".into(),
         port: mysql.port(),
-        user: "root".into(),
+        user: user.into(),
         password: "".into(),
         tls: SourceTlsMode::Disabled,
         tls_files: TlsFiles::default(),
@@ -164,4 +168,31 @@ async fn a_prepared_xa_transaction_keeps_p0_away() {
     let alone = server.stream_start_alone().await.unwrap();
     assert_eq!(alone.taken.gtids(), Some(&server.gtid_executed().await.unwrap()));
     assert!(alone.xa.is_empty());
+}
+
+/// A selected table may be renamed to a database that is none of the task's.
+#[tokio::test]
+async fn a_name_that_the_user_may_not_read_is_not_waited_for() {
+    let mysql = mysql97().await;
+    mysql
+        .sql(
+            "DROP USER IF EXISTS waits; CREATE USER waits; CREATE DATABASE IF NOT EXISTS waited; \
+             CREATE DATABASE IF NOT EXISTS hidden; CREATE TABLE IF NOT EXISTS waited.t (id INT PRIMARY KEY); \
+             CREATE TABLE IF NOT EXISTS hidden.t (id INT PRIMARY KEY); GRANT SELECT ON waited.* TO waits",
+        )
+        .await;
+    let mut server = server_as(mysql, "waits").await;
+    let names = [("waited", "t"), ("hidden", "t"), ("hidden", "gone"), ("waited", "gone"), ("nowhere", "t")];
+    let names = names.map(|(database, table)| TableName::new(database, table));
+    server.wait_for_statement(&names).await.unwrap();
+    let mut other = mysql.session().await;
+    other.sql("LOCK TABLES waited.t WRITE").await;
+    let waiting = tokio::spawn(async move { server.wait_for_statement(&names).await });
+    eventually(DEADLINE, "it waits for the table", async || {
+        let waits = "SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'waits' AND state LIKE 'Waiting for table%'";
+        mysql.one(waits).await == "1"
+    })
+    .await;
+    other.sql("UNLOCK TABLES").await;
+    waiting.await.unwrap().unwrap();
 }

@@ -24,6 +24,16 @@ async fn a_table_created_after_the_start_is_copied_at_the_next_start() {
     scene.source.sql("UPDATE u SET v = 'early' WHERE id = 10; UPDATE t SET v = 'early' WHERE id = 10").await;
     scene.assert_exact(&daemon, &["t"]).await;
     assert_eq!(scene.target.one(RECORDED).await, "t");
+    let not_carried = daemon.task().await.unwrap().not_carried;
+    assert_eq!(not_carried.into_iter().collect::<Vec<_>>(), ["table_added.u"]);
+    assert!(
+        daemon
+            .get("/")
+            .await
+            .unwrap()
+            .1
+            .contains("not carried, because created since the start: table_added.u")
+    );
     daemon.kill9();
     // Between its checkpoint and its next start, to both tables.
     scene
@@ -42,7 +52,8 @@ async fn a_table_created_after_the_start_is_copied_at_the_next_start() {
         )
         .await;
     drop(held);
-    daemon.wait_phase("Synchronizing", DEADLINE).await;
+    let task = daemon.wait_phase("Synchronizing", DEADLINE).await;
+    assert!(task.not_carried.is_empty());
     scene.assert_exact(&daemon, &["t", "u"]).await;
     scene.source.sql("DELETE FROM u WHERE id = 15; UPDATE t SET v = 'late'; UPDATE u SET v = 'late'").await;
     scene.assert_exact(&daemon, &["t", "u"]).await;

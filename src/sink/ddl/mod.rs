@@ -59,20 +59,23 @@ pub async fn drop_table(session: &Session, table: &TargetName) -> Result<(), Sin
     .await
 }
 
-/// Deletes the rows of one source from a table that it shares with others.
+/// Deletes the rows of one source from a table that it shares with others; inside a transaction.
+///
+/// A DELETE passes over rows whose COMMIT is still on its way, such as that of a copy worker that was given up. The lock waits
+/// for whoever has written, as TRUNCATE and DROP do.
 pub async fn delete_tagged(
     session: &Session,
     table: &TargetName,
     column: &str,
     tag: &str,
 ) -> Result<(), SinkError> {
-    let sql = format!(
-        "DELETE FROM {} WHERE {} = {}",
-        quote::qualified(table),
-        quote::identifier(column),
-        quote::literal(tag)
-    );
-    run(session, &format!("taking the rows of {tag} out of table {table}"), &[sql]).await
+    let name = quote::qualified(table);
+    let (column, value) = (quote::identifier(column), quote::literal(tag));
+    let statements = [
+        format!("LOCK TABLE {name} IN SHARE ROW EXCLUSIVE MODE"),
+        format!("DELETE FROM {name} WHERE {column} = {value}"),
+    ];
+    run(session, &format!("taking the rows of {tag} out of table {table}"), &statements).await
 }
 
 /// The statements that making `tables` would take, without running any: with `make` schemas and tables that are

@@ -220,15 +220,22 @@ impl Server {
     /// Waits until statements that define these tables and are logged have ended: they hold the tables until then.
     ///
     /// # Errors
-    /// What the server answers, other than that there is no such table.
+    /// What the server answers, other than that there is no such table, or that it is none of the user's (a selected table may
+    /// be renamed to or from a database that the task has nothing to do with; the statement holds both names alike).
     pub async fn wait_for_statement(&mut self, tables: &[TableName]) -> Result<(), SourceError> {
         const NO_SUCH_TABLE: u16 = 1146;
         const NO_SUCH_DATABASE: u16 = 1049;
+        const DATABASE_DENIED: u16 = 1044;
+        const TABLE_DENIED: u16 = 1142;
         for name in tables {
             let quoted = |part: &str| part.replace('`', "``");
             let sql = format!("SELECT 1 FROM `{}`.`{}` LIMIT 0", quoted(&name.database), quoted(&name.table));
             match self.rows(&sql).await {
-                Ok(_) | Err(SourceError::Server { code: NO_SUCH_TABLE | NO_SUCH_DATABASE, .. }) => {}
+                Ok(_)
+                | Err(SourceError::Server {
+                    code: NO_SUCH_TABLE | NO_SUCH_DATABASE | DATABASE_DENIED | TABLE_DENIED,
+                    ..
+                }) => {}
                 Err(error) => return Err(error),
             }
         }

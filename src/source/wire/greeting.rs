@@ -3,6 +3,7 @@
 
 use super::fields::Fields;
 use crate::change::facts::Flavour;
+use crate::source::version;
 use mysql_common::constants::CapabilityFlags;
 
 /// Collation the session starts with: `utf8mb4_general_ci`, which every supported server has.
@@ -71,25 +72,9 @@ impl Greeting {
         Some(Self { server_version, connection_id, capabilities, nonce, plugin })
     }
 
-    /// The family, by the name MariaDB puts into its version.
-    pub fn flavour(&self) -> Flavour {
-        if self.server_version.to_ascii_lowercase().contains("mariadb") {
-            Flavour::MariaDb
-        } else {
-            Flavour::MySql
-        }
-    }
-
-    /// `major * 10000 + minor * 100 + patch`; MariaDB before 11 hides its version behind `5.5.5-`.
-    pub fn version_number(&self) -> u32 {
-        let own = match self.flavour() {
-            Flavour::MariaDb => self.server_version.strip_prefix("5.5.5-").unwrap_or(&self.server_version),
-            Flavour::MySql => &self.server_version,
-        };
-        let mut parts =
-            own.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse::<u32>().unwrap_or(0).min(99));
-        let (major, minor, patch) = (parts.next(), parts.next(), parts.next());
-        major.unwrap_or(0) * 10_000 + minor.unwrap_or(0) * 100 + patch.unwrap_or(0)
+    /// Family and version, as far as the greeting tells.
+    pub fn family(&self) -> (Flavour, u32) {
+        version::parse(&self.server_version)
     }
 
     /// What the session will use: what we want as far as the server has it. `CLIENT_LONG_PASSWORD` is always
@@ -178,7 +163,7 @@ mod tests {
     fn a_greeting_is_read() {
         let read = Greeting::read(&greeting("9.7.4", u32::MAX, "caching_sha2_password")).unwrap();
         assert_eq!((read.connection_id, &read.nonce[..]), (42, &b"abcdefghijklmnopqrst"[..]));
-        assert_eq!((read.flavour(), read.version_number()), (Flavour::MySql, 90_704));
+        assert_eq!(read.family(), (Flavour::MySql, 90_704));
         assert_eq!(read.plugin, b"caching_sha2_password");
         assert!(!read.agreed(false).contains(CapabilityFlags::CLIENT_SSL));
         assert!(!read.agreed(true).contains(CapabilityFlags::CLIENT_DEPRECATE_EOF));
@@ -202,7 +187,7 @@ mod tests {
             ("5.6.24-log", Flavour::MySql, 50_624),
         ] {
             let read = Greeting::read(&greeting(version, 0, "")).unwrap();
-            assert_eq!((read.flavour(), read.version_number()), (flavour, number), "{version}");
+            assert_eq!(read.family(), (flavour, number), "{version}");
         }
     }
 

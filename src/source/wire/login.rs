@@ -93,8 +93,7 @@ pub(super) async fn login(
     }
     let greeting = Greeting::read(&packet).map_err(|message| wire.protocol(message))?;
     wire.connection_id = greeting.connection_id;
-    wire.flavour = greeting.flavour();
-    wire.version_number = greeting.version_number();
+    (wire.flavour, wire.version_number) = greeting.family();
     wire.server_version.clone_from(&greeting.server_version);
 
     let needed = CapabilityFlags::CLIENT_PROTOCOL_41 | CapabilityFlags::CLIENT_SECURE_CONNECTION;

@@ -5,6 +5,7 @@ mod ddl;
 mod owner;
 mod session;
 mod store;
+mod tagged;
 
 use crate::harness::PostgresDatabase;
 use rowferry::change::{

@@ -1,7 +1,8 @@
 //! The source's log is another one when the daemon comes back: reset and grown again, purged, or that of another server.
 
 use crate::harness::{
-    Config, DEADLINE, Daemon, Kind, Mysql, Proxy, Scene, WAITS_FOR_LOCK, eventually, on_every_kind, postgres, rowferry,
+    Config, DEADLINE, Daemon, Kind, Mysql, Proxy, Scene, WAITS_FOR_LOCK, eventually, on_every_kind, postgres,
+    rowferry,
 };
 
 const FILES_97: [&str; 2] = ["--gtid-mode=OFF", "--enforce-gtid-consistency=OFF"];

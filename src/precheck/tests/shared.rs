@@ -28,6 +28,7 @@ fn verdicts(followed: &[&str]) -> Vec<&'static str> {
     let resuming = Resuming {
         position: position("binlog.000004", "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5"),
         file_begun: None,
+        file_size: None,
         copied: crate::change::GtidSet::default(),
         tables: followed.iter().map(|&table| TableName::new("shop", table)).collect(),
     };

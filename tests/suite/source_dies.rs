@@ -110,7 +110,7 @@ async fn in_a_large_transaction(kind: Kind) {
         .sql("CREATE TABLE first (id INT PRIMARY KEY, v TEXT, n INT) ENGINE = InnoDB; CREATE TABLE second LIKE first")
         .await;
     fill(&mut session, "first", 8).await;
-    fill(&mut session, "second", 15).await;
+    fill(&mut session, "second", 14).await;
     let config = scene
         .config()
         .task("memory_limit", "\"32MiB\"")

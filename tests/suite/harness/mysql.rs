@@ -1,6 +1,6 @@
 //! MySQL and MariaDB servers, shared or private.
 
-use super::process::{Process, free_port, new_folder, servers, servers_script};
+use super::process::{Process, ServerFolder, free_port, servers, servers_script};
 use super::wait::{DEADLINE, eventually};
 use super::{Rows, process};
 use mysql_async::prelude::Queryable;
@@ -14,10 +14,10 @@ use tokio::sync::OnceCell;
 #[derive(Debug)]
 pub struct Mysql {
     kind: &'static str,
-    folder: PathBuf,
     port: u16,
     options: Vec<String>,
     process: Mutex<Process>,
+    folder: ServerFolder,
 }
 
 /// The shared MySQL 9.7 with GTIDs.
@@ -46,11 +46,11 @@ impl Mysql {
 
     /// A server of the test's own: `mysql97`, `mysql56` or `mariadb`.
     pub async fn start(kind: &'static str, options: &[&str]) -> Self {
-        let folder = new_folder(kind);
+        let folder = ServerFolder::new(kind);
         servers(&["prepare", kind, folder.to_str().expect("UTF-8")]).await;
         let (port, options) = (free_port(), options.iter().map(|&option| option.to_owned()).collect());
         let process = Mutex::new(run(kind, &folder, port, &options));
-        let server = Self { kind, folder, port, options, process };
+        let server = Self { kind, port, options, process, folder };
         server.wait_ready().await;
         server
     }

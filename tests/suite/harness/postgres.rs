@@ -2,10 +2,10 @@
 
 use super::Rows;
 use super::greenplum::{self, Dropped};
-use super::process::{Process, free_port, new_folder, servers, servers_script};
+use super::process::{Process, ServerFolder, free_port, servers, servers_script};
 use super::wait::{DEADLINE, eventually};
 use rowferry::config::types::{TargetEndpoint, TargetTlsMode, TlsFiles};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::OnceCell;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
@@ -21,7 +21,7 @@ pub struct Postgres {
 #[derive(Debug)]
 enum Kind {
     /// Ours. Its user is postgres without a password.
-    Started { folder: PathBuf, options: Vec<String>, process: Mutex<Process> },
+    Started { options: Vec<String>, process: Mutex<Process>, folder: ServerFolder },
     /// Somebody's cluster, in which only databases of our own are touched.
     Greenplum,
 }
@@ -40,13 +40,13 @@ pub async fn postgres() -> &'static Postgres {
 impl Postgres {
     /// A server of the test's own with additional options (`"-c"`, `"work_mem=1MB"`); ends when dropped.
     pub async fn private(options: &[&str]) -> Self {
-        let folder = new_folder("postgres");
+        let folder = ServerFolder::new("postgres");
         servers(&["prepare", "postgres", folder.to_str().expect("UTF-8")]).await;
         let (port, options) = (free_port(), options.iter().map(|&option| option.to_owned()).collect());
         let process = Mutex::new(run(&folder, port, &options));
         let mut access = tokio_postgres::Config::new();
         access.host("127.0.0.1").port(port).user("postgres").dbname("postgres");
-        let server = Self { access, kind: Kind::Started { folder, options, process } };
+        let server = Self { access, kind: Kind::Started { options, process, folder } };
         server.wait_ready().await;
         server
     }
@@ -145,7 +145,7 @@ impl Postgres {
     /// Starts it again on its data and port, killing it first if it still runs. For private servers.
     pub async fn restart(&self) {
         self.kill();
-        let Kind::Started { folder, options, process } = &self.kind else { panic!("not ours to restart") };
+        let Kind::Started { options, process, folder } = &self.kind else { panic!("not ours to restart") };
         *process.lock().unwrap_or_else(PoisonError::into_inner) = run(folder, self.port(), options);
         self.wait_ready().await;
     }

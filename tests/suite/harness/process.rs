@@ -4,6 +4,7 @@ use super::wait::eventually_some;
 use std::collections::HashSet;
 use std::fs;
 use std::net::TcpListener;
+use std::ops::Deref;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -63,6 +64,36 @@ pub fn new_folder(prefix: &str) -> PathBuf {
     let folder = run_folder().join(format!("{prefix}-{}", NEXT.fetch_add(1, Ordering::Relaxed)));
     fs::create_dir(&folder).expect("a new folder");
     folder
+}
+
+/// The folder of one server. Removed when dropped, not at the end of all: what the private servers of a whole run write is
+/// more than many a disk has free. To be dropped behind its server's [`Process`].
+#[derive(Debug)]
+pub struct ServerFolder(PathBuf);
+
+impl ServerFolder {
+    /// A new one.
+    pub fn new(prefix: &str) -> Self {
+        Self(new_folder(prefix))
+    }
+}
+
+impl Deref for ServerFolder {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for ServerFolder {
+    fn drop(&mut self) {
+        if std::env::var_os("ROWFERRY_TEST_KEEP").is_none()
+            && let Err(error) = fs::remove_dir_all(&self.0)
+        {
+            eprintln!("{} is removed at the end only: {error}", self.0.display());
+        }
+    }
 }
 
 /// A TCP port on loopback that nobody listens on and this process has not handed out before.

@@ -100,6 +100,39 @@ async fn a_mariadb_that_was_put_back_is_noticed() {
     restored(&Mysql::start("mariadb", &[]).await, "restored_maria").await;
 }
 
+/// The machine goes down when the last transaction's rows are on disk and the event that ends it is not.
+async fn died_inside(mysql: &Mysql, name: &str) {
+    const XID_EVENT: u64 = 19 + 8 + 4;
+    let scene = Scene::on(mysql, postgres().await, name).await;
+    scene.source.sql("CREATE TABLE t (id INT PRIMARY KEY) ENGINE = InnoDB; INSERT INTO t VALUES (1)").await;
+    let daemon = scene.start().await;
+    daemon.kill9();
+    scene.source.sql("INSERT INTO t VALUES (2)").await;
+    mysql.die_before_the_end(XID_EVENT).await;
+    mysql.restart().await;
+    scene.source.sql("INSERT INTO t VALUES (3)").await;
+    daemon.restart();
+    scene.wait_applied(&daemon).await;
+    daemon.wait_phase("Synchronizing", DEADLINE).await;
+    let rows = format!("SELECT string_agg(id::text, ' ' ORDER BY id) FROM {name}.t");
+    assert_eq!(scene.target.one(&rows).await, "1 3");
+}
+
+#[tokio::test]
+async fn a_transaction_that_mariadb_died_in_does_not_stop_the_task() {
+    died_inside(&Mysql::start("mariadb", &[]).await, "died_maria").await;
+}
+
+#[tokio::test]
+async fn a_transaction_that_mysql_9_7_died_in_does_not_stop_the_task() {
+    died_inside(&Mysql::private(&[]).await, "died_97").await;
+}
+
+#[tokio::test]
+async fn a_transaction_that_mysql_5_6_died_in_does_not_stop_the_task() {
+    died_inside(&Mysql::start("mysql56", &[]).await, "died_56").await;
+}
+
 /// Files that the killed daemon's stream still has open stay.
 async fn purge(mysql: &Mysql, newest: &str) {
     eventually(DEADLINE, "older files are gone", async || {

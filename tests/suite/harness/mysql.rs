@@ -169,6 +169,14 @@ impl Mysql {
         self.restart().await;
     }
 
+    /// Kills it and takes so many bytes off the end of its log, as a machine does that goes down before they are on disk.
+    pub async fn die_before_the_end(&self, bytes: u64) {
+        let end = self.log_end().await;
+        self.kill();
+        let log = std::fs::File::options().write(true).open(self.folder.join("data").join(&*end.file));
+        log.and_then(|log| log.set_len(end.offset - bytes)).expect("the log is cut");
+    }
+
     /// The end of its error log.
     pub fn log(&self) -> String {
         super::daemon::tail(&self.folder.join("error.log"))

@@ -91,3 +91,33 @@ fn another_file_of_the_known_name_stops_the_stream() {
         }
     }
 }
+
+/// As MariaDB's log stands after a crash: the sender names the next file, and that one is the first after a start.
+#[test]
+fn a_transaction_in_which_its_server_died_is_rolled_back_where_the_next_file_begins() {
+    for (started, cut_off) in [(true, false), (true, true), (false, false), (false, true)] {
+        let mut log = Log::new();
+        log.gtid(5).unwrap();
+        log.query("BEGIN").unwrap();
+        log.event(19, MAP).unwrap();
+        log.event(30, INSERT).unwrap();
+        if cut_off {
+            log.framer.file_is_cut_off(Checksum::Crc32);
+        }
+        log.rotate("binlog.000010", FLAG_ARTIFICIAL).unwrap();
+        let mut body = description(true);
+        body[52] = u8::from(started);
+        let bytes = log.bytes(15, 0, &body, true);
+        let sent = log.send(bytes);
+        if started {
+            sent.unwrap();
+            assert_eq!(log.short(), ["begin 5", "Insert rf_binlog.t1 14", "rollback 0"]);
+            log.gtid(5).unwrap();
+            log.query("CREATE USER u").unwrap();
+            assert_eq!(log.short(), ["commit 5"]);
+        } else {
+            let inside = if cut_off { "not by a crash" } else { "the file ends inside" };
+            assert!(why(sent).contains(inside));
+        }
+    }
+}

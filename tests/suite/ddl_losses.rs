@@ -26,6 +26,9 @@ async fn family<'servers>(mysql: &'servers Mysql, name: &str) -> Scene<'servers>
 }
 
 /// What the server's log does not show must not begin unnoticed.
+const CASCADES: &str = "ALTER TABLE child ADD FOREIGN KEY (p) REFERENCES parent (id) ON DELETE CASCADE; \
+    DELETE FROM parent WHERE id = 2";
+
 #[tokio::test]
 async fn a_cascade_that_comes_while_rows_flow_stops_the_task_where_the_log_lacks_its_rows() {
     for mysql in [mariadb().await, mysql56().await] {
@@ -34,13 +37,7 @@ async fn a_cascade_that_comes_while_rows_flow_stops_the_task_where_the_log_lacks
         let daemon = scene.start().await;
         scene.source.sql("ALTER TABLE loose ADD FOREIGN KEY (p) REFERENCES parent (id); DELETE FROM loose WHERE id = 12").await;
         scene.assert_exact(&daemon, &["loose", "child"]).await;
-        scene
-            .source
-            .sql(
-                "ALTER TABLE child ADD FOREIGN KEY (p) REFERENCES parent (id) ON DELETE CASCADE; \
-                 DELETE FROM parent WHERE id = 2",
-            )
-            .await;
+        scene.source.sql(CASCADES).await;
         assert_eq!(scene.source.one("SELECT COUNT(*) FROM child").await, "1", "the cascade has run");
         let (error, remedy) = failed(&daemon).await;
         assert!(error.contains("ADD FOREIGN KEY") && error.contains("cascade"), "{error}");
@@ -58,13 +55,7 @@ async fn a_cascade_that_comes_while_rows_flow_stops_the_task_where_the_log_lacks
 async fn a_cascade_that_is_logged_goes_on() {
     let scene = family(mysql97().await, "late_cascade_logged").await;
     let daemon = scene.start().await;
-    scene
-        .source
-        .sql(
-            "ALTER TABLE child ADD FOREIGN KEY (p) REFERENCES parent (id) ON DELETE CASCADE; \
-             DELETE FROM parent WHERE id = 2",
-        )
-        .await;
+    scene.source.sql(CASCADES).await;
     scene.assert_exact(&daemon, &["parent", "child"]).await;
     assert_eq!(scene.source.one("SELECT COUNT(*) FROM child").await, "1");
 }

@@ -1,8 +1,7 @@
 //! The source's log is another one when the daemon comes back: reset and grown again, purged, or that of another server.
 
 use crate::harness::{
-    Config, DEADLINE, Daemon, Kind, Mysql, Proxy, Scene, WAITS_FOR_LOCK, eventually, on_every_kind, postgres,
-    rowferry,
+    Config, DEADLINE, Daemon, Kind, Mysql, Proxy, Scene, eventually, on_every_kind, postgres, rowferry,
 };
 
 const FILES_97: [&str; 2] = ["--gtid-mode=OFF", "--enforce-gtid-consistency=OFF"];
@@ -331,14 +330,7 @@ async fn a_file_that_was_entered_by_names_is_not_gone_on_from_at_its_start() {
     let config = scene.config().task("initial", "[]").task("start_position", &format!("{start:?}"));
     let daemon = Daemon::start(&config);
     // What may be recorded before that row is recorded by now.
-    eventually(DEADLINE, "the applier waits for the lock", async || {
-        let waiting = format!(
-            "SELECT count(*) FROM pg_stat_activity a WHERE datname = current_database() \
-             AND application_name LIKE 'rowferry/%/apply' AND {WAITS_FOR_LOCK}"
-        );
-        scene.target.one(&waiting).await == "1"
-    })
-    .await;
+    scene.target.wait_applier_locked().await;
     daemon.kill9();
     lock.sql("COMMIT").await;
     daemon.restart();

@@ -2,7 +2,7 @@
 //!
 //! A lock on the target's tables keeps the applier at an earlier batch until all of it is read, so that it is one batch.
 
-use crate::harness::{DEADLINE, Daemon, Mysql, Scene, WAITS_FOR_LOCK, eventually};
+use crate::harness::{DEADLINE, Daemon, Mysql, Scene};
 
 /// Rows 1 to 100 before.
 const CHANGES: &[&str] = &[
@@ -39,14 +39,7 @@ async fn in_one_batch(scene: &Scene<'_>, daemon: &Daemon, tables: &[&str], write
     lock.sql(&format!("BEGIN; LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", names.join(", "))).await;
     // A batch of its own, which waits for the lock.
     scene.source.sql(&format!("INSERT INTO {} VALUES (1000000, 'before the batch')", tables[0])).await;
-    eventually(DEADLINE, "the applier waits for the lock", async || {
-        let waiting = format!(
-            "SELECT count(*) FROM pg_stat_activity a WHERE datname = current_database() \
-             AND application_name LIKE 'rowferry/%/apply' AND {WAITS_FOR_LOCK}"
-        );
-        scene.target.one(&waiting).await == "1"
-    })
-    .await;
+    scene.target.wait_applier_locked().await;
     let before = daemon.task().await.unwrap();
     scene.source.sql(writes).await;
     let end = log_end(scene.source.server).await;

@@ -1,9 +1,7 @@
 //! The source is killed or shut down and comes back: between transactions, in one that is on its way into the target, and while
 //! it writes one into its log.
 
-use crate::harness::{
-    DEADLINE, Daemon, Kind, Mysql, Scene, WAITS_FOR_LOCK, eventually, on_every_kind, postgres,
-};
+use crate::harness::{DEADLINE, Daemon, Kind, Mysql, Scene, eventually, on_every_kind, postgres};
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -123,14 +121,7 @@ async fn in_a_large_transaction(kind: Kind) {
             "BEGIN; UPDATE first SET n = {round}; UPDATE second SET n = {round}; DELETE FROM second WHERE id % 7 = {round}; COMMIT"
         );
         scene.source.sql(&large).await;
-        eventually(DEADLINE, "the applier waits for the lock", async || {
-            let waiting = format!(
-                "SELECT count(*) FROM pg_stat_activity a WHERE datname = current_database() \
-                 AND application_name LIKE 'rowferry/%/apply' AND {WAITS_FOR_LOCK}"
-            );
-            scene.target.one(&waiting).await == "1"
-        })
-        .await;
+        scene.target.wait_applier_locked().await;
         let restarts = daemon.task().await.unwrap().restarts;
         end.begins(&mysql);
         // What has been received goes on into the target, and there it ends. (MariaDB does not go before somebody takes what

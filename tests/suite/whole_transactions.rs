@@ -1,6 +1,6 @@
 //! Once synchronizing, the target never shows half of a source transaction: transfers whose sum never changes.
 
-use crate::harness::{DEADLINE, Daemon, Scene, WAITS_FOR_LOCK, eventually};
+use crate::harness::{DEADLINE, Daemon, Scene};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -84,14 +84,7 @@ async fn the_first_pieces_are_not_seen_while_the_last_one_waits() {
              UPDATE deposit SET balance = balance + 1; COMMIT",
         )
         .await;
-    eventually(DEADLINE, "the applier waits for the lock", async || {
-        let waiting = format!(
-            "SELECT count(*) FROM pg_stat_activity a WHERE datname = current_database() \
-             AND application_name LIKE 'rowferry/%/apply' AND {WAITS_FOR_LOCK}"
-        );
-        scene.target.one(&waiting).await == "1"
-    })
-    .await;
+    scene.target.wait_applier_locked().await;
     assert_eq!(scene.target.one(&SEEN.replace("{}", "waiting_piece")).await, "40000 20000");
     assert_eq!(scene.target.one("SELECT sum(balance) FROM waiting_piece.giro").await, "20000");
     lock.sql("COMMIT").await;

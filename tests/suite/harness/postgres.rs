@@ -192,6 +192,16 @@ pub struct PostgresDatabase<'server> {
 }
 
 impl PostgresDatabase<'_> {
+    /// Waits until the daemon's applier waits for a lock in this database.
+    pub async fn wait_applier_locked(&self) {
+        let waiting = format!(
+            "SELECT count(*) FROM pg_stat_activity a WHERE datname = current_database() \
+             AND application_name LIKE 'rowferry/%/apply' AND {WAITS_FOR_LOCK}"
+        );
+        eventually(DEADLINE, "the applier waits for the lock", async || self.one(&waiting).await == "1")
+            .await;
+    }
+
     /// The URL for the config.
     pub fn url(&self) -> String {
         let (server, password) = (self.server, self.server.password());

@@ -154,6 +154,7 @@ async fn the_default_of_a_float_is_the_same_for_old_and_new_rows_in_a_wider_colu
     let daemon = scene.start_with(&config).await;
     scene.source.sql("ALTER TABLE t ADD price FLOAT DEFAULT 0.1; INSERT INTO t (id) VALUES (2)").await;
     scene.wait_applied(&daemon).await;
-    let prices = scene.target.one("SELECT string_agg(DISTINCT price::text, ' ') FROM float_default.t").await;
-    assert_eq!(prices, "0.10000000149011612");
+    // The text of a double depends on the server's version.
+    let same = "SELECT count(*) FROM float_default.t WHERE price = 0.10000000149011612::double precision";
+    assert_eq!(scene.target.one(same).await, "2");
 }

@@ -9,11 +9,14 @@
 use super::held::HeldRows;
 use super::refusal::Refusal;
 use crate::change::{FilePosition, RowsEvent, XaState};
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 /// A transaction that is being spilled gives up its memory in pieces of at least this size.
 const SPILL_BYTES: usize = 1 << 20;
+
+/// So many committed ones are remembered.
+const REMEMBERED: usize = 4096;
 
 /// The prepared transactions of a stream, by id as the log spells it.
 #[derive(Debug, Default)]
@@ -22,6 +25,10 @@ pub struct Prepared {
     /// Those of the position where the stream was taken up whose XA PREPARE has not come again yet.
     to_come: HashSet<Arc<str>>,
     seen_until: Option<FilePosition>,
+    /// The last that were committed, oldest first: MariaDB logs an XA COMMIT before its engine is asked. While the session
+    /// that prepared is still taking its leave the engine refuses (`trans_xa_detach` comes before `ha_close_connection` in
+    /// MariaDB's `xa.cc` and `sql_class.cc`), and what is done then comes into the log as a second end.
+    committed: VecDeque<Arc<str>>,
     max_bytes: usize,
     bytes: usize,
 }
@@ -37,6 +44,8 @@ pub enum Ended {
     Unknown,
     /// It was prepared before the place where the stream was taken up, and was not sent again.
     Missed,
+    /// It was committed before, as far as the log tells.
+    Committed,
 }
 
 impl Prepared {
@@ -85,6 +94,7 @@ impl Prepared {
             self.counted(&mut rows, HeldRows::spill)?;
         }
         self.to_come.remove(&xid);
+        self.committed.retain(|committed| *committed != xid);
         // Ids of prepared transactions differ: one of the same id is gone, without a word in the log.
         if let Some(older) = self.held.insert(xid, rows) {
             self.let_go(&older);
@@ -93,10 +103,19 @@ impl Prepared {
     }
 
     /// XA COMMIT or XA ROLLBACK at `place`.
-    pub fn end(&mut self, xid: &str, place: &FilePosition) -> Ended {
+    pub fn end(&mut self, xid: &Arc<str>, commits: bool, place: &FilePosition) -> Ended {
         if let Some(rows) = self.held.remove(xid) {
             self.let_go(&rows);
+            if commits {
+                self.committed.push_back(xid.clone());
+                if self.committed.len() > REMEMBERED {
+                    self.committed.pop_front();
+                }
+            }
             return Ended::Held(rows);
+        }
+        if self.committed.contains(xid) {
+            return Ended::Committed;
         }
         if self.to_come.remove(xid) {
             return Ended::Missed;

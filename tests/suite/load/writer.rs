@@ -111,7 +111,7 @@ impl Writer {
     async fn connect(&mut self, database: &MysqlDatabase<'_>) -> Option<MysqlSession> {
         let mut session = database.try_session().await.ok()?;
         session.try_sql(&self.origin.session(self.number)).await.ok()?;
-        self.branches.end_some(&mut session, &mut self.steps.dice).await?;
+        self.branches.end_some(&mut session).await?;
         Some(session)
     }
 

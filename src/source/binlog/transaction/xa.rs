@@ -113,7 +113,7 @@ impl Transactions {
         let name = self.take_name()?;
         let mut boundary = boundary(&name, end);
         let xid: Arc<str> = xid.to_string().into();
-        let rows = match self.prepared.end(&xid, &boundary.file) {
+        let rows = match self.prepared.end(&xid, commits, &boundary.file) {
             Ended::Held(rows) if commits => rows,
             // What was prepared before the first of those that are read again ended before the position too.
             Ended::Unknown if commits && !self.resume.passes() => {
@@ -130,7 +130,19 @@ impl Transactions {
                     "copy the tables of this task again (drop its state): the source's log lacks that transaction",
                 ));
             }
-            Ended::Held(_) | Ended::Unknown | Ended::Missed | Ended::Seen => HeldRows::default(),
+            Ended::Committed if !commits => {
+                return Err(Refusal::event(
+                    format!(
+                        "it rolls back the XA transaction {xid}, which the log says was committed before"
+                    ),
+                    "copy the tables of this task again (drop its state): only the source knows whether that transaction's rows \
+                     are there. MariaDB writes such a log when XA COMMIT fails because the session that prepared is not gone yet: \
+                     repeat XA COMMIT then, instead of XA ROLLBACK",
+                ));
+            }
+            Ended::Held(_) | Ended::Unknown | Ended::Missed | Ended::Seen | Ended::Committed => {
+                HeldRows::default()
+            }
         };
         boundary.xa = Some(XaStep::Ended { xid });
         self.goes_out(rows, boundary, out)

@@ -148,8 +148,8 @@ fn the_commit_of_a_transaction_never_seen_stops_the_stream_and_its_rollback_does
     finished(&mut t, A, true, 30, &mut out);
     assert_eq!(which(&out), [0_u8; 0]);
     t.named(name(40)).unwrap();
-    let Err(Refusal::Event { why, remedy }) = t.xa_finish(&id(A), true, end(49), &mut out) else { panic!() };
-    assert!(why.contains(A) && remedy.contains("copy"), "{why}: {remedy}");
+    let Err(Refusal::Event { why, remedy }) = t.xa_finish(&id(B), true, end(49), &mut out) else { panic!() };
+    assert!(why.contains(B) && remedy.contains("copy"), "{why}: {remedy}");
 }
 
 #[test]
@@ -324,4 +324,24 @@ fn what_a_dying_server_wrote_of_an_xa_transaction_is_let_go() {
         finished(&mut t, A, true, 30, &mut out);
         assert_eq!(which(&out), [2]);
     }
+}
+
+/// MariaDB logs an XA COMMIT before its engine is asked, which may refuse: it is repeated, or worse.
+#[test]
+fn a_second_end_of_a_committed_one_brings_nothing_and_may_not_be_another() {
+    let (mut t, mut out) = (stream(1 << 20), Vec::new());
+    prepared(&mut t, A, 20, &[1], &mut out);
+    finished(&mut t, A, true, 30, &mut out);
+    finished(&mut t, A, true, 40, &mut out);
+    assert_eq!(which(&out), [1]);
+    // Its id may be used again.
+    prepared(&mut t, A, 50, &[2], &mut out);
+    finished(&mut t, A, false, 60, &mut out);
+    finished(&mut t, A, false, 70, &mut out);
+    assert_eq!(which(&out), [1]);
+    prepared(&mut t, A, 80, &[3], &mut out);
+    finished(&mut t, A, true, 90, &mut out);
+    t.named(name(100)).unwrap();
+    let refused = t.xa_finish(&id(A), false, end(100), &mut out).unwrap_err();
+    assert!(format!("{refused:?}").contains("committed before"), "{refused:?}");
 }

@@ -20,11 +20,12 @@ pub struct Seen {
 /// Looks again and again until `stop`, starting when the task is first seen Synchronizing. Panics on the first violation.
 pub async fn watch(database: &PostgresDatabase<'_>, daemon: &Daemon, stop: &CancellationToken) -> Seen {
     let mut seen = Seen::default();
+    let mut looks = tokio::time::interval(Duration::from_millis(50));
     while !stop.is_cancelled() {
+        looks.tick().await;
         if daemon.task().await.is_some_and(|task| task.phase.name() == "Synchronizing") {
             break;
         }
-        pause(Duration::from_millis(50)).await;
     }
     let mut session = None;
     while !stop.is_cancelled() {

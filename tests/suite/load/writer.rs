@@ -67,12 +67,12 @@ pub async fn write(
         written: Written::default(),
     };
     let mut session = None;
+    let mut tries = tokio::time::interval(Duration::from_millis(50));
+    tries.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while !stop.is_cancelled() {
         let Some(open) = &mut session else {
+            tries.tick().await;
             session = writer.connect(database).await;
-            if session.is_none() {
-                pause(Duration::from_millis(50)).await;
-            }
             continue;
         };
         match writer.transaction(open).await {

@@ -25,9 +25,10 @@ pub struct Prepared {
     /// Those of the position where the stream was taken up whose XA PREPARE has not come again yet.
     to_come: HashSet<Arc<str>>,
     seen_until: Option<FilePosition>,
-    /// The last that were committed, oldest first: MariaDB logs an XA COMMIT before its engine is asked. While the session
-    /// that prepared is still taking its leave the engine refuses (`trans_xa_detach` comes before `ha_close_connection` in
-    /// MariaDB's `xa.cc` and `sql_class.cc`), and what is done then comes into the log as a second end.
+    /// The last that were committed, oldest first: MariaDB logs an XA COMMIT before its engine is asked, and does not look at
+    /// the engine's answer (`xacommit_handlerton` in `handler.cc`). While the session that prepared is still taking its leave
+    /// the engine does nothing (`trans_xa_detach` comes before `ha_close_connection` in `xa.cc` and `sql_class.cc`): after a
+    /// restart the transaction is listed again, and what is done then comes into the log as a second end.
     committed: VecDeque<Arc<str>>,
     max_bytes: usize,
     bytes: usize,

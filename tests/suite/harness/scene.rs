@@ -77,8 +77,12 @@ impl<'servers> Scene<'servers> {
 
     /// Panics with the first differences unless a table is the same on both sides, row by row. Gives its rows.
     pub async fn assert_equal(&self, table: &str) -> usize {
-        let (from, to) = (format!("{}.{table}", self.source.name), format!("{}.{table}", self.source.name));
-        let equal = tables_equal(self.source.server, &from, &self.target, &to).await;
-        equal.unwrap_or_else(|difference| panic!("{difference}"))
+        self.equal(table).await.unwrap_or_else(|difference| panic!("{difference}"))
+    }
+
+    /// The rows of a table that is the same on both sides, row by row, or its first differences.
+    pub async fn equal(&self, table: &str) -> Result<usize, String> {
+        let name = format!("{}.{table}", self.source.name);
+        tables_equal(self.source.server, &name, &self.target, &name).await
     }
 }

@@ -61,7 +61,12 @@ pub async fn write(
         steps: Steps::new(origin, scale.seed, number, Size::of(scale.rows)),
         origin,
         number,
-        branches: Branches::new(&database.name, number, origin.xa_survives_a_kill() || !scale.source_dies),
+        branches: Branches::new(
+            &database.name,
+            number,
+            origin,
+            origin.xa_survives_a_kill() || !scale.source_dies,
+        ),
         mixes_engines: origin.mixes_engines() && !scale.source_dies,
         file: run_folder().join(format!("load-{}-{number}", database.name)),
         written: Written::default(),

@@ -136,8 +136,8 @@ impl Transactions {
                         "it rolls back the XA transaction {xid}, which the log says was committed before"
                     ),
                     "copy the tables of this task again (drop its state): only the source knows whether that transaction's rows \
-                     are there. MariaDB writes such a log when XA COMMIT fails because the session that prepared is not gone yet: \
-                     repeat XA COMMIT then, instead of XA ROLLBACK",
+                     are there. MariaDB writes such a log when XA COMMIT came while the session that prepared took its leave: it \
+                     forgets the transaction then, and lists it again after a restart, where XA COMMIT would have been right",
                 ));
             }
             Ended::Held(_) | Ended::Unknown | Ended::Missed | Ended::Seen | Ended::Committed => {

@@ -76,6 +76,11 @@ impl EncodedRows {
         self.spans.clear();
     }
 
+    /// Bytes of the rows in it: what the limits of a batch count. Room that an earlier use has left is none of theirs.
+    pub fn used_bytes(&self) -> usize {
+        self.buffer.len() + self.spans.len() * size_of::<RowSpan>()
+    }
+
     /// Bytes held: what memory caps count.
     pub fn weight_bytes(&self) -> usize {
         self.buffer.capacity() + self.spans.capacity() * size_of::<RowSpan>()

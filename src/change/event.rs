@@ -8,8 +8,8 @@
 //! a bare `Commit` stands there. Each says so in its boundary.
 //!
 //! Rows come before it is known how their transaction ends. One that was rolled back at the source (only ever
-//! logged when it also touched a non-transactional table) ends in [`Change::Rollback`] instead of `Commit`, and
-//! inside a transaction [`Change::RollbackTo`] takes back what came since a [`Change::Savepoint`].
+//! logged when it also touched a non-transactional table) ends in [`Change::Rollback`] instead of `Commit`. Rows behind a
+//! savepoint come when the transaction is committed: what ROLLBACK TO took back never does.
 
 use super::TableName;
 use super::position::{FilePosition, TransactionId};
@@ -27,10 +27,6 @@ pub enum Change {
     },
     /// Rows of the transaction that has begun.
     Rows(RowsEvent),
-    /// A mark in the transaction that has begun. Numbers differ within a transaction and grow.
-    Savepoint(u32),
-    /// The rows since that mark are void; the mark itself stays, later ones are gone.
-    RollbackTo(u32),
     /// The transaction that has begun was rolled back: all its rows are void. A boundary like `Commit`.
     Rollback(Boundary),
     /// A DDL statement that concerns, or may concern, a selected table. Complete in itself.
@@ -152,8 +148,6 @@ impl Change {
             Self::Rows(event) => ITEM + event.rows.len(),
             Self::Statement(event) => ITEM + event.sql.len(),
             Self::Begin { .. }
-            | Self::Savepoint(_)
-            | Self::RollbackTo(_)
             | Self::Rollback(_)
             | Self::Commit(_)
             | Self::Heartbeat(_)

@@ -46,14 +46,6 @@ pub enum Ready {
     Piece,
 }
 
-/// A place in the open transaction: a savepoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mark {
-    runs: usize,
-    spans: usize,
-    bytes: usize,
-}
-
 /// How a batch ends.
 #[derive(Clone, Debug)]
 pub enum BatchEnd {
@@ -173,29 +165,6 @@ impl BatchBuilder {
         self.pumped = self.pumping;
     }
 
-    /// A place in the open transaction that [`Self::rollback_to`] can go back to.
-    pub fn mark(&self) -> Mark {
-        let last = self.open.last();
-        Mark {
-            runs: self.open.len(),
-            spans: last.map_or(0, |run| run.spans.len()),
-            bytes: last.map_or(0, |run| run.buffer.len()),
-        }
-    }
-
-    /// Drops the open transaction's rows behind `mark`, which must be of that transaction and of no part of it that
-    /// was taken as a piece.
-    pub fn rollback_to(&mut self, mark: Mark) {
-        self.open.truncate(mark.runs);
-        if let Some(run) = self.open.last_mut() {
-            run.spans.truncate(mark.spans);
-            run.buffer.truncate(mark.bytes);
-        }
-        let settled = self.open.iter().rev().skip(1);
-        (self.settled_rows, self.settled_bytes) =
-            settled.fold((0, 0), |(rows, bytes), run| (rows + run.spans.len(), bytes + run.weight_bytes()));
-    }
-
     /// The open transaction was rolled back at `boundary`: its rows are dropped, the position moves. True when
     /// pieces of it have been taken: the target must roll back what it holds of them.
     pub fn abandon(&mut self, boundary: &Boundary) -> bool {
@@ -229,7 +198,7 @@ impl BatchBuilder {
 
     /// Rows and bytes of the open transaction.
     fn open_load(&self) -> (usize, usize) {
-        let (rows, bytes) = self.open.last().map_or((0, 0), |run| (run.spans.len(), run.weight_bytes()));
+        let (rows, bytes) = self.open.last().map_or((0, 0), |run| (run.spans.len(), run.used_bytes()));
         (self.settled_rows + rows, self.settled_bytes + bytes)
     }
 

@@ -1,6 +1,6 @@
 //! From stream items to units of apply: rows are decoded, encoded and compacted here, transactions are kept whole.
 //!
-//! Sequence of a transaction: `Begin`, `Rows`…, then `Commit` or `Rollback`; savepoints in between. `sink::batch` keeps the
+//! Sequence of a transaction: `Begin`, `Rows`…, then `Commit` or `Rollback`. `sink::batch` keeps the
 //! open transaction's rows apart until it commits and cuts batches; this decides when one is taken, with which definition
 //! rows are read, and where tables change their mode.
 //!
@@ -14,7 +14,7 @@ use crate::change::policy::Operations;
 use crate::change::{
     Boundary, Change, FilePosition, Position, RowsEvent, StatementEvent, TableName, TargetName, TransactionId,
 };
-use crate::sink::batch::{Batch, BatchBuilder, BatchLimits, Mark, Ready};
+use crate::sink::batch::{Batch, BatchBuilder, BatchLimits, Ready};
 use crate::transform::Policies;
 use std::collections::{BTreeSet, VecDeque};
 
@@ -45,7 +45,6 @@ pub struct Builder<T> {
     batch: BatchBuilder,
     gtid: Option<TransactionId>,
     in_transaction: bool,
-    savepoints: Vec<(u32, Mark)>,
     ready: VecDeque<Unit>,
     /// Bytes of row events taken in.
     pub received_bytes: u64,
@@ -69,7 +68,6 @@ impl<T: Translator> Builder<T> {
             batch: BatchBuilder::new(limits, position),
             gtid: None,
             in_transaction: false,
-            savepoints: Vec::new(),
             ready: VecDeque::new(),
             received_bytes: 0,
         }
@@ -108,11 +106,6 @@ impl<T: Translator> Builder<T> {
             Change::Rows(event) => self.rows(&event)?,
             Change::Commit(boundary) => self.commit(&boundary),
             Change::Rollback(boundary) => self.rollback(&boundary),
-            Change::Savepoint(number) => {
-                let mark = self.batch.mark();
-                self.savepoints.push((number, mark));
-            }
-            Change::RollbackTo(number) => self.rollback_to(number)?,
             Change::Statement(event) => self.statement(&event)?,
             Change::Heartbeat(file) => self.heartbeat(file),
             Change::LogFile(file) => self.batch.begin_file(&file),
@@ -129,8 +122,6 @@ impl<T: Translator> Builder<T> {
             match self.batch.ready() {
                 Ready::Full => self.close(),
                 Ready::Piece => {
-                    // A savepoint in rows that are handed on cannot be gone back to.
-                    self.savepoints.clear();
                     let Some(piece) = self.batch.take_piece() else { return Ok(()) };
                     self.push(piece, Vec::new(), None);
                 }
@@ -160,24 +151,6 @@ impl<T: Translator> Builder<T> {
     fn end_transaction(&mut self) {
         self.in_transaction = false;
         self.gtid = None;
-        self.savepoints.clear();
-    }
-
-    /// Takes back the rows that followed the savepoint.
-    fn rollback_to(&mut self, number: u32) -> Result<(), TaskError> {
-        let at = self.savepoints.iter().rposition(|(known, _)| *known == number);
-        let Some((at, (_, mark))) = at.and_then(|at| self.savepoints.get(at).map(|found| (at, found))) else {
-            return Err(TaskError::Stream {
-                why: "ROLLBACK TO SAVEPOINT goes back into a part of a large transaction that was handed on"
-                    .to_owned(),
-                position: self.batch.position().to_string(),
-                remedy: "raise apply.batch_rows and apply.batch_bytes above the size of that transaction"
-                    .to_owned(),
-            });
-        };
-        self.batch.rollback_to(*mark);
-        self.savepoints.truncate(at + 1);
-        Ok(())
     }
 
     fn statement(&mut self, event: &StatementEvent) -> Result<(), TaskError> {

@@ -190,7 +190,7 @@ impl LogRead<'_> {
                         self.reached.begin_file(&file);
                         self.files.push(file);
                     }
-                    Change::Begin { .. } | Change::Rows(_) | Change::Savepoint(_) | Change::RollbackTo(_) => {
+                    Change::Begin { .. } | Change::Rows(_) => {
                         continue;
                     }
                 }

@@ -340,10 +340,6 @@ fn place(change: &Change) -> Option<String> {
         Change::Commit(boundary) | Change::Rollback(boundary) => Some(boundary.file.to_string()),
         Change::Heartbeat(file) => Some(file.to_string()),
         Change::Statement(event) => Some(event.boundary.file.to_string()),
-        Change::Begin { .. }
-        | Change::Rows(_)
-        | Change::Savepoint(_)
-        | Change::RollbackTo(_)
-        | Change::LogFile(_) => None,
+        Change::Begin { .. } | Change::Rows(_) | Change::LogFile(_) => None,
     }
 }

@@ -162,21 +162,6 @@ fn whole_transactions_are_taken_before_a_piece() {
 }
 
 #[test]
-fn what_follows_a_savepoint_is_dropped_and_the_rest_stays() {
-    let (mut builder, a, b) = (builder(100), layout("a"), layout("b"));
-    insert(&mut builder, &a, 1);
-    let mark = builder.mark();
-    insert(&mut builder, &a, 2);
-    insert(&mut builder, &b, 3);
-    builder.rollback_to(mark);
-    insert(&mut builder, &b, 4);
-    builder.commit(&boundary(10));
-    let batch = builder.take().unwrap();
-    let rows: Vec<usize> = batch.changes.tables.iter().map(|table| table.new.len()).collect();
-    assert_eq!((rows, batch.changes.operations()), (vec![1, 1], 2));
-}
-
-#[test]
 fn an_abandoned_transaction_leaves_its_position_only() {
     let (mut builder, table) = (builder(1), layout("t"));
     insert(&mut builder, &table, 1);
@@ -208,7 +193,27 @@ fn runs_of_two_tables_keep_their_order_and_reuse_buffers() {
 }
 
 #[test]
-fn a_full_run_is_left_for_another_and_a_savepoint_in_the_first_is_found_again() {
+fn room_that_earlier_runs_have_left_does_not_make_a_small_transaction_a_large_one() {
+    let (mut builder, a, b) = (builder(100), layout("a"), layout("b"));
+    builder.limits.bytes = 64 << 10;
+    for round in 0..8_u8 {
+        for table in [&a, &b] {
+            let run = builder.run(table);
+            run.buffer.reserve(32 << 10);
+            insert(&mut builder, table, round);
+        }
+    }
+    builder.commit(&boundary(10));
+    assert!(builder.take().is_some() && builder.spare.len() == 16);
+    for round in 0..8_u8 {
+        insert(&mut builder, &a, round);
+        insert(&mut builder, &b, round);
+        assert_eq!(builder.ready(), Ready::Nothing);
+    }
+}
+
+#[test]
+fn a_full_run_is_left_for_another() {
     let (mut builder, table) = (builder(100), layout("t"));
     let wide = |builder: &mut BatchBuilder, key: u8| {
         let run = builder.run(&table);
@@ -222,17 +227,14 @@ fn a_full_run_is_left_for_another_and_a_savepoint_in_the_first_is_found_again() 
         });
     };
     wide(&mut builder, 1);
-    let mark = builder.mark();
     (2..5).for_each(|key| wide(&mut builder, key));
     assert_eq!(builder.open.len(), 4);
     assert!(builder.open.iter().all(|run| run.buffer.capacity() < 2 * RUN_BYTES));
-    builder.rollback_to(mark);
-    wide(&mut builder, 9);
     builder.commit(&boundary(10));
     let batch = builder.take().unwrap();
     let [changes] = batch.changes.tables.as_slice() else { panic!("one table") };
     let keys: Vec<u8> = changes.new.iter().map(|at| changes.key(*at)[4]).collect();
-    assert_eq!(keys, [1, 9]);
+    assert_eq!(keys, [1, 2, 3, 4]);
 }
 
 /// MariaDB's names, `0-1-9` at least, lie before `b.000007:500`.

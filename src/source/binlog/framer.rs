@@ -107,7 +107,7 @@ impl Framer {
     }
 
     /// Goes on behind `position`, which may lie behind the place where the stream starts (see
-    /// [`resume`](super::resume)). Of rows of prepared XA transactions at most `max_held_bytes` stay in memory.
+    /// [`resume`](super::resume)). Of rows that are held at most `max_held_bytes` stay in memory.
     pub fn take_up(&mut self, position: &Position, max_held_bytes: usize) -> Result<(), SourceError> {
         self.known_file =
             position.file_begun.map(|begun| LogFile { file: position.file.file.clone(), begun });
@@ -115,12 +115,12 @@ impl Framer {
         taken_up.map_err(|refusal| self.told(refusal, event::XA_PREPARE))
     }
 
-    /// Whether an XA transaction is on its way out: [`Framer::hand_out`] comes before anything else.
+    /// Whether rows that were held (see `transaction`) are on their way out: [`Framer::hand_out`] comes before anything else.
     pub fn is_handing_out(&self) -> bool {
         self.transactions.is_handing_out()
     }
 
-    /// Hands out the next item of the XA transaction.
+    /// Hands out the next item of the transaction whose rows were held.
     pub fn hand_out(&mut self, out: &mut Vec<Change>) -> Result<(), SourceError> {
         let handed_out = self.transactions.hand_out(out);
         handed_out.map_err(|refusal| self.told(refusal, event::XA_PREPARE))
@@ -394,8 +394,8 @@ impl Framer {
                 self.maps.close();
                 self.transactions.rollback(end, out)
             }
-            Meaning::Savepoint(name) => self.transactions.savepoint(&name, out),
-            Meaning::RollbackTo(name) => self.transactions.rollback_to(&name, out),
+            Meaning::Savepoint(name) => self.transactions.savepoint(&name),
+            Meaning::RollbackTo(name) => self.transactions.rollback_to(&name),
             Meaning::Release(name) => self.transactions.release(&name),
             Meaning::Pass => self.transactions.pass(end, out),
             Meaning::Ddl { sql, rows_may_follow } => {

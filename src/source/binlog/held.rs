@@ -1,4 +1,5 @@
-//! Rows of one XA transaction, kept from XA PREPARE until its end is known: in memory, or the older part of them in a file.
+//! Rows of one transaction that are kept until its end is known, because it is an XA one or has savepoints: in memory, or the
+//! older part of them in a file.
 //!
 //! The file is unlinked from the start, so nothing of it outlives the process. It holds one record an event:
 //! `[table u32][kind u8][length of column set u32][of that after u32][of rows u64]` and these three.
@@ -238,7 +239,7 @@ fn failed(error: io::Error) -> Refusal {
     let folder = std::env::temp_dir();
     Refusal::event(
         format!(
-            "rows of a prepared XA transaction cannot be kept in a file in {}: {error}",
+            "rows of an XA transaction, or behind a savepoint, cannot be kept in a file in {}: {error}",
             folder.display()
         ),
         "make room there, name another folder with the environment variable TMPDIR, or raise memory_limit of the task",

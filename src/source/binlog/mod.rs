@@ -359,8 +359,6 @@ pub async fn file_begun(endpoint: &SameServer, file: &str) -> Result<Option<u32>
         Change::LogFile(file) => Some(file.begun),
         Change::Begin { .. }
         | Change::Rows(_)
-        | Change::Savepoint(_)
-        | Change::RollbackTo(_)
         | Change::Rollback(_)
         | Change::Statement(_)
         | Change::Commit(_)

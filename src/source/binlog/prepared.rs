@@ -89,6 +89,12 @@ impl Prepared {
         self.bytes = self.bytes.saturating_sub(rows.memory_bytes());
     }
 
+    /// Bytes in memory of all that is held.
+    #[cfg(test)]
+    pub fn held_bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// XA PREPARE: the rows wait for the end.
     pub fn prepared(&mut self, xid: Arc<str>, mut rows: HeldRows) -> Result<(), Refusal> {
         if rows.is_spilled() || self.bytes > self.max_bytes && !rows.is_empty() {

@@ -8,12 +8,12 @@
 //! bare `Commit`.
 //!
 //! Rows of an XA transaction are held: XA PREPARE is a bare `Commit`, and they come with XA COMMIT, which may be much later and
-//! from another session, one event at each [`Transactions::hand_out`]. Marks in it are resolved while it is held.
+//! from another session, one event at each [`Transactions::hand_out`].
 //!
 //! Rows of others go out before the end is known, since a transaction may be larger than memory. So a group that
-//! was rolled back (it touched a non-transactional table too) ends in `Rollback`, and `ROLLBACK TO` in
-//! `RollbackTo`: the consumer gives up what came since. Marks are numbers here: their names, which may be
-//! used again within a transaction, are resolved on the spot.
+//! was rolled back (it touched a non-transactional table too) ends in `Rollback`: the consumer gives up what came since. Rows
+//! behind a `SAVEPOINT` are held as those of an XA transaction until the commit: a `ROLLBACK TO` may follow, however many rows
+//! later, and the consumer has no part of its transaction that it could give up alone.
 //!
 //! What must never happen here: a transaction taken for ended, or for begun, without the log saying so.
 
@@ -25,7 +25,7 @@ use super::resume::Resume;
 use super::xid::Xid;
 use crate::change::facts::Flavour;
 use crate::change::{Boundary, Change, FilePosition, RowsEvent, StatementEvent, Taken, TransactionId};
-use xa::{HandOut, XaGroup};
+use xa::HandOut;
 
 mod xa;
 
@@ -82,24 +82,28 @@ struct Open {
     /// `Begin` is out.
     begun: bool,
     /// Opened by `XA START`.
-    xa: Option<XaGroup>,
+    xa: Option<Xid>,
+    /// Rows that may be taken back: all of an XA transaction, else those behind the first savepoint.
+    held: HeldRows,
     /// Savepoints, oldest first.
     marks: Vec<Savepoint>,
-    next_mark: u32,
 }
 
 #[derive(Debug)]
 struct Savepoint {
     name: String,
-    number: u32,
-    /// Where it is among the rows of an XA transaction.
-    held: Mark,
+    /// Where it is among the rows that are held.
+    at: Mark,
 }
 
 impl Open {
     fn new(name: GtidEvent, xa: Option<Xid>) -> Self {
-        let xa = xa.map(|xid| XaGroup { xid, rows: HeldRows::default() });
-        Self { name, begun: false, xa, marks: Vec::new(), next_mark: 0 }
+        Self { name, begun: false, xa, held: HeldRows::default(), marks: Vec::new() }
+    }
+
+    /// Whether rows that come now may be taken back alone, or stand behind such.
+    fn holds(&self) -> bool {
+        self.xa.is_some() || !self.marks.is_empty() || !self.held.is_empty()
     }
 }
 
@@ -178,13 +182,12 @@ impl Transactions {
         let State::Open(open) = &mut self.state else {
             return Err(Refusal::contradiction("no transaction is open"));
         };
-        if let Some(group) = &mut open.xa {
-            return self.prepared.keep(&mut group.rows, event);
+        if open.holds() {
+            return self.prepared.keep(&mut open.held, event);
         }
         if !open.begun {
             open.begun = true;
             out.push(Change::Begin { gtid: open.name.gtid.clone() });
-            out.extend(open.marks.iter().map(|mark| Change::Savepoint(mark.number)));
         }
         out.push(Change::Rows(event));
         Ok(())
@@ -204,21 +207,16 @@ impl Transactions {
     }
 
     /// `SAVEPOINT`; a name used before stands for the new mark only.
-    pub fn savepoint(&mut self, name: &str, out: &mut Vec<Change>) -> Result<(), Refusal> {
+    pub fn savepoint(&mut self, name: &str) -> Result<(), Refusal> {
         let open = self.open()?;
         open.marks.retain(|other| !same(&other.name, name));
-        let number = open.next_mark;
-        open.next_mark = number.saturating_add(1);
-        let held = open.xa.as_ref().map(|group| group.rows.mark()).unwrap_or_default();
-        open.marks.push(Savepoint { name: name.to_owned(), number, held });
-        if open.begun {
-            out.push(Change::Savepoint(number));
-        }
+        let at = open.held.mark();
+        open.marks.push(Savepoint { name: name.to_owned(), at });
         Ok(())
     }
 
     /// `ROLLBACK TO`: later marks are gone, the mark itself stays.
-    pub fn rollback_to(&mut self, name: &str, out: &mut Vec<Change>) -> Result<(), Refusal> {
+    pub fn rollback_to(&mut self, name: &str) -> Result<(), Refusal> {
         let State::Open(open) = &mut self.state else {
             return Err(Refusal::contradiction("no transaction is open"));
         };
@@ -227,13 +225,7 @@ impl Transactions {
         };
         open.marks.truncate(index.saturating_add(1));
         let Some(mark) = open.marks.last() else { return Ok(()) };
-        if let Some(group) = &mut open.xa {
-            return self.prepared.counted(&mut group.rows, |rows| rows.rollback_to(mark.held));
-        }
-        if open.begun {
-            out.push(Change::RollbackTo(mark.number));
-        }
-        Ok(())
+        self.prepared.counted(&mut open.held, |rows| rows.rollback_to(mark.at))
     }
 
     /// `RELEASE SAVEPOINT`: the mark and later ones are gone.
@@ -258,10 +250,8 @@ impl Transactions {
         let open = self.open()?;
         let begun = open.begun;
         let boundary = boundary(&open.name, end);
-        let group = open.xa.take();
-        if let Some(group) = group {
-            self.prepared.let_go(&group.rows);
-        }
+        let held = std::mem::take(&mut open.held);
+        self.prepared.let_go(&held);
         out.push(if begun { Change::Rollback(boundary.clone()) } else { Change::Commit(boundary.clone()) });
         self.ended(boundary);
         Ok(())
@@ -312,7 +302,7 @@ impl Transactions {
             self.ended(boundary);
             return Ok(());
         };
-        if !rows_may_follow || open.begun {
+        if !rows_may_follow || open.begun || !open.held.is_empty() {
             return Err(Refusal::contradiction(
                 "a statement that defines a table stands inside a transaction",
             ));
@@ -354,10 +344,8 @@ impl Transactions {
     /// The server died while it wrote the open transaction, which was therefore never committed, and has started anew (MariaDB
     /// leaves such an end of a file in its log, MySQL cuts it off when it recovers). Its name may come again.
     pub fn cut_short(&mut self, out: &mut Vec<Change>) {
-        let State::Open(mut open) = std::mem::take(&mut self.state) else { return };
-        if let Some(group) = open.xa.take() {
-            self.prepared.let_go(&group.rows);
-        }
+        let State::Open(open) = std::mem::take(&mut self.state) else { return };
+        self.prepared.let_go(&open.held);
         if let (true, Some(file)) = (open.begun, self.last_end.clone()) {
             let committed_micros = open.name.committed_micros;
             out.push(Change::Rollback(Boundary { gtid: None, file, committed_micros, xa: None }));
@@ -390,10 +378,11 @@ impl Transactions {
     }
 
     fn finish(&mut self, end: End, out: &mut Vec<Change>) -> Result<(), Refusal> {
-        let boundary = boundary(&self.open()?.name, end);
-        out.push(Change::Commit(boundary.clone()));
-        self.ended(boundary);
-        Ok(())
+        let open = self.open()?;
+        let (begun, boundary) = (open.begun, boundary(&open.name, end));
+        let held = std::mem::take(&mut open.held);
+        self.prepared.let_go(&held);
+        self.goes_out(begun, held, boundary, out)
     }
 
     fn ended(&mut self, boundary: Boundary) {

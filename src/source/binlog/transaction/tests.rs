@@ -46,8 +46,6 @@ pub(super) fn short(items: &[Change]) -> Vec<String> {
         .map(|item| match item {
             Change::Begin { gtid } => format!("begin {}", gtid.as_ref().map_or(0, TransactionId::number)),
             Change::Rows(event) => format!("rows {}", event.position.offset),
-            Change::Savepoint(mark) => format!("mark {mark}"),
-            Change::RollbackTo(mark) => format!("back to {mark}"),
             Change::Rollback(boundary) => edge("rollback", boundary),
             Change::Commit(boundary) => edge("commit", boundary),
             Change::Statement(event) => edge(&event.sql, &event.boundary),
@@ -115,37 +113,79 @@ fn a_rolled_back_group_takes_its_rows_back() {
     assert_eq!(short(&out), ["begin 1", "rows 10", "rollback 1 at 20 1000", "commit 2 at 40 2000"]);
 }
 
+/// Commits, and hands out what was held.
+fn committed(t: &mut Transactions, offset: u64, out: &mut Vec<Change>) {
+    t.commit(end(offset), out).unwrap();
+    while t.is_handing_out() {
+        t.hand_out(out).unwrap();
+    }
+}
+
 #[test]
-fn savepoints_set_before_the_first_rows_are_told_with_them() {
-    let (mut t, mut out) = (Transactions::default(), Vec::new());
+fn rows_behind_a_savepoint_come_with_the_commit_and_those_taken_back_never() {
+    for max_bytes in [0, 1 << 20] {
+        let (mut t, mut out) = (xa::tests::stream(max_bytes), Vec::new());
+        t.named(name(1)).unwrap();
+        t.begin(None).unwrap();
+        t.rows(rows(10), &mut out).unwrap();
+        t.savepoint("a").unwrap();
+        t.rows(rows(20), &mut out).unwrap();
+        t.savepoint("b").unwrap();
+        t.rows(rows(30), &mut out).unwrap();
+        t.rollback_to("B").unwrap();
+        t.release("a").unwrap();
+        t.rows(rows(40), &mut out).unwrap();
+        assert_eq!(short(&out), ["begin 1", "rows 10"]);
+        committed(&mut t, 50, &mut out);
+        assert_eq!(short(&out), ["begin 1", "rows 10", "rows 50", "rows 50", "commit 1 at 50 1000"]);
+        assert_eq!(t.prepared.held_bytes(), 0, "nothing of it is counted any more");
+    }
+}
+
+#[test]
+fn a_savepoint_before_the_first_rows_may_take_back_all() {
+    let (mut t, mut out) = (xa::tests::stream(1 << 20), Vec::new());
     t.named(name(1)).unwrap();
     t.begin(None).unwrap();
-    t.savepoint("a", &mut out).unwrap();
-    t.savepoint("b", &mut out).unwrap();
-    t.rollback_to("A", &mut out).unwrap();
-    assert!(out.is_empty() && t.rollback_to("b", &mut out).is_err());
+    t.savepoint("a").unwrap();
+    t.savepoint("b").unwrap();
+    t.rollback_to("A").unwrap();
+    assert!(t.rollback_to("b").is_err());
     t.rows(rows(10), &mut out).unwrap();
-    t.rollback_to("a", &mut out).unwrap();
-    t.rows(rows(20), &mut out).unwrap();
-    t.commit(end(30), &mut out).unwrap();
-    let want = ["begin 1", "mark 0", "rows 10", "back to 0", "rows 20", "commit 1 at 30 1000"];
+    t.rollback_to("a").unwrap();
+    committed(&mut t, 30, &mut out);
+    t.named(name(2)).unwrap();
+    t.begin(None).unwrap();
+    t.rows(rows(40), &mut out).unwrap();
+    t.savepoint("a").unwrap();
+    t.rows(rows(50), &mut out).unwrap();
+    t.rollback(end(60), &mut out).unwrap();
+    t.named(name(3)).unwrap();
+    t.begin(None).unwrap();
+    t.savepoint("a").unwrap();
+    t.rows(rows(70), &mut out).unwrap();
+    assert!(t.ddl(ddl("CREATE", true), end(80), &mut out).is_err(), "behind rows, held or not");
+    t.cut_short(&mut out);
+    let want = ["commit 1 at 30 1000", "begin 2", "rows 40", "rollback 2 at 60 2000"];
     assert_eq!(short(&out), want);
+    assert_eq!(t.prepared.held_bytes(), 0);
 }
 
 #[test]
 fn a_savepoint_name_used_again_means_the_later_mark() {
-    let (mut t, mut out) = (Transactions::default(), Vec::new());
+    let (mut t, mut out) = (xa::tests::stream(1 << 20), Vec::new());
     t.named(name(1)).unwrap();
     t.begin(None).unwrap();
-    t.rows(rows(1), &mut out).unwrap();
-    t.savepoint("s", &mut out).unwrap();
-    t.savepoint("other", &mut out).unwrap();
+    t.savepoint("s").unwrap();
+    t.savepoint("other").unwrap();
     t.rows(rows(2), &mut out).unwrap();
-    t.savepoint("S", &mut out).unwrap();
-    t.rollback_to("s", &mut out).unwrap();
+    t.savepoint("S").unwrap();
+    t.rows(rows(3), &mut out).unwrap();
+    t.rollback_to("s").unwrap();
     t.release("other").unwrap();
-    assert!(t.rollback_to("s", &mut out).is_err(), "released with the older one");
-    assert_eq!(short(&out), ["begin 1", "rows 1", "mark 0", "mark 1", "rows 2", "mark 2", "back to 2"]);
+    assert!(t.rollback_to("s").is_err(), "released with the older one");
+    committed(&mut t, 9, &mut out);
+    assert_eq!(short(&out), ["begin 1", "rows 9", "commit 1 at 9 1000"]);
 }
 
 #[test]

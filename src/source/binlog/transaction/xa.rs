@@ -1,4 +1,5 @@
-//! XA transactions: what XA PREPARE, XA COMMIT and XA ROLLBACK make of the rows that are held.
+//! XA transactions: what XA PREPARE, XA COMMIT and XA ROLLBACK make of the rows that are held; and how held rows, also those
+//! behind a savepoint, go out.
 //!
 //! What must never happen here: rows of a transaction that may yet be rolled back handed out.
 
@@ -10,13 +11,6 @@ use super::super::xid::{PrepareEvent, Xid};
 use super::{End, Open, State, Transactions, boundary};
 use crate::change::{Boundary, Change, FilePosition, Position, XaStep};
 use std::sync::Arc;
-
-/// An XA transaction before its XA PREPARE.
-#[derive(Debug)]
-pub(super) struct XaGroup {
-    pub(super) xid: Xid,
-    pub(super) rows: HeldRows,
-}
 
 /// Rows that were held, and the end they go out with.
 #[derive(Debug)]
@@ -55,7 +49,7 @@ impl Transactions {
 
     fn open_xid(&self) -> Option<&Xid> {
         match &self.state {
-            State::Open(open) => open.xa.as_ref().map(|group| &group.xid),
+            State::Open(open) => open.xa.as_ref(),
             State::Between | State::Named(_) => None,
         }
     }
@@ -70,10 +64,10 @@ impl Transactions {
         if !self.is_xa() {
             return Err(Refusal::contradiction("XA PREPARE of a transaction that is no XA one"));
         }
-        let State::Open(Open { name, xa: Some(group), .. }) = std::mem::take(&mut self.state) else {
+        let State::Open(Open { name, xa: Some(xid), held: rows, .. }) = std::mem::take(&mut self.state)
+        else {
             return Ok(());
         };
-        let XaGroup { xid, rows } = group;
         if !xid.is_of(event) {
             let other = &event.xid;
             return Err(Refusal::contradiction(format!("XA PREPARE of {other} ends what {xid} began")));
@@ -81,7 +75,7 @@ impl Transactions {
         let mut boundary = boundary(&name, end);
         if event.one_phase {
             self.prepared.let_go(&rows);
-            return self.goes_out(rows, boundary, out);
+            return self.goes_out(false, rows, boundary, out);
         }
         let xid: Arc<str> = xid.to_string().into();
         let start = self.last_end.clone().unwrap_or_else(|| boundary.file.clone());
@@ -145,7 +139,7 @@ impl Transactions {
             }
         };
         boundary.xa = Some(XaStep::Ended { xid });
-        self.goes_out(rows, boundary, out)
+        self.goes_out(false, rows, boundary, out)
     }
 
     /// Whether rows that were held are on their way out: [`Transactions::hand_out`] comes before the next event.
@@ -153,7 +147,7 @@ impl Transactions {
         self.handing_out.is_some()
     }
 
-    /// Hands out the next event of an XA transaction, or its end.
+    /// Hands out the next event of the transaction whose rows were held, or its end.
     pub fn hand_out(&mut self, out: &mut Vec<Change>) -> Result<(), Refusal> {
         let Some(mut going) = self.handing_out.take() else { return Ok(()) };
         match going.rows.next(&going.boundary.file)? {
@@ -166,12 +160,20 @@ impl Transactions {
         Ok(())
     }
 
-    /// An XA transaction is committed.
-    fn goes_out(&mut self, rows: HeldRows, boundary: Boundary, out: &mut Vec<Change>) -> Result<(), Refusal> {
+    /// A transaction is committed whose rows, or the later ones of them, were held; `begun`: the earlier ones are out.
+    pub(super) fn goes_out(
+        &mut self,
+        begun: bool,
+        rows: HeldRows,
+        boundary: Boundary,
+        out: &mut Vec<Change>,
+    ) -> Result<(), Refusal> {
         if rows.is_empty() || self.resume.passes() {
             out.push(Change::Commit(boundary.clone()));
         } else {
-            out.push(Change::Begin { gtid: boundary.gtid.clone() });
+            if !begun {
+                out.push(Change::Begin { gtid: boundary.gtid.clone() });
+            }
             self.handing_out = Some(HandOut { rows: rows.into_reader()?, boundary: boundary.clone() });
         }
         self.ended(boundary);

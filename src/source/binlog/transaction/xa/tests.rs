@@ -16,7 +16,7 @@ const A: &str = "X'61',X'',1";
 const B: &str = "X'62',X'',1";
 
 /// A stream with so many bytes for held rows.
-fn stream(max_bytes: usize) -> Transactions {
+pub(in super::super) fn stream(max_bytes: usize) -> Transactions {
     let mut transactions = Transactions::default();
     transactions.take_up(&position(Taken::Gtids(GtidSet::default()), 4), max_bytes).unwrap();
     transactions.starts_at(at(4));
@@ -103,9 +103,9 @@ fn what_was_rolled_back_before_or_behind_xa_prepare_does_not_come() {
     t.named(name(10)).unwrap();
     t.begin(Some(id(A))).unwrap();
     t.rows(distinct(1), &mut out).unwrap();
-    t.savepoint("s", &mut out).unwrap();
+    t.savepoint("s").unwrap();
     t.rows(distinct(2), &mut out).unwrap();
-    t.rollback_to("S", &mut out).unwrap();
+    t.rollback_to("S").unwrap();
     t.rows(distinct(3), &mut out).unwrap();
     t.xa_prepare(&prepare(A, false), end(19), &mut out).unwrap();
     finished(&mut t, A, true, 20, &mut out);

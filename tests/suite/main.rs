@@ -34,6 +34,7 @@ mod refused_events;
 mod refused_sessions;
 mod resumed_copy;
 mod resuming;
+mod savepoints;
 mod source_dies;
 mod source_facts;
 mod source_positions;

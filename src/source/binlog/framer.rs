@@ -384,8 +384,10 @@ impl Framer {
         match meaning {
             Meaning::Begin => self.transactions.begin(None),
             Meaning::XaStart(xid) => self.transactions.begin(Some(xid)),
-            Meaning::XaEnd => self.transactions.xa_end(),
-            Meaning::XaFinish { xid, commits } => self.transactions.xa_finish(&xid, commits, end, out),
+            Meaning::XaEnd => self.transactions.xa_end(query.session),
+            Meaning::XaFinish { xid, commits } => {
+                self.transactions.xa_finish(&xid, commits, query.session, end, out)
+            }
             Meaning::Commit => {
                 self.maps.close();
                 self.transactions.commit(end, out)

@@ -83,6 +83,8 @@ struct Open {
     begun: bool,
     /// Opened by `XA START`.
     xa: Option<Xid>,
+    /// The session, where `XA END` told it.
+    session: Option<u32>,
     /// Rows that may be taken back: all of an XA transaction, else those behind the first savepoint.
     held: HeldRows,
     /// Savepoints, oldest first.
@@ -98,7 +100,7 @@ struct Savepoint {
 
 impl Open {
     fn new(name: GtidEvent, xa: Option<Xid>) -> Self {
-        Self { name, begun: false, xa, held: HeldRows::default(), marks: Vec::new() }
+        Self { name, begun: false, xa, session: None, held: HeldRows::default(), marks: Vec::new() }
     }
 
     /// Whether rows that come now may be taken back alone, or stand behind such.

@@ -6,7 +6,7 @@
 use super::super::held::{HeldReader, HeldRows};
 use super::super::prepared::{Ended, Prepared};
 use super::super::refusal::Refusal;
-use super::super::resume::Resume;
+use super::super::resume::{Resume, domains_before};
 use super::super::xid::{PrepareEvent, Xid};
 use super::{End, Naming, Open, State, Transactions, boundary};
 use crate::change::{Boundary, Change, FilePosition, Position, XaStep};
@@ -28,6 +28,7 @@ impl Transactions {
     pub fn take_up(&mut self, position: &Position, max_held_bytes: usize) -> Result<(), Refusal> {
         self.prepared = Prepared::new(&position.xa, max_held_bytes);
         self.resume = Resume::at(position)?;
+        self.reached = domains_before(position);
         Ok(())
     }
 

@@ -49,6 +49,7 @@ impl BinlogStream {
         })?;
         let (mut wire, _) = self.endpoint.connect().await?;
         let checksum = dump::prepare(&mut wire, self.heartbeat).await?;
+        self.by_names = self.by_names && !beginning.list.is_at(self.framer.reached());
         let start = go_on_at(&next, self.by_names.then(|| self.framer.reached()));
         dump::start(&mut wire, self.server_id, &start).await?;
         self.framer.file_is_cut_off(checksum, out);
@@ -116,9 +117,9 @@ impl Beginning {
     }
 }
 
-/// Where to ask the server to go on: at the start of the next file, or behind `reached` where the stream was begun by names, for
-/// the server then knows which transactions it has still to leave out. It cannot begin in the file before again: the next one's
-/// list has nothing beyond `reached`, by the server's own rule.
+/// Where to ask the server to go on: at the start of the next file, which is exact. Or behind `reached`, where the stream was
+/// begun by names and the log had not come to all of them: then the server leaves out what they still tell of. It does not begin
+/// in the file before again, for the next one's list has nothing beyond `reached` by the server's own rule.
 fn go_on_at(next: &str, reached: Option<&Domains>) -> Position {
     let (file, offset) = if reached.is_some() { ("", 0) } else { (next, frame::FIRST_EVENT) };
     Position {

@@ -37,12 +37,22 @@ impl GtidList {
     /// before the transactions it was begun with, so the list may be as well. (The rule is the one by which a server looks for
     /// the file to begin in: `contains_all_slave_gtid` in `sql/sql_repl.cc`.)
     pub fn beyond(&self, reached: &Domains) -> Option<DomainGtid> {
-        let mut last = Domains::default();
-        self.0.iter().for_each(|gtid| last.advance(*gtid));
-        last.iter().find(|last| match reached.last(last.domain) {
+        self.last().iter().find(|last| match reached.last(last.domain) {
             None => true,
             Some(ours) => ours != *last && self.holds(ours),
         })
+    }
+
+    /// Whether the log has come to each of these, and to nothing behind it.
+    pub fn is_at(&self, reached: &Domains) -> bool {
+        let last = self.last();
+        reached.iter().all(|ours| last.last(ours.domain) == Some(ours))
+    }
+
+    fn last(&self) -> Domains {
+        let mut last = Domains::default();
+        self.0.iter().for_each(|gtid| last.advance(*gtid));
+        last
     }
 
     fn holds(&self, gtid: DomainGtid) -> bool {
@@ -86,6 +96,9 @@ pub mod tests {
             let list = GtidList::read(&body(list)).unwrap();
             list.beyond(&reached.parse().unwrap()).map(|gtid| gtid.to_string())
         };
+        let at = |list: &[&str]| GtidList::read(&body(list)).unwrap().is_at(&"0-1-5,1-1-7".parse().unwrap());
+        assert!(at(&["0-1-9", "0-1-5", "1-1-7", "2-1-1"]));
+        assert!(!at(&["0-1-5"]) && !at(&["0-1-5", "1-1-6"]) && !at(&["0-1-5", "0-2-3", "1-1-7"]));
         let some = |gtid: &str| Some(gtid.to_owned());
         assert_eq!(beyond(&["0-1-5", "1-1-7"], "0-1-5,1-1-7,2-1-1"), None);
         assert_eq!(beyond(&["0-1-6", "1-1-7"], "0-1-5,1-1-7"), some("0-1-6"));

@@ -25,7 +25,7 @@ pub use encoded::{EncodedRows, RowLayout, RowOp, RowSpan};
 pub use event::{Boundary, Change, LogFile, RowsEvent, RowsKind, StatementEvent, TableMap};
 pub use gtid::{Gtid, GtidSet, Tag, Uuid};
 pub use position::{FilePosition, Position, Taken, TransactionId};
-pub use prepared::{Prepared, ReadAgain, XaState, XaStep};
+pub use prepared::{CommittedXa, Committer, Prepared, ReadAgain, XaState, XaStep};
 pub use retry::Retry;
 pub use rows::ResultRows;
 pub use shape::{TargetChange, TargetColumn, TargetName, TargetTable, TargetType};

@@ -176,7 +176,12 @@ impl Position {
                 };
                 self.xa.prepare(xid, again)
             }
-            Some(XaStep::Ended { xid }) => self.xa.end(xid),
+            Some(XaStep::Ended { xid, committed }) => {
+                if let Some(by) = committed {
+                    self.xa.committed.add(xid, *by);
+                }
+                self.xa.end(xid)
+            }
         };
         if let (Taken::Gtids(set), Some(ReadAgain::Named(ended))) = (&mut self.taken, &older) {
             set.union(ended);

@@ -9,6 +9,7 @@ use super::domain::Domains;
 use super::gtid::GtidSet;
 use super::position::FilePosition;
 use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// What the end of a transaction means for a prepared one.
@@ -25,7 +26,18 @@ pub enum XaStep {
     Ended {
         /// Its id.
         xid: Arc<str>,
+        /// Who committed it, where that must be remembered (see [`CommittedXa`]).
+        committed: Option<Committer>,
     },
+}
+
+/// Which session committed a prepared transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Committer {
+    /// The one that prepared it.
+    Preparer,
+    /// Another one, or it is not known.
+    Another,
 }
 
 /// How a prepared transaction is read again.
@@ -66,17 +78,77 @@ pub struct XaState {
     /// was prepared before the position brings nothing: the copy has seen its rows. `None` when there is none such.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen_until: Option<FilePosition>,
+    /// Those last committed by MariaDB's log.
+    #[serde(default, skip_serializing_if = "CommittedXa::is_empty")]
+    pub committed: CommittedXa,
+}
+
+/// The prepared transactions that were last committed as far as the log tells, for MariaDB may list them again after a restart,
+/// and what is done then comes into the log as a second end. It logs an XA COMMIT before its engine is asked, and does not look at
+/// the engine's answer (`xacommit_handlerton` in `handler.cc`):
+///
+/// - Another session's, while the one that prepared is still taking its leave, does nothing in the engine (`trans_xa_detach` comes
+///   before `ha_close_connection` in `xa.cc` and `sql_class.cc`). The restart may come much later.
+/// - Any, when the server dies in between. Those stand at the end of the log before the second end, so few are enough.
+///
+/// This is part of every position that is stored, so it has to be small.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommittedXa {
+    /// By another session than the one that prepared; oldest first.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    by_another: VecDeque<Arc<str>>,
+    /// By the session that prepared; oldest first.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    by_preparer: VecDeque<Arc<str>>,
+}
+
+impl CommittedXa {
+    /// So many that another session committed are remembered.
+    pub const BY_ANOTHER: usize = 64;
+    /// So many of the others are remembered.
+    pub const BY_PREPARER: usize = 16;
+
+    /// True when none is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.by_another.is_empty() && self.by_preparer.is_empty()
+    }
+
+    /// Whether this one is remembered.
+    pub fn contains(&self, xid: &str) -> bool {
+        self.by_another.iter().chain(&self.by_preparer).any(|one| **one == *xid)
+    }
+
+    /// Remembers one, as the last.
+    pub fn add(&mut self, xid: &Arc<str>, by: Committer) {
+        self.forget(xid);
+        let (list, most) = match by {
+            Committer::Another => (&mut self.by_another, Self::BY_ANOTHER),
+            Committer::Preparer => (&mut self.by_preparer, Self::BY_PREPARER),
+        };
+        list.push_back(xid.clone());
+        while list.len() > most {
+            list.pop_front();
+        }
+    }
+
+    /// An id that is prepared again is that of another transaction.
+    pub fn forget(&mut self, xid: &str) {
+        for list in [&mut self.by_another, &mut self.by_preparer] {
+            list.retain(|one| **one != *xid);
+        }
+    }
 }
 
 impl XaState {
-    /// True when nothing is prepared or expected.
+    /// True when nothing is prepared, expected or remembered.
     pub fn is_empty(&self) -> bool {
-        self.prepared.is_empty() && self.seen_until.is_none()
+        self.prepared.is_empty() && self.seen_until.is_none() && self.committed.is_empty()
     }
 
     /// Remembers a prepared one. Gives what was known under its id, if that was another: it is gone, for ids of prepared
     /// transactions differ at any time.
     pub fn prepare(&mut self, xid: &Arc<str>, again: ReadAgain) -> Option<ReadAgain> {
+        self.committed.forget(xid);
         // Read again after a restart: it keeps its turn.
         if self.prepared.iter().any(|one| one.xid == *xid && one.again == again) {
             return None;
@@ -112,7 +184,7 @@ mod tests {
     }
 
     fn ended(xid: &str) -> Option<XaStep> {
-        Some(XaStep::Ended { xid: xid.into() })
+        Some(XaStep::Ended { xid: xid.into(), committed: None })
     }
 
     fn advance(position: &mut Position, gtid: Option<TransactionId>, offset: u64, xa: Option<XaStep>) {
@@ -166,6 +238,46 @@ mod tests {
         assert_eq!(domains.xa.prepared[0].again, behind);
         let stored = serde_json::to_string(&domains).unwrap();
         assert_eq!(serde_json::from_str::<Position>(&stored).unwrap(), domains);
+    }
+
+    #[test]
+    fn a_committed_one_is_remembered_until_its_id_is_prepared_again_or_others_push_it_out() {
+        let mut at = position(Taken::Domains(Domains::default()));
+        let committed = |xid: &str, by| Some(XaStep::Ended { xid: xid.into(), committed: Some(by) });
+        let known = |position: &Position| {
+            let stored = serde_json::to_string(position).unwrap();
+            assert_eq!(serde_json::from_str::<Position>(&stored).unwrap(), *position);
+            ["a", "b"].map(|xid| position.xa.committed.contains(xid))
+        };
+        advance(&mut at, None, 10, committed("a", Committer::Another));
+        advance(&mut at, None, 20, committed("b", Committer::Preparer));
+        assert_eq!(known(&at), [true, true]);
+        advance(&mut at, None, 30, prepared("a", 20));
+        assert_eq!(known(&at), [false, true]);
+        advance(&mut at, None, 40, committed("a", Committer::Another));
+        for number in 0..CommittedXa::BY_ANOTHER + CommittedXa::BY_PREPARER {
+            advance(&mut at, None, 50, committed(&number.to_string(), Committer::Preparer));
+        }
+        assert_eq!(known(&at), [true, false], "those of the one kind do not push out those of the other");
+        for number in 0..CommittedXa::BY_ANOTHER {
+            advance(&mut at, None, 60, committed(&number.to_string(), Committer::Another));
+        }
+        assert_eq!(known(&at), [false, false]);
+        let longest = format!("X'{}',X'{}',4294967295", "f".repeat(128), "f".repeat(128));
+        for number in 0..200 {
+            let (by, xid) =
+                ([Committer::Another, Committer::Preparer][number % 2], format!("{longest}{number}"));
+            advance(&mut at, None, 70, committed(&xid, by));
+        }
+        assert!(serde_json::to_string(&at).unwrap().len() < 24 << 10);
+    }
+
+    #[test]
+    fn a_position_stored_before_committed_ones_were_remembered_is_read() {
+        let stored = r#"{"server":"s","file":{"file":"b.1","offset":4},"taken":{"domains":"0-1-5"},
+            "xa":{"seen_until":{"file":"b.1","offset":9}}}"#;
+        let position: Position = serde_json::from_str(stored).unwrap();
+        assert!(position.xa.committed.is_empty() && position.xa.seen_until.is_some());
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod bad_input;
 mod chunk_boundaries;
 mod commands;
 mod copy_starts_over;
+mod cut_off_logs;
 mod ddl_around_copy;
 mod ddl_losses;
 mod forgetful_target;

@@ -97,16 +97,17 @@ pub async fn start(wire: &mut Wire, server_id: u32, start: &Position) -> Result<
             // A place says exactly where to go on, names do not: numbers of a domain need not rise (gtid_strict_mode is off by
             // default), and the server then sends transactions again or leaves some out.
             let place = start.file.offset.max(super::frame::FIRST_EVENT);
-            let by_place =
-                file_dump_command(server_id, &start.file.file, place).filter(|_| !start.file.file.is_empty());
-            if by_place.is_none() {
+            let by_place = is_by_place(start);
+            if !by_place {
                 let sql = format!(
                     "SET @slave_connect_state = '{have}', @slave_gtid_strict_mode = 0, \
                      @slave_gtid_ignore_duplicates = 0"
                 );
                 wire.execute(&sql).await?;
             }
-            by_place.or_else(|| file_dump_command(server_id, "", super::frame::FIRST_EVENT))
+            let (file, place) =
+                if by_place { (&*start.file.file, place) } else { ("", super::frame::FIRST_EVENT) };
+            file_dump_command(server_id, file, place)
         }
         (Taken::Files, Flavour::MySql) => {
             file_dump_command(server_id, &start.file.file, start.file.offset.max(super::frame::FIRST_EVENT))
@@ -124,6 +125,11 @@ pub async fn start(wire: &mut Wire, server_id: u32, start: &Position) -> Result<
         });
     };
     wire.send_command(&command).await
+}
+
+/// Whether MariaDB is asked to go on at a place, and not behind names: when there is one, and the command has room for it.
+pub fn is_by_place(start: &Position) -> bool {
+    !start.file.file.is_empty() && u32::try_from(start.file.offset).is_ok()
 }
 
 fn other_family(wire: &Wire, family: &str, start: &Position) -> SourceError {

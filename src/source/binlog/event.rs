@@ -8,6 +8,8 @@
 pub const HEADER_LENGTH: usize = 19;
 /// Type code of `TRANSACTION_PAYLOAD_EVENT`.
 pub const PAYLOAD: u8 = 40;
+/// Type code of MariaDB's `GTID_LIST_EVENT`.
+pub const GTID_LIST: u8 = 163;
 /// Type code of `XA_PREPARE_LOG_EVENT`.
 pub const XA_PREPARE: u8 = 38;
 /// `LOG_EVENT_ARTIFICIAL_F`: made up by the sending server, not in the file.
@@ -52,6 +54,8 @@ pub enum Kind {
     Payload,
     /// MariaDB's `GTID_EVENT`.
     MariaDbGtid,
+    /// MariaDB's `GTID_LIST_EVENT`: what earlier files hold.
+    GtidList,
     /// MariaDB's `QUERY_COMPRESSED_EVENT`.
     CompressedQuery,
     /// MariaDB's row events with their images compressed.
@@ -103,8 +107,9 @@ impl Kind {
             PAYLOAD => Self::Payload,
             41 => Self::HeartbeatV2,
             42 => Self::GtidTagged,
-            // ANNOTATE_ROWS, BINLOG_CHECKPOINT, GTID_LIST, START_ENCRYPTION (the sender decrypts)
-            160 | 161 | 163 | 164 => Self::Skip,
+            // ANNOTATE_ROWS, BINLOG_CHECKPOINT, START_ENCRYPTION (the sender decrypts)
+            160 | 161 | 164 => Self::Skip,
+            GTID_LIST => Self::GtidList,
             162 => Self::MariaDbGtid,
             165 => Self::CompressedQuery,
             166 => compressed(Insert, false),
@@ -136,6 +141,7 @@ impl Kind {
             | Self::AnonymousGtid
             | Self::GtidTagged
             | Self::MariaDbGtid
+            | Self::GtidList
             | Self::CompressedQuery
             | Self::CompressedRows(_)
             | Self::Heartbeat
@@ -187,7 +193,7 @@ pub fn name(code: u8) -> String {
         160 => "ANNOTATE_ROWS",
         161 => "BINLOG_CHECKPOINT",
         162 => "GTID of MariaDB",
-        163 => "GTID_LIST",
+        GTID_LIST => "GTID_LIST",
         164 => "START_ENCRYPTION",
         165 => "QUERY_COMPRESSED",
         166 => "WRITE_ROWS_COMPRESSED_V1",

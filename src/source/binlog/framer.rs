@@ -12,6 +12,7 @@ use super::event::{self, FLAG_ARTIFICIAL, Kind, RowsCode};
 use super::format::{self, Format};
 use super::frame::{self, Checksum, Event, FrameError, Header, Place};
 use super::gtid;
+use super::gtid_list::GtidList;
 use super::heartbeat;
 use super::mariadb;
 use super::payload::{Next, Payload};
@@ -23,7 +24,7 @@ use super::statement::{self, Meaning};
 use super::table_map::{DUMMY_ID, Mapped, TableMaps};
 use super::transaction::{Ddl, End, Naming, Transactions};
 use super::xid;
-use crate::change::{Change, FilePosition, LogFile, Position, RowsEvent, Tag};
+use crate::change::{Change, Domains, FilePosition, LogFile, Position, RowsEvent, Tag};
 use crate::source::SourceError;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -41,8 +42,8 @@ pub struct Framer {
     payload: Option<Payload>,
     no_tag: Tag,
     max_event_bytes: usize,
-    /// The last file was cut off, so the next must be the first after a start of the server.
-    cut_off: bool,
+    /// The file before ended inside a transaction, and the list of what that had is to come.
+    behind_crash: bool,
     /// The file that the stream goes on in, and when it was begun.
     known_file: Option<LogFile>,
 }
@@ -79,15 +80,31 @@ impl Framer {
             payload: None,
             no_tag: Tag::from(""),
             max_event_bytes,
-            cut_off: false,
+            behind_crash: false,
             known_file: None,
         }
     }
 
-    /// The file ends in the middle of an event, and a stream of the next file follows; `checksum` is what the server uses for
-    /// the events it makes up for that.
-    pub fn file_is_cut_off(&mut self, checksum: Checksum) {
-        (self.cut_off, self.checksum) = (true, checksum);
+    /// The file ends in the middle of an event, which the server died over (see [`crash`](super::crash)), and a new stream of
+    /// what lies behind follows; `checksum` is what the server uses for the events it makes up for that.
+    pub fn file_is_cut_off(&mut self, checksum: Checksum, out: &mut Vec<Change>) {
+        self.checksum = checksum;
+        self.maps.close();
+        self.cut_short(out);
+    }
+
+    /// With MariaDB's names: the last transaction of each domain that ended in the stream, else before it.
+    pub fn reached(&self) -> &Domains {
+        self.transactions.reached()
+    }
+
+    /// What is open was never committed.
+    fn cut_short(&mut self, out: &mut Vec<Change>) {
+        if self.transactions.resume().passes() {
+            self.transactions.cut_short(&mut Vec::new());
+        } else {
+            self.transactions.cut_short(out);
+        }
     }
 
     /// Whether the format description has arrived.
@@ -277,6 +294,7 @@ impl Framer {
                 let inflate = Some(self.max_event_bytes);
                 self.rows(code, event, short_id, inflate, end.position, out)
             }
+            Kind::GtidList => self.gtid_list(event),
             Kind::Stop => self.transactions.between_files(),
             Kind::PreviousGtids | Kind::Skip => Ok(()),
             Kind::FormatDescription
@@ -295,22 +313,13 @@ impl Framer {
         out: &mut Vec<Change>,
     ) -> Result<(), Refusal> {
         let format = format::read(bytes)?;
-        if format.after_start {
-            if self.transactions.is_inside() {
-                if self.transactions.resume().passes() {
-                    self.transactions.cut_short(&mut Vec::new());
-                } else {
-                    self.transactions.cut_short(out);
-                }
-                self.transactions.starts_at(self.place.position());
-            }
-        } else if self.cut_off {
-            return Err(Refusal::contradiction(
-                "the file before it ends inside an event, and not by a crash",
-            ));
+        // The server has started since. That it died before is told by its list of transactions, with MariaDB's names.
+        if format.after_start && self.transactions.is_inside() {
+            self.cut_short(out);
+            self.transactions.starts_at(self.place.position());
+            self.behind_crash = true;
         }
         self.transactions.between_files()?;
-        self.cut_off = false;
         self.maps.close();
         self.checksum = format.checksum;
         self.format = Some(format);
@@ -326,9 +335,20 @@ impl Framer {
         Ok(())
     }
 
+    fn gtid_list(&mut self, event: &Event) -> Result<(), Refusal> {
+        let is_of_file = event.header.flags & FLAG_ARTIFICIAL == 0;
+        if is_of_file && std::mem::take(&mut self.behind_crash) {
+            let list = GtidList::read(&event.body)?;
+            if let Some(lost) = list.beyond(self.transactions.reached()) {
+                return Err(Refusal::lost_in_file(lost));
+            }
+        }
+        Ok(())
+    }
+
     fn rotate(&mut self, event: &Event) -> Result<(), Refusal> {
-        // Where the log itself has none at the end of a file, the server died there, maybe inside a transaction: the next
-        // format description tells.
+        // Where the log itself has none at the end of a file, the server may have died there, maybe inside a transaction: how
+        // the next file begins tells.
         let is_cut = event.header.flags & FLAG_ARTIFICIAL != 0 && self.transactions.is_inside();
         if !is_cut {
             self.transactions.between_files()?;
@@ -384,8 +404,10 @@ impl Framer {
         match meaning {
             Meaning::Begin => self.transactions.begin(None),
             Meaning::XaStart(xid) => self.transactions.begin(Some(xid)),
-            Meaning::XaEnd => self.transactions.xa_end(),
-            Meaning::XaFinish { xid, commits } => self.transactions.xa_finish(&xid, commits, end, out),
+            Meaning::XaEnd => self.transactions.xa_end(query.session),
+            Meaning::XaFinish { xid, commits } => {
+                self.transactions.xa_finish(&xid, commits, query.session, end, out)
+            }
             Meaning::Commit => {
                 self.maps.close();
                 self.transactions.commit(end, out)
@@ -447,7 +469,7 @@ impl Framer {
                     }
                     None => body,
                 };
-                let rows::RowsBody { columns, columns_after, rows } = own(body);
+                let rows::RowsBody { columns, columns_after, rows } = body.owned();
                 let event = RowsEvent { table, kind: code.kind, columns, columns_after, rows, position };
                 self.transactions.rows(event, out)?;
             }
@@ -459,19 +481,6 @@ impl Framer {
         }
         Ok(())
     }
-}
-
-/// Below this many bytes row images get memory of their own: as slices of the block they were received in, each would hold
-/// the whole block, unselected events and all, for as long as it waits for the target.
-const OWN_BELOW_BYTES: usize = 128 << 10;
-
-fn own(body: rows::RowsBody) -> rows::RowsBody {
-    if body.rows.len() >= OWN_BELOW_BYTES {
-        return body;
-    }
-    let (before, after) = (body.columns.len(), body.columns_after.len());
-    let mut rest = Bytes::from([&*body.columns, &body.columns_after, &body.rows].concat());
-    rows::RowsBody { columns: rest.split_to(before), columns_after: rest.split_to(after), rows: rest }
 }
 
 fn no_map(id: u64) -> Refusal {

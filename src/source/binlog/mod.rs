@@ -14,6 +14,7 @@ mod format;
 mod frame;
 mod framer;
 mod gtid;
+mod gtid_list;
 mod heartbeat;
 mod held;
 mod mariadb;
@@ -38,6 +39,7 @@ use bytes::Bytes;
 use framer::{Framer, Inside};
 use payload::{HEAD_BYTES, Payload};
 use selected::SelectedTables;
+use std::sync::Arc;
 use std::time::Duration;
 use table_map::TableMaps;
 use transaction::Naming;
@@ -82,6 +84,10 @@ pub struct BinlogStream {
     early: Vec<Change>,
     /// Found behind items that had to be handed out first.
     failed: Option<SourceError>,
+    /// MariaDB was asked for what follows names: it leaves out what had been taken in.
+    by_names: bool,
+    /// The last file that was left because it is cut off.
+    cut_off: Option<Arc<str>>,
 }
 
 /// What became of one try to read on.
@@ -122,6 +128,7 @@ impl BinlogStream {
             knows(&request).await?;
         }
         dump::start(&mut wire, server_id, &origin).await?;
+        let by_names = !dump::is_by_place(&origin);
         let mut framer = Framer::new(
             wire.label().to_owned(),
             origin.file,
@@ -141,6 +148,8 @@ impl BinlogStream {
             start: request.start.to_string(),
             early: Vec::new(),
             failed: None,
+            by_names,
+            cut_off: None,
         };
         let mut early = Vec::new();
         while !stream.framer.has_format() {
@@ -215,7 +224,7 @@ impl BinlogStream {
             let Some(packet) = self.wire.buffered_packet() else { return Ok(Step::NothingReceived) };
             packet
         };
-        if dump::is_cut_off(&self.wire, &packet) && self.go_on_behind_crash().await? {
+        if dump::is_cut_off(&self.wire, &packet) && self.go_on_behind_crash(out).await? {
             return Ok(Step::Taken);
         }
         self.take(&packet, out)?;

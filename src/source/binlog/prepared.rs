@@ -8,37 +8,39 @@
 
 use super::held::HeldRows;
 use super::refusal::Refusal;
-use crate::change::{FilePosition, RowsEvent, XaState};
-use std::collections::{HashMap, HashSet, VecDeque};
+use crate::change::{CommittedXa, Committer, FilePosition, RowsEvent, XaState};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// A transaction that is being spilled gives up its memory in pieces of at least this size.
 const SPILL_BYTES: usize = 1 << 20;
 
-/// So many committed ones are remembered.
-const REMEMBERED: usize = 4096;
-
 /// The prepared transactions of a stream, by id as the log spells it.
 #[derive(Debug, Default)]
 pub struct Prepared {
-    held: HashMap<Arc<str>, HeldRows>,
+    held: HashMap<Arc<str>, Waiting>,
     /// Those of the position where the stream was taken up whose XA PREPARE has not come again yet.
     to_come: HashSet<Arc<str>>,
     seen_until: Option<FilePosition>,
-    /// The last that were committed, oldest first: MariaDB logs an XA COMMIT before its engine is asked, and does not look at
-    /// the engine's answer (`xacommit_handlerton` in `handler.cc`). While the session that prepared is still taking its leave
-    /// the engine does nothing (`trans_xa_detach` comes before `ha_close_connection` in `xa.cc` and `sql_class.cc`): after a
-    /// restart the transaction is listed again, and what is done then comes into the log as a second end.
-    committed: VecDeque<Arc<str>>,
+    /// The last that were committed: a second end may come.
+    committed: CommittedXa,
     max_bytes: usize,
     bytes: usize,
+}
+
+/// A transaction that is prepared.
+#[derive(Debug)]
+struct Waiting {
+    rows: HeldRows,
+    /// The session that prepared it, if the log tells.
+    session: Option<u32>,
 }
 
 /// What an XA COMMIT brings.
 #[derive(Debug)]
 pub enum Ended {
-    /// These rows.
-    Held(HeldRows),
+    /// These rows; and who ended it.
+    Held(HeldRows, Committer),
     /// Nothing: its rows lie before the stream and what was copied has them.
     Seen,
     /// It was prepared before the stream, or the copy, began: its rows are nowhere.
@@ -55,6 +57,7 @@ impl Prepared {
         Self {
             to_come: state.prepared.iter().map(|one| one.xid.clone()).collect(),
             seen_until: state.seen_until.clone(),
+            committed: state.committed.clone(),
             max_bytes,
             ..Self::default()
         }
@@ -95,31 +98,34 @@ impl Prepared {
         self.bytes
     }
 
-    /// XA PREPARE: the rows wait for the end.
-    pub fn prepared(&mut self, xid: Arc<str>, mut rows: HeldRows) -> Result<(), Refusal> {
+    /// XA PREPARE, of this session if the log tells: the rows wait for the end.
+    pub fn prepared(
+        &mut self,
+        xid: Arc<str>,
+        mut rows: HeldRows,
+        session: Option<u32>,
+    ) -> Result<(), Refusal> {
         if rows.is_spilled() || self.bytes > self.max_bytes && !rows.is_empty() {
             self.counted(&mut rows, HeldRows::spill)?;
         }
         self.to_come.remove(&xid);
-        self.committed.retain(|committed| *committed != xid);
+        self.committed.forget(&xid);
         // Ids of prepared transactions differ: one of the same id is gone, without a word in the log.
-        if let Some(older) = self.held.insert(xid, rows) {
-            self.let_go(&older);
+        if let Some(older) = self.held.insert(xid, Waiting { rows, session }) {
+            self.let_go(&older.rows);
         }
         Ok(())
     }
 
-    /// XA COMMIT or XA ROLLBACK at `place`.
-    pub fn end(&mut self, xid: &Arc<str>, commits: bool, place: &FilePosition) -> Ended {
-        if let Some(rows) = self.held.remove(xid) {
+    /// XA COMMIT or XA ROLLBACK at `place`, of this session.
+    pub fn end(&mut self, xid: &Arc<str>, commits: bool, session: u32, place: &FilePosition) -> Ended {
+        if let Some(Waiting { rows, session: preparer }) = self.held.remove(xid) {
             self.let_go(&rows);
+            let by = if preparer == Some(session) { Committer::Preparer } else { Committer::Another };
             if commits {
-                self.committed.push_back(xid.clone());
-                if self.committed.len() > REMEMBERED {
-                    self.committed.pop_front();
-                }
+                self.committed.add(xid, by);
             }
-            return Ended::Held(rows);
+            return Ended::Held(rows, by);
         }
         if self.committed.contains(xid) {
             return Ended::Committed;

@@ -11,6 +11,8 @@ use bytes::Bytes;
 /// A statement as logged, its text not yet decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
+    /// The number of the session.
+    pub session: u32,
     /// The session's default database; empty when it had none.
     pub database: String,
     /// `sql_mode`; `None` when the event does not say.
@@ -40,7 +42,7 @@ pub const LOAD_FIXED: usize = 13;
 /// Reads a query event; `more_fixed` is the length of what follows the usual fixed part.
 pub fn read(body: &Bytes, more_fixed: usize) -> Result<Query, Malformed> {
     let mut at = Cursor::new(body);
-    at.u32("thread id")?;
+    let session = at.u32("thread id")?;
     at.u32("duration")?;
     let database_length = usize::from(at.u8("length of database name")?);
     let error_code = at.u16("error code")?;
@@ -55,6 +57,7 @@ pub fn read(body: &Bytes, more_fixed: usize) -> Result<Query, Malformed> {
         return Err(Malformed::new("its database name is not terminated"));
     }
     Ok(Query {
+        session,
         database,
         sql_mode: settings.sql_mode,
         client_collation: settings.client_collation,

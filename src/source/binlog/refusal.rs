@@ -2,6 +2,7 @@
 
 use super::cursor::Malformed;
 use super::frame::FrameError;
+use crate::change::DomainGtid;
 use crate::source::SourceError;
 
 /// A reason to stop, without its place.
@@ -27,6 +28,10 @@ pub enum Refusal {
     },
 }
 
+/// What to do about a log file that cannot be read to its end.
+pub const DAMAGED_FILE: &str = "copy the tables of this task again (drop its state): the log file is damaged, and what stands behind \
+     that place cannot be read";
+
 impl Refusal {
     /// An event that contradicts those before it: a fault of the log or of this program.
     pub fn contradiction(why: impl Into<String>) -> Self {
@@ -39,6 +44,15 @@ impl Refusal {
             "the log was reset: it is not the file the task has read, it was begun at another time",
             "copy again: transactions since then may carry the names or places of others that the task has taken in",
         )
+    }
+
+    /// A file ended early, and the log had more than what was read of it.
+    pub fn lost_in_file(transaction: DomainGtid) -> Self {
+        let why = format!(
+            "the file before it ends inside a transaction, and not by a crash alone: the log held {transaction}, which has not \
+             been sent"
+        );
+        Self::event(why, DAMAGED_FILE)
     }
 
     /// An event that cannot be carried, with a remedy.

@@ -7,7 +7,7 @@
 //! What must never happen here: a transaction handed out that had been taken in, or one passed over that had not.
 
 use super::refusal::Refusal;
-use crate::change::{DomainGtid, FilePosition, Position, ReadAgain, Taken, TransactionId};
+use crate::change::{DomainGtid, Domains, FilePosition, Position, ReadAgain, Taken, TransactionId};
 use std::collections::BTreeMap;
 
 /// Where a server is asked to start so that a stream can be taken up at `position`.
@@ -26,6 +26,16 @@ pub fn origin(position: &Position) -> Position {
         Some(ReadAgain::From(_) | ReadAgain::Behind { .. } | ReadAgain::Named(_)) | None => {}
     }
     origin
+}
+
+/// With MariaDB's names: the last transaction of each domain before [`origin`].
+pub fn domains_before(position: &Position) -> Domains {
+    match position.xa.prepared.first().map(|oldest| &oldest.again) {
+        Some(ReadAgain::Behind { domains, .. }) => domains.clone(),
+        Some(ReadAgain::From(_) | ReadAgain::Named(_)) | None => {
+            position.taken.domains().cloned().unwrap_or_default()
+        }
+    }
 }
 
 /// What is left to pass over.

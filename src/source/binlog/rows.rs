@@ -90,6 +90,22 @@ fn is_full(set: &[u8], columns: usize) -> bool {
         && (rest == 0 || set.get(whole).is_some_and(|byte| byte & last == last))
 }
 
+/// Below this many bytes row images get memory of their own: as slices of the block they were received in, each would hold
+/// the whole block, unselected events and all, for as long as it waits for the target.
+pub const OWN_BELOW_BYTES: usize = 128 << 10;
+
+impl RowsBody {
+    /// The same in memory of its own, unless it is large.
+    pub fn owned(self) -> Self {
+        if self.rows.len() >= OWN_BELOW_BYTES {
+            return self;
+        }
+        let (before, after) = (self.columns.len(), self.columns_after.len());
+        let mut rest = Bytes::from([&*self.columns, &self.columns_after, &self.rows].concat());
+        Self { columns: rest.split_to(before), columns_after: rest.split_to(after), rows: rest }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

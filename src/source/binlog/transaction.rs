@@ -24,7 +24,9 @@ use super::refusal::Refusal;
 use super::resume::Resume;
 use super::xid::Xid;
 use crate::change::facts::Flavour;
-use crate::change::{Boundary, Change, FilePosition, RowsEvent, StatementEvent, Taken, TransactionId};
+use crate::change::{
+    Boundary, Change, Domains, FilePosition, RowsEvent, StatementEvent, Taken, TransactionId,
+};
 use xa::HandOut;
 
 mod xa;
@@ -38,6 +40,8 @@ pub struct Transactions {
     last_end: Option<FilePosition>,
     prepared: Prepared,
     resume: Resume,
+    /// With MariaDB's names: the last transaction of each domain that ended, at first before the stream.
+    reached: Domains,
     /// An XA transaction on its way out.
     handing_out: Option<HandOut>,
 }
@@ -83,6 +87,8 @@ struct Open {
     begun: bool,
     /// Opened by `XA START`.
     xa: Option<Xid>,
+    /// The session, where `XA END` told it.
+    session: Option<u32>,
     /// Rows that may be taken back: all of an XA transaction, else those behind the first savepoint.
     held: HeldRows,
     /// Savepoints, oldest first.
@@ -98,7 +104,7 @@ struct Savepoint {
 
 impl Open {
     fn new(name: GtidEvent, xa: Option<Xid>) -> Self {
-        Self { name, begun: false, xa, held: HeldRows::default(), marks: Vec::new() }
+        Self { name, begun: false, xa, session: None, held: HeldRows::default(), marks: Vec::new() }
     }
 
     /// Whether rows that come now may be taken back alone, or stand behind such.
@@ -357,6 +363,11 @@ impl Transactions {
         self.last_end = Some(position);
     }
 
+    /// With MariaDB's names: the last transaction of each domain that ended in the stream, else before it.
+    pub fn reached(&self) -> &Domains {
+        &self.reached
+    }
+
     fn open(&mut self) -> Result<&mut Open, Refusal> {
         match &mut self.state {
             State::Open(open) => Ok(open),
@@ -387,6 +398,9 @@ impl Transactions {
 
     fn ended(&mut self, boundary: Boundary) {
         self.state = State::Between;
+        if let Some(TransactionId::MariaDb(gtid)) = boundary.gtid {
+            self.reached.advance(gtid);
+        }
         self.last_end = Some(boundary.file);
     }
 }

@@ -198,14 +198,14 @@ fn insert_of(length: usize) -> (Bytes, crate::change::RowsEvent) {
 
 #[test]
 fn small_rows_do_not_hold_the_block_they_came_in() {
-    let (packet, event) = insert_of(OWN_BELOW_BYTES - 1);
+    let (packet, event) = insert_of(rows::OWN_BELOW_BYTES - 1);
     assert!(packet.is_unique(), "hours of unselected traffic would wait in memory with them");
     assert_eq!((&*event.columns, event.columns_after.len()), (&[0xff][..], 0));
 }
 
 #[test]
 fn large_rows_are_slices_of_their_packet() {
-    let (packet, event) = insert_of(OWN_BELOW_BYTES);
+    let (packet, event) = insert_of(rows::OWN_BELOW_BYTES);
     assert!(packet.as_ptr_range().contains(&event.rows.as_ptr()));
 }
 

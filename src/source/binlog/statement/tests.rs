@@ -12,6 +12,7 @@ fn selected(fold_names: bool) -> SelectedTables {
 
 fn query(database: &str, sql: &str) -> Query {
     Query {
+        session: 1,
         database: database.to_owned(),
         sql_mode: Some(0),
         utc_offset_seconds: None,

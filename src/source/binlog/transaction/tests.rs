@@ -233,7 +233,7 @@ fn what_stands_in_the_wrong_place_is_a_contradiction() {
     assert!(open.named(name(2)).is_err() && open.between_files().is_err());
     assert!(open.begin(None).is_err() && open.stand_alone(end(1), &mut out).is_err());
     assert!(
-        open.xa_end().is_err()
+        open.xa_end(1).is_err()
             && open.xa_prepare(&xa::tests::prepare("X'61',X'',1", true), end(1), &mut out).is_err()
     );
     assert!(open.require_named().is_err());

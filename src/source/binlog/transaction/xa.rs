@@ -6,9 +6,9 @@
 use super::super::held::{HeldReader, HeldRows};
 use super::super::prepared::{Ended, Prepared};
 use super::super::refusal::Refusal;
-use super::super::resume::Resume;
+use super::super::resume::{Resume, domains_before};
 use super::super::xid::{PrepareEvent, Xid};
-use super::{End, Open, State, Transactions, boundary};
+use super::{End, Naming, Open, State, Transactions, boundary};
 use crate::change::{Boundary, Change, FilePosition, Position, XaStep};
 use std::sync::Arc;
 
@@ -28,6 +28,7 @@ impl Transactions {
     pub fn take_up(&mut self, position: &Position, max_held_bytes: usize) -> Result<(), Refusal> {
         self.prepared = Prepared::new(&position.xa, max_held_bytes);
         self.resume = Resume::at(position)?;
+        self.reached = domains_before(position);
         Ok(())
     }
 
@@ -64,7 +65,8 @@ impl Transactions {
         if !self.is_xa() {
             return Err(Refusal::contradiction("XA PREPARE of a transaction that is no XA one"));
         }
-        let State::Open(Open { name, xa: Some(xid), held: rows, .. }) = std::mem::take(&mut self.state)
+        let State::Open(Open { name, xa: Some(xid), session, held: rows, .. }) =
+            std::mem::take(&mut self.state)
         else {
             return Ok(());
         };
@@ -80,23 +82,25 @@ impl Transactions {
         let xid: Arc<str> = xid.to_string().into();
         let start = self.last_end.clone().unwrap_or_else(|| boundary.file.clone());
         boundary.xa = Some(XaStep::Prepared { xid: xid.clone(), start });
-        self.prepared.prepared(xid, rows)?;
+        self.prepared.prepared(xid, rows, session)?;
         out.push(Change::Commit(boundary.clone()));
         self.ended(boundary);
         Ok(())
     }
 
-    /// `XA END`.
-    pub fn xa_end(&mut self) -> Result<(), Refusal> {
+    /// `XA END` of this session.
+    pub fn xa_end(&mut self, session: u32) -> Result<(), Refusal> {
         let open = self.open()?;
+        open.session = Some(session);
         if open.xa.is_some() { Ok(()) } else { Err(Refusal::contradiction("XA END without XA START")) }
     }
 
-    /// `XA COMMIT`, or `XA ROLLBACK`, of a prepared transaction.
+    /// `XA COMMIT`, or `XA ROLLBACK`, of a prepared transaction by this session.
     pub fn xa_finish(
         &mut self,
         xid: &Xid,
         commits: bool,
+        session: u32,
         end: End,
         out: &mut Vec<Change>,
     ) -> Result<(), Refusal> {
@@ -107,8 +111,13 @@ impl Transactions {
         let name = self.take_name()?;
         let mut boundary = boundary(&name, end);
         let xid: Arc<str> = xid.to_string().into();
-        let rows = match self.prepared.end(&xid, commits, &boundary.file) {
-            Ended::Held(rows) if commits => rows,
+        let mut committed = None;
+        let rows = match self.prepared.end(&xid, commits, session, &boundary.file) {
+            Ended::Held(rows, by) if commits => {
+                // With MySQL the log's word is the engine's.
+                committed = (self.naming == Naming::Domains).then_some(by);
+                rows
+            }
             // What was prepared before the first of those that are read again ended before the position too.
             Ended::Unknown if commits && !self.resume.passes() => {
                 return Err(Refusal::event(
@@ -124,7 +133,8 @@ impl Transactions {
                     "copy the tables of this task again (drop its state): the source's log lacks that transaction",
                 ));
             }
-            Ended::Committed if !commits => {
+            // What is passed over may lie before the commit that the position tells of.
+            Ended::Committed if !commits && !self.resume.passes() => {
                 return Err(Refusal::event(
                     format!(
                         "it rolls back the XA transaction {xid}, which the log says was committed before"
@@ -134,11 +144,11 @@ impl Transactions {
                      forgets the transaction then, and lists it again after a restart, where XA COMMIT would have been right",
                 ));
             }
-            Ended::Held(_) | Ended::Unknown | Ended::Missed | Ended::Seen | Ended::Committed => {
+            Ended::Held(..) | Ended::Unknown | Ended::Missed | Ended::Seen | Ended::Committed => {
                 HeldRows::default()
             }
         };
-        boundary.xa = Some(XaStep::Ended { xid });
+        boundary.xa = Some(XaStep::Ended { xid, committed });
         self.goes_out(false, rows, boundary, out)
     }
 

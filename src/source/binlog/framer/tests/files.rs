@@ -1,7 +1,8 @@
 //! Where one file of the log ends and the next begins.
 
 use super::*;
-use crate::change::{Taken, XaState};
+use crate::change::{ReadAgain, Taken, XaState};
+use crate::source::binlog::gtid_list::tests::body;
 
 /// Two files, of which the first ends inside what `open` has written, as a server does that died there.
 fn cut(open: impl FnOnce(&mut Log)) -> Log {
@@ -92,32 +93,111 @@ fn another_file_of_the_known_name_stops_the_stream() {
     }
 }
 
-/// As MariaDB's log stands after a crash: the sender names the next file, and that one is the first after a start.
+/// As a log stands after a crash between two events: the sender names the next file, and that one is the first after a start.
 #[test]
 fn a_transaction_in_which_its_server_died_is_rolled_back_where_the_next_file_begins() {
-    for (started, cut_off) in [(true, false), (true, true), (false, false), (false, true)] {
-        let mut log = Log::new();
-        log.gtid(5).unwrap();
-        log.query("BEGIN").unwrap();
-        log.event(19, MAP).unwrap();
-        log.event(30, INSERT).unwrap();
-        if cut_off {
-            log.framer.file_is_cut_off(Checksum::Crc32);
-        }
+    for started in [true, false] {
+        let mut log = cut(with_rows);
         log.rotate("binlog.000010", FLAG_ARTIFICIAL).unwrap();
-        let mut body = description(true);
-        body[52] = u8::from(started);
-        let bytes = log.bytes(15, 0, &body, true);
-        let sent = log.send(bytes);
+        let described = describe(&mut log, u8::from(started));
         if started {
-            sent.unwrap();
+            described.unwrap();
             assert_eq!(log.short(), ["begin 5", "Insert rf_binlog.t1 14", "rollback 0"]);
             log.gtid(5).unwrap();
             log.query("CREATE USER u").unwrap();
             assert_eq!(log.short(), ["commit 5"]);
         } else {
-            let inside = if cut_off { "not by a crash" } else { "the file ends inside" };
-            assert!(why(sent).contains(inside));
+            assert!(why(described).contains("the file ends inside"));
         }
     }
+}
+
+/// A log of MariaDB that was taken up behind 0-97-91 and 1-97-5.
+fn mariadb() -> Log {
+    let mut log = Log::silent("rf_binlog.*", true);
+    let start = FilePosition { file: "binlog.000001".into(), offset: 4 };
+    let name = "shop (h:3306)".to_owned();
+    log.framer =
+        Framer::new(name, start.clone(), Naming::Domains, Checksum::Crc32, maps("rf_binlog.*"), 1 << 20);
+    let taken = Taken::Domains("0-97-91,1-97-5".parse().unwrap());
+    let position =
+        Position { server: "s".into(), file: start, file_begun: None, taken, xa: XaState::default() };
+    log.framer.take_up(&position, 0).unwrap();
+    log.rotate("binlog.000009", FLAG_ARTIFICIAL).unwrap();
+    log.describe().unwrap();
+    log.out.clear();
+    log
+}
+
+/// Rows of the transaction 0-97-`sequence`, without their end.
+fn rows_of(log: &mut Log, sequence: u64) {
+    let mut body = sequence.to_le_bytes().to_vec();
+    body.extend([0; 4 + 1 + 6]);
+    log.event(162, &body).unwrap();
+    log.event(19, MAP).unwrap();
+    log.event(30, INSERT).unwrap();
+}
+
+#[test]
+fn a_file_that_ends_inside_a_transaction_is_left_only_if_the_next_lists_nothing_more() {
+    for (list, good) in [
+        (["0-97-92", "1-97-5"], true),
+        (["0-97-92", "1-97-4"], true),
+        (["0-97-93", "1-97-5"], false),
+        (["0-97-92", "1-97-6"], false),
+        (["0-97-92", "2-97-1"], false),
+    ] {
+        let mut log = mariadb();
+        rows_of(&mut log, 92);
+        log.event(16, &[0; 8]).unwrap();
+        rows_of(&mut log, 93);
+        log.rotate("binlog.000010", FLAG_ARTIFICIAL).unwrap();
+        describe(&mut log, 1).unwrap();
+        let listed = log.event(163, &body(&list));
+        assert_eq!(listed.is_ok(), good, "{list:?}");
+        if let Err(error) = listed {
+            assert!(why(Err(error)).contains("has not been sent"));
+        } else {
+            // Its name comes again; a list that follows no crash is none of our business.
+            rows_of(&mut log, 93);
+            log.event(16, &[0; 8]).unwrap();
+            log.rotate("binlog.000011", FLAG_ARTIFICIAL).unwrap();
+            log.describe().unwrap();
+            log.event(163, &body(&["7-97-1"])).unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_ended_before_a_file_was_cut_off_is_what_the_next_may_list() {
+    let mut log = mariadb();
+    let reached = |log: &Log| log.framer.reached().to_string();
+    assert_eq!(reached(&log), "0-97-91,1-97-5");
+    rows_of(&mut log, 92);
+    log.event(16, &[0; 8]).unwrap();
+    rows_of(&mut log, 93);
+    log.short();
+    log.framer.file_is_cut_off(Checksum::Crc32, &mut log.out);
+    assert_eq!((reached(&log).as_str(), log.out.len()), ("0-97-92,1-97-5", 1));
+    assert!(matches!(log.out[0], Change::Rollback(_)), "{:?}", log.out);
+    // A stream that was begun by names may go on in a later file than the next.
+    log.rotate("binlog.000012", FLAG_ARTIFICIAL).unwrap();
+    log.describe().unwrap();
+    rows_of(&mut log, 93);
+    log.event(16, &[0; 8]).unwrap();
+    assert_eq!(reached(&log), "0-97-93,1-97-5");
+}
+
+/// What is read again for a prepared XA transaction begins before the position, and so does what has been reached.
+#[test]
+fn what_has_been_reached_begins_where_the_stream_does() {
+    let mut log = mariadb();
+    let at = |offset| FilePosition { file: "binlog.000009".into(), offset };
+    let taken = Taken::Domains("0-97-91,1-97-5".parse().unwrap());
+    let mut position =
+        Position { server: "s".into(), file: at(900), file_begun: None, taken, xa: XaState::default() };
+    let domains = "0-97-3,1-97-5".parse().unwrap();
+    position.xa.prepare(&"x".into(), ReadAgain::Behind { domains, server: "s".into(), file: at(200) });
+    log.framer.take_up(&position, 0).unwrap();
+    assert_eq!(log.framer.reached().to_string(), "0-97-3,1-97-5");
 }

@@ -56,6 +56,8 @@ async fn a_large_one_that_has_come_whole_waits_for_nothing() {
         start: String::new(),
         early: Vec::new(),
         failed: None,
+        by_names: false,
+        cut_off: None,
     };
     while !matches!(log.out.last(), Some(Change::Commit(_))) {
         stream.next(&mut log.out, usize::MAX).await.unwrap();

@@ -1,6 +1,6 @@
 use super::super::tests::{end, name, rows, short};
 use super::*;
-use crate::change::{DomainGtid, GtidSet, RowsEvent, Taken, TransactionId, XaState};
+use crate::change::{Committer, DomainGtid, GtidSet, ReadAgain, RowsEvent, Taken, TransactionId, XaState};
 use crate::source::binlog::gtid::{GtidEvent, Opens};
 use crate::source::binlog::transaction::Naming;
 
@@ -38,7 +38,7 @@ fn prepared(t: &mut Transactions, xid: &str, number: u64, offsets: &[u64], out: 
     for offset in offsets {
         t.rows(distinct(*offset), out).unwrap();
     }
-    t.xa_end().unwrap();
+    t.xa_end(1).unwrap();
     t.xa_prepare(&prepare(xid, false), end(number + 9), out).unwrap();
 }
 
@@ -49,7 +49,7 @@ fn distinct(offset: u64) -> RowsEvent {
 
 fn finished(t: &mut Transactions, xid: &str, commits: bool, number: u64, out: &mut Vec<Change>) {
     t.named(name(number)).unwrap();
-    t.xa_finish(&id(xid), commits, end(number + 9), out).unwrap();
+    t.xa_finish(&id(xid), commits, 1, end(number + 9), out).unwrap();
     while t.is_handing_out() {
         t.hand_out(out).unwrap();
     }
@@ -93,7 +93,7 @@ fn rows_come_with_the_xa_commit_under_its_name_and_place() {
             "commit 40 at 49 40000",
         ];
         assert_eq!((short(&out), which(&out)), (want.map(str::to_owned).to_vec(), vec![4, 1, 2, 3]));
-        assert_eq!(steps(&out)[1], Some(XaStep::Ended { xid: A.into() }));
+        assert_eq!(steps(&out)[1], Some(XaStep::Ended { xid: A.into(), committed: None }));
     }
 }
 
@@ -118,7 +118,7 @@ fn what_was_rolled_back_before_or_behind_xa_prepare_does_not_come() {
     t.named(name(50)).unwrap();
     t.begin(Some(id(A))).unwrap();
     t.rows(distinct(5), &mut out).unwrap();
-    t.xa_finish(&id(A), false, end(59), &mut out).unwrap();
+    t.xa_finish(&id(A), false, 1, end(59), &mut out).unwrap();
     prepared(&mut t, A, 60, &[6], &mut out);
     finished(&mut t, A, true, 70, &mut out);
     assert_eq!(which(&out), [6]);
@@ -131,7 +131,7 @@ fn one_phase_is_a_commit() {
     t.begin(Some(id(A))).unwrap();
     t.rows(rows(10), &mut out).unwrap();
     assert!(t.commit(end(15), &mut out).is_err(), "not by COMMIT");
-    t.xa_end().unwrap();
+    t.xa_end(1).unwrap();
     t.xa_prepare(&prepare(A, true), end(20), &mut out).unwrap();
     while t.is_handing_out() {
         t.hand_out(&mut out).unwrap();
@@ -148,7 +148,9 @@ fn the_commit_of_a_transaction_never_seen_stops_the_stream_and_its_rollback_does
     finished(&mut t, A, true, 30, &mut out);
     assert_eq!(which(&out), [0_u8; 0]);
     t.named(name(40)).unwrap();
-    let Err(Refusal::Event { why, remedy }) = t.xa_finish(&id(B), true, end(49), &mut out) else { panic!() };
+    let Err(Refusal::Event { why, remedy }) = t.xa_finish(&id(B), true, 1, end(49), &mut out) else {
+        panic!()
+    };
     assert!(why.contains(B) && remedy.contains("copy"), "{why}: {remedy}");
 }
 
@@ -158,9 +160,9 @@ fn a_commit_that_the_copy_has_seen_brings_nothing() {
     start.xa.seen_until = Some(at(100));
     let (mut t, mut out) = (Transactions::new(Naming::Places), Vec::new());
     t.take_up(&start, 1 << 20).unwrap();
-    t.xa_finish(&id(A), true, end(100), &mut out).unwrap();
+    t.xa_finish(&id(A), true, 1, end(100), &mut out).unwrap();
     assert_eq!(short(&out), ["commit 0 at 100 5000000"]);
-    assert!(t.xa_finish(&id(B), true, end(101), &mut out).is_err());
+    assert!(t.xa_finish(&id(B), true, 1, end(101), &mut out).is_err());
 }
 
 #[test]
@@ -171,7 +173,7 @@ fn a_prepared_one_of_the_position_that_does_not_come_again_stops_the_stream() {
     let (mut t, mut out) = (Transactions::default(), Vec::new());
     t.take_up(&start, 1 << 20).unwrap();
     t.named(name(40)).unwrap();
-    assert!(t.xa_finish(&id(A), true, end(49), &mut out).is_err());
+    assert!(t.xa_finish(&id(A), true, 1, end(49), &mut out).is_err());
 }
 
 /// A position advanced over everything, and the items.
@@ -213,11 +215,11 @@ fn by_places_what_lies_between_a_prepare_and_the_position_is_passed_over() {
         event(t, 70, &|t, _, _| t.begin(Some(id(B))).unwrap());
         event(t, 80, &|t, _, out| t.rows(distinct(80), out).unwrap());
         event(t, 90, &|t, end, out| t.xa_prepare(&prepare(B, false), end, out).unwrap());
-        event(t, 100, &|t, end, out| t.xa_finish(&id(B), true, end, out).unwrap());
+        event(t, 100, &|t, end, out| t.xa_finish(&id(B), true, 1, end, out).unwrap());
         event(t, 110, &|t, _, _| t.begin(None).unwrap());
         event(t, 120, &|t, _, out| t.rows(distinct(120), out).unwrap());
         event(t, 130, &|t, end, out| t.commit(end, out).unwrap());
-        event(t, 140, &|t, end, out| t.xa_finish(&id(A), true, end, out).unwrap());
+        event(t, 140, &|t, end, out| t.xa_finish(&id(A), true, 1, end, out).unwrap());
         out
     };
     let all = run(&mut t, 0, 140);
@@ -274,7 +276,7 @@ fn by_domains_each_is_passed_over_up_to_its_own_last_transaction() {
             let to = if passes { &mut nothing } else { &mut out };
             let sequence = id_.sequence + u64::from(id_.domain) * 10;
             match *act {
-                "c" => t.xa_finish(&id(A), true, end(number), to).unwrap(),
+                "c" => t.xa_finish(&id(A), true, 1, end(number), to).unwrap(),
                 act => {
                     t.rows(distinct(sequence), to).unwrap();
                     if act == "x" {
@@ -326,6 +328,87 @@ fn what_a_dying_server_wrote_of_an_xa_transaction_is_let_go() {
     }
 }
 
+/// The stream of a log of MariaDB, begun at a position.
+fn domains(position: &Position) -> Transactions {
+    let mut transactions = Transactions::new(Naming::Domains);
+    transactions.take_up(position, 1 << 20).unwrap();
+    transactions
+}
+
+/// `XA COMMIT` or `XA ROLLBACK` of `A` by this session, as transaction 0-1-number.
+fn ends(
+    t: &mut Transactions,
+    commits: bool,
+    session: u32,
+    number: u64,
+    out: &mut Vec<Change>,
+) -> Result<(), Refusal> {
+    let gtid = DomainGtid { domain: 0, server: 1, sequence: number };
+    let gtid = Some(TransactionId::MariaDb(gtid));
+    t.named(GtidEvent { gtid, committed_micros: 0, opens: Opens::Statement }).unwrap();
+    t.xa_finish(&id(A), commits, session, end(number), out)?;
+    while t.is_handing_out() {
+        t.hand_out(out)?;
+    }
+    Ok(())
+}
+
+/// XA PREPARE of `A` by session 1, as transaction 0-1-number.
+fn prepares(t: &mut Transactions, number: u64, out: &mut Vec<Change>) {
+    let gtid = DomainGtid { domain: 0, server: 1, sequence: number };
+    let gtid = Some(TransactionId::MariaDb(gtid));
+    t.named(GtidEvent { gtid, committed_micros: 0, opens: Opens::Xa(id(A)) }).unwrap();
+    t.rows(distinct(number), out).unwrap();
+    t.xa_end(1).unwrap();
+    t.xa_prepare(&prepare(A, false), end(number), out).unwrap();
+}
+
+/// MariaDB lists a transaction that its log has committed again when it is restarted, and by then the stream is another.
+#[test]
+fn a_second_end_is_known_for_one_behind_a_reconnect() {
+    for session in [1, 2] {
+        let mut position = position(Taken::Domains("0-1-9".parse().unwrap()), 9);
+        let (mut t, mut out) = (domains(&position), Vec::new());
+        prepares(&mut t, 10, &mut out);
+        ends(&mut t, true, session, 11, &mut out).unwrap();
+        advanced(&mut position, &out);
+        assert!(position.xa.prepared.is_empty());
+        let stored = serde_json::to_string(&position).unwrap();
+        let mut position: Position = serde_json::from_str(&stored).unwrap();
+
+        let mut refusing = domains(&position);
+        let refused = ends(&mut refusing, false, 7, 12, &mut Vec::new()).unwrap_err();
+        assert!(format!("{refused:?}").contains("committed before"), "{refused:?}");
+
+        let (mut t, mut out) = (domains(&position), Vec::new());
+        ends(&mut t, true, 7, 12, &mut out).unwrap();
+        prepares(&mut t, 13, &mut out);
+        advanced(&mut position, &out);
+        assert_eq!(which(&out), [0_u8; 0]);
+        // Its id is that of another transaction now.
+        let (mut t, mut out) = (domains(&position), Vec::new());
+        prepares(&mut t, 13, &mut out);
+        ends(&mut t, false, 1, 14, &mut out).unwrap();
+        ends(&mut t, false, 1, 15, &mut out).unwrap();
+        assert_eq!(which(&out), [0_u8; 0]);
+    }
+}
+
+/// What is read again may have the end of an earlier transaction of the id that the position knows as committed.
+#[test]
+fn a_rollback_that_is_passed_over_is_not_held_against_a_later_commit() {
+    let mut position = position(Taken::Domains("0-1-30".parse().unwrap()), 30);
+    position.xa.committed.add(&A.into(), Committer::Another);
+    let again = ReadAgain::Behind { domains: "0-1-9".parse().unwrap(), server: "s".into(), file: at(9) };
+    assert_eq!(position.xa.prepare(&B.into(), again), None);
+    let (mut t, mut out) = (domains(&position), Vec::new());
+    t.reach(&at(10)).unwrap();
+    ends(&mut t, false, 1, 10, &mut out).unwrap();
+    t.reach(&at(31)).unwrap();
+    let refused = ends(&mut t, false, 1, 31, &mut out).unwrap_err();
+    assert!(format!("{refused:?}").contains("committed before"), "{refused:?}");
+}
+
 /// MariaDB logs an XA COMMIT before its engine is asked, which may refuse: it is repeated, or worse.
 #[test]
 fn a_second_end_of_a_committed_one_brings_nothing_and_may_not_be_another() {
@@ -342,6 +425,6 @@ fn a_second_end_of_a_committed_one_brings_nothing_and_may_not_be_another() {
     prepared(&mut t, A, 80, &[3], &mut out);
     finished(&mut t, A, true, 90, &mut out);
     t.named(name(100)).unwrap();
-    let refused = t.xa_finish(&id(A), false, end(100), &mut out).unwrap_err();
+    let refused = t.xa_finish(&id(A), false, 1, end(100), &mut out).unwrap_err();
     assert!(format!("{refused:?}").contains("committed before"), "{refused:?}");
 }

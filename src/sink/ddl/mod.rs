@@ -6,7 +6,9 @@
 
 pub mod render;
 
-use super::{Session, SinkError, catalog, quote};
+use super::{Session, SinkError, Store, catalog, quote};
+use crate::change::facts::FoundTable;
+use crate::change::shape::RowsOf;
 use crate::change::{TargetChange, TargetName, TargetTable};
 use render::Unfit;
 use std::collections::BTreeSet;
@@ -115,22 +117,77 @@ pub async fn planned(
     Ok(statements)
 }
 
-/// Applies one change; one that is already there is no error.
-pub async fn change(session: &Session, change: &TargetChange) -> Result<(), SinkError> {
+/// Applies one change that the source's DDL asks for, inside a transaction. What a task knows of itself does not tell whether
+/// others feed the table: their records are asked.
+///
+/// # Errors
+/// What the server answers, and when others feed the table and the change would touch what is theirs.
+pub async fn carry(session: &Session, store: &Store, change: &TargetChange) -> Result<(), SinkError> {
     let table = table_of(change);
-    let Some(found) = catalog::shape(session, table).await? else {
-        return Err(refused(
+    let alone = match change {
+        TargetChange::AddColumn { rows, .. } => *rows == RowsOf::One,
+        TargetChange::RenameColumn { .. } => true,
+        TargetChange::AlterColumn { .. }
+        | TargetChange::DropColumn { .. }
+        | TargetChange::Truncate { .. } => false,
+    };
+    if !alone {
+        return self::change(session, change).await;
+    }
+    look_up(session, table).await?;
+    // A task records a table before it writes a row to it: who is not on record now waits with its rows.
+    let lock = format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", quote::qualified(table));
+    run(session, &format!("altering table {table}"), &[lock]).await?;
+    let other = store.other_feeder(session, table).await?;
+    match (other, change) {
+        (Some(_), TargetChange::AddColumn { table, column, fill, .. }) => {
+            let (table, column, fill) = (table.clone(), column.clone(), fill.clone());
+            let shared = TargetChange::AddColumn { table, column, fill, rows: RowsOf::Anybody };
+            self::change(session, &shared).await
+        }
+        (Some(other), TargetChange::RenameColumn { from, to, .. }) => Err(refused(
             session,
             Unfit {
                 table: table.clone(),
-                why: "the table is missing".into(),
-                remedy: "restore the table, or copy it again".into(),
+                why: format!(
+                    "column {from} would be renamed to {to}, and task \"{other}\" feeds the table too"
+                ),
+                remedy: format!(
+                    "keep the target's name with columns = {{ NEW_NAME = \"{from}\" }} for the source's table"
+                ),
             },
-        ));
-    };
+        )),
+        (_, change) => self::change(session, change).await,
+    }
+}
+
+/// Applies one change; one that is already there is no error.
+pub async fn change(session: &Session, change: &TargetChange) -> Result<(), SinkError> {
+    let table = table_of(change);
+    let doing = format!("altering table {table}");
+    let found = look_up(session, table).await?;
     let statements =
         render::change(change, session.dialect(), &found).map_err(|unfit| refused(session, unfit))?;
-    run(session, &format!("altering table {table}"), &statements).await
+    if let Some((query, unfit)) = render::rows_unlike(change, &found) {
+        let rows = session.client().query_typed(&query, &[]).await;
+        if !rows.map_err(|error| session.error(&doing, error))?.is_empty() {
+            return Err(refused(session, unfit));
+        }
+    }
+    run(session, &doing, &statements).await
+}
+
+/// A table that must be there, as it is.
+async fn look_up(session: &Session, table: &TargetName) -> Result<FoundTable, SinkError> {
+    let found = catalog::shape(session, table).await?;
+    found.ok_or_else(|| {
+        let unfit = Unfit {
+            table: table.clone(),
+            why: "the table is missing".into(),
+            remedy: "restore the table, or copy it again".into(),
+        };
+        refused(session, unfit)
+    })
 }
 
 fn table_of(change: &TargetChange) -> &TargetName {

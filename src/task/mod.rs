@@ -15,6 +15,7 @@ mod error;
 mod gather;
 mod handoff;
 mod prepare;
+mod strangers;
 mod stream;
 mod tables;
 mod tell;

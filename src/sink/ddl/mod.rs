@@ -61,57 +61,71 @@ pub async fn drop_table(session: &Session, table: &TargetName) -> Result<(), Sin
     .await
 }
 
-/// Deletes the rows of one source from a table that it shares with others; inside a transaction.
-///
-/// A DELETE passes over rows whose COMMIT is still on its way, such as that of a copy worker that was given up. The lock waits
-/// for whoever has written, as TRUNCATE and DROP do.
-pub async fn delete_tagged(
-    session: &Session,
-    table: &TargetName,
-    column: &str,
-    tag: &str,
-) -> Result<(), SinkError> {
-    let name = quote::qualified(table);
-    let (column, value) = (quote::identifier(column), quote::literal(tag));
-    let statements = [
-        format!("LOCK TABLE {name} IN SHARE ROW EXCLUSIVE MODE"),
-        format!("DELETE FROM {name} WHERE {column} = {value}"),
-    ];
-    run(session, &format!("taking the rows of {tag} out of table {table}"), &statements).await
+/// What is taken out of a table that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Clear {
+    /// Nothing.
+    Nothing,
+    /// All rows.
+    All,
+    /// The rows of one source, in a table that it shares with others.
+    Tagged {
+        /// The column that tells them apart.
+        column: String,
+        /// What it holds in them.
+        tag: String,
+    },
 }
 
-/// The statements that making `tables` would take, without running any: with `make` schemas and tables that are
-/// missing, with `clear` the emptying of those that are there.
+impl Clear {
+    /// The statements for a table, in order.
+    ///
+    /// A DELETE passes over rows whose COMMIT is still on its way, such as that of a copy worker that was given up. The lock
+    /// waits for whoever has written, as TRUNCATE and DROP do.
+    fn statements(&self, table: &TargetName) -> Vec<String> {
+        let name = quote::qualified(table);
+        match self {
+            Self::Nothing => Vec::new(),
+            Self::All => vec![format!("TRUNCATE TABLE {name}")],
+            Self::Tagged { column, tag } => vec![
+                format!("LOCK TABLE {name} IN SHARE ROW EXCLUSIVE MODE"),
+                format!("DELETE FROM {name} WHERE {} = {}", quote::identifier(column), quote::literal(tag)),
+            ],
+        }
+    }
+}
+
+/// Takes rows out of a table; inside a transaction.
+///
+/// # Errors
+/// What the server answers.
+pub async fn clear(session: &Session, table: &TargetName, what: &Clear) -> Result<(), SinkError> {
+    run(session, &format!("emptying table {table}"), &what.statements(table)).await
+}
+
+/// The statements that making tables would take, without running any: with `make` schemas and tables that are missing, and
+/// what is taken out of those that are there.
+///
+/// # Errors
+/// What the server answers, and when a table cannot be made.
 pub async fn planned(
     session: &Session,
-    tables: impl Iterator<Item = &TargetTable>,
+    tables: &[(&TargetTable, Clear)],
     make: bool,
-    clear: bool,
 ) -> Result<Vec<String>, SinkError> {
-    // Several source tables may feed one.
-    let mut names = BTreeSet::new();
-    let tables: Vec<&TargetTable> = tables.filter(|table| names.insert(&table.name)).collect();
-    if !make && !clear {
-        return Ok(Vec::new());
-    }
-    let schemas: BTreeSet<String> = tables.iter().map(|table| table.name.schema.clone()).collect();
+    let schemas: BTreeSet<String> = tables.iter().map(|(table, _)| table.name.schema.clone()).collect();
     let mut statements = Vec::new();
     if make {
         let missing = missing_schemas(session, &schemas).await?;
         statements.extend(missing.iter().map(|schema| render::create_schema(schema)));
     }
-    for table in tables {
-        let found = catalog::shape(session, &table.name).await?;
-        match found {
+    for (table, clear) in tables {
+        match catalog::shape(session, &table.name).await? {
             None if make => statements.push(
                 render::create_table(table, session.dialect()).map_err(|unfit| refused(session, unfit))?,
             ),
-            Some(found) if clear => {
-                let truncate = TargetChange::Truncate { table: table.name.clone() };
-                let rendered = render::change(&truncate, session.dialect(), &found);
-                statements.extend(rendered.map_err(|unfit| refused(session, unfit))?);
-            }
-            Some(_) | None => {}
+            None => {}
+            Some(_) => statements.extend(clear.statements(&table.name)),
         }
     }
     Ok(statements)

@@ -137,7 +137,7 @@ pub struct TargetTable {
 /// Whose rows a target table holds, for a change of values that concerns one source table's only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RowsOf {
-    /// The source table's alone.
+    /// The source table's alone, as far as its task knows; whoever changes the table asks who else feeds it.
     One,
     /// Of several; those of the source table have this text in this column.
     Tagged {

@@ -181,12 +181,49 @@ pub struct TaskStatus {
     pub received_bytes: u64,
     /// Times the task started over after an error.
     pub restarts: u64,
-    /// Selected tables that were created since the task started: rows of theirs have come and are not carried before the
-    /// next start, which copies them.
-    #[serde(default)]
-    pub not_carried: BTreeSet<String>,
+    /// Selected tables whose rows have come and are not carried.
+    #[serde(flatten)]
+    pub not_carried: NotCarried,
     /// Per source table.
     pub tables: BTreeMap<String, TableStatus>,
+}
+
+/// Selected tables whose rows have come and are not carried before the next start, which copies those that are there to be
+/// read by then: they were created since the task started, or its user may not SELECT from them. Dropped ones are taken off.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotCarried {
+    /// The first of them, at most [`NAMED`].
+    #[serde(rename = "not_carried", default)]
+    pub named: BTreeSet<String>,
+    /// How many there are beyond those, at the least: they too are remembered up to a limit.
+    #[serde(rename = "not_carried_more", default)]
+    pub more: usize,
+}
+
+/// How many tables that are not carried the status names.
+const NAMED: usize = 100;
+
+impl NotCarried {
+    /// Tables by name, in order.
+    pub fn new(mut names: impl Iterator<Item = String>) -> Self {
+        let named = names.by_ref().take(NAMED).collect();
+        Self { named, more: names.count() }
+    }
+
+    /// What is said of them; `None` when there are none.
+    pub fn words(&self) -> Option<String> {
+        let mut names = self.named.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        if names.is_empty() {
+            return None;
+        }
+        if self.more > 0 {
+            names.push_str(&format!(" and at least {} more", self.more));
+        }
+        Some(format!(
+            "not carried, because created since the start or not to be read: {names} (GRANT SELECT where that is missing, and \
+             restart the daemon to copy)"
+        ))
+    }
 }
 
 /// Everything the daemon tells.
@@ -265,22 +302,9 @@ impl TaskStatus {
             batches: 0,
             received_bytes: 0,
             restarts: 0,
-            not_carried: BTreeSet::new(),
+            not_carried: NotCarried::default(),
             tables: BTreeMap::new(),
         }
-    }
-}
-
-impl TaskStatus {
-    /// What is said of [`Self::not_carried`]; `None` when there are none.
-    pub fn not_carried_words(&self) -> Option<String> {
-        let names: Vec<&str> = self.not_carried.iter().map(String::as_str).collect();
-        (!names.is_empty()).then(|| {
-            format!(
-                "not carried, because created since the start: {} (restart the daemon to copy)",
-                names.join(", ")
-            )
-        })
     }
 }
 

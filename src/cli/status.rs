@@ -128,7 +128,7 @@ fn print_task(name: &str, task: &TaskStatus, live: bool) {
             task.lag_millis, task.transactions, task.batches, task.restarts
         );
     }
-    if let Some(words) = task.not_carried_words() {
+    if let Some(words) = task.not_carried.words() {
         println!("  {words}");
     }
     let width = task.tables.keys().map(String::len).max().unwrap_or(0);

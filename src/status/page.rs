@@ -72,7 +72,7 @@ fn render_task(page: &mut String, name: &str, task: &TaskStatus) {
     if let Some(position) = &task.position {
         let _ = write!(page, "<p>applied <code>{}</code></p>", escape(position));
     }
-    if let Some(words) = task.not_carried_words() {
+    if let Some(words) = task.not_carried.words() {
         let _ = write!(page, "<p class=\"bad\">{}</p>", escape(&words));
     }
     page.push_str("<table><tr><th>table<th>target<th>state<th class=n>copied<th class=n>of about<th class=n>inserts<th class=n>updates<th class=n>deletes<th class=n>drift<th>size</tr>");

@@ -183,7 +183,8 @@ impl Applying {
         let (begun, applied, advanced) =
             tokio::join!(biased; begin, applier.apply(session, changes, mode_of, way), advance);
         begun.map_err(|error| Attempt::Failed(error.into()))?;
-        // It ends the transaction, so what else failed may only say that there was none any more.
+        // Told first: where the next checkpoint is there already (23505) that has aborted the transaction, and what was sent
+        // behind it says only so. Where the head is another one nothing was written; the open transaction ends with its session.
         if let Err(error @ SinkError::CheckpointMoved { .. }) = advanced {
             return Err(Attempt::Failed(error.into()));
         }
@@ -212,7 +213,7 @@ impl Applying {
         self.progress.applying_micros.store(unit.committed_micros, Ordering::Relaxed);
         self.execute("BEGIN").await?;
         for change in &unit.changes {
-            ddl::change(&self.session, change).await?;
+            ddl::carry(&self.session, &self.store, change).await?;
         }
         for (table, mapping) in &unit.versions {
             self.store.record_schema(&self.session, table, &unit.position).await?;

@@ -11,6 +11,7 @@ use super::TaskError;
 use super::batch::{RowsUnit, SchemaUnit, Unit};
 use super::tables::Tables;
 use crate::change::policy::Operations;
+use crate::change::status::NotCarried;
 use crate::change::{
     Boundary, Change, FilePosition, Position, RowsEvent, StatementEvent, TableName, TargetName, TransactionId,
 };
@@ -83,9 +84,9 @@ impl<T: Translator> Builder<T> {
         self.ready.pop_front()
     }
 
-    /// See [`Tables::take_strangers`].
-    pub fn take_strangers(&mut self) -> Vec<TableName> {
-        self.tables.take_strangers()
+    /// See [`Tables::not_carried`].
+    pub fn not_carried(&mut self) -> Option<NotCarried> {
+        self.tables.not_carried()
     }
 
     /// What may be taken with [`Self::close`] now.

@@ -33,7 +33,7 @@ pub struct CopyTable {
     pub table: Table,
     /// The plan for that definition.
     pub plan: Plan,
-    /// Source columns of the target's key, by which chunks are ordered.
+    /// Source columns by which chunks are ordered: the source's primary key, and where it has none those of the target's key.
     pub key: Vec<usize>,
     /// What to do about rows that are there.
     pub existing: Existing,

@@ -15,6 +15,7 @@ mod error;
 mod gather;
 mod handoff;
 mod prepare;
+mod strangers;
 mod stream;
 mod tables;
 mod tell;
@@ -31,8 +32,9 @@ use crate::config::{Config, ExistingTables};
 use crate::precheck::Report;
 use crate::schema::Table;
 use crate::sink::apply::Existing;
+use crate::sink::ddl::Clear;
 use crate::sink::store::Stored;
-use crate::sink::{Owner, Session, SinkError, ddl, store};
+use crate::sink::{Owner, Session, SinkError, catalog, ddl, store};
 use crate::source::SourceError;
 use crate::source::server::Server;
 use crate::transform::{Plan, TransformError, map_table};
@@ -40,7 +42,7 @@ use context::Context;
 use copy::CopyTable;
 use gather::Gathered;
 use prepare::{Prepared, Recorded};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -367,17 +369,40 @@ pub async fn plan(name: &str, config: &Arc<Config>) -> Result<Vec<String>, TaskE
     let mut server = Server::connect(context.source()).await?;
     let session = Session::connect(context.target(), &format!("rowferry/{name}/plan")).await?;
     let stored = store::peek(&session, name).await?;
+    let is_fed = |name: &TableName| {
+        let known = stored.as_ref().and_then(|stored| stored.tables.get(name));
+        known.is_some_and(|known| known.state != TableState::Pending)
+    };
     let mut mappings = Vec::new();
+    // What other tables of the task feed already is neither made nor emptied, and what several will feed is so once.
+    let mut targets = BTreeSet::new();
+    for (name, table) in stored.iter().flat_map(|stored| &stored.tables) {
+        if is_fed(name) {
+            targets.insert(Recorded::read(&context, name, table)?.mapping.target.name);
+        }
+    }
     for table in server.tables(&context.task().tables).await? {
-        let known = stored.as_ref().and_then(|stored| stored.tables.get(&table.name));
-        if known.is_none_or(|known| known.state == TableState::Pending) {
-            mappings.push(map_table(&table, &context.rules(&table.name))?);
+        if !is_fed(&table.name) {
+            let mapping = map_table(&table, &context.rules(&table.name))?;
+            if targets.insert(mapping.target.name.clone()) {
+                mappings.push(mapping);
+            }
         }
     }
     let task = context.task();
-    let clear = task.existing_tables == ExistingTables::Clear && task.initial_data;
-    let targets = mappings.iter().map(|mapping| &mapping.target);
-    Ok(ddl::planned(&session, targets, task.initial_schema, clear).await?)
+    let mut wanted = Vec::new();
+    for mapping in &mappings {
+        let clear = if task.existing_tables == ExistingTables::Clear
+            && task.initial_data
+            && catalog::shape(&session, &mapping.target.name).await?.is_some()
+        {
+            prepare::cleared(&context, &session, mapping).await?
+        } else {
+            Clear::Nothing
+        };
+        wanted.push((&mapping.target, clear));
+    }
+    Ok(ddl::planned(&session, &wanted, task.initial_schema).await?)
 }
 
 /// What the target holds of a task that may not be running; writes nothing.

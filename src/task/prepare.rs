@@ -7,10 +7,11 @@ use super::TaskError;
 use super::context::Context;
 use super::handoff::Settled;
 use crate::change::state::{Checkpoint, TableState};
-use crate::change::{TableName, TargetChange, TargetName};
+use crate::change::{TableName, TargetName};
 use crate::config::ExistingTables;
 use crate::schema::Table;
-use crate::sink::store::{Stored, StoredTable};
+use crate::sink::ddl::Clear;
+use crate::sink::store::{self, Stored, StoredTable};
 use crate::sink::{Owner, Session, SinkError, catalog, ddl};
 use crate::source::server::Server;
 use crate::transform::{TableMapping, TransformError, map_table};
@@ -203,22 +204,33 @@ async fn target_table(
         )),
         ExistingTables::Clear => {
             tracing::info!(task = context.name, table = %name, "emptying the existing target table");
-            match owner.store().other_feeder(session, name).await? {
-                None => ddl::change(session, &TargetChange::Truncate { table: name.clone() }).await?,
-                Some(_) if mapping.source_tag.is_some() => empty(session, mapping).await?,
-                Some(other) => {
-                    return Err(mismatch(
-                        mapping,
-                        format!(
-                            "target table {name} is fed by task \"{other}\" too, and existing_tables = \"clear\" would take its rows"
-                        ),
-                        "choose existing_tables = \"ignore\", give both a source_column, or drop the other task's tables in schema rowferry if it is no more",
-                    ));
-                }
-            }
+            ddl::clear(session, name, &cleared(context, session, mapping).await?).await?;
             Ok(false)
         }
         ExistingTables::Ignore => Ok(false),
+    }
+}
+
+/// What `existing_tables = "clear"` takes out of a target table that is there.
+///
+/// # Errors
+/// When it holds rows of another task that cannot be told apart, or the target cannot be asked.
+pub async fn cleared(
+    context: &Context,
+    session: &Session,
+    mapping: &TableMapping,
+) -> Result<Clear, TaskError> {
+    let name = &mapping.target.name;
+    match (store::other_feeder(session, &context.name, name).await?, own_rows(mapping)) {
+        (None, _) => Ok(Clear::All),
+        (Some(_), own @ Clear::Tagged { .. }) => Ok(own),
+        (Some(other), Clear::All | Clear::Nothing) => Err(mismatch(
+            mapping,
+            format!(
+                "target table {name} is fed by task \"{other}\" too, and existing_tables = \"clear\" would take its rows"
+            ),
+            "choose existing_tables = \"ignore\", give both a source_column, or drop the other task's tables in schema rowferry if it is no more",
+        )),
     }
 }
 
@@ -294,7 +306,8 @@ pub async fn start_over(
         if dropped.contains(target) {
             ddl::drop_table(session, target).await?;
         } else {
-            empty(session, &recorded.mapping).await?;
+            // What the copy put into a table that was there before and empty, or is shared and told apart by a tag.
+            ddl::clear(session, target, &own_rows(&recorded.mapping)).await?;
         }
         owner
             .store()
@@ -342,13 +355,12 @@ pub async fn begun_elsewhere(
     Ok(true)
 }
 
-/// Takes away what the copy put into a table that was there before and empty (or shared, told apart by a tag).
-async fn empty(session: &Session, mapping: &TableMapping) -> Result<(), SinkError> {
-    let table = mapping.target.name.clone();
+/// The rows of a source table in its target: those with its tag, or all.
+fn own_rows(mapping: &TableMapping) -> Clear {
     let tag = mapping.source_tag.as_ref();
     match tag.and_then(|(column, tag)| Some((&mapping.target.columns.get(*column)?.name, tag))) {
-        Some((column, tag)) => ddl::delete_tagged(session, &table, column, tag).await,
-        None => ddl::change(session, &TargetChange::Truncate { table }).await,
+        Some((column, tag)) => Clear::Tagged { column: column.clone(), tag: tag.clone() },
+        None => Clear::All,
     }
 }
 

@@ -300,11 +300,13 @@ async fn build(
                     }
                 }
                 let received = std::mem::take(&mut builder.received_bytes);
-                let strangers = builder.take_strangers();
+                let not_carried = builder.not_carried();
                 let caught_up = *idle.borrow() && units.capacity() == 1;
                 context.board.task(&context.name, |task| {
                     task.received_bytes += received;
-                    task.not_carried.extend(strangers.iter().map(ToString::to_string));
+                    if let Some(not_carried) = not_carried {
+                        task.not_carried = not_carried;
+                    }
                     if let Some(last) = last {
                         task.source_position = Some(last);
                     }

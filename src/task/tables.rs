@@ -3,7 +3,9 @@
 //! What must never happen here: row bytes read with a definition that was not held against their table map.
 
 use super::TaskError;
+use super::strangers::Strangers;
 use crate::change::state::{CatchUpTarget, TableState};
+use crate::change::status::NotCarried;
 use crate::change::{FilePosition, Position, RowsEvent, TableMap, TableName, TransactionId};
 use crate::schema::Table;
 use crate::schema::binding::{self, BoundTable};
@@ -63,10 +65,8 @@ pub struct Tables {
     fold: bool,
     /// By table id: the last table map seen under it and what it was bound to.
     bound: HashMap<u64, Binding>,
-    /// Selected names that are not carried (created after the task started, or not to be read), told once each.
-    strangers: Vec<TableName>,
-    /// Those of them that have not been handed on.
-    new_strangers: Vec<TableName>,
+    /// Selected tables that are not carried.
+    strangers: Strangers,
 }
 
 #[derive(Debug)]
@@ -81,14 +81,7 @@ impl Tables {
     pub fn new(carried: Vec<Carried>, fold: bool) -> Self {
         let by_name =
             carried.iter().enumerate().map(|(index, one)| (folded(&one.table.name, fold), index)).collect();
-        Self {
-            carried,
-            by_name,
-            fold,
-            bound: HashMap::new(),
-            strangers: Vec::new(),
-            new_strangers: Vec::new(),
-        }
+        Self { carried, by_name, fold, bound: HashMap::new(), strangers: Strangers::default() }
     }
 
     /// Every table.
@@ -163,10 +156,8 @@ impl Tables {
         {
             Some((index, Arc::new(binding::bind(&one.table, map)?)))
         } else {
-            if !self.strangers.contains(&map.name) {
+            if self.strangers.met(&map.name) {
                 tracing::warn!(table = %map.name, "rows of this table are not carried: it was created after the task started, or the user may not SELECT from it; GRANT SELECT where that is missing, and restart the daemon to copy it");
-                self.strangers.push(map.name.clone());
-                self.new_strangers.push(map.name.clone());
             }
             None
         };
@@ -178,9 +169,19 @@ impl Tables {
         Ok(table)
     }
 
-    /// Selected tables whose rows have been met, and passed over, for the first time.
-    pub fn take_strangers(&mut self) -> Vec<TableName> {
-        std::mem::take(&mut self.new_strangers)
+    /// The selected tables that are not carried, when they are others than when last asked.
+    pub fn not_carried(&mut self) -> Option<NotCarried> {
+        self.strangers.take_changed()
+    }
+
+    /// A table, or all of a database, is dropped: if it was not carried, that need not be told any more.
+    pub fn dropped(&mut self, database: &str, table: Option<&str>) {
+        let same = |one: &str, other: &str| {
+            if self.fold { one.to_lowercase() == other.to_lowercase() } else { one == other }
+        };
+        self.strangers.gone(|name| {
+            same(&name.database, database) && table.is_none_or(|table| same(&name.table, table))
+        });
     }
 
     /// Replaces a table's definition after DDL. Bindings are made anew: the source gives the new version a new id.

@@ -5,7 +5,7 @@ use super::gather::Gathered;
 use super::prepare::Recorded;
 use crate::change::TableName;
 use crate::change::state::TableState;
-use crate::change::status::{TablePhase, TableStatus, Upkeep, now_seconds};
+use crate::change::status::{NotCarried, TablePhase, TableStatus, Upkeep, now_seconds};
 use crate::schema::Table;
 use crate::sink::store::Stored;
 use std::collections::BTreeMap;
@@ -71,7 +71,7 @@ pub(super) fn tables(
     let statuses: Vec<_> = statuses.collect();
     context.board.task(&context.name, |task| {
         // What is selected and there is carried from here on.
-        task.not_carried.clear();
+        task.not_carried = NotCarried::default();
         for (name, mut status) in statuses {
             // Counters go on over restarts of the task.
             if let Some(before) = task.tables.get(&name) {

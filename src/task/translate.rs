@@ -43,6 +43,16 @@ impl Translator for Translate {
             cascades: self.cascades,
             utc_offset_seconds: event.utc_offset_seconds,
         };
+        match &statement {
+            Statement::DropTable { tables: names, temporary: false, .. } => {
+                for name in names {
+                    let database = name.database.as_ref().unwrap_or(&event.default_database);
+                    tables.dropped(database, Some(&name.table));
+                }
+            }
+            Statement::DropDatabase(database) => tables.dropped(database, None),
+            _ => {}
+        }
         let mut translation = Translation::default();
         for index in concerned(tables, &statement, event) {
             // A statement before the table's P0 is in the definition that was read there.

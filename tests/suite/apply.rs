@@ -1,6 +1,7 @@
 //! Batches written by every strategy leave what applying them one operation after the other would leave, and drift is
 //! counted to the row.
 
+mod chunks;
 pub mod fixture;
 
 use crate::harness::{PostgresDatabase, on_greenplum, only_postgres, postgres};
@@ -438,33 +439,5 @@ async fn columns_of_others_keep_their_values_whenever_they_come() {
                 assert_eq!(database.one(&kept).await, "40", "{name}");
             }
         }
-    }
-}
-
-#[tokio::test]
-async fn a_snapshot_chunk_fills_a_fresh_table_and_leaves_rows_that_shall_stay() {
-    let database = postgres().await.database("apply_chunks").await;
-    for &strategy in strategies() {
-        database.sql(&format!("DROP TABLE IF EXISTS t; {}", Shape::TwoKeys.create("t"))).await;
-        let layout = layout("t", Shape::TwoKeys);
-        let chunk = |keys: std::ops::Range<i64>, value: i64| {
-            fixture::run(&layout, &keys.map(|key| (Insert, key, value)).collect())
-        };
-        let mut writer = Writer::new(&database, strategy).await;
-        writer.begin().await;
-        let fresh = [chunk(0..10, 1), chunk(10..20, 1)];
-        assert_eq!(writer.chunk(&layout, &fresh, Existing::Fresh).await.unwrap(), 20);
-        writer.commit().await;
-        writer.begin().await;
-        let overlapping = [chunk(15..30, 2), chunk(5..8, 2), chunk(29..31, 3)];
-        assert_eq!(writer.chunk(&layout, &overlapping, Existing::Keep).await.unwrap(), 11);
-        writer.commit().await;
-        let mut model = Model::default();
-        model.apply(&(0..20).map(|key| (Insert, key, 1)).collect());
-        model.apply(&(20..30).map(|key| (Insert, key, 2)).collect());
-        model.apply(&vec![(Insert, 30, 3)]);
-        assert_eq!(model, Model::read(&database, "t", Shape::TwoKeys).await);
-        writer.begin().await;
-        assert!(writer.chunk(&layout, &fresh, Existing::Fresh).await.is_err());
     }
 }

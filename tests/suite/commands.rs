@@ -110,6 +110,42 @@ async fn the_plan_of_existing_tables_is_what_the_config_says() {
     assert!(refused.code == 1 && refused.stderr.contains("commands_plan_existing.c"), "{refused:?}");
 }
 
+/// Whose rows are emptied is the plan's to say as well.
+#[tokio::test]
+async fn the_plan_of_a_table_that_others_feed_takes_their_rows_no_more_than_the_task() {
+    let name = "commands_plan_shared";
+    let scene = Scene::new(name).await;
+    let plain = "CREATE TABLE a (id INT PRIMARY KEY); CREATE TABLE b LIKE a; INSERT INTO a VALUES (1); INSERT INTO b VALUES (1)";
+    scene.source.sql(plain).await;
+    let section = |task: &str, table: &str, more: &str| {
+        format!("[task.{task}.table.\"{name}.{table}\"]\ntarget = \"a\"\n{more}\n")
+    };
+    let tag = "source_column = \"src\"";
+    let main = |tables: &str| scene.config().task("tables", tables).task("existing_tables", "\"clear\"");
+    let only_a = format!("[\"{name}.a\"]");
+    let daemon = scene.start_with(&main(&only_a).more(&section("main", "a", tag))).await;
+    daemon.terminate();
+    daemon.exit_code(DEADLINE).await;
+    // Another table of the same task joins.
+    let both = main(&format!("[\"{name}.a\", \"{name}.b\"]"));
+    let joins = both.more(&section("main", "a", tag)).more(&section("main", "b", tag));
+    let joins = rowferry(&["plan", "-c", &joins.file()]).await;
+    assert!(joins.code == 0 && !joins.stdout.contains("TRUNCATE"), "{joins:?}");
+    assert!(!joins.stdout.contains("DELETE") && !joins.stdout.contains("CREATE"), "{joins:?}");
+    // Another task does.
+    let other = |more: &str| {
+        let task = format!(
+            "[task.other]\nsource = \"src\"\ntarget = \"dst\"\ntables = [\"{name}.b\"]\nexisting_tables = \"clear\"\n"
+        );
+        main(&only_a).more(&section("main", "a", tag)).more(&task).more(&section("other", "b", more)).file()
+    };
+    let tagged = rowferry(&["plan", "-c", &other(tag)]).await;
+    let delete = format!("DELETE FROM \"{name}\".\"a\" WHERE \"src\" = 'other:{name}.b'");
+    assert!(tagged.stdout.contains(&delete) && !tagged.stdout.contains("TRUNCATE"), "{tagged:?}");
+    let refused = rowferry(&["plan", "-c", &other("")]).await;
+    assert!(refused.code == 1 && refused.stderr.contains("is fed by task \"main\" too"), "{refused:?}");
+}
+
 #[tokio::test]
 async fn the_check_prints_json_and_passes_a_resumed_task() {
     let scene = Scene::new("commands_check").await;

@@ -279,8 +279,8 @@ impl Applier {
             layout: layout.clone(),
             existing,
             copying: None,
-            sent: 0,
-            kept: 0,
+            sent: chunk::Sent::default(),
+            written: 0,
         }
     }
 }

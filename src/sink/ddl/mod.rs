@@ -6,7 +6,9 @@
 
 pub mod render;
 
-use super::{Session, SinkError, catalog, quote};
+use super::{Session, SinkError, Store, catalog, quote};
+use crate::change::facts::FoundTable;
+use crate::change::shape::RowsOf;
 use crate::change::{TargetChange, TargetName, TargetTable};
 use render::Unfit;
 use std::collections::BTreeSet;
@@ -59,78 +61,147 @@ pub async fn drop_table(session: &Session, table: &TargetName) -> Result<(), Sin
     .await
 }
 
-/// Deletes the rows of one source from a table that it shares with others; inside a transaction.
-///
-/// A DELETE passes over rows whose COMMIT is still on its way, such as that of a copy worker that was given up. The lock waits
-/// for whoever has written, as TRUNCATE and DROP do.
-pub async fn delete_tagged(
-    session: &Session,
-    table: &TargetName,
-    column: &str,
-    tag: &str,
-) -> Result<(), SinkError> {
-    let name = quote::qualified(table);
-    let (column, value) = (quote::identifier(column), quote::literal(tag));
-    let statements = [
-        format!("LOCK TABLE {name} IN SHARE ROW EXCLUSIVE MODE"),
-        format!("DELETE FROM {name} WHERE {column} = {value}"),
-    ];
-    run(session, &format!("taking the rows of {tag} out of table {table}"), &statements).await
+/// What is taken out of a table that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Clear {
+    /// Nothing.
+    Nothing,
+    /// All rows.
+    All,
+    /// The rows of one source, in a table that it shares with others.
+    Tagged {
+        /// The column that tells them apart.
+        column: String,
+        /// What it holds in them.
+        tag: String,
+    },
 }
 
-/// The statements that making `tables` would take, without running any: with `make` schemas and tables that are
-/// missing, with `clear` the emptying of those that are there.
+impl Clear {
+    /// The statements for a table, in order.
+    ///
+    /// A DELETE passes over rows whose COMMIT is still on its way, such as that of a copy worker that was given up. The lock
+    /// waits for whoever has written, as TRUNCATE and DROP do.
+    fn statements(&self, table: &TargetName) -> Vec<String> {
+        let name = quote::qualified(table);
+        match self {
+            Self::Nothing => Vec::new(),
+            Self::All => vec![format!("TRUNCATE TABLE {name}")],
+            Self::Tagged { column, tag } => vec![
+                format!("LOCK TABLE {name} IN SHARE ROW EXCLUSIVE MODE"),
+                format!("DELETE FROM {name} WHERE {} = {}", quote::identifier(column), quote::literal(tag)),
+            ],
+        }
+    }
+}
+
+/// Takes rows out of a table; inside a transaction.
+///
+/// # Errors
+/// What the server answers.
+pub async fn clear(session: &Session, table: &TargetName, what: &Clear) -> Result<(), SinkError> {
+    run(session, &format!("emptying table {table}"), &what.statements(table)).await
+}
+
+/// The statements that making tables would take, without running any: with `make` schemas and tables that are missing, and
+/// what is taken out of those that are there.
+///
+/// # Errors
+/// What the server answers, and when a table cannot be made.
 pub async fn planned(
     session: &Session,
-    tables: impl Iterator<Item = &TargetTable>,
+    tables: &[(&TargetTable, Clear)],
     make: bool,
-    clear: bool,
 ) -> Result<Vec<String>, SinkError> {
-    // Several source tables may feed one.
-    let mut names = BTreeSet::new();
-    let tables: Vec<&TargetTable> = tables.filter(|table| names.insert(&table.name)).collect();
-    if !make && !clear {
-        return Ok(Vec::new());
-    }
-    let schemas: BTreeSet<String> = tables.iter().map(|table| table.name.schema.clone()).collect();
+    let schemas: BTreeSet<String> = tables.iter().map(|(table, _)| table.name.schema.clone()).collect();
     let mut statements = Vec::new();
     if make {
         let missing = missing_schemas(session, &schemas).await?;
         statements.extend(missing.iter().map(|schema| render::create_schema(schema)));
     }
-    for table in tables {
-        let found = catalog::shape(session, &table.name).await?;
-        match found {
+    for (table, clear) in tables {
+        match catalog::shape(session, &table.name).await? {
             None if make => statements.push(
                 render::create_table(table, session.dialect()).map_err(|unfit| refused(session, unfit))?,
             ),
-            Some(found) if clear => {
-                let truncate = TargetChange::Truncate { table: table.name.clone() };
-                let rendered = render::change(&truncate, session.dialect(), &found);
-                statements.extend(rendered.map_err(|unfit| refused(session, unfit))?);
-            }
-            Some(_) | None => {}
+            None => {}
+            Some(_) => statements.extend(clear.statements(&table.name)),
         }
     }
     Ok(statements)
 }
 
-/// Applies one change; one that is already there is no error.
-pub async fn change(session: &Session, change: &TargetChange) -> Result<(), SinkError> {
+/// Applies one change that the source's DDL asks for, inside a transaction. What a task knows of itself does not tell whether
+/// others feed the table: their records are asked.
+///
+/// # Errors
+/// What the server answers, and when others feed the table and the change would touch what is theirs.
+pub async fn carry(session: &Session, store: &Store, change: &TargetChange) -> Result<(), SinkError> {
     let table = table_of(change);
-    let Some(found) = catalog::shape(session, table).await? else {
-        return Err(refused(
+    let alone = match change {
+        TargetChange::AddColumn { rows, .. } => *rows == RowsOf::One,
+        TargetChange::RenameColumn { .. } => true,
+        TargetChange::AlterColumn { .. }
+        | TargetChange::DropColumn { .. }
+        | TargetChange::Truncate { .. } => false,
+    };
+    if !alone {
+        return self::change(session, change).await;
+    }
+    look_up(session, table).await?;
+    // A task records a table before it writes a row to it: who is not on record now waits with its rows.
+    let lock = format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", quote::qualified(table));
+    run(session, &format!("altering table {table}"), &[lock]).await?;
+    let other = store.other_feeder(session, table).await?;
+    match (other, change) {
+        (Some(_), TargetChange::AddColumn { table, column, fill, .. }) => {
+            let (table, column, fill) = (table.clone(), column.clone(), fill.clone());
+            let shared = TargetChange::AddColumn { table, column, fill, rows: RowsOf::Anybody };
+            self::change(session, &shared).await
+        }
+        (Some(other), TargetChange::RenameColumn { from, to, .. }) => Err(refused(
             session,
             Unfit {
                 table: table.clone(),
-                why: "the table is missing".into(),
-                remedy: "restore the table, or copy it again".into(),
+                why: format!(
+                    "column {from} would be renamed to {to}, and task \"{other}\" feeds the table too"
+                ),
+                remedy: format!(
+                    "keep the target's name with columns = {{ NEW_NAME = \"{from}\" }} for the source's table"
+                ),
             },
-        ));
-    };
+        )),
+        (_, change) => self::change(session, change).await,
+    }
+}
+
+/// Applies one change; one that is already there is no error.
+pub async fn change(session: &Session, change: &TargetChange) -> Result<(), SinkError> {
+    let table = table_of(change);
+    let doing = format!("altering table {table}");
+    let found = look_up(session, table).await?;
     let statements =
         render::change(change, session.dialect(), &found).map_err(|unfit| refused(session, unfit))?;
-    run(session, &format!("altering table {table}"), &statements).await
+    if let Some((query, unfit)) = render::rows_unlike(change, &found) {
+        let rows = session.client().query_typed(&query, &[]).await;
+        if !rows.map_err(|error| session.error(&doing, error))?.is_empty() {
+            return Err(refused(session, unfit));
+        }
+    }
+    run(session, &doing, &statements).await
+}
+
+/// A table that must be there, as it is.
+async fn look_up(session: &Session, table: &TargetName) -> Result<FoundTable, SinkError> {
+    let found = catalog::shape(session, table).await?;
+    found.ok_or_else(|| {
+        let unfit = Unfit {
+            table: table.clone(),
+            why: "the table is missing".into(),
+            remedy: "restore the table, or copy it again".into(),
+        };
+        refused(session, unfit)
+    })
 }
 
 fn table_of(change: &TargetChange) -> &TargetName {

@@ -120,7 +120,8 @@ pub fn change(change: &TargetChange, dialect: &Dialect, found: &FoundTable) -> R
 /// The fill is a default for the moment of adding: rows that exist take it, later ones are always written with
 /// a value. From PostgreSQL 11 on the default is stored once; before, the server rewrites the table, which is
 /// still cheaper than updating every row under the same lock (Greenplum 6, 500 k rows: 0.74 s, and an UPDATE 0.92 s and
-/// twice the space). A column that is NULL in the rows that exist is added without.
+/// twice the space). A column that is NULL in the rows that exist is added without. Where others feed the table too the
+/// column takes NULL whatever its source says: their rows may come without it.
 fn add_column(
     table: &TargetName,
     column: &TargetColumn,
@@ -132,7 +133,7 @@ fn add_column(
     fits(table, &column.name)?;
     if let Some(existing) = found.table.columns.iter().find(|c| c.name == column.name) {
         if existing.data_type == column.data_type && (existing.nullable || !column.nullable) {
-            return fill_existing(table, column, fill, rows);
+            return Ok(fill_existing(table, column, fill, rows));
         }
         return Err(Unfit::new(
             table,
@@ -148,7 +149,7 @@ fn add_column(
         ));
     }
     let (target, name) = (qualified(table), identifier(&column.name));
-    let not_null = if column.nullable { "" } else { " NOT NULL" };
+    let not_null = if column.nullable || *rows != RowsOf::One { "" } else { " NOT NULL" };
     let add =
         format!("ALTER TABLE {target} ADD COLUMN {name} {}{not_null}", type_name(&column.data_type, dialect));
     Ok(match fill {
@@ -161,45 +162,56 @@ fn add_column(
 }
 
 /// A column that is there already (another source table brought it, or somebody made it) holds in this source's rows
-/// what it has held so far; they get what they have at the source.
+/// what it has held so far; they get what they have at the source. Where nobody can tell which these are, nothing is
+/// done: [`rows_unlike`] is asked first.
 fn fill_existing(
     table: &TargetName,
     column: &TargetColumn,
     fill: Option<&str>,
     rows: &RowsOf,
-) -> Result<Vec<String>, Unfit> {
-    let own = match (rows, fill) {
-        (RowsOf::One, _) => String::new(),
-        (RowsOf::Tagged { column, tag }, _) => format!("{} = {} AND ", identifier(column), literal(tag)),
-        (RowsOf::Anybody, None) => return Ok(Vec::new()),
-        (RowsOf::Anybody, Some(fill)) => {
-            return Err(Unfit::new(
-                table,
-                format!(
-                    "column {} exists already, and the rows that shall get {fill} in it cannot be told from those of others",
-                    column.name
-                ),
-                format!(
-                    "drop column {} of the target table when nothing else needs it, or leave the source's out with exclude_columns",
-                    column.name
-                ),
-            ));
-        }
+) -> Vec<String> {
+    let own = match rows {
+        RowsOf::One => String::new(),
+        RowsOf::Tagged { column, tag } => format!("{} = {} AND ", identifier(column), literal(tag)),
+        RowsOf::Anybody => return Vec::new(),
     };
     let name = identifier(&column.name);
-    let (value, other) = match fill {
-        None => ("NULL".to_owned(), format!("{name} IS NOT NULL")),
-        Some(fill) => {
-            let value = literal(&exact(fill, &column.data_type));
-            // Not every type can be compared.
-            let other = match column.data_type {
-                TargetType::Json | TargetType::Geometry | TargetType::Other(_) => "true".to_owned(),
-                _ => format!("{name} IS DISTINCT FROM {value}"),
-            };
-            (value, other)
+    let value = fill.map_or_else(|| "NULL".to_owned(), |fill| literal(&exact(fill, &column.data_type)));
+    let other = unlike(column, fill);
+    vec![format!("UPDATE {} SET {name} = {value} WHERE {own}{other}", qualified(table))]
+}
+
+/// The condition that a row does not hold `fill` in `column`.
+fn unlike(column: &TargetColumn, fill: Option<&str>) -> String {
+    let name = identifier(&column.name);
+    match (fill, &column.data_type) {
+        (None, _) => format!("{name} IS NOT NULL"),
+        // Not every type can be compared.
+        (Some(_), TargetType::Json | TargetType::Geometry | TargetType::Other(_)) => "true".to_owned(),
+        (Some(fill), data_type) => {
+            format!("{name} IS DISTINCT FROM {}", literal(&exact(fill, data_type)))
         }
-    };
-    Ok(vec![format!("UPDATE {} SET {name} = {value} WHERE {own}{other}", qualified(table))])
+    }
+}
+
+/// What must find no row before a column is "added" that is there already in a table whose rows nobody can tell apart; and
+/// what is wrong when it finds one.
+pub fn rows_unlike(change: &TargetChange, found: &FoundTable) -> Option<(String, Unfit)> {
+    let TargetChange::AddColumn { table, column, fill, rows: RowsOf::Anybody } = change else { return None };
+    found.table.columns.iter().find(|existing| existing.name == column.name)?;
+    let (name, value) = (&column.name, fill.as_deref().unwrap_or("NULL"));
+    let query =
+        format!("SELECT 1 FROM {} WHERE {} LIMIT 1", qualified(table), unlike(column, fill.as_deref()));
+    let why = format!(
+        "column {name} exists already and holds other values than {value}, and the rows that shall get {value} in it \
+         cannot be told from those of others"
+    );
+    let remedy = format!(
+        "stop all tasks that feed {table}; rename its column {name}; start this task alone, which adds the column anew; \
+         write the others' values back from the renamed column and drop that; start the others. \
+         Or leave the source's column out with exclude_columns"
+    );
+    Some((query, Unfit::new(table, why, remedy)))
 }
 
 /// A text that every server reads as this very value: PostgreSQL 9.4 reads a `real` by way of a double and rounds twice, so

@@ -83,7 +83,7 @@ impl Store {
         tables::create(session, task).await
     }
 
-    /// The name of another task in this database that feeds a target table, by what it has on record.
+    /// See [`other_feeder`].
     ///
     /// # Errors
     /// What the server answers.
@@ -122,6 +122,18 @@ impl Store {
             why: why.into(),
         }
     }
+}
+
+/// The name of another task than `task` in this database that feeds a target table, by what it has on record.
+///
+/// # Errors
+/// What the server answers.
+pub async fn other_feeder(
+    session: &Session,
+    task: &str,
+    target: &TargetName,
+) -> Result<Option<String>, SinkError> {
+    tables::other_feeder(session, &Names::new(task), target).await
 }
 
 /// Stored state that cannot be used.

@@ -130,7 +130,7 @@ impl Case<'_> {
                 if self.rules.shared_target {
                     return Err(self.stop(
                         format!("{what}, and other tables feed the same target table"),
-                        "set ddl_policy = { drop_column = \"ignore\" } for the task",
+                        self.copy_again(),
                     ));
                 }
                 draft.dropped.push(target);

@@ -155,8 +155,19 @@ impl Case<'_> {
     }
 
     fn copy_again(&self) -> String {
+        let target = self.target();
+        let tag = self.mapping.source_tag.as_ref();
+        let tag = tag.and_then(|(index, tag)| Some((&self.mapping.target.columns.get(*index)?.name, tag)));
+        // What others feed is not to be dropped.
+        let emptied = match tag {
+            Some((column, tag)) => format!(
+                "delete its rows from {target} ({column} = '{tag}'; when no other table feeds it, drop it)"
+            ),
+            None if self.rules.foreign_rows => format!("delete its rows from {target}"),
+            None => "drop its target table".to_owned(),
+        };
         format!(
-            "copy {} again: take it out of \"tables\", start, stop, drop its target table, put it back",
+            "copy {} again: take it out of \"tables\", start, stop, {emptied}, put it back",
             self.before.name
         )
     }
@@ -182,18 +193,11 @@ impl Case<'_> {
 
     fn truncate(&self) -> Result<Translated, TransformError> {
         match self.rules.ddl.truncate_table {
-            DdlPolicy::Stop => {
-                Err(self.stopped_by("truncate_table", "empties it"))
-            }
+            DdlPolicy::Stop => Err(self.stopped_by("truncate_table", "empties it")),
             DdlPolicy::Ignore => Ok(self.unchanged()),
             DdlPolicy::Apply if self.rules.shared_target || self.mapping.source_tag.is_some() => {
-                Err(self.stop(
-                    "it empties the table, whose target table holds rows of others",
-                    format!(
-                        "delete its rows from {} by hand and set ddl_policy = {{ truncate_table = \"ignore\" }}",
-                        self.target()
-                    ),
-                ))
+                Err(self
+                    .stop("it empties the table, whose target table holds rows of others", self.copy_again()))
             }
             DdlPolicy::Apply => Ok(Translated {
                 changes: vec![TargetChange::Truncate { table: self.target().clone() }],

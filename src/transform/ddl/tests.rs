@@ -333,6 +333,33 @@ fn a_chosen_type_stays_as_long_as_it_can_be_fed() {
     assert_eq!(found.mapping.target.columns[2].data_type, TargetType::Integer);
 }
 
+/// What stands in a remedy must be allowed by the config and leave others' rows alone.
+#[test]
+fn the_remedy_of_a_table_that_shares_its_target_empties_no_more_than_its_rows() {
+    let remedy = |sql: &str, rules: &Rules| match run(sql, rules).unwrap_err() {
+        TransformError::Ddl { remedy, .. } => remedy,
+        other => panic!("{other}"),
+    };
+    let alone = remedy("ALTER TABLE Orders DROP a", &rules());
+    assert!(alone.contains("drop its target table"), "{alone}");
+    let mut shared = rules();
+    shared.options.source_column = Some("src".into());
+    shared.shared_target = true;
+    let stopped = remedy("TRUNCATE Orders", &shared);
+    shared.ddl.drop_column = DdlPolicy::Apply;
+    shared.ddl.truncate_table = DdlPolicy::Apply;
+    for remedy in [stopped, remedy("ALTER TABLE Orders DROP a", &shared), remedy("TRUNCATE Orders", &shared)]
+    {
+        let tag = shared.tag(&run("ALTER TABLE Orders COMMENT 'x'", &shared).unwrap().table.name);
+        assert!(remedy.contains(&format!("delete its rows from shop.orders (src = '{tag}'")), "{remedy}");
+        assert!(!remedy.contains("ddl_policy") && !remedy.contains("drop its target table"), "{remedy}");
+    }
+    let mut foreign = rules();
+    foreign.foreign_rows = true;
+    let mixed = remedy("TRUNCATE Orders", &foreign);
+    assert!(mixed.contains("delete its rows from shop.orders,"), "{mixed}");
+}
+
 #[test]
 fn a_source_tag_keeps_its_place() {
     let mut rules = rules();

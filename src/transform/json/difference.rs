@@ -97,12 +97,14 @@ fn change<'a>(
             match find_key(members, &key) {
                 Ok(_) => false,
                 Err(at) => {
+                    Node::make_room(members);
                     members.insert(at, (key, value));
                     true
                 }
             }
         }
         (Operation::Insert, Some(value), Node::Array(values), Leg::Cell(cell)) => {
+            Node::make_room(values);
             values.insert(cell.place(values.len()), value);
             true
         }

@@ -16,7 +16,8 @@ async fn rows_that_are_about_to_be_committed_are_taken_out_too() {
     let session = connect(&database).await;
     let taking_out = tokio::spawn(async move {
         session.client().batch_execute("BEGIN").await.unwrap();
-        ddl::delete_tagged(&session, &target("public", "t"), "tag", "a").await.unwrap();
+        let tagged = ddl::Clear::Tagged { column: "tag".into(), tag: "a".into() };
+        ddl::clear(&session, &target("public", "t"), &tagged).await.unwrap();
         session.client().batch_execute("COMMIT").await.unwrap();
     });
     eventually(DEADLINE, "it waits for the worker", async || {

@@ -168,8 +168,45 @@ fn a_column_that_is_there_is_filled_in_the_rows_of_the_source_that_adds_it() {
         [format!("{head} NULL WHERE \"src\" = 'a:b''c' AND \"region\" IS NOT NULL")]
     );
     assert_eq!(add(None, RowsOf::Anybody).unwrap(), Vec::<String>::new());
-    let error = add(Some("x"), RowsOf::Anybody).unwrap_err();
-    assert!(error.why.contains("exists already") && error.remedy.contains("exclude_columns"), "{error}");
+}
+
+#[test]
+fn a_column_that_is_there_is_asked_for_other_values_where_nobody_can_tell_whose_rows_are_whose() {
+    let add = |column, fill: Option<&str>, rows| TargetChange::AddColumn {
+        table: name(),
+        column,
+        fill: fill.map(str::to_owned),
+        rows,
+    };
+    let region = || column("region", TargetType::Varchar(Some(20)), false);
+    let asked =
+        |column, fill| rows_unlike(&add(column, fill, RowsOf::Anybody), &found()).map(|(query, _)| query);
+    let head = "SELECT 1 FROM \"Shop\".\"or\"\"ders\" WHERE";
+    assert_eq!(
+        asked(region(), Some("x")).unwrap(),
+        format!("{head} \"region\" IS DISTINCT FROM 'x' LIMIT 1")
+    );
+    assert_eq!(asked(region(), None).unwrap(), format!("{head} \"region\" IS NOT NULL LIMIT 1"));
+    let place = column("place", TargetType::Geometry, true);
+    assert_eq!(asked(place, Some("x")).unwrap(), format!("{head} true LIMIT 1"));
+    let (_, unfit) = rows_unlike(&add(region(), Some("x"), RowsOf::Anybody), &found()).unwrap();
+    assert!(unfit.why.contains("exists already") && unfit.remedy.contains("exclude_columns"), "{unfit}");
+    assert_eq!(asked(column("new", TargetType::Text, true), Some("x")), None);
+    assert_eq!(rows_unlike(&add(region(), Some("x"), RowsOf::One), &found()), None);
+}
+
+#[test]
+fn a_column_added_where_others_feed_the_table_too_takes_null() {
+    let tagged = RowsOf::Tagged { column: "src".into(), tag: "a:b.c".into() };
+    for (rows, not_null) in [(RowsOf::One, true), (RowsOf::Anybody, false), (tagged, false)] {
+        let statements = on_postgres(&TargetChange::AddColumn {
+            table: name(),
+            column: column("note", TargetType::Integer, false),
+            fill: Some("5".into()),
+            rows,
+        });
+        assert_eq!(statements.unwrap()[0].contains("NOT NULL"), not_null);
+    }
 }
 
 #[test]

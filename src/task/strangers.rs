@@ -1,0 +1,63 @@
+//! Selected tables whose rows have come and are not carried: created after the task started, or not to be read.
+//!
+//! What must never happen here: growth without bound, where such tables are created and dropped for months.
+
+use crate::change::TableName;
+use crate::change::status::NotCarried;
+use std::collections::BTreeSet;
+
+/// How many are remembered. What comes beyond is carried as little, and not told.
+const REMEMBERED: usize = 10_000;
+
+/// The tables, by name.
+#[derive(Debug, Default)]
+pub struct Strangers {
+    names: BTreeSet<TableName>,
+    changed: bool,
+}
+
+impl Strangers {
+    /// Rows of a table have come; true the first time.
+    pub fn met(&mut self, name: &TableName) -> bool {
+        let new = self.names.len() < REMEMBERED && self.names.insert(name.clone());
+        self.changed |= new;
+        new
+    }
+
+    /// What is so named is not there any more.
+    pub fn gone(&mut self, is_gone: impl Fn(&TableName) -> bool) {
+        let before = self.names.len();
+        self.names.retain(|name| !is_gone(name));
+        self.changed |= self.names.len() != before;
+    }
+
+    /// What the status says of them, when that has changed since it was asked.
+    pub fn take_changed(&mut self) -> Option<NotCarried> {
+        std::mem::take(&mut self.changed).then(|| NotCarried::new(self.names.iter().map(ToString::to_string)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(number: usize) -> TableName {
+        TableName::new("shop", format!("t{number:06}"))
+    }
+
+    #[test]
+    fn tables_without_end_are_remembered_up_to_a_limit() {
+        let mut strangers = Strangers::default();
+        let told = (0..2 * REMEMBERED).filter(|number| strangers.met(&table(*number))).count();
+        assert_eq!((told, strangers.names.len()), (REMEMBERED, REMEMBERED));
+        assert!(!strangers.met(&table(0)), "known already");
+        let told = strangers.take_changed().unwrap();
+        assert_eq!((told.named.len(), told.more), (100, 9_900));
+        assert_eq!(strangers.take_changed(), None);
+        // What is dropped makes room.
+        strangers.gone(|name| *name == table(0));
+        let told = strangers.take_changed().unwrap();
+        assert!(told.more == 9_899 && !told.named.contains("shop.t000000"), "{told:?}");
+        assert!(strangers.met(&table(REMEMBERED)) && !strangers.met(&table(REMEMBERED + 1)));
+    }
+}

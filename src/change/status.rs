@@ -192,7 +192,7 @@ pub struct TaskStatus {
 /// read by then: they were created since the task started, or its user may not SELECT from them. Dropped ones are taken off.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotCarried {
-    /// The first of them, at most [`NAMED`].
+    /// The first of them, at most 100.
     #[serde(rename = "not_carried", default)]
     pub named: BTreeSet<String>,
     /// How many there are beyond those, at the least: they too are remembered up to a limit.

@@ -1,9 +1,8 @@
 //! A server whose globals are all set against us: no session of ours may be the worse for it.
 
-use crate::harness::{DEADLINE, Daemon, Kind, Mysql, Proxy, Scene, eventually, pause, postgres};
+use crate::harness::{DEADLINE, Daemon, Kind, Mysql, Proxy, Scene, eventually, postgres};
 use rowferry::config::types::{SourceEndpoint, SourceTlsMode, TlsFiles};
 use rowferry::source::{SourceError, Wire};
-use std::time::Duration;
 
 /// Globals that new sessions begin with, and what changes for those who take them as they come.
 const HOSTILE: &[(&str, &str)] = &[
@@ -195,7 +194,12 @@ async fn a_copy_and_a_stream_under_hostile_globals_are_exact() {
     let daemon = Daemon::start(&config.task("snapshot", "{ parallel = 2, chunk_rows = 3 }"));
     // The target is slow, longer than the source would wait for its rows to be taken or for us to speak.
     slow.wait().await;
-    pause(Duration::from_millis(2500)).await;
+    let waits = "SELECT COUNT(*) FROM information_schema.processlist \
+         WHERE user = 'ferry' AND command NOT LIKE 'Binlog Dump%' AND time > 2";
+    eventually(DEADLINE, "the source has waited for longer than it would", async || {
+        writer.one(waits).await != "0"
+    })
+    .await;
     drop(slow);
     let task = daemon.wait_phase("Synchronizing", DEADLINE).await;
     assert_eq!(task.restarts, 0, "a session was lost:\n{}", daemon.log_tail());

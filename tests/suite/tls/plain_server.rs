@@ -3,7 +3,7 @@
 use super::matrix::{Mode, PLAIN_SERVER};
 use super::tap::{Tap, assert_tls_records, contains};
 use super::{sources, targets};
-use crate::harness::{Mysql, Postgres, postgres};
+use crate::harness::{Mysql, Postgres};
 use rowferry::config::types::{SourceEndpoint, TargetEndpoint};
 
 /// A password that would be found in what is sent.
@@ -52,7 +52,7 @@ async fn nothing_is_sent_to(server: &Mysql) {
 
 #[tokio::test]
 async fn a_postgresql_without_tls_is_refused_by_every_mode_that_wants_it() {
-    let server = postgres().await;
+    let server = Postgres::private(&[]).await;
     let database = server.database("tls_plain").await;
     targets::run(&database, "none", PLAIN_SERVER).await;
     let tap = Tap::start(server.port()).await;

@@ -140,10 +140,8 @@ async fn a_copy_that_starts_over_leaves_what_another_task_feeds_into_the_same_ta
             .more(&into("main", "t"));
         let daemon = Daemon::start(&first);
         wait_half(&daemon, &format!("{name}.t")).await;
-        daemon.terminate();
-        daemon.exit_code(DEADLINE).await;
         daemon.reconfigure(&first.clone().more(&second).more(&into("quiet", "u")));
-        daemon.restart();
+        daemon.start_again().await;
         let quiet = async || {
             let model = daemon.status().await;
             model.is_some_and(|model| {
@@ -191,10 +189,8 @@ async fn clearing_leaves_what_another_task_feeds_into_the_same_table() {
         let second = format!(
             "[task.later]\nsource = \"src\"\ntarget = \"dst\"\ntables = [\"{name}.u\"]\nexisting_tables = \"clear\"\n"
         );
-        daemon.terminate();
-        daemon.exit_code(DEADLINE).await;
         daemon.reconfigure(&first.clone().more(&second).more(&into("later", "u")));
-        daemon.restart();
+        daemon.start_again().await;
         let phase = if tagged { "Synchronizing" } else { "Failed" };
         eventually(DEADLINE, "the second task has come to its end", async || {
             let model = daemon.status().await;

@@ -14,7 +14,7 @@
 use super::event::{self, Kind};
 use super::gtid_list::GtidList;
 use super::refusal::Refusal;
-use super::{BinlogStream, PATIENCE_AT_START, dump, format, frame};
+use super::{BinlogStream, dump, format, frame};
 use crate::change::{Domains, FilePosition, Position, Taken, XaState};
 use crate::source::SourceError;
 use crate::source::wire::Wire;
@@ -64,14 +64,7 @@ impl BinlogStream {
         dump::start(&mut wire, self.server_id, &go_on_at(file, None)).await?;
         let mut after_start = false;
         loop {
-            let Ok(packet) = tokio::time::timeout(PATIENCE_AT_START, wire.read_packet()).await else {
-                return Err(SourceError::Silent {
-                    endpoint: wire.label().to_owned(),
-                    seconds: PATIENCE_AT_START.as_secs(),
-                    heartbeat_seconds: self.heartbeat.as_secs(),
-                });
-            };
-            let packet = packet?;
+            let packet = dump::first(&mut wire, self.heartbeat).await?;
             if packet.first() != Some(&0) {
                 return Err(dump::failure(&wire, &packet, file.to_owned()));
             }

@@ -9,6 +9,7 @@ use crate::change::{GtidSet, Position, Retry, Taken};
 use crate::source::SourceError;
 use crate::source::wire::Wire;
 use crate::source::wire::reply::Failure;
+use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
@@ -125,6 +126,21 @@ pub async fn start(wire: &mut Wire, server_id: u32, start: &Position) -> Result<
         });
     };
     wire.send_command(&command).await
+}
+
+/// A server may look through many files for the first one to send before it says a word.
+pub const PATIENCE_AT_START: Duration = Duration::from_secs(60);
+
+/// One of the first packets behind [`start`], from a server that was asked for heartbeats this far apart.
+pub async fn first(wire: &mut Wire, heartbeat: Duration) -> Result<Bytes, SourceError> {
+    match tokio::time::timeout(PATIENCE_AT_START, wire.read_packet()).await {
+        Ok(packet) => packet,
+        Err(_) => Err(SourceError::Silent {
+            endpoint: wire.label().to_owned(),
+            seconds: PATIENCE_AT_START.as_secs(),
+            heartbeat_seconds: heartbeat.as_secs(),
+        }),
+    }
 }
 
 /// Whether MariaDB is asked to go on at a place, and not behind names: when there is one, and the command has room for it.

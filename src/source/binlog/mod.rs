@@ -100,8 +100,6 @@ enum Step {
 
 /// A compressed transaction from this size on is inflated while it comes.
 const LARGE_PAYLOAD: usize = 512 << 10;
-/// A server may look through many files for the first one to send before it says a word.
-const PATIENCE_AT_START: Duration = Duration::from_secs(60);
 
 impl BinlogStream {
     /// Connects, asks for the stream, and waits for the log's format description.
@@ -144,7 +142,7 @@ impl BinlogStream {
             wire,
             framer,
             heartbeat: request.heartbeat,
-            read_timeout: request.read_timeout.max(PATIENCE_AT_START),
+            read_timeout: request.read_timeout.max(dump::PATIENCE_AT_START),
             start: request.start.to_string(),
             early: Vec::new(),
             failed: None,
@@ -310,14 +308,7 @@ async fn knows(request: &StreamRequest) -> Result<(), SourceError> {
     dump::prepare(&mut wire, request.heartbeat).await?;
     let server_id = dump::server_id(&mut wire, 0).await?;
     dump::start(&mut wire, server_id, &request.start).await?;
-    let Ok(packet) = tokio::time::timeout(PATIENCE_AT_START, wire.read_packet()).await else {
-        return Err(SourceError::Silent {
-            endpoint: wire.label().to_owned(),
-            seconds: PATIENCE_AT_START.as_secs(),
-            heartbeat_seconds: request.heartbeat.as_secs(),
-        });
-    };
-    let packet = packet?;
+    let packet = dump::first(&mut wire, request.heartbeat).await?;
     if packet.first() == Some(&0) {
         return Ok(());
     }
@@ -330,7 +321,7 @@ async fn knows(request: &StreamRequest) -> Result<(), SourceError> {
 /// Those of [`Wire::connect`], and what else the server answers.
 pub async fn file_begun(endpoint: &SameServer, file: &str) -> Result<Option<u32>, SourceError> {
     let (mut wire, _) = endpoint.connect().await?;
-    let checksum = dump::prepare(&mut wire, PATIENCE_AT_START).await?;
+    let checksum = dump::prepare(&mut wire, dump::PATIENCE_AT_START).await?;
     let server_id = dump::server_id(&mut wire, 0).await?;
     dump::start_file(&mut wire, server_id, file).await?;
     let selected = SelectedTables::none();
@@ -345,16 +336,7 @@ pub async fn file_begun(endpoint: &SameServer, file: &str) -> Result<Option<u32>
     );
     let mut changes = Vec::new();
     while !framer.has_format() {
-        let packet = match tokio::time::timeout(PATIENCE_AT_START, wire.read_packet()).await {
-            Ok(packet) => packet?,
-            Err(_) => {
-                return Err(SourceError::Silent {
-                    endpoint: wire.label().to_owned(),
-                    seconds: PATIENCE_AT_START.as_secs(),
-                    heartbeat_seconds: PATIENCE_AT_START.as_secs(),
-                });
-            }
-        };
+        let packet = dump::first(&mut wire, dump::PATIENCE_AT_START).await?;
         if packet.first() == Some(&0) {
             framer.event(&packet.slice(1..), &mut changes)?;
             continue;

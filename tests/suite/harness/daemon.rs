@@ -66,6 +66,13 @@ impl Daemon {
         *self.process.lock().unwrap_or_else(PoisonError::into_inner) = run(&self.folder);
     }
 
+    /// Ends it in good order and runs it again.
+    pub async fn start_again(&self) {
+        self.terminate();
+        self.exit_code(DEADLINE).await;
+        self.restart();
+    }
+
     /// Writes another config for the next [`Self::restart`].
     pub fn reconfigure(&self, config: &Config) {
         write_config(&self.folder, config, self.port);

@@ -150,9 +150,7 @@ async fn a_column_that_tables_of_one_target_get_in_turn_is_filled_for_each() {
         .await;
     scene.wait_applied(&daemon).await;
     // One is ahead of the others now, which is no reason not to start.
-    daemon.terminate();
-    daemon.exit_code(DEADLINE).await;
-    daemon.restart();
+    daemon.start_again().await;
     daemon.wait_phase("Synchronizing", DEADLINE).await;
     scene
         .source
@@ -211,9 +209,7 @@ async fn a_not_null_column_that_one_of_several_tables_gets_first_does_not_stop_t
         .sql("ALTER TABLE orders_1 ADD c INT NOT NULL DEFAULT 5; INSERT INTO orders_2 VALUES (1)")
         .await;
     scene.wait_applied(&daemon).await;
-    daemon.terminate();
-    daemon.exit_code(DEADLINE).await;
-    daemon.restart();
+    daemon.start_again().await;
     daemon.wait_phase("Synchronizing", DEADLINE).await;
     scene
         .source
@@ -264,10 +260,8 @@ impl TwoTasks {
 
     /// Runs with another config.
     async fn run(&self, config: &Config) {
-        self.daemon.terminate();
-        self.daemon.exit_code(DEADLINE).await;
         self.daemon.reconfigure(config);
-        self.daemon.restart();
+        self.daemon.start_again().await;
     }
 
     /// Waits for rows and for the phases of both tasks.

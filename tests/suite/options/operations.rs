@@ -57,9 +57,7 @@ async fn alter_table_can_be_left_out() {
     let rows = "SELECT * FROM options_no_alter.t ORDER BY id";
     assert_eq!(scene.seen(rows).await, ["1|10", "2|21", "4|40", "6|60"]);
     // The next life reads events with what the source has become, and still feeds the old columns.
-    daemon.terminate();
-    daemon.exit_code(DEADLINE).await;
-    daemon.restart();
+    daemon.start_again().await;
     scene.source.sql("UPDATE t SET vv = 61, w = 9 WHERE id = 6").await;
     daemon.wait_phase("Synchronizing", DEADLINE).await;
     scene.wait_applied(&daemon).await;

@@ -14,6 +14,7 @@
 use super::TableName;
 use super::position::{FilePosition, TransactionId};
 use super::prepared::XaStep;
+use super::session::Session;
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -68,18 +69,11 @@ pub struct StatementEvent {
     pub default_database: String,
     /// The statement's text, decoded from the session's character set.
     pub sql: String,
-    /// The session's `sql_mode` bits (`MODE_ANSI_QUOTES` and `MODE_NO_BACKSLASH_ESCAPES` change the reading).
-    pub sql_mode: u64,
-    /// When it began by the source's clock: seconds since 1970 UTC and, where the log has them, the microseconds of that
-    /// second. What CURRENT_TIMESTAMP gave.
-    pub started: Option<(u64, Option<u32>)>,
-    /// The session's time zone as seconds east of UTC, where it is a fixed offset.
-    pub utc_offset_seconds: Option<i32>,
+    /// The session that issued it.
+    pub session: Session,
     /// The transaction it belongs to: that of `boundary`, or, where rows follow in the same transaction, the one that
     /// `boundary` stops short of.
     pub gtid: Option<TransactionId>,
-    /// The session's `explicit_defaults_for_timestamp`, where the log says it.
-    pub explicit_timestamps: Option<bool>,
     /// The statement is its own transaction; the stream may be cut behind it.
     pub boundary: Boundary,
 }

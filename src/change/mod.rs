@@ -16,6 +16,7 @@ pub mod position;
 pub mod prepared;
 pub mod retry;
 pub mod rows;
+pub mod session;
 pub mod shape;
 pub mod state;
 pub mod status;
@@ -28,6 +29,7 @@ pub use position::{FilePosition, Position, Taken, TransactionId};
 pub use prepared::{CommittedXa, Committer, Prepared, ReadAgain, XaState, XaStep};
 pub use retry::Retry;
 pub use rows::ResultRows;
+pub use session::Session;
 pub use shape::{TargetChange, TargetColumn, TargetName, TargetTable, TargetType};
 
 use serde::{Deserialize, Serialize};

@@ -202,10 +202,8 @@ impl LogRead<'_> {
     }
 
     fn statement(&self, event: &StatementEvent) -> Found {
-        let statement = ddl::read(
-            &event.sql,
-            SqlMode::from_bits(event.sql_mode).with_flavour(self.reached.taken.flavour()),
-        );
+        let mode = SqlMode::of_session(&event.session, self.reached.taken.flavour());
+        let statement = ddl::read(&event.sql, mode);
         let database = match &statement {
             Statement::DropDatabase(database) => Some(database.clone()),
             _ => None,

@@ -30,18 +30,14 @@ impl Translate {
 
 impl Translator for Translate {
     fn translate(&self, tables: &mut Tables, event: &StatementEvent) -> Result<Translation, TaskError> {
-        let mut mode = SqlMode::from_bits(event.sql_mode).with_flavour(self.flavour);
-        if let Some(explicit) = event.explicit_timestamps {
-            mode = mode.with_explicit_timestamps(explicit);
-        }
+        let mode = SqlMode::of_session(&event.session, self.flavour);
         let statement = ddl::read(&event.sql, mode);
         let issued = Issued {
             sql: &event.sql,
             default_database: &event.default_database,
             mode,
-            at: event.started,
+            session: &event.session,
             cascades: self.cascades,
-            utc_offset_seconds: event.utc_offset_seconds,
         };
         match &statement {
             Statement::DropTable { tables: names, temporary: false, .. } => {

@@ -4,6 +4,7 @@
 //! Tolerant: it knows no grammar, only where names, literals and comments begin and end. What must never happen
 //! here: code being taken for a comment or a comment for code.
 
+use crate::change::Session;
 use crate::change::facts::Flavour;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -66,6 +67,15 @@ impl SqlMode {
         let maria = flavour == Flavour::MariaDb;
         let (oracle, empty_is_null) = (self.oracle && maria, self.empty_is_null && maria);
         Self { flavour: Some(flavour), oracle, empty_is_null, ..self }
+    }
+
+    /// Of a session of a server of this family.
+    pub fn of_session(session: &Session, flavour: Flavour) -> Self {
+        let mode = Self::from_bits(session.sql_mode).with_flavour(flavour);
+        match session.explicit_timestamps {
+            Some(explicit) => mode.with_explicit_timestamps(explicit),
+            None => mode,
+        }
     }
 
     /// The same with the session's `explicit_defaults_for_timestamp` (status variable 16 of a Query event, else the

@@ -7,7 +7,7 @@
 //!
 //! What must never happen here: an event skipped because nobody knew it, or taken in twice.
 
-use super::cursor::Cursor;
+use super::cursor::{Cursor, Malformed};
 use super::event::{self, FLAG_ARTIFICIAL, Kind, RowsCode};
 use super::format::{self, Format};
 use super::frame::{self, Checksum, Event, FrameError, Header, Place};
@@ -269,13 +269,13 @@ impl Framer {
             }
             Kind::GtidTagged => self.transactions.named(gtid::tagged(&event.body)?),
             Kind::MariaDbGtid => self.transactions.named(mariadb::gtid(&event.body, event.header.server_id)?),
-            Kind::Query => self.query(&query::read(&event.body, 0)?, end, out),
+            Kind::Query => self.query(&self.read_query(event, 0)?, end, out),
             Kind::CompressedQuery => {
-                let mut query = query::read(&event.body, 0)?;
+                let mut query = self.read_query(event, 0)?;
                 query.text = mariadb::inflate(&query.text, self.max_event_bytes)?;
                 self.query(&query, end, out)
             }
-            Kind::ExecuteLoadQuery => self.query(&query::read(&event.body, query::LOAD_FIXED)?, end, out),
+            Kind::ExecuteLoadQuery => self.query(&self.read_query(event, query::LOAD_FIXED)?, end, out),
             Kind::Xid => {
                 self.maps.close();
                 self.transactions.commit(end, out)
@@ -393,6 +393,10 @@ impl Framer {
         Ok(())
     }
 
+    fn read_query(&self, event: &Event, more_fixed: usize) -> Result<Query, Malformed> {
+        query::read(&event.header, &event.body, more_fixed, self.transactions.flavour())
+    }
+
     fn query(&mut self, query: &Query, end: End, out: &mut Vec<Change>) -> Result<(), Refusal> {
         if self.transactions.is_void() {
             return self.transactions.stand_alone(end, out);
@@ -404,9 +408,9 @@ impl Framer {
         match meaning {
             Meaning::Begin => self.transactions.begin(None),
             Meaning::XaStart(xid) => self.transactions.begin(Some(xid)),
-            Meaning::XaEnd => self.transactions.xa_end(query.session),
+            Meaning::XaEnd => self.transactions.xa_end(query.session.id),
             Meaning::XaFinish { xid, commits } => {
-                self.transactions.xa_finish(&xid, commits, query.session, end, out)
+                self.transactions.xa_finish(&xid, commits, query.session.id, end, out)
             }
             Meaning::Commit => {
                 self.maps.close();
@@ -422,16 +426,7 @@ impl Framer {
             Meaning::Pass => self.transactions.pass(end, out),
             Meaning::Ddl { sql, rows_may_follow } => {
                 let default_database = query.database.clone();
-                let sql_mode = query.sql_mode.unwrap_or(0);
-                let ddl = Ddl {
-                    default_database,
-                    sql,
-                    sql_mode,
-                    started_micros: query.started_micros,
-                    utc_offset_seconds: query.utc_offset_seconds,
-                    explicit_timestamps: query.explicit_timestamps,
-                    rows_may_follow,
-                };
+                let ddl = Ddl { default_database, sql, session: query.session.clone(), rows_may_follow };
                 self.transactions.ddl(ddl, end, out)
             }
         }

@@ -5,31 +5,24 @@
 //! (`libs/mysql/binlog/event/statement_events.h`, `Query_event`).
 
 use super::cursor::{Cursor, Malformed};
+use super::frame::Header;
 use super::text;
+use crate::change::Session;
+use crate::change::facts::Flavour;
 use bytes::Bytes;
 
 /// A statement as logged, its text not yet decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
-    /// The number of the session.
-    pub session: u32,
+    /// The session.
+    pub session: Session,
     /// The session's default database; empty when it had none.
     pub database: String,
-    /// `sql_mode`; `None` when the event does not say.
-    pub sql_mode: Option<u64>,
-    /// Collation number of `character_set_client`; `None` when the event does not say.
-    pub client_collation: Option<u16>,
-    /// Collation number of `collation_connection`; `None` when the event does not say.
-    pub connection_collation: Option<u16>,
-    /// The session's time zone as seconds east of UTC; `None` when the event does not say or names a zone.
-    pub utc_offset_seconds: Option<i32>,
-    /// The microseconds of the second in which the statement began; `None` when the event does not say.
-    pub started_micros: Option<u32>,
+    /// The event says the `sql_mode` of the session; else how to read the text is not known.
+    pub says_sql_mode: bool,
     /// The databases whose tables the statement read or wrote, by itself or through views, triggers and functions;
     /// `None` when the event does not say, or that they were too many to name.
     pub databases: Option<Vec<String>>,
-    /// `explicit_defaults_for_timestamp`; `None` when the event does not say.
-    pub explicit_timestamps: Option<bool>,
     /// The error the statement ended with at the source; 0 when it went well.
     pub error_code: u16,
     /// The text in the client's character set.
@@ -39,10 +32,15 @@ pub struct Query {
 /// Bytes a LOAD statement has more in its fixed part.
 pub const LOAD_FIXED: usize = 13;
 
-/// Reads a query event; `more_fixed` is the length of what follows the usual fixed part.
-pub fn read(body: &Bytes, more_fixed: usize) -> Result<Query, Malformed> {
+/// The header's flag of a statement that used a temporary table of its session (`LOG_EVENT_THREAD_SPECIFIC_F`). Seen on 5.6, 9.7
+/// and MariaDB: set for ALTER, CREATE INDEX, DROP INDEX, TRUNCATE and OPTIMIZE of a temporary table, and not for those of another
+/// table, whatever temporary tables the session has.
+const FLAG_THREAD_SPECIFIC: u16 = 0x4;
+
+/// Reads the body of a query event of a server of this family; `more_fixed` is the length of what follows the usual fixed part.
+pub fn read(header: &Header, body: &Bytes, more_fixed: usize, flavour: Flavour) -> Result<Query, Malformed> {
     let mut at = Cursor::new(body);
-    let session = at.u32("thread id")?;
+    let id = at.u32("thread id")?;
     at.u32("duration")?;
     let database_length = usize::from(at.u8("length of database name")?);
     let error_code = at.u16("error code")?;
@@ -56,28 +54,41 @@ pub fn read(body: &Bytes, more_fixed: usize) -> Result<Query, Malformed> {
     if at.u8("database name")? != 0 {
         return Err(Malformed::new("its database name is not terminated"));
     }
+    let explicit_timestamps = match flavour {
+        Flavour::MySql => settings.explicit_timestamps,
+        Flavour::MariaDb => settings.flags.map(|flags| flags & FLAG_EXPLICIT_TIMESTAMPS != 0),
+    };
+    let session = Session {
+        id,
+        sql_mode: settings.sql_mode.unwrap_or(0),
+        time_zone: settings.time_zone,
+        client_collation: settings.client_collation,
+        connection_collation: settings.connection_collation,
+        explicit_timestamps,
+        started: Some((u64::from(header.timestamp), settings.started_micros)),
+        uses_temporary: header.flags & FLAG_THREAD_SPECIFIC != 0,
+    };
     Ok(Query {
         session,
         database,
-        sql_mode: settings.sql_mode,
-        client_collation: settings.client_collation,
-        connection_collation: settings.connection_collation,
-        utc_offset_seconds: settings.utc_offset_seconds,
-        started_micros: settings.started_micros,
+        says_sql_mode: settings.sql_mode.is_some(),
         databases: settings.databases,
-        explicit_timestamps: settings.explicit_timestamps,
         error_code,
         text: at.rest(),
     })
 }
 
+/// MariaDB's `explicit_defaults_for_timestamp` among the flags that each of its statements has (seen on 10.11).
+const FLAG_EXPLICIT_TIMESTAMPS: u32 = 1 << 24;
+
 /// What the status variables say.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Settings {
+    flags: Option<u32>,
     sql_mode: Option<u64>,
     client_collation: Option<u16>,
     connection_collation: Option<u16>,
-    utc_offset_seconds: Option<i32>,
+    time_zone: Option<String>,
     started_micros: Option<u32>,
     databases: Option<Vec<String>>,
     explicit_timestamps: Option<bool>,
@@ -96,8 +107,10 @@ fn settings(variables: &Bytes) -> Result<Settings, Malformed> {
                 settings.connection_collation = Some(at.u16("connection's collation")?);
                 at.u16("server's collation")?;
             }
-            // FLAGS2, AUTO_INCREMENT, MASTER_DATA_WRITTEN
-            0 | 3 | 10 => drop(at.u32("variable")?),
+            // FLAGS2
+            0 => settings.flags = Some(at.u32("flags")?),
+            // AUTO_INCREMENT, MASTER_DATA_WRITTEN
+            3 | 10 => drop(at.u32("variable")?),
             // CATALOG with a final zero
             2 => {
                 let length = usize::from(at.u8("catalog")?);
@@ -106,7 +119,8 @@ fn settings(variables: &Bytes) -> Result<Settings, Malformed> {
             // TIME_ZONE
             5 => {
                 let length = usize::from(at.u8("time zone")?);
-                settings.utc_offset_seconds = utc_offset(at.read(length, "time zone")?);
+                let zone = at.read(length, "time zone")?;
+                settings.time_zone = Some(String::from_utf8_lossy(zone).into_owned());
             }
             // CATALOG_NZ
             6 => {
@@ -158,27 +172,15 @@ fn terminated(at: &mut Cursor<'_>) -> Result<String, Malformed> {
     String::from_utf8(name).map_err(|_| Malformed::new("a database name is not UTF-8"))
 }
 
-/// `+05:30` → 19800. A named zone is no fixed offset.
-fn utc_offset(zone: &[u8]) -> Option<i32> {
-    let zone = std::str::from_utf8(zone).ok()?;
-    let (hours, minutes) = zone.get(1..)?.split_once(':')?;
-    let seconds = hours.parse::<i32>().ok()? * 3600 + minutes.parse::<i32>().ok()? * 60;
-    match zone.get(..1)? {
-        "+" => Some(seconds),
-        "-" => Some(-seconds),
-        _ => None,
-    }
-}
-
 impl Query {
     /// The text, and whether every byte of it was understood.
     pub fn decoded(&self) -> (String, bool) {
-        text::decode(&self.text, self.client_collation)
+        text::decode(&self.text, self.session.client_collation)
     }
 
     /// Whether literals in the decoded text are what the server took them for.
     pub fn keeps_literals(&self, decoded: &str) -> bool {
-        text::keeps(decoded, self.connection_collation)
+        text::keeps(decoded, self.session.connection_collation)
     }
 
     /// True when the text is just this word.
@@ -196,6 +198,10 @@ mod tests {
         digits.chunks(2).map(|pair| u8::try_from(pair[0] * 16 + pair[1]).unwrap()).collect::<Vec<u8>>().into()
     }
 
+    fn header(flags: u16) -> Header {
+        Header { timestamp: 7, code: 2, server_id: 1, length: 0, log_pos: 0, flags }
+    }
+
     /// `ALTER TABLE t1 COMMENT 'ae'` under latin1, from MySQL 9.7.4.
     const REAL: &str = "110000000000000009000034000000000000012000a0450000000006037374640408000800ff000c0172665f6269\
                         6e6c6f670011610000000000000012ff00130072665f62696e6c6f6700414c544552205441424c4520743120434f\
@@ -203,10 +209,11 @@ mod tests {
 
     #[test]
     fn a_statement_of_a_real_server_is_read_with_its_settings() {
-        let query = read(&bytes(REAL), 0).unwrap();
+        let query = read(&header(0), &bytes(REAL), 0, Flavour::MySql).unwrap();
         assert_eq!(query.database, "rf_binlog");
-        assert_eq!(query.sql_mode, Some(0x45a0_0020));
-        assert_eq!((query.client_collation, query.error_code), (Some(8), 0));
+        assert_eq!((query.session.sql_mode, query.says_sql_mode), (0x45a0_0020, true));
+        assert_eq!((query.session.client_collation, query.error_code), (Some(8), 0));
+        assert_eq!((query.session.started, query.session.uses_temporary), (Some((7, None)), false));
         assert_eq!(query.decoded(), ("ALTER TABLE t1 COMMENT 'ae'".to_owned(), true));
     }
 
@@ -227,12 +234,26 @@ mod tests {
         variables.extend_from_slice(b"-05:30");
         variables.extend_from_slice(&[12, 1, b'd', 0, 13, 0x40, 0xe2, 0x01, 16, 1]);
         let found = settings(&variables.into()).unwrap();
-        assert_eq!((found.utc_offset_seconds, found.started_micros), (Some(-19_800), Some(123_456)));
+        assert_eq!((found.time_zone.as_deref(), found.started_micros), (Some("-05:30"), Some(123_456)));
         assert_eq!(found.databases, Some(vec!["d".to_owned()]));
         assert_eq!(settings(&Bytes::from_static(&[12, 254])).unwrap().databases, None, "too many to name");
         assert_eq!(found.explicit_timestamps, Some(true));
-        assert_eq!(utc_offset(b"+14:00"), Some(50_400));
-        assert_eq!((utc_offset(b"SYSTEM"), utc_offset(b"Europe/Paris")), (None, None));
+    }
+
+    #[test]
+    fn mariadb_says_in_its_flags_how_it_takes_timestamps_and_any_server_in_the_headers_what_is_temporary() {
+        let with = |flavour, flags: u32, header_flags| {
+            let mut body = vec![0; 13];
+            body[11] = 5;
+            body.push(0);
+            body.extend(flags.to_le_bytes());
+            body.extend(b"\0DROP TABLE t");
+            read(&header(header_flags), &body.into(), 0, flavour).unwrap().session
+        };
+        assert_eq!(with(Flavour::MariaDb, 1 << 24, 0).explicit_timestamps, Some(true));
+        assert_eq!(with(Flavour::MariaDb, 0, 0).explicit_timestamps, Some(false));
+        assert_eq!(with(Flavour::MySql, 1 << 24, 0).explicit_timestamps, None);
+        assert!(with(Flavour::MySql, 0, 0xc).uses_temporary && !with(Flavour::MySql, 0, 0x8).uses_temporary);
     }
 
     #[test]
@@ -241,7 +262,7 @@ mod tests {
         body[8] = 1;
         body.extend([7; LOAD_FIXED]);
         body.extend(b"d\0LOAD DATA");
-        let query = read(&body.into(), LOAD_FIXED).unwrap();
+        let query = read(&header(0), &body.into(), LOAD_FIXED, Flavour::MySql).unwrap();
         assert_eq!((query.database.as_str(), &*query.text), ("d", &b"LOAD DATA"[..]));
     }
 
@@ -250,7 +271,11 @@ mod tests {
         let real = bytes(REAL);
         let text_starts = real.len() - "ALTER TABLE t1 COMMENT 'ae'".len();
         for cut in 0..real.len() {
-            assert_eq!(read(&real.slice(..cut), 0).is_err(), cut < text_starts, "{cut}");
+            assert_eq!(
+                read(&header(0), &real.slice(..cut), 0, Flavour::MySql).is_err(),
+                cut < text_starts,
+                "{cut}"
+            );
         }
         let variables = real.slice(13..13 + 0x34);
         for cut in 0..variables.len() {

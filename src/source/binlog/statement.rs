@@ -61,10 +61,10 @@ pub fn judge(query: &Query, flavour: Flavour, selected: &SelectedTables) -> Resu
         }
     }
     let (sql, understood) = query.decoded();
-    let Some(bits) = query.sql_mode else {
+    if !query.says_sql_mode {
         return Err(refuse(&sql, "its sql_mode is not logged, so it cannot be read", REPORT));
-    };
-    let statement = ddl::read(&sql, SqlMode::from_bits(bits).with_flavour(flavour));
+    }
+    let statement = ddl::read(&sql, SqlMode::of_session(&query.session, flavour));
     let concerned = concerns(&statement, &query.database, selected);
     // A name with unreadable letters may be a selected one.
     if !understood && (concerned || names_something(&statement)) {

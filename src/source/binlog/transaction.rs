@@ -25,7 +25,7 @@ use super::resume::Resume;
 use super::xid::Xid;
 use crate::change::facts::Flavour;
 use crate::change::{
-    Boundary, Change, Domains, FilePosition, RowsEvent, StatementEvent, Taken, TransactionId,
+    Boundary, Change, Domains, FilePosition, RowsEvent, Session, StatementEvent, Taken, TransactionId,
 };
 use xa::HandOut;
 
@@ -282,27 +282,15 @@ impl Transactions {
 
     /// DDL on a selected table.
     pub fn ddl(&mut self, ddl: Ddl, end: End, out: &mut Vec<Change>) -> Result<(), Refusal> {
-        let Ddl {
-            default_database,
-            sql,
-            sql_mode,
-            started_micros,
-            utc_offset_seconds,
-            explicit_timestamps,
-            rows_may_follow,
-        } = ddl;
-        let started = Some((u64::from(end.timestamp), started_micros));
+        let Ddl { default_database, sql, session, rows_may_follow } = ddl;
         let State::Open(open) = &self.state else {
             let name = self.take_name()?;
             let boundary = boundary(&name, end);
             out.push(Change::Statement(StatementEvent {
                 default_database,
                 sql,
-                sql_mode,
-                started,
-                utc_offset_seconds,
+                session,
                 gtid: name.gtid.clone(),
-                explicit_timestamps,
                 boundary: boundary.clone(),
             }));
             self.ended(boundary);
@@ -324,11 +312,8 @@ impl Transactions {
         out.push(Change::Statement(StatementEvent {
             default_database,
             sql,
-            sql_mode,
-            started,
-            utc_offset_seconds,
+            session,
             gtid: open.name.gtid.clone(),
-            explicit_timestamps,
             boundary,
         }));
         Ok(())
@@ -413,13 +398,7 @@ pub struct Ddl {
     /// See [`StatementEvent`].
     pub sql: String,
     /// See [`StatementEvent`].
-    pub sql_mode: u64,
-    /// The microseconds of the second in which it began.
-    pub started_micros: Option<u32>,
-    /// See [`StatementEvent`].
-    pub utc_offset_seconds: Option<i32>,
-    /// See [`StatementEvent`].
-    pub explicit_timestamps: Option<bool>,
+    pub session: Session,
     /// It may stand in a transaction in which the rows it makes follow.
     pub rows_may_follow: bool,
 }

@@ -35,7 +35,7 @@ pub(super) fn fill(
             return Err(format!("the value of TIMESTAMP column {name} in existing rows is not certain"));
         }
         DeclaredDefault::Expression(text) => expression(column, text)?,
-        literal => value(definition, &column.data_type, literal, issued.utc_offset_seconds)?,
+        literal => value(definition, &column.data_type, literal, issued.session.utc_offset_seconds())?,
     };
     if found == Value::ZeroDate {
         return match rules.zero_dates {
@@ -99,7 +99,7 @@ fn implicit(column: &Column) -> Result<Value, String> {
 fn now(column: &Column, digits: u8, issued: &Issued<'_>) -> Result<Value, String> {
     let unknown = |what: &str| format!("existing rows get the current time in {}, and {what}", column.name);
     let (seconds, micros) =
-        issued.at.ok_or_else(|| unknown("the log does not say when the statement began"))?;
+        issued.session.started.ok_or_else(|| unknown("the log does not say when the statement began"))?;
     let (fraction, local) = match &column.data_type {
         MySqlType::Timestamp { fraction, .. } => (*fraction, false),
         MySqlType::DateTime { fraction, .. } => (*fraction, true),
@@ -110,7 +110,7 @@ fn now(column: &Column, digits: u8, issued: &Issued<'_>) -> Result<Value, String
     }
     let offset = if local {
         let why = "that depends on the time zone of the session";
-        issued.utc_offset_seconds.ok_or_else(|| unknown(why))?
+        issued.session.utc_offset_seconds().ok_or_else(|| unknown(why))?
     } else {
         0
     };

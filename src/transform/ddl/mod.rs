@@ -19,7 +19,7 @@ mod silent;
 use super::{Rules, TableMapping, TransformError};
 use crate::change::facts::Cascades;
 use crate::change::policy::DdlPolicy;
-use crate::change::{TargetChange, TargetName};
+use crate::change::{Session, TargetChange, TargetName};
 use crate::schema::Table;
 use crate::schema::ddl::{Name, SqlMode, Statement};
 
@@ -32,13 +32,10 @@ pub struct Issued<'a> {
     pub default_database: &'a str,
     /// How it was read.
     pub mode: SqlMode,
-    /// When it began by the source's clock (the event header's timestamp), seconds since 1970 UTC, and the
-    /// microseconds of that second where the event has them (status variable 13): what `CURRENT_TIMESTAMP` gave.
-    pub at: Option<(u64, Option<u32>)>,
+    /// The settings of its session.
+    pub session: &'a Session,
     /// What the source makes of foreign keys that cascade.
     pub cascades: Cascades,
-    /// The session's time zone as seconds east of UTC, where it is a fixed offset (status variable 5).
-    pub utc_offset_seconds: Option<i32>,
 }
 
 /// What a statement comes to.

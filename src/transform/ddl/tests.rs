@@ -13,15 +13,28 @@ use crate::transform::mapping::tests::{rules, shape, table};
 /// 2024-01-02 03:04:05 UTC.
 const AT: u64 = 1_704_164_645;
 
+fn session(session: Session) -> &'static Session {
+    Box::leak(Box::new(session))
+}
+
+/// A session in this time zone.
+fn zoned(zone: &str) -> &'static Session {
+    session(Session { time_zone: Some(zone.to_owned()), ..plain().clone() })
+}
+
+/// Strict mode, at [`AT`].
+fn plain() -> &'static Session {
+    session(Session { started: Some((AT, Some(7))), ..Session::default() })
+}
+
 fn issued(sql: &str) -> Issued<'_> {
     let strict = 0x20_0000;
     Issued {
         sql,
         default_database: "shop",
         mode: SqlMode::from_bits(strict).with_flavour(Flavour::MySql).with_explicit_timestamps(true),
-        at: Some((AT, Some(7))),
+        session: plain(),
         cascades: Cascades { silent: true, inline: true },
-        utc_offset_seconds: None,
     }
 }
 

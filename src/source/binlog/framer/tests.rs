@@ -305,7 +305,7 @@ fn a_statement_is_handed_out_with_its_settings() {
     log.gtid(5).unwrap();
     log.query("ALTER TABLE t1 ADD c INT").unwrap();
     let Some(Change::Statement(event)) = log.out.last() else { panic!("no statement") };
-    assert_eq!((event.default_database.as_str(), event.sql_mode), ("rf_binlog", 0));
+    assert_eq!((event.default_database.as_str(), event.session.sql_mode), ("rf_binlog", 0));
     assert_eq!(event.boundary.file.offset, u64::from(log.offset));
     log.gtid(6).unwrap();
     log.query("CREATE USER u").unwrap();

@@ -1,4 +1,5 @@
 use super::*;
+use crate::change::Session;
 use crate::config::types::Selection;
 use bytes::Bytes;
 use globset::{Glob, GlobSet, GlobSetBuilder};
@@ -12,14 +13,14 @@ fn selected(fold_names: bool) -> SelectedTables {
 
 fn query(database: &str, sql: &str) -> Query {
     Query {
-        session: 1,
+        session: Session {
+            id: 1,
+            client_collation: Some(255),
+            connection_collation: Some(255),
+            ..Session::default()
+        },
         database: database.to_owned(),
-        sql_mode: Some(0),
-        utc_offset_seconds: None,
-        started_micros: None,
-        explicit_timestamps: None,
-        client_collation: Some(255),
-        connection_collation: Some(255),
+        says_sql_mode: true,
         databases: Some(vec![database.to_owned()]),
         error_code: 0,
         text: Bytes::copy_from_slice(sql.as_bytes()),
@@ -55,7 +56,7 @@ fn framing_words_are_told() {
         assert_eq!(meaning("Shop", sql), Ok(want), "{sql}");
     }
     let mut silent = query("", "BEGIN");
-    silent.sql_mode = None;
+    silent.says_sql_mode = false;
     assert_eq!(judge(&silent, Flavour::MySql, &selected(false)), Ok(Meaning::Begin));
 }
 
@@ -141,7 +142,7 @@ fn what_is_not_understood_stops_the_stream() {
         assert!(matches!(meaning("other", sql), Err(Refusal::Statement { .. })), "{sql}");
     }
     let mut silent = query("other", "UPDATE item SET a = 1");
-    silent.sql_mode = None;
+    silent.says_sql_mode = false;
     assert!(judge(&silent, Flavour::MySql, &selected(false)).is_err());
 }
 

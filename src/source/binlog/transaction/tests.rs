@@ -56,15 +56,7 @@ pub(super) fn short(items: &[Change]) -> Vec<String> {
 }
 
 fn ddl(sql: &str, rows_may_follow: bool) -> Ddl {
-    Ddl {
-        default_database: "d".into(),
-        sql: sql.into(),
-        sql_mode: 0,
-        started_micros: None,
-        explicit_timestamps: None,
-        utc_offset_seconds: None,
-        rows_may_follow,
-    }
+    Ddl { default_database: "d".into(), sql: sql.into(), session: Session::default(), rows_may_follow }
 }
 
 #[test]

@@ -3,9 +3,10 @@
 use super::*;
 
 /// The fill of `ALTER TABLE Orders ADD n …`, `NULL`, or `STOP`.
-fn filled(definition: &str, rules: &Rules, offset: Option<i32>) -> String {
+fn filled(definition: &str, rules: &Rules, zone: Option<&str>) -> String {
     let sql = format!("ALTER TABLE Orders ADD n {definition}");
-    let issued = Issued { utc_offset_seconds: offset, ..issued(&sql) };
+    let session = zone.map_or(plain(), zoned);
+    let issued = Issued { session, ..issued(&sql) };
     match run_on(&orders(), &sql, rules, &issued) {
         Ok(translated) => match translated.changes.as_slice() {
             [TargetChange::AddColumn { fill, column, .. }] => {
@@ -123,12 +124,13 @@ fn the_current_time_is_when_the_statement_began() {
         ("DATETIME DEFAULT CURRENT_TIMESTAMP", "STOP"),
         ("TIMESTAMP DEFAULT '2024-01-02 03:04:05'", "STOP"),
     ]);
-    let east = Some(2 * 3600);
+    let east = Some("+02:00");
     assert_eq!(filled("DATETIME DEFAULT CURRENT_TIMESTAMP", &rules(), east), "2024-01-02 05:04:05");
     assert_eq!(filled("TIMESTAMP DEFAULT '2024-01-01 01:04:05'", &rules(), east), "2023-12-31 23:04:05+00");
     let sql = "ALTER TABLE Orders ADD n TIMESTAMP(3) DEFAULT NOW(3)";
-    for at in [None, Some((AT, None))] {
-        assert!(run_on(&orders(), sql, &rules(), &Issued { at, ..issued(sql) }).is_err());
+    for started in [None, Some((AT, None))] {
+        let session = session(Session { started, ..Session::default() });
+        assert!(run_on(&orders(), sql, &rules(), &Issued { session, ..issued(sql) }).is_err());
     }
 }
 

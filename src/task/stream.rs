@@ -291,7 +291,7 @@ async fn build(
                 let Some(mut block) = block else { break };
                 let last = block.changes.iter().rev().find_map(place);
                 for change in block.changes.drain(..) {
-                    builder.take(change)?;
+                    builder.take(change).await?;
                     while let Some(unit) = builder.next_ready() {
                         handed_on = Instant::now();
                         if units.send(unit).await.is_err() {

@@ -1,6 +1,6 @@
 //! ALTER TABLE: every carried column is followed from the old definition to the new.
 
-use super::fill::fill;
+use super::fill::{Added, Unfilled, fill};
 use super::rename::{Rename, in_order};
 use super::retype::{Retype, retype};
 use super::{Case, Translated};
@@ -8,7 +8,7 @@ use crate::change::policy::DdlPolicy;
 use crate::change::shape::{Distribution, RowsOf};
 use crate::change::{TargetChange, TargetColumn, TargetType};
 use crate::schema::ddl::{AlterStep, AlterTable, ColumnDefinition, Evolved, InlineKey, evolve};
-use crate::schema::{Column, Table};
+use crate::schema::{Column, MySqlType, Table};
 use crate::transform::mapping::{check_fit, identifies_rows, takes_null, target_column};
 use crate::transform::typemap::default_type;
 use crate::transform::{ColumnMapping, TransformError, names};
@@ -325,18 +325,28 @@ impl Case<'_> {
             {
                 return Err(self.name_taken(&made.name));
             }
-            let filled = definition_of(alter, &column.name)
-                .ok_or_else(|| format!("column {} is nowhere declared", column.name))
-                .and_then(|definition| fill(definition, column, &made, self.rules, self.issued));
-            let filled = filled.map_err(|why| {
-                self.stop(
+            let definition = definition_of(alter, &column.name);
+            let definition = definition.ok_or_else(|| {
+                self.stop(format!("column {} is nowhere declared", column.name), self.copy_again())
+            })?;
+            let timestamp = |column: &Column| matches!(column.data_type, MySqlType::Timestamp { .. });
+            let added = Added {
+                definition,
+                column,
+                target: &made,
+                first_timestamp: evolved.table.columns.iter().position(timestamp) == Some(at),
+                beside_timestamps: self.before.columns.iter().any(timestamp),
+            };
+            let filled = fill(&added, self.rules, self.issued).map_err(|unfilled| match unfilled {
+                Unfilled::Asks(question) => TransformError::Asks(question),
+                Unfilled::Why(why) => self.stop(
                     why,
                     format!(
                         "leave the column out with exclude_columns = [\"{}\"], or {}",
                         column.name,
                         self.copy_again()
                     ),
-                )
+                ),
             })?;
             if let Some(feed) = draft.feeds.get_mut(at) {
                 *feed = Some(draft.columns.len());

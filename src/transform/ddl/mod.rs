@@ -9,17 +9,21 @@
 //! What cannot be done exactly, or not yet, stops the task with a remedy.
 
 mod alter;
+mod asked;
 mod calendar;
+mod constant;
+mod decimal;
 mod fill;
 mod literal;
 mod rename;
 mod retype;
 mod silent;
+mod store;
 
 use super::{Rules, TableMapping, TransformError};
 use crate::change::facts::Cascades;
 use crate::change::policy::DdlPolicy;
-use crate::change::{Session, TargetChange, TargetName};
+use crate::change::{Answers, Session, TargetChange, TargetName};
 use crate::schema::Table;
 use crate::schema::ddl::{Name, SqlMode, Statement};
 
@@ -36,6 +40,8 @@ pub struct Issued<'a> {
     pub session: &'a Session,
     /// What the source makes of foreign keys that cascade.
     pub cascades: Cascades,
+    /// What the source has answered so far.
+    pub answers: &'a Answers,
 }
 
 /// What a statement comes to.
@@ -55,8 +61,9 @@ pub struct Translated {
 /// Translates `statement` for the table `before`, which it concerns.
 ///
 /// # Errors
-/// [`TransformError::Ddl`] where a policy says stop or where it cannot be carried exactly; [`TransformError::Mapping`]
-/// and [`TransformError::Type`] where a new column cannot be mapped.
+/// [`TransformError::Asks`] where an answer of the source is wanted that `issued` does not have;
+/// [`TransformError::Ddl`] where a policy says stop or where it cannot be carried exactly; [`TransformError::Mapping`] and
+/// [`TransformError::Type`] where a new column cannot be mapped.
 pub fn translate(
     before: &Table,
     mapping: &TableMapping,

@@ -16,6 +16,8 @@ pub struct Mysql {
     kind: &'static str,
     port: u16,
     options: Vec<String>,
+    /// The machine's time zone as it sees it, where that is not the machine's own.
+    zone: Option<&'static str>,
     process: Mutex<Process>,
     folder: ServerFolder,
 }
@@ -46,11 +48,16 @@ impl Mysql {
 
     /// A server of the test's own: `mysql97`, `mysql56` or `mariadb`.
     pub async fn start(kind: &'static str, options: &[&str]) -> Self {
+        Self::start_in_zone(kind, options, None).await
+    }
+
+    /// The same on a machine that is set to a time zone.
+    pub async fn start_in_zone(kind: &'static str, options: &[&str], zone: Option<&'static str>) -> Self {
         let folder = ServerFolder::new(kind);
         servers(&["prepare", kind, folder.to_str().expect("UTF-8")]).await;
         let (port, options) = (free_port(), options.iter().map(|&option| option.to_owned()).collect());
-        let process = Mutex::new(run(kind, &folder, port, &options));
-        let server = Self { kind, port, options, process, folder };
+        let process = Mutex::new(run(kind, &folder, port, &options, zone));
+        let server = Self { kind, port, options, zone, process, folder };
         server.wait_ready().await;
         server
     }
@@ -135,7 +142,7 @@ impl Mysql {
     pub async fn restart(&self) {
         self.kill();
         *self.process.lock().unwrap_or_else(PoisonError::into_inner) =
-            run(self.kind, &self.folder, self.port, &self.options);
+            run(self.kind, &self.folder, self.port, &self.options, self.zone);
         self.wait_ready().await;
     }
 
@@ -201,11 +208,20 @@ fn copy(from: &std::path::Path, to: &std::path::Path) {
     assert!(copied.success(), "{} was not copied", from.display());
 }
 
-fn run(kind: &str, folder: &std::path::Path, port: u16, options: &Vec<String>) -> Process {
+fn run(
+    kind: &str,
+    folder: &std::path::Path,
+    port: u16,
+    options: &Vec<String>,
+    zone: Option<&str>,
+) -> Process {
     let mut command = servers_script();
     let log =
         std::fs::File::options().create(true).append(true).open(folder.join("output.log")).expect("a log");
     command.args(["run", kind]).arg(folder).arg(port.to_string()).args(options);
+    if let Some(zone) = zone {
+        command.env("TZ", zone);
+    }
     command.stdout(log.try_clone().expect("a log")).stderr(log);
     process::Process::start(kind, command)
 }

@@ -1,6 +1,7 @@
 //! What existing rows get. The expected values were read back from MySQL 9.7.
 
 use super::*;
+use crate::change::Asked;
 
 /// The fill of `ALTER TABLE Orders ADD n …`, `NULL`, or `STOP`.
 fn filled(definition: &str, rules: &Rules, zone: Option<&str>) -> String {
@@ -14,6 +15,12 @@ fn filled(definition: &str, rules: &Rules, zone: Option<&str>) -> String {
                 fill.clone().unwrap_or_else(|| "NULL".into())
             }
             other => panic!("{definition}: {other:?}"),
+        },
+        Err(TransformError::Asks(question)) => match question.asked {
+            Asked::Values(values) => format!("ASK {}", values.join(", ")),
+            Asked::Stored { data_type, expression, shown } => {
+                format!("STORE {expression} in {data_type} as {}", shown.join(", "))
+            }
         },
         Err(TransformError::Ddl { remedy, .. }) => {
             assert!(remedy.contains("exclude_columns = [\"n\"]"), "{definition}: {remedy}");

@@ -11,8 +11,19 @@ pub struct Question {
     pub session: Session,
     /// What is asked.
     pub asked: Asked,
+    /// The collation (or character set) that string literals get, where it is not that of the session.
+    pub literals: Option<Literals>,
     /// The answer hangs on a setting of the very server on which the statement was first logged (its `SYSTEM` time zone).
     pub same_server: bool,
+}
+
+/// Which string literals are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Literals {
+    /// Those of this collation.
+    Collation(String),
+    /// Those of this character set, with the collation that the server has for it.
+    Charset(String),
 }
 
 /// What is asked.

@@ -8,7 +8,7 @@
 
 use super::{Server, text};
 use crate::change::facts::Flavour;
-use crate::change::{Answer, AnsweredValue, Asked, Question, Retry, Session, ValueKind};
+use crate::change::{Answer, AnsweredValue, Asked, Literals, Question, Retry, Session, ValueKind};
 use crate::source::SourceError;
 use crate::source::wire::fields::Fields;
 use bytes::Bytes;
@@ -82,8 +82,14 @@ impl Server {
             }
             set.push_str(&format!(", time_zone='{zone}'"));
         }
-        if let Some(collation) = session.connection_collation {
-            set.push_str(&format!(", collation_connection={collation}"));
+        match (&question.literals, session.connection_collation) {
+            (Some(Literals::Collation(name) | Literals::Charset(name)), _) if !is_plain(name) => {
+                return Ok(Err(format!("{name} is no character set or collation")));
+            }
+            (Some(Literals::Collation(name)), _) => set.push_str(&format!(", collation_connection={name}")),
+            (Some(Literals::Charset(name)), _) => set.push_str(&format!(", character_set_connection={name}")),
+            (None, Some(number)) => set.push_str(&format!(", collation_connection={number}")),
+            (None, None) => {}
         }
         self.wire.execute(&set).await?;
         if question.same_server {
@@ -143,6 +149,10 @@ impl Server {
             None => Err(self.protocol("a column without its type")),
         }
     }
+}
+
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// The kind of a result column, from its `ColumnDefinition41`.

@@ -336,6 +336,7 @@ impl Case<'_> {
                 target: &made,
                 first_timestamp: evolved.table.columns.iter().position(timestamp) == Some(at),
                 beside_timestamps: self.before.columns.iter().any(timestamp),
+                table_charset: &evolved.table.charset,
             };
             let filled = fill(&added, self.rules, self.issued).map_err(|unfilled| match unfilled {
                 Unfilled::Asks(question) => TransformError::Asks(question),

@@ -6,21 +6,18 @@
 //! (`tests/suite/add_column`).
 
 use super::constant::{Needs, needs};
-use super::fill::Unfilled;
+use super::fill::{Added, Unfilled};
 use super::literal::{self, Value};
 use super::store::{Given, stored};
 use super::{Issued, decimal::Decimal};
 use crate::change::facts::Flavour;
-use crate::change::{AnsweredValue, Asked, Question, ValueKind};
+use crate::change::{AnsweredValue, Asked, Literals, Question, ValueKind};
 use crate::schema::ddl::{ColumnDefinition, DeclaredDefault};
 use crate::schema::{Charset, Column, MySqlType, collation};
 
 /// The value of the default of `column`; `None` is NULL.
-pub(super) fn asked(
-    definition: &ColumnDefinition,
-    column: &Column,
-    issued: &Issued<'_>,
-) -> Result<Option<Value>, Unfilled> {
+pub(super) fn asked(added: &Added<'_>, issued: &Issued<'_>) -> Result<Option<Value>, Unfilled> {
+    let Added { definition, column, .. } = added;
     let sql = match &definition.default {
         DeclaredDefault::Expression(text) => text.clone(),
         DeclaredDefault::Now(0) => "CURRENT_TIMESTAMP".to_owned(),
@@ -31,7 +28,7 @@ pub(super) fn asked(
     let needs = needs(&sql, issued.mode, issued.session).map_err(|why| {
         format!("existing rows get the value of the expression {sql} in column {}: {why}", column.name)
     })?;
-    let asking = Asking { definition, column, issued, sql, needs };
+    let asking = Asking { definition, column, table_charset: added.table_charset, issued, sql, needs };
     asking.check()?;
     let value = match issued.mode.flavour {
         Some(Flavour::MariaDb) => asking.variable()?,
@@ -67,6 +64,7 @@ fn quoted(text: &str, issued: &Issued<'_>) -> String {
 struct Asking<'a> {
     definition: &'a ColumnDefinition,
     column: &'a Column,
+    table_charset: &'a Charset,
     issued: &'a Issued<'a>,
     sql: String,
     needs: Needs,
@@ -119,12 +117,24 @@ impl Asking<'_> {
         let session = self.issued.session;
         let system = session.time_zone.as_deref().is_some_and(|zone| zone.eq_ignore_ascii_case("SYSTEM"));
         let same_server = system && (self.needs.zone || self.is_temporal());
-        let question = Question { session: session.clone(), asked, same_server };
+        let question = Question { session: session.clone(), asked, literals: self.literals(), same_server };
         match self.issued.answers.get(&question) {
             Some(Ok(values)) => Ok(values),
             Some(Err(why)) => Err(self.uncertain(why).into()),
             None => Err(Unfilled::Asks(Box::new(question))),
         }
+    }
+
+    /// MariaDB keeps an expression as text and reads it again for the new table, in whose character set its literals then are.
+    fn literals(&self) -> Option<Literals> {
+        let again = self.issued.mode.flavour == Some(Flavour::MariaDb)
+            && matches!(self.definition.default, DeclaredDefault::Expression(_));
+        let Charset { name, collation } = self.table_charset;
+        let of_mysql = collation.is_empty() || collation.contains("_0900_");
+        again.then(|| match of_mysql {
+            true => Literals::Charset(name.clone()),
+            false => Literals::Collation(collation.clone()),
+        })
     }
 
     /// Answers as text; `None` for NULL.

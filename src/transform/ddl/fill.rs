@@ -10,7 +10,7 @@ use crate::change::facts::Flavour;
 use crate::change::policy::ZeroDates;
 use crate::change::{Asked, Question, TargetColumn, TargetType};
 use crate::schema::ddl::{ColumnDefinition, DeclaredDefault};
-use crate::schema::{Column, MySqlType};
+use crate::schema::{Charset, Column, MySqlType};
 use crate::transform::Rules;
 
 /// A column that a statement adds.
@@ -25,6 +25,8 @@ pub(super) struct Added<'a> {
     pub first_timestamp: bool,
     /// The table had a TIMESTAMP before.
     pub beside_timestamps: bool,
+    /// The table's default character set, behind the statement.
+    pub table_charset: &'a Charset,
 }
 
 /// Why there is no value.
@@ -72,11 +74,11 @@ fn found(added: &Added<'_>, issued: &Issued<'_>) -> Result<Option<Value>, Unfill
         DeclaredDefault::Null => Ok(None),
         DeclaredDefault::None if column.nullable => Ok(None),
         DeclaredDefault::None => Ok(Some(implicit(column)?)),
-        DeclaredDefault::Now(digits) => now(definition, column, *digits, issued),
+        DeclaredDefault::Now(digits) => now(added, *digits, issued),
         DeclaredDefault::OldTimestamp => old_timestamp(added, issued),
         DeclaredDefault::Expression(text) => match expression(column, text) {
             Some(value) => Ok(Some(value)),
-            None => asked(definition, column, issued),
+            None => asked(added, issued),
         },
         literal => {
             let bytes = matches!(
@@ -84,11 +86,11 @@ fn found(added: &Added<'_>, issued: &Issued<'_>) -> Result<Option<Value>, Unfill
                 MySqlType::Binary { .. } | MySqlType::VarBinary { .. } | MySqlType::Blob { .. }
             );
             if bytes && wide(issued) {
-                return asked(definition, column, issued);
+                return asked(added, issued);
             }
             match value(definition, &column.data_type, literal, issued.session.utc_offset_seconds()) {
                 Ok(value) => Ok(Some(value)),
-                Err(_) => asked(definition, column, issued),
+                Err(_) => asked(added, issued),
             }
         }
     }
@@ -126,7 +128,7 @@ fn old_timestamp(added: &Added<'_>, issued: &Issued<'_>) -> Result<Option<Value>
         );
         return Err(why.into());
     }
-    now(definition, column, *fraction, issued)
+    now(added, *fraction, issued)
 }
 
 /// A value as the target's input; `None` is NULL.
@@ -196,17 +198,13 @@ fn implicit(column: &Column) -> Result<Value, String> {
 }
 
 /// `CURRENT_TIMESTAMP`: the time at which the statement began, for every row.
-fn now(
-    definition: &ColumnDefinition,
-    column: &Column,
-    digits: u8,
-    issued: &Issued<'_>,
-) -> Result<Option<Value>, Unfilled> {
+fn now(added: &Added<'_>, digits: u8, issued: &Issued<'_>) -> Result<Option<Value>, Unfilled> {
+    let column = added.column;
     let unknown = |what: &str| format!("existing rows get the current time in {}, and {what}", column.name);
     let (fraction, local) = match &column.data_type {
         MySqlType::Timestamp { fraction, .. } => (*fraction, false),
         MySqlType::DateTime { fraction, .. } => (*fraction, true),
-        _ => return asked(definition, column, issued),
+        _ => return asked(added, issued),
     };
     let (seconds, micros) =
         issued.session.started.ok_or_else(|| unknown("the log does not say when the statement began"))?;
@@ -246,6 +244,7 @@ fn local_time(seconds: i64, issued: &Issued<'_>) -> Result<String, Unfilled> {
     let question = Question {
         session: session.clone(),
         asked: Asked::Values(vec![format!("FROM_UNIXTIME({seconds})")]),
+        literals: None,
         same_server: zone.eq_ignore_ascii_case("SYSTEM"),
     };
     let values = match issued.answers.get(&question) {

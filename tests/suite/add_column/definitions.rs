@@ -203,6 +203,7 @@ pub const EXPRESSIONS: &[&str] = &[
     "BINARY(6) DEFAULT (UNHEX('C3A9'))",
     "BINARY(16) DEFAULT (UNHEX(REPLACE('00112233-4455-6677-8899-aabbccddeeff', '-', '')))",
     "VARBINARY(20) DEFAULT (CONCAT('é'))",
+    "VARBINARY(20) DEFAULT ('é')",
     "BLOB DEFAULT (x'00FF')",
     "VARCHAR(9) CHARACTER SET utf8mb4 DEFAULT (UNHEX('C3A9'))",
     "ENUM('a','b') DEFAULT (2)",

@@ -97,9 +97,9 @@ pub async fn wait_applied(daemon: &Daemon, mysql: &Mysql) {
     wait_applied_within(DEADLINE * 2, daemon, mysql).await;
 }
 
-/// As [`wait_applied`], for a task that may fail: its error and remedy are given.
+/// As [`wait_applied_within`], for a task that may fail: its error and remedy are given.
 pub async fn applied_or_failed(daemon: &Daemon, mysql: &Mysql) -> Result<(), String> {
-    reached_or_failed(DEADLINE * 2, daemon, Reached::by(mysql).await).await
+    reached_or_failed(DEADLINE * 6, daemon, Reached::by(mysql).await).await
 }
 
 /// As [`wait_applied`], for a backlog that may take longer.

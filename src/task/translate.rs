@@ -19,12 +19,13 @@ pub struct Translate {
     context: Context,
     flavour: Flavour,
     cascades: Cascades,
+    folds: bool,
 }
 
 impl Translate {
-    /// A translator for the task of `context`, whose source is of this family and treats cascades so.
-    pub fn new(context: Context, flavour: Flavour, cascades: Cascades) -> Self {
-        Self { context, flavour, cascades }
+    /// A translator for the task of `context`, whose source is of this family, treats cascades so and folds names of tables or not.
+    pub fn new(context: Context, flavour: Flavour, cascades: Cascades, folds: bool) -> Self {
+        Self { context, flavour, cascades, folds }
     }
 }
 
@@ -37,6 +38,7 @@ impl Translator for Translate {
             default_database: &event.default_database,
             mode,
             session: &event.session,
+            folds: self.folds,
             cascades: self.cascades,
         };
         match &statement {

@@ -7,7 +7,7 @@ mod keys;
 mod partitions;
 mod types;
 
-use crate::harness::{Config, DEADLINE, Daemon, Mysql, Scene, eventually, postgres};
+use crate::harness::{Config, DEADLINE, Daemon, Mysql, Scene, eventually, postgres, within};
 use rowferry::change::status::Phase;
 
 /// One statement on one table.
@@ -64,43 +64,43 @@ pub async fn try_all(mysql: &Mysql, name: &str, cases: &[Case]) {
         let ran = scene.source.try_sql(&format!("{session}; {statement}")).await;
         assert_eq!(ran.is_err(), matches!(outcome, Outcome::Refused), "{name}: {statement}: {ran:?}");
     }
-    for case in cases {
-        outcome(&scene, &daemon, case).await;
-    }
+    // All at once, so that every case that fails is told.
+    let outcomes =
+        futures_util::future::join_all(cases.iter().map(|case| outcome(&scene, &daemon, case))).await;
+    let failures: Vec<String> = outcomes.into_iter().filter_map(Result::err).collect();
+    assert!(failures.is_empty(), "{name}:\n{}", failures.join("\n"));
 }
 
-async fn outcome(scene: &Scene<'_>, daemon: &Daemon, case: &Case) {
+/// Waits for what must come of a case; the error says what came instead.
+async fn outcome(scene: &Scene<'_>, daemon: &Daemon, case: &Case) -> Result<(), String> {
     let Case { table, statement, outcome, .. } = case;
-    let phase = async || daemon.status().await.and_then(|model| Some(model.tasks.get(*table)?.phase.clone()));
-    match outcome {
-        Outcome::Carried | Outcome::Refused => {
-            let mut last = String::new();
-            eventually(DEADLINE, &format!("{table} is equal after {statement}"), async || {
-                if let Some(Phase::Failed { error, .. }) = phase().await {
-                    panic!("{table}: {statement}: {error}");
+    let mut seen = String::new();
+    let found = within(DEADLINE, async || {
+        let task = daemon.status().await?.tasks.remove(*table)?;
+        let failure = match task.phase {
+            Phase::Failed { error, remedy } => Some((error, remedy)),
+            _ => None,
+        };
+        match (outcome, failure) {
+            (Outcome::Carried | Outcome::Refused, Some((error, _))) => Some(Err(error)),
+            (Outcome::Carried | Outcome::Refused, None) => match scene.equal(table).await {
+                Ok(_) => Some(Ok(())),
+                Err(why) => {
+                    seen = why;
+                    None
                 }
-                match scene.equal(table).await {
-                    Ok(_) => true,
-                    Err(why) => {
-                        last = why;
-                        false
-                    }
-                }
-            })
-            .await;
+            },
+            (Outcome::Told(words), Some((error, remedy))) => {
+                let named = error.contains(&format!("{}.{table}", scene.source.name));
+                let as_wanted = error.contains(words) && named && !remedy.is_empty();
+                Some(if as_wanted { Ok(()) } else { Err(format!("told in other words: {error}; {remedy}")) })
+            }
+            (Outcome::Told(_), None) => {
+                "the task has not stopped".clone_into(&mut seen);
+                None
+            }
         }
-        Outcome::Told(words) => {
-            eventually(DEADLINE, &format!("{table} stops at {statement}"), async || {
-                let Some(Phase::Failed { error, remedy }) = phase().await else { return false };
-                assert!(error.contains(words), "{table}: {error}");
-                assert!(
-                    error.contains(&format!("{}.{table}", scene.source.name)),
-                    "{table} is not named: {error}"
-                );
-                assert!(!remedy.is_empty(), "{error}");
-                true
-            })
-            .await;
-        }
-    }
+    })
+    .await;
+    found.unwrap_or(Err(seen)).map_err(|why| format!("{table}: {statement}: {why}"))
 }

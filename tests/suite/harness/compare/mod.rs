@@ -86,7 +86,8 @@ impl Comparison {
 
     /// Compares. Gives the number of rows, or the differences in words.
     pub async fn run(&self, mysql: &Mysql, postgres: &PostgresDatabase<'_>) -> Result<usize, String> {
-        let columns = columns(mysql, &self.source, postgres, &self.target, &self.renames, &self.skipped).await?;
+        let columns =
+            columns(mysql, &self.source, postgres, &self.target, &self.renames, &self.skipped).await?;
         let (columns, key) = match columns.surplus {
             Some(name) if !self.target_may_have_more => {
                 return Err(format!("{} has no column for {}.{name}", self.source, self.target));

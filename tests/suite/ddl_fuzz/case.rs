@@ -68,9 +68,8 @@ pub struct Case {
 }
 
 impl Case {
-    /// A case by dice. One round in ten has statements that may concern every case of it.
-    pub fn drawn(seed: u64, number: u64) -> Self {
-        let wide = Dice::of(seed, u64::MAX - 1).percent(10);
+    /// A case by dice; see [`At::wide`].
+    pub fn drawn(seed: u64, number: u64, wide: bool) -> Self {
         Self { wide, ..Self::new(number, Script::default(), Some(Dice::of(seed, number))) }
     }
 
@@ -155,7 +154,8 @@ impl Case {
                     Err(_) => Shape::default(),
                 };
                 let at = At { server, database: &self.database, shape: &shape, wide: self.wide };
-                let settings = if dice.percent(25) { Vec::new() } else { sessions::settings(dice, server) };
+                let settings =
+                    if dice.percent(25) { Vec::new() } else { sessions::settings(dice, server, self.wide) };
                 let statements = with_partner(draw(dice, at));
                 self.script.steps.push(Step { settings, statements, after: Vec::new() });
             }

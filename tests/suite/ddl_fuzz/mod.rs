@@ -1,7 +1,7 @@
 //! Random statements on random tables by random sessions: what the target holds is equal, or the daemon has told.
 //!
 //! The environment makes it long (`scripts/soak ddl` does): `ROWFERRY_SOAK_DDL_SOURCE`, `_TARGET`, `_STATEMENTS`, `_TABLES`,
-//! `_SEED`, `_SHRINK` (how many findings are made small), `_LOG` (a file that gets a line for each round, and beside it one with
+//! `_SEED`, `_WIDE` (percent of rounds with statements that may concern every table), `_SHRINK` (how many findings are made small), `_LOG` (a file that gets a line for each round, and beside it one with
 //! the findings). The seed decides a round; that of the next one follows from it.
 
 mod case;
@@ -37,6 +37,7 @@ struct Run {
     tables: u64,
     seed: u64,
     shrink: u64,
+    wide: u64,
     log: Option<String>,
 }
 
@@ -53,7 +54,15 @@ fn number(name: &str, default: u64) -> u64 {
 async fn random_statements_are_carried_exactly_or_told() {
     let Some(source) = setting("SOURCE") else {
         // Enough to see that it works; a run by dice is for scripts/soak.
-        let run = Run { server: Server::Mysql97, statements: 1, tables: 10, seed: 4, shrink: 1, log: None };
+        let run = Run {
+            server: Server::Mysql97,
+            statements: 1,
+            tables: 10,
+            seed: 4,
+            shrink: 1,
+            wide: 0,
+            log: None,
+        };
         return run.on(postgres().await, "ddl_fuzz").await;
     };
     let own;
@@ -73,6 +82,7 @@ async fn random_statements_are_carried_exactly_or_told() {
         tables: number("TABLES", 40),
         seed: number("SEED", 1),
         shrink: number("SHRINK", 10),
+        wide: number("WIDE", 15),
         log: setting("LOG"),
     };
     run.on(target, "ddl_fuzz").await;
@@ -106,7 +116,10 @@ impl Run {
         while all.statements < self.statements {
             let start = Instant::now();
             let seed = self.seed;
-            let mut cases: Vec<Case> = (0..self.tables).map(|number| Case::drawn(seed, number)).collect();
+            // Where one statement may stop all cases few are played at a time.
+            let wide = Dice::of(seed, u64::MAX - 1).percent(self.wide);
+            let tables = if wide { self.tables.div_ceil(4) } else { self.tables };
+            let mut cases: Vec<Case> = (0..tables).map(|number| Case::drawn(seed, number, wide)).collect();
             let mut outcomes = ground.play(&mut cases, Dice::of(seed, u64::MAX)).await;
             let mut report = Report::default();
             for _ in 0..AGAIN {
@@ -125,7 +138,7 @@ impl Run {
                 "{} seed={seed} source={} tables={} seconds={:.1}",
                 report.line(),
                 self.server.name(),
-                self.tables,
+                tables,
                 start.elapsed().as_secs_f64()
             ));
             for (case, outcome) in cases.iter().zip(&outcomes) {

@@ -111,9 +111,8 @@ impl Ground<'_> {
         let Self { server, mysql, .. } = *self;
         let names: BTreeMap<u64, String> = names(cases.iter().map(|case| case.number)).collect();
         let ready = settled(daemon, |status| {
-            let settled =
-                |task: &TaskStatus| matches!(task.phase, Phase::Synchronizing | Phase::Failed { .. });
-            (status.tasks.len() == names.len() && status.tasks.values().all(settled)).then(|| status.clone())
+            (status.tasks.len() == names.len() && status.tasks.values().all(is_settled))
+                .then(|| status.clone())
         })
         .await?;
         cases.retain(|case| match refusal(&ready.tasks[&names[&case.number]]) {
@@ -241,7 +240,14 @@ async fn settled<T>(daemon: &Daemon, look: impl Fn(&Model) -> Option<T>) -> Resu
     });
     match AssertUnwindSafe(waited).catch_unwind().await {
         Ok(result) => result,
-        Err(panic) => Err(format!("{}: {:?}", words_of(&*panic), daemon.status().await)),
+        Err(panic) => {
+            let tasks = daemon.status().await.map(|status| status.tasks).unwrap_or_default();
+            let mut words = format!("{} ({} tasks)", words_of(&*panic), tasks.len());
+            for (name, task) in tasks.iter().filter(|(_, task)| !is_settled(task)) {
+                words.push_str(&format!("\n{name}: {:?}, {} restarts", task.phase, task.restarts));
+            }
+            Err(words)
+        }
     }
 }
 
@@ -266,9 +272,13 @@ fn failure(task: &TaskStatus) -> Option<String> {
 /// As [`failure`], or those of a task that has tried its copy in vain.
 fn refusal(task: &TaskStatus) -> Option<String> {
     match &task.phase {
-        Phase::Retrying { error, attempt } if *attempt > 3 => Some(format!("it tries in vain: {error}")),
+        Phase::Retrying { error, .. } => (task.restarts > 3).then(|| format!("it tries in vain: {error}")),
         _ => failure(task),
     }
+}
+
+fn is_settled(task: &TaskStatus) -> bool {
+    task.phase == Phase::Synchronizing || refusal(task).is_some()
 }
 
 fn all_stream(task: &TaskStatus) -> bool {

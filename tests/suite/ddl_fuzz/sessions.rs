@@ -20,6 +20,8 @@ const MODES: [&str; 14] = [
     "ERROR_FOR_DIVISION_BY_ZERO",
 ];
 
+const NAMES: [&str; 7] = ["latin1", "utf8", "utf8mb4", "gbk", "binary", "sjis", "cp1251"];
+
 const MODES_OF_97: [&str; 1] = ["TIME_TRUNCATE_FRACTIONAL"];
 
 const MODES_OF_OLD: [&str; 4] = ["MYSQL40", "ANSI", "TRADITIONAL", "NO_FIELD_OPTIONS"];
@@ -38,7 +40,7 @@ const OLD_MODES_OF_MARIA: [&str; 4] =
     ["", "UTF8_IS_UTF8MB3", "ZERO_DATE_TIME_CAST", "NO_DUP_KEY_WARNINGS_WITH_IGNORE,NO_PROGRESS_INFO"];
 
 /// The settings of a session, each a statement of its own; none at times.
-pub fn settings(dice: &mut Dice, server: Server) -> Vec<String> {
+pub fn settings(dice: &mut Dice, server: Server, wide: bool) -> Vec<String> {
     let mut settings = Vec::new();
     let mut set = |dice: &mut Dice, percent: u64, setting: &dyn Fn(&mut Dice) -> String| {
         if dice.percent(percent) {
@@ -51,7 +53,9 @@ pub fn settings(dice: &mut Dice, server: Server) -> Vec<String> {
         format!("SET time_zone = '{zone}'")
     });
     set(dice, 15, &|dice| {
-        format!("SET NAMES {}", dice.pick(&["latin1", "gbk", "utf8", "utf8mb4", "binary", "sjis", "cp1251"]))
+        // What the client's character set cannot say is read by nobody, and so concerns everybody.
+        let names = if wide { &NAMES[..] } else { &NAMES[..3] };
+        format!("SET NAMES {}", dice.pick(names))
     });
     set(dice, 25, &|dice| {
         format!("SET binlog_format = {}", dice.pick(&["ROW", "MIXED", "STATEMENT", "STATEMENT"]))
@@ -113,9 +117,9 @@ pub fn modes(dice: &mut Dice, server: Server) -> String {
 }
 
 /// `SET STATEMENT … FOR`, before a statement of MariaDB's.
-pub fn for_one_statement(dice: &mut Dice, server: Server) -> String {
+pub fn for_one_statement(dice: &mut Dice, server: Server, wide: bool) -> String {
     match dice.below(4) {
-        0 => format!("SET STATEMENT sql_mode = '{}' FOR ", modes(dice, server)),
+        0 if wide => format!("SET STATEMENT sql_mode = '{}' FOR ", modes(dice, server)),
         1 => "SET STATEMENT lock_wait_timeout = 3 FOR ".to_owned(),
         2 => "SET STATEMENT alter_algorithm = 'COPY', foreign_key_checks = 0 FOR ".to_owned(),
         _ => "SET STATEMENT timestamp = 1000000000 FOR ".to_owned(),

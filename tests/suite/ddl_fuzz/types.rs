@@ -151,7 +151,7 @@ fn of(dice: &mut Dice, server: Server, family: Family) -> String {
             format!("{name}({}){charset}", length + wide)
         }
         Family::Text => {
-            let name = *dice.pick(&["TINYTEXT", "TEXT", "MEDIUMTEXT", "LONGTEXT", "TEXT(100)", "LONG"]);
+            let name = *dice.pick(&["TINYTEXT", "TEXT", "MEDIUMTEXT", "LONGTEXT", "TEXT(100)"]);
             format!("{name}{}", charset_clause(dice))
         }
         Family::Binary => (*dice.pick(&[

@@ -6,7 +6,7 @@ use crate::load::Dice;
 
 /// What one session does.
 pub fn draw(dice: &mut Dice, at: At<'_>) -> Vec<Statement> {
-    let texts: Vec<String> = match dice.below(22) {
+    let texts: Vec<String> = match if at.wide { dice.below(22) } else { *dice.pick(&[0, 1, 2, 3, 4, 6, 7, 12, 13, 15, 16, 17, 18]) } {
         0 => vec!["CREATE OR REPLACE SEQUENCE t".to_owned()],
         1 => vec!["CREATE SEQUENCE IF NOT EXISTS t START WITH 5".to_owned()],
         2 => vec!["CREATE SEQUENCE sq".to_owned(), "SELECT NEXTVAL(sq)".to_owned(), "ALTER SEQUENCE sq RESTART 50".to_owned(), "DROP SEQUENCE IF EXISTS t".to_owned(), "DROP SEQUENCE sq".to_owned()],

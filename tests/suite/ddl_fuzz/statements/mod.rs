@@ -62,7 +62,7 @@ pub fn draw(dice: &mut Dice, at: At<'_>) -> Vec<Statement> {
         && dice.percent(5)
         && let Some(statement) = statements.last_mut()
     {
-        statement.head.insert_str(0, &sessions::for_one_statement(dice, at.server));
+        statement.head.insert_str(0, &sessions::for_one_statement(dice, at.server, at.wide));
     }
     if dice.percent(6) {
         statements.push(alter(dice, at));

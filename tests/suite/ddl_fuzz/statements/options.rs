@@ -33,7 +33,7 @@ pub fn draw(dice: &mut Dice, at: At<'_>) -> String {
                 .to_owned()
         }
         25 if maria => (*dice.pick(&["PAGE_COMPRESSED=1", "TRANSACTIONAL=1", "PAGE_CHECKSUM=1", "IETF_QUOTES=YES", "ENCRYPTED=NO"])).to_owned(),
-        26 | 27 if maria => (*dice.pick(&[
+        26 | 27 if maria && at.wide => (*dice.pick(&[
             "ADD SYSTEM VERSIONING",
             "DROP SYSTEM VERSIONING",
             "ADD COLUMN ps DATE NOT NULL DEFAULT '2024-01-01', ADD COLUMN pe DATE NOT NULL DEFAULT '2024-12-31', ADD PERIOD FOR span (ps, pe)",

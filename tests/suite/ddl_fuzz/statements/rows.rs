@@ -8,53 +8,56 @@ use crate::load::Dice;
 pub fn draw(dice: &mut Dice, at: At<'_>) -> Vec<Statement> {
     let format = *dice.pick(&["STATEMENT", "STATEMENT", "MIXED"]);
     let mut statements = vec![Statement::plain(format!("SET binlog_format = {format}"))];
-    let texts: Vec<String> =
-        match if at.wide { dice.below(20) } else { *dice.pick(&[0, 1, 3, 4, 5, 6, 7, 17, 18, 19]) } {
-            0..=2 => vec![inserted(dice, at, "INSERT IGNORE INTO")],
-            3 => vec![inserted(dice, at, "REPLACE INTO")],
-            4..=6 => match update(dice, at) {
-                Some(text) => vec![text],
-                None => vec!["DELETE FROM t LIMIT 1".to_owned()],
-            },
-            7 => vec![
-                (*dice.pick(&["DELETE FROM t LIMIT 1", "DELETE QUICK FROM t ORDER BY 1 DESC LIMIT 2"]))
-                    .to_owned(),
-            ],
-            8 => vec![
-                (*dice.pick(&[
-                    "DELETE FROM t LIMIT 1",
-                    "DELETE t FROM t, o",
-                    "DELETE FROM t WHERE id IN (SELECT id FROM o)",
-                    "DELETE QUICK FROM t ORDER BY id DESC LIMIT 2",
-                ]))
+    let texts: Vec<String> = match if at.wide {
+        dice.below(20)
+    } else {
+        *dice.pick(if at.server.is_maria() { &[17][..] } else { &[0, 1, 3, 4, 5, 6, 7, 17, 18, 19] })
+    } {
+        0..=2 => vec![inserted(dice, at, "INSERT IGNORE INTO")],
+        3 => vec![inserted(dice, at, "REPLACE INTO")],
+        4..=6 => match update(dice, at) {
+            Some(text) => vec![text],
+            None => vec!["DELETE FROM t LIMIT 1".to_owned()],
+        },
+        7 => vec![
+            (*dice.pick(&["DELETE FROM t LIMIT 1", "DELETE QUICK FROM t ORDER BY 1 DESC LIMIT 2"]))
                 .to_owned(),
-            ],
-            9 => vec![
-                format!("SELECT * FROM t LIMIT 2 INTO OUTFILE '{}.txt'", at.database),
-                format!("LOAD DATA INFILE '{}.txt' REPLACE INTO TABLE t", at.database),
-            ],
-            10 => vec!["INSERT IGNORE INTO t SELECT * FROM p".to_owned()],
-            11 => vec![
-                "REPLACE INTO o SELECT 1, COUNT(*) FROM t".to_owned(),
-                "UPDATE o SET v = (SELECT COUNT(*) FROM t)".to_owned(),
-            ],
-            12 => vec![
-                "INSERT INTO o VALUES (77, RAND()), (78, UUID())".to_owned(),
-                "DELETE FROM o WHERE id > 70".to_owned(),
-            ],
-            13 => {
-                vec!["SET @a = 5".to_owned(), "INSERT INTO o VALUES (@a + 60, LAST_INSERT_ID())".to_owned()]
-            }
-            14 => vec![
+        ],
+        8 => vec![
+            (*dice.pick(&[
+                "DELETE FROM t LIMIT 1",
+                "DELETE t FROM t, o",
+                "DELETE FROM t WHERE id IN (SELECT id FROM o)",
+                "DELETE QUICK FROM t ORDER BY id DESC LIMIT 2",
+            ]))
+            .to_owned(),
+        ],
+        9 => vec![
+            format!("SELECT * FROM t LIMIT 2 INTO OUTFILE '{}.txt'", at.database),
+            format!("LOAD DATA INFILE '{}.txt' REPLACE INTO TABLE t", at.database),
+        ],
+        10 => vec!["INSERT IGNORE INTO t SELECT * FROM p".to_owned()],
+        11 => vec![
+            "REPLACE INTO o SELECT 1, COUNT(*) FROM t".to_owned(),
+            "UPDATE o SET v = (SELECT COUNT(*) FROM t)".to_owned(),
+        ],
+        12 => vec![
+            "INSERT INTO o VALUES (77, RAND()), (78, UUID())".to_owned(),
+            "DELETE FROM o WHERE id > 70".to_owned(),
+        ],
+        13 => {
+            vec!["SET @a = 5".to_owned(), "INSERT INTO o VALUES (@a + 60, LAST_INSERT_ID())".to_owned()]
+        }
+        14 => vec![
             "CREATE FUNCTION fn1() RETURNS INT MODIFIES SQL DATA BEGIN DELETE FROM t LIMIT 1; RETURN 1; END"
                 .to_owned(),
             "INSERT INTO o VALUES (60, fn1())".to_owned(),
         ],
-            _ => {
-                statements.extend(temporary(dice, at));
-                return statements;
-            }
-        };
+        _ => {
+            statements.extend(temporary(dice, at));
+            return statements;
+        }
+    };
     if dice.percent(15) {
         statements.remove(0);
     }
@@ -90,11 +93,13 @@ fn temporary(dice: &mut Dice, at: At<'_>) -> Vec<Statement> {
     // A table is not like itself: by way of another.
     let mut statements = vec![Statement::plain(make.replace("LIKE t", "LIKE p"))];
     for _ in 0..dice.between(1, 2) {
-        statements.push(match dice.below(8) {
+        // Rows of a temporary table are logged as text, if at all, and MariaDB's text names no database.
+        let kinds = if at.server.is_maria() && !at.wide { 5 } else { 8 };
+        statements.push(match dice.below(kinds) {
             0..=3 => alter(dice, at),
             4 => Statement::plain("TRUNCATE TABLE t"),
-            5 => Statement::plain("DELETE FROM t"),
-            6 => Statement::plain("ALTER TABLE t RENAME TO t9"),
+            6 => Statement::plain("DELETE FROM t"),
+            5 => Statement::plain("ALTER TABLE t RENAME TO t9"),
             _ => Statement::plain("INSERT IGNORE INTO t (id) VALUES (901)"),
         });
     }

@@ -132,10 +132,10 @@ fn column(name: &str, data_type: &str, column_type: &str, target_name: &str, udt
         "datetime" | "timestamp" => {
             (dated("%Y-%m-%d %H:%i:%s.%f"), format!("to_char({p}, 'YYYY-MM-DD HH24:MI:SS.US')"), Kind::Text)
         }
-        // Microseconds.
+        // Microseconds. MariaDB's seconds have a fraction already.
         "time" => (
             format!(
-                "IF(LEFT(CAST({c} AS CHAR), 1) = '-', -1, 1) * (ABS(TIME_TO_SEC({c})) * 1000000 + MICROSECOND({c}))"
+                "IF(LEFT(CAST({c} AS CHAR), 1) = '-', -1, 1) * (FLOOR(ABS(TIME_TO_SEC({c}))) * 1000000 + MICROSECOND({c}))"
             ),
             format!("(extract(epoch from {p}) * 1000000)::bigint::text"),
             Kind::Text,

@@ -63,7 +63,7 @@ fn with_attributes(dice: &mut Dice, server: Server, r#type: &str, others: &[Colu
         }
     }
     if server.is_maria() && dice.percent(2) {
-        definition.push_str(*dice.pick(&[
+        definition.push_str(dice.pick::<&str>(&[
             " WITHOUT SYSTEM VERSIONING",
             " COMPRESSED",
             " ON UPDATE CURRENT_TIMESTAMP",

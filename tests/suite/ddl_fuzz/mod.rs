@@ -2,7 +2,7 @@
 //!
 //! The environment makes it long (`scripts/soak ddl` does): `ROWFERRY_SOAK_DDL_SOURCE`, `_TARGET`, `_STATEMENTS`, `_TABLES`,
 //! `_SEED`, `_WIDE` (percent of rounds with statements that may concern every table), `_SHRINK` (how many findings are made small), `_LOG` (a file that gets a line for each round, and beside it one with
-//! the findings). The seed decides a round; that of the next one follows from it.
+//! the findings), `_MARK` (the end of those lines). The seed decides a round; that of the next one follows from it.
 
 mod case;
 mod definitions;
@@ -66,15 +66,12 @@ async fn random_statements_are_carried_exactly_or_told() {
         return run.on(postgres().await, "ddl_fuzz").await;
     };
     let own;
-    let target = match setting("TARGET").as_deref() {
-        Some("greenplum") => match greenplum().await {
-            Some(server) => server,
-            None => return,
-        },
-        _ => {
-            own = Postgres::private(&["-c", "max_connections=600"]).await;
-            &own
-        }
+    let target = if setting("TARGET").as_deref() == Some("greenplum") {
+        let Some(server) = greenplum().await else { return };
+        server
+    } else {
+        own = Postgres::private(&["-c", "max_connections=600"]).await;
+        &own
     };
     let run = Run {
         server: Server::named(&source),
@@ -135,11 +132,12 @@ impl Run {
                 all.add(case, outcome);
             }
             self.note(&format!(
-                "{} seed={seed} source={} tables={} seconds={:.1}",
+                "{} seed={seed} source={} tables={} seconds={:.1} {}",
                 report.line(),
                 self.server.name(),
                 tables,
-                start.elapsed().as_secs_f64()
+                start.elapsed().as_secs_f64(),
+                setting("MARK").unwrap_or_default()
             ));
             for (case, outcome) in cases.iter().zip(&outcomes) {
                 self.tell(&ground, case, outcome).await;

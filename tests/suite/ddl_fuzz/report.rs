@@ -28,7 +28,7 @@ impl Report {
     pub fn add(&mut self, case: &Case, outcome: &Outcome) {
         let accepted = case.accepted();
         let count = |reasons: &mut BTreeMap<String, u64>, words: &str| {
-            *reasons.entry(reason(case, words)).or_default() += 1
+            *reasons.entry(reason(case, words)).or_default() += 1;
         };
         match outcome {
             Outcome::Refused => self.refused += 1,

@@ -208,7 +208,7 @@ impl Ground<'_> {
 
 /// A task for each case; the config's own one is the first case's.
 fn config(mysql: &Mysql, target: &PostgresDatabase<'_>, cases: &[u64]) -> Config {
-    let tables = |number: u64| format!("[\"fz{number}.t\", \"fence.f{number}\"]");
+    let tables = |number: u64| format!("[\"fz{number:03}.t\", \"fence.f{number}\"]");
     let mut config = Config::new(&mysql.url(), &target.url(), &[]).daemon("log_level", "\"info\"");
     for (number, name) in names(cases.iter().copied()) {
         let rest = [

@@ -11,7 +11,7 @@ pub struct Column {
     /// `varchar`.
     pub data_type: String,
     /// `varchar(20)`.
-    pub column_type: String,
+    pub full_type: String,
     /// Whether NULL goes in.
     pub nullable: bool,
     /// Whether it is computed.
@@ -81,7 +81,6 @@ impl Shape {
                  WHERE {of_table} AND PARTITION_NAME IS NOT NULL ORDER BY PARTITION_ORDINAL_POSITION"
             ))
             .await;
-        let partitions = partitions;
         let first = partitions.first();
         Self {
             key,
@@ -109,13 +108,13 @@ impl Shape {
 }
 
 fn column(row: Vec<Option<String>>) -> Column {
-    let [name, data_type, column_type, nullable, generated, charset, extra] =
+    let [name, data_type, full_type, nullable, generated, charset, extra] =
         <[Option<String>; 7]>::try_from(row).expect("seven");
     let extra = extra.unwrap_or_default().to_uppercase();
     Column {
         name: quoted(&name.unwrap_or_default()),
         data_type: data_type.unwrap_or_default().to_lowercase(),
-        column_type: column_type.unwrap_or_default(),
+        full_type: full_type.unwrap_or_default(),
         nullable: nullable.as_deref() == Some("YES"),
         // MySQL 9.7 also says DEFAULT_GENERATED, of a default that is an expression.
         generated: generated.is_some_and(|text| !text.is_empty())

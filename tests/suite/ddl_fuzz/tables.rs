@@ -55,11 +55,11 @@ pub fn table(dice: &mut Dice, server: Server) -> Table {
     let divided = if dice.percent(35) { Some(partitions(dice, id)) } else { None };
     let mut parts = vec![format!("id {id} NOT NULL")];
     let mut columns = vec![described("`id`", id)];
-    let mut key = "id".to_owned();
+    let mut key = "id";
     if divided.as_ref().is_some_and(|(by_part, _)| *by_part) || dice.percent(8) {
         parts.push("part INT NOT NULL".to_owned());
         columns.push(described("part", "int"));
-        key = (*dice.pick(&["id, part", "part, id"])).to_owned();
+        key = *dice.pick(&["id, part", "part, id"]);
     }
     let mut names = vec![quoted("id"), quoted("part")];
     for _ in 0..dice.between(1, 6) {
@@ -104,8 +104,8 @@ pub fn table(dice: &mut Dice, server: Server) -> Table {
 }
 
 fn described(name: &str, r#type: &str) -> Column {
-    let (data_type, column_type) = definitions::known_as(r#type);
-    Column { name: name.to_owned(), data_type, column_type, nullable: false, generated: false, charset: None }
+    let (data_type, full_type) = definitions::known_as(r#type);
+    Column { name: name.to_owned(), data_type, full_type, nullable: false, generated: false, charset: None }
 }
 
 /// How a table is divided, and whether by a second column of its key.

@@ -24,12 +24,12 @@ const COLLATIONS: [&str; 8] = [
 
 /// A character set.
 pub fn charset(dice: &mut Dice) -> &'static str {
-    *dice.pick(&CHARSETS)
+    dice.pick::<&str>(&CHARSETS)
 }
 
 /// A collation.
 pub fn collation(dice: &mut Dice) -> &'static str {
-    *dice.pick(&COLLATIONS)
+    dice.pick::<&str>(&COLLATIONS)
 }
 
 /// What may stand behind a text type.
@@ -231,7 +231,7 @@ pub fn new_for(dice: &mut Dice, server: Server, column: &Column) -> String {
             Some(_) => charset_clause(dice),
             None => String::new(),
         };
-        format!("{}{charset}", column.column_type)
+        format!("{}{charset}", column.full_type)
     };
     match dice.below(100) {
         0..=29 => same(dice),
@@ -260,7 +260,7 @@ pub fn new_for(dice: &mut Dice, server: Server, column: &Column) -> String {
 
 /// The same type with more or fewer characters, digits or labels.
 fn lengthened(dice: &mut Dice, column: &Column) -> Option<String> {
-    let (name, rest) = column.column_type.split_once('(')?;
+    let (name, rest) = column.full_type.split_once('(')?;
     let (inside, behind) = rest.rsplit_once(')')?;
     let charset =
         column.charset.as_ref().map(|charset| format!(" CHARACTER SET {charset}")).unwrap_or_default();

@@ -106,7 +106,7 @@ pub fn literal(dice: &mut Dice, server: Server, column: &Column) -> String {
     if column.nullable && dice.percent(15) {
         return "NULL".to_owned();
     }
-    of_type(dice, server, &column.data_type, &column.column_type)
+    of_type(dice, server, &column.data_type, &column.full_type)
 }
 
 /// A literal that is not NULL.
@@ -159,9 +159,9 @@ pub fn of_type(dice: &mut Dice, server: Server, data_type: &str, column_type: &s
         .to_owned(),
         "bit" => (*dice.pick(&["b'0'", "b'1'", "b'10'", "255", "18446744073709551615"])).to_owned(),
         "year" => (*dice.pick(&["0", "1901", "2155", "2000", "70", "'0'", "1970"])).to_owned(),
-        "date" => quoted(*dice.pick(&DATES)),
-        "datetime" | "timestamp" => quoted(*dice.pick(&MOMENTS)),
-        "time" => quoted(*dice.pick(&TIMES)),
+        "date" => quoted(dice.pick::<&str>(&DATES)),
+        "datetime" | "timestamp" => quoted(dice.pick::<&str>(&MOMENTS)),
+        "time" => quoted(dice.pick::<&str>(&TIMES)),
         "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => {
             if dice.percent(6) {
                 return format!(
@@ -170,7 +170,7 @@ pub fn of_type(dice: &mut Dice, server: Server, data_type: &str, column_type: &s
                     dice.pick(&[63, 64, 85, 86, 255, 256])
                 );
             }
-            quoted(*dice.pick(&TEXTS))
+            quoted(dice.pick::<&str>(&TEXTS))
         }
         "enum" | "set" => {
             let labels = column_type
@@ -187,7 +187,7 @@ pub fn of_type(dice: &mut Dice, server: Server, data_type: &str, column_type: &s
                 _ => (*dice.pick(&labels)).to_owned(),
             }
         }
-        "json" => quoted(*dice.pick(&DOCUMENTS)),
+        "json" => quoted(dice.pick::<&str>(&DOCUMENTS)),
         "point" => "ST_GeomFromText('POINT(1 2)')".to_owned(),
         "geometry" => (*dice.pick(&[
             "ST_GeomFromText('POINT(1.5 -2)')",

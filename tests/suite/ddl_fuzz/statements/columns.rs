@@ -93,7 +93,7 @@ fn rename(dice: &mut Dice, at: At<'_>) -> String {
     if !at.server.is_modern() {
         // 5.6 only has CHANGE for that, and wants the type repeated.
         let Some(column) = column(dice, at) else { return add(dice, at) };
-        return format!("CHANGE {} {} {}", column.name, new_name(dice, at), column.column_type);
+        return format!("CHANGE {} {} {}", column.name, new_name(dice, at), column.full_type);
     }
     match dice.below(10) {
         0..=2 if from != other => format!("RENAME COLUMN {from} TO {other}, RENAME COLUMN {other} TO {from}"),

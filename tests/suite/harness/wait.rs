@@ -74,7 +74,7 @@ impl Reached {
             let executed = mysql.one("SELECT @@GLOBAL.gtid_executed").await.parse().expect("a GTID set");
             return Self::Gtids(executed, mysql.log_end().await);
         }
-        if mysql.kind() == "mariadb" {
+        if mysql.is_mariadb() {
             let end = mysql.log_end().await;
             let last = mysql.one("SELECT @@GLOBAL.gtid_binlog_pos").await;
             return Self::Domains(last.parse().expect("MariaDB's GTIDs"), end);

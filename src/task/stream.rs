@@ -128,7 +128,7 @@ pub async fn follow(
     let limits = BatchLimits { rows: task.apply.batch_rows, bytes: task.apply.batch_bytes };
     let mut builder = Builder::new(
         Tables::new(carried, fold),
-        Translate::new(context.clone(), flavour, cascades),
+        Translate::new(context.clone(), flavour, cascades, fold),
         policies,
         task.operations,
         limits,

@@ -20,14 +20,25 @@ pub struct Translate {
     context: Context,
     flavour: Flavour,
     cascades: Cascades,
-    /// How the source takes TIMESTAMPs, where its log does not say that; asked for once it matters.
-    timestamps: Option<Option<Setting>>,
+    folds: bool,
+    timestamps: Timestamps,
+}
+
+/// How the source takes TIMESTAMPs, where its log does not say that.
+#[derive(Clone, Copy, Debug)]
+enum Timestamps {
+    /// Not asked for, since it has not mattered.
+    NotAsked,
+    /// The source cannot tell.
+    NotKnown,
+    /// What it says.
+    Known(Setting),
 }
 
 impl Translate {
-    /// A translator for the task of `context`, whose source is of this family and treats cascades so.
-    pub fn new(context: Context, flavour: Flavour, cascades: Cascades) -> Self {
-        Self { context, flavour, cascades, timestamps: None }
+    /// A translator for the task of `context`, whose source is of this family and treats cascades so and folds names of tables or not.
+    pub fn new(context: Context, flavour: Flavour, cascades: Cascades, folds: bool) -> Self {
+        Self { context, flavour, cascades, folds, timestamps: Timestamps::NotAsked }
     }
 
     /// How a statement is read. MySQL before 8.0 does not log how it takes TIMESTAMPs. In 5.6 only a restart changes that, so it is
@@ -39,12 +50,13 @@ impl Translate {
         if !silent || !event.sql.to_ascii_lowercase().contains("timestamp") {
             return Ok(mode);
         }
-        if self.timestamps.is_none() {
+        if let Timestamps::NotAsked = self.timestamps {
             let mut server = Server::connect(self.context.source()).await?;
-            self.timestamps = Some(server.explicit_timestamps().await?);
+            let told = server.explicit_timestamps().await?;
+            self.timestamps = told.map_or(Timestamps::NotKnown, Timestamps::Known);
             server.close().await;
         }
-        let Some(Some(setting)) = self.timestamps else { return Ok(mode) };
+        let Timestamps::Known(setting) = self.timestamps else { return Ok(mode) };
         if setting.server_id != event.session.server_id {
             return Ok(mode);
         }
@@ -69,6 +81,7 @@ impl Translate {
                 default_database: &event.default_database,
                 mode,
                 session: &event.session,
+                folds: self.folds,
                 cascades: self.cascades,
                 answers: &answers,
             };

@@ -15,6 +15,8 @@ mod commands;
 mod copy_starts_over;
 mod cut_off_logs;
 mod ddl_around_copy;
+mod ddl_effects;
+mod ddl_fuzz;
 mod ddl_losses;
 mod forgetful_target;
 mod framing;

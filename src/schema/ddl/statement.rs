@@ -1,5 +1,6 @@
 //! What a statement of the log says, as far as tables and transactions are concerned.
 
+use super::clause::Clause;
 use crate::schema::ColumnDefault;
 
 /// A table's name as a statement spells it.
@@ -127,7 +128,8 @@ pub struct AlterTable {
     pub table: Name,
     /// `IF EXISTS` (MariaDB)
     pub if_exists: bool,
-    /// `IGNORE` (MySQL 5.6, MariaDB): values that do not fit are changed even in strict mode.
+    /// `IGNORE` (MySQL 5.6, MariaDB): values that do not fit are changed even in strict mode, and rows that offend a key, a CHECK
+    /// or the partitions go.
     pub ignore: bool,
     /// What is done, in the order written. The server does not do it in that order: see `apply`.
     pub steps: Vec<AlterStep>,
@@ -234,18 +236,19 @@ pub enum AlterStep {
         /// The collation, where written.
         collation: Option<String>,
     },
-    /// Moves or removes rows without row events: DROP, TRUNCATE, EXCHANGE PARTITION, IMPORT TABLESPACE, ….
-    MovesRows(&'static str),
+    /// MariaDB: `ADD PERIOD FOR` a period of the application's own: its columns become NOT NULL.
+    AddPeriod {
+        /// The columns that hold its start and its end.
+        columns: [String; 2],
+    },
     /// `ADD FOREIGN KEY` with `ON DELETE` or `ON UPDATE` `CASCADE`, `SET NULL` or `SET DEFAULT`: from now on rows of the
     /// table change with those of another.
     AddCascade {
         /// The constraint's name (or its index's, which serves where there is none), where written.
         name: Option<String>,
     },
-    /// Changes neither rows nor columns.
-    Neutral(&'static str),
-    /// `ENGINE` other than InnoDB: rows of a transaction that is rolled back may stay, or all may be gone with a restart.
-    Engine(String),
+    /// What says nothing of columns and keys.
+    Other(Clause),
 }
 
 /// A key declared inside a column's definition.

@@ -14,9 +14,17 @@ use render::Unfit;
 use std::collections::BTreeSet;
 use tokio_postgres::types::Type;
 
-/// Creates the schemas among `wanted` that are missing. The catalog is asked first, so that no privilege on the
-/// database is needed when all are there.
+/// Holders of this transaction-level advisory lock may make what several tasks may want at once: schemas, and the tables of
+/// schema `rowferry`. "rowferry" in ASCII.
+pub(super) const DDL_LOCK: i64 = 0x726f_7766_6572_7279;
+
+/// Creates the schemas among `wanted` that are missing, inside a transaction. The catalog is asked first, so that no privilege
+/// on the database is needed when all are there; tasks that start at once do it one after the other.
 pub async fn create_schemas(session: &Session, wanted: &BTreeSet<String>) -> Result<(), SinkError> {
+    if missing_schemas(session, wanted).await?.is_empty() {
+        return Ok(());
+    }
+    run(session, "creating schemas", &[format!("SELECT pg_advisory_xact_lock({DDL_LOCK})")]).await?;
     for schema in &missing_schemas(session, wanted).await? {
         run(session, &format!("creating schema {schema}"), &[render::create_schema(schema)]).await?;
     }

@@ -98,17 +98,22 @@ fn found(added: &Added<'_>, issued: &Issued<'_>) -> Result<Option<Value>, Unfill
 
 /// MySQL makes the table anew for an expression, and takes each TIMESTAMP to local time and back on the way: where that is one
 /// hour twice, the second becomes the first (seen on 9.7; the log then names the zone).
-fn rewrites_timestamps(added: &Added<'_>, issued: &Issued<'_>) -> Result<(), String> {
-    let local = issued.session.time_zone.is_some() && issued.session.utc_offset_seconds().is_none();
+fn rewrites_timestamps(added: &Added<'_>, issued: &Issued<'_>) -> Result<(), Unfilled> {
     let anew = added.definition.default_in_parentheses && issued.mode.flavour != Some(Flavour::MariaDb);
-    if anew && local && added.beside_timestamps {
-        return Err(format!(
-            "the default of column {} is an expression, which makes the source write the table anew, which changes TIMESTAMPs in the hour that the \
-             session's time zone has twice",
-            added.column.name
-        ));
+    if !anew || !added.beside_timestamps || issued.session.utc_offset_seconds().is_some() {
+        return Ok(());
     }
-    Ok(())
+    let Some(zone) = &issued.session.time_zone else { return Ok(()) };
+    // The machine's zone has a name that tells little, but no zone other than UTC is called that.
+    if zone.eq_ignore_ascii_case("SYSTEM") && ask(issued, "@@system_time_zone".to_owned())? == "UTC" {
+        return Ok(());
+    }
+    Err(format!(
+        "the default of column {} is an expression, for which the source makes the table anew and changes TIMESTAMPs in the hour that \
+         the session's time zone may have twice",
+        added.column.name
+    )
+    .into())
 }
 
 /// What a TIMESTAMP NOT NULL without a default gets: with `explicit_defaults_for_timestamp` off, the current time if it is the
@@ -235,17 +240,23 @@ fn now(added: &Added<'_>, digits: u8, issued: &Issued<'_>) -> Result<Option<Valu
 
 /// A second in the session's time zone.
 fn local_time(seconds: i64, issued: &Issued<'_>) -> Result<String, Unfilled> {
-    let session = issued.session;
-    let Some(zone) = &session.time_zone else {
+    if issued.session.time_zone.is_none() {
         return Err("that depends on the time zone of the session, which the log does not say"
             .to_owned()
             .into());
-    };
+    }
+    let text = ask(issued, format!("FROM_UNIXTIME({seconds})"))?;
+    if text.len() == 19 { Ok(text) } else { Err("the source has no local time for it".to_owned().into()) }
+}
+
+/// The source's answer to an expression that hangs on the session's time zone.
+fn ask(issued: &Issued<'_>, expression: String) -> Result<String, Unfilled> {
+    let session = issued.session;
     let question = Question {
         session: session.clone(),
-        asked: Asked::Values(vec![format!("FROM_UNIXTIME({seconds})")]),
+        asked: Asked::Values(vec![expression]),
         literals: None,
-        same_server: zone.eq_ignore_ascii_case("SYSTEM"),
+        same_server: session.time_zone.as_deref().is_some_and(|zone| zone.eq_ignore_ascii_case("SYSTEM")),
     };
     let values = match issued.answers.get(&question) {
         None => return Err(Unfilled::Asks(Box::new(question))),
@@ -253,8 +264,8 @@ fn local_time(seconds: i64, issued: &Issued<'_>) -> Result<String, Unfilled> {
         Some(Ok(values)) => values,
     };
     let text = values.first().and_then(|value| value.text.clone());
-    let text = text.and_then(|text| String::from_utf8(text).ok()).filter(|text| text.len() == 19);
-    text.ok_or_else(|| "the source has no local time for it".to_owned().into())
+    let text = text.and_then(|text| String::from_utf8(text).ok());
+    text.ok_or_else(|| "the source has no answer".to_owned().into())
 }
 
 /// Expressions whose value needs no asking.

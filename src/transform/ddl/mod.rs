@@ -8,6 +8,7 @@
 //! What must never happen here: a target that differs from the source afterwards without a policy that said so.
 //! What cannot be done exactly, or not yet, stops the task with a remedy.
 
+mod added;
 mod alter;
 mod asked;
 mod calendar;
@@ -38,6 +39,8 @@ pub struct Issued<'a> {
     pub mode: SqlMode,
     /// The settings of its session.
     pub session: &'a Session,
+    /// The source's names of databases and tables do not differ by case (`lower_case_table_names` 1 or 2).
+    pub folds: bool,
     /// What the source makes of foreign keys that cascade.
     pub cascades: Cascades,
     /// What the source has answered so far.
@@ -214,8 +217,10 @@ impl Case<'_> {
     fn is_named(&self, name: &Name) -> bool {
         let database = name.database.as_deref().unwrap_or(self.issued.default_database);
         let own = &self.before.name;
-        database.to_lowercase() == own.database.to_lowercase()
-            && name.table.to_lowercase() == own.table.to_lowercase()
+        let same = |one: &str, other: &str| {
+            one == other || (self.issued.folds && one.to_lowercase() == other.to_lowercase())
+        };
+        same(database, &own.database) && same(&name.table, &own.table)
     }
 }
 

@@ -133,7 +133,7 @@ async fn carried(mysql: &Mysql, stops: &[&str]) {
 /// A server on a machine in Berlin. It need not survive its machine: hundreds of statements are quicker so.
 async fn in_berlin(kind: &'static str) -> Mysql {
     let hasty = ["--sync-binlog=0", "--innodb-flush-log-at-trx-commit=0"];
-    Mysql::start_in_zone(kind, &hasty, Some("Europe/Berlin")).await
+    Mysql::start_in_zone(kind, "Europe/Berlin", &hasty).await
 }
 
 /// What the client sent as latin1 and what the server keeps are not both in the log.

@@ -36,6 +36,20 @@ pub async fn eventually_some<T>(
     }
 }
 
+/// As [`eventually_some`], `None` when the deadline passes before.
+pub async fn within<T>(deadline: Duration, mut value: impl AsyncFnMut() -> Option<T>) -> Option<T> {
+    let mut looks = tokio::time::interval(STEP);
+    let looking = async {
+        loop {
+            looks.tick().await;
+            if let Some(value) = value().await {
+                return value;
+            }
+        }
+    };
+    tokio::time::timeout(deadline, looking).await.ok()
+}
+
 /// Lets time pass. For faults that are made of time (a delaying proxy, traffic at a rate), never for waiting.
 pub async fn pause(time: Duration) {
     tokio::time::sleep(time).await;
@@ -60,7 +74,7 @@ impl Reached {
             let executed = mysql.one("SELECT @@GLOBAL.gtid_executed").await.parse().expect("a GTID set");
             return Self::Gtids(executed, mysql.log_end().await);
         }
-        if mysql.kind() == "mariadb" {
+        if mysql.is_mariadb() {
             let end = mysql.log_end().await;
             let last = mysql.one("SELECT @@GLOBAL.gtid_binlog_pos").await;
             return Self::Domains(last.parse().expect("MariaDB's GTIDs"), end);

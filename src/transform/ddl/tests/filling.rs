@@ -199,7 +199,7 @@ fn days_are_counted_as_the_calendar_has_them() {
 fn filled_on_mariadb(definition: &str, session: &'static Session) -> String {
     let sql = format!("ALTER TABLE Orders ADD n {definition}");
     let mode = SqlMode::from_bits(0x20_0000).with_flavour(Flavour::MariaDb).with_explicit_timestamps(true);
-    filled_as(definition, &sql, &rules(), &Issued { session, mode, ..issued(&sql) })
+    filled_as(definition, &sql, &rules(), &Issued { mode, session, ..issued(&sql) })
 }
 
 #[test]
@@ -259,8 +259,8 @@ fn mysql_is_asked_for_local_times_and_for_expressions() {
 
 #[test]
 fn an_answer_becomes_the_value_of_its_column() {
-    use crate::change::{AnsweredValue, ValueKind};
-    let filled = |definition: &str, answered: &[(ValueKind, Option<&str>)]| {
+    use crate::change::{AnsweredValue, ValueKind as K};
+    let filled = |definition: &str, answered: &[(K, Option<&str>)]| {
         let sql = format!("ALTER TABLE Orders ADD n {definition}");
         let mut answers = Answers::default();
         for (kind, text) in answered {
@@ -279,7 +279,6 @@ fn an_answer_becomes_the_value_of_its_column() {
             &Issued { session: zoned("SYSTEM"), answers: &answers, ..issued(&sql) },
         )
     };
-    use ValueKind as K;
     assert_eq!(filled("INT DEFAULT (1 + 2)", &[(K::Integer, Some("3"))]), "3");
     assert_eq!(filled("TINYINT DEFAULT (100 + 100)", &[(K::Integer, Some("200"))]), "STOP");
     assert_eq!(filled("INT DEFAULT (2.5 + 0)", &[(K::Decimal, Some("2.5"))]), "3");

@@ -115,8 +115,7 @@ impl Asking<'_> {
     /// The answer to a question, or the question.
     fn answer(&self, asked: Asked) -> Result<&[AnsweredValue], Unfilled> {
         let session = self.issued.session;
-        let system = session.time_zone.as_deref().is_some_and(|zone| zone.eq_ignore_ascii_case("SYSTEM"));
-        let same_server = system && (self.needs.zone || self.is_temporal());
+        let same_server = self.is_system() && (self.needs.zone || self.is_temporal());
         let question = Question { session: session.clone(), asked, literals: self.literals(), same_server };
         match self.issued.answers.get(&question) {
             Some(Ok(values)) => Ok(values),
@@ -197,7 +196,7 @@ impl Asking<'_> {
             }
             other => temporal(&text, other),
         };
-        value.map(Some).ok_or_else(|| self.unreadable(&text))
+        self.unambiguous(value.ok_or_else(|| self.unreadable(&text))?).map(Some)
     }
 
     /// The column's type as a variable is declared.
@@ -273,7 +272,29 @@ impl Asking<'_> {
         let shown = seconds.parse::<i64>().ok().filter(|seconds| *seconds > 0);
         let shown = shown.and_then(super::calendar::date_time).ok_or_else(|| self.unreadable(instant))?;
         let point = if places.is_empty() { "" } else { "." };
-        Ok(Some(Value::Instant(format!("{shown}{point}{places}"))))
+        self.unambiguous(Value::Instant(format!("{shown}{point}{places}"))).map(Some)
+    }
+
+    /// Which of two instants of the same local time is meant depends, in the time zone `SYSTEM`, on the season in which the server
+    /// was started (`my_system_gmt_sec` begins at the offset it had then; seen on MySQL 5.6 and 9.7).
+    fn unambiguous(&self, value: Value) -> Result<Value, Unfilled> {
+        let Value::Instant(text) = &value else { return Ok(value) };
+        if !self.is_system() {
+            return Ok(value);
+        }
+        let seconds = super::calendar::seconds(text).ok_or_else(|| self.unreadable(text))?;
+        let around = [0, -1800, 1800, -3600, 3600, -7200, 7200].map(|offset| seconds + offset);
+        let asked = around.iter().filter(|at| **at > 0).map(|at| format!("FROM_UNIXTIME({at})")).collect();
+        let shown = self.texts(Asked::Values(asked))?;
+        match shown.split_first() {
+            Some((Some(local), others)) if !others.contains(&Some(local.clone())) => Ok(value),
+            _ => Err(self.uncertain("its local time is there twice in the session's time zone").into()),
+        }
+    }
+
+    fn is_system(&self) -> bool {
+        let zone = self.issued.session.time_zone.as_deref();
+        zone.is_some_and(|zone| zone.eq_ignore_ascii_case("SYSTEM"))
     }
 
     /// MySQL, other types: what the expression gives, stored.

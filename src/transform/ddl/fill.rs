@@ -97,7 +97,7 @@ fn found(added: &Added<'_>, issued: &Issued<'_>) -> Result<Option<Value>, Unfill
 }
 
 /// MySQL makes the table anew for an expression, and takes each TIMESTAMP to local time and back on the way: where that is one
-/// hour twice, the second becomes the first (seen on 9.7; the log then names the zone).
+/// hour twice, one becomes the other (seen on 9.7; the log then names the zone).
 fn rewrites_timestamps(added: &Added<'_>, issued: &Issued<'_>) -> Result<(), Unfilled> {
     let anew = added.definition.default_in_parentheses && issued.mode.flavour != Some(Flavour::MariaDb);
     if !anew || !added.beside_timestamps || issued.session.utc_offset_seconds().is_some() {

@@ -147,7 +147,7 @@ async fn an_expression_beside_a_timestamp_stops_the_task_where_the_time_zone_may
             .source
             .sql(
                 "SET time_zone = '+00:00'; CREATE TABLE t (id INT PRIMARY KEY, ts TIMESTAMP NULL); \
-                 INSERT INTO t VALUES (1, '2025-10-26 01:30:00')",
+                 INSERT INTO t VALUES (1, '2025-10-26 00:30:00'), (2, '2025-10-26 01:30:00')",
             )
             .await;
         let daemon = scene.start().await;
@@ -162,9 +162,10 @@ async fn an_expression_beside_a_timestamp_stops_the_task_where_the_time_zone_may
                     failure.contains("the hour that the session's time zone may have twice"),
                     "{failure}"
                 );
-                let now = "SET time_zone = '+00:00'; SELECT ts FROM t";
-                let now = scene.source.sql(now).await.remove(0).remove(0);
-                assert_eq!(now.as_deref(), Some("2025-10-26 00:30:00"), "the source has changed it");
+                // Which of the two becomes the other is the zone's affair.
+                let distinct =
+                    mysql.one("SELECT COUNT(DISTINCT ts) FROM expression_beside_timestamp.t").await;
+                assert_eq!(distinct, "1", "the source has changed one");
             }
         }
     }

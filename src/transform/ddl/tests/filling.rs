@@ -192,6 +192,7 @@ fn days_are_counted_as_the_calendar_has_them() {
         let text = date_time(day * 86_400).unwrap();
         let part = |range: std::ops::Range<usize>| text[range].parse::<i64>().unwrap();
         assert_eq!(days(part(0..4), part(5..7), part(8..10)), Some(day));
+        assert_eq!(super::calendar::seconds(&format!("{text}.5")), Some(day * 86_400));
     }
 }
 

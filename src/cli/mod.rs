@@ -2,6 +2,7 @@
 //!
 //! What must never happen here: work that belongs to a room; this one only asks and prints.
 
+mod ask;
 mod check;
 mod progress;
 mod run;

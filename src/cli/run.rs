@@ -19,6 +19,7 @@ pub async fn run(config: Arc<Config>) -> Result<Exit, CliError> {
     let bars = Bars::new(std::io::stderr().is_terminal() && config.daemon.log_format == LogFormat::Text);
     log_to(&config, bars.clone());
     let board = Board::new();
+    board.change(|model| model.config = config.identity());
     let stop = CancellationToken::new();
     let mut listener = None;
     if !config.daemon.listen.is_empty() {

@@ -1,5 +1,6 @@
 //! `rowferry status`: asks the running daemon over HTTP, or reads the checkpoints when none runs.
 
+use super::ask::{self, Answer};
 use super::{CliError, Exit};
 use crate::change::status::{Model, Phase, TablePhase, TaskStatus, now_seconds};
 use crate::config::Config;
@@ -7,15 +8,17 @@ use crate::{status as listener, task};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long the daemon may take to answer.
-const ANSWER: Duration = Duration::from_secs(5);
-
 /// Prints the status; 1 when a task is not well.
 pub async fn status(config: Arc<Config>, json: bool, watch: bool) -> Result<Exit, CliError> {
     loop {
-        let (model, live) = match ask(&config).await? {
-            Some(model) => (model, true),
-            None => (stored(&config).await?, false),
+        let (model, live) = match ask::model(&config).await? {
+            Answer::Mine(model) => (model, true),
+            Answer::Nobody => (stored(&config).await?, false),
+            Answer::Another(who) => {
+                // On standard error, so that JSON stays JSON.
+                eprintln!("rowferry: {who}");
+                (stored(&config).await?, false)
+            }
         };
         if json {
             let text =
@@ -41,42 +44,21 @@ pub async fn alive(config: Arc<Config>) -> Result<Exit, CliError> {
     if config.daemon.listen.is_empty() {
         return Err(CliError::Reply("[daemon] listen is empty, so there is nobody to ask".to_owned()));
     }
-    if get(&config, "/healthz").await?.is_none() {
-        eprintln!("rowferry: nobody listens on {}", config.daemon.listen);
-        return Ok(Exit::Problem);
+    match ask::identity(&config).await? {
+        Answer::Mine(_) => {
+            println!("alive");
+            return Ok(Exit::Good);
+        }
+        Answer::Nobody => eprintln!("rowferry: nobody listens on {}", config.daemon.listen),
+        Answer::Another(who) => eprintln!("rowferry: {who}"),
     }
-    println!("alive");
-    Ok(Exit::Good)
-}
-
-/// The running daemon's model; `None` when nothing listens.
-async fn ask(config: &Config) -> Result<Option<Model>, CliError> {
-    if config.daemon.listen.is_empty() {
-        return Ok(None);
-    }
-    let Some(text) = get(config, "/api/status").await? else { return Ok(None) };
-    serde_json::from_str(&text).map(Some).map_err(|error| CliError::Reply(error.to_string()))
-}
-
-/// The body of the daemon's good answer; `None` when nothing listens.
-async fn get(config: &Config, path: &str) -> Result<Option<String>, CliError> {
-    let url = format!("http://{}{path}", config.daemon.listen);
-    let asked = tokio::task::spawn_blocking(move || {
-        let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(ANSWER)).build().into();
-        agent.get(&url).call().and_then(|mut answer| answer.body_mut().read_to_string())
-    });
-    match asked.await {
-        Ok(Ok(text)) => Ok(Some(text)),
-        Ok(Err(ureq::Error::ConnectionFailed)) => Ok(None),
-        Ok(Err(ureq::Error::Io(error))) if error.kind() == std::io::ErrorKind::ConnectionRefused => Ok(None),
-        Ok(Err(error)) => Err(CliError::Reply(error.to_string())),
-        Err(error) => Err(CliError::Reply(error.to_string())),
-    }
+    Ok(Exit::Problem)
 }
 
 /// What the targets hold of each task.
 async fn stored(config: &Arc<Config>) -> Result<Model, CliError> {
-    let mut model = Model { version: env!("CARGO_PKG_VERSION").to_owned(), started: 0, ..Model::default() };
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    let mut model = Model { version, config: config.identity(), ..Model::default() };
     for name in config.tasks.keys() {
         let status =
             task::stored(name, config).await.map_err(|error| CliError::Task { task: name.clone(), error })?;
@@ -89,7 +71,7 @@ fn print(model: &Model, live: bool) {
     if live {
         println!("rowferry {} (up {})", model.version, seconds(now_seconds().saturating_sub(model.started)));
     } else {
-        println!("no daemon answers; this is what the targets hold");
+        println!("no daemon answers for this config; this is what the targets hold");
     }
     for (name, task) in &model.tasks {
         print_task(name, task, live);

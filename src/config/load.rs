@@ -21,7 +21,9 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
     let shown = path.display().to_string();
     let text =
         std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: shown.clone(), source })?;
-    parse(&shown, &text, &|name| std::env::var(name).ok())
+    let mut config = parse(&shown, &text, &|name| std::env::var(name).ok())?;
+    config.file = std::fs::canonicalize(path).map_or(shown, |path| path.display().to_string());
+    Ok(config)
 }
 
 /// Checks the text of a config file; `path` is for messages only.
@@ -69,7 +71,7 @@ pub fn parse(path: &str, text: &str, environment: Environment<'_>) -> Result<Con
     }
     root.finish(&mut problems);
     if problems.0.is_empty() {
-        Ok(Config { daemon, sources, targets, tasks })
+        Ok(Config { file: String::new(), daemon, sources, targets, tasks })
     } else {
         Err(ConfigError::Problems { path: path.to_owned(), problems: problems.0 })
     }

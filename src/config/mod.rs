@@ -8,6 +8,7 @@
 mod credentials;
 mod endpoints;
 mod error;
+mod identity;
 mod load;
 mod render;
 mod section;

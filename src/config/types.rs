@@ -9,6 +9,8 @@ use std::time::Duration;
 /// The whole file.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// The file, by its one absolute path without links; empty when the text came from elsewhere.
+    pub file: String,
     /// `[daemon]`
     pub daemon: Daemon,
     /// `[source.NAME]`

@@ -217,7 +217,9 @@ async fn the_status_is_told_by_the_daemon_and_else_by_the_checkpoint() {
     daemon.kill9();
     let stored = rowferry(&["status", "-c", path]).await;
     assert_eq!((stored.code, stored.stderr.as_str()), (1, ""), "{stored:?}");
-    for words in ["no daemon answers", "task main: not running", "commands_status.t", "streaming"] {
+    for words in
+        ["no daemon answers for this config", "task main: not running", "commands_status.t", "streaming"]
+    {
         assert!(stored.stdout.contains(words), "{words} is not in {}", stored.stdout);
     }
     let json = rowferry(&["status", "--json", "-c", path]).await;

@@ -8,6 +8,7 @@
 mod harness;
 
 mod apply;
+mod asking;
 mod bad_input;
 mod chunk_boundaries;
 mod commands;

@@ -211,12 +211,14 @@ pub fn execute(arguments: Arguments) -> Result<Exit, CliError> {
             Command::Run { config } => run::run(load(&config)?).await,
             Command::Check { config, json, task } => check::check(load(&config)?, json, task).await,
             Command::Plan { config, task } => check::plan(load(&config)?, task).await,
-            Command::Status { config, alive: true, .. } => status::alive(load(&config)?).await,
+            Command::Status { config, alive: true, .. } => {
+                status::alive(&config::load_without_secrets(&config.path)?).await
+            }
             Command::Status { config, json, watch, alive: false } => {
-                status::status(load(&config)?, json, watch).await
+                status::status(&config, json, watch).await
             }
             Command::Config { config } => {
-                print!("{}", config::render(&*load(&config)?));
+                print!("{}", config::render(&config::load_without_secrets(&config.path)?));
                 Ok(Exit::Good)
             }
         }

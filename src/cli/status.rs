@@ -1,23 +1,23 @@
 //! `rowferry status`: asks the running daemon over HTTP, or reads the checkpoints when none runs.
 
 use super::ask::{self, Answer};
-use super::{CliError, Exit};
+use super::{CliError, ConfigFile, Exit, load};
 use crate::change::status::{Model, Phase, TablePhase, TaskStatus, now_seconds};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::{status as listener, task};
-use std::sync::Arc;
 use std::time::Duration;
 
-/// Prints the status; 1 when a task is not well.
-pub async fn status(config: Arc<Config>, json: bool, watch: bool) -> Result<Exit, CliError> {
+/// Prints the status; 1 when a task is not well. Secrets are read only when no daemon answers and the targets have to be asked.
+pub async fn status(file: &ConfigFile, json: bool, watch: bool) -> Result<Exit, CliError> {
+    let config = config::load_without_secrets(&file.path)?;
     loop {
         let (model, live) = match ask::model(&config).await? {
             Answer::Mine(model) => (model, true),
-            Answer::Nobody => (stored(&config).await?, false),
+            Answer::Nobody => (stored(file).await?, false),
             Answer::Another(who) => {
                 // On standard error, so that JSON stays JSON.
                 eprintln!("rowferry: {who}");
-                (stored(&config).await?, false)
+                (stored(file).await?, false)
             }
         };
         if json {
@@ -40,11 +40,11 @@ pub async fn status(config: Arc<Config>, json: bool, watch: bool) -> Result<Exit
 }
 
 /// 0 when the daemon serves, whatever its tasks do; else 1. What a container's health check needs, without a shell.
-pub async fn alive(config: Arc<Config>) -> Result<Exit, CliError> {
+pub async fn alive(config: &Config) -> Result<Exit, CliError> {
     if config.daemon.listen.is_empty() {
         return Err(CliError::Reply("[daemon] listen is empty, so there is nobody to ask".to_owned()));
     }
-    match ask::identity(&config).await? {
+    match ask::identity(config).await? {
         Answer::Mine(_) => {
             println!("alive");
             return Ok(Exit::Good);
@@ -56,7 +56,8 @@ pub async fn alive(config: Arc<Config>) -> Result<Exit, CliError> {
 }
 
 /// What the targets hold of each task.
-async fn stored(config: &Arc<Config>) -> Result<Model, CliError> {
+async fn stored(file: &ConfigFile) -> Result<Model, CliError> {
+    let config = &load(file)?;
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let mut model = Model { version, config: config.identity(), ..Model::default() };
     for name in config.tasks.keys() {

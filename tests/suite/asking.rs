@@ -58,3 +58,36 @@ async fn the_daemon_of_another_config_is_not_shown_as_ones_own() {
     assert!(status.code == 1 && status.stderr.contains("is no rowferry"), "{status:?}");
     assert!(status.stdout.contains("task main: not running"), "{status:?}");
 }
+
+#[tokio::test]
+async fn whoever_cannot_read_the_secrets_can_ask_the_daemon() {
+    let scene = Scene::new("asking_secrets").await;
+    scene.source.sql("CREATE TABLE t (id INT PRIMARY KEY)").await;
+    let daemon = scene.start().await;
+    // The config of a service, as one sees it who has no CREDENTIALS_DIRECTORY.
+    let config = scene
+        .config()
+        .daemon("listen", &format!("\"127.0.0.1:{}\"", daemon.port()))
+        .source("password_file", "\"$CREDENTIALS_DIRECTORY/source.pw\"")
+        .target("password_env", "\"ROWFERRY_NO_SUCH_VARIABLE\"")
+        .target("tls", "\"verify_full\"")
+        .target("ca_file", "\"$CREDENTIALS_DIRECTORY/ca.pem\"");
+    let file = config.file();
+    let status = rowferry(&["status", "-c", &file]).await;
+    assert!(status.code == 0 && status.stdout.contains("task main: Synchronizing"), "{status:?}");
+    assert_eq!(rowferry(&["status", "--alive", "-c", &file]).await.code, 0);
+    let effective = rowferry(&["config", "-c", &file]).await;
+    assert_eq!((effective.code, effective.stderr.as_str()), (0, ""), "{effective:?}");
+    assert_eq!(effective.stdout.matches("password = \"***\"").count(), 2, "{}", effective.stdout);
+
+    // Without a daemon the targets are asked, and that needs them; what connects to servers tells all that is missing at once.
+    daemon.kill9();
+    for command in [vec!["status"], vec!["check"], vec!["plan"], vec!["run"]] {
+        let output = rowferry(&[command, vec!["-c", &file]].concat()).await;
+        assert_eq!(output.code, 2, "{output:?}");
+        for missing in ["source.src.password_file", "ROWFERRY_NO_SUCH_VARIABLE", "target.dst.ca_file"] {
+            assert!(output.stderr.contains(missing), "{missing} is not in {output:?}");
+        }
+    }
+    assert_eq!(rowferry(&["status", "--alive", "-c", &file]).await.code, 1);
+}

@@ -1,7 +1,7 @@
 //! `rowferry run`: logging, listener, signals, service manager; the supervisor does the work.
 
 use super::progress::Bars;
-use super::{CliError, Exit};
+use super::{CliError, Exit, out};
 use crate::change::status::Board;
 use crate::config::{Config, LogFormat};
 use crate::{status, supervisor};
@@ -75,7 +75,7 @@ fn log_to(config: &Config, bars: Bars) {
         LogFormat::Json => subscriber.json().try_init(),
     };
     if let Err(error) = installed {
-        eprintln!("rowferry: logging is set up already: {error}");
+        out::tell(&format!("logging is set up already: {error}"));
     }
 }
 

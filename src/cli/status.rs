@@ -1,6 +1,7 @@
 //! `rowferry status`: asks the running daemon over HTTP, or reads the checkpoints when none runs.
 
 use super::ask::{self, Answer};
+use super::out::{self, line};
 use super::{CliError, ConfigFile, Exit, load};
 use crate::change::status::{Model, Phase, TablePhase, TaskStatus, now_seconds};
 use crate::config::{self, Config};
@@ -16,19 +17,17 @@ pub async fn status(file: &ConfigFile, json: bool, watch: bool) -> Result<Exit, 
             Answer::Nobody => (stored(file).await?, false),
             Answer::Another(who) => {
                 // On standard error, so that JSON stays JSON.
-                eprintln!("rowferry: {who}");
+                out::tell(&who);
                 (stored(file).await?, false)
             }
         };
         if json {
             let text =
                 serde_json::to_string_pretty(&model).map_err(|error| CliError::Reply(error.to_string()))?;
-            println!("{text}");
+            out::print(&format!("{text}\n"))?;
         } else {
-            if watch {
-                print!("\x1b[2J\x1b[H");
-            }
-            print(&model, live);
+            let clear = if watch { "\x1b[2J\x1b[H" } else { "" };
+            out::print(&format!("{clear}{}", text(&model, live)))?;
         }
         if watch {
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -46,11 +45,11 @@ pub async fn alive(config: &Config) -> Result<Exit, CliError> {
     }
     match ask::identity(config).await? {
         Answer::Mine(_) => {
-            println!("alive");
+            out::print("alive\n")?;
             return Ok(Exit::Good);
         }
-        Answer::Nobody => eprintln!("rowferry: nobody listens on {}", config.daemon.listen),
-        Answer::Another(who) => eprintln!("rowferry: {who}"),
+        Answer::Nobody => out::tell(&format!("nobody listens on {}", config.daemon.listen)),
+        Answer::Another(who) => out::tell(&who),
     }
     Ok(Exit::Problem)
 }
@@ -68,27 +67,34 @@ async fn stored(file: &ConfigFile) -> Result<Model, CliError> {
     Ok(model)
 }
 
-fn print(model: &Model, live: bool) {
+fn text(model: &Model, live: bool) -> String {
+    let mut text = String::new();
     if live {
-        println!("rowferry {} (up {})", model.version, seconds(now_seconds().saturating_sub(model.started)));
+        line!(
+            text,
+            "rowferry {} (up {})",
+            model.version,
+            seconds(now_seconds().saturating_sub(model.started))
+        );
     } else {
-        println!("no daemon answers for this config; this is what the targets hold");
+        line!(text, "no daemon answers for this config; this is what the targets hold");
     }
     for (name, task) in &model.tasks {
-        print_task(name, task, live);
+        add_task(&mut text, name, task, live);
     }
+    text
 }
 
-fn print_task(name: &str, task: &TaskStatus, live: bool) {
+fn add_task(text: &mut String, name: &str, task: &TaskStatus, live: bool) {
     let state = match (live, task.position.is_some()) {
         (true, _) => task.phase.name(),
         (false, true) => "not running",
         (false, false) => "never ran",
     };
-    println!("\ntask {name}: {state}");
+    line!(text, "\ntask {name}: {state}");
     match &task.phase {
-        Phase::Failed { error, remedy } => println!("  {error}\n  to mend it: {remedy}"),
-        Phase::Retrying { error, attempt } => println!("  {error} (attempt {attempt})"),
+        Phase::Failed { error, remedy } => line!(text, "  {error}\n  to mend it: {remedy}"),
+        Phase::Retrying { error, attempt } => line!(text, "  {error} (attempt {attempt})"),
         Phase::Prechecking
         | Phase::SchemaSync
         | Phase::Snapshot
@@ -98,21 +104,25 @@ fn print_task(name: &str, task: &TaskStatus, live: bool) {
         | Phase::Stopped => {}
     }
     if let Some(what) = &task.waiting_for {
-        println!("  waits for {what}");
+        line!(text, "  waits for {what}");
     }
     let of = |name: &str, server: &str| format!("{name} {server}").trim_end().to_owned();
-    println!("  {} → {}", of(&task.source, &task.source_server), of(&task.target, &task.target_server));
+    line!(text, "  {} → {}", of(&task.source, &task.source_server), of(&task.target, &task.target_server));
     if let Some(position) = &task.position {
-        println!("  applied  {position}");
+        line!(text, "  applied  {position}");
     }
     if live {
-        println!(
+        line!(
+            text,
             "  lag {} ms, {} transactions in {} commits, {} restarts",
-            task.lag_millis, task.transactions, task.batches, task.restarts
+            task.lag_millis,
+            task.transactions,
+            task.batches,
+            task.restarts
         );
     }
     if let Some(words) = task.not_carried.words() {
-        println!("  {words}");
+        line!(text, "  {words}");
     }
     let width = task.tables.keys().map(String::len).max().unwrap_or(0);
     for (table, status) in &task.tables {
@@ -128,12 +138,13 @@ fn print_task(name: &str, task: &TaskStatus, live: bool) {
             ),
             TablePhase::Streaming => "streaming".to_owned(),
         };
-        println!("  {table:width$} → {}  {what}", status.target);
+        line!(text, "  {table:width$} → {}  {what}", status.target);
         if let Some(upkeep) = status.upkeep.words() {
-            println!("  {:width$}   {upkeep}", "");
+            line!(text, "  {:width$}   {upkeep}", "");
         }
         if status.drift > 0 {
-            println!(
+            line!(
+                text,
                 "  {:width$}   {} rows were not as expected, e.g. {}",
                 "",
                 status.drift,

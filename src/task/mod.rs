@@ -360,13 +360,27 @@ pub async fn check(name: &str, config: &Arc<Config>) -> Result<Report, TaskError
     Ok(gather::judge(&context, &gathered))
 }
 
+/// What would be done to a task's targets.
+#[derive(Debug)]
+pub enum Planned {
+    /// These statements.
+    Statements(Vec<String>),
+    /// Nothing: the task's precheck fails, and this is all of it.
+    Refused(Report),
+}
+
 /// The statements that would make a task's targets; writes nothing.
 ///
 /// # Errors
-/// When a server cannot be asked, or a table cannot be carried.
-pub async fn plan(name: &str, config: &Arc<Config>) -> Result<Vec<String>, TaskError> {
+/// When a server cannot be asked.
+pub async fn plan(name: &str, config: &Arc<Config>) -> Result<Planned, TaskError> {
     let context = Context::new(name, config, &Board::new())?;
     let mut server = Server::connect(context.source()).await?;
+    let gathered = gather::gather(&context, &mut server).await?;
+    let report = gather::judge(&context, &gathered);
+    if !report.passed() {
+        return Ok(Planned::Refused(report));
+    }
     let session = Session::connect(context.target(), &format!("rowferry/{name}/plan")).await?;
     let stored = store::peek(&session, name).await?;
     let is_fed = |name: &TableName| {
@@ -402,7 +416,7 @@ pub async fn plan(name: &str, config: &Arc<Config>) -> Result<Vec<String>, TaskE
         };
         wanted.push((&mapping.target, clear));
     }
-    Ok(ddl::planned(&session, &wanted, task.initial_schema).await?)
+    Ok(Planned::Statements(ddl::planned(&session, &wanted, task.initial_schema).await?))
 }
 
 /// What the target holds of a task that may not be running; writes nothing.

@@ -33,6 +33,7 @@ mod moves_during_copy;
 mod one_server;
 mod options;
 mod outages;
+mod printing;
 mod refused_events;
 mod refused_sessions;
 mod resumed_copy;

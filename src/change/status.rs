@@ -294,6 +294,16 @@ impl Board {
     pub fn enter(&self, name: &str, phase: Phase) {
         self.task(name, |task| {
             if task.phase != phase {
+                match &phase {
+                    // Told with their errors by who finds them, and at the end.
+                    Phase::Retrying { .. } | Phase::Failed { .. } | Phase::Stopped => {}
+                    Phase::Prechecking
+                    | Phase::SchemaSync
+                    | Phase::Snapshot
+                    | Phase::CatchingUp
+                    | Phase::Synchronizing
+                    | Phase::Paused => tracing::info!(task = name, "{}", phase.name()),
+                }
                 task.since = now_seconds();
                 task.phase = phase;
                 task.waiting_for = None;

@@ -4,6 +4,7 @@
 
 mod ask;
 mod check;
+mod log;
 mod out;
 mod progress;
 mod run;

@@ -111,6 +111,16 @@ async fn start(context: &Context) -> Result<Started, TaskError> {
             item.why
         );
     }
+    let failed = report.failures().count();
+    tracing::info!(
+        task = context.name,
+        source = gathered.source.version,
+        target = gathered.target.version,
+        items = report.items.len(),
+        failed,
+        "the precheck has {}",
+        if failed == 0 { "passed" } else { "failed" }
+    );
     refuse_failures(&report)?;
     let owner = Arc::new(Owner::take(context.target(), &context.name).await?);
     // Only now: another owner may have moved it since the facts were gathered.
@@ -173,6 +183,7 @@ async fn schema_sync(
     let is_new = |name: &TableName| !known.contains_key(name);
     let nothing_new = gathered.mappings.iter().all(|(name, _)| !is_new(name));
     if let (Some(checkpoint), true) = (&stored.checkpoint, nothing_new) {
+        tracing::info!(task = context.name, position = %checkpoint.position, "resuming from the checkpoint");
         return Ok(Prepared { checkpoint: checkpoint.clone(), tables: known });
     }
     context.board.enter(&context.name, Phase::SchemaSync);
@@ -181,6 +192,7 @@ async fn schema_sync(
         handoff::settle(context, server, folds(gathered), start.as_ref()).await
     })
     .await?;
+    tracing::info!(task = context.name, position = %settled.position, tables = settled.tables.len(), "P0: definitions are settled");
     // Without a copy nothing is read that could be ahead of P0, but what the target holds may be: apply convergently up to now.
     let until = if context.task().initial_data { None } else { Some(server.log_end().await?) };
     prepare::prepare(context, owner, settled, stored.checkpoint.clone(), known, until).await
@@ -266,6 +278,7 @@ async fn snapshot(
     }
     // Every chunk has been read: whatever one has seen is logged by now.
     let until = server.log_end().await?;
+    tracing::info!(task = context.name, position = %until.file, "P1: every chunk is copied, the log is followed from P0 to here");
     let session = owner.session();
     prepare::transaction(session, "BEGIN").await?;
     for name in &copying {

@@ -38,6 +38,7 @@ mod refused_events;
 mod refused_sessions;
 mod resumed_copy;
 mod resuming;
+mod rows_before_errors;
 mod savepoints;
 mod source_dies;
 mod source_facts;

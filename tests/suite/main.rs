@@ -8,6 +8,7 @@
 mod harness;
 
 mod apply;
+mod asking;
 mod bad_input;
 mod chunk_boundaries;
 mod commands;
@@ -33,10 +34,12 @@ mod moves_during_copy;
 mod one_server;
 mod options;
 mod outages;
+mod printing;
 mod refused_events;
 mod refused_sessions;
 mod resumed_copy;
 mod resuming;
+mod rows_before_errors;
 mod savepoints;
 mod source_dies;
 mod source_facts;

@@ -290,25 +290,17 @@ impl Board {
         })
     }
 
-    /// Enters a phase.
-    pub fn enter(&self, name: &str, phase: Phase) {
+    /// Enters a phase; whether it is another than before.
+    pub fn enter(&self, name: &str, phase: Phase) -> bool {
         self.task(name, |task| {
-            if task.phase != phase {
-                match &phase {
-                    // Told with their errors by who finds them, and at the end.
-                    Phase::Retrying { .. } | Phase::Failed { .. } | Phase::Stopped => {}
-                    Phase::Prechecking
-                    | Phase::SchemaSync
-                    | Phase::Snapshot
-                    | Phase::CatchingUp
-                    | Phase::Synchronizing
-                    | Phase::Paused => tracing::info!(task = name, "{}", phase.name()),
-                }
+            let news = task.phase != phase;
+            if news {
                 task.since = now_seconds();
                 task.phase = phase;
                 task.waiting_for = None;
             }
-        });
+            news
+        })
     }
 }
 

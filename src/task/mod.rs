@@ -96,7 +96,7 @@ struct Started {
 }
 
 async fn start(context: &Context) -> Result<Started, TaskError> {
-    context.board.enter(&context.name, Phase::Prechecking);
+    context.enter(Phase::Prechecking);
     let mut server = Server::connect(context.source()).await?;
     let gathered = gather::gather(context, &mut server).await?;
     tell::servers(context, &gathered);
@@ -186,7 +186,7 @@ async fn schema_sync(
         tracing::info!(task = context.name, position = %checkpoint.position, "resuming from the checkpoint");
         return Ok(Prepared { checkpoint: checkpoint.clone(), tables: known });
     }
-    context.board.enter(&context.name, Phase::SchemaSync);
+    context.enter(Phase::SchemaSync);
     let settled = tell::waits(context, server.waits(), async {
         let start = handoff::start_position(context, server, stored).await?;
         handoff::settle(context, server, folds(gathered), start.as_ref()).await
@@ -214,7 +214,7 @@ async fn snapshot(
     if copying.is_empty() {
         return Ok(());
     }
-    context.board.enter(&context.name, Phase::Snapshot);
+    context.enter(Phase::Snapshot);
     let mut group = Vec::new();
     for name in &copying {
         let Some((table, recorded)) = tables.get(name) else { continue };
@@ -299,7 +299,7 @@ async fn snapshot(
             }
         }
     });
-    context.board.enter(&context.name, Phase::CatchingUp);
+    context.enter(Phase::CatchingUp);
     Ok(())
 }
 

@@ -191,7 +191,7 @@ pub async fn follow(
                     }
                     task.tables.values().all(|table| table.phase == TablePhase::Streaming)
                 });
-                context.board.enter(&context.name, if synchronizing { Phase::Synchronizing } else { Phase::CatchingUp });
+                context.enter(if synchronizing { Phase::Synchronizing } else { Phase::CatchingUp });
             }
         }
     }

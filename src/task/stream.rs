@@ -305,7 +305,7 @@ async fn build(
                 let Some(mut block) = block else { break };
                 let last = block.changes.iter().rev().find_map(place);
                 for change in block.changes.drain(..) {
-                    if let Err(error) = builder.take(change) {
+                    if let Err(error) = builder.take(change).await {
                         hand_on_all(&mut builder, &units).await;
                         return Ok(Stage::Met(error));
                     }

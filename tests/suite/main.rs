@@ -7,6 +7,7 @@
 
 mod harness;
 
+mod add_column;
 mod apply;
 mod asking;
 mod bad_input;

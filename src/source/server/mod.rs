@@ -7,9 +7,12 @@
 //! an absent thing; a position from another server than the one the session talks to.
 
 mod bounds;
+mod evaluate;
 mod facts;
 mod foreign_keys;
 mod positions;
+
+pub use evaluate::Setting;
 
 use super::same::Introduced;
 use super::version::{self, ServerVersion};

@@ -1,6 +1,5 @@
 //! ALTER TABLE: every carried column is followed from the old definition to the new.
 
-use super::fill::fill;
 use super::rename::{Rename, in_order};
 use super::retype::{Context, retype};
 use super::{Case, Translated};
@@ -8,21 +7,21 @@ use crate::change::policy::DdlPolicy;
 use crate::change::shape::{Distribution, RowsOf};
 use crate::change::{TargetChange, TargetColumn, TargetType};
 use crate::schema::ddl::effect::{Changed, Effect, effect};
-use crate::schema::ddl::{AlterStep, AlterTable, Clause, ColumnDefinition, Evolved, InlineKey, evolve};
+use crate::schema::ddl::{AlterStep, AlterTable, Clause, Evolved, InlineKey, evolve};
 use crate::schema::{Column, Table};
-use crate::transform::mapping::{check_fit, identifies_rows, takes_null, target_column};
+use crate::transform::mapping::{check_fit, identifies_rows, takes_null};
 use crate::transform::typemap::default_type;
 use crate::transform::{ColumnMapping, TransformError, names};
 
 /// The target table and the columns that feed it, while they change.
-struct Draft {
-    columns: Vec<TargetColumn>,
+pub(super) struct Draft {
+    pub(super) columns: Vec<TargetColumn>,
     /// For each column of the new definition, the target column it feeds.
-    feeds: Vec<Option<usize>>,
+    pub(super) feeds: Vec<Option<usize>>,
     renames: Vec<Rename>,
     altered: Vec<usize>,
-    added: Vec<(usize, Option<String>)>,
-    dropped: Vec<usize>,
+    pub(super) added: Vec<(usize, Option<String>)>,
+    pub(super) dropped: Vec<usize>,
 }
 
 impl Case<'_> {
@@ -329,52 +328,11 @@ impl Case<'_> {
         Ok(())
     }
 
-    fn name_taken(&self, name: &str) -> TransformError {
+    pub(super) fn name_taken(&self, name: &str) -> TransformError {
         self.stop(
             format!("the target table {} has a column \"{name}\" already", self.target()),
             "rename or drop that column of the target by hand, or give the source column another name with columns",
         )
-    }
-
-    fn add_columns(
-        &self,
-        evolved: &Evolved,
-        alter: &AlterTable,
-        draft: &mut Draft,
-    ) -> Result<(), TransformError> {
-        for (at, column) in evolved.table.columns.iter().enumerate() {
-            let new = evolved.origin.get(at).is_some_and(Option::is_none);
-            if !new || !self.rules.operations.alter_table || self.rules.excludes(&column.name) {
-                continue;
-            }
-            let made = target_column(&self.before.name, column, false, self.rules)?;
-            let taken = draft.columns.iter().enumerate();
-            if taken
-                .filter(|(index, _)| !draft.dropped.contains(index))
-                .any(|(_, other)| other.name == made.name)
-            {
-                return Err(self.name_taken(&made.name));
-            }
-            let filled = definition_of(alter, &column.name)
-                .ok_or_else(|| format!("column {} is nowhere declared", column.name))
-                .and_then(|definition| fill(definition, column, &made, self.rules, self.issued));
-            let filled = filled.map_err(|why| {
-                self.stop(
-                    why,
-                    format!(
-                        "leave the column out with exclude_columns = [\"{}\"], or {}",
-                        column.name,
-                        self.copy_again()
-                    ),
-                )
-            })?;
-            if let Some(feed) = draft.feeds.get_mut(at) {
-                *feed = Some(draft.columns.len());
-            }
-            draft.added.push((draft.columns.len(), filled));
-            draft.columns.push(made);
-        }
-        Ok(())
     }
 
     fn finish(&self, table: Table, draft: Draft) -> Translated {
@@ -479,12 +437,4 @@ impl Case<'_> {
         }
         Ok(())
     }
-}
-
-/// The declaration of an added column.
-fn definition_of<'a>(alter: &'a AlterTable, name: &str) -> Option<&'a ColumnDefinition> {
-    alter.steps.iter().find_map(|step| match step {
-        AlterStep::AddColumn { column, .. } if column.name == name => Some(column),
-        _ => None,
-    })
 }

@@ -8,18 +8,23 @@
 //! What must never happen here: a target that differs from the source afterwards without a policy that said so.
 //! What cannot be done exactly, or not yet, stops the task with a remedy.
 
+mod added;
 mod alter;
+mod asked;
 mod calendar;
+mod constant;
+mod decimal;
 mod fill;
 mod literal;
 mod rename;
 mod retype;
 mod silent;
+mod store;
 
 use super::{Rules, TableMapping, TransformError};
 use crate::change::facts::Cascades;
 use crate::change::policy::DdlPolicy;
-use crate::change::{Session, TargetChange, TargetName};
+use crate::change::{Answers, Session, TargetChange, TargetName};
 use crate::schema::Table;
 use crate::schema::ddl::{Name, SqlMode, Statement};
 
@@ -38,6 +43,8 @@ pub struct Issued<'a> {
     pub folds: bool,
     /// What the source makes of foreign keys that cascade.
     pub cascades: Cascades,
+    /// What the source has answered so far.
+    pub answers: &'a Answers,
 }
 
 /// What a statement comes to.
@@ -57,8 +64,9 @@ pub struct Translated {
 /// Translates `statement` for the table `before`, which it concerns.
 ///
 /// # Errors
-/// [`TransformError::Ddl`] where a policy says stop or where it cannot be carried exactly; [`TransformError::Mapping`]
-/// and [`TransformError::Type`] where a new column cannot be mapped.
+/// [`TransformError::Asks`] where an answer of the source is wanted that `issued` does not have;
+/// [`TransformError::Ddl`] where a policy says stop or where it cannot be carried exactly; [`TransformError::Mapping`] and
+/// [`TransformError::Type`] where a new column cannot be mapped.
 pub fn translate(
     before: &Table,
     mapping: &TableMapping,

@@ -27,6 +27,11 @@ fn plain() -> &'static Session {
     session(Session { started: Some((AT, Some(7))), ..Session::default() })
 }
 
+/// No answers.
+fn unasked() -> &'static Answers {
+    Box::leak(Box::default())
+}
+
 fn issued(sql: &str) -> Issued<'_> {
     let strict = 0x20_0000;
     Issued {
@@ -36,6 +41,7 @@ fn issued(sql: &str) -> Issued<'_> {
         session: plain(),
         folds: true,
         cascades: Cascades { silent: true, inline: true },
+        answers: unasked(),
     }
 }
 

@@ -47,7 +47,8 @@ pub use process::{Process, free_port, run_folder};
 pub use proxy::{Held, Proxy};
 pub use scene::Scene;
 pub use wait::{
-    DEADLINE, eventually, eventually_some, pause, wait_applied, wait_applied_within, wait_log_end, within,
+    DEADLINE, applied_or_failed, eventually, eventually_some, pause, wait_applied, wait_applied_within,
+    wait_log_end, within,
 };
 
 /// The rows of a result as text; `None` is NULL.

@@ -111,6 +111,11 @@ pub async fn wait_applied(daemon: &Daemon, mysql: &Mysql) {
     wait_applied_within(DEADLINE * 2, daemon, mysql).await;
 }
 
+/// As [`wait_applied_within`], for a task that may fail: its error and remedy are given.
+pub async fn applied_or_failed(daemon: &Daemon, mysql: &Mysql) -> Result<(), String> {
+    reached_or_failed(DEADLINE * 6, daemon, Reached::by(mysql).await).await
+}
+
 /// As [`wait_applied`], for a backlog that may take longer.
 pub async fn wait_applied_within(deadline: Duration, daemon: &Daemon, mysql: &Mysql) {
     wait_reached(deadline, daemon, Reached::by(mysql).await).await;
@@ -123,6 +128,13 @@ pub async fn wait_log_end(daemon: &Daemon, mysql: &Mysql) {
 }
 
 async fn wait_reached(deadline: Duration, daemon: &Daemon, executed: Reached) {
+    let what = format!("{executed:?}");
+    if let Err(failure) = reached_or_failed(deadline, daemon, executed).await {
+        panic!("{failure} while waiting until the task applies {what}");
+    }
+}
+
+async fn reached_or_failed(deadline: Duration, daemon: &Daemon, executed: Reached) -> Result<(), String> {
     let mut seen = None;
     let what = format!("the task applies {executed:?}");
     let start = Instant::now();
@@ -132,11 +144,11 @@ async fn wait_reached(deadline: Duration, daemon: &Daemon, executed: Reached) {
         daemon.assert_alive();
         if let Some(task) = daemon.task().await {
             if let Some(failure) = super::daemon::failure(&task) {
-                panic!("{failure} while waiting until {what}");
+                return Err(failure);
             }
             seen = task.position;
             if seen.as_deref().is_some_and(|position| executed.within(position)) {
-                return;
+                return Ok(());
             }
         }
         assert!(

@@ -161,7 +161,7 @@ fn defaults_keep_what_kind_of_literal_they_are() {
                 "ALTER TABLE t ADD a DATETIME(6) DEFAULT LOCALTIMESTAMP(6), ADD b DATETIME DEFAULT LOCALTIME()",
                 "alter t; add a datetime(6) =now(6); add b datetime =now(0)",
             ),
-            ("ALTER TABLE t ADD a DATETIME DEFAULT (NOW())", "alter t; add a datetime =now(0)"),
+            ("ALTER TABLE t ADD a DATETIME DEFAULT (NOW())", "alter t; add a datetime =expr<NOW()>"),
             (
                 "ALTER TABLE t ADD a INT DEFAULT (5), ADD b TEXT DEFAULT ('x')",
                 "alter t; add a int =5; add b text ='x'",

@@ -20,6 +20,7 @@ mod rename;
 mod retype;
 mod silent;
 mod store;
+mod zone;
 
 use super::{Rules, TableMapping, TransformError};
 use crate::change::facts::Cascades;

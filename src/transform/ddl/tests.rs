@@ -77,6 +77,7 @@ fn change(change: &TargetChange) -> String {
             format!("alter {} {}{}", column.name, column.data_type, if column.nullable { "?" } else { "" })
         }
         TargetChange::DropColumn { name, .. } => format!("drop {name}"),
+        TargetChange::RequireNone { column, between, .. } => format!("none {column} {between:?}"),
         TargetChange::Truncate { table } => format!("truncate {table}"),
     }
 }

@@ -7,24 +7,26 @@
 //!
 //! What must never happen here: an event skipped because nobody knew it, or taken in twice.
 
+use super::code::StoredCode;
 use super::cursor::{Cursor, Malformed};
-use super::event::{self, FLAG_ARTIFICIAL, Kind, RowsCode};
+use super::event::{self, FLAG_ARTIFICIAL, Kind, QUERY, RowsCode};
 use super::format::{self, Format};
 use super::frame::{self, Checksum, Event, FrameError, Header, Place};
 use super::gtid;
 use super::gtid_list::GtidList;
 use super::heartbeat;
+use super::judging::Judging;
 use super::mariadb;
 use super::payload::{Next, Payload};
 use super::query::{self, Query};
 use super::refusal::Refusal;
 use super::rows::{self, BodyError};
 use super::selected::SelectedTables;
-use super::statement::{self, Meaning};
+use super::statement::Meaning;
 use super::table_map::{DUMMY_ID, Mapped, TableMaps};
 use super::transaction::{Ddl, End, Naming, Transactions};
 use super::xid;
-use crate::change::{Change, Domains, FilePosition, LogFile, Position, RowsEvent, Tag};
+use crate::change::{Change, Domains, FilePosition, LogFile, Position, RowsEvent, Session, Tag};
 use crate::source::SourceError;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -46,6 +48,9 @@ pub struct Framer {
     behind_crash: bool,
     /// The file that the stream goes on in, and when it was begun.
     known_file: Option<LogFile>,
+    judging: Judging,
+    /// A statement that cannot be judged yet, and where it ends.
+    asking: Option<(Query, End)>,
 }
 
 /// What became of [`Framer::inside`].
@@ -82,6 +87,8 @@ impl Framer {
             max_event_bytes,
             behind_crash: false,
             known_file: None,
+            judging: Judging::default(),
+            asking: None,
         }
     }
 
@@ -203,7 +210,11 @@ impl Framer {
     }
 
     fn told(&self, refusal: Refusal, code: u8) -> SourceError {
-        refusal.told(&self.endpoint, event::name(code), self.place.position().to_string())
+        let mut position = self.place.position().to_string();
+        if let Some(name) = self.transactions.current() {
+            position = format!("{position} (transaction {name})");
+        }
+        refusal.told(&self.endpoint, event::name(code), position)
     }
 
     fn framed(&mut self, bytes: &Bytes, out: &mut Vec<Change>) -> Result<(), Refusal> {
@@ -269,13 +280,13 @@ impl Framer {
             }
             Kind::GtidTagged => self.transactions.named(gtid::tagged(&event.body)?),
             Kind::MariaDbGtid => self.transactions.named(mariadb::gtid(&event.body, event.header.server_id)?),
-            Kind::Query => self.query(&self.read_query(event, 0)?, end, out),
+            Kind::Query => self.query(self.read_query(event, 0)?, end, out),
             Kind::CompressedQuery => {
                 let mut query = self.read_query(event, 0)?;
                 query.text = mariadb::inflate(&query.text, self.max_event_bytes)?;
-                self.query(&query, end, out)
+                self.query(query, end, out)
             }
-            Kind::ExecuteLoadQuery => self.query(&self.read_query(event, query::LOAD_FIXED)?, end, out),
+            Kind::ExecuteLoadQuery => self.query(self.read_query(event, query::LOAD_FIXED)?, end, out),
             Kind::Xid => {
                 self.maps.close();
                 self.transactions.commit(end, out)
@@ -313,6 +324,9 @@ impl Framer {
         out: &mut Vec<Change>,
     ) -> Result<(), Refusal> {
         let format = format::read(bytes)?;
+        if format.after_start {
+            self.judging.server_started(header.server_id);
+        }
         // The server has started since. That it died before is told by its list of transactions, with MariaDB's names.
         if format.after_start && self.transactions.is_inside() {
             self.cut_short(out);
@@ -354,14 +368,8 @@ impl Framer {
             self.transactions.between_files()?;
         }
         self.maps.close();
-        let mut at = Cursor::new(&event.body);
-        let offset = at.u64("offset")?;
-        let name = at.rest();
-        let name = std::str::from_utf8(&name)
-            .ok()
-            .filter(|name| !name.is_empty() && !name.contains('\0'))
-            .ok_or_else(|| Refusal::contradiction("it names no file"))?;
-        self.place.rotate(name, offset);
+        let (name, offset) = rotation(&event.body)?;
+        self.place.rotate(&name, offset);
         if !is_cut {
             self.transactions.starts_at(self.place.position());
         }
@@ -397,14 +405,45 @@ impl Framer {
         query::read(&event.header, &event.body, more_fixed, self.transactions.flavour())
     }
 
-    fn query(&mut self, query: &Query, end: End, out: &mut Vec<Change>) -> Result<(), Refusal> {
+    fn query(&mut self, query: Query, end: End, out: &mut Vec<Change>) -> Result<(), Refusal> {
         if self.transactions.is_void() {
             return self.transactions.stand_alone(end, out);
         }
         // What had been taken in concerns nobody any more, whatever is selected by now.
         let nothing = self.transactions.resume().passes().then(SelectedTables::none);
         let selected = nothing.as_ref().unwrap_or_else(|| self.maps.selected());
-        let meaning = statement::judge(query, self.transactions.flavour(), selected)?;
+        let flavour = self.transactions.flavour();
+        let meaning = self.judging.judge(&query, flavour, selected, &self.endpoint)?;
+        self.judged(meaning, query, end, out)
+    }
+
+    /// Whether a statement waits for [`Framer::answer`], which comes before the next event.
+    pub fn is_asking(&self) -> bool {
+        self.asking.is_some()
+    }
+
+    /// Takes in the statement that waits, by the source's stored code as it is true where the statement stands.
+    pub fn answer(&mut self, code: StoredCode, out: &mut Vec<Change>) -> Result<(), SourceError> {
+        let Some((query, end)) = self.asking.take() else { return Ok(()) };
+        let flavour = self.transactions.flavour();
+        let answered = self.judging.answer(&query, flavour, self.maps.selected(), &self.endpoint, code);
+        answered
+            .and_then(|meaning| self.judged(meaning, query, end, out))
+            .map_err(|refusal| self.told(refusal, QUERY))
+    }
+
+    /// What the stream remembers of statements.
+    pub fn judging(&mut self) -> &mut Judging {
+        &mut self.judging
+    }
+
+    fn judged(
+        &mut self,
+        meaning: Meaning,
+        query: Query,
+        end: End,
+        out: &mut Vec<Change>,
+    ) -> Result<(), Refusal> {
         match meaning {
             Meaning::Begin => self.transactions.begin(None),
             Meaning::XaStart(xid) => self.transactions.begin(Some(xid)),
@@ -423,10 +462,15 @@ impl Framer {
             Meaning::Savepoint(name) => self.transactions.savepoint(&name),
             Meaning::RollbackTo(name) => self.transactions.rollback_to(&name),
             Meaning::Release(name) => self.transactions.release(&name),
-            Meaning::Pass => self.transactions.pass(end, out),
+            Meaning::Pass | Meaning::OutOfReach => self.transactions.pass(end, out),
+            Meaning::Ask => {
+                self.asking = Some((query, end));
+                Ok(())
+            }
             Meaning::Ddl { sql, rows_may_follow } => {
-                let default_database = query.database.clone();
-                let ddl = Ddl { default_database, sql, session: query.session.clone(), rows_may_follow };
+                // Which table it means has been decided.
+                let session = Session { uses_temporary: false, ..query.session };
+                let ddl = Ddl { default_database: query.database, sql, session, rows_may_follow };
                 self.transactions.ddl(ddl, end, out)
             }
         }
@@ -476,6 +520,15 @@ impl Framer {
         }
         Ok(())
     }
+}
+
+/// File and offset of a `ROTATE_EVENT`.
+pub fn rotation(body: &Bytes) -> Result<(String, u64), Refusal> {
+    let mut at = Cursor::new(body);
+    let offset = at.u64("offset")?;
+    let name = std::str::from_utf8(&at.rest()).map(str::to_owned).ok();
+    let name = name.filter(|name| !name.is_empty() && !name.contains('\0'));
+    Ok((name.ok_or_else(|| Refusal::contradiction("it names no file"))?, offset))
 }
 
 fn no_map(id: u64) -> Refusal {

@@ -7,6 +7,7 @@
 //! an absent thing; a position from another server than the one the session talks to.
 
 mod bounds;
+mod code;
 mod facts;
 mod foreign_keys;
 mod positions;

@@ -246,7 +246,11 @@ async fn read(
             () = stop.cancelled() => return Ok(Stage::Reader),
             read = stream.next(&mut changes, BLOCK_BYTES) => read?,
         }
-        context.board.task(&context.name, |task| task.heard = now_seconds());
+        let passed = stream.take_passed();
+        context.board.task(&context.name, |task| {
+            task.heard = now_seconds();
+            task.statements_passed += passed;
+        });
         let sent = tokio::select! {
             () = stop.cancelled() => return Ok(Stage::Reader),
             sent = blocks.send(changes) => sent,

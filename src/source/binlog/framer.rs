@@ -7,9 +7,8 @@
 //!
 //! What must never happen here: an event skipped because nobody knew it, or taken in twice.
 
-use super::code::StoredCode;
-use super::cursor::{Cursor, Malformed};
-use super::event::{self, FLAG_ARTIFICIAL, Kind, QUERY, RowsCode};
+use super::cursor::Cursor;
+use super::event::{self, FLAG_ARTIFICIAL, Kind, RowsCode};
 use super::format::{self, Format};
 use super::frame::{self, Checksum, Event, FrameError, Header, Place};
 use super::gtid;
@@ -21,12 +20,10 @@ use super::payload::{Next, Payload};
 use super::query::{self, Query};
 use super::refusal::Refusal;
 use super::rows::{self, BodyError};
-use super::selected::SelectedTables;
-use super::statement::Meaning;
 use super::table_map::{DUMMY_ID, Mapped, TableMaps};
-use super::transaction::{Ddl, End, Naming, Transactions};
+use super::transaction::{End, Naming, Transactions};
 use super::xid;
-use crate::change::{Change, Domains, FilePosition, LogFile, Position, RowsEvent, Session, Tag};
+use crate::change::{Change, Domains, FilePosition, LogFile, Position, RowsEvent, Tag};
 use crate::source::SourceError;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -49,6 +46,8 @@ pub struct Framer {
     /// The file that the stream goes on in, and when it was begun.
     known_file: Option<LogFile>,
     judging: Judging,
+    /// See [`Framer::only_statements`].
+    only_statements: bool,
     /// A statement that cannot be judged yet, and where it ends.
     asking: Option<(Query, End)>,
 }
@@ -88,6 +87,7 @@ impl Framer {
             behind_crash: false,
             known_file: None,
             judging: Judging::default(),
+            only_statements: false,
             asking: None,
         }
     }
@@ -235,6 +235,9 @@ impl Framer {
         let event = frame::event(bytes, self.checksum)?;
         if kind == Kind::Refused {
             self.place.pass(&header);
+            if self.only_statements {
+                return Ok(());
+            }
             let (why, remedy) = event::refusal(header.code);
             return Err(Refusal::event(why, remedy));
         }
@@ -401,81 +404,6 @@ impl Framer {
         Ok(())
     }
 
-    fn read_query(&self, event: &Event, more_fixed: usize) -> Result<Query, Malformed> {
-        query::read(&event.header, &event.body, more_fixed, self.transactions.flavour())
-    }
-
-    fn query(&mut self, query: Query, end: End, out: &mut Vec<Change>) -> Result<(), Refusal> {
-        if self.transactions.is_void() {
-            return self.transactions.stand_alone(end, out);
-        }
-        // What had been taken in concerns nobody any more, whatever is selected by now.
-        let nothing = self.transactions.resume().passes().then(SelectedTables::none);
-        let selected = nothing.as_ref().unwrap_or_else(|| self.maps.selected());
-        let flavour = self.transactions.flavour();
-        let meaning = self.judging.judge(&query, flavour, selected, &self.endpoint)?;
-        self.judged(meaning, query, end, out)
-    }
-
-    /// Whether a statement waits for [`Framer::answer`], which comes before the next event.
-    pub fn is_asking(&self) -> bool {
-        self.asking.is_some()
-    }
-
-    /// Takes in the statement that waits, by the source's stored code as it is true where the statement stands.
-    pub fn answer(&mut self, code: StoredCode, out: &mut Vec<Change>) -> Result<(), SourceError> {
-        let Some((query, end)) = self.asking.take() else { return Ok(()) };
-        let flavour = self.transactions.flavour();
-        let answered = self.judging.answer(&query, flavour, self.maps.selected(), &self.endpoint, code);
-        answered
-            .and_then(|meaning| self.judged(meaning, query, end, out))
-            .map_err(|refusal| self.told(refusal, QUERY))
-    }
-
-    /// What the stream remembers of statements.
-    pub fn judging(&mut self) -> &mut Judging {
-        &mut self.judging
-    }
-
-    fn judged(
-        &mut self,
-        meaning: Meaning,
-        query: Query,
-        end: End,
-        out: &mut Vec<Change>,
-    ) -> Result<(), Refusal> {
-        match meaning {
-            Meaning::Begin => self.transactions.begin(None),
-            Meaning::XaStart(xid) => self.transactions.begin(Some(xid)),
-            Meaning::XaEnd => self.transactions.xa_end(query.session.id),
-            Meaning::XaFinish { xid, commits } => {
-                self.transactions.xa_finish(&xid, commits, query.session.id, end, out)
-            }
-            Meaning::Commit => {
-                self.maps.close();
-                self.transactions.commit(end, out)
-            }
-            Meaning::Rollback => {
-                self.maps.close();
-                self.transactions.rollback(end, out)
-            }
-            Meaning::Savepoint(name) => self.transactions.savepoint(&name),
-            Meaning::RollbackTo(name) => self.transactions.rollback_to(&name),
-            Meaning::Release(name) => self.transactions.release(&name),
-            Meaning::Pass | Meaning::OutOfReach => self.transactions.pass(end, out),
-            Meaning::Ask => {
-                self.asking = Some((query, end));
-                Ok(())
-            }
-            Meaning::Ddl { sql, rows_may_follow } => {
-                // Which table it means has been decided.
-                let session = Session { uses_temporary: false, ..query.session };
-                let ddl = Ddl { default_database: query.database, sql, session, rows_may_follow };
-                self.transactions.ddl(ddl, end, out)
-            }
-        }
-    }
-
     fn rows(
         &mut self,
         code: RowsCode,
@@ -488,7 +416,8 @@ impl Framer {
         self.transactions.require_open()?;
         let mut at = Cursor::new(&event.body);
         let header = rows::header(&mut at, code.version_two, short_id)?;
-        let passes = self.transactions.resume().passes() && !self.transactions.is_xa();
+        let passes =
+            self.only_statements || self.transactions.resume().passes() && !self.transactions.is_xa();
         match self.maps.find(header.table_id) {
             Some(Mapped::Unselected) => {}
             Some(Mapped::Selected(_)) if passes => {}
@@ -534,6 +463,8 @@ pub fn rotation(body: &Bytes) -> Result<(String, u64), Refusal> {
 fn no_map(id: u64) -> Refusal {
     Refusal::contradiction(format!("no table map came before it for table number {id}"))
 }
+
+mod statements;
 
 #[cfg(test)]
 mod tests;

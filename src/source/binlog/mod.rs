@@ -72,6 +72,9 @@ pub struct StreamRequest {
     pub max_event_bytes: usize,
     /// Rows of prepared XA transactions that may stay in memory; what is more goes into a file.
     pub max_held_bytes: usize,
+    /// Only statements on selected tables are of interest: rows are not handed out, and statements that cannot be carried are
+    /// handed out with those that can. For a part of the log whose changes are known to be visible.
+    pub only_statements: bool,
 }
 
 /// A running stream. After an error it is of no use.
@@ -145,6 +148,9 @@ impl BinlogStream {
         );
         framer.take_up(&request.start, request.max_held_bytes)?;
         framer.judging().know_behind(own);
+        if request.only_statements {
+            framer.only_statements();
+        }
         let mut stream = Self {
             endpoint: request.endpoint,
             server_id,

@@ -150,6 +150,11 @@ impl Transactions {
         }
     }
 
+    /// Whether BEGIN came and no end yet.
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, State::Open(_))
+    }
+
     /// A transaction's name came.
     pub fn named(&mut self, event: GtidEvent) -> Result<(), Refusal> {
         match &self.state {

@@ -11,6 +11,7 @@ mod code;
 mod facts;
 mod foreign_keys;
 mod positions;
+mod visible;
 
 use super::same::Introduced;
 use super::version::{self, ServerVersion};

@@ -15,6 +15,7 @@ mod copy_starts_over;
 mod cut_off_logs;
 mod ddl_around_copy;
 mod ddl_losses;
+mod foreign_statements;
 mod forgetful_target;
 mod framing;
 mod greenplum;

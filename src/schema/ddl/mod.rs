@@ -23,7 +23,7 @@ pub mod token;
 mod tests;
 
 pub use apply::{Evolved, declare, evolve};
-pub use read::{CodeChange, code_change, read};
+pub use read::{CodeChange, alters_table, code_change, read};
 pub use statement::{
     AlterStep, AlterTable, ColumnDefinition, CreateTable, DeclaredDefault, DmlKind, InlineKey, Name, Place,
     Statement,

@@ -313,8 +313,16 @@ pub struct CodeChange {
     pub kind: &'static str,
     /// Its name, where it can be read.
     pub name: Option<Name>,
+    /// Of a new trigger, its table.
+    pub on: Option<Name>,
+    /// It is there behind the statement.
+    pub creates: bool,
+    /// `ALTER`
+    pub alters: bool,
     /// What had that name before is gone, or is another now.
     pub replaces: bool,
+    /// `IF NOT EXISTS`: it may have been there before, and be another than the text says.
+    pub if_not_exists: bool,
 }
 
 /// What a statement does to views, routines, triggers and events; `None` when it is about something else.
@@ -326,12 +334,32 @@ pub fn code_change(sql: &str, mode: SqlMode) -> Option<CodeChange> {
         cursor = settings;
     }
     let replaces = !cursor.at_word("CREATE") || cursor.at_words(&["CREATE", "OR", "REPLACE"]);
+    let (creates, alters) = (!cursor.at_word("DROP"), cursor.at_word("ALTER"));
     let kind = stored_code(&mut cursor)?;
     cursor.word("BODY");
-    if !cursor.words(&["IF", "EXISTS"]) {
-        cursor.words(&["IF", "NOT", "EXISTS"]);
+    cursor.words(&["IF", "EXISTS"]);
+    let if_not_exists = cursor.words(&["IF", "NOT", "EXISTS"]);
+    let name = cursor.table().ok();
+    let mut on = None;
+    if kind == "TRIGGER" {
+        while !cursor.at_end() && !cursor.word("ON") {
+            cursor.next();
+        }
+        on = cursor.table().ok();
     }
-    Some(CodeChange { kind, name: cursor.table().ok(), replaces })
+    Some(CodeChange { kind, name, on, creates, alters, replaces, if_not_exists })
+}
+
+/// Whether a text is about one table's definition, whatever it does to it: such a statement runs no code of others.
+pub fn alters_table(sql: &str, mode: SqlMode) -> bool {
+    let Ok(tokens) = tokenize(sql, mode) else { return false };
+    let mut cursor = Cursor::new(&tokens, sql, mode);
+    if !cursor.word("ALTER") {
+        return false;
+    }
+    cursor.one_of(&["ONLINE", "OFFLINE"]);
+    cursor.word("IGNORE");
+    cursor.word("TABLE")
 }
 
 /// Views, routines, triggers, events: statements with a body that may hold anything and does nothing yet.

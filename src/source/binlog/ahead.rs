@@ -35,13 +35,18 @@ impl BinlogStream {
             Some(Ordering::Less) if u32::try_from(from.offset).is_ok() => {}
             // The command that asks for a place has 32 bits for it.
             Some(Ordering::Less) => {
-                return Ok(code.changed_by(unknown("something beyond 4 GiB of a log file")));
+                return Ok(self.changed_by(code, unknown("something beyond 4 GiB of a log file")));
             }
-            None => return Ok(code.changed_by(unknown("something in a log of another name"))),
+            None => return Ok(self.changed_by(code, unknown("something in a log of another name"))),
         }
         tracing::debug!(source = self.wire.label(), %from, %end, "reading ahead for statements that change stored code");
         let changed = self.changed_between(from, &end, flavour).await?;
-        Ok(code.changed_by(changed))
+        Ok(self.changed_by(code, changed))
+    }
+
+    fn changed_by(&mut self, code: StoredCode, changed: Changed) -> StoredCode {
+        let judging = self.framer.judging();
+        code.changed_by(changed, &|name| judging.defined(name))
     }
 
     async fn changed_between(

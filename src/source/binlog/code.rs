@@ -62,15 +62,21 @@ pub struct StoredCode {
     changed: Changed,
 }
 
-/// What was dropped or defined anew between a statement and the reading of the list.
+/// What was dropped or defined anew between a statement and the reading of the list. Names are in lower case.
 #[derive(Clone, Debug, Default)]
 pub struct Changed {
-    /// Such a statement on a trigger, which does not say the table; or on a whole database.
+    /// Something that may have been anything.
     pub any: Option<String>,
-    /// Routines and views, by their names alone.
-    pub code: BTreeSet<String>,
-    /// Tables, in lower case: their triggers and foreign keys went with them.
+    /// Routines and views.
+    pub code: BTreeSet<TableName>,
+    /// Triggers: each on some table of its database.
+    pub triggers: BTreeSet<TableName>,
+    /// Tables: their triggers and foreign keys went with them, or may be others.
     pub tables: BTreeSet<TableName>,
+    /// Databases that are gone with all that was in them.
+    pub databases: BTreeSet<String>,
+    /// Routines, views and triggers that came meanwhile: what was dropped behind that was not there before.
+    pub created: BTreeSet<TableName>,
 }
 
 /// What a statement comes to.
@@ -101,9 +107,18 @@ impl StoredCode {
         Self { objects, cascades, by_word, missing, changed: Changed::default() }
     }
 
-    /// The same, where these statements came since.
-    pub fn changed_by(self, changed: Changed) -> Self {
-        Self { changed, ..self }
+    /// The same, where this has changed since; `known` is what code of those names was when statements defined it.
+    pub fn changed_by(self, mut changed: Changed, known: &dyn Fn(&TableName) -> Option<Object>) -> Self {
+        let mut objects = self.objects;
+        for names in [&mut changed.code, &mut changed.triggers] {
+            names.retain(|name| {
+                let found = known(name);
+                let unknown = found.is_none();
+                objects.extend(found);
+                unknown
+            });
+        }
+        Self { changed, ..Self::new(objects, self.cascades, self.missing) }
     }
 
     /// What a statement of a session with this default database may write beside `written`, which it names itself. Without
@@ -159,15 +174,7 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn statement(mut self, text: &[u8], default_database: &str, written: Option<&[TableName]>) -> Reached {
         let mentions = Mentions::of(text);
-        let lost =
-            written.into_iter().flatten().map(lower).find(|table| self.code.changed.tables.contains(table));
-        if let Some(table) = lost {
-            return gone(&table.to_string());
-        }
-        if let Some(changed) = self.changed(&mentions) {
-            return changed;
-        }
-        if let (None, Some(changed)) = (written, self.changed_tables(&mentions)) {
+        if let Some(changed) = self.written_changed(&mentions, default_database, written) {
             return changed;
         }
         let mut next = self.named(&mentions, default_database);
@@ -193,17 +200,69 @@ impl Walk<'_> {
         }
     }
 
-    /// Whether the list no longer holds what this text may have called.
-    fn changed(&self, mentions: &Mentions) -> Option<Reached> {
+    /// Whether the list no longer holds what a statement may have met.
+    fn written_changed(
+        &self,
+        mentions: &Mentions,
+        default_database: &str,
+        written: Option<&[TableName]>,
+    ) -> Option<Reached> {
         let changed = &self.code.changed;
-        let code = changed.code.iter().find(|name| mentions.name(name));
-        changed.any.as_ref().or(code).map(|what| gone(what))
+        // Unknown tables may have referred to what was written, and these to them.
+        let parents = self.code.cascades.iter().map(|cascade| lower(&cascade.parent));
+        let mut lost = parents.filter(|parent| changed.databases.contains(&parent.database));
+        let lost = lost.find(|table| self.leads_to_selected(table));
+        let lost =
+            lost.or_else(|| changed.tables.iter().find(|table| self.leads_to_selected(table)).cloned());
+        if let Some(table) = lost {
+            return Some(gone(&table.to_string()));
+        }
+        let Some(written) = written else { return self.changed(mentions, default_database, true) };
+        for table in written.iter().map(lower) {
+            let trigger = changed.triggers.iter().find(|trigger| trigger.database == table.database);
+            let own = changed.tables.get(&table);
+            if changed.databases.contains(&table.database) {
+                return Some(gone(&table.to_string()));
+            }
+            if let Some(what) = own.or(changed.code.get(&table)).or(trigger) {
+                return Some(gone(&what.to_string()));
+            }
+        }
+        self.changed(mentions, default_database, false)
     }
 
-    /// Whether the list no longer holds what this text may have written.
-    fn changed_tables(&self, mentions: &Mentions) -> Option<Reached> {
-        let table = self.code.changed.tables.iter().find(|table| mentions.name(&table.table))?;
-        Some(gone(&table.to_string()))
+    /// Whether the list no longer holds what a text may have called, or written.
+    fn changed(&self, mentions: &Mentions, default_database: &str, writes: bool) -> Option<Reached> {
+        let changed = &self.code.changed;
+        let in_reach =
+            |database: &str| database.eq_ignore_ascii_case(default_database) || mentions.name(database);
+        let named = |name: &&TableName| mentions.name(&name.table) && in_reach(&name.database);
+        let code = changed.code.iter().find(named).map(ToString::to_string);
+        let written = || {
+            let trigger = changed.triggers.iter().find(|trigger| in_reach(&trigger.database));
+            changed.tables.iter().find(named).or(trigger).map(ToString::to_string)
+        };
+        let database = changed.databases.iter().find(|database| in_reach(database)).cloned();
+        let what =
+            changed.any.clone().or(code).or(database).or_else(|| if writes { written() } else { None });
+        what.map(|what| gone(&what))
+    }
+
+    /// Whether foreign keys take a change of this table to a selected one.
+    fn leads_to_selected(&self, table: &TableName) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut next = vec![table.clone()];
+        while let Some(table) = next.pop() {
+            if !seen.insert(table.clone()) {
+                continue;
+            }
+            if self.cascades_into(&table).is_some() {
+                return true;
+            }
+            let children = self.code.cascades.iter().filter(|cascade| lower(&cascade.parent) == table);
+            next.extend(children.map(|cascade| lower(&cascade.child)));
+        }
+        false
     }
 
     /// The routines and views that a text may name.
@@ -298,10 +357,7 @@ impl Walk<'_> {
                 remedy: String::new(),
             });
         }
-        if let Some(changed) = self.changed(&mentions) {
-            return Some(changed);
-        }
-        if let (false, Some(changed)) = (reads_only, self.changed_tables(&mentions)) {
+        if let Some(changed) = self.changed(&mentions, database, !reads_only) {
             return Some(changed);
         }
         next.extend(self.named(&mentions, database));

@@ -2,13 +2,14 @@
 //!
 //! What must never happen here: growth without bound.
 
-use super::code::StoredCode;
+use super::code::{Object, StoredCode};
 use super::query::Query;
 use super::refusal::Refusal;
 use super::selected::SelectedTables;
 use super::statement::{self, Meaning, Surroundings};
 use super::temporary::{SessionKey, TemporaryTables};
 use super::watch::Watch;
+use crate::change::TableName;
 use crate::change::facts::Flavour;
 use std::collections::BTreeSet;
 
@@ -35,6 +36,11 @@ impl Judging {
     /// See [`TemporaryTables::server_started`].
     pub fn server_started(&mut self, server: u32) {
         self.temporary.server_started(server);
+    }
+
+    /// See [`Watch::defined`].
+    pub fn defined(&self, name: &TableName) -> Option<Object> {
+        self.watch.defined(name)
     }
 
     /// Judges a statement. [`Meaning::Ask`] leaves everything as it was: it comes again with [`Judging::answer`].

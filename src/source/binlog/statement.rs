@@ -271,9 +271,14 @@ impl Judge<'_> {
         };
         match reason {
             Some(reason) => Err(self.refuse(&format!("{why}, and {reason}"), REPORT)),
-            None if logged == Some(false) => Ok(Meaning::OutOfReach),
+            None if logged == Some(false) || self.alters_table() => Ok(Meaning::OutOfReach),
             None => self.by_code(why, None, REPORT),
         }
+    }
+
+    fn alters_table(&self) -> bool {
+        let mode = SqlMode::of_session(&self.query.session, self.around.flavour);
+        self.query.says_sql_mode && ddl::alters_table(self.sql, mode)
     }
 
     /// A statement that changes rows by itself.

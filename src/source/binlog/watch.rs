@@ -8,16 +8,19 @@
 //!
 //! What must never happen here: a list trusted for a statement that it may not be true of.
 
-use super::code::{Changed, StoredCode};
-use super::mentions::Mentions;
+use super::code::{Changed, Kind, Object, StoredCode};
+use super::mentions::{Mentions, words};
 use super::query::Query;
 use crate::change::TableName;
 use crate::change::facts::Flavour;
-use crate::schema::ddl::{self, Name, SqlMode, Statement};
-use std::collections::BTreeSet;
+use crate::schema::ddl::{self, CodeChange, Name, SqlMode, Statement};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many new tables are remembered.
 const REMEMBERED: usize = 4096;
+/// How many definitions of code are remembered, and of what length at most.
+const DEFINITIONS: usize = 1000;
+const DEFINITION_BYTES: usize = 16 << 10;
 
 /// The list, and what came since.
 #[derive(Debug, Default)]
@@ -26,9 +29,43 @@ pub struct Watch {
     pub code: Option<StoredCode>,
     /// Tables whose creation was seen, in lower case: nothing can have a trigger on them that was not seen either.
     new_tables: BTreeSet<TableName>,
+    /// Code by its name in lower case, as statements defined it.
+    defined: BTreeMap<TableName, Object>,
 }
 
 impl Watch {
+    /// What code of this name was when a statement defined it.
+    pub fn defined(&self, name: &TableName) -> Option<Object> {
+        self.defined.get(name).cloned()
+    }
+
+    /// A statement defines code, or takes it away.
+    fn code(&mut self, change: CodeChange, sql: &str, query: &Query) {
+        self.forget();
+        if let Some(on) = &change.on {
+            self.new_tables.remove(&lower(on, query));
+        } else if change.kind == "TRIGGER" && change.creates {
+            self.new_tables.clear();
+        }
+        let Some(name) = change.name.map(|name| lower(&name, query)) else {
+            self.defined.clear();
+            return;
+        };
+        self.defined.remove(&name);
+        let kind = match (change.kind, change.on) {
+            ("TRIGGER", Some(on)) => Kind::Trigger { on: lower(&on, query) },
+            // A package has two texts, and ALTER of a routine has none.
+            ("TRIGGER", None) | ("PACKAGE", _) => return,
+            ("VIEW", _) => Kind::View,
+            _ if change.alters => return,
+            _ => Kind::Routine,
+        };
+        let whole = change.creates && !change.if_not_exists && query.error_code == 0;
+        if whole && self.defined.len() < DEFINITIONS && sql.len() <= DEFINITION_BYTES {
+            self.defined.insert(name.clone(), Object { kind, name, body: Some(sql.to_owned()) });
+        }
+    }
+
     /// Takes in a statement of the log.
     pub fn note(&mut self, statement: &Statement, sql: &str, query: &Query, flavour: Flavour) {
         let full = |name: &Name| lower(name, query);
@@ -88,15 +125,15 @@ impl Watch {
                 if let Some(change) = ddl::code_change(sql, SqlMode::of_session(&query.session, flavour))
                     && change.kind != "EVENT"
                 {
-                    self.forget();
-                    if change.kind == "TRIGGER" {
-                        self.new_tables.clear();
-                    }
+                    self.code(change, sql, query);
                 }
             }
             Statement::Unknown { .. } => {
                 self.forget();
-                self.new_tables.clear();
+                if !only_adds(sql, query, flavour) {
+                    self.new_tables.clear();
+                    self.defined.clear();
+                }
             }
         }
     }
@@ -117,6 +154,8 @@ impl Watch {
     /// A table has another name: what is known of the one may go for the other.
     fn moved(&mut self, from: &TableName, to: &TableName) {
         self.forget();
+        // Triggers go with it.
+        self.defined.retain(|_, object| !matches!(&object.kind, Kind::Trigger { on } if on == from));
         self.new_tables.remove(from);
         self.new_tables.remove(to);
     }
@@ -133,24 +172,51 @@ impl Changed {
         };
         match &statement {
             Statement::DropTable { tables, temporary: false, .. } => all(&tables.iter().collect::<Vec<_>>()),
-            Statement::AlterTable(alter) => {
+            // What else it may change matters to nobody who writes the table.
+            Statement::AlterTable(alter) if alter.rename_to.is_some() || may_refer(&sql) => {
                 all(&std::iter::once(&alter.table).chain(&alter.rename_to).collect::<Vec<_>>());
+                if may_drop_key(&sql) {
+                    self.anything("a foreign key");
+                }
             }
             Statement::RenameTable(pairs) => {
                 all(&pairs.iter().flat_map(|(from, to)| [from, to]).collect::<Vec<_>>());
             }
             Statement::CreateTable(create) if create.or_replace => all(&[&create.table]),
-            Statement::Harmless(_) => match ddl::code_change(&sql, mode) {
-                None => {}
-                Some(change) if !change.replaces || change.kind == "EVENT" => {}
-                Some(ddl::CodeChange { kind, name: Some(name), .. }) if kind != "TRIGGER" => {
-                    self.code.insert(name.table);
+            Statement::Harmless(_) => {
+                if let Some(change) = ddl::code_change(&sql, mode)
+                    && change.kind != "EVENT"
+                {
+                    self.code(change, query);
                 }
-                Some(change) => self.anything(&format!("a {}", change.kind)),
-            },
-            Statement::DropDatabase(database) => self.anything(&format!("database {database}")),
+            }
+            Statement::DropDatabase(database) => {
+                self.databases.insert(database.to_lowercase());
+            }
+            Statement::Unknown { .. } if ddl::alters_table(&sql, mode) => {
+                if may_refer(&sql) {
+                    self.anything("a table's definition");
+                }
+            }
+            Statement::Unknown { .. } if only_adds(&sql, query, flavour) => {}
             Statement::Unknown { .. } => self.anything("something (by a statement that is not understood)"),
             _ => {}
+        }
+    }
+
+    fn code(&mut self, change: CodeChange, query: &Query) {
+        let Some(name) = change.name.map(|name| lower(&name, query)) else {
+            self.anything("something that has no name");
+            return;
+        };
+        // ALTER of a routine leaves its body alone.
+        let replaces = change.replaces && (!change.alters || change.kind == "VIEW");
+        if replaces && !self.created.contains(&name) {
+            let names = if change.kind == "TRIGGER" { &mut self.triggers } else { &mut self.code };
+            names.insert(name.clone());
+        }
+        if change.creates && !change.if_not_exists {
+            self.created.insert(name);
         }
     }
 
@@ -164,8 +230,24 @@ fn lower(name: &Name, query: &Query) -> TableName {
     TableName::new(database.to_lowercase(), name.table.to_lowercase())
 }
 
-/// Whether a definition may have a foreign key or unite other tables.
+/// Whether a definition may have a foreign key, take another name, or unite other tables.
 fn may_refer(sql: &str) -> bool {
     let mentions = Mentions::of(sql.as_bytes());
-    ["references", "foreign", "union", "engine"].iter().any(|word| mentions.name(word))
+    ["references", "foreign", "constraint", "union", "engine", "rename"]
+        .iter()
+        .any(|word| mentions.name(word))
+}
+
+fn may_drop_key(sql: &str) -> bool {
+    let mentions = Mentions::of(sql.as_bytes());
+    mentions.name("drop") && (mentions.name("foreign") || mentions.name("constraint"))
+}
+
+/// Whether a statement that is not understood takes nothing away and changes no code: it begins with CREATE, and replaces nothing,
+/// or with ALTER TABLE.
+fn only_adds(sql: &str, query: &Query, flavour: Flavour) -> bool {
+    let mode = SqlMode::of_session(&query.session, flavour);
+    let mut words = words(sql.as_bytes());
+    let creates = sql.trim_start().get(..7).is_some_and(|head| head.eq_ignore_ascii_case("CREATE "));
+    (creates && !words.any(|word| word == "replace")) || ddl::alters_table(sql, mode)
 }

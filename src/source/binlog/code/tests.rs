@@ -121,25 +121,54 @@ fn what_cannot_be_seen_is_not_decided() {
 
 #[test]
 fn what_was_changed_since_is_not_decided() {
-    let change = |any: Option<&str>, names: &[&str], tables: &[&str]| {
-        code().changed_by(Changed {
-            any: any.map(str::to_owned),
-            code: names.iter().map(|name| (*name).to_owned()).collect(),
-            tables: tables.iter().map(|name| table(name)).collect(),
-        })
-    };
+    let names = |names: &[&str]| names.iter().map(|name| table(name)).collect::<BTreeSet<_>>();
+    let change = |changed: Changed| code().changed_by(changed, &|_| None);
+    let routines = |list: &[&str]| change(Changed { code: names(list), ..Changed::default() });
+    let triggers = |list: &[&str]| change(Changed { triggers: names(list), ..Changed::default() });
+    let tables = |list: &[&str]| change(Changed { tables: names(list), ..Changed::default() });
     let text = "INSERT INTO sums SELECT plain(id) FROM staging";
     let sums = Some(&["other.sums"][..]);
-    assert_eq!(reach(&change(Some("a TRIGGER"), &[], &[]), text, "other", sums), "unknown");
-    assert_eq!(reach(&change(None, &["gone"], &[]), text, "other", sums), "nothing");
+    let any = change(Changed { any: Some("a trigger".into()), ..Changed::default() });
+    assert_eq!(reach(&any, text, "other", sums), "unknown");
+    assert_eq!(reach(&routines(&["other.gone", "third.staging"]), text, "other", sums), "nothing");
     assert_eq!(
-        reach(&change(None, &["staging"], &[]), text, "other", sums),
+        reach(&routines(&["other.staging"]), text, "other", sums),
         "unknown",
         "it may have been a view"
     );
+    assert_eq!(reach(&routines(&["other.sums"]), text, "other", sums), "unknown");
     // A function that what is called calls.
-    assert_eq!(reach(&change(None, &["inner_one"], &[]), text, "other", sums), "unknown");
-    assert_eq!(reach(&change(None, &[], &["other.staging"]), text, "other", sums), "nothing", "only read");
-    assert_eq!(reach(&change(None, &[], &["other.sums"]), text, "other", sums), "unknown");
-    assert_eq!(reach(&change(None, &[], &["other.sums"]), text, "other", Some(&[])), "nothing", "a new one");
+    assert_eq!(reach(&routines(&["other.inner_one"]), text, "other", sums), "unknown");
+    assert_eq!(
+        reach(&triggers(&["third.x"]), text, "other", sums),
+        "nothing",
+        "on a table of another database"
+    );
+    assert_eq!(reach(&triggers(&["other.x"]), text, "other", sums), "unknown");
+    assert_eq!(reach(&triggers(&["other.x"]), text, "other", Some(&[])), "unknown", "plain may write");
+    assert_eq!(reach(&triggers(&["other.x"]), "SELECT 1", "other", Some(&[])), "nothing");
+    assert_eq!(reach(&tables(&["other.staging"]), text, "other", sums), "nothing", "only read");
+    assert_eq!(reach(&tables(&["other.sums"]), text, "other", sums), "unknown");
+    assert_eq!(reach(&tables(&["other.sums"]), text, "other", Some(&[])), "nothing", "a new one");
+    assert_eq!(
+        reach(&tables(&["other.parent"]), text, "other", sums),
+        "unknown",
+        "it may have been referred to"
+    );
+}
+
+#[test]
+fn what_a_statement_has_defined_is_known_when_it_is_gone() {
+    let gone = |body: &str| {
+        let known = object(Kind::Trigger { on: table("other.sums") }, "other.x", body);
+        let changed = Changed { triggers: [table("other.x")].into(), ..Changed::default() };
+        code().changed_by(changed, &|name| (*name == table("other.x")).then(|| known.clone()))
+    };
+    let reach =
+        |code: &StoredCode| reach(code, "INSERT INTO sums VALUES (1)", "other", Some(&["other.sums"]));
+    assert_eq!(reach(&gone("CREATE TRIGGER x BEFORE INSERT ON sums FOR EACH ROW SET NEW.a = 1")), "nothing");
+    assert_eq!(
+        reach(&gone("CREATE TRIGGER x AFTER INSERT ON sums FOR EACH ROW DELETE FROM shop.item")),
+        "selected"
+    );
 }

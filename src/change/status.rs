@@ -179,6 +179,9 @@ pub struct TaskStatus {
     pub batches: u64,
     /// Bytes of row events received since the daemon started.
     pub received_bytes: u64,
+    /// Statements passed over since the daemon started that are not known to be harmless: they reach no selected table.
+    #[serde(default)]
+    pub statements_passed: u64,
     /// Times the task started over after an error.
     pub restarts: u64,
     /// Selected tables whose rows have come and are not carried.
@@ -323,6 +326,7 @@ impl TaskStatus {
             transactions: 0,
             batches: 0,
             received_bytes: 0,
+            statements_passed: 0,
             restarts: 0,
             not_carried: NotCarried::default(),
             tables: BTreeMap::new(),

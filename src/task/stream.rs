@@ -260,7 +260,11 @@ async fn read(
                 return Ok(Stage::Met(error.into()));
             },
         }
-        context.board.task(&context.name, |task| task.heard = now_seconds());
+        let passed = stream.take_passed();
+        context.board.task(&context.name, |task| {
+            task.heard = now_seconds();
+            task.statements_passed += passed;
+        });
         let sent = tokio::select! {
             () = stop.cancelled() => return Ok(Stage::Reader),
             sent = blocks.send(changes) => sent,

@@ -2,6 +2,7 @@
 
 mod filling;
 mod losses;
+mod zones;
 
 use super::*;
 use crate::change::TargetType;

@@ -20,6 +20,21 @@ pub fn judge(subject: &Subject<'_>, report: &mut Report, name: &str) {
 /// A start position is of the kind that the server has.
 fn start_position(subject: &Subject<'_>, report: &mut Report, name: &str) {
     let facts = subject.source;
+    if let (Some(resuming), Some(wanted)) = (&subject.resuming, &subject.task.start_position) {
+        // "now" may well stay in the config: it was heeded once.
+        let verdict = if *wanted == StartPosition::Now { Verdict::Pass } else { Verdict::Warn };
+        report.add(
+            "source.start_position",
+            name,
+            verdict,
+            format!(
+                "start_position is not heeded: the task goes on at its checkpoint, {}",
+                resuming.position
+            ),
+            "leave it so, or to start at start_position instead, drop what the task has on record (docs/operations.md, \"Going on behind a \
+             statement\")",
+        );
+    }
     let (wanted, good) = match &subject.task.start_position {
         None | Some(StartPosition::Now | StartPosition::File(_)) => return,
         Some(StartPosition::Gtids(_)) => ("a set of MySQL's GTIDs", facts.gtid_mode_on),

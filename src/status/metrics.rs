@@ -64,10 +64,15 @@ const GAUGES: [TaskGauge; 6] = [
 ];
 
 /// Counters of a task; `_total` is added by the encoder.
-const COUNTERS: [TaskGauge; 4] = [
+const COUNTERS: [TaskGauge; 5] = [
     ("rowferry_sink_transactions", "Source transactions applied", |t| t.transactions),
     ("rowferry_sink_batches", "Target transactions committed", |t| t.batches),
     ("rowferry_source_received_bytes", "Bytes of row events received", |t| t.received_bytes),
+    (
+        "rowferry_source_passed_statements",
+        "Statements passed over because they reach no selected table",
+        |t| t.statements_passed,
+    ),
     ("rowferry_task_restarts", "Times the task started over after an error", |t| t.restarts),
 ];
 

@@ -3,10 +3,16 @@
 //! Sequence: record P0, read the definitions, note the end of the log E, then read the log from P0 to E and look for
 //! statements that change a selected table. One that lies there may or may not be in what was read, so all is done again.
 //!
-//! Where P0 is older than now (the start of a log file, see `source::server::positions`) statements before the reading are
-//! to be expected. The log is then read up to now first: behind the last statement on a table everything about that table
-//! before it is visible, for a statement that defines a table excludes every transaction that has touched it and not
-//! ended. So that place is the table's own P0, once the statement itself has ended.
+//! Without names of transactions P0 is the log's end where everything before it is proven to be visible (see
+//! `source::server::visible`). The proof says nothing of statements that define tables: one may be logged and not have ended. So
+//! the file is read up to there for statements on selected tables alone, and each is waited for. Rows of that part, and statements
+//! that no task could carry, are of no interest: what they did is in the definitions and chunks that are read later.
+//!
+//! Where that proof fails, P0 is older than now (the start of a log file, see `source::server::positions`), and statements before
+//! the reading are to be expected. The log is then read up to now first: behind the last statement on a table everything about
+//! that table before it is visible, for a statement that defines a table excludes every transaction that has touched it and not
+//! ended. So that place is the table's own P0, once the statement itself has ended. What stops a task in that part stops a new
+//! one too; the error then says what helps.
 //!
 //! What must never happen here: a definition taken for the one at P0 although a statement lies between.
 
@@ -16,9 +22,11 @@ use crate::change::facts::Flavour;
 use crate::change::state::CatchUpTarget;
 use crate::change::{Change, FilePosition, LogFile, Position, StatementEvent, TableName, Taken, XaState};
 use crate::config::StartPosition;
+use crate::config::types::Selection;
 use crate::schema::Table;
 use crate::schema::ddl::{self, SqlMode, Statement};
 use crate::sink::store::Stored;
+use crate::source::SourceError;
 use crate::source::binlog::{BinlogStream, StreamRequest};
 use crate::source::server::Server;
 use std::time::Duration;
@@ -98,16 +106,22 @@ pub async fn settle(
             None if context.task().initial_data => server.stream_start().await?,
             None => server.stream_start_alone().await?,
         };
-        let mut read =
-            LogRead { context, fold, reached: position.clone(), found: Vec::new(), files: Vec::new() };
+        let mut read = LogRead::behind(context, fold, position.clone());
         if start.is_none() && !server.start_is_now(&position) {
-            let end = server.log_end().await?;
-            read.on(&end).await?;
+            if let Some(later) = server.later_start(&position).await? {
+                let mut history = LogRead { only_statements: true, ..read };
+                history.on(&server.log_end().await?).await?;
+                history.wait(server, &context.task().tables).await?;
+                let own_file = history.files.iter().find(|file| file.file == later.file.file);
+                position = Position { file_begun: own_file.map(|file| file.begun), ..later };
+                read = LogRead::behind(context, fold, position.clone());
+            } else {
+                let end = server.log_end().await?;
+                read.on(&end).await.map_err(|error| begins_with_a_file(error, server.label()))?;
+            }
         }
         let before = read.found.len();
-        for (statement, _) in &read.found {
-            server.wait_for_statement(&statement.tables).await?;
-        }
+        read.wait(server, &context.task().tables).await?;
         let tables = server.tables(&context.task().tables).await?;
         let end = server.log_end().await?;
         read.on(&end).await?;
@@ -164,17 +178,38 @@ struct LogRead<'a> {
     reached: Position,
     found: Vec<(Found, Position)>,
     files: Vec<LogFile>,
+    /// See [`StreamRequest::only_statements`].
+    only_statements: bool,
 }
 
-impl LogRead<'_> {
+impl<'a> LogRead<'a> {
+    fn behind(context: &'a Context, fold: bool, reached: Position) -> Self {
+        Self { context, fold, reached, found: Vec::new(), files: Vec::new(), only_statements: false }
+    }
+
+    /// Waits until the statements that were found have ended.
+    async fn wait(&self, server: &mut Server, selection: &Selection) -> Result<(), TaskError> {
+        for (statement, _) in &self.found {
+            server.wait_for_statement(&statement.tables).await?;
+        }
+        // One that names no table may be about any.
+        let names_none = |found: &Found| found.tables.is_empty() && found.database.is_none();
+        if self.found.iter().any(|(statement, _)| names_none(statement)) {
+            let all: Vec<_> = server.tables(selection).await?.into_iter().map(|table| table.name).collect();
+            server.wait_for_statement(&all).await?;
+        }
+        Ok(())
+    }
+
     /// Reads on up to `end`. A statement right behind it counts too: reading on is cheap to repeat.
     async fn on(&mut self, end: &CatchUpTarget) -> Result<(), TaskError> {
         if self.reached.taken == Taken::Files && self.reached.file.reaches(&end.file) {
             return Ok(());
         }
         let from = self.reached.clone();
-        let mut stream =
-            BinlogStream::open(request(self.context, self.fold, from, HEARTBEAT, SILENCE)).await?;
+        let request = request(self.context, self.fold, from, HEARTBEAT, SILENCE);
+        let request = StreamRequest { only_statements: self.only_statements, ..request };
+        let mut stream = BinlogStream::open(request).await?;
         let mut changes = Vec::new();
         loop {
             stream.next(&mut changes, 1 << 20).await?;
@@ -251,5 +286,26 @@ pub fn request(
         read_timeout,
         max_event_bytes: 1 << 30,
         max_held_bytes: task.memory_limit / 8,
+        only_statements: false,
     }
+}
+
+/// An error of the log before a copy began, with what lets a copy begin behind it.
+fn begins_with_a_file(error: TaskError, source: &str) -> TaskError {
+    let TaskError::Source(error) = error else { return error };
+    let helps = format!(
+        "FLUSH BINARY LOGS at {source} begins a new file, behind which a new task starts; with the privilege PROCESS it starts at the end          of the log as soon as no commit is under way"
+    );
+    let with =
+        |remedy: String| if remedy.is_empty() { helps.clone() } else { format!("{helps}; or {remedy}") };
+    match error {
+        SourceError::Statement { endpoint, position, why, statement, remedy } => {
+            SourceError::Statement { endpoint, position, why, statement, remedy: with(remedy) }
+        }
+        SourceError::Event { endpoint, event, position, why, remedy } => {
+            SourceError::Event { endpoint, event, position, why, remedy: with(remedy) }
+        }
+        other => other,
+    }
+    .into()
 }

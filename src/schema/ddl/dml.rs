@@ -1,7 +1,9 @@
-//! Statements that change rows by statement. Only which tables they write is read, and only where that is plain.
+//! Statements that change rows by statement. Only which tables they may write is read; where the text is not plain, every name
+//! that may stand for one is given, which is too many and never too few.
 
 use super::cursor::Cursor;
 use super::statement::{DmlKind, Name, Statement};
+use super::token::TokenKind;
 
 /// A statement that begins with a verb of row changes; `None` when it does not.
 pub(super) fn dml(cursor: &mut Cursor<'_, '_>) -> Option<Statement> {
@@ -11,69 +13,113 @@ pub(super) fn dml(cursor: &mut Cursor<'_, '_>) -> Option<Statement> {
     let verb = cursor.one_of(&[
         "INSERT", "REPLACE", "UPDATE", "DELETE", "LOAD", "CALL", "DO", "SELECT", "WITH", "VALUES", "TABLE",
     ]);
-    let (kind, table) = match verb {
+    let whole = *cursor;
+    let (kind, tables) = match verb {
         Some("INSERT") => (DmlKind::Insert, insert(cursor)),
         Some("REPLACE") => (DmlKind::Replace, insert(cursor)),
         Some("UPDATE") => (DmlKind::Update, update(cursor)),
         Some("DELETE") => (DmlKind::Delete, delete(cursor)),
         Some("LOAD") => (DmlKind::Load, load(cursor)),
+        // The rows may be changed behind the named query: WITH … UPDATE, WITH … DELETE.
+        Some("WITH") => (DmlKind::Other, writes(cursor).then(|| names(whole, None))),
         Some("CALL") => (DmlKind::Call, None),
         Some(_) => (DmlKind::Other, None),
         None if cursor.at_symbol('(') => (DmlKind::Other, None),
         None => return None,
     };
-    // A query inside may call functions, and these may write anywhere.
-    let nested = cursor.any(|token| token.is_word("SELECT") || token.is_word("WITH"));
-    let tables = table.filter(|_| !nested).map(|table| vec![table]);
+
     Some(Statement::Dml { kind, tables })
+}
+
+fn writes(cursor: &Cursor<'_, '_>) -> bool {
+    cursor.any(|token| ["UPDATE", "DELETE", "INSERT", "REPLACE"].iter().any(|verb| token.is_word(verb)))
 }
 
 fn modifiers(cursor: &mut Cursor<'_, '_>) {
     while cursor.one_of(&["LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "QUICK", "IGNORE"]).is_some() {}
 }
 
-fn insert(cursor: &mut Cursor<'_, '_>) -> Option<Name> {
+fn insert(cursor: &mut Cursor<'_, '_>) -> Option<Vec<Name>> {
     modifiers(cursor);
     cursor.word("INTO");
-    cursor.table().ok()
+    Some(vec![cursor.table().ok()?])
 }
 
-fn update(cursor: &mut Cursor<'_, '_>) -> Option<Name> {
+/// Up to SET stand the tables, each with an alias or without one, joined in any way.
+fn update(cursor: &mut Cursor<'_, '_>) -> Option<Vec<Name>> {
     modifiers(cursor);
-    let table = cursor.table().ok()?;
-    alias(cursor);
-    cursor.at_word("SET").then_some(table)
+    let whole = *cursor;
+    if let Ok(table) = cursor.table() {
+        let mut ahead = *cursor;
+        alias(&mut ahead);
+        if ahead.at_word("SET") || cursor.at_word("SET") {
+            return Some(vec![table]);
+        }
+    }
+    // Up to SET, which no name without quotes is.
+    Some(names(whole, Some("SET")))
 }
 
-fn delete(cursor: &mut Cursor<'_, '_>) -> Option<Name> {
+fn delete(cursor: &mut Cursor<'_, '_>) -> Option<Vec<Name>> {
     modifiers(cursor);
-    if !cursor.word("FROM") {
-        return None;
+    let whole = *cursor;
+    if cursor.word("FROM")
+        && let Ok(table) = cursor.table()
+    {
+        let plain = |cursor: &Cursor<'_, '_>| {
+            cursor.at_end()
+                || ["WHERE", "ORDER", "LIMIT", "RETURNING", "PARTITION", "FOR", "BEFORE"]
+                    .iter()
+                    .any(|word| cursor.at_word(word))
+        };
+        let mut ahead = *cursor;
+        alias(&mut ahead);
+        if plain(cursor) || plain(&ahead) {
+            return Some(vec![table]);
+        }
     }
-    let table = cursor.table().ok()?;
-    let plain = |cursor: &Cursor<'_, '_>| {
-        cursor.at_end()
-            || ["WHERE", "ORDER", "LIMIT", "RETURNING", "PARTITION"].iter().any(|word| cursor.at_word(word))
-    };
-    if !plain(cursor) {
-        alias(cursor);
-    }
-    plain(cursor).then_some(table)
+    // Of several tables, some are named by aliases that are declared further on.
+    Some(names(whole, None))
 }
 
 fn alias(cursor: &mut Cursor<'_, '_>) {
-    if cursor.word("AS") || !cursor.at_word("SET") {
-        // Whatever is no name here is no alias either, and the caller finds the wrong word next.
-        let _ = cursor.name();
-    }
+    cursor.word("AS");
+    // Whatever is no name here is no alias either, and the caller finds the wrong word next.
+    let _ = cursor.name();
 }
 
-fn load(cursor: &mut Cursor<'_, '_>) -> Option<Name> {
+fn load(cursor: &mut Cursor<'_, '_>) -> Option<Vec<Name>> {
     while !cursor.at_end() {
         if cursor.words(&["INTO", "TABLE"]) {
-            return cursor.table().ok();
+            return Some(vec![cursor.table().ok()?]);
         }
         cursor.next();
     }
     None
+}
+
+/// Every name from here on or up to a keyword, with its database where one is written, and each part by itself.
+fn names(mut cursor: Cursor<'_, '_>, end: Option<&str>) -> Vec<Name> {
+    let mut found = Vec::new();
+    let mut before: Option<String> = None;
+    let mut behind_dot = false;
+    while !end.is_some_and(|end| cursor.at_word(end))
+        && let Some(token) = cursor.next()
+    {
+        if matches!(token.kind, TokenKind::Word | TokenKind::Quoted) {
+            let name = token.value.clone().into_owned();
+            found.push(Name { database: before.take().filter(|_| behind_dot), table: name.clone() });
+            if behind_dot {
+                found.push(Name { database: None, table: name.clone() });
+            }
+            before = Some(name);
+            behind_dot = false;
+        } else if token.is_symbol('.') && before.is_some() {
+            behind_dot = true;
+        } else {
+            before = None;
+            behind_dot = false;
+        }
+    }
+    found
 }

@@ -32,8 +32,6 @@ pub enum Changed {
     Recoded,
     /// They become something else.
     Converted,
-    /// The instants of an hour that the session's time zone has twice become one.
-    Merged,
     /// Trailing blanks that the session sees in CHAR become part of the value.
     Padded,
 }

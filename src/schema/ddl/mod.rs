@@ -28,7 +28,7 @@ mod tests;
 
 pub use apply::{Evolved, declare, evolve};
 pub use clause::Clause;
-pub use read::read;
+pub use read::{CodeChange, alters_table, code_change, read};
 pub use statement::{
     AlterStep, AlterTable, ColumnDefinition, CreateTable, DeclaredDefault, DmlKind, InlineKey, Name, Place,
     Statement,

@@ -8,7 +8,33 @@ use super::statement::{Name, Statement};
 use super::token::{SqlMode, tokenize};
 
 /// Reads a statement. What is not understood to the end is [`Statement::Unknown`].
+///
+/// MariaDB cuts all of `SET STATEMENT sql_mode=… FOR …` up under the `sql_mode` that the session had before, and logs the one
+/// that was set (seen on 10.11). So such a text is read under every mode, and where that makes a difference it is not understood.
 pub fn read(sql: &str, mode: SqlMode) -> Statement {
+    let statement = read_under(sql, mode);
+    let head = sql.trim_start().get(..3).unwrap_or_default();
+    let may_set = head.eq_ignore_ascii_case("SET") || head.starts_with("/*");
+    if !may_set || !sets_sql_mode(sql, mode) {
+        return statement;
+    }
+    if mode.every_reading().into_iter().all(|other| read_under(sql, other) == statement) {
+        return statement;
+    }
+    Statement::Unknown { why: "SET STATEMENT hides the sql_mode under which the rest was read".into() }
+}
+
+/// Whether the text begins with SET STATEMENT and sets `sql_mode` there, however it is cut up.
+fn sets_sql_mode(sql: &str, mode: SqlMode) -> bool {
+    let begins = |mode| {
+        let tokens = tokenize(sql, mode).unwrap_or_default();
+        Cursor::new(&tokens, sql, mode).at_words(&["SET", "STATEMENT"])
+    };
+    sql.to_ascii_lowercase().contains("sql_mode")
+        && (begins(mode) || mode.every_reading().into_iter().any(begins))
+}
+
+fn read_under(sql: &str, mode: SqlMode) -> Statement {
     let tokens = match tokenize(sql, mode) {
         Ok(tokens) => tokens,
         Err(why) => return Statement::Unknown { why },
@@ -22,14 +48,9 @@ pub fn read(sql: &str, mode: SqlMode) -> Statement {
 }
 
 fn statement(cursor: &mut Cursor<'_, '_>) -> Result<Statement, Unreadable> {
-    // MariaDB logs `SET STATEMENT x=y FOR …` as written.
-    if cursor.words(&["SET", "STATEMENT"]) {
-        if cursor.any(|token| token.is_word("sql_mode")) {
-            return Err("SET STATEMENT changes how the rest is to be read".into());
-        }
-        while !cursor.word("FOR") {
-            cursor.next().ok_or("SET STATEMENT without FOR")?;
-        }
+    let mut settings = *cursor;
+    while set_statement(&mut settings)?.is_some() {
+        *cursor = settings;
     }
     if let Some(transaction) = transaction(cursor) {
         let found = transaction?;
@@ -41,7 +62,10 @@ fn statement(cursor: &mut Cursor<'_, '_>) -> Result<Statement, Unreadable> {
     if let Some(found) = definition(cursor) {
         return found;
     }
-    if let Some(kind) = stored_code(*cursor) {
+    if let Some(found) = repair(cursor) {
+        return found;
+    }
+    if let Some(kind) = stored_code(&mut cursor.clone()) {
         return Ok(Statement::Harmless(kind));
     }
     if let Some(kind) = harmless(*cursor) {
@@ -53,6 +77,39 @@ fn statement(cursor: &mut Cursor<'_, '_>) -> Result<Statement, Unreadable> {
     match cursor.peek() {
         Some(_) => Err(cursor.expected("a statement that is known")),
         None => Err("no statement, only a comment".into()),
+    }
+}
+
+/// Settings of `SET STATEMENT` that the log does not tell and that decide what a statement means.
+const UNTOLD: &[&str] = &["character_set", "collation", "old_mode"];
+
+/// MariaDB logs `SET STATEMENT x=y, … FOR …` as written. The event's own settings are those that were set, so the values need not
+/// be read.
+fn set_statement(cursor: &mut Cursor<'_, '_>) -> Result<Option<()>, Unreadable> {
+    if !cursor.words(&["SET", "STATEMENT"]) {
+        return Ok(None);
+    }
+    let mut depth = 0_usize;
+    let mut at_name = true;
+    loop {
+        if depth == 0 && cursor.word("FOR") {
+            return Ok(Some(()));
+        }
+        let token = cursor.next().ok_or("SET STATEMENT without FOR")?;
+        if at_name {
+            let name = token.value.to_ascii_lowercase();
+            if UNTOLD.iter().any(|untold| name.contains(untold)) {
+                return Err(format!(
+                    "SET STATEMENT sets {name}, and the log does not tell how the rest was read"
+                ));
+            }
+        }
+        at_name = depth == 0 && token.is_symbol(',');
+        if token.is_symbol('(') {
+            depth += 1;
+        } else if token.is_symbol(')') {
+            depth = depth.saturating_sub(1);
+        }
     }
 }
 
@@ -172,6 +229,18 @@ fn create(cursor: &mut Cursor<'_, '_>) -> Option<Result<Statement, Unreadable>> 
         return Some(index);
     }
     let mut ahead = *cursor;
+    if or_replace && ahead.word("SEQUENCE") {
+        // It drops what has that name, table or sequence (seen on 10.11); the rest makes no table.
+        ahead.words(&["IF", "NOT", "EXISTS"]);
+        let name = ahead.table();
+        rest(&mut ahead);
+        *cursor = ahead;
+        return Some(name.map(|table| Statement::DropTable {
+            tables: vec![table],
+            temporary: false,
+            if_exists: true,
+        }));
+    }
     let temporary = ahead.word("TEMPORARY");
     ahead.word("EXTERNAL");
     if ahead.word("TABLE") {
@@ -237,8 +306,64 @@ fn truncate(cursor: &mut Cursor<'_, '_>) -> Result<Statement, Unreadable> {
     Ok(Statement::TruncateTable(table))
 }
 
+/// What a statement does to stored code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodeChange {
+    /// `VIEW`, `FUNCTION`, `TRIGGER`, ….
+    pub kind: &'static str,
+    /// Its name, where it can be read.
+    pub name: Option<Name>,
+    /// Of a new trigger, its table.
+    pub on: Option<Name>,
+    /// It is there behind the statement.
+    pub creates: bool,
+    /// `ALTER`
+    pub alters: bool,
+    /// What had that name before is gone, or is another now.
+    pub replaces: bool,
+    /// `IF NOT EXISTS`: it may have been there before, and be another than the text says.
+    pub if_not_exists: bool,
+}
+
+/// What a statement does to views, routines, triggers and events; `None` when it is about something else.
+pub fn code_change(sql: &str, mode: SqlMode) -> Option<CodeChange> {
+    let tokens = tokenize(sql, mode).ok()?;
+    let mut cursor = Cursor::new(&tokens, sql, mode);
+    let mut settings = cursor;
+    while set_statement(&mut settings).ok()?.is_some() {
+        cursor = settings;
+    }
+    let replaces = !cursor.at_word("CREATE") || cursor.at_words(&["CREATE", "OR", "REPLACE"]);
+    let (creates, alters) = (!cursor.at_word("DROP"), cursor.at_word("ALTER"));
+    let kind = stored_code(&mut cursor)?;
+    cursor.word("BODY");
+    cursor.words(&["IF", "EXISTS"]);
+    let if_not_exists = cursor.words(&["IF", "NOT", "EXISTS"]);
+    let name = cursor.table().ok();
+    let mut on = None;
+    if kind == "TRIGGER" {
+        while !cursor.at_end() && !cursor.word("ON") {
+            cursor.next();
+        }
+        on = cursor.table().ok();
+    }
+    Some(CodeChange { kind, name, on, creates, alters, replaces, if_not_exists })
+}
+
+/// Whether a text is about one table's definition, whatever it does to it: such a statement runs no code of others.
+pub fn alters_table(sql: &str, mode: SqlMode) -> bool {
+    let Ok(tokens) = tokenize(sql, mode) else { return false };
+    let mut cursor = Cursor::new(&tokens, sql, mode);
+    if !cursor.word("ALTER") {
+        return false;
+    }
+    cursor.one_of(&["ONLINE", "OFFLINE"]);
+    cursor.word("IGNORE");
+    cursor.word("TABLE")
+}
+
 /// Views, routines, triggers, events: statements with a body that may hold anything and does nothing yet.
-fn stored_code(mut cursor: Cursor<'_, '_>) -> Option<&'static str> {
+fn stored_code(cursor: &mut Cursor<'_, '_>) -> Option<&'static str> {
     cursor.one_of(&["CREATE", "ALTER", "DROP"])?;
     cursor.words(&["OR", "REPLACE"]);
     loop {
@@ -247,7 +372,7 @@ fn stored_code(mut cursor: Cursor<'_, '_>) -> Option<&'static str> {
             cursor.name().ok()?;
         } else if cursor.word("DEFINER") {
             cursor.symbol('=').then_some(())?;
-            account(&mut cursor)?;
+            account(cursor)?;
         } else if cursor.words(&["SQL", "SECURITY"]) {
             cursor.name().ok()?;
         } else if !cursor.word("AGGREGATE") {
@@ -312,8 +437,35 @@ fn harmless(mut cursor: Cursor<'_, '_>) -> Option<&'static str> {
     if let Some((_, kind)) = HARMLESS.iter().find(|(words, _)| cursor.words(words)) {
         return Some(kind);
     }
-    // They rewrite or read a table without changing its rows.
-    let maintenance = cursor.one_of(&["ANALYZE", "OPTIMIZE", "REPAIR", "CHECK"])?;
+    // ANALYZE gathers statistics and CHECK reads. OPTIMIZE copies rows as they are: InnoDB does it as ALTER TABLE … FORCE
+    // (`ha_innobase::optimize` answers HA_ADMIN_TRY_ALTER), inside each partition, so that rows in a wrong one stay there.
+    let maintenance = cursor.one_of(&["ANALYZE", "OPTIMIZE", "CHECK"])?;
     cursor.one_of(&["NO_WRITE_TO_BINLOG", "LOCAL"]);
     cursor.one_of(&["TABLES", "TABLE", "VIEW"]).map(|_| maintenance)
+}
+
+/// REPAIR rebuilds a table of MyISAM and Aria from what can be read of it, and moves or removes rows that lie in a wrong
+/// partition (`ha_partition::check_misplaced_rows`). Only a view has nothing to lose.
+fn repair(cursor: &mut Cursor<'_, '_>) -> Option<Result<Statement, Unreadable>> {
+    let mut ahead = *cursor;
+    if !ahead.word("REPAIR") {
+        return None;
+    }
+    ahead.one_of(&["NO_WRITE_TO_BINLOG", "LOCAL"]);
+    let found = match ahead.one_of(&["TABLES", "TABLE", "VIEW"])? {
+        "VIEW" => Ok(Statement::Harmless("REPAIR VIEW")),
+        _ => ahead.tables().map(Statement::RepairTable),
+    };
+    while ahead
+        .one_of(&["QUICK", "EXTENDED", "USE_FRM", "FORCE", "FOR", "UPGRADE", "FROM", "MYSQL"])
+        .is_some()
+    {}
+    if found.as_ref().is_ok_and(|statement| matches!(statement, Statement::Harmless(_))) {
+        rest(&mut ahead);
+    }
+    *cursor = ahead;
+    Some(
+        found
+            .and_then(|found| if cursor.at_end() { Ok(found) } else { Err(cursor.expected("nothing more")) }),
+    )
 }

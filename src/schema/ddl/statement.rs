@@ -80,6 +80,8 @@ pub enum Statement {
     },
     /// TRUNCATE TABLE
     TruncateTable(Name),
+    /// REPAIR TABLE: rows that cannot be read, or lie in a wrong partition, may go.
+    RepairTable(Vec<Name>),
     /// CREATE DATABASE
     CreateDatabase(String),
     /// ALTER DATABASE: defaults of tables created later. `None` is the session's default database.
@@ -90,7 +92,8 @@ pub enum Statement {
     Dml {
         /// What it is.
         kind: DmlKind,
-        /// The tables it writes; `None` where that is not plain from the text.
+        /// The tables that it may write itself: where the text is not plain, every name that may be one. What triggers and
+        /// functions write is not among them. `None` where it names none, or cannot be read so far.
         tables: Option<Vec<Name>>,
     },
     /// On the list of statements that change no table's rows and no table's definition.
@@ -344,6 +347,7 @@ impl Statement {
             Self::CreateTable(create) => Some(vec![create.table.clone()]),
             Self::DropTable { tables, .. } => Some(tables.clone()),
             Self::TruncateTable(table) => Some(vec![table.clone()]),
+            Self::RepairTable(tables) => Some(tables.clone()),
             Self::Dml { tables, .. } => tables.clone(),
             Self::Unknown { .. } => None,
             Self::Begin

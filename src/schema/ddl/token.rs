@@ -82,6 +82,32 @@ impl SqlMode {
         }
     }
 
+    /// The modes that differ from this one in how text is cut up and names of types are understood.
+    pub fn every_reading(self) -> Vec<Self> {
+        let both = [false, true];
+        let mut modes = vec![self];
+        let settings: [fn(&mut Self, bool); 5] = [
+            |mode, on| mode.ansi_quotes = on,
+            |mode, on| mode.no_backslash_escapes = on,
+            |mode, on| mode.real_as_float = on,
+            |mode, on| mode.timestamp_is_datetime = on,
+            |mode, on| mode.oracle = on,
+        ];
+        for set in settings {
+            modes = modes
+                .into_iter()
+                .flat_map(|mode| {
+                    both.map(|on| {
+                        let mut mode = mode;
+                        set(&mut mode, on);
+                        mode
+                    })
+                })
+                .collect();
+        }
+        modes
+    }
+
     /// The same with the session's `explicit_defaults_for_timestamp` (status variable 16 of a Query event, else the
     /// server's setting).
     pub fn with_explicit_timestamps(self, explicit: bool) -> Self {

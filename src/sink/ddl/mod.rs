@@ -151,6 +151,7 @@ pub async fn carry(session: &Session, store: &Store, change: &TargetChange) -> R
         TargetChange::RenameColumn { .. } => true,
         TargetChange::AlterColumn { .. }
         | TargetChange::DropColumn { .. }
+        | TargetChange::RequireNone { .. }
         | TargetChange::Truncate { .. } => false,
     };
     if !alone {
@@ -187,6 +188,15 @@ pub async fn carry(session: &Session, store: &Store, change: &TargetChange) -> R
 pub async fn change(session: &Session, change: &TargetChange) -> Result<(), SinkError> {
     let table = table_of(change);
     let doing = format!("altering table {table}");
+    if let TargetChange::RequireNone { column, between, why, remedy, .. } = change {
+        let query = render::instant_between(table, column, between);
+        let rows = session.client().query_typed(&query, &[]).await;
+        if rows.map_err(|error| session.error(&doing, error))?.is_empty() {
+            return Ok(());
+        }
+        let unfit = Unfit { table: table.clone(), why: why.clone(), remedy: remedy.clone() };
+        return Err(refused(session, unfit));
+    }
     let found = look_up(session, table).await?;
     let statements =
         render::change(change, session.dialect(), &found).map_err(|unfit| refused(session, unfit))?;
@@ -218,6 +228,7 @@ fn table_of(change: &TargetChange) -> &TargetName {
         | TargetChange::RenameColumn { table, .. }
         | TargetChange::AlterColumn { table, .. }
         | TargetChange::DropColumn { table, .. }
+        | TargetChange::RequireNone { table, .. }
         | TargetChange::Truncate { table } => table,
     }
 }

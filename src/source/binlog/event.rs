@@ -6,6 +6,8 @@
 
 /// Length of the common header of every event (binlog version 4).
 pub const HEADER_LENGTH: usize = 19;
+/// Type code of `QUERY_EVENT`.
+pub const QUERY: u8 = 2;
 /// Type code of `TRANSACTION_PAYLOAD_EVENT`.
 pub const PAYLOAD: u8 = 40;
 /// Type code of MariaDB's `GTID_LIST_EVENT`.

@@ -7,22 +7,21 @@
 //!
 //! What must never happen here: an event skipped because nobody knew it, or taken in twice.
 
-use super::cursor::{Cursor, Malformed};
+use super::cursor::Cursor;
 use super::event::{self, FLAG_ARTIFICIAL, Kind, RowsCode};
 use super::format::{self, Format};
 use super::frame::{self, Checksum, Event, FrameError, Header, Place};
 use super::gtid;
 use super::gtid_list::GtidList;
 use super::heartbeat;
+use super::judging::Judging;
 use super::mariadb;
 use super::payload::{Next, Payload};
 use super::query::{self, Query};
 use super::refusal::Refusal;
 use super::rows::{self, BodyError};
-use super::selected::SelectedTables;
-use super::statement::{self, Meaning};
 use super::table_map::{DUMMY_ID, Mapped, TableMaps};
-use super::transaction::{Ddl, End, Naming, Transactions};
+use super::transaction::{End, Naming, Transactions};
 use super::xid;
 use crate::change::{Change, Domains, FilePosition, LogFile, Position, RowsEvent, Tag};
 use crate::source::SourceError;
@@ -46,6 +45,11 @@ pub struct Framer {
     behind_crash: bool,
     /// The file that the stream goes on in, and when it was begun.
     known_file: Option<LogFile>,
+    judging: Judging,
+    /// See [`Framer::only_statements`].
+    only_statements: bool,
+    /// A statement that cannot be judged yet, and where it ends.
+    asking: Option<(Query, End)>,
 }
 
 /// What became of [`Framer::inside`].
@@ -82,6 +86,9 @@ impl Framer {
             max_event_bytes,
             behind_crash: false,
             known_file: None,
+            judging: Judging::default(),
+            only_statements: false,
+            asking: None,
         }
     }
 
@@ -203,7 +210,11 @@ impl Framer {
     }
 
     fn told(&self, refusal: Refusal, code: u8) -> SourceError {
-        refusal.told(&self.endpoint, event::name(code), self.place.position().to_string())
+        let mut position = self.place.position().to_string();
+        if let Some(name) = self.transactions.current() {
+            position = format!("{position} (transaction {name})");
+        }
+        refusal.told(&self.endpoint, event::name(code), position)
     }
 
     fn framed(&mut self, bytes: &Bytes, out: &mut Vec<Change>) -> Result<(), Refusal> {
@@ -224,6 +235,9 @@ impl Framer {
         let event = frame::event(bytes, self.checksum)?;
         if kind == Kind::Refused {
             self.place.pass(&header);
+            if self.only_statements {
+                return Ok(());
+            }
             let (why, remedy) = event::refusal(header.code);
             return Err(Refusal::event(why, remedy));
         }
@@ -269,13 +283,13 @@ impl Framer {
             }
             Kind::GtidTagged => self.transactions.named(gtid::tagged(&event.body)?),
             Kind::MariaDbGtid => self.transactions.named(mariadb::gtid(&event.body, event.header.server_id)?),
-            Kind::Query => self.query(&self.read_query(event, 0)?, end, out),
+            Kind::Query => self.query(self.read_query(event, 0)?, end, out),
             Kind::CompressedQuery => {
                 let mut query = self.read_query(event, 0)?;
                 query.text = mariadb::inflate(&query.text, self.max_event_bytes)?;
-                self.query(&query, end, out)
+                self.query(query, end, out)
             }
-            Kind::ExecuteLoadQuery => self.query(&self.read_query(event, query::LOAD_FIXED)?, end, out),
+            Kind::ExecuteLoadQuery => self.query(self.read_query(event, query::LOAD_FIXED)?, end, out),
             Kind::Xid => {
                 self.maps.close();
                 self.transactions.commit(end, out)
@@ -313,6 +327,9 @@ impl Framer {
         out: &mut Vec<Change>,
     ) -> Result<(), Refusal> {
         let format = format::read(bytes)?;
+        if format.after_start {
+            self.judging.server_started(header.server_id);
+        }
         // The server has started since. That it died before is told by its list of transactions, with MariaDB's names.
         if format.after_start && self.transactions.is_inside() {
             self.cut_short(out);
@@ -354,14 +371,8 @@ impl Framer {
             self.transactions.between_files()?;
         }
         self.maps.close();
-        let mut at = Cursor::new(&event.body);
-        let offset = at.u64("offset")?;
-        let name = at.rest();
-        let name = std::str::from_utf8(&name)
-            .ok()
-            .filter(|name| !name.is_empty() && !name.contains('\0'))
-            .ok_or_else(|| Refusal::contradiction("it names no file"))?;
-        self.place.rotate(name, offset);
+        let (name, offset) = rotation(&event.body)?;
+        self.place.rotate(&name, offset);
         if !is_cut {
             self.transactions.starts_at(self.place.position());
         }
@@ -393,45 +404,6 @@ impl Framer {
         Ok(())
     }
 
-    fn read_query(&self, event: &Event, more_fixed: usize) -> Result<Query, Malformed> {
-        query::read(&event.header, &event.body, more_fixed, self.transactions.flavour())
-    }
-
-    fn query(&mut self, query: &Query, end: End, out: &mut Vec<Change>) -> Result<(), Refusal> {
-        if self.transactions.is_void() {
-            return self.transactions.stand_alone(end, out);
-        }
-        // What had been taken in concerns nobody any more, whatever is selected by now.
-        let nothing = self.transactions.resume().passes().then(SelectedTables::none);
-        let selected = nothing.as_ref().unwrap_or_else(|| self.maps.selected());
-        let meaning = statement::judge(query, self.transactions.flavour(), selected)?;
-        match meaning {
-            Meaning::Begin => self.transactions.begin(None),
-            Meaning::XaStart(xid) => self.transactions.begin(Some(xid)),
-            Meaning::XaEnd => self.transactions.xa_end(query.session.id),
-            Meaning::XaFinish { xid, commits } => {
-                self.transactions.xa_finish(&xid, commits, query.session.id, end, out)
-            }
-            Meaning::Commit => {
-                self.maps.close();
-                self.transactions.commit(end, out)
-            }
-            Meaning::Rollback => {
-                self.maps.close();
-                self.transactions.rollback(end, out)
-            }
-            Meaning::Savepoint(name) => self.transactions.savepoint(&name),
-            Meaning::RollbackTo(name) => self.transactions.rollback_to(&name),
-            Meaning::Release(name) => self.transactions.release(&name),
-            Meaning::Pass => self.transactions.pass(end, out),
-            Meaning::Ddl { sql, rows_may_follow } => {
-                let default_database = query.database.clone();
-                let ddl = Ddl { default_database, sql, session: query.session.clone(), rows_may_follow };
-                self.transactions.ddl(ddl, end, out)
-            }
-        }
-    }
-
     fn rows(
         &mut self,
         code: RowsCode,
@@ -444,7 +416,8 @@ impl Framer {
         self.transactions.require_open()?;
         let mut at = Cursor::new(&event.body);
         let header = rows::header(&mut at, code.version_two, short_id)?;
-        let passes = self.transactions.resume().passes() && !self.transactions.is_xa();
+        let passes =
+            self.only_statements || self.transactions.resume().passes() && !self.transactions.is_xa();
         match self.maps.find(header.table_id) {
             Some(Mapped::Unselected) => {}
             Some(Mapped::Selected(_)) if passes => {}
@@ -478,9 +451,20 @@ impl Framer {
     }
 }
 
+/// File and offset of a `ROTATE_EVENT`.
+pub fn rotation(body: &Bytes) -> Result<(String, u64), Refusal> {
+    let mut at = Cursor::new(body);
+    let offset = at.u64("offset")?;
+    let name = std::str::from_utf8(&at.rest()).map(str::to_owned).ok();
+    let name = name.filter(|name| !name.is_empty() && !name.contains('\0'));
+    Ok((name.ok_or_else(|| Refusal::contradiction("it names no file"))?, offset))
+}
+
 fn no_map(id: u64) -> Refusal {
     Refusal::contradiction(format!("no table map came before it for table number {id}"))
 }
+
+mod statements;
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,8 @@
 //! What must never happen here: an event, statement or transaction passed over because it was not understood;
 //! a value looked at; an item handed out whose event was not whole.
 
+mod ahead;
+pub mod code;
 mod crash;
 mod cursor;
 mod dump;
@@ -17,7 +19,9 @@ mod gtid;
 mod gtid_list;
 mod heartbeat;
 mod held;
+mod judging;
 mod mariadb;
+mod mentions;
 mod payload;
 mod prepared;
 mod query;
@@ -27,8 +31,10 @@ mod rows;
 mod selected;
 mod statement;
 mod table_map;
+mod temporary;
 mod text;
 mod transaction;
+mod watch;
 mod xid;
 
 use crate::change::{Change, Position};
@@ -66,6 +72,9 @@ pub struct StreamRequest {
     pub max_event_bytes: usize,
     /// Rows of prepared XA transactions that may stay in memory; what is more goes into a file.
     pub max_held_bytes: usize,
+    /// Only statements on selected tables are of interest: rows are not handed out, and statements that cannot be carried are
+    /// handed out with those that can. For a part of the log whose changes are known to be visible.
+    pub only_statements: bool,
 }
 
 /// A running stream. After an error it is of no use.
@@ -86,6 +95,7 @@ pub struct BinlogStream {
     failed: Option<SourceError>,
     /// MariaDB was asked for what follows names: it leaves out what had been taken in.
     by_names: bool,
+    max_event_bytes: usize,
     /// The last file that was left because it is cut off.
     cut_off: Option<Arc<str>>,
 }
@@ -119,6 +129,7 @@ impl BinlogStream {
                 }
             })?;
         let checksum = dump::prepare(&mut wire, request.heartbeat).await?;
+        let own = own_session(&mut wire).await?;
         let server_id = dump::server_id(&mut wire, request.server_id).await?;
         dump::register(&mut wire, server_id).await?;
         let origin = resume::origin(&request.start);
@@ -136,6 +147,10 @@ impl BinlogStream {
             request.max_event_bytes,
         );
         framer.take_up(&request.start, request.max_held_bytes)?;
+        framer.judging().know_behind(own);
+        if request.only_statements {
+            framer.only_statements();
+        }
         let mut stream = Self {
             endpoint: request.endpoint,
             server_id,
@@ -147,6 +162,7 @@ impl BinlogStream {
             early: Vec::new(),
             failed: None,
             by_names,
+            max_event_bytes: request.max_event_bytes,
             cut_off: None,
         };
         let mut early = Vec::new();
@@ -195,10 +211,21 @@ impl BinlogStream {
         }
     }
 
+    /// How many statements have passed since this was asked last that were not known to be harmless, because they reach no
+    /// selected table.
+    pub fn take_passed(&mut self) -> u64 {
+        self.framer.judging().take_passed()
+    }
+
     /// Takes in one event; waits for it only while nothing was appended behind `before`.
     async fn step(&mut self, out: &mut Vec<Change>, before: usize) -> Result<Step, SourceError> {
         if self.framer.is_handing_out() {
             self.framer.hand_out(out)?;
+            return Ok(Step::Taken);
+        }
+        if self.framer.is_asking() {
+            let code = self.look_up().await?;
+            self.framer.answer(code, out)?;
             return Ok(Step::Taken);
         }
         let may_wait = out.len() <= before;
@@ -313,6 +340,21 @@ async fn knows(request: &StreamRequest) -> Result<(), SourceError> {
         return Ok(());
     }
     Err(dump::failure(&wire, &packet, request.start.to_string()))
+}
+
+/// The server's number and that of this session, as it tells them itself: a proxy greets with numbers of its own.
+async fn own_session(wire: &mut Wire) -> Result<(u32, u32), SourceError> {
+    let rows = wire.query("SELECT @@GLOBAL.server_id, CONNECTION_ID()").await?;
+    let number = |column: usize| {
+        let value = rows.first()?.get(column)?.as_deref()?;
+        std::str::from_utf8(value).ok()?.parse::<u64>().ok()
+    };
+    // The log has the lower 32 bits of a session's number.
+    let id = number(1).and_then(|id| u32::try_from(id & 0xffff_ffff).ok());
+    match (number(0).and_then(|id| u32::try_from(id).ok()), id) {
+        (Some(server), Some(id)) => Ok((server, id)),
+        _ => Err(wire.protocol("no number of the server or of the session")),
+    }
 }
 
 /// When a log file was begun by its own word (seconds since 1970 UTC); `None` when the server has no such file.

@@ -6,9 +6,12 @@
 
 use super::cursor::{Cursor, Malformed};
 use super::frame::Header;
+use super::selected::SelectedTables;
+use super::temporary::SessionKey;
 use super::text;
-use crate::change::Session;
 use crate::change::facts::Flavour;
+use crate::change::{Session, TableName};
+use crate::schema::ddl::Name;
 use bytes::Bytes;
 
 /// A statement as logged, its text not yet decoded.
@@ -16,6 +19,8 @@ use bytes::Bytes;
 pub struct Query {
     /// The session.
     pub session: Session,
+    /// Number of the server where it was first logged.
+    pub server_id: u32,
     /// The session's default database; empty when it had none.
     pub database: String,
     /// The event says the `sql_mode` of the session; else how to read the text is not known.
@@ -33,8 +38,8 @@ pub struct Query {
 pub const LOAD_FIXED: usize = 13;
 
 /// The header's flag of a statement that used a temporary table of its session (`LOG_EVENT_THREAD_SPECIFIC_F`). Seen on 5.6, 9.7
-/// and MariaDB: set for ALTER, CREATE INDEX, DROP INDEX, TRUNCATE and OPTIMIZE of a temporary table, and not for those of another
-/// table, whatever temporary tables the session has.
+/// and MariaDB: set for ALTER, CREATE INDEX, DROP INDEX, TRUNCATE and OPTIMIZE of a temporary table; but in a stored procedure
+/// for every statement behind such a one as well, and for DROP TABLE of any table (9.7, MariaDB).
 const FLAG_THREAD_SPECIFIC: u16 = 0x4;
 
 /// Reads the body of a query event of a server of this family; `more_fixed` is the length of what follows the usual fixed part.
@@ -71,6 +76,7 @@ pub fn read(header: &Header, body: &Bytes, more_fixed: usize, flavour: Flavour) 
     };
     Ok(Query {
         session,
+        server_id: header.server_id,
         database,
         says_sql_mode: settings.sql_mode.is_some(),
         databases: settings.databases,
@@ -182,6 +188,27 @@ impl Query {
     /// The text, and whether every byte of it was understood.
     pub fn decoded(&self) -> (String, bool) {
         text::decode(&self.text, self.session.client_collation)
+    }
+
+    /// The text as UTF-8, where that is another reading of it than the client's character set gives. Servers write some texts
+    /// themselves and in UTF-8, whatever the client uses: 5.6 a DROP TABLE, all of them the CREATE TABLE of a CREATE … SELECT.
+    pub fn decoded_as_utf8(&self) -> Option<String> {
+        if self.text.is_ascii() {
+            return None;
+        }
+        let text = std::str::from_utf8(&self.text).ok()?;
+        (self.decoded().0 != text).then(|| text.to_owned())
+    }
+
+    /// The session, among those of all servers whose statements this log holds.
+    pub fn session_key(&self) -> SessionKey {
+        (self.server_id, self.session.id)
+    }
+
+    /// A name of the statement with its database, in the form in which names are compared.
+    pub fn full_name(&self, name: &Name, selected: &SelectedTables) -> TableName {
+        let database = name.database.as_deref().unwrap_or(&self.database);
+        selected.folded(database, &name.table)
     }
 
     /// Whether literals in the decoded text are what the server took them for.

@@ -1,5 +1,7 @@
 //! Which tables the stream carries, by name.
 
+use super::mentions::Mentions;
+use crate::change::TableName;
 use crate::config::types::Selection;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
@@ -9,6 +11,17 @@ pub struct SelectedTables {
     rule: Rule,
     /// The databases' part of the positive patterns.
     databases: GlobSet,
+    /// The same, as it may stand in a text.
+    named: Vec<Named>,
+}
+
+/// What a text must hold that names a database of a pattern.
+#[derive(Clone, Debug)]
+enum Named {
+    /// The name.
+    Exactly(String),
+    /// What stands between the wild signs; nothing where it is not known.
+    Parts(Vec<String>),
 }
 
 #[derive(Clone, Debug)]
@@ -23,8 +36,9 @@ impl SelectedTables {
     /// `fold_names` says that the source's names do not differ by case.
     pub fn new(selection: Selection, fold_names: bool) -> Result<Self, globset::Error> {
         let databases = databases(&selection, fold_names)?;
+        let named = named(&selection);
         if !fold_names {
-            return Ok(Self { rule: Rule::Exact(selection), databases });
+            return Ok(Self { rule: Rule::Exact(selection), databases, named });
         }
         let mut include = GlobSetBuilder::new();
         let mut exclude = GlobSetBuilder::new();
@@ -36,13 +50,18 @@ impl SelectedTables {
             };
         }
         let (include, exclude) = (include.build()?, exclude.build()?);
-        Ok(Self { rule: Rule::Folded { include, exclude, all: selection }, databases })
+        Ok(Self { rule: Rule::Folded { include, exclude, all: selection }, databases, named })
     }
 
     /// No table.
     pub fn none() -> Self {
         let all = Selection { patterns: Vec::new(), include: GlobSet::empty(), exclude: GlobSet::empty() };
-        Self { rule: Rule::Exact(all), databases: GlobSet::empty() }
+        Self { rule: Rule::Exact(all), databases: GlobSet::empty(), named: Vec::new() }
+    }
+
+    /// Whether nothing can be selected.
+    pub fn is_none(&self) -> bool {
+        self.named.is_empty()
     }
 
     /// Whether rows and statements of `database.table` are carried. System databases never are.
@@ -57,6 +76,22 @@ impl SelectedTables {
                     && !is_system(&database)
             }
         }
+    }
+
+    /// A table's name as names of this source are compared.
+    pub fn folded(&self, database: &str, table: &str) -> TableName {
+        match &self.rule {
+            Rule::Exact(_) => TableName::new(database, table),
+            Rule::Folded { .. } => TableName::new(database.to_lowercase(), table.to_lowercase()),
+        }
+    }
+
+    /// Whether a text may name a database that holds selected tables. What is no plain pattern may stand for any name.
+    pub fn may_be_named(&self, text: &Mentions) -> bool {
+        self.named.iter().any(|database| match database {
+            Named::Exactly(name) => text.name(name),
+            Named::Parts(parts) => parts.iter().all(|part| text.part(part)),
+        })
     }
 
     /// Whether a selected table may lie in `database`, as far as the patterns tell.
@@ -80,6 +115,24 @@ fn databases(selection: &Selection, fold_names: bool) -> Result<GlobSet, globset
         set.add(Glob::new(database).or_else(|_| Glob::new("*"))?);
     }
     set.build()
+}
+
+fn named(selection: &Selection) -> Vec<Named> {
+    let positive = selection.patterns.iter().map(|pattern| pattern.trim());
+    let positive = positive.filter(|pattern| !pattern.starts_with('!'));
+    positive
+        .map(|pattern| {
+            let database = pattern.split_once('.').map_or("*", |(database, _)| database.trim());
+            if database.contains(['[', ']', '{', '}', '\\', ',']) {
+                Named::Parts(Vec::new())
+            } else if database.contains(['*', '?']) {
+                let parts = database.split(['*', '?']).filter(|part| !part.is_empty());
+                Named::Parts(parts.map(str::to_owned).collect())
+            } else {
+                Named::Exactly(database.to_owned())
+            }
+        })
+        .collect()
 }
 
 fn is_system(database: &str) -> bool {
@@ -125,6 +178,20 @@ mod tests {
         assert!(folded.may_hold("sHOP"));
         assert!(SelectedTables::new(selection(&["*"]), false).unwrap().may_hold("any"));
         assert!(SelectedTables::new(selection(&["{a.b,c.d}"]), false).unwrap().may_hold("c"));
+    }
+
+    #[test]
+    fn a_text_names_a_selected_database_or_may_do_so() {
+        let named = |patterns: &[&str], text: &str| {
+            let selected = SelectedTables::new(selection(patterns), false).unwrap();
+            selected.may_be_named(&Mentions::of(text.as_bytes()))
+        };
+        assert!(named(&["shop.*", "!other.*"], "FROB `shop`.t") && !named(&["shop.*"], "FROB workshop.t"));
+        assert!(!named(&["shop.*", "!other.*"], "FROB other.t"));
+        assert!(named(&["sh*p_?x.t"], "FROB shop_1x.t") && !named(&["sh*p_?x.t"], "FROB other.t"));
+        for wide in ["*.t", "*", "[a-z]x.t", "{a,b}.t"] {
+            assert!(named(&[wide], "FROB other.t"), "{wide}");
+        }
     }
 
     #[test]

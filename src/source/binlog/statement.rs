@@ -1,13 +1,22 @@
 //! What a logged statement means for the stream: framing, DDL that concerns the task, or nothing.
 //!
+//! A statement that cannot touch a selected table passes, understood or not. One that is understood names its tables. Else it
+//! reaches what the log says it used (`databases`, MySQL), its session's default database, and everything its text names, by
+//! itself or through the code it calls (see [`code`](super::code)).
+//!
 //! What must never happen here: a statement passed over that may have changed a selected table.
 
+use super::code::Reached;
+use super::mentions::Mentions;
 use super::query::Query;
 use super::refusal::Refusal;
 use super::selected::SelectedTables;
+use super::temporary::{Means, TemporaryTables};
+use super::watch::Watch;
 use super::xid::Xid;
+use crate::change::TableName;
 use crate::change::facts::Flavour;
-use crate::schema::ddl::{self, Name, SqlMode, Statement};
+use crate::schema::ddl::{self, DmlKind, Name, SqlMode, Statement};
 
 /// What a statement does to the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,85 +54,139 @@ pub enum Meaning {
     },
     /// Changes nothing that is carried.
     Pass,
+    /// Is not known to change nothing, but reaches nothing that is carried.
+    OutOfReach,
+    /// What it reaches hangs on the source's stored code, which is to be looked up.
+    Ask,
+}
+
+/// What statements are judged by.
+#[derive(Debug)]
+pub struct Surroundings<'a> {
+    /// The family of servers.
+    pub flavour: Flavour,
+    /// The tables that count.
+    pub selected: &'a SelectedTables,
+    /// The sessions' own tables.
+    pub temporary: &'a TemporaryTables,
+    /// What stored code is known.
+    pub watch: &'a Watch,
+    /// The code was looked up for this very statement.
+    pub asked: bool,
+}
+
+/// A statement as it was read.
+#[derive(Debug)]
+pub struct Read {
+    /// Its text.
+    pub sql: String,
+    /// Every byte of it was understood.
+    understood: bool,
+    /// What it is.
+    pub statement: Statement,
+    /// What it is when its text is UTF-8, where that is another reading.
+    other: Option<Statement>,
 }
 
 /// How much of a statement goes into an error.
 const SHOWN: usize = 300;
 
-/// Judges a statement of a server of this family. `selected` says which tables count.
-pub fn judge(query: &Query, flavour: Flavour, selected: &SelectedTables) -> Result<Meaning, Refusal> {
-    // These three stand around nearly every transaction: no need to read them as SQL.
-    for (word, meaning) in
-        [("BEGIN", Meaning::Begin), ("COMMIT", Meaning::Commit), ("ROLLBACK", Meaning::Rollback)]
-    {
-        if query.is(word) {
-            return Ok(meaning);
-        }
-    }
+/// Three that stand around nearly every transaction: no need to read them as SQL.
+pub fn framing(query: &Query) -> Option<Meaning> {
+    let words = [("BEGIN", Meaning::Begin), ("COMMIT", Meaning::Commit), ("ROLLBACK", Meaning::Rollback)];
+    words.into_iter().find(|(word, _)| query.is(word)).map(|(_, meaning)| meaning)
+}
+
+/// Reads a statement.
+pub fn read(query: &Query, flavour: Flavour) -> Read {
+    let mode = SqlMode::of_session(&query.session, flavour);
     let (sql, understood) = query.decoded();
+    let statement = ddl::read(&sql, mode);
+    let other = query.decoded_as_utf8().map(|text| ddl::read(&text, mode));
+    Read { sql, understood, statement, other }
+}
+
+/// Judges a statement.
+pub fn judge(query: &Query, read: Read, around: &Surroundings<'_>) -> Result<Meaning, Refusal> {
+    let judge = Judge { query, sql: &read.sql, around, text: Mentions::of(&query.text) };
     if !query.says_sql_mode {
-        return Err(refuse(&sql, "its sql_mode is not logged, so it cannot be read", REPORT));
+        // How the text is to be read is not known, so nothing that it seems to be counts.
+        return judge.unknown("its sql_mode is not logged, so it cannot be read");
     }
-    let statement = ddl::read(&sql, SqlMode::of_session(&query.session, flavour));
-    let concerned = concerns(&statement, &query.database, selected);
-    // A name with unreadable letters may be a selected one.
-    if !understood && (concerned || names_something(&statement)) {
-        return Err(refuse(
-            &sql,
-            "it has bytes that its client's character set does not have, so its names cannot be told",
-            "repeat such statements with utf8mb4 as character set, and start the task anew behind this place",
+    if judge.has_two_meanings(&read) {
+        return Err(judge.refuse(
+            "its names can be read in two ways: in its client's character set and, as servers write some statements themselves, in \
+             UTF-8",
+            "give such statements with utf8mb4 as character set; compare the tables it may have meant, and copy those again that differ",
         ));
     }
-    if concerned && matches!(statement, Statement::AlterTable(_)) && !query.keeps_literals(&sql) {
-        return Err(refuse(
-            &sql,
+    let concerned = judge.concerns(&read.statement);
+    // A name with unreadable letters may be a selected one.
+    if !read.understood && names_something(&read.statement) {
+        return judge.unknown(
+            "it has bytes that its client's character set does not have, so its names cannot be told",
+        );
+    }
+    if concerned && matches!(read.statement, Statement::AlterTable(_)) && !query.keeps_literals(&read.sql) {
+        return Err(judge.refuse(
             "its session's collation_connection lacks some of its letters, so its literals cannot be told",
             "compare the table's definition with the target's, and copy the table again; give such statements with the same \
              character set for client and connection (SET NAMES utf8mb4)",
         ));
     }
-    let meaning = match statement {
+    if concerned {
+        match around.temporary.meant(&read.statement, query, around.flavour, around.selected) {
+            Means::Shared => {}
+            Means::Temporary => return Ok(Meaning::Pass),
+            Means::Either => {
+                return Err(judge.refuse(
+                    "its session used temporary tables that it had before this program read along, and the table it names may be \
+                     one of them or a selected one",
+                    "compare the table's definition and rows with the target's; where they differ copy the table again",
+                ));
+            }
+        }
+    }
+    let xid = |sql: &str| judge.xid(sql);
+    let meaning = match read.statement {
         Statement::Begin => Meaning::Begin,
         Statement::Commit => Meaning::Commit,
         Statement::Rollback => Meaning::Rollback,
         Statement::Savepoint(name) => Meaning::Savepoint(name),
         Statement::RollbackTo(name) => Meaning::RollbackTo(name),
         Statement::ReleaseSavepoint(name) => Meaning::Release(name),
-        Statement::XaStart => Meaning::XaStart(xid(&sql)?),
+        Statement::XaStart => Meaning::XaStart(xid(&read.sql)?),
         Statement::XaEnd => Meaning::XaEnd,
-        Statement::XaCommit { .. } => Meaning::XaFinish { xid: xid(&sql)?, commits: true },
-        Statement::XaRollback => Meaning::XaFinish { xid: xid(&sql)?, commits: false },
+        Statement::XaCommit { .. } => Meaning::XaFinish { xid: xid(&read.sql)?, commits: true },
+        Statement::XaRollback => Meaning::XaFinish { xid: xid(&read.sql)?, commits: false },
         Statement::XaPrepare => {
-            return Err(refuse(&sql, "XA PREPARE stands in the log as a statement", REPORT));
+            return Err(judge.refuse("XA PREPARE stands in the log as a statement", REPORT));
         }
-        Statement::Unknown { why } => {
-            return Err(refuse(&sql, &format!("it is not understood ({why})"), REPORT));
+        Statement::Unknown { why } => return judge.unknown(&format!("it is not understood ({why})")),
+        Statement::Dml { kind, tables } => return judge.dml(kind, tables.as_deref()),
+        // With its SELECT in it the statement made the rows itself, and called what that calls.
+        Statement::CreateTable(create) if create.select => {
+            let reached = judge.indirect(Some(&[]))?;
+            if create.temporary || !concerned || reached == Meaning::Ask {
+                return Ok(reached);
+            }
+            Meaning::Ddl { sql: read.sql, rows_may_follow: true }
         }
-        Statement::Dml { tables, .. } if concerned || reaches(query, selected) => {
-            let what = if concerned && tables.is_some() { "changes" } else { "may change" };
-            return Err(refuse(
-                &sql,
-                &format!("it {what} a table of this task and is logged as a statement, not as rows"),
-                "set binlog_format = ROW for all sessions of the source, and copy the tables it changed again",
-            ));
-        }
-        Statement::DropTable { temporary: true, .. } | Statement::Dml { .. } | Statement::Harmless(_) => {
-            Meaning::Pass
-        }
+        Statement::DropTable { temporary: true, .. } | Statement::Harmless(_) => Meaning::Pass,
         Statement::CreateTable(create) if create.temporary => Meaning::Pass,
-        Statement::CreateTable(_) if concerned => Meaning::Ddl { sql, rows_may_follow: true },
+        Statement::CreateTable(_) if concerned => Meaning::Ddl { sql: read.sql, rows_may_follow: true },
         Statement::AlterTable(_)
         | Statement::CreateIndex(_)
         | Statement::DropIndex(_)
         | Statement::RenameTable(_)
         | Statement::DropTable { .. }
         | Statement::TruncateTable(_)
+        | Statement::RepairTable(_)
         | Statement::DropDatabase(_)
             if concerned =>
         {
             if query.error_code != 0 {
-                return Err(refuse(
-                    &sql,
+                return Err(judge.refuse(
                     &format!(
                         "it ended with error {} at the source after a part of its work",
                         query.error_code
@@ -131,7 +194,7 @@ pub fn judge(query: &Query, flavour: Flavour, selected: &SelectedTables) -> Resu
                     "compare the table's definition with the target's, and copy the table again",
                 ));
             }
-            Meaning::Ddl { sql, rows_may_follow: false }
+            Meaning::Ddl { sql: read.sql, rows_may_follow: false }
         }
         Statement::CreateTable(_)
         | Statement::AlterTable(_)
@@ -140,6 +203,7 @@ pub fn judge(query: &Query, flavour: Flavour, selected: &SelectedTables) -> Resu
         | Statement::RenameTable(_)
         | Statement::DropTable { .. }
         | Statement::TruncateTable(_)
+        | Statement::RepairTable(_)
         | Statement::DropDatabase(_)
         | Statement::CreateDatabase(_)
         | Statement::AlterDatabase(_) => Meaning::Pass,
@@ -147,27 +211,166 @@ pub fn judge(query: &Query, flavour: Flavour, selected: &SelectedTables) -> Resu
     Ok(meaning)
 }
 
-const REPORT: &str =
-    "report the statement: this version does not know it; start the task anew behind this place";
+const REPORT: &str = "report the statement: this version does not know it; compare the tables it may have changed, or start the task anew \
+     behind this place (docs/operations.md, \"Going on behind a statement\")";
 
-/// Whether a statement concerns, or may concern, a selected table.
-fn concerns(statement: &Statement, default_database: &str, selected: &SelectedTables) -> bool {
-    let hit = |name: &Name| {
-        let database = name.database.as_deref().unwrap_or(default_database);
-        // Without any database the statement cannot have succeeded as we read it.
-        database.is_empty() || selected.contains(database, &name.table)
-    };
-    match statement {
-        Statement::DropDatabase(database) => selected.may_hold(database),
-        _ => statement.tables().is_none_or(|tables| tables.iter().any(hit)),
+/// One statement and what it is held against.
+struct Judge<'a> {
+    query: &'a Query,
+    sql: &'a str,
+    around: &'a Surroundings<'a>,
+    text: Mentions,
+}
+
+impl Judge<'_> {
+    fn selected(&self) -> &SelectedTables {
+        self.around.selected
+    }
+
+    /// Whether a statement concerns, or may concern, a selected table by what it names.
+    fn concerns(&self, statement: &Statement) -> bool {
+        let hit = |name: &Name| {
+            let database = name.database.as_deref().unwrap_or(&self.query.database);
+            // Without any database the statement cannot have succeeded as we read it.
+            database.is_empty() || self.selected().contains(database, &name.table)
+        };
+        match statement {
+            Statement::DropDatabase(database) => self.selected().may_hold(database),
+            _ => statement.tables().is_none_or(|tables| tables.iter().any(hit)),
+        }
+    }
+
+    /// Whether a kind of statement that servers write themselves names selected tables in one reading and others in another.
+    fn has_two_meanings(&self, read: &Read) -> bool {
+        let Some(other) = &read.other else { return false };
+        let by_server = |statement: &Statement| match statement {
+            Statement::DropTable { temporary, .. } => !temporary,
+            // It matters only where it takes the place of another.
+            Statement::CreateTable(create) => create.or_replace && !create.temporary,
+            Statement::TruncateTable(_) => true,
+            Statement::Dml { kind, .. } => *kind == DmlKind::Delete,
+            _ => false,
+        };
+        (by_server(&read.statement) || by_server(other))
+            && read.statement.tables() != other.tables()
+            && (self.concerns(&read.statement) || self.concerns(other))
+    }
+
+    /// A statement of which only the text and the log's word are known.
+    fn unknown(&self, why: &str) -> Result<Meaning, Refusal> {
+        let database = &self.query.database;
+        let logged = self.logged_databases();
+        let reason = if self.selected().may_hold(database) {
+            Some(format!("its session's database {database} holds selected tables"))
+        } else if self.selected().may_be_named(&self.text) {
+            Some("it may name a database that holds selected tables".to_owned())
+        } else if logged == Some(true) {
+            Some("the log says that it used a database that holds selected tables".to_owned())
+        } else {
+            None
+        };
+        match reason {
+            Some(reason) => Err(self.refuse(&format!("{why}, and {reason}"), REPORT)),
+            None if logged == Some(false) || self.alters_table() => Ok(Meaning::OutOfReach),
+            None => self.by_code(why, None, REPORT),
+        }
+    }
+
+    fn alters_table(&self) -> bool {
+        let mode = SqlMode::of_session(&self.query.session, self.around.flavour);
+        self.query.says_sql_mode && ddl::alters_table(self.sql, mode)
+    }
+
+    /// A statement that changes rows by itself.
+    fn dml(&self, kind: DmlKind, tables: Option<&[Name]>) -> Result<Meaning, Refusal> {
+        let written: Option<Vec<TableName>> = tables.map(|tables| {
+            let full = tables.iter().map(|table| self.query.full_name(table, self.selected()));
+            // What is the session's own has no triggers and is nobody else's.
+            full.filter(|name| !self.around.temporary.has(self.query.session_key(), name)).collect()
+        });
+        if written.iter().flatten().any(|name| name.database.is_empty()) {
+            return self.unknown("its session had no database, and it names a table without one");
+        }
+        let is_selected = |name: &&TableName| self.selected().contains(&name.database, &name.table);
+        if let Some(name) = written.iter().flatten().find(is_selected) {
+            let plain = matches!(
+                kind,
+                DmlKind::Insert | DmlKind::Replace | DmlKind::Load | DmlKind::Update | DmlKind::Delete
+            ) && written.as_ref().is_some_and(|written| written.len() == 1);
+            let what = if plain { "changes" } else { "may change" };
+            return Err(self.refuse(
+                &format!("it {what} {name}, a table of this task, and is logged as a statement, not as rows"),
+                BY_ROWS,
+            ));
+        }
+        match kind {
+            // They write nothing themselves.
+            DmlKind::Other if written.is_none() => self.indirect(Some(&[])),
+            // Servers log what a procedure does, not that it is called.
+            DmlKind::Call => self.unknown("it calls a procedure, which may do anything"),
+            // The text could not be read as far as the table.
+            _ if written.is_none() => self.unknown("it changes rows, and which table's is not understood"),
+            _ => self.indirect(written.as_deref()),
+        }
+    }
+
+    /// A statement that writes none of the selected tables itself, but may do so by what it calls.
+    fn indirect(&self, written: Option<&[TableName]>) -> Result<Meaning, Refusal> {
+        if self.logged_databases() == Some(false) {
+            return Ok(Meaning::OutOfReach);
+        }
+        self.by_code("it is logged as a statement, not as rows", written, BY_ROWS)
+    }
+
+    /// Whether the databases that the log names for it may hold selected tables; `None` where it names none.
+    fn logged_databases(&self) -> Option<bool> {
+        let names = self.query.databases.as_ref().filter(|names| !names.is_empty())?;
+        Some(names.iter().any(|name| self.selected().may_hold(name)))
+    }
+
+    /// Decides by the source's stored code.
+    fn by_code(&self, why: &str, written: Option<&[TableName]>, remedy: &str) -> Result<Meaning, Refusal> {
+        if self.selected().is_none() {
+            return Ok(Meaning::OutOfReach);
+        }
+        let Some(code) = &self.around.watch.code else { return Ok(Meaning::Ask) };
+        let older = written.map(|written| self.around.watch.older(written));
+        let reached = code.reach(&self.query.text, &self.query.database, older.as_deref(), self.selected());
+        match reached {
+            Reached::Nothing => Ok(Meaning::OutOfReach),
+            // What the list says may be out of date.
+            _ if !self.around.asked => Ok(Meaning::Ask),
+            Reached::Selected(by) => Err(self.refuse(
+                &format!("{why}, and it may change tables of this task through {by}"),
+                remedy,
+            )),
+            Reached::Unknown { why: unknown, remedy: more } if more.is_empty() => {
+                Err(self.refuse(&format!("{why}, and {unknown}"), remedy))
+            }
+            Reached::Unknown { why: unknown, remedy: more } => Err(self.refuse(
+                &format!("{why}, and {unknown}"),
+                &format!("{more}, so that it can be told whether such statements reach a table of this task; or {remedy}"),
+            )),
+        }
+    }
+
+    /// The id that an XA statement names.
+    fn xid(&self, sql: &str) -> Result<Xid, Refusal> {
+        Xid::of_statement(sql)
+            .ok_or_else(|| self.refuse("its XA id is not in the form that servers log", REPORT))
+    }
+
+    fn refuse(&self, why: &str, remedy: &str) -> Refusal {
+        let mut statement: String = self.sql.chars().take(SHOWN).collect();
+        if statement.len() < self.sql.len() {
+            statement.push('…');
+        }
+        Refusal::Statement { why: why.to_owned(), statement, remedy: remedy.to_owned() }
     }
 }
 
-/// Whether a statement touched a database that may hold selected tables. What it names says too little: a trigger, a
-/// function or a view takes it to other tables.
-fn reaches(query: &Query, selected: &SelectedTables) -> bool {
-    query.databases.as_ref().is_none_or(|names| names.iter().any(|name| selected.may_hold(name)))
-}
+const BY_ROWS: &str =
+    "set binlog_format = ROW for all sessions of the source, and copy the tables it changed again";
 
 /// Whether the meaning hangs on a name.
 fn names_something(statement: &Statement) -> bool {
@@ -175,19 +378,6 @@ fn names_something(statement: &Statement) -> bool {
         Statement::DropDatabase(_) => true,
         _ => statement.tables().is_none_or(|tables| !tables.is_empty()),
     }
-}
-
-/// The id that an XA statement names.
-fn xid(sql: &str) -> Result<Xid, Refusal> {
-    Xid::of_statement(sql).ok_or_else(|| refuse(sql, "its XA id is not in the form that servers log", REPORT))
-}
-
-fn refuse(sql: &str, why: &str, remedy: &str) -> Refusal {
-    let mut statement: String = sql.chars().take(SHOWN).collect();
-    if statement.len() < sql.len() {
-        statement.push('…');
-    }
-    Refusal::Statement { why: why.to_owned(), statement, remedy: remedy.to_owned() }
 }
 
 #[cfg(test)]

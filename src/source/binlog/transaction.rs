@@ -141,6 +141,20 @@ impl Transactions {
         !matches!(self.state, State::Between)
     }
 
+    /// The name of the transaction that is open, or about to be.
+    pub fn current(&self) -> Option<&TransactionId> {
+        match &self.state {
+            State::Between => None,
+            State::Named(name) => name.gtid.as_ref(),
+            State::Open(open) => open.name.gtid.as_ref(),
+        }
+    }
+
+    /// Whether BEGIN came and no end yet.
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, State::Open(_))
+    }
+
     /// A transaction's name came.
     pub fn named(&mut self, event: GtidEvent) -> Result<(), Refusal> {
         match &self.state {

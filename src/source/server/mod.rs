@@ -7,10 +7,12 @@
 //! an absent thing; a position from another server than the one the session talks to.
 
 mod bounds;
+mod code;
 mod evaluate;
 mod facts;
 mod foreign_keys;
 mod positions;
+mod visible;
 
 pub use evaluate::Setting;
 

@@ -23,7 +23,8 @@
 //! - *MySQL without GTIDs, and 5.6*, whose `gtid_executed` grows when a transaction is written: the start of the file
 //!   being written (with GTIDs, what its `PREVIOUS_GTIDS` names). A new file begins only when every transaction of the old
 //!   one is through the engine (`MYSQL_BIN_LOG::new_file_impl` waits until `get_prep_xids()` is 0), so all before it is
-//!   visible. What the copy has seen of that file is streamed again, convergently.
+//!   visible. What the copy has seen of that file is streamed again, convergently. Where it can be proven that everything up
+//!   to the log's end is visible, that end is P0 instead (see [`visible`](super::visible)).
 //! - *MariaDB*: what `START TRANSACTION WITH CONSISTENT SNAPSHOT` tells in `Binlog_snapshot_file` and `_position`, which
 //!   the server moves together with what a snapshot sees. Its log's end and `gtid_binlog_pos` lie behind a transaction that
 //!   waits for a replica, and a new file may begin while transactions of the old one are not through the engine (which is what
@@ -72,11 +73,24 @@ impl Server {
     pub async fn stream_start_within(&mut self, patience: Duration) -> Result<Position, SourceError> {
         let deadline = Instant::now() + patience;
         let mut position = self.visible_position().await?;
+        position.xa.seen_until = Some(self.prepared_seen_by(deadline, patience).await?);
+        Ok(position)
+    }
+
+    /// Waits twice for prepared XA transactions, as above; gives the place up to which an XA COMMIT has been seen.
+    pub(super) async fn prepared_seen(&mut self) -> Result<FilePosition, SourceError> {
+        self.prepared_seen_by(Instant::now() + XA_PATIENCE, XA_PATIENCE).await
+    }
+
+    async fn prepared_seen_by(
+        &mut self,
+        deadline: Instant,
+        patience: Duration,
+    ) -> Result<FilePosition, SourceError> {
         self.prepared_end(deadline, patience).await?;
         let end = self.log_position().await?;
         self.prepared_end(deadline, patience).await?;
-        position.xa.seen_until = Some(end);
-        Ok(position)
+        Ok(end)
     }
 
     /// As [`Server::stream_start`], for a task that copies nothing: no XA transaction is prepared there, for its rows would

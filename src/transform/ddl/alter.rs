@@ -78,7 +78,9 @@ impl Case<'_> {
         }
         self.name_columns(&evolved, &mut draft)?;
         self.add_columns(&evolved, alter, &mut draft)?;
-        let translated = self.finish(evolved.table, draft);
+        let instants = self.keeps_instants(&evolved)?;
+        let mut translated = self.finish(evolved.table, draft);
+        translated.changes.splice(0..0, instants);
         self.check_key(alter, &translated)?;
         match &alter.rename_to {
             Some(to) if !self.is_named(to) => self.gone("rename_table", policies.rename_table, "renames it"),
@@ -210,16 +212,6 @@ impl Case<'_> {
                 return Err(self.stop(
                     format!("under PAD_CHAR_TO_FULL_LENGTH it makes the trailing blanks of CHAR column {name} part of its values"),
                     self.copy_again(),
-                ));
-            }
-            Effect::Values(Changed::Merged) => {
-                return Err(self.stop(
-                    format!(
-                        "it stores the instants of TIMESTAMP column {name} anew by way of the session's time zone ({}), in which two \
-                         of them may be one",
-                        self.issued.session.time_zone.as_deref().unwrap_or("not logged")
-                    ),
-                    format!("{}; under SET time_zone = '+00:00' such a statement is carried", self.copy_again()),
                 ));
             }
             Effect::Values(Changed::Converted) | Effect::Rows => {

@@ -20,6 +20,7 @@ mod rename;
 mod retype;
 mod silent;
 mod store;
+mod zone;
 
 use super::{Rules, TableMapping, TransformError};
 use crate::change::facts::Cascades;
@@ -95,6 +96,10 @@ pub fn translate(
             case.gone("drop_database", policies.drop_database, "drops its database")
         }
         Statement::TruncateTable(_) => case.truncate(),
+        Statement::RepairTable(_) => Err(case.stop(
+            "it may remove rows that cannot be read or lie in a wrong partition, and the log does not say which",
+            case.copy_again(),
+        )),
         Statement::Dml { .. } => Err(case.stop(
             "it changes rows by statement, not by row events",
             "set binlog_format=ROW for the session that wrote it, and copy the table again",

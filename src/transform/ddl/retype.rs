@@ -1,7 +1,6 @@
 //! The table of type pairs: what a changed column type does to the values that are there.
 
 use super::Issued;
-use crate::change::facts::Flavour;
 use crate::schema::charset::max_bytes_per_char;
 use crate::schema::ddl::effect::{Changed, Effect};
 use crate::schema::{Charset, Column, MySqlType};
@@ -18,18 +17,11 @@ pub(super) struct Context {
     /// Trailing blanks of CHAR are there for whoever reads it, and what is stored anew has them (seen on MySQL 5.6 and 9.7 and
     /// MariaDB 10.11).
     pads_char: bool,
-    /// Values of a TIMESTAMP that is stored anew go through the session's local time, which may have an hour twice. Seen on
-    /// MySQL 5.6 and 9.7; MariaDB 10.11 keeps the instants.
-    merges_hours: bool,
 }
 
 impl Context {
     pub(super) fn of(issued: &Issued<'_>) -> Self {
-        let mysql = issued.mode.flavour != Some(Flavour::MariaDb);
-        Self {
-            pads_char: issued.mode.pads_char,
-            merges_hours: mysql && issued.session.utc_offset_seconds().is_none(),
-        }
+        Self { pads_char: issued.mode.pads_char }
     }
 }
 
@@ -67,9 +59,6 @@ fn on_the_way(old: &MySqlType, new: &MySqlType, context: Context) -> Option<Chan
     match (old, new) {
         (T::Char { .. }, T::Char { .. }) => None,
         (T::Char { .. }, _) if context.pads_char => Some(Changed::Padded),
-        (T::Timestamp { .. }, T::Timestamp { .. }) if old != new && context.merges_hours => {
-            Some(Changed::Merged)
-        }
         _ => None,
     }
 }

@@ -3,7 +3,7 @@
 use super::Case;
 use crate::change::policy::DdlPolicy;
 use crate::schema::ddl::{AlterStep, AlterTable, Evolved};
-use crate::schema::{Column, MySqlType};
+use crate::schema::{Column, MySqlType, Table};
 use crate::transform::TransformError;
 
 impl Case<'_> {
@@ -99,7 +99,7 @@ impl Case<'_> {
                 ),
                 self.copy_again(),
             )),
-            (Some((_, generated, _)), None) => self.recomputes_otherwise(generated),
+            (Some((_, generated, _)), None) => self.recomputes_otherwise(generated, &evolved.table),
             (None, _) => Ok(()),
         }
     }
@@ -107,7 +107,17 @@ impl Case<'_> {
     /// A statement that copies the table computes stored columns anew, as its own session sees the others: with the blanks of
     /// CHAR or without, and instants in its own time zone (which is logged where it was asked for). The rows' sessions may have
     /// seen them otherwise.
-    fn recomputes_otherwise(&self, generated: &Column) -> Result<(), TransformError> {
+    fn recomputes_otherwise(&self, generated: &Column, after: &Table) -> Result<(), TransformError> {
+        // The text of a virtual one is taken in the table's default character set (seen on MariaDB 10.11).
+        if after.charset != self.before.charset {
+            return Err(self.stop(
+                format!(
+                    "it changes the table's default character set, under which generated column {} is computed",
+                    generated.name
+                ),
+                self.copy_again(),
+            ));
+        }
         let has = |matches: fn(&MySqlType) -> bool| {
             self.before.columns.iter().any(|column| matches(&column.data_type))
         };

@@ -2,6 +2,7 @@
 
 mod filling;
 mod losses;
+mod zones;
 
 use super::*;
 use crate::change::TargetType;
@@ -77,6 +78,7 @@ fn change(change: &TargetChange) -> String {
             format!("alter {} {}{}", column.name, column.data_type, if column.nullable { "?" } else { "" })
         }
         TargetChange::DropColumn { name, .. } => format!("drop {name}"),
+        TargetChange::RequireNone { column, between, .. } => format!("none {column} {between:?}"),
         TargetChange::Truncate { table } => format!("truncate {table}"),
     }
 }

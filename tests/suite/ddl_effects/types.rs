@@ -10,6 +10,9 @@ const ZONE: &str = "INSERT IGNORE INTO mysql.time_zone (Time_zone_id, Use_leap_s
     INSERT IGNORE INTO mysql.time_zone_transition VALUES (7001, 1743296400, 1), (7001, 1761440400, 0)";
 const INSTANTS: &str = "SET time_zone = '+00:00'; CREATE TABLE {t} (id INT PRIMARY KEY, ts TIMESTAMP NULL); \
     INSERT INTO {t} VALUES (1, '2025-10-26 00:30:00'), (2, '2025-10-26 01:30:00'), (3, NULL)";
+const EVERYDAY: &str = "SET time_zone = '+00:00'; CREATE TABLE {t} (id INT PRIMARY KEY, ts TIMESTAMP NULL); \
+    INSERT INTO {t} VALUES (1, '2025-10-25 22:30:00'), (2, '2025-10-26 12:30:00'), (3, NULL), (4, '1970-01-01 00:00:01'), \
+    (5, '2025-03-30 00:59:59')";
 const BLANKS: &str = "CREATE TABLE {t} (id INT PRIMARY KEY, c CHAR(10)) CHARSET latin1; INSERT INTO {t} VALUES (1, 'a'), (2, ''), (3, NULL)";
 const TEXTS: &str = "SET NAMES utf8; CREATE TABLE {t} (id INT PRIMARY KEY, c CHAR(10), v VARCHAR(20), x TEXT, \
     e ENUM('a', 'b')) CHARSET latin1; INSERT INTO {t} VALUES (1, 'é', 'ü€', 'ß', 'a'), (2, '', '', '', 'b')";
@@ -27,6 +30,28 @@ fn everywhere(mysql: bool) -> Vec<Case> {
             "SET time_zone = 'Test/Berlin'",
             "ALTER TABLE {t} MODIFY ts TIMESTAMP(3) NULL",
             if mysql { Told("Test/Berlin") } else { Carried },
+        ),
+        // The column stays what it is, and a copy of the table moves its instants all the same.
+        case(
+            "copied_hour",
+            INSTANTS,
+            "SET time_zone = 'Test/Berlin'",
+            "ALTER TABLE {t} ADD v INT, ALGORITHM = COPY",
+            if mysql { Told("Test/Berlin") } else { Carried },
+        ),
+        case(
+            "indexed_hour",
+            INSTANTS,
+            "SET time_zone = 'Test/Berlin'",
+            "CREATE INDEX i ON {t} (ts) ALGORITHM = COPY",
+            if mysql { Told("Test/Berlin") } else { Carried },
+        ),
+        case(
+            "no_doubled_hour",
+            EVERYDAY,
+            "SET time_zone = 'Test/Berlin'",
+            "ALTER TABLE {t} MODIFY ts TIMESTAMP(3) NULL, ADD v DATETIME DEFAULT CURRENT_TIMESTAMP",
+            Carried,
         ),
         case(
             "fixed_zone",

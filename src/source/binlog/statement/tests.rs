@@ -1,3 +1,5 @@
+use super::super::code::{Kind, Object, StoredCode};
+use super::super::judging::Judging;
 use super::*;
 use crate::change::Session;
 use crate::config::types::Selection;
@@ -19,6 +21,7 @@ fn query(database: &str, sql: &str) -> Query {
             connection_collation: Some(255),
             ..Session::default()
         },
+        server_id: 1,
         database: database.to_owned(),
         says_sql_mode: true,
         databases: Some(vec![database.to_owned()]),
@@ -27,8 +30,12 @@ fn query(database: &str, sql: &str) -> Query {
     }
 }
 
+fn judged(query: &Query, selected: &SelectedTables) -> Result<Meaning, Refusal> {
+    Judging::default().judge(query, Flavour::MySql, selected, "src")
+}
+
 fn meaning(database: &str, sql: &str) -> Result<Meaning, Refusal> {
-    judge(&query(database, sql), Flavour::MySql, &selected(false))
+    judged(&query(database, sql), &selected(false))
 }
 
 fn id() -> Xid {
@@ -57,7 +64,7 @@ fn framing_words_are_told() {
     }
     let mut silent = query("", "BEGIN");
     silent.says_sql_mode = false;
-    assert_eq!(judge(&silent, Flavour::MySql, &selected(false)), Ok(Meaning::Begin));
+    assert_eq!(judged(&silent, &selected(false)), Ok(Meaning::Begin));
 }
 
 #[test]
@@ -83,7 +90,7 @@ fn ddl_counts_when_it_names_a_selected_table_or_may_hold_one() {
 #[test]
 fn folded_names_count_in_any_case() {
     for sql in ["ALTER TABLE SHOP.Item ADD COLUMN c INT", "DROP DATABASE shop"] {
-        let judged = judge(&query("", sql), Flavour::MySql, &selected(true));
+        let judged = judged(&query("", sql), &selected(true));
         assert!(matches!(judged, Ok(Meaning::Ddl { .. })), "{sql}");
     }
 }
@@ -115,52 +122,43 @@ fn statement_format_changes_of_selected_tables_stop_the_stream() {
         "INSERT INTO Shop.item VALUES (1)",
         "DELETE FROM item",
         "REPLACE INTO item VALUES (1)",
-        "CALL anything()",
     ] {
         let Err(Refusal::Statement { remedy, .. }) = meaning("Shop", sql) else { panic!("{sql}") };
         assert!(remedy.contains("binlog_format"), "{sql}");
     }
-    assert_eq!(meaning("other", "UPDATE item SET a = 1"), Ok(Meaning::Pass));
+    assert_eq!(meaning("other", "UPDATE item SET a = 1"), Ok(Meaning::OutOfReach));
 }
 
 #[test]
-fn statement_format_changes_that_reach_a_selected_database_by_a_trigger_stop_the_stream() {
-    let with = |databases: Option<&[&str]>| {
-        let names = databases.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
-        let query = Query { databases: names, ..query("other", "INSERT INTO other.log VALUES (1)") };
-        judge(&query, Flavour::MySql, &selected(false))
-    };
-    assert_eq!(with(Some(&["other", "third"])), Ok(Meaning::Pass));
-    for databases in [Some(&["other", "Shop"][..]), None] {
-        assert!(matches!(with(databases), Err(Refusal::Statement { .. })), "{databases:?}");
+fn what_is_not_understood_stops_the_stream_where_it_may_reach_a_selected_table() {
+    for sql in ["FROBNICATE TABLE item", "", "\u{fffd}", "FROBNICATE", "CALL anything()"] {
+        assert!(stops(&query("Shop", sql)), "{sql}");
+        assert_eq!(meaning("other", sql), Ok(Meaning::OutOfReach), "{sql}");
     }
-}
-
-#[test]
-fn what_is_not_understood_stops_the_stream() {
-    for sql in ["FROBNICATE TABLE item", "", "\u{fffd}"] {
-        assert!(matches!(meaning("other", sql), Err(Refusal::Statement { .. })), "{sql}");
+    for sql in ["FROBNICATE Shop.item", "FROBNICATE 'x' /*!50001Shop*/", "`shop", "\u{0}SHOP'"] {
+        assert!(stops(&query("other", sql)), "{sql}");
     }
-    let mut silent = query("other", "UPDATE item SET a = 1");
+    let mut silent = query("Shop", "UPDATE other.item SET a = 1");
     silent.says_sql_mode = false;
-    assert!(judge(&silent, Flavour::MySql, &selected(false)).is_err());
+    assert!(stops(&silent));
 }
 
 #[test]
-fn unreadable_bytes_stop_the_stream_only_where_a_name_counts() {
-    let with = |text: &[u8]| Query { text: Bytes::copy_from_slice(text), ..query("other", "") };
-    assert!(judge(&with(b"TRUNCATE caf\xe9"), Flavour::MySql, &selected(false)).is_err());
-    assert_eq!(
-        judge(&with(b"CREATE USER 'caf\xe9'@'%'"), Flavour::MySql, &selected(false)),
-        Ok(Meaning::Pass)
-    );
+fn unreadable_bytes_stop_the_stream_only_where_a_selected_name_may_be() {
+    let with =
+        |database: &str, text: &[u8]| Query { text: Bytes::copy_from_slice(text), ..query(database, "") };
+    assert!(stops(&with("Shop", b"TRUNCATE caf\xe9")));
+    assert!(stops(&with("other", b"TRUNCATE Shop.caf\xe9")));
+    for (database, text) in [("other", &b"TRUNCATE caf\xe9"[..]), ("Shop", b"CREATE USER 'caf\xe9'@'%'")] {
+        assert!(judged(&with(database, text), &selected(false)).is_ok());
+    }
 }
 
 #[test]
 fn a_statement_that_failed_half_way_stops_the_stream() {
     let mut failed = query("Shop", "DROP TABLE item, gone");
     failed.error_code = 1051;
-    assert!(judge(&failed, Flavour::MySql, &selected(false)).is_err());
+    assert!(judged(&failed, &selected(false)).is_err());
 }
 
 #[test]
@@ -168,4 +166,249 @@ fn long_statements_are_shortened_in_errors() {
     let sql = format!("FROBNICATE {}", "ü".repeat(1000));
     let Err(Refusal::Statement { statement, .. }) = meaning("Shop", &sql) else { panic!("understood") };
     assert_eq!(statement.chars().count(), SHOWN + 1);
+}
+
+fn stops(query: &Query) -> bool {
+    matches!(judged(query, &selected(false)), Err(Refusal::Statement { .. }))
+}
+
+/// The code of a source that has a trigger and a function which write the selected tables.
+fn code() -> StoredCode {
+    let name = |table: &str| TableName::new("other", table);
+    let object =
+        |kind, table: &str| Object { kind, name: name(table), body: Some("DELETE FROM Shop.item".into()) };
+    let objects = vec![object(Kind::Routine, "writes"), object(Kind::Trigger { on: name("log") }, "fill")];
+    StoredCode::new(objects, Vec::new(), String::new())
+}
+
+fn asked(query: &Query, flavour: Flavour) -> Result<Meaning, Refusal> {
+    let mut judging = Judging::default();
+    let selected = selected(false);
+    match judging.judge(query, flavour, &selected, "src")? {
+        Meaning::Ask => judging.answer(query, flavour, &selected, "src", code()),
+        meaning => Ok(meaning),
+    }
+}
+
+#[test]
+fn on_mariadb_statements_elsewhere_pass_when_what_they_call_reaches_nothing() {
+    for (sql, passes) in [
+        ("INSERT INTO x VALUES (1)", true),
+        ("INSERT INTO x SELECT * FROM Shop.item", true),
+        ("REPLACE INTO x SELECT COUNT(*) FROM Shop.item", true),
+        ("UPDATE x, y SET x.a = y.a", true),
+        ("DELETE x FROM x JOIN y", true),
+        ("CREATE TABLE x AS SELECT * FROM Shop.item", true),
+        ("CREATE TABLE x AS SELECT writes(1)", false),
+        ("CREATE TEMPORARY TABLE x AS SELECT other.writes(1)", false),
+        ("SELECT `other`.`writes`(1)", false),
+        ("SELECT `other`.`harmless`(1)", true),
+        ("INSERT INTO log VALUES (1)", false),
+        ("UPDATE x, log SET x.a = 1", false),
+        ("UPDATE x, Shop.item SET x.a = 1", false),
+        ("FROBNICATE x", true),
+        ("FROBNICATE log", false),
+        ("FROBNICATE Shop", false),
+    ] {
+        let query = Query { databases: None, ..query("other", sql) };
+        let judged = asked(&query, Flavour::MariaDb);
+        assert_eq!(judged.is_ok(), passes, "{sql}: {judged:?}");
+    }
+    let in_shop = Query { databases: None, ..query("Shop", "FROBNICATE x") };
+    assert!(asked(&in_shop, Flavour::MariaDb).is_err());
+}
+
+#[test]
+fn on_mysql_the_databases_in_the_log_decide() {
+    let with = |sql: &str, databases: &[&str]| {
+        let databases = Some(databases.iter().map(|name| (*name).to_owned()).collect());
+        asked(&Query { databases, ..query("other", sql) }, Flavour::MySql)
+    };
+    assert_eq!(with("INSERT INTO x VALUES (writes(1))", &["other"]), Ok(Meaning::OutOfReach));
+    assert_eq!(with("REPLACE INTO x SELECT * FROM Shop.item", &["other", "Shop"]), Ok(Meaning::OutOfReach));
+    assert!(with("INSERT INTO log VALUES (1)", &["other", "Shop"]).is_err());
+    assert_eq!(with("FROBNICATE x", &["other"]), Ok(Meaning::OutOfReach));
+    assert!(with("FROBNICATE x", &["other", "Shop"]).is_err());
+}
+
+#[test]
+fn random_bytes_stop_nothing_unless_they_may_name_what_is_selected() {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    let pieces: [&[u8]; 14] = [
+        b"/*",
+        b"*/",
+        b"'",
+        b"`",
+        b"\"",
+        b";",
+        b"INSERT INTO ",
+        b"ALTER TABLE ",
+        b"x",
+        b".",
+        b"\\",
+        b"-- ",
+        b"\xb1`",
+        b"SET STATEMENT ",
+    ];
+    let collations = [Some(255), Some(8), Some(28), Some(13), Some(63), None, Some(60000)];
+    for _ in 0..3000 {
+        let mut text = Vec::new();
+        for _ in 0..random() % 40 {
+            if random().is_multiple_of(3) {
+                text.extend_from_slice(pieces[usize::try_from(random() % 14).unwrap()]);
+            } else {
+                text.extend_from_slice(&random().to_le_bytes()[..2]);
+            }
+        }
+        let mut query = query("other", "");
+        query.session.client_collation = collations[usize::try_from(random() % 7).unwrap()];
+        query.says_sql_mode = !random().is_multiple_of(5);
+        for (database, flavour) in
+            [("other", Flavour::MySql), ("", Flavour::MariaDb), ("other", Flavour::MariaDb)]
+        {
+            let databases = (flavour == Flavour::MySql).then(|| vec!["other".to_owned()]);
+            let random =
+                Query { text: text.clone().into(), database: database.into(), databases, ..query.clone() };
+            // Letters of these names may be among the bytes.
+            let lower = String::from_utf8_lossy(&text).to_lowercase();
+            if !lower.contains("shop") && !lower.contains("log") && !lower.contains("writes") {
+                let judged = asked(&random, flavour);
+                assert!(judged.is_ok() || lower.starts_with("xa"), "{text:?} {random:?} {judged:?}");
+            }
+            let mut named = text.clone();
+            let at = usize::try_from(state_of(&text) % (named.len() as u64 + 1)).unwrap_or(0);
+            named.splice(at..at, b" `Shop`.item ".iter().copied());
+            let named = Query { text: named.into(), ..random };
+            if let Ok(meaning) = asked(&named, flavour) {
+                // It may have become a comment or a string of a statement that is understood.
+                assert!(meaning != Meaning::OutOfReach || ddl_reads(&named, flavour), "{named:?}");
+            }
+        }
+    }
+}
+
+fn state_of(text: &[u8]) -> u64 {
+    text.iter().fold(7, |sum, byte| sum * 31 % 1_000_003 + u64::from(*byte))
+}
+
+/// Whether the text is a statement that is understood.
+fn ddl_reads(query: &Query, flavour: Flavour) -> bool {
+    query.says_sql_mode && !matches!(read(query, flavour).statement, Statement::Unknown { .. })
+}
+
+fn from_session(id: u32, flagged: bool, sql: &str) -> Query {
+    let mut query = query("Shop", sql);
+    query.session.id = id;
+    query.session.uses_temporary = flagged;
+    query
+}
+
+#[test]
+fn a_temporary_table_is_not_the_table_of_that_name() {
+    let mut judging = Judging::default();
+    let selected = selected(false);
+    judging.know_behind((1, 10));
+    let mut judge = |id: u32, flagged: bool, sql: &str| {
+        let query = from_session(id, flagged, sql);
+        let meaning = judging.judge(&query, Flavour::MySql, &selected, "src");
+        let meaning = match meaning {
+            Ok(Meaning::Ask) => judging.answer(&query, Flavour::MySql, &selected, "src", code()),
+            other => other,
+        };
+        match meaning {
+            Ok(Meaning::Ddl { .. }) => "ddl",
+            Ok(Meaning::Pass | Meaning::OutOfReach) => "pass",
+            Ok(_) => "other",
+            Err(_) => "stop",
+        }
+    };
+    assert_eq!(judge(11, true, "CREATE TEMPORARY TABLE item (a INT)"), "pass");
+    for sql in [
+        "ALTER TABLE item ADD COLUMN b INT",
+        "CREATE INDEX i ON Shop.item (a)",
+        "TRUNCATE item",
+        "REPAIR TABLE item",
+    ] {
+        assert_eq!(judge(11, true, sql), "pass", "{sql}");
+        assert_eq!(judge(12, false, sql), "ddl", "{sql} of another session");
+        // In a procedure that used another temporary table before.
+        assert_eq!(judge(13, true, sql), "ddl", "{sql} behind a temporary table");
+        assert_eq!(judge(9, true, sql), "stop", "{sql} of a session that is older than the stream");
+        assert_eq!(judge(9, false, sql), "ddl", "{sql}");
+    }
+    assert_eq!(judge(11, true, "INSERT INTO item VALUES (1)"), "pass");
+    assert_eq!(judge(12, true, "INSERT INTO item VALUES (1)"), "stop");
+    assert_eq!(judge(11, true, "ALTER TABLE item RENAME TO goods"), "pass");
+    assert_eq!(judge(11, true, "TRUNCATE goods"), "pass");
+    assert_eq!(judge(11, true, "TRUNCATE item"), "ddl");
+    assert_eq!(judge(11, true, "DROP TEMPORARY TABLE goods /* generated by server */"), "pass");
+    assert_eq!(judge(11, true, "TRUNCATE goods"), "ddl");
+    assert_eq!(judge(11, true, "DROP TABLE item"), "ddl");
+}
+
+#[test]
+fn a_session_of_a_server_that_started_anew_has_no_temporary_tables() {
+    let mut judging = Judging::default();
+    let selected = selected(false);
+    judging.know_behind((1, 10));
+    let create = from_session(11, true, "CREATE TEMPORARY TABLE item (a INT)");
+    judging.judge(&create, Flavour::MySql, &selected, "src").unwrap();
+    judging.server_started(1);
+    for id in [3, 11] {
+        let truncate = from_session(id, true, "TRUNCATE item");
+        let meaning = judging.judge(&truncate, Flavour::MySql, &selected, "src");
+        assert!(matches!(meaning, Ok(Meaning::Ddl { .. })), "{id} {meaning:?}");
+    }
+    // What another server's sessions have, whose statements this one logs, is not known.
+    let foreign = Query { server_id: 2, ..from_session(50, true, "TRUNCATE item") };
+    assert!(judging.judge(&foreign, Flavour::MySql, &selected, "src").is_err());
+}
+
+#[test]
+fn mariadb_renames_temporary_tables_too() {
+    let mut judging = Judging::default();
+    let selected = selected(false);
+    let mut judge =
+        |sql: &str| judging.judge(&from_session(11, false, sql), Flavour::MariaDb, &selected, "src");
+    assert!(matches!(judge("RENAME TABLE item TO b"), Ok(Meaning::Ddl { .. })));
+    assert_eq!(judge("CREATE TEMPORARY TABLE item (a INT)"), Ok(Meaning::Pass));
+    assert_eq!(judge("RENAME TABLE item TO b, b TO c"), Ok(Meaning::Pass));
+    assert!(judge("RENAME TABLE c TO d, item TO c").is_err(), "one of each");
+    assert!(matches!(judge("RENAME TABLE item TO b"), Ok(Meaning::Ddl { .. })));
+}
+
+#[test]
+fn what_servers_write_themselves_is_read_in_both_character_sets() {
+    let with = |collation: u16, sql: &[u8]| {
+        let mut query = Query { text: Bytes::copy_from_slice(sql), ..query("Shop", "") };
+        query.session.client_collation = Some(collation);
+        query
+    };
+    const GBK: u16 = 28;
+    const LATIN1: u16 = 8;
+    // 表表 in UTF-8, which is something else in gbk.
+    let drop = "DROP TABLE `表表` /* generated by server */".as_bytes();
+    assert!(stops(&with(GBK, drop)));
+    assert!(stops(&with(LATIN1, drop)));
+    assert!(stops(&with(LATIN1, "CREATE OR REPLACE TABLE `é` (\n  `a` int)".as_bytes())));
+    assert!(stops(&with(LATIN1, "TRUNCATE TABLE `é` /* generated by server */".as_bytes())));
+    assert!(stops(&with(LATIN1, "DELETE FROM `Shop`.`é`".as_bytes())));
+    let elsewhere = Query { database: "other".into(), ..with(GBK, drop) };
+    assert_eq!(judged(&elsewhere, &selected(false)), Ok(Meaning::Pass));
+    // In gbk it is no UTF-8.
+    let drop = b"DROP TABLE `\xb1\xed\xb1\xed` /* generated by server */";
+    assert!(
+        matches!(judged(&with(GBK, drop), &selected(false)), Ok(Meaning::Ddl { sql, .. }) if sql.contains("表表"))
+    );
+    // What people write is in their own.
+    let alter = "ALTER TABLE item COMMENT 'é'".as_bytes();
+    assert!(
+        matches!(judged(&with(LATIN1, alter), &selected(false)), Ok(Meaning::Ddl { sql, .. }) if sql.contains("Ã©"))
+    );
 }

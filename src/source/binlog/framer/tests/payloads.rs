@@ -47,6 +47,7 @@ async fn a_large_one_that_has_come_whole_waits_for_nothing() {
     let sequence = wire.inbox().sequence();
     put(&mut wire, &payload, sequence);
     let mut stream = BinlogStream {
+        max_event_bytes: 1 << 20,
         endpoint: (&endpoint).into(),
         server_id: 1,
         wire,

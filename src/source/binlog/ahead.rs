@@ -1,0 +1,129 @@
+//! Looking up the source's stored code for a statement of the log, and reading on from there to where the log ended then: what was
+//! dropped or changed meanwhile is in the list no more.
+//!
+//! What must never happen here: the log taken for read up to that end when it was not.
+
+use super::code::{Changed, StoredCode};
+use super::event::Kind;
+use super::frame::{self, Checksum, Place};
+use super::query::{self, Query};
+use super::refusal::Refusal;
+use super::{BinlogStream, dump, event, format, framer, mariadb};
+use crate::change::facts::Flavour;
+use crate::change::{FilePosition, Position, Taken, XaState};
+use crate::source::SourceError;
+use crate::source::server::Server;
+use bytes::Bytes;
+use std::cmp::Ordering;
+use std::time::Duration;
+
+/// An idle source tells by this that there is nothing more.
+const HEARTBEAT: Duration = Duration::from_millis(20);
+
+impl BinlogStream {
+    /// The source's code, as far as it is true of a statement that ends where the stream is.
+    pub(super) async fn look_up(&mut self) -> Result<StoredCode, SourceError> {
+        let from = self.framer.position();
+        let mut server = Server::connect(&self.endpoint).await?;
+        let flavour = server.flavour();
+        let code = server.stored_code().await?;
+        let end = server.log_end().await?.file;
+        server.close().await;
+        let unknown = |what: &str| Changed { any: Some(what.to_owned()), ..Changed::default() };
+        match from.order(&end) {
+            Some(Ordering::Equal | Ordering::Greater) => return Ok(code),
+            Some(Ordering::Less) if u32::try_from(from.offset).is_ok() => {}
+            // The command that asks for a place has 32 bits for it.
+            Some(Ordering::Less) => {
+                return Ok(self.changed_by(code, unknown("something beyond 4 GiB of a log file")));
+            }
+            None => return Ok(self.changed_by(code, unknown("something in a log of another name"))),
+        }
+        tracing::debug!(source = self.wire.label(), %from, %end, "reading ahead for statements that change stored code");
+        let changed = self.changed_between(from, &end, flavour).await?;
+        Ok(self.changed_by(code, changed))
+    }
+
+    fn changed_by(&mut self, code: StoredCode, changed: Changed) -> StoredCode {
+        let judging = self.framer.judging();
+        code.changed_by(changed, &|name| judging.defined(name))
+    }
+
+    async fn changed_between(
+        &self,
+        from: FilePosition,
+        end: &FilePosition,
+        flavour: Flavour,
+    ) -> Result<Changed, SourceError> {
+        let (mut wire, _) = self.endpoint.connect().await?;
+        let mut checksum = dump::prepare(&mut wire, HEARTBEAT).await?;
+        let server_id = dump::server_id(&mut wire, 0).await?;
+        let start = by_place(from.clone(), flavour);
+        dump::start(&mut wire, server_id, &start).await?;
+        let mut place = Place::new(from);
+        let mut changed = Changed::default();
+        loop {
+            let packet = dump::first(&mut wire, dump::PATIENCE_AT_START).await?;
+            if packet.first() != Some(&0) {
+                return Err(dump::failure(&wire, &packet, place.position().to_string()));
+            }
+            let bytes = packet.slice(1..);
+            let code = bytes.get(4).copied().unwrap_or(0);
+            let taken = take(&bytes, &mut place, &mut checksum, &mut changed, flavour, self.max_event_bytes);
+            taken.map_err(|refusal| {
+                refusal.told(wire.label(), event::name(code), place.position().to_string())
+            })?;
+            if matches!(place.position().order(end), Some(Ordering::Equal | Ordering::Greater)) {
+                return Ok(changed);
+            }
+        }
+    }
+}
+
+/// Takes in an event.
+fn take(
+    bytes: &Bytes,
+    place: &mut Place,
+    checksum: &mut Checksum,
+    changed: &mut Changed,
+    flavour: Flavour,
+    most: usize,
+) -> Result<(), Refusal> {
+    let header = frame::header(bytes).map_err(frame::FrameError::from)?;
+    let kind = Kind::of(header.code, header.flags);
+    match kind {
+        Kind::FormatDescription => {
+            *checksum = format::read(bytes)?.checksum;
+            place.pass(&header);
+        }
+        Kind::Rotate => {
+            let event = frame::event(bytes, *checksum)?;
+            let (file, offset) = framer::rotation(&event.body)?;
+            place.rotate(&file, offset);
+        }
+        // All is sent up to there.
+        Kind::Heartbeat => place.reach_low(header.log_pos),
+        Kind::Query | Kind::CompressedQuery => {
+            let event = frame::event(bytes, *checksum)?;
+            place.pass(&header);
+            let mut query: Query = query::read(&event.header, &event.body, 0, flavour)?;
+            if kind == Kind::CompressedQuery {
+                query.text = mariadb::inflate(&query.text, most)?;
+            }
+            changed.note(&query, flavour);
+        }
+        // A compressed transaction has rows: what changes code stands alone.
+        _ if header.flags & event::FLAG_ARTIFICIAL == 0 => place.pass(&header),
+        _ => {}
+    }
+    Ok(())
+}
+
+/// A place alone: whatever names transactions have, the stream is asked for from there.
+fn by_place(file: FilePosition, flavour: Flavour) -> Position {
+    let taken = match flavour {
+        Flavour::MySql => Taken::Files,
+        Flavour::MariaDb => Taken::Domains(crate::change::Domains::default()),
+    };
+    Position { server: String::new(), file, file_begun: None, taken, xa: XaState::default() }
+}

@@ -1,0 +1,380 @@
+//! What stored code of the source takes a statement to: triggers, functions, views, foreign keys, as `information_schema` lists
+//! them.
+//!
+//! A statement that is logged as such names the tables that it reads and writes; what it calls may write others. MySQL logs the
+//! databases of all tables that were opened for it (read ones too, and none where a foreign key refers to a written one); MariaDB
+//! logs none. Where that is not enough the text is followed through the code it can call: a body that may name a selected
+//! table, or a database that holds some, may write it.
+//!
+//! What must never happen here: code that is not known, or whose body is not, taken for harmless.
+
+use super::mentions::{Mentions, words};
+use super::selected::SelectedTables;
+use crate::change::TableName;
+use std::collections::{BTreeSet, HashMap};
+
+/// What a thing of the source's is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A procedure, a function or a package: it runs where it is named.
+    Routine,
+    /// A view: what it names is read, and written when the view is.
+    View,
+    /// A table of several others (MERGE): written when it is.
+    Union,
+    /// A trigger: it runs when this table is written.
+    Trigger {
+        /// The table.
+        on: TableName,
+    },
+}
+
+/// One thing of the source's.
+#[derive(Clone, Debug)]
+pub struct Object {
+    /// What it is.
+    pub kind: Kind,
+    /// Its database and its name.
+    pub name: TableName,
+    /// Its text; `None` where it is not shown.
+    pub body: Option<String>,
+}
+
+/// A foreign key whose rules change rows of `child`.
+#[derive(Clone, Debug)]
+pub struct Cascade {
+    /// The table that is referred to.
+    pub parent: TableName,
+    /// The table that has the key.
+    pub child: TableName,
+}
+
+/// All of it.
+#[derive(Debug, Default)]
+pub struct StoredCode {
+    objects: Vec<Object>,
+    cascades: Vec<Cascade>,
+    /// Routines, views and unions by a word of their names; those without a word under "".
+    by_word: HashMap<String, Vec<usize>>,
+    /// What the user must be granted to see all; empty when that is so.
+    missing: String,
+    /// What statements have changed since the one that is asked about.
+    changed: Changed,
+}
+
+/// What was dropped or defined anew between a statement and the reading of the list. Names are in lower case.
+#[derive(Clone, Debug, Default)]
+pub struct Changed {
+    /// Something that may have been anything.
+    pub any: Option<String>,
+    /// Routines and views.
+    pub code: BTreeSet<TableName>,
+    /// Triggers: each on some table of its database.
+    pub triggers: BTreeSet<TableName>,
+    /// Tables: their triggers and foreign keys went with them, or may be others.
+    pub tables: BTreeSet<TableName>,
+    /// Databases that are gone with all that was in them.
+    pub databases: BTreeSet<String>,
+    /// Routines, views and triggers that came meanwhile: what was dropped behind that was not there before.
+    pub created: BTreeSet<TableName>,
+}
+
+/// What a statement comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reached {
+    /// No selected table.
+    Nothing,
+    /// It may write one; how.
+    Selected(String),
+    /// It is not known; why, and what would tell.
+    Unknown {
+        /// Why.
+        why: String,
+        /// What the user can do so that it is known.
+        remedy: String,
+    },
+}
+
+impl StoredCode {
+    /// A list. `missing` are the privileges without which it may lack something.
+    pub fn new(objects: Vec<Object>, cascades: Vec<Cascade>, missing: String) -> Self {
+        let mut by_word: HashMap<String, Vec<usize>> = HashMap::new();
+        for (index, object) in objects.iter().enumerate() {
+            if !matches!(object.kind, Kind::Trigger { .. }) {
+                by_word.entry(longest_word(&object.name.table)).or_default().push(index);
+            }
+        }
+        Self { objects, cascades, by_word, missing, changed: Changed::default() }
+    }
+
+    /// The same, where this has changed since; `known` is what code of those names was when statements defined it.
+    pub fn changed_by(self, mut changed: Changed, known: &dyn Fn(&TableName) -> Option<Object>) -> Self {
+        let mut objects = self.objects;
+        for names in [&mut changed.code, &mut changed.triggers] {
+            names.retain(|name| {
+                let found = known(name);
+                let unknown = found.is_none();
+                objects.extend(found);
+                unknown
+            });
+        }
+        Self { changed, ..Self::new(objects, self.cascades, self.missing) }
+    }
+
+    /// What a statement of a session with this default database may write beside `written`, which it names itself. Without
+    /// `written` it may write everything that it names.
+    pub fn reach(
+        &self,
+        text: &[u8],
+        default_database: &str,
+        written: Option<&[TableName]>,
+        selected: &SelectedTables,
+    ) -> Reached {
+        if !self.missing.is_empty() {
+            return Reached::Unknown {
+                why: "what triggers, functions and views it calls is not known, for the user may not see all of them".to_owned(),
+                remedy: self.missing.clone(),
+            };
+        }
+        Walk { code: self, selected, seen: BTreeSet::new(), written: BTreeSet::new() }.statement(
+            text,
+            default_database,
+            written,
+        )
+    }
+}
+
+fn longest_word(name: &str) -> String {
+    words(name.as_bytes()).max_by_key(String::len).unwrap_or_default()
+}
+
+fn gone(what: &str) -> Reached {
+    Reached::Unknown {
+        why: format!(
+            "{what} has been dropped or changed since, so what it called cannot be looked up any more"
+        ),
+        remedy: String::new(),
+    }
+}
+
+fn lower(name: &TableName) -> TableName {
+    TableName::new(name.database.to_lowercase(), name.table.to_lowercase())
+}
+
+/// One statement's way through the code.
+struct Walk<'a> {
+    code: &'a StoredCode,
+    selected: &'a SelectedTables,
+    /// Objects whose bodies were followed.
+    seen: BTreeSet<usize>,
+    /// Tables that may be written, in lower case.
+    written: BTreeSet<TableName>,
+}
+
+impl Walk<'_> {
+    fn statement(mut self, text: &[u8], default_database: &str, written: Option<&[TableName]>) -> Reached {
+        let mentions = Mentions::of(text);
+        if let Some(changed) = self.written_changed(&mentions, default_database, written) {
+            return changed;
+        }
+        let mut next = self.named(&mentions, default_database);
+        match written {
+            Some(tables) => {
+                for table in tables {
+                    self.write(table, &mut next);
+                }
+            }
+            None => self.write_named(&mentions, default_database, &mut next),
+        }
+        while let Some((index, writes)) = next.pop() {
+            if !self.seen.insert(index) {
+                continue;
+            }
+            if let Some(stop) = self.follow(index, writes, &mut next) {
+                return stop;
+            }
+        }
+        match self.written.iter().find_map(|table| self.cascades_into(table)) {
+            Some(stop) => stop,
+            None => Reached::Nothing,
+        }
+    }
+
+    /// Whether the list no longer holds what a statement may have met.
+    fn written_changed(
+        &self,
+        mentions: &Mentions,
+        default_database: &str,
+        written: Option<&[TableName]>,
+    ) -> Option<Reached> {
+        let changed = &self.code.changed;
+        // Unknown tables may have referred to what was written, and these to them.
+        let parents = self.code.cascades.iter().map(|cascade| lower(&cascade.parent));
+        let mut lost = parents.filter(|parent| changed.databases.contains(&parent.database));
+        let lost = lost.find(|table| self.leads_to_selected(table));
+        let lost =
+            lost.or_else(|| changed.tables.iter().find(|table| self.leads_to_selected(table)).cloned());
+        if let Some(table) = lost {
+            return Some(gone(&table.to_string()));
+        }
+        let Some(written) = written else { return self.changed(mentions, default_database, true) };
+        for table in written.iter().map(lower) {
+            let trigger = changed.triggers.iter().find(|trigger| trigger.database == table.database);
+            let own = changed.tables.get(&table);
+            if changed.databases.contains(&table.database) {
+                return Some(gone(&table.to_string()));
+            }
+            if let Some(what) = own.or(changed.code.get(&table)).or(trigger) {
+                return Some(gone(&what.to_string()));
+            }
+        }
+        self.changed(mentions, default_database, false)
+    }
+
+    /// Whether the list no longer holds what a text may have called, or written.
+    fn changed(&self, mentions: &Mentions, default_database: &str, writes: bool) -> Option<Reached> {
+        let changed = &self.code.changed;
+        let in_reach =
+            |database: &str| database.eq_ignore_ascii_case(default_database) || mentions.name(database);
+        let named = |name: &&TableName| mentions.name(&name.table) && in_reach(&name.database);
+        let code = changed.code.iter().find(named).map(ToString::to_string);
+        let written = || {
+            let trigger = changed.triggers.iter().find(|trigger| in_reach(&trigger.database));
+            changed.tables.iter().find(named).or(trigger).map(ToString::to_string)
+        };
+        let database = changed.databases.iter().find(|database| in_reach(database)).cloned();
+        let what =
+            changed.any.clone().or(code).or(database).or_else(|| if writes { written() } else { None });
+        what.map(|what| gone(&what))
+    }
+
+    /// Whether foreign keys take a change of this table to a selected one.
+    fn leads_to_selected(&self, table: &TableName) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut next = vec![table.clone()];
+        while let Some(table) = next.pop() {
+            if !seen.insert(table.clone()) {
+                continue;
+            }
+            if self.cascades_into(&table).is_some() {
+                return true;
+            }
+            let children = self.code.cascades.iter().filter(|cascade| lower(&cascade.parent) == table);
+            next.extend(children.map(|cascade| lower(&cascade.child)));
+        }
+        false
+    }
+
+    /// The routines and views that a text may name.
+    fn named(&self, mentions: &Mentions, default_database: &str) -> Vec<(usize, bool)> {
+        let nameless = mentions.has_others().then_some("");
+        let candidates = mentions.words().chain(nameless).filter_map(|word| self.code.by_word.get(word));
+        candidates
+            .flatten()
+            .filter(|index| {
+                self.code.objects.get(**index).is_some_and(|object| {
+                    mentions.name(&object.name.table)
+                        && (object.name.database.eq_ignore_ascii_case(default_database)
+                            || mentions.name(&object.name.database))
+                })
+            })
+            .map(|index| (*index, false))
+            .collect()
+    }
+
+    /// Everything that a text names and that reacts to being written.
+    fn write_named(&mut self, mentions: &Mentions, default_database: &str, next: &mut Vec<(usize, bool)>) {
+        let named = |table: &TableName| {
+            mentions.name(&table.table)
+                && (table.database.eq_ignore_ascii_case(default_database) || mentions.name(&table.database))
+        };
+        let tables: Vec<TableName> = self
+            .code
+            .objects
+            .iter()
+            .map(|object| match &object.kind {
+                Kind::Trigger { on } => on,
+                Kind::View | Kind::Union | Kind::Routine => &object.name,
+            })
+            .chain(self.code.cascades.iter().map(|cascade| &cascade.parent))
+            .filter(|table| named(table))
+            .cloned()
+            .collect();
+        for table in &tables {
+            self.write(table, next);
+        }
+    }
+
+    /// A table or view that may be written, with the tables that foreign keys take it to.
+    fn write(&mut self, table: &TableName, next: &mut Vec<(usize, bool)>) {
+        let table = lower(table);
+        if !self.written.insert(table.clone()) {
+            return;
+        }
+        for (index, object) in self.code.objects.iter().enumerate() {
+            let runs = match &object.kind {
+                Kind::Trigger { on } => lower(on) == table,
+                Kind::View | Kind::Union => lower(&object.name) == table,
+                Kind::Routine => false,
+            };
+            if runs {
+                // As something written it is more than what was read before.
+                self.seen.remove(&index);
+                next.push((index, true));
+            }
+        }
+        let children: Vec<TableName> = self
+            .code
+            .cascades
+            .iter()
+            .filter(|cascade| lower(&cascade.parent) == table)
+            .map(|cascade| cascade.child.clone())
+            .collect();
+        for child in children {
+            self.write(&child, next);
+        }
+    }
+
+    /// Follows a body; what it comes to when that is not harmless.
+    fn follow(&mut self, index: usize, writes: bool, next: &mut Vec<(usize, bool)>) -> Option<Reached> {
+        let object = self.code.objects.get(index)?;
+        let reads_only = object.kind == Kind::View && !writes;
+        let Some(body) = &object.body else {
+            let name = &object.name;
+            return Some(Reached::Unknown {
+                why: format!("the text of {name}, which it calls, is not shown to the user"),
+                remedy: format!("let the user see it (SHOW CREATE … {name} tells whether it does)"),
+            });
+        };
+        let mentions = Mentions::of(body.as_bytes());
+        let database = &object.name.database;
+        if !reads_only && (self.selected.may_hold(database) || self.selected.may_be_named(&mentions)) {
+            return Some(Reached::Selected(object.name.to_string()));
+        }
+        if ["prepare", "execute"].iter().any(|word| mentions.name(word)) {
+            return Some(Reached::Unknown {
+                why: format!("{}, which it may call, makes up statements while it runs", object.name),
+                remedy: String::new(),
+            });
+        }
+        if let Some(changed) = self.changed(&mentions, database, !reads_only) {
+            return Some(changed);
+        }
+        next.extend(self.named(&mentions, database));
+        if !reads_only {
+            self.write_named(&mentions, database, next);
+        }
+        None
+    }
+
+    fn cascades_into(&self, table: &TableName) -> Option<Reached> {
+        let into = self.code.cascades.iter().find(|cascade| {
+            lower(&cascade.parent) == *table
+                && self.selected.contains(&cascade.child.database, &cascade.child.table)
+        })?;
+        Some(Reached::Selected(format!("a foreign key of {}", into.child)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+use super::*;
+use crate::config::types::Selection;
+use globset::{Glob, GlobSet, GlobSetBuilder};
+
+pub fn selected(pattern: &str) -> SelectedTables {
+    let include = GlobSetBuilder::new().add(Glob::new(pattern).unwrap()).build().unwrap();
+    let selection = Selection { patterns: vec![pattern.to_owned()], include, exclude: GlobSet::empty() };
+    SelectedTables::new(selection, false).unwrap()
+}
+
+fn table(name: &str) -> TableName {
+    let (database, table) = name.split_once('.').unwrap();
+    TableName::new(database, table)
+}
+
+fn object(kind: Kind, name: &str, body: &str) -> Object {
+    let body = (!body.is_empty()).then(|| body.to_owned());
+    Object { kind, name: table(name), body }
+}
+
+fn trigger(on: &str, name: &str, body: &str) -> Object {
+    object(Kind::Trigger { on: table(on) }, name, body)
+}
+
+/// A shop whose tables are selected, and what others have around it.
+fn code() -> StoredCode {
+    let objects = vec![
+        trigger("other.log", "other.fill", "INSERT INTO shop.item VALUES (NEW.id)"),
+        trigger("other.first", "other.on", "INSERT INTO second VALUES (1)"),
+        trigger("other.second", "other.further", "BEGIN SET @a = other.writes(3); END"),
+        trigger("other.harmless", "other.nothing", "SET NEW.a = 1"),
+        object(Kind::Routine, "other.writes", "BEGIN INSERT INTO `shop`.`item` VALUES (1); RETURN 1; END"),
+        object(Kind::Routine, "other.plain", "RETURN 1 + other.inner_one()"),
+        object(Kind::Routine, "other.inner_one", "RETURN 2"),
+        object(Kind::Routine, "other.hidden", ""),
+        object(Kind::Routine, "other.dynamic", "BEGIN PREPARE p FROM @x; EXECUTE p; END"),
+        object(Kind::Routine, "shop.own", "INSERT INTO item VALUES (1)"),
+        object(Kind::Routine, "other.loop_a", "RETURN loop_b()"),
+        object(Kind::Routine, "other.loop_b", "RETURN loop_a()"),
+        object(Kind::View, "other.window", "select `shop`.`item`.`id` AS `id` from `shop`.`item`"),
+        object(Kind::View, "other.caller", "select `other`.`writes`(1) AS `x`"),
+        object(Kind::Union, "other.all_of_it", ""),
+        object(Kind::Routine, "other.naïve", "DELETE FROM shop.item"),
+    ];
+    let cascades =
+        [("other.parent", "other.child"), ("other.child", "shop.item"), ("other.root", "other.log")];
+    let cascades =
+        cascades.map(|(parent, child)| Cascade { parent: table(parent), child: table(child) }).to_vec();
+    StoredCode::new(objects, cascades, String::new())
+}
+
+fn reach(code: &StoredCode, text: &str, database: &str, written: Option<&[&str]>) -> &'static str {
+    let written = written.map(|names| names.iter().map(|name| table(name)).collect::<Vec<_>>());
+    match code.reach(text.as_bytes(), database, written.as_deref(), &selected("shop.*")) {
+        Reached::Nothing => "nothing",
+        Reached::Selected(_) => "selected",
+        Reached::Unknown { .. } => "unknown",
+    }
+}
+
+#[test]
+fn a_statement_goes_as_far_as_what_it_calls() {
+    let code = code();
+    for (text, written, expected) in [
+        ("REPLACE INTO sums SELECT count(*) FROM shop.item", "other.sums", "nothing"),
+        ("INSERT INTO log VALUES (1)", "other.log", "selected"),
+        ("INSERT INTO LOG VALUES (1)", "OTHER.LOG", "selected"),
+        ("INSERT INTO first VALUES (1)", "other.first", "selected"),
+        ("INSERT INTO harmless VALUES (1)", "other.harmless", "nothing"),
+        ("INSERT INTO sums VALUES (writes(1))", "other.sums", "selected"),
+        ("INSERT INTO sums VALUES (`Other` . `WRITES` (1))", "other.sums", "selected"),
+        ("INSERT INTO sums VALUES (plain(1))", "other.sums", "nothing"),
+        ("INSERT INTO sums VALUES (hidden(1))", "other.sums", "unknown"),
+        ("INSERT INTO sums VALUES (dynamic(1))", "other.sums", "unknown"),
+        ("INSERT INTO sums VALUES (shop.own())", "other.sums", "selected"),
+        ("INSERT INTO sums VALUES (own())", "other.sums", "nothing"),
+        ("INSERT INTO sums VALUES (loop_a())", "other.sums", "nothing"),
+        ("INSERT INTO sums VALUES (naïve())", "other.sums", "selected"),
+        // Read, not written.
+        ("INSERT INTO sums SELECT id FROM window", "other.sums", "nothing"),
+        ("INSERT INTO window VALUES (1)", "other.window", "selected"),
+        ("INSERT INTO window SELECT * FROM window", "other.window", "selected"),
+        ("INSERT INTO sums SELECT x FROM caller", "other.sums", "selected"),
+        ("INSERT INTO all_of_it VALUES (1)", "other.all_of_it", "unknown"),
+        ("DELETE FROM parent", "other.parent", "selected"),
+        // Its child's trigger, where the server fires it.
+        ("DELETE FROM root", "other.root", "selected"),
+    ] {
+        assert_eq!(reach(&code, text, "other", Some(&[written])), expected, "{text}");
+    }
+    assert_eq!(
+        reach(&code, "INSERT INTO other.t VALUES (writes(1))", "third", Some(&["other.t"])),
+        "selected"
+    );
+    assert_eq!(reach(&code, "INSERT INTO t VALUES (writes(1))", "third", Some(&["third.t"])), "nothing");
+}
+
+#[test]
+fn what_is_not_understood_may_write_whatever_it_names() {
+    let code = code();
+    for (text, expected) in [
+        ("FROB log", "selected"),
+        ("FROB window", "selected"),
+        ("FROB parent", "selected"),
+        ("FROB harmless", "nothing"),
+        ("\u{1}\u{2}'`", "nothing"),
+        ("\u{1}\u{2}'`other`.log", "selected"),
+    ] {
+        assert_eq!(reach(&code, text, "other", None), expected, "{text}");
+    }
+    assert_eq!(reach(&code, "FROB log", "third", None), "nothing");
+}
+
+#[test]
+fn what_cannot_be_seen_is_not_decided() {
+    let blind = StoredCode::new(Vec::new(), Vec::new(), "GRANT TRIGGER ON *.* TO 'r'".to_owned());
+    let reached =
+        blind.reach(b"INSERT INTO t VALUES (1)", "other", Some(&[table("other.t")]), &selected("shop.*"));
+    assert!(matches!(reached, Reached::Unknown { remedy, .. } if remedy.contains("GRANT TRIGGER")));
+}
+
+#[test]
+fn what_was_changed_since_is_not_decided() {
+    let names = |names: &[&str]| names.iter().map(|name| table(name)).collect::<BTreeSet<_>>();
+    let change = |changed: Changed| code().changed_by(changed, &|_| None);
+    let routines = |list: &[&str]| change(Changed { code: names(list), ..Changed::default() });
+    let triggers = |list: &[&str]| change(Changed { triggers: names(list), ..Changed::default() });
+    let tables = |list: &[&str]| change(Changed { tables: names(list), ..Changed::default() });
+    let text = "INSERT INTO sums SELECT plain(id) FROM staging";
+    let sums = Some(&["other.sums"][..]);
+    let any = change(Changed { any: Some("a trigger".into()), ..Changed::default() });
+    assert_eq!(reach(&any, text, "other", sums), "unknown");
+    assert_eq!(reach(&routines(&["other.gone", "third.staging"]), text, "other", sums), "nothing");
+    assert_eq!(
+        reach(&routines(&["other.staging"]), text, "other", sums),
+        "unknown",
+        "it may have been a view"
+    );
+    assert_eq!(reach(&routines(&["other.sums"]), text, "other", sums), "unknown");
+    // A function that what is called calls.
+    assert_eq!(reach(&routines(&["other.inner_one"]), text, "other", sums), "unknown");
+    assert_eq!(
+        reach(&triggers(&["third.x"]), text, "other", sums),
+        "nothing",
+        "on a table of another database"
+    );
+    assert_eq!(reach(&triggers(&["other.x"]), text, "other", sums), "unknown");
+    assert_eq!(reach(&triggers(&["other.x"]), text, "other", Some(&[])), "unknown", "plain may write");
+    assert_eq!(reach(&triggers(&["other.x"]), "SELECT 1", "other", Some(&[])), "nothing");
+    assert_eq!(reach(&tables(&["other.staging"]), text, "other", sums), "nothing", "only read");
+    assert_eq!(reach(&tables(&["other.sums"]), text, "other", sums), "unknown");
+    assert_eq!(reach(&tables(&["other.sums"]), text, "other", Some(&[])), "nothing", "a new one");
+    assert_eq!(
+        reach(&tables(&["other.parent"]), text, "other", sums),
+        "unknown",
+        "it may have been referred to"
+    );
+}
+
+#[test]
+fn what_a_statement_has_defined_is_known_when_it_is_gone() {
+    let gone = |body: &str| {
+        let known = object(Kind::Trigger { on: table("other.sums") }, "other.x", body);
+        let changed = Changed { triggers: [table("other.x")].into(), ..Changed::default() };
+        code().changed_by(changed, &|name| (*name == table("other.x")).then(|| known.clone()))
+    };
+    let reach =
+        |code: &StoredCode| reach(code, "INSERT INTO sums VALUES (1)", "other", Some(&["other.sums"]));
+    assert_eq!(reach(&gone("CREATE TRIGGER x BEFORE INSERT ON sums FOR EACH ROW SET NEW.a = 1")), "nothing");
+    assert_eq!(
+        reach(&gone("CREATE TRIGGER x AFTER INSERT ON sums FOR EACH ROW DELETE FROM shop.item")),
+        "selected"
+    );
+}

@@ -15,7 +15,6 @@ pub(super) fn definition(name: String, cursor: &mut Cursor<'_, '_>) -> Result<Co
         declared: data_type(cursor)?,
         nullable: serial.then_some(false),
         default: DeclaredDefault::None,
-        default_in_parentheses: false,
         on_update: false,
         generated: false,
         auto_increment: serial,
@@ -64,7 +63,6 @@ fn attribute(column: &mut ColumnDefinition, cursor: &mut Cursor<'_, '_>) -> Resu
     } else if cursor.word("NULL") {
         column.nullable = Some(true);
     } else if cursor.word("DEFAULT") {
-        column.default_in_parentheses = cursor.at_symbol('(');
         column.default = match default(cursor)? {
             DeclaredDefault::Text(text) if text.is_empty() && cursor.mode.empty_is_null => {
                 DeclaredDefault::Null

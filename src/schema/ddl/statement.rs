@@ -301,8 +301,6 @@ pub struct ColumnDefinition {
     pub nullable: Option<bool>,
     /// Its default.
     pub default: DeclaredDefault,
-    /// The default is written in parentheses: an expression to MySQL, which makes the table anew for it.
-    pub default_in_parentheses: bool,
     /// `ON UPDATE CURRENT_TIMESTAMP`
     pub on_update: bool,
     /// `GENERATED ALWAYS AS`

@@ -38,7 +38,6 @@ impl Case<'_> {
                 column,
                 target: &made,
                 first_timestamp: evolved.table.columns.iter().position(timestamp) == Some(at),
-                beside_timestamps: self.before.columns.iter().any(timestamp),
                 table_charset: &evolved.table.charset,
             };
             let filled = fill(&added, self.rules, self.issued).map_err(|unfilled| match unfilled {

@@ -23,8 +23,6 @@ pub(super) struct Added<'a> {
     pub target: &'a TargetColumn,
     /// It is the first TIMESTAMP of the table as it will be.
     pub first_timestamp: bool,
-    /// The table had a TIMESTAMP before.
-    pub beside_timestamps: bool,
     /// The table's default character set, behind the statement.
     pub table_charset: &'a Charset,
 }
@@ -69,7 +67,6 @@ pub(super) fn fill(
 /// The value; `None` is NULL.
 fn found(added: &Added<'_>, issued: &Issued<'_>) -> Result<Option<Value>, Unfilled> {
     let Added { definition, column, .. } = added;
-    rewrites_timestamps(added, issued)?;
     match &definition.default {
         DeclaredDefault::Null => Ok(None),
         DeclaredDefault::None if column.nullable => Ok(None),
@@ -94,26 +91,6 @@ fn found(added: &Added<'_>, issued: &Issued<'_>) -> Result<Option<Value>, Unfill
             }
         }
     }
-}
-
-/// MySQL makes the table anew for an expression, and takes each TIMESTAMP to local time and back on the way: where that is one
-/// hour twice, one becomes the other (seen on 9.7; the log then names the zone).
-fn rewrites_timestamps(added: &Added<'_>, issued: &Issued<'_>) -> Result<(), Unfilled> {
-    let anew = added.definition.default_in_parentheses && issued.mode.flavour != Some(Flavour::MariaDb);
-    if !anew || !added.beside_timestamps || issued.session.utc_offset_seconds().is_some() {
-        return Ok(());
-    }
-    let Some(zone) = &issued.session.time_zone else { return Ok(()) };
-    // The machine's zone has a name that tells little, but no zone other than UTC is called that.
-    if zone.eq_ignore_ascii_case("SYSTEM") && ask(issued, "@@system_time_zone".to_owned())? == "UTC" {
-        return Ok(());
-    }
-    Err(format!(
-        "the default of column {} is an expression, for which the source makes the table anew and changes TIMESTAMPs in the hour that \
-         the session's time zone may have twice",
-        added.column.name
-    )
-    .into())
 }
 
 /// What a TIMESTAMP NOT NULL without a default gets: with `explicit_defaults_for_timestamp` off, the current time if it is the

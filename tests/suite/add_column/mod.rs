@@ -3,7 +3,7 @@
 mod definitions;
 mod sessions;
 
-use crate::harness::{Comparison, Daemon, Mysql, Scene, applied_or_failed, postgres};
+use crate::harness::{Comparison, Daemon, Mysql, Scene, applied_or_failed, postgres, servers_script};
 
 /// A time zone with the doubled hours of Europe/Berlin around 2025, which servers know as `Test/Berlin` without a file.
 const ZONE: &str = "USE mysql; INSERT INTO time_zone (Time_zone_id, Use_leap_seconds) VALUES (77, 'N'); \
@@ -174,4 +174,13 @@ async fn existing_rows_get_what_mysql_5_6_gave_them() {
 #[tokio::test]
 async fn existing_rows_get_what_mariadb_gave_them() {
     carried(&in_berlin("mariadb").await, &[TWICE, AS_SENT].concat()).await;
+}
+
+/// For machines that have it: no other test needs it.
+#[tokio::test]
+async fn existing_rows_get_what_mariadb_11_8_gave_them() {
+    let has = servers_script().args(["check", "mariadb118"]).output().expect("the script runs");
+    if has.status.success() {
+        carried(&in_berlin("mariadb118").await, &[TWICE, AS_SENT].concat()).await;
+    }
 }

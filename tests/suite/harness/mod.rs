@@ -43,7 +43,7 @@ pub use kinds::Kind;
 pub(crate) use kinds::on_every_kind;
 pub use mysql::{Mysql, MysqlDatabase, MysqlSession, mariadb, mariadb118, mysql56, mysql97};
 pub use postgres::{Postgres, PostgresDatabase, PostgresSession, WAITS_FOR_LOCK, postgres};
-pub use process::{Process, free_port, run_folder};
+pub use process::{Process, free_port, run_folder, servers_script};
 pub use proxy::{Held, Proxy};
 pub use scene::Scene;
 pub use wait::{

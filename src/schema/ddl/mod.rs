@@ -16,6 +16,7 @@ mod data_type;
 mod dml;
 mod keys;
 mod read;
+mod references;
 mod statement;
 pub mod token;
 
@@ -23,7 +24,7 @@ pub mod token;
 mod tests;
 
 pub use apply::{Evolved, declare, evolve};
-pub use read::{CodeChange, alters_table, code_change, read};
+pub use read::{Beginning, CodeChange, beginning, code_change, read};
 pub use statement::{
     AlterStep, AlterTable, ColumnDefinition, CreateTable, DeclaredDefault, DmlKind, InlineKey, Name, Place,
     Statement,

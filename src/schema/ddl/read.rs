@@ -350,16 +350,49 @@ pub fn code_change(sql: &str, mode: SqlMode) -> Option<CodeChange> {
     Some(CodeChange { kind, name, on, creates, alters, replaces, if_not_exists })
 }
 
-/// Whether a text is about one table's definition, whatever it does to it: such a statement runs no code of others.
-pub fn alters_table(sql: &str, mode: SqlMode) -> bool {
-    let Ok(tokens) = tokenize(sql, mode) else { return false };
-    let mut cursor = Cursor::new(&tokens, sql, mode);
-    if !cursor.word("ALTER") {
-        return false;
+/// How a statement begins that need not be understood further on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beginning {
+    /// `ALTER TABLE`: it is about one table's definition, and runs no code of others.
+    AlterTable,
+    /// `CREATE`, without REPLACE anywhere: what is there stays.
+    Create,
+    /// Anything else.
+    Other,
+}
+
+/// How a statement begins, behind any `SET STATEMENT … FOR`, and in whatever way it is cut up.
+pub fn beginning(sql: &str, mode: SqlMode) -> Beginning {
+    let begins = |mode| {
+        let Ok(tokens) = tokenize(sql, mode) else { return Beginning::Other };
+        let mut cursor = Cursor::new(&tokens, sql, mode);
+        while cursor.words(&["SET", "STATEMENT"]) {
+            let mut depth = 0_usize;
+            while depth > 0 || !cursor.word("FOR") {
+                let Some(token) = cursor.next() else { return Beginning::Other };
+                if token.is_symbol('(') {
+                    depth += 1;
+                } else if token.is_symbol(')') {
+                    depth = depth.saturating_sub(1);
+                }
+            }
+        }
+        if cursor.at_word("CREATE") && !cursor.any(|token| token.is_word("REPLACE")) {
+            return Beginning::Create;
+        }
+        if !cursor.word("ALTER") {
+            return Beginning::Other;
+        }
+        cursor.one_of(&["ONLINE", "OFFLINE"]);
+        cursor.word("IGNORE");
+        if cursor.word("TABLE") { Beginning::AlterTable } else { Beginning::Other }
+    };
+    let found = begins(mode);
+    if mode.every_reading().into_iter().all(|other| begins(other) == found) {
+        found
+    } else {
+        Beginning::Other
     }
-    cursor.one_of(&["ONLINE", "OFFLINE"]);
-    cursor.word("IGNORE");
-    cursor.word("TABLE")
 }
 
 /// Views, routines, triggers, events: statements with a body that may hold anything and does nothing yet.

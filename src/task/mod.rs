@@ -189,7 +189,8 @@ async fn schema_sync(
     context.enter(Phase::SchemaSync);
     let settled = tell::waits(context, server.waits(), async {
         let start = handoff::start_position(context, server, stored).await?;
-        handoff::settle(context, server, folds(gathered), start.as_ref()).await
+        // Its stream makes it large.
+        Box::pin(handoff::settle(context, server, folds(gathered), start.as_ref())).await
     })
     .await?;
     tracing::info!(task = context.name, position = %settled.position, tables = settled.tables.len(), "P0: definitions are settled");

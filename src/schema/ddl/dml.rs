@@ -18,8 +18,8 @@ pub(super) fn dml(cursor: &mut Cursor<'_, '_>) -> Option<Statement> {
     let (kind, tables) = match verb {
         Some("INSERT") => (DmlKind::Insert, insert(cursor)),
         Some("REPLACE") => (DmlKind::Replace, insert(cursor)),
-        Some("UPDATE") => (DmlKind::Update, update(cursor)),
-        Some("DELETE") => (DmlKind::Delete, delete(cursor)),
+        Some("UPDATE") => (DmlKind::Update, Some(update(cursor))),
+        Some("DELETE") => (DmlKind::Delete, Some(delete(cursor))),
         Some("LOAD") => (DmlKind::Load, load(cursor)),
         // The rows may be changed behind the named query: WITH … UPDATE, WITH … DELETE.
         Some("WITH") => (DmlKind::Other, writes(cursor).then(|| names(whole, None))),
@@ -47,21 +47,21 @@ fn insert(cursor: &mut Cursor<'_, '_>) -> Option<Vec<Name>> {
 }
 
 /// Up to SET stand the tables, each with an alias or without one, joined in any way.
-fn update(cursor: &mut Cursor<'_, '_>) -> Option<Vec<Name>> {
+fn update(cursor: &mut Cursor<'_, '_>) -> Vec<Name> {
     modifiers(cursor);
     let whole = *cursor;
     if let Ok(table) = cursor.table() {
         let mut ahead = *cursor;
         alias(&mut ahead);
         if ahead.at_word("SET") || cursor.at_word("SET") {
-            return Some(vec![table]);
+            return vec![table];
         }
     }
     // Up to SET, which no name without quotes is.
-    Some(updated(whole).unwrap_or_else(|| names(whole, Some("SET"))))
+    updated(whole).unwrap_or_else(|| names(whole, Some("SET")))
 }
 
-fn delete(cursor: &mut Cursor<'_, '_>) -> Option<Vec<Name>> {
+fn delete(cursor: &mut Cursor<'_, '_>) -> Vec<Name> {
     modifiers(cursor);
     let whole = *cursor;
     if cursor.word("FROM")
@@ -76,10 +76,10 @@ fn delete(cursor: &mut Cursor<'_, '_>) -> Option<Vec<Name>> {
         let mut ahead = *cursor;
         alias(&mut ahead);
         if plain(cursor) || plain(&ahead) {
-            return Some(vec![table]);
+            return vec![table];
         }
     }
-    Some(deleted(whole).unwrap_or_else(|| names(whole, None)))
+    deleted(whole).unwrap_or_else(|| names(whole, None))
 }
 
 fn alias(cursor: &mut Cursor<'_, '_>) {

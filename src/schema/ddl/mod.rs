@@ -10,6 +10,7 @@
 mod alter;
 pub mod apply;
 mod clause;
+mod code;
 mod column;
 mod create;
 mod cursor;
@@ -29,7 +30,8 @@ mod tests;
 
 pub use apply::{Evolved, declare, evolve};
 pub use clause::Clause;
-pub use read::{Beginning, CodeChange, beginning, code_change, read};
+pub use code::{Beginning, CodeChange, beginning, code_change};
+pub use read::read;
 pub use statement::{
     AlterStep, AlterTable, ColumnDefinition, CreateTable, DeclaredDefault, DmlKind, InlineKey, Name, Place,
     Statement,

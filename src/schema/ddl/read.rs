@@ -1,6 +1,7 @@
 //! What a statement of the log is (reference manual, "SQL Statements"; server source, `sql/sql_yacc.yy`).
 
 use super::alter::alter_table;
+use super::code::stored_code;
 use super::create::{create_index, create_table, drop_index, lock_wait};
 use super::cursor::{Cursor, Unreadable};
 use super::dml::dml;
@@ -85,7 +86,7 @@ const UNTOLD: &[&str] = &["character_set", "collation", "old_mode"];
 
 /// MariaDB logs `SET STATEMENT x=y, … FOR …` as written. The event's own settings are those that were set, so the values need not
 /// be read.
-fn set_statement(cursor: &mut Cursor<'_, '_>) -> Result<Option<()>, Unreadable> {
+pub(super) fn set_statement(cursor: &mut Cursor<'_, '_>) -> Result<Option<()>, Unreadable> {
     if !cursor.words(&["SET", "STATEMENT"]) {
         return Ok(None);
     }
@@ -306,127 +307,6 @@ fn truncate(cursor: &mut Cursor<'_, '_>) -> Result<Statement, Unreadable> {
     Ok(Statement::TruncateTable(table))
 }
 
-/// What a statement does to stored code.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CodeChange {
-    /// `VIEW`, `FUNCTION`, `TRIGGER`, ….
-    pub kind: &'static str,
-    /// Its name, where it can be read.
-    pub name: Option<Name>,
-    /// Of a new trigger, its table.
-    pub on: Option<Name>,
-    /// It is there behind the statement.
-    pub creates: bool,
-    /// `ALTER`
-    pub alters: bool,
-    /// What had that name before is gone, or is another now.
-    pub replaces: bool,
-    /// `IF NOT EXISTS`: it may have been there before, and be another than the text says.
-    pub if_not_exists: bool,
-}
-
-/// What a statement does to views, routines, triggers and events; `None` when it is about something else.
-pub fn code_change(sql: &str, mode: SqlMode) -> Option<CodeChange> {
-    let tokens = tokenize(sql, mode).ok()?;
-    let mut cursor = Cursor::new(&tokens, sql, mode);
-    let mut settings = cursor;
-    while set_statement(&mut settings).ok()?.is_some() {
-        cursor = settings;
-    }
-    let replaces = !cursor.at_word("CREATE") || cursor.at_words(&["CREATE", "OR", "REPLACE"]);
-    let (creates, alters) = (!cursor.at_word("DROP"), cursor.at_word("ALTER"));
-    let kind = stored_code(&mut cursor)?;
-    cursor.word("BODY");
-    cursor.words(&["IF", "EXISTS"]);
-    let if_not_exists = cursor.words(&["IF", "NOT", "EXISTS"]);
-    let name = cursor.table().ok();
-    let mut on = None;
-    if kind == "TRIGGER" {
-        while !cursor.at_end() && !cursor.word("ON") {
-            cursor.next();
-        }
-        on = cursor.table().ok();
-    }
-    Some(CodeChange { kind, name, on, creates, alters, replaces, if_not_exists })
-}
-
-/// How a statement begins that need not be understood further on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Beginning {
-    /// `ALTER TABLE`: it is about one table's definition, and runs no code of others.
-    AlterTable,
-    /// `CREATE`, without REPLACE anywhere: what is there stays.
-    Create,
-    /// Anything else.
-    Other,
-}
-
-/// How a statement begins, behind any `SET STATEMENT … FOR`, and in whatever way it is cut up.
-pub fn beginning(sql: &str, mode: SqlMode) -> Beginning {
-    let begins = |mode| {
-        let Ok(tokens) = tokenize(sql, mode) else { return Beginning::Other };
-        let mut cursor = Cursor::new(&tokens, sql, mode);
-        while cursor.words(&["SET", "STATEMENT"]) {
-            let mut depth = 0_usize;
-            while depth > 0 || !cursor.word("FOR") {
-                let Some(token) = cursor.next() else { return Beginning::Other };
-                if token.is_symbol('(') {
-                    depth += 1;
-                } else if token.is_symbol(')') {
-                    depth = depth.saturating_sub(1);
-                }
-            }
-        }
-        if cursor.at_word("CREATE") && !cursor.any(|token| token.is_word("REPLACE")) {
-            return Beginning::Create;
-        }
-        if !cursor.word("ALTER") {
-            return Beginning::Other;
-        }
-        cursor.one_of(&["ONLINE", "OFFLINE"]);
-        cursor.word("IGNORE");
-        if cursor.word("TABLE") { Beginning::AlterTable } else { Beginning::Other }
-    };
-    let found = begins(mode);
-    if mode.every_reading().into_iter().all(|other| begins(other) == found) {
-        found
-    } else {
-        Beginning::Other
-    }
-}
-
-/// Views, routines, triggers, events: statements with a body that may hold anything and does nothing yet.
-fn stored_code(cursor: &mut Cursor<'_, '_>) -> Option<&'static str> {
-    cursor.one_of(&["CREATE", "ALTER", "DROP"])?;
-    cursor.words(&["OR", "REPLACE"]);
-    loop {
-        if cursor.word("ALGORITHM") {
-            cursor.symbol('=').then_some(())?;
-            cursor.name().ok()?;
-        } else if cursor.word("DEFINER") {
-            cursor.symbol('=').then_some(())?;
-            account(cursor)?;
-        } else if cursor.words(&["SQL", "SECURITY"]) {
-            cursor.name().ok()?;
-        } else if !cursor.word("AGGREGATE") {
-            break;
-        }
-    }
-    cursor.words(&["JSON", "RELATIONAL", "DUALITY"]);
-    cursor.one_of(&["VIEW", "PROCEDURE", "FUNCTION", "TRIGGER", "EVENT", "PACKAGE", "LIBRARY"])
-}
-
-/// `'user'@'host'`, `CURRENT_USER()`, a role.
-fn account(cursor: &mut Cursor<'_, '_>) -> Option<()> {
-    cursor.name_or_text().ok()?;
-    if cursor.symbol('@') {
-        cursor.name_or_text().ok()?;
-    } else if cursor.at_symbol('(') {
-        cursor.group().ok()?;
-    }
-    Some(())
-}
-
 /// Behind CREATE, ALTER, DROP: objects that are no tables.
 const OBJECTS: &[(&[&str], &str)] = &[
     (&["USER"], "USER"),
@@ -477,8 +357,9 @@ fn harmless(mut cursor: Cursor<'_, '_>) -> Option<&'static str> {
 }
 
 /// OPTIMIZE copies rows as they are: InnoDB does it as ALTER TABLE … FORCE (`ha_innobase::optimize` answers
-/// HA_ADMIN_TRY_ALTER), inside each partition, so that rows in a wrong one stay there. REPAIR rebuilds a table of MyISAM and Aria from what can be read of it, and moves or removes rows that lie in a wrong
-/// partition (`ha_partition::check_misplaced_rows`). Only a view has nothing to lose.
+/// HA_ADMIN_TRY_ALTER), inside each partition, so that rows in a wrong one stay there. REPAIR rebuilds a table of MyISAM and
+/// Aria from what can be read of it, and moves or removes rows that lie in a wrong partition
+/// (`ha_partition::check_misplaced_rows`). Only a view has nothing to lose.
 fn repair(cursor: &mut Cursor<'_, '_>) -> Option<Result<Statement, Unreadable>> {
     let mut ahead = *cursor;
     let verb = ahead.one_of(&["REPAIR", "OPTIMIZE"])?;

@@ -165,28 +165,30 @@ fn reference(cursor: &mut Cursor<'_, '_>, found: &mut Vec<Reference>) -> Option<
     Some(())
 }
 
+/// Words behind a table that are no alias of it.
+const NO_ALIAS: [&str; 13] = [
+    "JOIN",
+    "ON",
+    "USING",
+    "SET",
+    "WHERE",
+    "ORDER",
+    "LIMIT",
+    "RETURNING",
+    "PARTITION",
+    "USE",
+    "FORCE",
+    "IGNORE",
+    "FOR",
+];
+
 fn alias(cursor: &mut Cursor<'_, '_>) -> Option<String> {
     if cursor.word("AS") {
         return cursor.name().ok();
     }
-    const NONE: [&str; 13] = [
-        "JOIN",
-        "ON",
-        "USING",
-        "SET",
-        "WHERE",
-        "ORDER",
-        "LIMIT",
-        "RETURNING",
-        "PARTITION",
-        "USE",
-        "FORCE",
-        "IGNORE",
-        "FOR",
-    ];
     let token = cursor.peek()?;
     let is_name = token.kind == TokenKind::Quoted
-        || (token.kind == TokenKind::Word && !NONE.iter().chain(&JOINS).any(|word| token.is_word(word)));
+        || (token.kind == TokenKind::Word && !NO_ALIAS.iter().chain(&JOINS).any(|word| token.is_word(word)));
     if is_name { cursor.name().ok() } else { None }
 }
 

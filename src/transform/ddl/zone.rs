@@ -99,19 +99,14 @@ impl Case<'_> {
         };
         let Some(starts) = starts else { return Ok(Vec::new()) };
         let deepest = deepest.and_then(|text| text.parse::<i64>().ok());
+        // What is as long as it may be was cut, perhaps within a number.
+        let whole = starts.len() < CUT;
         let starts: Option<Vec<i64>> = starts.split(',').map(|start| start.parse().ok()).collect();
-        let (Some(deepest), Some(starts), true) = (deepest, starts.clone(), starts_are_whole(&starts)) else {
+        let (Some(deepest), Some(starts), true) = (deepest, starts, whole) else {
             return Err(uncertain("its changes cannot be read from the source's answer"));
         };
         Ok(starts.into_iter().map(|start| (start - deepest, start + FINE + deepest)).collect())
     }
-}
-
-/// Whether the list of starts cannot have been cut: eleven characters each at most.
-fn starts_are_whole(starts: &Option<Vec<i64>>) -> bool {
-    starts
-        .as_ref()
-        .is_some_and(|starts| starts.iter().map(|start| start.to_string().len() + 1).sum::<usize>() < CUT)
 }
 
 /// How far the zone's clocks are ahead of UTC, in seconds, at an instant.

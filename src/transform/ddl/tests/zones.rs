@@ -1,23 +1,21 @@
 //! Statements that asked for their session's time zone.
 
 use super::*;
-use crate::change::{AnsweredValue, Asked, ValueKind};
+use crate::change::{Answer, AnsweredValue, Asked, ValueKind};
 
-fn answered(values: &[Option<&str>]) -> Result<Vec<AnsweredValue>, String> {
-    let value = |text: &Option<&str>| AnsweredValue {
-        kind: ValueKind::Text,
-        text: text.map(|text| text.as_bytes().to_vec()),
-    };
-    Ok(values.iter().map(value).collect())
+fn answered(values: &[Option<&str>]) -> Answer {
+    let text = |text: &str| text.as_bytes().to_vec();
+    let values = values.iter().map(|value| AnsweredValue { kind: ValueKind::Text, text: value.map(text) });
+    Some(values.collect()).ok_or_else(String::new)
 }
 
 /// What comes of `ALTER TABLE Orders FORCE` on a table with a TIMESTAMP.
-fn forced(zone: &str, flavour: Flavour, answer: Option<Result<Vec<AnsweredValue>, String>>) -> String {
+fn forced(zone: &str, flavour: Flavour, answer: Option<Answer>) -> String {
     let sql = "ALTER TABLE Orders FORCE";
     let session = zoned(zone);
     let mode = issued(sql).mode.with_flavour(flavour);
     let before = table(&["id int", "at timestamp null", "d datetime null"]);
-    let first = Issued { session, mode, ..issued(sql) };
+    let first = Issued { mode, session, ..issued(sql) };
     match (run_on(&before, sql, &rules(), &first), answer) {
         (Ok(translated), _) => changes(&translated),
         (Err(TransformError::Asks(question)), Some(answer)) => {

@@ -2,6 +2,7 @@
 //! that may stand for one is given, which is too many and never too few.
 
 use super::cursor::Cursor;
+use super::references::{deleted, updated};
 use super::statement::{DmlKind, Name, Statement};
 use super::token::TokenKind;
 
@@ -57,7 +58,7 @@ fn update(cursor: &mut Cursor<'_, '_>) -> Option<Vec<Name>> {
         }
     }
     // Up to SET, which no name without quotes is.
-    Some(names(whole, Some("SET")))
+    Some(updated(whole).unwrap_or_else(|| names(whole, Some("SET"))))
 }
 
 fn delete(cursor: &mut Cursor<'_, '_>) -> Option<Vec<Name>> {
@@ -78,8 +79,7 @@ fn delete(cursor: &mut Cursor<'_, '_>) -> Option<Vec<Name>> {
             return Some(vec![table]);
         }
     }
-    // Of several tables, some are named by aliases that are declared further on.
-    Some(names(whole, None))
+    Some(deleted(whole).unwrap_or_else(|| names(whole, None)))
 }
 
 fn alias(cursor: &mut Cursor<'_, '_>) {

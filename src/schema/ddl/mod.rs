@@ -20,6 +20,7 @@ mod keys;
 mod option;
 mod partition;
 mod read;
+mod references;
 mod statement;
 pub mod token;
 
@@ -28,7 +29,7 @@ mod tests;
 
 pub use apply::{Evolved, declare, evolve};
 pub use clause::Clause;
-pub use read::{CodeChange, alters_table, code_change, read};
+pub use read::{Beginning, CodeChange, beginning, code_change, read};
 pub use statement::{
     AlterStep, AlterTable, ColumnDefinition, CreateTable, DeclaredDefault, DmlKind, InlineKey, Name, Place,
     Statement,

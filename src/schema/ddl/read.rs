@@ -350,16 +350,49 @@ pub fn code_change(sql: &str, mode: SqlMode) -> Option<CodeChange> {
     Some(CodeChange { kind, name, on, creates, alters, replaces, if_not_exists })
 }
 
-/// Whether a text is about one table's definition, whatever it does to it: such a statement runs no code of others.
-pub fn alters_table(sql: &str, mode: SqlMode) -> bool {
-    let Ok(tokens) = tokenize(sql, mode) else { return false };
-    let mut cursor = Cursor::new(&tokens, sql, mode);
-    if !cursor.word("ALTER") {
-        return false;
+/// How a statement begins that need not be understood further on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beginning {
+    /// `ALTER TABLE`: it is about one table's definition, and runs no code of others.
+    AlterTable,
+    /// `CREATE`, without REPLACE anywhere: what is there stays.
+    Create,
+    /// Anything else.
+    Other,
+}
+
+/// How a statement begins, behind any `SET STATEMENT … FOR`, and in whatever way it is cut up.
+pub fn beginning(sql: &str, mode: SqlMode) -> Beginning {
+    let begins = |mode| {
+        let Ok(tokens) = tokenize(sql, mode) else { return Beginning::Other };
+        let mut cursor = Cursor::new(&tokens, sql, mode);
+        while cursor.words(&["SET", "STATEMENT"]) {
+            let mut depth = 0_usize;
+            while depth > 0 || !cursor.word("FOR") {
+                let Some(token) = cursor.next() else { return Beginning::Other };
+                if token.is_symbol('(') {
+                    depth += 1;
+                } else if token.is_symbol(')') {
+                    depth = depth.saturating_sub(1);
+                }
+            }
+        }
+        if cursor.at_word("CREATE") && !cursor.any(|token| token.is_word("REPLACE")) {
+            return Beginning::Create;
+        }
+        if !cursor.word("ALTER") {
+            return Beginning::Other;
+        }
+        cursor.one_of(&["ONLINE", "OFFLINE"]);
+        cursor.word("IGNORE");
+        if cursor.word("TABLE") { Beginning::AlterTable } else { Beginning::Other }
+    };
+    let found = begins(mode);
+    if mode.every_reading().into_iter().all(|other| begins(other) == found) {
+        found
+    } else {
+        Beginning::Other
     }
-    cursor.one_of(&["ONLINE", "OFFLINE"]);
-    cursor.word("IGNORE");
-    cursor.word("TABLE")
 }
 
 /// Views, routines, triggers, events: statements with a body that may hold anything and does nothing yet.
@@ -437,23 +470,25 @@ fn harmless(mut cursor: Cursor<'_, '_>) -> Option<&'static str> {
     if let Some((_, kind)) = HARMLESS.iter().find(|(words, _)| cursor.words(words)) {
         return Some(kind);
     }
-    // ANALYZE gathers statistics and CHECK reads. OPTIMIZE copies rows as they are: InnoDB does it as ALTER TABLE … FORCE
-    // (`ha_innobase::optimize` answers HA_ADMIN_TRY_ALTER), inside each partition, so that rows in a wrong one stay there.
+    // ANALYZE gathers statistics and CHECK reads.
     let maintenance = cursor.one_of(&["ANALYZE", "OPTIMIZE", "CHECK"])?;
     cursor.one_of(&["NO_WRITE_TO_BINLOG", "LOCAL"]);
     cursor.one_of(&["TABLES", "TABLE", "VIEW"]).map(|_| maintenance)
 }
 
-/// REPAIR rebuilds a table of MyISAM and Aria from what can be read of it, and moves or removes rows that lie in a wrong
+/// OPTIMIZE copies rows as they are: InnoDB does it as ALTER TABLE … FORCE (`ha_innobase::optimize` answers
+/// HA_ADMIN_TRY_ALTER), inside each partition, so that rows in a wrong one stay there. REPAIR rebuilds a table of MyISAM and Aria from what can be read of it, and moves or removes rows that lie in a wrong
 /// partition (`ha_partition::check_misplaced_rows`). Only a view has nothing to lose.
 fn repair(cursor: &mut Cursor<'_, '_>) -> Option<Result<Statement, Unreadable>> {
     let mut ahead = *cursor;
-    if !ahead.word("REPAIR") {
-        return None;
-    }
+    let verb = ahead.one_of(&["REPAIR", "OPTIMIZE"])?;
     ahead.one_of(&["NO_WRITE_TO_BINLOG", "LOCAL"]);
     let found = match ahead.one_of(&["TABLES", "TABLE", "VIEW"])? {
         "VIEW" => Ok(Statement::Harmless("REPAIR VIEW")),
+        _ if verb == "OPTIMIZE" => {
+            let tables = ahead.tables();
+            lock_wait(&mut ahead).and(tables).map(Statement::OptimizeTable)
+        }
         _ => ahead.tables().map(Statement::RepairTable),
     };
     while ahead

@@ -80,6 +80,8 @@ pub enum Statement {
     },
     /// TRUNCATE TABLE
     TruncateTable(Name),
+    /// OPTIMIZE TABLE: InnoDB makes the table anew, as ALTER TABLE … FORCE does.
+    OptimizeTable(Vec<Name>),
     /// REPAIR TABLE: rows that cannot be read, or lie in a wrong partition, may go.
     RepairTable(Vec<Name>),
     /// CREATE DATABASE
@@ -345,7 +347,7 @@ impl Statement {
             Self::CreateTable(create) => Some(vec![create.table.clone()]),
             Self::DropTable { tables, .. } => Some(tables.clone()),
             Self::TruncateTable(table) => Some(vec![table.clone()]),
-            Self::RepairTable(tables) => Some(tables.clone()),
+            Self::OptimizeTable(tables) | Self::RepairTable(tables) => Some(tables.clone()),
             Self::Dml { tables, .. } => tables.clone(),
             Self::Unknown { .. } => None,
             Self::Begin

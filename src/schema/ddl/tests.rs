@@ -155,6 +155,7 @@ fn line(statement: &Statement) -> String {
             format!("drop {}{temporary}{}", names(tables), if *if_exists { " ifexists" } else { "" })
         }
         Statement::TruncateTable(table) => format!("truncate {}", name(table)),
+        Statement::OptimizeTable(tables) => format!("optimize {}", names(tables)),
         Statement::RepairTable(tables) => format!("repair {}", names(tables)),
         Statement::Dml { kind, tables } => {
             format!("{kind:?} {}", tables.as_ref().map_or("?".into(), |tables| names(tables)))

@@ -45,8 +45,7 @@ impl BinlogStream {
     }
 
     fn changed_by(&mut self, code: StoredCode, changed: Changed) -> StoredCode {
-        let judging = self.framer.judging();
-        code.changed_by(changed, &|name| judging.defined(name))
+        code.changed_by(changed, self.framer.judging().defined())
     }
 
     async fn changed_between(

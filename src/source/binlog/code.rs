@@ -11,7 +11,7 @@
 use super::mentions::{Mentions, words};
 use super::selected::SelectedTables;
 use crate::change::TableName;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What a thing of the source's is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +73,8 @@ pub struct Changed {
     pub triggers: BTreeSet<TableName>,
     /// Tables: their triggers and foreign keys went with them, or may be others.
     pub tables: BTreeSet<TableName>,
+    /// Tables that had foreign keys which are gone; as written.
+    pub keys: BTreeSet<TableName>,
     /// Databases that are gone with all that was in them.
     pub databases: BTreeSet<String>,
     /// Routines, views and triggers that came meanwhile: what was dropped behind that was not there before.
@@ -107,27 +109,25 @@ impl StoredCode {
         Self { objects, cascades, by_word, missing, changed: Changed::default() }
     }
 
-    /// The same, where this has changed since; `known` is what code of those names was when statements defined it.
-    pub fn changed_by(self, mut changed: Changed, known: &dyn Fn(&TableName) -> Option<Object>) -> Self {
+    /// The same, where this has changed since; `defined` is code as statements before have defined it, by its name.
+    pub fn changed_by(self, mut changed: Changed, defined: &BTreeMap<TableName, Object>) -> Self {
         let mut objects = self.objects;
-        for names in [&mut changed.code, &mut changed.triggers] {
-            names.retain(|name| {
-                let found = known(name);
-                let unknown = found.is_none();
-                objects.extend(found);
-                unknown
-            });
-        }
+        // All of it: it may have gone with its table or its database.
+        objects.extend(defined.values().cloned());
+        changed.code.retain(|name| !defined.contains_key(name));
+        changed.triggers.retain(|name| !defined.contains_key(name));
         Self { changed, ..Self::new(objects, self.cascades, self.missing) }
     }
 
     /// What a statement of a session with this default database may write beside `written`, which it names itself. Without
-    /// `written` it may write everything that it names.
+    /// `written` it may write everything that it names. Of tables that are `known` all triggers are known, also those that are
+    /// gone.
     pub fn reach(
         &self,
         text: &[u8],
         default_database: &str,
         written: Option<&[TableName]>,
+        known: &dyn Fn(&TableName) -> bool,
         selected: &SelectedTables,
     ) -> Reached {
         if !self.missing.is_empty() {
@@ -136,7 +136,7 @@ impl StoredCode {
                 remedy: self.missing.clone(),
             };
         }
-        Walk { code: self, selected, seen: BTreeSet::new(), written: BTreeSet::new() }.statement(
+        Walk { code: self, selected, known, seen: BTreeSet::new(), written: BTreeSet::new() }.statement(
             text,
             default_database,
             written,
@@ -165,6 +165,7 @@ fn lower(name: &TableName) -> TableName {
 struct Walk<'a> {
     code: &'a StoredCode,
     selected: &'a SelectedTables,
+    known: &'a dyn Fn(&TableName) -> bool,
     /// Objects whose bodies were followed.
     seen: BTreeSet<usize>,
     /// Tables that may be written, in lower case.
@@ -212,13 +213,15 @@ impl Walk<'_> {
         let parents = self.code.cascades.iter().map(|cascade| lower(&cascade.parent));
         let mut lost = parents.filter(|parent| changed.databases.contains(&parent.database));
         let lost = lost.find(|table| self.leads_to_selected(table));
+        let key = changed.keys.iter().find(|table| self.selected.contains(&table.database, &table.table));
+        let lost = lost.or(key.cloned());
         let lost =
             lost.or_else(|| changed.tables.iter().find(|table| self.leads_to_selected(table)).cloned());
         if let Some(table) = lost {
             return Some(gone(&table.to_string()));
         }
         let Some(written) = written else { return self.changed(mentions, default_database, true) };
-        for table in written.iter().map(lower) {
+        for table in written.iter().filter(|table| !(self.known)(table)).map(lower) {
             let trigger = changed.triggers.iter().find(|trigger| trigger.database == table.database);
             let own = changed.tables.get(&table);
             if changed.databases.contains(&table.database) {
@@ -240,7 +243,8 @@ impl Walk<'_> {
         let code = changed.code.iter().find(named).map(ToString::to_string);
         let written = || {
             let trigger = changed.triggers.iter().find(|trigger| in_reach(&trigger.database));
-            changed.tables.iter().find(named).or(trigger).map(ToString::to_string)
+            let table = changed.tables.iter().find(|table| named(table) && !(self.known)(table));
+            table.or(trigger).map(ToString::to_string)
         };
         let database = changed.databases.iter().find(|database| in_reach(database)).cloned();
         let what =
@@ -348,6 +352,12 @@ impl Walk<'_> {
         };
         let mentions = Mentions::of(body.as_bytes());
         let database = &object.name.database;
+        // A body without any of these words changes no rows itself.
+        let verbs = ["insert", "update", "delete", "replace", "load", "merge"];
+        let reads_only = match object.kind {
+            Kind::Routine | Kind::Trigger { .. } => !verbs.iter().any(|verb| mentions.name(verb)),
+            Kind::View | Kind::Union => reads_only,
+        };
         if !reads_only && (self.selected.may_hold(database) || self.selected.may_be_named(&mentions)) {
             return Some(Reached::Selected(object.name.to_string()));
         }

@@ -11,7 +11,7 @@ use super::temporary::{SessionKey, TemporaryTables};
 use super::watch::Watch;
 use crate::change::TableName;
 use crate::change::facts::Flavour;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many kinds of statements that pass are told.
 const TOLD: usize = 100;
@@ -39,8 +39,8 @@ impl Judging {
     }
 
     /// See [`Watch::defined`].
-    pub fn defined(&self, name: &TableName) -> Option<Object> {
-        self.watch.defined(name)
+    pub fn defined(&self) -> &BTreeMap<TableName, Object> {
+        self.watch.defined()
     }
 
     /// Judges a statement. [`Meaning::Ask`] leaves everything as it was: it comes again with [`Judging::answer`].

@@ -16,7 +16,7 @@ use super::watch::Watch;
 use super::xid::Xid;
 use crate::change::TableName;
 use crate::change::facts::Flavour;
-use crate::schema::ddl::{self, DmlKind, Name, SqlMode, Statement};
+use crate::schema::ddl::{self, Beginning, DmlKind, Name, SqlMode, Statement};
 
 /// What a statement does to the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -181,6 +181,7 @@ pub fn judge(query: &Query, read: Read, around: &Surroundings<'_>) -> Result<Mea
         | Statement::RenameTable(_)
         | Statement::DropTable { .. }
         | Statement::TruncateTable(_)
+        | Statement::OptimizeTable(_)
         | Statement::RepairTable(_)
         | Statement::DropDatabase(_)
             if concerned =>
@@ -203,6 +204,7 @@ pub fn judge(query: &Query, read: Read, around: &Surroundings<'_>) -> Result<Mea
         | Statement::RenameTable(_)
         | Statement::DropTable { .. }
         | Statement::TruncateTable(_)
+        | Statement::OptimizeTable(_)
         | Statement::RepairTable(_)
         | Statement::DropDatabase(_)
         | Statement::CreateDatabase(_)
@@ -271,14 +273,21 @@ impl Judge<'_> {
         };
         match reason {
             Some(reason) => Err(self.refuse(&format!("{why}, and {reason}"), REPORT)),
-            None if logged == Some(false) || self.alters_table() => Ok(Meaning::OutOfReach),
-            None => self.by_code(why, None, REPORT),
+            None if logged == Some(false) => Ok(Meaning::OutOfReach),
+            None => match self.beginning() {
+                Beginning::AlterTable => Ok(Meaning::OutOfReach),
+                // It writes nothing that is there, but may call something.
+                Beginning::Create => self.by_code(why, Some(&[]), REPORT),
+                Beginning::Other => self.by_code(why, None, REPORT),
+            },
         }
     }
 
-    fn alters_table(&self) -> bool {
-        let mode = SqlMode::of_session(&self.query.session, self.around.flavour);
-        self.query.says_sql_mode && ddl::alters_table(self.sql, mode)
+    fn beginning(&self) -> Beginning {
+        if !self.query.says_sql_mode {
+            return Beginning::Other;
+        }
+        ddl::beginning(self.sql, SqlMode::of_session(&self.query.session, self.around.flavour))
     }
 
     /// A statement that changes rows by itself.
@@ -334,8 +343,8 @@ impl Judge<'_> {
             return Ok(Meaning::OutOfReach);
         }
         let Some(code) = &self.around.watch.code else { return Ok(Meaning::Ask) };
-        let older = written.map(|written| self.around.watch.older(written));
-        let reached = code.reach(&self.query.text, &self.query.database, older.as_deref(), self.selected());
+        let known = |table: &TableName| self.around.watch.knows(table);
+        let reached = code.reach(&self.query.text, &self.query.database, written, &known, self.selected());
         match reached {
             Reached::Nothing => Ok(Meaning::OutOfReach),
             // What the list says may be out of date.

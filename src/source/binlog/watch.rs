@@ -9,11 +9,11 @@
 //! What must never happen here: a list trusted for a statement that it may not be true of.
 
 use super::code::{Changed, Kind, Object, StoredCode};
-use super::mentions::{Mentions, words};
+use super::mentions::Mentions;
 use super::query::Query;
 use crate::change::TableName;
 use crate::change::facts::Flavour;
-use crate::schema::ddl::{self, CodeChange, Name, SqlMode, Statement};
+use crate::schema::ddl::{self, Beginning, CodeChange, Name, SqlMode, Statement};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many new tables are remembered.
@@ -27,24 +27,27 @@ const DEFINITION_BYTES: usize = 16 << 10;
 pub struct Watch {
     /// As last looked up; `None` when it may not be true any more.
     pub code: Option<StoredCode>,
-    /// Tables whose creation was seen, in lower case: nothing can have a trigger on them that was not seen either.
+    /// Tables whose creation was seen, in lower case, and that of each trigger on them.
     new_tables: BTreeSet<TableName>,
     /// Code by its name in lower case, as statements defined it.
     defined: BTreeMap<TableName, Object>,
 }
 
 impl Watch {
-    /// What code of this name was when a statement defined it.
-    pub fn defined(&self, name: &TableName) -> Option<Object> {
-        self.defined.get(name).cloned()
+    /// Code as statements of the stream have defined it and left it.
+    pub fn defined(&self) -> &BTreeMap<TableName, Object> {
+        &self.defined
     }
 
     /// A statement defines code, or takes it away.
     fn code(&mut self, change: CodeChange, sql: &str, query: &Query) {
+        // ALTER leaves the body of a routine alone.
+        if change.alters && change.kind != "VIEW" {
+            return;
+        }
         self.forget();
-        if let Some(on) = &change.on {
-            self.new_tables.remove(&lower(on, query));
-        } else if change.kind == "TRIGGER" && change.creates {
+        let on = change.on.as_ref().map(|on| lower(on, query));
+        if change.kind == "TRIGGER" && change.creates && on.is_none() {
             self.new_tables.clear();
         }
         let Some(name) = change.name.map(|name| lower(&name, query)) else {
@@ -52,17 +55,18 @@ impl Watch {
             return;
         };
         self.defined.remove(&name);
-        let kind = match (change.kind, change.on) {
-            ("TRIGGER", Some(on)) => Kind::Trigger { on: lower(&on, query) },
-            // A package has two texts, and ALTER of a routine has none.
+        let kind = match (change.kind, on.clone()) {
+            ("TRIGGER", Some(on)) => Kind::Trigger { on },
+            // A package has two texts.
             ("TRIGGER", None) | ("PACKAGE", _) => return,
             ("VIEW", _) => Kind::View,
-            _ if change.alters => return,
             _ => Kind::Routine,
         };
         let whole = change.creates && !change.if_not_exists && query.error_code == 0;
         if whole && self.defined.len() < DEFINITIONS && sql.len() <= DEFINITION_BYTES {
             self.defined.insert(name.clone(), Object { kind, name, body: Some(sql.to_owned()) });
+        } else if let Some(on) = on {
+            self.new_tables.remove(&on);
         }
     }
 
@@ -72,6 +76,7 @@ impl Watch {
         match statement {
             Statement::Dml { .. }
             | Statement::TruncateTable(_)
+            | Statement::OptimizeTable(_)
             | Statement::RepairTable(_)
             | Statement::Begin
             | Statement::Commit
@@ -101,8 +106,9 @@ impl Watch {
             }
             // What the list still has of them is more than there is.
             Statement::DropTable { tables, .. } => {
-                for table in tables {
-                    self.new_tables.remove(&full(table));
+                for table in tables.iter().map(full) {
+                    self.new_tables.remove(&table);
+                    self.without_triggers(&table);
                 }
             }
             Statement::AlterTable(alter) => {
@@ -120,6 +126,7 @@ impl Watch {
             Statement::DropDatabase(database) => {
                 let database = database.to_lowercase();
                 self.new_tables.retain(|table| table.database != database);
+                self.defined.retain(|name, _| name.database != database);
             }
             Statement::Harmless(_) => {
                 if let Some(change) = ddl::code_change(sql, SqlMode::of_session(&query.session, flavour))
@@ -130,7 +137,9 @@ impl Watch {
             }
             Statement::Unknown { .. } => {
                 self.forget();
-                if !only_adds(sql, query, flavour) {
+                let mode = SqlMode::of_session(&query.session, flavour);
+                if ddl::beginning(sql, mode) == Beginning::Other {
+                    tracing::debug!(statement = sql, "what is known of new tables and of code is forgotten");
                     self.new_tables.clear();
                     self.defined.clear();
                 }
@@ -138,13 +147,16 @@ impl Watch {
         }
     }
 
-    /// Those of the tables that a statement writes of which something is to be found out.
-    pub fn older(&self, written: &[TableName]) -> Vec<TableName> {
-        let is_new = |table: &TableName| {
-            let lower = TableName::new(table.database.to_lowercase(), table.table.to_lowercase());
-            self.new_tables.contains(&lower)
-        };
-        written.iter().filter(|table| !is_new(table)).cloned().collect()
+    /// Whether all that a table's triggers were is known, whatever became of them: its creation was seen and each of theirs. A view
+    /// has none.
+    pub fn knows(&self, table: &TableName) -> bool {
+        let table = TableName::new(table.database.to_lowercase(), table.table.to_lowercase());
+        self.new_tables.contains(&table)
+            || self.defined.get(&table).is_some_and(|object| object.kind == Kind::View)
+    }
+
+    fn without_triggers(&mut self, table: &TableName) {
+        self.defined.retain(|_, object| !matches!(&object.kind, Kind::Trigger { on } if on == table));
     }
 
     fn forget(&mut self) {
@@ -155,9 +167,18 @@ impl Watch {
     fn moved(&mut self, from: &TableName, to: &TableName) {
         self.forget();
         // Triggers go with it.
-        self.defined.retain(|_, object| !matches!(&object.kind, Kind::Trigger { on } if on == from));
-        self.new_tables.remove(from);
+        self.without_triggers(to);
+        for object in self.defined.values_mut() {
+            if let Kind::Trigger { on } = &mut object.kind
+                && on == from
+            {
+                on.clone_from(to);
+            }
+        }
         self.new_tables.remove(to);
+        if self.new_tables.remove(from) {
+            self.new_tables.insert(to.clone());
+        }
     }
 }
 
@@ -176,7 +197,8 @@ impl Changed {
             Statement::AlterTable(alter) if alter.rename_to.is_some() || may_refer(&sql) => {
                 all(&std::iter::once(&alter.table).chain(&alter.rename_to).collect::<Vec<_>>());
                 if may_drop_key(&sql) {
-                    self.anything("a foreign key");
+                    let database = alter.table.database.as_ref().unwrap_or(&query.database);
+                    self.keys.insert(TableName::new(database, &alter.table.table));
                 }
             }
             Statement::RenameTable(pairs) => {
@@ -193,13 +215,11 @@ impl Changed {
             Statement::DropDatabase(database) => {
                 self.databases.insert(database.to_lowercase());
             }
-            Statement::Unknown { .. } if ddl::alters_table(&sql, mode) => {
-                if may_refer(&sql) {
-                    self.anything("a table's definition");
-                }
-            }
-            Statement::Unknown { .. } if only_adds(&sql, query, flavour) => {}
-            Statement::Unknown { .. } => self.anything("something (by a statement that is not understood)"),
+            Statement::Unknown { .. } => match ddl::beginning(&sql, mode) {
+                Beginning::AlterTable if may_refer(&sql) => self.anything("a table's definition"),
+                Beginning::AlterTable | Beginning::Create => {}
+                Beginning::Other => self.anything("something (by a statement that is not understood)"),
+            },
             _ => {}
         }
     }
@@ -241,13 +261,4 @@ fn may_refer(sql: &str) -> bool {
 fn may_drop_key(sql: &str) -> bool {
     let mentions = Mentions::of(sql.as_bytes());
     mentions.name("drop") && (mentions.name("foreign") || mentions.name("constraint"))
-}
-
-/// Whether a statement that is not understood takes nothing away and changes no code: it begins with CREATE, and replaces nothing,
-/// or with ALTER TABLE.
-fn only_adds(sql: &str, query: &Query, flavour: Flavour) -> bool {
-    let mode = SqlMode::of_session(&query.session, flavour);
-    let mut words = words(sql.as_bytes());
-    let creates = sql.trim_start().get(..7).is_some_and(|head| head.eq_ignore_ascii_case("CREATE "));
-    (creates && !words.any(|word| word == "replace")) || ddl::alters_table(sql, mode)
 }

@@ -88,6 +88,16 @@ impl Case<'_> {
         }
     }
 
+    /// The table is made anew as it is.
+    pub(super) fn optimized(&self) -> Result<Translated, TransformError> {
+        let evolved = Evolved {
+            table: self.before.clone(),
+            origin: (0..self.before.columns.len()).map(Some).collect(),
+        };
+        self.recomputes(&evolved)?;
+        Ok(Translated { changes: self.keeps_instants(&evolved)?, ..self.unchanged() })
+    }
+
     fn clause(&self, clause: &Clause) -> Result<(), TransformError> {
         match (effect(clause), clause) {
             (Effect::Nothing | Effect::Definition, _) => Ok(()),

@@ -96,6 +96,7 @@ pub fn translate(
             case.gone("drop_database", policies.drop_database, "drops its database")
         }
         Statement::TruncateTable(_) => case.truncate(),
+        Statement::OptimizeTable(_) => case.optimized(),
         Statement::RepairTable(_) => Err(case.stop(
             "it may remove rows that cannot be read or lie in a wrong partition, and the log does not say which",
             case.copy_again(),

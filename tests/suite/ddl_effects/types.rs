@@ -47,6 +47,13 @@ fn everywhere(mysql: bool) -> Vec<Case> {
             if mysql { Told("Test/Berlin") } else { Carried },
         ),
         case(
+            "optimized_hour",
+            INSTANTS,
+            "SET time_zone = 'Test/Berlin'",
+            "SET SESSION old_alter_table = 1; OPTIMIZE TABLE {t}",
+            if mysql { Told("Test/Berlin") } else { Carried },
+        ),
+        case(
             "no_doubled_hour",
             EVERYDAY,
             "SET time_zone = 'Test/Berlin'",

@@ -32,6 +32,7 @@ fn code() -> StoredCode {
         object(Kind::Routine, "other.writes", "BEGIN INSERT INTO `shop`.`item` VALUES (1); RETURN 1; END"),
         object(Kind::Routine, "other.plain", "RETURN 1 + other.inner_one()"),
         object(Kind::Routine, "other.inner_one", "RETURN 2"),
+        object(Kind::Routine, "other.counts", "RETURN (SELECT COUNT(*) FROM shop.item)"),
         object(Kind::Routine, "other.hidden", ""),
         object(Kind::Routine, "other.dynamic", "BEGIN PREPARE p FROM @x; EXECUTE p; END"),
         object(Kind::Routine, "shop.own", "INSERT INTO item VALUES (1)"),
@@ -51,7 +52,7 @@ fn code() -> StoredCode {
 
 fn reach(code: &StoredCode, text: &str, database: &str, written: Option<&[&str]>) -> &'static str {
     let written = written.map(|names| names.iter().map(|name| table(name)).collect::<Vec<_>>());
-    match code.reach(text.as_bytes(), database, written.as_deref(), &selected("shop.*")) {
+    match code.reach(text.as_bytes(), database, written.as_deref(), &|_| false, &selected("shop.*")) {
         Reached::Nothing => "nothing",
         Reached::Selected(_) => "selected",
         Reached::Unknown { .. } => "unknown",
@@ -70,6 +71,7 @@ fn a_statement_goes_as_far_as_what_it_calls() {
         ("INSERT INTO sums VALUES (writes(1))", "other.sums", "selected"),
         ("INSERT INTO sums VALUES (`Other` . `WRITES` (1))", "other.sums", "selected"),
         ("INSERT INTO sums VALUES (plain(1))", "other.sums", "nothing"),
+        ("INSERT INTO sums VALUES (counts())", "other.sums", "nothing"),
         ("INSERT INTO sums VALUES (hidden(1))", "other.sums", "unknown"),
         ("INSERT INTO sums VALUES (dynamic(1))", "other.sums", "unknown"),
         ("INSERT INTO sums VALUES (shop.own())", "other.sums", "selected"),
@@ -114,15 +116,20 @@ fn what_is_not_understood_may_write_whatever_it_names() {
 #[test]
 fn what_cannot_be_seen_is_not_decided() {
     let blind = StoredCode::new(Vec::new(), Vec::new(), "GRANT TRIGGER ON *.* TO 'r'".to_owned());
-    let reached =
-        blind.reach(b"INSERT INTO t VALUES (1)", "other", Some(&[table("other.t")]), &selected("shop.*"));
+    let reached = blind.reach(
+        b"INSERT INTO t VALUES (1)",
+        "other",
+        Some(&[table("other.t")]),
+        &|_| false,
+        &selected("shop.*"),
+    );
     assert!(matches!(reached, Reached::Unknown { remedy, .. } if remedy.contains("GRANT TRIGGER")));
 }
 
 #[test]
 fn what_was_changed_since_is_not_decided() {
     let names = |names: &[&str]| names.iter().map(|name| table(name)).collect::<BTreeSet<_>>();
-    let change = |changed: Changed| code().changed_by(changed, &|_| None);
+    let change = |changed: Changed| code().changed_by(changed, &BTreeMap::new());
     let routines = |list: &[&str]| change(Changed { code: names(list), ..Changed::default() });
     let triggers = |list: &[&str]| change(Changed { triggers: names(list), ..Changed::default() });
     let tables = |list: &[&str]| change(Changed { tables: names(list), ..Changed::default() });
@@ -145,7 +152,7 @@ fn what_was_changed_since_is_not_decided() {
         "on a table of another database"
     );
     assert_eq!(reach(&triggers(&["other.x"]), text, "other", sums), "unknown");
-    assert_eq!(reach(&triggers(&["other.x"]), text, "other", Some(&[])), "unknown", "plain may write");
+    assert_eq!(reach(&triggers(&["other.x"]), text, "other", Some(&[])), "nothing", "plain does not write");
     assert_eq!(reach(&triggers(&["other.x"]), "SELECT 1", "other", Some(&[])), "nothing");
     assert_eq!(reach(&tables(&["other.staging"]), text, "other", sums), "nothing", "only read");
     assert_eq!(reach(&tables(&["other.sums"]), text, "other", sums), "unknown");
@@ -159,16 +166,20 @@ fn what_was_changed_since_is_not_decided() {
 
 #[test]
 fn what_a_statement_has_defined_is_known_when_it_is_gone() {
-    let gone = |body: &str| {
-        let known = object(Kind::Trigger { on: table("other.sums") }, "other.x", body);
-        let changed = Changed { triggers: [table("other.x")].into(), ..Changed::default() };
-        code().changed_by(changed, &|name| (*name == table("other.x")).then(|| known.clone()))
-    };
-    let reach =
-        |code: &StoredCode| reach(code, "INSERT INTO sums VALUES (1)", "other", Some(&["other.sums"]));
-    assert_eq!(reach(&gone("CREATE TRIGGER x BEFORE INSERT ON sums FOR EACH ROW SET NEW.a = 1")), "nothing");
-    assert_eq!(
-        reach(&gone("CREATE TRIGGER x AFTER INSERT ON sums FOR EACH ROW DELETE FROM shop.item")),
-        "selected"
-    );
+    let by_itself = Changed { triggers: [table("other.x")].into(), ..Changed::default() };
+    let with_its_table = Changed { tables: [table("other.sums")].into(), ..Changed::default() };
+    for changed in [by_itself, with_its_table] {
+        let gone = |body: &str| {
+            let known = trigger("other.sums", "other.x", body);
+            code().changed_by(changed.clone(), &[(table("other.x"), known)].into())
+        };
+        let reach = |code: &StoredCode| {
+            let (text, sums) = (b"INSERT INTO sums VALUES (1)", [table("other.sums")]);
+            code.reach(text, "other", Some(&sums), &|name| *name == table("other.sums"), &selected("shop.*"))
+        };
+        let harmless = gone("CREATE TRIGGER x BEFORE INSERT ON sums FOR EACH ROW SET NEW.a = 1");
+        assert_eq!(reach(&harmless), Reached::Nothing);
+        let writes = gone("CREATE TRIGGER x AFTER INSERT ON sums FOR EACH ROW DELETE FROM shop.item");
+        assert_eq!(reach(&writes), Reached::Selected("other.x".into()));
+    }
 }

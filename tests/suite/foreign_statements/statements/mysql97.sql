@@ -144,6 +144,7 @@ UNLOCK INSTANCE
 IMPORT TABLE FROM 'none_such.sdi'
 CLONE LOCAL DATA DIRECTORY = '/nowhere'
 CREATE TABLE ddl_select (id INT) START TRANSACTION
+COMMIT
 SET SESSION sql_generate_invisible_primary_key = ON
 CREATE TABLE gipk (a INT)
 INSERT INTO gipk VALUES (1)

@@ -236,10 +236,7 @@ pub const EXPRESSIONS: &[&str] = &[
     "JSON NOT NULL DEFAULT ('{\"b\": 1.50, \"a\":[]}')",
     "JSON DEFAULT ('[]')",
     "BINARY(16) DEFAULT (UUID_TO_BIN('00112233-4455-6677-8899-aabbccddeeff'))",
-];
-
-/// Expressions in columns that take a way over local time.
-pub const INSTANTS: &[&str] = &[
+    // By way of local time.
     "TIMESTAMP NULL DEFAULT (NOW())",
     "TIMESTAMP NULL DEFAULT (CURRENT_TIMESTAMP(6))",
     "TIMESTAMP(3) NULL DEFAULT (NOW(3) + INTERVAL 1 DAY)",

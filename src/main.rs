@@ -14,6 +14,7 @@ fn main() -> ExitCode {
             let usage = error.use_stderr();
             return match error.print() {
                 Ok(()) if !usage => ExitCode::SUCCESS,
+                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Exit::NoReader.into(),
                 Ok(()) | Err(_) => Exit::Usage.into(),
             };
         }
@@ -21,7 +22,7 @@ fn main() -> ExitCode {
     match rowferry::cli::execute(arguments) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            eprintln!("rowferry: {error}");
+            rowferry::cli::report(&error);
             error.exit().into()
         }
     }

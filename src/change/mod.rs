@@ -14,6 +14,7 @@ pub mod gtid;
 pub mod policy;
 pub mod position;
 pub mod prepared;
+pub mod question;
 pub mod retry;
 pub mod rows;
 pub mod session;
@@ -27,6 +28,7 @@ pub use event::{Boundary, Change, LogFile, RowsEvent, RowsKind, StatementEvent, 
 pub use gtid::{Gtid, GtidSet, Tag, Uuid};
 pub use position::{FilePosition, Position, Taken, TransactionId};
 pub use prepared::{CommittedXa, Committer, Prepared, ReadAgain, XaState, XaStep};
+pub use question::{Answer, AnsweredValue, Answers, Asked, Literals, Question, ValueKind};
 pub use retry::Retry;
 pub use rows::ResultRows;
 pub use session::Session;

@@ -5,6 +5,8 @@
 pub struct Session {
     /// Its number at the source.
     pub id: u32,
+    /// `server_id` of the server on which the statement was first logged; 0 when that is not known.
+    pub server_id: u32,
     /// `sql_mode` bits.
     pub sql_mode: u64,
     /// `time_zone` as it was set (`SYSTEM`, `+05:30`, `Europe/Paris`); `None` when the log does not say, which is so where the

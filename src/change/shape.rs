@@ -187,6 +187,19 @@ pub enum TargetChange {
         /// Its name.
         name: String,
     },
+    /// No row may hold an instant of these spans: else the source has changed it without a word, and the change stops here.
+    RequireNone {
+        /// The table.
+        table: TargetName,
+        /// A column of type `timestamptz`.
+        column: String,
+        /// Spans of seconds since 1970 UTC: from, and up to.
+        between: Vec<(i64, i64)>,
+        /// What is wrong where there is such a row, as a sentence that names the source table and the statement.
+        why: String,
+        /// What the user can do then.
+        remedy: String,
+    },
     /// All rows go.
     Truncate {
         /// The table.

@@ -229,11 +229,31 @@ impl NotCarried {
     }
 }
 
+/// Which config a daemon runs, so that who asks can tell whether it is theirs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The config file, by its one absolute path without links; empty when there is none.
+    pub file: String,
+    /// A digest of what it is about: the names and addresses of its servers, and the names of its tasks.
+    pub digest: String,
+}
+
+impl Identity {
+    /// Whether these are one config: the same file, though it may have been edited since the daemon read it, or a file of the
+    /// same content at another place.
+    pub fn is(&self, other: &Self) -> bool {
+        (!self.file.is_empty() && self.file == other.file) || self.digest == other.digest
+    }
+}
+
 /// Everything the daemon tells.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Model {
     /// The program's version.
     pub version: String,
+    /// The config it runs.
+    #[serde(default)]
+    pub config: Identity,
     /// Seconds since 1970 when the daemon started.
     pub started: u64,
     /// By task name.
@@ -273,15 +293,17 @@ impl Board {
         })
     }
 
-    /// Enters a phase.
-    pub fn enter(&self, name: &str, phase: Phase) {
+    /// Enters a phase; whether it is another than before.
+    pub fn enter(&self, name: &str, phase: Phase) -> bool {
         self.task(name, |task| {
-            if task.phase != phase {
+            let news = task.phase != phase;
+            if news {
                 task.since = now_seconds();
                 task.phase = phase;
                 task.waiting_for = None;
             }
-        });
+            news
+        })
     }
 }
 

@@ -1,9 +1,10 @@
 //! `rowferry check` and `rowferry plan`.
 
-use super::{CliError, Exit, chosen};
+use super::out::{self, line};
+use super::{CliError, Exit, chosen, remedy};
 use crate::config::Config;
-use crate::precheck::{Report, Verdict};
-use crate::task;
+use crate::precheck::{Item, Report, Verdict};
+use crate::task::{self, Planned, TaskError};
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -15,24 +16,31 @@ pub async fn check(config: Arc<Config>, json: bool, task: Option<String>) -> Res
     for name in chosen(&config, task)? {
         match task::check(&name, &config).await {
             Ok(report) => drop(reports.insert(name, report)),
-            Err(error) => errors.push(CliError::Task { task: name, error }),
+            Err(error) => {
+                if json {
+                    reports.insert(name.clone(), not_asked(&config, &name, &error));
+                }
+                errors.push(CliError::Task { task: name, error });
+            }
         }
     }
     let good = reports.values().all(Report::passed);
-    if json && (errors.is_empty() || !reports.is_empty()) {
+    if json {
         let text =
             serde_json::to_string_pretty(&reports).map_err(|error| CliError::Reply(error.to_string()))?;
-        println!("{text}");
-    } else if !json {
+        out::print(&format!("{text}\n"))?;
+    } else {
         let colour = std::io::stdout().is_terminal();
+        let mut text = String::new();
         for (name, report) in &reports {
-            print_report(name, report, colour);
+            add_report(&mut text, name, report, colour);
         }
+        out::print(&text)?;
     }
     // The tasks that can be judged have been; the last error is told by the caller.
     let last = errors.pop();
     for error in errors {
-        eprintln!("rowferry: {error}");
+        out::tell(&error.to_string());
     }
     match last {
         Some(error) => Err(error),
@@ -40,8 +48,33 @@ pub async fn check(config: Arc<Config>, json: bool, task: Option<String>) -> Res
     }
 }
 
-fn print_report(name: &str, report: &Report, colour: bool) {
-    println!("task {name}");
+/// The report of a task of which nothing could be found out: one item says why.
+fn not_asked(config: &Config, name: &str, error: &TaskError) -> Report {
+    let task = config.tasks.get(name);
+    let (code, subject) = match error {
+        TaskError::Source(_) => ("source.connect", task.map(|task| task.source.as_str())),
+        TaskError::Sink(_) => ("target.connect", task.map(|task| task.target.as_str())),
+        TaskError::Transform(_)
+        | TaskError::Schema(_)
+        | TaskError::Precheck { .. }
+        | TaskError::Unsettled { .. }
+        | TaskError::Stream { .. }
+        | TaskError::PieceConflict { .. }
+        | TaskError::Internal(_) => ("task.check", None),
+    };
+    Report {
+        items: vec![Item {
+            code,
+            subject: subject.unwrap_or(name).to_owned(),
+            verdict: Verdict::Fail,
+            why: error.to_string(),
+            remedy: remedy(error.retry()),
+        }],
+    }
+}
+
+fn add_report(text: &mut String, name: &str, report: &Report, colour: bool) {
+    line!(text, "task {name}");
     for item in &report.items {
         let (word, code) = match item.verdict {
             Verdict::Pass => ("pass", "32"),
@@ -49,13 +82,14 @@ fn print_report(name: &str, report: &Report, colour: bool) {
             Verdict::Fail => ("FAIL", "31"),
         };
         let word = if colour { format!("\x1b[{code}m{word}\x1b[0m") } else { word.to_owned() };
-        println!("  {word}  {:<24} {}: {}", item.code, item.subject, item.why);
+        line!(text, "  {word}  {:<24} {}: {}", item.code, item.subject, item.why);
         if !item.remedy.is_empty() {
-            println!("        to mend it: {}", item.remedy);
+            line!(text, "        to mend it: {}", item.remedy);
         }
     }
     let count = |verdict| report.items.iter().filter(|item| item.verdict == verdict).count();
-    println!(
+    line!(
+        text,
         "  {} passed, {} warnings, {} failed",
         count(Verdict::Pass),
         count(Verdict::Warn),
@@ -63,15 +97,30 @@ fn print_report(name: &str, report: &Report, colour: bool) {
     );
 }
 
-/// Prints the statements that would prepare the target of each task.
+/// Prints the statements that would prepare the target of each task; 1, and every refusal, when its check fails.
 pub async fn plan(config: Arc<Config>, task: Option<String>) -> Result<Exit, CliError> {
+    let mut exit = Exit::Good;
     for name in chosen(&config, task)? {
-        let statements =
+        let planned =
             task::plan(&name, &config).await.map_err(|error| CliError::Task { task: name.clone(), error })?;
-        println!("-- task {name}");
-        for statement in statements {
-            println!("{statement};");
+        match planned {
+            Planned::Statements(statements) => {
+                let mut text = String::new();
+                line!(text, "-- task {name}");
+                for statement in statements {
+                    line!(text, "{statement};");
+                }
+                out::print(&text)?;
+            }
+            Planned::Refused(report) => {
+                exit = Exit::Problem;
+                let refusals = report
+                    .failures()
+                    .map(|item| format!("\n  - {}: {}. To mend it: {}", item.subject, item.why, item.remedy));
+                let refusals: String = refusals.collect();
+                out::tell(&format!("task {name} is not planned, since its check fails:{refusals}"));
+            }
         }
     }
-    Ok(Exit::Good)
+    Ok(exit)
 }

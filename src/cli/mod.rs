@@ -2,7 +2,10 @@
 //!
 //! What must never happen here: work that belongs to a room; this one only asks and prints.
 
+mod ask;
 mod check;
+mod log;
+mod out;
 mod progress;
 mod run;
 mod status;
@@ -97,6 +100,8 @@ pub enum Exit {
     Usage,
     /// 75: not now; trying later may help (`EX_TEMPFAIL`).
     Temporary,
+    /// 141: who read standard output has gone, as a shell tells of a death by SIGPIPE.
+    NoReader,
 }
 
 impl From<Exit> for ExitCode {
@@ -106,6 +111,7 @@ impl From<Exit> for ExitCode {
             Exit::Problem => 1,
             Exit::Usage => 2,
             Exit::Temporary => 75,
+            Exit::NoReader => 141,
         })
     }
 }
@@ -129,7 +135,7 @@ pub enum CliError {
         known: String,
     },
     /// A task's rooms.
-    #[error("task {task}: {error}{}", remedy(.error))]
+    #[error("task {task}: {error}{}", to_mend(.error.retry()))]
     Task {
         /// Its name.
         task: String,
@@ -137,7 +143,7 @@ pub enum CliError {
         error: TaskError,
     },
     /// The listener.
-    #[error("{error}{}", remedy_of(.error.retry()))]
+    #[error("{error}{}", to_mend(.error.retry()))]
     Listener {
         /// The error.
         #[from]
@@ -151,32 +157,39 @@ pub enum CliError {
         /// The cause.
         source: std::io::Error,
     },
+    /// Standard output takes no more.
+    #[error("standard output: {source}")]
+    Output {
+        /// The cause.
+        source: std::io::Error,
+    },
     /// A reply that cannot be read.
     #[error("the daemon's answer cannot be read: {0}")]
     Reply(String),
 }
 
-fn remedy(error: &TaskError) -> String {
-    remedy_of(error.retry())
-}
-
-fn remedy_of(retry: Retry) -> String {
-    let remedy = match retry {
+/// What to do about an error.
+fn remedy(retry: Retry) -> String {
+    match retry {
         Retry::AfterFix { remedy } => remedy,
         Retry::AfterBackoff => {
             "it may pass by itself; else see that the server runs and that host and port are right, and try again"
                 .to_owned()
         }
         Retry::Never => "nothing outside this program can; please report it".to_owned(),
-    };
-    format!(". To mend it: {remedy}.")
+    }
+}
+
+/// The same as the end of a paragraph.
+fn to_mend(retry: Retry) -> String {
+    format!(". To mend it: {}.", remedy(retry))
 }
 
 /// Rules that are broken come with what to write instead.
 fn config_remedy(error: &ConfigError) -> String {
     match error {
         ConfigError::Problems { .. } => String::new(),
-        ConfigError::Read { .. } | ConfigError::Syntax { .. } => remedy_of(error.retry()),
+        ConfigError::Read { .. } | ConfigError::Syntax { .. } => to_mend(error.retry()),
     }
 }
 
@@ -189,8 +202,18 @@ impl CliError {
                 Retry::AfterBackoff => Exit::Temporary,
                 Retry::AfterFix { .. } | Retry::Never => Exit::Problem,
             },
-            Self::Listener { .. } | Self::Process { .. } | Self::Reply(_) => Exit::Problem,
+            Self::Output { source } if source.kind() == std::io::ErrorKind::BrokenPipe => Exit::NoReader,
+            Self::Output { .. } | Self::Listener { .. } | Self::Process { .. } | Self::Reply(_) => {
+                Exit::Problem
+            }
         }
+    }
+}
+
+/// Tells on standard error what kept a command from its work; nothing when only its reader has gone.
+pub fn report(error: &CliError) {
+    if error.exit() != Exit::NoReader {
+        out::tell(&error.to_string());
     }
 }
 
@@ -210,12 +233,14 @@ pub fn execute(arguments: Arguments) -> Result<Exit, CliError> {
             Command::Run { config } => run::run(load(&config)?).await,
             Command::Check { config, json, task } => check::check(load(&config)?, json, task).await,
             Command::Plan { config, task } => check::plan(load(&config)?, task).await,
-            Command::Status { config, alive: true, .. } => status::alive(load(&config)?).await,
+            Command::Status { config, alive: true, .. } => {
+                status::alive(&config::load_without_secrets(&config.path)?).await
+            }
             Command::Status { config, json, watch, alive: false } => {
-                status::status(load(&config)?, json, watch).await
+                status::status(&config, json, watch).await
             }
             Command::Config { config } => {
-                print!("{}", config::render(&*load(&config)?));
+                out::print(&config::render(&config::load_without_secrets(&config.path)?))?;
                 Ok(Exit::Good)
             }
         }

@@ -1,8 +1,8 @@
 //! `rowferry run`: logging, listener, signals, service manager; the supervisor does the work.
 
 use super::progress::Bars;
-use super::{CliError, Exit};
-use crate::change::status::Board;
+use super::{CliError, Exit, log};
+use crate::change::status::{Board, Phase, TaskStatus};
 use crate::config::{Config, LogFormat};
 use crate::{status, supervisor};
 use sd_notify::NotifyState;
@@ -11,14 +11,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::MakeWriter;
 
 /// Runs until a signal; then drains within `shutdown_grace`.
 pub async fn run(config: Arc<Config>) -> Result<Exit, CliError> {
     let bars = Bars::new(std::io::stderr().is_terminal() && config.daemon.log_format == LogFormat::Text);
-    log_to(&config, bars.clone());
+    log::start(&config, bars.clone());
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), config = config.file, "rowferry starts");
     let board = Board::new();
+    board.change(|model| model.config = config.identity());
     let stop = CancellationToken::new();
     let mut listener = None;
     if !config.daemon.listen.is_empty() {
@@ -32,16 +32,20 @@ pub async fn run(config: Arc<Config>) -> Result<Exit, CliError> {
     let process = |source| CliError::Process { doing: "listening for signals", source };
     let mut terminate = signal(SignalKind::terminate()).map_err(process)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(process)?;
+    // Until a config can be taken in while running, a reload ends the daemon as tidily as a stop does.
+    let mut hangup = signal(SignalKind::hangup()).map_err(process)?;
     notify(&[NotifyState::Ready]);
     let teller = tokio::spawn(tell(board.clone(), bars));
     let mut tasks = tokio::spawn(supervisor::run(config.clone(), board.clone(), stop.clone()));
     tokio::select! {
         _ = terminate.recv() => tracing::info!("SIGTERM: draining"),
         _ = interrupt.recv() => tracing::info!("SIGINT: draining"),
+        _ = hangup.recv() => tracing::info!("SIGHUP: draining; a config is taken in by the next start"),
         // Every task has failed: the daemon stays up to say so until it is told to stop.
         _ = &mut tasks => tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            _ = hangup.recv() => {}
         },
     }
     notify(&[NotifyState::Stopping]);
@@ -60,32 +64,6 @@ pub async fn run(config: Arc<Config>) -> Result<Exit, CliError> {
     Ok(Exit::Good)
 }
 
-fn log_to(config: &Config, bars: Bars) {
-    // A plain level is about this program; the libraries below it speak up from warnings on.
-    let level = &config.daemon.log_level;
-    let plain = level.parse::<tracing::Level>().is_ok();
-    let wanted = if plain { format!("warn,rowferry={level}") } else { level.clone() };
-    let filter = EnvFilter::try_new(&wanted).unwrap_or_else(|_| EnvFilter::new("info"));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(bars);
-    let installed = match config.daemon.log_format {
-        LogFormat::Text => {
-            subscriber.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init()
-        }
-        LogFormat::Json => subscriber.json().try_init(),
-    };
-    if let Err(error) = installed {
-        eprintln!("rowferry: logging is set up already: {error}");
-    }
-}
-
-impl<'a> MakeWriter<'a> for Bars {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
 /// Tells the service manager and the terminal how things stand, until aborted.
 ///
 /// The watchdog is fed from here, and not from a thread of its own, because a turn of this loop proves what matters: the
@@ -101,7 +79,7 @@ async fn tell(board: Board, bars: Bars) {
         let model = board.read();
         bars.show(&model);
         let words: Vec<String> =
-            model.tasks.iter().map(|(name, task)| format!("{name}: {}", task.phase.name())).collect();
+            model.tasks.iter().map(|(name, task)| format!("{name}: {}", in_a_line(task))).collect();
         let words = words.join(", ");
         if words != last {
             notify(&[NotifyState::Status(&words)]);
@@ -111,6 +89,23 @@ async fn tell(board: Board, bars: Bars) {
             notify(&[NotifyState::Watchdog]);
             fed = Some(Instant::now());
         }
+    }
+}
+
+/// The phase, and the first line of what is wrong.
+fn in_a_line(task: &TaskStatus) -> String {
+    let phase = task.phase.name();
+    match &task.phase {
+        Phase::Failed { error, .. } | Phase::Retrying { error, .. } => {
+            format!("{phase}: {}", error.lines().next().unwrap_or_default())
+        }
+        Phase::Prechecking
+        | Phase::SchemaSync
+        | Phase::Snapshot
+        | Phase::CatchingUp
+        | Phase::Synchronizing
+        | Phase::Paused
+        | Phase::Stopped => phase.to_owned(),
     }
 }
 

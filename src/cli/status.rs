@@ -1,31 +1,33 @@
 //! `rowferry status`: asks the running daemon over HTTP, or reads the checkpoints when none runs.
 
-use super::{CliError, Exit};
+use super::ask::{self, Answer};
+use super::out::{self, line};
+use super::{CliError, ConfigFile, Exit, load};
 use crate::change::status::{Model, Phase, TablePhase, TaskStatus, now_seconds};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::{status as listener, task};
-use std::sync::Arc;
 use std::time::Duration;
 
-/// How long the daemon may take to answer.
-const ANSWER: Duration = Duration::from_secs(5);
-
-/// Prints the status; 1 when a task is not well.
-pub async fn status(config: Arc<Config>, json: bool, watch: bool) -> Result<Exit, CliError> {
+/// Prints the status; 1 when a task is not well. Secrets are read only when no daemon answers and the targets have to be asked.
+pub async fn status(file: &ConfigFile, json: bool, watch: bool) -> Result<Exit, CliError> {
+    let config = config::load_without_secrets(&file.path)?;
     loop {
-        let (model, live) = match ask(&config).await? {
-            Some(model) => (model, true),
-            None => (stored(&config).await?, false),
+        let (model, live) = match ask::model(&config).await? {
+            Answer::Mine(model) => (model, true),
+            Answer::Nobody => (stored(file).await?, false),
+            Answer::Another(who) => {
+                // On standard error, so that JSON stays JSON.
+                out::tell(&who);
+                (stored(file).await?, false)
+            }
         };
         if json {
             let text =
                 serde_json::to_string_pretty(&model).map_err(|error| CliError::Reply(error.to_string()))?;
-            println!("{text}");
+            out::print(&format!("{text}\n"))?;
         } else {
-            if watch {
-                print!("\x1b[2J\x1b[H");
-            }
-            print(&model, live);
+            let clear = if watch { "\x1b[2J\x1b[H" } else { "" };
+            out::print(&format!("{clear}{}", text(&model, live)))?;
         }
         if watch {
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -37,46 +39,26 @@ pub async fn status(config: Arc<Config>, json: bool, watch: bool) -> Result<Exit
 }
 
 /// 0 when the daemon serves, whatever its tasks do; else 1. What a container's health check needs, without a shell.
-pub async fn alive(config: Arc<Config>) -> Result<Exit, CliError> {
+pub async fn alive(config: &Config) -> Result<Exit, CliError> {
     if config.daemon.listen.is_empty() {
         return Err(CliError::Reply("[daemon] listen is empty, so there is nobody to ask".to_owned()));
     }
-    if get(&config, "/healthz").await?.is_none() {
-        eprintln!("rowferry: nobody listens on {}", config.daemon.listen);
-        return Ok(Exit::Problem);
+    match ask::identity(config).await? {
+        Answer::Mine(_) => {
+            out::print("alive\n")?;
+            return Ok(Exit::Good);
+        }
+        Answer::Nobody => out::tell(&format!("nobody listens on {}", config.daemon.listen)),
+        Answer::Another(who) => out::tell(&who),
     }
-    println!("alive");
-    Ok(Exit::Good)
-}
-
-/// The running daemon's model; `None` when nothing listens.
-async fn ask(config: &Config) -> Result<Option<Model>, CliError> {
-    if config.daemon.listen.is_empty() {
-        return Ok(None);
-    }
-    let Some(text) = get(config, "/api/status").await? else { return Ok(None) };
-    serde_json::from_str(&text).map(Some).map_err(|error| CliError::Reply(error.to_string()))
-}
-
-/// The body of the daemon's good answer; `None` when nothing listens.
-async fn get(config: &Config, path: &str) -> Result<Option<String>, CliError> {
-    let url = format!("http://{}{path}", config.daemon.listen);
-    let asked = tokio::task::spawn_blocking(move || {
-        let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(ANSWER)).build().into();
-        agent.get(&url).call().and_then(|mut answer| answer.body_mut().read_to_string())
-    });
-    match asked.await {
-        Ok(Ok(text)) => Ok(Some(text)),
-        Ok(Err(ureq::Error::ConnectionFailed)) => Ok(None),
-        Ok(Err(ureq::Error::Io(error))) if error.kind() == std::io::ErrorKind::ConnectionRefused => Ok(None),
-        Ok(Err(error)) => Err(CliError::Reply(error.to_string())),
-        Err(error) => Err(CliError::Reply(error.to_string())),
-    }
+    Ok(Exit::Problem)
 }
 
 /// What the targets hold of each task.
-async fn stored(config: &Arc<Config>) -> Result<Model, CliError> {
-    let mut model = Model { version: env!("CARGO_PKG_VERSION").to_owned(), started: 0, ..Model::default() };
+async fn stored(file: &ConfigFile) -> Result<Model, CliError> {
+    let config = &load(file)?;
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    let mut model = Model { version, config: config.identity(), ..Model::default() };
     for name in config.tasks.keys() {
         let status =
             task::stored(name, config).await.map_err(|error| CliError::Task { task: name.clone(), error })?;
@@ -85,27 +67,34 @@ async fn stored(config: &Arc<Config>) -> Result<Model, CliError> {
     Ok(model)
 }
 
-fn print(model: &Model, live: bool) {
+fn text(model: &Model, live: bool) -> String {
+    let mut text = String::new();
     if live {
-        println!("rowferry {} (up {})", model.version, seconds(now_seconds().saturating_sub(model.started)));
+        line!(
+            text,
+            "rowferry {} (up {})",
+            model.version,
+            seconds(now_seconds().saturating_sub(model.started))
+        );
     } else {
-        println!("no daemon answers; this is what the targets hold");
+        line!(text, "no daemon answers for this config; this is what the targets hold");
     }
     for (name, task) in &model.tasks {
-        print_task(name, task, live);
+        add_task(&mut text, name, task, live);
     }
+    text
 }
 
-fn print_task(name: &str, task: &TaskStatus, live: bool) {
+fn add_task(text: &mut String, name: &str, task: &TaskStatus, live: bool) {
     let state = match (live, task.position.is_some()) {
         (true, _) => task.phase.name(),
         (false, true) => "not running",
         (false, false) => "never ran",
     };
-    println!("\ntask {name}: {state}");
+    line!(text, "\ntask {name}: {state}");
     match &task.phase {
-        Phase::Failed { error, remedy } => println!("  {error}\n  to mend it: {remedy}"),
-        Phase::Retrying { error, attempt } => println!("  {error} (attempt {attempt})"),
+        Phase::Failed { error, remedy } => line!(text, "  {error}\n  to mend it: {remedy}"),
+        Phase::Retrying { error, attempt } => line!(text, "  {error} (attempt {attempt})"),
         Phase::Prechecking
         | Phase::SchemaSync
         | Phase::Snapshot
@@ -115,21 +104,25 @@ fn print_task(name: &str, task: &TaskStatus, live: bool) {
         | Phase::Stopped => {}
     }
     if let Some(what) = &task.waiting_for {
-        println!("  waits for {what}");
+        line!(text, "  waits for {what}");
     }
     let of = |name: &str, server: &str| format!("{name} {server}").trim_end().to_owned();
-    println!("  {} → {}", of(&task.source, &task.source_server), of(&task.target, &task.target_server));
+    line!(text, "  {} → {}", of(&task.source, &task.source_server), of(&task.target, &task.target_server));
     if let Some(position) = &task.position {
-        println!("  applied  {position}");
+        line!(text, "  applied  {position}");
     }
     if live {
-        println!(
+        line!(
+            text,
             "  lag {} ms, {} transactions in {} commits, {} restarts",
-            task.lag_millis, task.transactions, task.batches, task.restarts
+            task.lag_millis,
+            task.transactions,
+            task.batches,
+            task.restarts
         );
     }
     if let Some(words) = task.not_carried.words() {
-        println!("  {words}");
+        line!(text, "  {words}");
     }
     let width = task.tables.keys().map(String::len).max().unwrap_or(0);
     for (table, status) in &task.tables {
@@ -145,12 +138,13 @@ fn print_task(name: &str, task: &TaskStatus, live: bool) {
             ),
             TablePhase::Streaming => "streaming".to_owned(),
         };
-        println!("  {table:width$} → {}  {what}", status.target);
+        line!(text, "  {table:width$} → {}  {what}", status.target);
         if let Some(upkeep) = status.upkeep.words() {
-            println!("  {:width$}   {upkeep}", "");
+            line!(text, "  {:width$}   {upkeep}", "");
         }
         if status.drift > 0 {
-            println!(
+            line!(
+                text,
                 "  {:width$}   {} rows were not as expected, e.g. {}",
                 "",
                 status.drift,

@@ -1,4 +1,4 @@
-//! Files that a service manager hands over: paths that start with `$CREDENTIALS_DIRECTORY/`.
+//! Passwords, and files that a service manager hands over: paths that start with `$CREDENTIALS_DIRECTORY/`.
 //!
 //! systemd reads a credential as root and lays a copy into a folder that only the service can read, at a place that depends
 //! on the unit's name (systemd.exec(5), `LoadCredential=`). Naming the folder by its variable lets one config serve the
@@ -6,6 +6,7 @@
 
 use super::load::Environment;
 use super::section::{Problems, Section, quoted};
+use secrecy::{ExposeSecret, SecretString};
 
 /// What a path starts with to be taken from there.
 const PREFIX: &str = "$CREDENTIALS_DIRECTORY/";
@@ -29,4 +30,41 @@ pub fn path(
         return None;
     };
     Some(format!("{}/{name}", folder.trim_end_matches('/')))
+}
+
+/// A password: never printed, and not even read where it is not needed.
+#[derive(Clone, Debug)]
+pub struct Password {
+    secret: SecretString,
+    left_alone: bool,
+}
+
+impl Password {
+    /// One that the config names and that was not read.
+    pub fn left_alone() -> Self {
+        Self { secret: SecretString::default(), left_alone: true }
+    }
+
+    /// Whether the config gives one.
+    pub fn is_given(&self) -> bool {
+        self.left_alone || !self.secret.expose_secret().is_empty()
+    }
+}
+
+impl ExposeSecret<str> for Password {
+    fn expose_secret(&self) -> &str {
+        self.secret.expose_secret()
+    }
+}
+
+impl From<String> for Password {
+    fn from(secret: String) -> Self {
+        Self { secret: secret.into(), left_alone: false }
+    }
+}
+
+impl From<&str> for Password {
+    fn from(secret: &str) -> Self {
+        secret.to_owned().into()
+    }
 }

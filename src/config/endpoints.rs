@@ -1,10 +1,9 @@
 //! `[source.NAME]` and `[target.NAME]`: addresses, secrets, TLS.
 
 use super::credentials;
-use super::load::Environment;
+use super::load::Secrets;
 use super::section::{Problems, Section, quoted};
-use super::types::{SourceEndpoint, SourceTlsMode, TargetEndpoint, TargetTlsMode, TlsFiles};
-use secrecy::SecretString;
+use super::types::{Password, SourceEndpoint, SourceTlsMode, TargetEndpoint, TargetTlsMode, TlsFiles};
 use std::path::PathBuf;
 use url::Url;
 
@@ -21,12 +20,12 @@ struct Address {
 pub fn source(
     name: &str,
     mut section: Section,
-    environment: Environment<'_>,
+    secrets: Secrets<'_>,
     problems: &mut Problems,
 ) -> Option<SourceEndpoint> {
     let before = problems.0.len();
     let address = address(&mut section, &["mysql", "mariadb"], 3306, false, problems);
-    let password = password(&mut section, address.as_ref(), environment, problems);
+    let password = password(&mut section, address.as_ref(), secrets, problems);
     let modes = [
         ("disabled", SourceTlsMode::Disabled),
         ("preferred", SourceTlsMode::Preferred),
@@ -42,7 +41,7 @@ pub fn source(
         SourceTlsMode::Preferred | SourceTlsMode::Required => Uses::NoAuthority,
         SourceTlsMode::VerifyCa | SourceTlsMode::VerifyIdentity => Uses::All,
     };
-    let tls_files = tls_files(&mut section, uses, environment, problems);
+    let tls_files = tls_files(&mut section, uses, secrets, problems);
     section.finish(problems);
     let address = address.filter(|_| problems.0.len() == before)?;
     Some(SourceEndpoint {
@@ -60,12 +59,12 @@ pub fn source(
 pub fn target(
     name: &str,
     mut section: Section,
-    environment: Environment<'_>,
+    secrets: Secrets<'_>,
     problems: &mut Problems,
 ) -> Option<TargetEndpoint> {
     let before = problems.0.len();
     let address = address(&mut section, &["postgresql", "postgres"], 5432, true, problems);
-    let password = password(&mut section, address.as_ref(), environment, problems);
+    let password = password(&mut section, address.as_ref(), secrets, problems);
     let modes = [
         ("disable", TargetTlsMode::Disable),
         ("prefer", TargetTlsMode::Prefer),
@@ -81,7 +80,7 @@ pub fn target(
         TargetTlsMode::Prefer | TargetTlsMode::Require => Uses::NoAuthority,
         TargetTlsMode::VerifyCa | TargetTlsMode::VerifyFull => Uses::All,
     };
-    let tls_files = tls_files(&mut section, uses, environment, problems);
+    let tls_files = tls_files(&mut section, uses, secrets, problems);
     let kinds = [
         ("auto", None),
         ("postgresql", Some(crate::change::facts::TargetKind::PostgreSql)),
@@ -193,9 +192,9 @@ fn address(
 fn password(
     section: &mut Section,
     address: Option<&Address>,
-    environment: Environment<'_>,
+    secrets: Secrets<'_>,
     problems: &mut Problems,
-) -> SecretString {
+) -> Password {
     let plain = section.string("password", problems);
     let env = section.string("password_env", problems);
     let file = section.string("password_file", problems);
@@ -212,6 +211,11 @@ fn password(
             "keep one of password, password_env, password_file and the url's",
         );
     }
+    let environment = match secrets {
+        Secrets::Read(environment) => environment,
+        Secrets::Leave if env.is_some() || file.is_some() => return Password::left_alone(),
+        Secrets::Leave => return plain.or(in_url).unwrap_or_default().into(),
+    };
     if let Some(name) = env {
         if let Some(value) = environment(&name) {
             return value.into();
@@ -252,16 +256,14 @@ enum Uses {
     All,
 }
 
-fn tls_files(
-    section: &mut Section,
-    uses: Uses,
-    environment: Environment<'_>,
-    problems: &mut Problems,
-) -> TlsFiles {
+fn tls_files(section: &mut Section, uses: Uses, secrets: Secrets<'_>, problems: &mut Problems) -> TlsFiles {
     let told = problems.0.len();
     let mut file = |name: &'static str| {
         let path = section.string(name, problems)?;
-        let path = credentials::path(section, name, path, environment, problems)?;
+        let path = match secrets {
+            Secrets::Read(environment) => credentials::path(section, name, path, environment, problems)?,
+            Secrets::Leave => path,
+        };
         if uses == Uses::Nothing {
             problems.add(
                 section.key(name),
@@ -277,7 +279,9 @@ fn tls_files(
                 "has no effect in a tls mode that does not judge the server's certificate",
                 "set tls to one of the verify_ modes, or remove the key",
             );
-        } else if let Err(error) = std::fs::File::open(&path) {
+        } else if let Secrets::Read(_) = secrets
+            && let Err(error) = std::fs::File::open(&path)
+        {
             problems.add(
                 section.key(name),
                 Some(&quoted(&path)),

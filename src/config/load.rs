@@ -13,15 +13,38 @@ use std::time::Duration;
 /// How secrets named by `password_env` are looked up.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
+/// What is done about passwords and TLS files that the config names.
+#[derive(Clone, Copy)]
+pub enum Secrets<'a> {
+    /// They are read, and one that cannot be is a problem: a server will be connected to.
+    Read(Environment<'a>),
+    /// They are left alone: the command connects to no server, and who runs it may not be able to read them.
+    Leave,
+}
+
 /// Loads and checks the file at `path`.
 ///
 /// # Errors
 /// When it cannot be read, is no TOML, or breaks a rule; all broken rules at once.
 pub fn load(path: &Path) -> Result<Config, ConfigError> {
+    load_with(path, Secrets::Read(&|name| std::env::var(name).ok()))
+}
+
+/// As [`load`], for what connects to no server: passwords and TLS files are not looked for.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_without_secrets(path: &Path) -> Result<Config, ConfigError> {
+    load_with(path, Secrets::Leave)
+}
+
+fn load_with(path: &Path, secrets: Secrets<'_>) -> Result<Config, ConfigError> {
     let shown = path.display().to_string();
     let text =
         std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: shown.clone(), source })?;
-    parse(&shown, &text, &|name| std::env::var(name).ok())
+    let mut config = parse_with(&shown, &text, secrets)?;
+    config.file = std::fs::canonicalize(path).map_or(shown, |path| path.display().to_string());
+    Ok(config)
 }
 
 /// Checks the text of a config file; `path` is for messages only.
@@ -29,6 +52,10 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
 /// # Errors
 /// As [`load`].
 pub fn parse(path: &str, text: &str, environment: Environment<'_>) -> Result<Config, ConfigError> {
+    parse_with(path, text, Secrets::Read(environment))
+}
+
+fn parse_with(path: &str, text: &str, secrets: Secrets<'_>) -> Result<Config, ConfigError> {
     let root: toml::Table = text.parse().map_err(|error: toml::de::Error| ConfigError::Syntax {
         path: path.to_owned(),
         message: syntax(text, &error),
@@ -41,14 +68,14 @@ pub fn parse(path: &str, text: &str, environment: Environment<'_>) -> Result<Con
     let (mut source_names, mut target_names) = (BTreeSet::new(), BTreeSet::new());
     for (name, section) in root.tables("source", &mut problems) {
         source_names.insert(name.clone());
-        if let Some(endpoint) = endpoints::source(&name, section, environment, &mut problems) {
+        if let Some(endpoint) = endpoints::source(&name, section, secrets, &mut problems) {
             sources.insert(name, endpoint);
         }
     }
     let mut targets = BTreeMap::new();
     for (name, section) in root.tables("target", &mut problems) {
         target_names.insert(name.clone());
-        if let Some(endpoint) = endpoints::target(&name, section, environment, &mut problems) {
+        if let Some(endpoint) = endpoints::target(&name, section, secrets, &mut problems) {
             targets.insert(name, endpoint);
         }
     }
@@ -69,7 +96,7 @@ pub fn parse(path: &str, text: &str, environment: Environment<'_>) -> Result<Con
     }
     root.finish(&mut problems);
     if problems.0.is_empty() {
-        Ok(Config { daemon, sources, targets, tasks })
+        Ok(Config { file: String::new(), daemon, sources, targets, tasks })
     } else {
         Err(ConfigError::Problems { path: path.to_owned(), problems: problems.0 })
     }

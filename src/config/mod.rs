@@ -8,6 +8,7 @@
 mod credentials;
 mod endpoints;
 mod error;
+mod identity;
 mod load;
 mod render;
 mod section;
@@ -16,6 +17,6 @@ pub mod types;
 mod vacuum;
 
 pub use error::{ConfigError, Problem};
-pub use load::{load, parse};
+pub use load::{load, load_without_secrets, parse};
 pub use render::render;
 pub use types::*;

@@ -1,12 +1,11 @@
 //! The effective configuration as TOML, secrets masked: what `rowferry config` prints.
 
 use super::types::{
-    Config, DdlPolicy, Distributed, ExistingTables, IdentifierCase, Indexes, LogFormat, NulBytes,
+    Config, DdlPolicy, Distributed, ExistingTables, IdentifierCase, Indexes, LogFormat, NulBytes, Password,
     SourceTlsMode, StartPosition, TableOptions, TargetTlsMode, TaskConfig, TimeAs, TinyInt1, TlsFiles,
     VacuumMode, ZeroDates,
 };
 use crate::change::facts::TargetKind;
-use secrecy::ExposeSecret;
 use std::collections::BTreeMap;
 use toml::{Table, Value};
 
@@ -28,13 +27,7 @@ pub fn render(config: &Config) -> String {
     put(&mut root, "daemon", daemon);
     let mut sources = Table::new();
     for (name, source) in &config.sources {
-        let mut table = address(
-            &source.host,
-            source.port,
-            &source.user,
-            source.password.expose_secret(),
-            &source.tls_files,
-        );
+        let mut table = address(&source.host, source.port, &source.user, &source.password, &source.tls_files);
         put(
             &mut table,
             "tls",
@@ -51,13 +44,7 @@ pub fn render(config: &Config) -> String {
     put(&mut root, "source", sources);
     let mut targets = Table::new();
     for (name, target) in &config.targets {
-        let mut table = address(
-            &target.host,
-            target.port,
-            &target.user,
-            target.password.expose_secret(),
-            &target.tls_files,
-        );
+        let mut table = address(&target.host, target.port, &target.user, &target.password, &target.tls_files);
         put(&mut table, "database", target.database.as_str());
         put(
             &mut table,
@@ -93,12 +80,12 @@ fn put(table: &mut Table, key: &str, value: impl Into<Value>) {
     table.insert(key.to_owned(), value.into());
 }
 
-fn address(host: &str, port: u16, user: &str, password: &str, files: &TlsFiles) -> Table {
+fn address(host: &str, port: u16, user: &str, password: &Password, files: &TlsFiles) -> Table {
     let mut table = Table::new();
     put(&mut table, "host", host);
     put(&mut table, "port", i64::from(port));
     put(&mut table, "user", user);
-    if !password.is_empty() {
+    if password.is_given() {
         put(&mut table, "password", "***");
     }
     for (key, file) in

@@ -1,7 +1,7 @@
-//! The effective configuration: what the file says with defaults filled in and secrets resolved.
+//! The effective configuration: what the file says with defaults filled in and, unless they are left alone, secrets resolved.
 
+pub use super::credentials::Password;
 pub use crate::change::policy::*;
-use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +9,8 @@ use std::time::Duration;
 /// The whole file.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// The file, by its one absolute path without links; empty when the text came from elsewhere.
+    pub file: String,
     /// `[daemon]`
     pub daemon: Daemon,
     /// `[source.NAME]`
@@ -94,7 +96,7 @@ pub struct SourceEndpoint {
     /// User.
     pub user: String,
     /// Password; empty when none is given.
-    pub password: SecretString,
+    pub password: Password,
     /// TLS mode.
     pub tls: SourceTlsMode,
     /// TLS files.
@@ -115,7 +117,7 @@ pub struct TargetEndpoint {
     /// Database.
     pub database: String,
     /// Password; empty when none is given.
-    pub password: SecretString,
+    pub password: Password,
     /// TLS mode.
     pub tls: TargetTlsMode,
     /// TLS files.

@@ -70,6 +70,10 @@ pub async fn serve(listener: TcpListener, board: Board, stop: CancellationToken)
     let router = Router::new()
         .route("/", get(async |State(board): State<Board>| Html(page::render(&board.read()))))
         .route("/api/status", get(async |State(board): State<Board>| axum::Json(board.read())))
+        .route(
+            "/api/config",
+            get(async |State(board): State<Board>| axum::Json(board.change(|model| model.config.clone()))),
+        )
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(async |State(board): State<Board>| ready(&board.read())))
         .route("/metrics", get(async |State(board): State<Board>| scrape(&board)))

@@ -21,11 +21,16 @@ use std::collections::{BTreeSet, VecDeque};
 
 /// Makes the target follow a statement; joined in by the stream, which knows rules and config.
 pub trait Translator: Send {
-    /// Changes `tables` to their definitions after the statement and returns what the target has to do.
+    /// Changes `tables` to their definitions after the statement and returns what the target has to do. The source may be asked
+    /// on the way.
     ///
     /// # Errors
-    /// When the statement cannot be carried under the policies.
-    fn translate(&self, tables: &mut Tables, event: &StatementEvent) -> Result<Translation, TaskError>;
+    /// When the statement cannot be carried under the policies, or the source cannot be asked.
+    fn translate(
+        &mut self,
+        tables: &mut Tables,
+        event: &StatementEvent,
+    ) -> impl Future<Output = Result<Translation, TaskError>> + Send;
 }
 
 /// What a statement comes to.
@@ -98,7 +103,7 @@ impl<T: Translator> Builder<T> {
     ///
     /// # Errors
     /// When it cannot be carried; nothing of its transaction is then in any batch that carries a position.
-    pub fn take(&mut self, change: Change) -> Result<(), TaskError> {
+    pub async fn take(&mut self, change: Change) -> Result<(), TaskError> {
         match change {
             Change::Begin { gtid } => {
                 self.gtid = gtid;
@@ -107,7 +112,7 @@ impl<T: Translator> Builder<T> {
             Change::Rows(event) => self.rows(&event)?,
             Change::Commit(boundary) => self.commit(&boundary),
             Change::Rollback(boundary) => self.rollback(&boundary),
-            Change::Statement(event) => self.statement(&event)?,
+            Change::Statement(event) => self.statement(&event).await?,
             Change::Heartbeat(file) => self.heartbeat(file),
             Change::LogFile(file) => self.batch.begin_file(&file),
         }
@@ -154,9 +159,9 @@ impl<T: Translator> Builder<T> {
         self.gtid = None;
     }
 
-    fn statement(&mut self, event: &StatementEvent) -> Result<(), TaskError> {
+    async fn statement(&mut self, event: &StatementEvent) -> Result<(), TaskError> {
         self.close();
-        let mut translation = self.translator.translate(&mut self.tables, event)?;
+        let mut translation = self.translator.translate(&mut self.tables, event).await?;
         for (table, mapping) in &translation.versions {
             if let Some(index) = self.tables.find(&table.name) {
                 self.tables.replace(index, table.clone(), mapping.clone(), self.policies)?;

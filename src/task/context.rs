@@ -3,7 +3,7 @@
 use super::TaskError;
 use crate::change::TableName;
 use crate::change::policy::TableOptions;
-use crate::change::status::Board;
+use crate::change::status::{Board, Phase};
 use crate::config::{Config, ExistingTables, TargetEndpoint, TaskConfig};
 use crate::source::SameServer;
 use crate::transform::{Policies, Rules};
@@ -47,6 +47,14 @@ impl Context {
     /// Its target.
     pub fn target(&self) -> &TargetEndpoint {
         &self.config.targets[&self.task().target]
+    }
+
+    /// Enters a phase of its way to Synchronizing, and says so in the log when it is a new one.
+    pub fn enter(&self, phase: Phase) {
+        let name = phase.name();
+        if self.board.enter(&self.name, phase) {
+            tracing::info!(task = self.name, "{name}");
+        }
     }
 
     /// How names, types and keys are mapped for a table.

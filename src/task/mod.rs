@@ -96,7 +96,7 @@ struct Started {
 }
 
 async fn start(context: &Context) -> Result<Started, TaskError> {
-    context.board.enter(&context.name, Phase::Prechecking);
+    context.enter(Phase::Prechecking);
     let mut server = Server::connect(context.source()).await?;
     let gathered = gather::gather(context, &mut server).await?;
     tell::servers(context, &gathered);
@@ -111,6 +111,16 @@ async fn start(context: &Context) -> Result<Started, TaskError> {
             item.why
         );
     }
+    let failed = report.failures().count();
+    tracing::info!(
+        task = context.name,
+        source = gathered.source.version,
+        target = gathered.target.version,
+        items = report.items.len(),
+        failed,
+        "the precheck has {}",
+        if failed == 0 { "passed" } else { "failed" }
+    );
     refuse_failures(&report)?;
     let owner = Arc::new(Owner::take(context.target(), &context.name).await?);
     // Only now: another owner may have moved it since the facts were gathered.
@@ -173,14 +183,16 @@ async fn schema_sync(
     let is_new = |name: &TableName| !known.contains_key(name);
     let nothing_new = gathered.mappings.iter().all(|(name, _)| !is_new(name));
     if let (Some(checkpoint), true) = (&stored.checkpoint, nothing_new) {
+        tracing::info!(task = context.name, position = %checkpoint.position, "resuming from the checkpoint");
         return Ok(Prepared { checkpoint: checkpoint.clone(), tables: known });
     }
-    context.board.enter(&context.name, Phase::SchemaSync);
+    context.enter(Phase::SchemaSync);
     let settled = tell::waits(context, server.waits(), async {
         let start = handoff::start_position(context, server, stored).await?;
         handoff::settle(context, server, folds(gathered), start.as_ref()).await
     })
     .await?;
+    tracing::info!(task = context.name, position = %settled.position, tables = settled.tables.len(), "P0: definitions are settled");
     // Without a copy nothing is read that could be ahead of P0, but what the target holds may be: apply convergently up to now.
     let until = if context.task().initial_data { None } else { Some(server.log_end().await?) };
     prepare::prepare(context, owner, settled, stored.checkpoint.clone(), known, until).await
@@ -202,7 +214,7 @@ async fn snapshot(
     if copying.is_empty() {
         return Ok(());
     }
-    context.board.enter(&context.name, Phase::Snapshot);
+    context.enter(Phase::Snapshot);
     let mut group = Vec::new();
     for name in &copying {
         let Some((table, recorded)) = tables.get(name) else { continue };
@@ -266,6 +278,7 @@ async fn snapshot(
     }
     // Every chunk has been read: whatever one has seen is logged by now.
     let until = server.log_end().await?;
+    tracing::info!(task = context.name, position = %until.file, "P1: every chunk is copied, the log is followed from P0 to here");
     let session = owner.session();
     prepare::transaction(session, "BEGIN").await?;
     for name in &copying {
@@ -286,7 +299,7 @@ async fn snapshot(
             }
         }
     });
-    context.board.enter(&context.name, Phase::CatchingUp);
+    context.enter(Phase::CatchingUp);
     Ok(())
 }
 
@@ -360,13 +373,27 @@ pub async fn check(name: &str, config: &Arc<Config>) -> Result<Report, TaskError
     Ok(gather::judge(&context, &gathered))
 }
 
+/// What would be done to a task's targets.
+#[derive(Debug)]
+pub enum Planned {
+    /// These statements.
+    Statements(Vec<String>),
+    /// Nothing: the task's precheck fails, and this is all of it.
+    Refused(Report),
+}
+
 /// The statements that would make a task's targets; writes nothing.
 ///
 /// # Errors
-/// When a server cannot be asked, or a table cannot be carried.
-pub async fn plan(name: &str, config: &Arc<Config>) -> Result<Vec<String>, TaskError> {
+/// When a server cannot be asked.
+pub async fn plan(name: &str, config: &Arc<Config>) -> Result<Planned, TaskError> {
     let context = Context::new(name, config, &Board::new())?;
     let mut server = Server::connect(context.source()).await?;
+    let gathered = gather::gather(&context, &mut server).await?;
+    let report = gather::judge(&context, &gathered);
+    if !report.passed() {
+        return Ok(Planned::Refused(report));
+    }
     let session = Session::connect(context.target(), &format!("rowferry/{name}/plan")).await?;
     let stored = store::peek(&session, name).await?;
     let is_fed = |name: &TableName| {
@@ -402,7 +429,7 @@ pub async fn plan(name: &str, config: &Arc<Config>) -> Result<Vec<String>, TaskE
         };
         wanted.push((&mapping.target, clear));
     }
-    Ok(ddl::planned(&session, &wanted, task.initial_schema).await?)
+    Ok(Planned::Statements(ddl::planned(&session, &wanted, task.initial_schema).await?))
 }
 
 /// What the target holds of a task that may not be running; writes nothing.

@@ -128,7 +128,7 @@ pub async fn follow(
     let limits = BatchLimits { rows: task.apply.batch_rows, bytes: task.apply.batch_bytes };
     let mut builder = Builder::new(
         Tables::new(carried, fold),
-        Translate::new(context.clone(), flavour, cascades),
+        Translate::new(context.clone(), flavour, cascades, fold),
         policies,
         task.operations,
         limits,
@@ -142,6 +142,7 @@ pub async fn follow(
         still_the_same_log(context, &checkpoint.position, &end).await?;
     }
     server.close().await;
+    tracing::info!(task = context.name, position = %checkpoint.position, "following the log");
     if let (false, Taken::Domains(_)) = (by_place, &checkpoint.position.taken) {
         // The precheck has found all that the position names in this server's log.
         builder.taken_up_by_names(end);
@@ -162,13 +163,20 @@ pub async fn follow(
     stages.spawn(vacuum::tend(context.clone(), owner.clone(), targets));
     let mut own = every(OWNER_EVERY);
     let mut tell = every(TELL_EVERY);
+    // What the reader or the builder cannot get past; told when all that was whole before it is durable.
+    let mut met = None;
     loop {
         tokio::select! {
             ended = stages.join_next() => match ended {
+                Some(Ok(Ok(Stage::Met(error)))) => met = met.or(Some(error)),
                 // The applier ends when the builder has, and the builder when the reader has: all is durable then.
-                Some(Ok(Ok(Stage::Applier))) if stop.is_cancelled() => return Ok(()),
-                // A stage that failed ends the others; its error may be told last.
-                Some(Ok(Ok(Stage::Reader | Stage::Builder | Stage::Applier))) => {}
+                Some(Ok(Ok(Stage::Applier))) => match met {
+                    Some(error) => return Err(error),
+                    None if stop.is_cancelled() => return Ok(()),
+                    // A stage that failed ends the others; its error may be told last.
+                    None => {}
+                },
+                Some(Ok(Ok(Stage::Reader | Stage::Builder))) => {}
                 None => return Err(TaskError::Internal("the stream ended without an error".to_owned())),
                 Some(Ok(Err(error))) => return Err(error),
                 Some(Err(error)) => return Err(TaskError::Internal(format!("a stage ended abnormally: {error}"))),
@@ -183,7 +191,7 @@ pub async fn follow(
                     }
                     task.tables.values().all(|table| table.phase == TablePhase::Streaming)
                 });
-                context.board.enter(&context.name, if synchronizing { Phase::Synchronizing } else { Phase::CatchingUp });
+                context.enter(if synchronizing { Phase::Synchronizing } else { Phase::CatchingUp });
             }
         }
     }
@@ -224,12 +232,14 @@ async fn still_the_same_log(
     })
 }
 
-/// Which stage ended well.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How a stage ended that leaves nothing undone.
+#[derive(Debug)]
 pub(super) enum Stage {
     Reader,
     Builder,
     Applier,
+    /// The reader or the builder ends at what it cannot get past. The stages behind it go on with what it has handed on.
+    Met(TaskError),
 }
 
 /// Reads until told to stop; what was read is handed on.
@@ -244,7 +254,11 @@ async fn read(
         tokio::select! {
             biased;
             () = stop.cancelled() => return Ok(Stage::Reader),
-            read = stream.next(&mut changes, BLOCK_BYTES) => read?,
+            read = stream.next(&mut changes, BLOCK_BYTES) => if let Err(error) = read {
+                // What came before it is whole as far as it goes; the builder takes what is.
+                let _builder_has_ended = blocks.send(changes).await;
+                return Ok(Stage::Met(error.into()));
+            },
         }
         let passed = stream.take_passed();
         context.board.task(&context.name, |task| {
@@ -295,7 +309,10 @@ async fn build(
                 let Some(mut block) = block else { break };
                 let last = block.changes.iter().rev().find_map(place);
                 for change in block.changes.drain(..) {
-                    builder.take(change)?;
+                    if let Err(error) = builder.take(change).await {
+                        hand_on_all(&mut builder, &units).await;
+                        return Ok(Stage::Met(error));
+                    }
                     while let Some(unit) = builder.next_ready() {
                         handed_on = Instant::now();
                         if units.send(unit).await.is_err() {
@@ -325,13 +342,18 @@ async fn build(
             _ = position.tick(), if builder.state() == Ready::Position => builder.close(),
         }
     }
+    hand_on_all(&mut builder, &units).await;
+    Ok(Stage::Builder)
+}
+
+/// Closes what is whole and hands it on, up to an applier that has ended.
+async fn hand_on_all(builder: &mut Builder<Translate>, units: &mpsc::Sender<super::batch::Unit>) {
     builder.close();
     while let Some(unit) = builder.next_ready() {
         if units.send(unit).await.is_err() {
-            break;
+            return;
         }
     }
-    Ok(Stage::Builder)
 }
 
 /// Ready when no unit waits and the applier has nothing to do; for ever pending when it is gone.

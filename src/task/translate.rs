@@ -8,10 +8,11 @@ use super::builder::{Translation, Translator};
 use super::context::Context;
 use super::tables::{Carried, Tables};
 use crate::change::facts::{Cascades, Flavour};
-use crate::change::{StatementEvent, TableName, TargetChange};
+use crate::change::{Answers, StatementEvent, TableName, TargetChange};
 use crate::schema::ddl::{self, SqlMode, Statement};
-use crate::source::SourceError;
-use crate::transform::{Issued, Translated, translate};
+use crate::source::server::{Server, Setting};
+use crate::source::{SourceError, binlog};
+use crate::transform::{Issued, TransformError, Translated, translate};
 
 /// Translates statements under a task's rules.
 #[derive(Debug)]
@@ -19,26 +20,91 @@ pub struct Translate {
     context: Context,
     flavour: Flavour,
     cascades: Cascades,
+    folds: bool,
+    timestamps: Timestamps,
+}
+
+/// How the source takes TIMESTAMPs, where its log does not say that.
+#[derive(Clone, Copy, Debug)]
+enum Timestamps {
+    /// Not asked for, since it has not mattered.
+    NotAsked,
+    /// The source cannot tell.
+    NotKnown,
+    /// What it says.
+    Known(Setting),
 }
 
 impl Translate {
-    /// A translator for the task of `context`, whose source is of this family and treats cascades so.
-    pub fn new(context: Context, flavour: Flavour, cascades: Cascades) -> Self {
-        Self { context, flavour, cascades }
+    /// A translator for the task of `context`, whose source is of this family and treats cascades so and folds names of tables or not.
+    pub fn new(context: Context, flavour: Flavour, cascades: Cascades, folds: bool) -> Self {
+        Self { context, flavour, cascades, folds, timestamps: Timestamps::NotAsked }
+    }
+
+    /// How a statement is read. MySQL before 8.0 does not log how it takes TIMESTAMPs. In 5.6 only a restart changes that, so it is
+    /// what the server says now if the statement lies in a file that was begun since the server started.
+    async fn mode(&mut self, event: &StatementEvent) -> Result<SqlMode, TaskError> {
+        let mode = SqlMode::of_session(&event.session, self.flavour);
+        let silent = self.flavour == Flavour::MySql && mode.explicit_timestamps.is_none();
+        // Others do not depend on it. A name does no harm: it is one question more.
+        if !silent || !event.sql.to_ascii_lowercase().contains("timestamp") {
+            return Ok(mode);
+        }
+        if let Timestamps::NotAsked = self.timestamps {
+            let mut server = Server::connect(self.context.source()).await?;
+            let told = server.explicit_timestamps().await?;
+            self.timestamps = told.map_or(Timestamps::NotKnown, Timestamps::Known);
+            server.close().await;
+        }
+        let Timestamps::Known(setting) = self.timestamps else { return Ok(mode) };
+        if setting.server_id != event.session.server_id {
+            return Ok(mode);
+        }
+        let begun = binlog::file_begun(self.context.source(), &event.boundary.file.file).await?;
+        let since = begun.is_some_and(|begun| u64::from(begun) >= setting.since);
+        Ok(if since { mode.with_explicit_timestamps(setting.on) } else { mode })
+    }
+
+    /// Translates for one table, and asks the source what it has to be asked.
+    async fn one(
+        &self,
+        one: &Carried,
+        statement: &Statement,
+        event: &StatementEvent,
+        mode: SqlMode,
+    ) -> Result<Translated, TaskError> {
+        let rules = self.context.rules(&one.table.name);
+        let mut answers = Answers::default();
+        loop {
+            let issued = Issued {
+                sql: &event.sql,
+                default_database: &event.default_database,
+                mode,
+                session: &event.session,
+                folds: self.folds,
+                cascades: self.cascades,
+                answers: &answers,
+            };
+            match translate(&one.table, &one.mapping, statement, &rules, &issued) {
+                Err(TransformError::Asks(question)) if answers.get(&question).is_none() => {
+                    let server = Server::connect(self.context.source()).await?;
+                    let answer = server.evaluate(&question).await?;
+                    answers.add(*question, answer);
+                }
+                other => return Ok(other?),
+            }
+        }
     }
 }
 
 impl Translator for Translate {
-    fn translate(&self, tables: &mut Tables, event: &StatementEvent) -> Result<Translation, TaskError> {
-        let mode = SqlMode::of_session(&event.session, self.flavour);
+    async fn translate(
+        &mut self,
+        tables: &mut Tables,
+        event: &StatementEvent,
+    ) -> Result<Translation, TaskError> {
+        let mode = self.mode(event).await?;
         let statement = ddl::read(&event.sql, mode);
-        let issued = Issued {
-            sql: &event.sql,
-            default_database: &event.default_database,
-            mode,
-            session: &event.session,
-            cascades: self.cascades,
-        };
         match &statement {
             Statement::DropTable { tables: names, temporary: false, .. } => {
                 for name in names {
@@ -57,8 +123,7 @@ impl Translator for Translate {
             }
             let Some(one) = tables.get(index) else { continue };
             let name = &one.table.name;
-            let translated =
-                translate(&one.table, &one.mapping, &statement, &self.context.rules(name), &issued)?;
+            let translated = self.one(one, &statement, event, mode).await?;
             if translated.ended {
                 return Err(TaskError::Stream {
                     why: format!("{name} is gone ({})", event.sql),

@@ -1,6 +1,6 @@
 //! What can go wrong between MySQL's bytes and the target's.
 
-use crate::change::{Retry, TableName};
+use crate::change::{Question, Retry, TableName};
 
 /// A value, type or statement that cannot be carried.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +61,9 @@ pub enum TransformError {
         /// What the user can do.
         remedy: String,
     },
+    /// The source has to be asked first. The task does that and translates again, so nobody gets to see this.
+    #[error("the source was not asked: {0:?}")]
+    Asks(Box<Question>),
     /// A DDL statement that the policy (or its nature) makes a reason to stop.
     #[error("{table}: {statement}: {why}")]
     Ddl {
@@ -84,7 +87,7 @@ impl TransformError {
             | Self::Mapping { remedy, .. }
             | Self::Ddl { remedy, .. } => Retry::fix(remedy.clone()),
             Self::Changed { .. } => Retry::AfterBackoff,
-            Self::Malformed { .. } => Retry::Never,
+            Self::Malformed { .. } | Self::Asks(_) => Retry::Never,
         }
     }
 }

@@ -143,7 +143,7 @@ async fn the_plan_of_a_table_that_others_feed_takes_their_rows_no_more_than_the_
     let delete = format!("DELETE FROM \"{name}\".\"a\" WHERE \"src\" = 'other:{name}.b'");
     assert!(tagged.stdout.contains(&delete) && !tagged.stdout.contains("TRUNCATE"), "{tagged:?}");
     let refused = rowferry(&["plan", "-c", &other("")]).await;
-    assert!(refused.code == 1 && refused.stderr.contains("is fed by task \"main\" too"), "{refused:?}");
+    assert!(refused.code == 1 && refused.stderr.contains("its primary key is (src, id)"), "{refused:?}");
 }
 
 #[tokio::test]
@@ -217,7 +217,9 @@ async fn the_status_is_told_by_the_daemon_and_else_by_the_checkpoint() {
     daemon.kill9();
     let stored = rowferry(&["status", "-c", path]).await;
     assert_eq!((stored.code, stored.stderr.as_str()), (1, ""), "{stored:?}");
-    for words in ["no daemon answers", "task main: not running", "commands_status.t", "streaming"] {
+    for words in
+        ["no daemon answers for this config", "task main: not running", "commands_status.t", "streaming"]
+    {
         assert!(stored.stdout.contains(words), "{words} is not in {}", stored.stdout);
     }
     let json = rowferry(&["status", "--json", "-c", path]).await;

@@ -28,7 +28,7 @@ impl Held<'_> {
 
 /// Without a replica semi-sync holds every commit between *logged* and *visible*. Writers must be connected before.
 async fn hold_by_semi_sync(mysql: &Mysql) -> &'static str {
-    if mysql.kind() == "mariadb" {
+    if mysql.is_mariadb() {
         mysql
             .sql(
                 "SET GLOBAL rpl_semi_sync_master_timeout = 3600000, GLOBAL rpl_semi_sync_master_wait_point = 'AFTER_SYNC', \

@@ -7,13 +7,17 @@
 
 mod harness;
 
+mod add_column;
 mod apply;
+mod asking;
 mod bad_input;
 mod chunk_boundaries;
 mod commands;
 mod copy_starts_over;
 mod cut_off_logs;
 mod ddl_around_copy;
+mod ddl_effects;
+mod ddl_fuzz;
 mod ddl_losses;
 mod foreign_statements;
 mod forgetful_target;
@@ -32,10 +36,12 @@ mod moves_during_copy;
 mod one_server;
 mod options;
 mod outages;
+mod printing;
 mod refused_events;
 mod refused_sessions;
 mod resumed_copy;
 mod resuming;
+mod rows_before_errors;
 mod savepoints;
 mod source_dies;
 mod source_facts;

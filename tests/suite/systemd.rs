@@ -126,3 +126,41 @@ async fn a_password_is_read_from_the_credentials_directory_of_the_service() {
     // A config that needs the folder cannot be used without it, and the service is not started again and again (exit code 2).
     assert_eq!(manager.start(&config, &[]).exit_code(DEADLINE).await, 2);
 }
+
+#[tokio::test]
+async fn the_journal_gets_levels_and_no_second_time_and_one_line_of_each_step() {
+    use std::os::unix::fs::MetadataExt;
+    let scene = Scene::new("systemd_journal").await;
+    scene.source.sql("CREATE TABLE t (id INT PRIMARY KEY); INSERT INTO t VALUES (1)").await;
+    let path = run_folder().join("journal");
+    let stream = std::fs::File::create(&path).unwrap();
+    let metadata = stream.metadata().unwrap();
+    let config = scene.config().daemon("log_level", "\"info\"");
+    let manager = Manager::new("journal");
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "--", env!("CARGO_BIN_EXE_rowferry"), "run", "-c", &config.file()]);
+    command.env("NOTIFY_SOCKET", &manager.path);
+    command.env("JOURNAL_STREAM", format!("{}:{}", metadata.dev(), metadata.ino())).stderr(stream);
+    let daemon = Process::start("rowferry", command);
+    manager.until("STATUS=main: Synchronizing").await;
+    daemon.signal("TERM");
+    assert_eq!(daemon.exit_code(DEADLINE).await, 0);
+    let log = std::fs::read_to_string(&path).unwrap();
+    for line in log.lines() {
+        assert!(line.starts_with("<6>") || line.starts_with("<4>"), "{line}");
+        assert!(!line.contains("Z  INFO"), "{line}");
+    }
+    for step in [
+        "<6>rowferry starts version=",
+        "the precheck has passed",
+        "P0: ",
+        "P1: ",
+        "CatchingUp",
+        "following the log",
+        "Synchronizing",
+        "draining",
+        "drained",
+    ] {
+        assert!(log.contains(step), "{step} is not in:\n{log}");
+    }
+}

@@ -3,13 +3,15 @@
 //! Steps that change a definition are read whole; of the others only where they end. A step that is on no list makes
 //! the whole statement unreadable.
 
+use super::clause::Clause;
 use super::column::{default, definition};
 use super::create::{drop_key, lock_wait};
 use super::cursor::{Cursor, Unreadable};
 use super::data_type::{charset, collation};
 use super::keys::table_element;
+use super::option::options;
+use super::partition::partition_operation;
 use super::statement::{AlterStep, AlterTable, DeclaredDefault, Place};
-use super::token::TokenKind;
 
 /// ALTER TABLE behind `TABLE`.
 pub(super) fn alter_table(cursor: &mut Cursor<'_, '_>, ignore: bool) -> Result<AlterTable, Unreadable> {
@@ -27,15 +29,6 @@ pub(super) fn alter_table(cursor: &mut Cursor<'_, '_>, ignore: bool) -> Result<A
                 return Err("a comma at the end".into());
             }
         }
-    }
-    let unique = |step: &AlterStep| {
-        matches!(step, AlterStep::AddUnique { .. } | AlterStep::AddPrimaryKey { .. })
-            || matches!(step, AlterStep::AddColumn { column, .. } | AlterStep::ChangeColumn { column, .. }
-                if column.key != super::InlineKey::None)
-    };
-    if ignore && alter.steps.iter().any(unique) {
-        // Rows that offend the new key are deleted, and no event says so.
-        alter.steps.push(AlterStep::MovesRows("ALTER IGNORE TABLE with a unique key"));
     }
     Ok(alter)
 }
@@ -61,11 +54,16 @@ fn step(alter: &mut AlterTable, cursor: &mut Cursor<'_, '_>) -> Result<(), Unrea
 
 fn add(alter: &mut AlterTable, cursor: &mut Cursor<'_, '_>) -> Result<(), Unreadable> {
     if cursor.word("PARTITION") {
-        alter.steps.push(AlterStep::Neutral("ADD PARTITION"));
+        alter.steps.push(AlterStep::Other(Clause::AddPartition));
         return rest(cursor);
     }
-    if cursor.at_words(&["SYSTEM", "VERSIONING"]) || cursor.at_words(&["PERIOD", "FOR"]) {
-        return Err("system versioning is not followed".into());
+    if cursor.words(&["SYSTEM", "VERSIONING"]) {
+        alter.steps.push(AlterStep::Other(Clause::SystemVersioning));
+        return Ok(());
+    }
+    if let Some(step) = period(cursor)? {
+        alter.steps.push(step);
+        return Ok(());
     }
     if let Some(key) = table_element(cursor)? {
         alter.steps.push(key);
@@ -94,6 +92,28 @@ fn add(alter: &mut AlterTable, cursor: &mut Cursor<'_, '_>) -> Result<(), Unread
         }
         list.need_symbol(',')?;
     }
+}
+
+/// MariaDB: `PERIOD [IF NOT EXISTS] FOR name (start, end)`, behind ADD.
+fn period(cursor: &mut Cursor<'_, '_>) -> Result<Option<AlterStep>, Unreadable> {
+    let mut ahead = *cursor;
+    if !ahead.word("PERIOD") {
+        return Ok(None);
+    }
+    ahead.words(&["IF", "NOT", "EXISTS"]);
+    // Else it is a column of that name.
+    if !ahead.word("FOR") {
+        return Ok(None);
+    }
+    *cursor = ahead;
+    if cursor.name()?.eq_ignore_ascii_case("SYSTEM_TIME") {
+        cursor.group()?;
+        return Ok(Some(AlterStep::Other(Clause::SystemVersioning)));
+    }
+    let mut columns = cursor.group_reader()?;
+    let start = columns.name()?;
+    columns.need_symbol(',')?;
+    Ok(Some(AlterStep::AddPeriod { columns: [start, columns.name()?] }))
 }
 
 fn place(cursor: &mut Cursor<'_, '_>) -> Result<Place, Unreadable> {
@@ -129,21 +149,34 @@ fn drop_part(cursor: &mut Cursor<'_, '_>) -> Result<AlterStep, Unreadable> {
     }
     if cursor.words(&["FOREIGN", "KEY"]) {
         cursor.words(&["IF", "EXISTS"]);
-        return cursor.name().map(|_| AlterStep::Neutral("DROP FOREIGN KEY"));
+        return cursor.name().map(|_| AlterStep::Other(Clause::DropForeignKey));
     }
     if cursor.one_of(&["INDEX", "KEY", "CONSTRAINT"]).is_some() {
         cursor.words(&["IF", "EXISTS"]);
         return cursor.name().map(drop_key);
     }
     if cursor.word("CHECK") {
-        return cursor.name().map(|_| AlterStep::Neutral("DROP CHECK"));
+        return cursor.name().map(|_| AlterStep::Other(Clause::DropCheck));
     }
     if cursor.word("PARTITION") {
         rest(cursor)?;
-        return Ok(AlterStep::MovesRows("DROP PARTITION"));
+        return Ok(AlterStep::Other(Clause::DropPartition));
     }
-    if cursor.at_words(&["SYSTEM", "VERSIONING"]) || cursor.at_words(&["PERIOD", "FOR"]) {
-        return Err("system versioning is not followed".into());
+    if cursor.words(&["SYSTEM", "VERSIONING"]) {
+        return Ok(AlterStep::Other(Clause::SystemVersioning));
+    }
+    let mut ahead = *cursor;
+    if ahead.word("PERIOD") {
+        ahead.words(&["IF", "EXISTS"]);
+        if ahead.word("FOR") {
+            *cursor = ahead;
+            let of_system = cursor.name()?.eq_ignore_ascii_case("SYSTEM_TIME");
+            return Ok(AlterStep::Other(if of_system {
+                Clause::SystemVersioning
+            } else {
+                Clause::DropPeriod
+            }));
+        }
     }
     cursor.word("COLUMN");
     let if_exists = cursor.words(&["IF", "EXISTS"]);
@@ -158,7 +191,7 @@ fn alter_part(cursor: &mut Cursor<'_, '_>) -> Result<AlterStep, Unreadable> {
         cursor.name()?;
         cursor.word("NOT");
         return match cursor.one_of(&["VISIBLE", "INVISIBLE", "IGNORED"]) {
-            Some(_) => Ok(AlterStep::Neutral("ALTER INDEX")),
+            Some(_) => Ok(AlterStep::Other(Clause::AlterIndex)),
             None => Err(cursor.expected("VISIBLE or INVISIBLE")),
         };
     }
@@ -166,7 +199,7 @@ fn alter_part(cursor: &mut Cursor<'_, '_>) -> Result<AlterStep, Unreadable> {
         cursor.name()?;
         cursor.word("NOT");
         cursor.need_word("ENFORCED")?;
-        return Ok(AlterStep::Neutral("ALTER CHECK"));
+        return Ok(AlterStep::Other(Clause::AlterCheck));
     }
     cursor.word("COLUMN");
     cursor.words(&["IF", "EXISTS"]);
@@ -179,7 +212,7 @@ fn alter_part(cursor: &mut Cursor<'_, '_>) -> Result<AlterStep, Unreadable> {
     }
     cursor.need_word("SET")?;
     match cursor.one_of(&["VISIBLE", "INVISIBLE"]) {
-        Some(_) => Ok(AlterStep::Neutral("ALTER COLUMN")),
+        Some(_) => Ok(AlterStep::Other(Clause::Visibility)),
         None => Err(cursor.expected("VISIBLE or INVISIBLE")),
     }
 }
@@ -211,12 +244,12 @@ fn convert(alter: &mut AlterTable, cursor: &mut Cursor<'_, '_>) -> Result<AlterS
         cursor.words(&["TO", "TABLE"]);
         alter.other_table = Some(cursor.table()?);
         rest(cursor)?;
-        return Ok(AlterStep::MovesRows("CONVERT PARTITION"));
+        return Ok(AlterStep::Other(Clause::ConvertPartition));
     }
     if cursor.word("TABLE") {
         alter.other_table = Some(cursor.table()?);
         rest(cursor)?;
-        return Ok(AlterStep::MovesRows("CONVERT TABLE"));
+        return Ok(AlterStep::Other(Clause::ConvertTable));
     }
     cursor.need_word("TO")?;
     let name = charset(cursor)?.ok_or_else(|| cursor.expected("CHARACTER SET"))?;
@@ -234,30 +267,9 @@ fn rest(cursor: &mut Cursor<'_, '_>) -> Result<(), Unreadable> {
     Ok(())
 }
 
-/// Partition operations of a statement of their own: their words, and whether they move rows.
-const PARTITION_STEPS: &[(&[&str], &str, bool)] = &[
-    (&["REORGANIZE", "PARTITION"], "REORGANIZE PARTITION", false),
-    (&["COALESCE", "PARTITION"], "COALESCE PARTITION", false),
-    (&["REBUILD", "PARTITION"], "REBUILD PARTITION", false),
-    (&["ANALYZE", "PARTITION"], "ANALYZE PARTITION", false),
-    (&["CHECK", "PARTITION"], "CHECK PARTITION", false),
-    (&["OPTIMIZE", "PARTITION"], "OPTIMIZE PARTITION", false),
-    (&["REPAIR", "PARTITION"], "REPAIR PARTITION", false),
-    (&["PARTITION", "BY"], "PARTITION BY", false),
-    (&["REMOVE", "PARTITIONING"], "REMOVE PARTITIONING", false),
-    (&["UPGRADE", "PARTITIONING"], "UPGRADE PARTITIONING", false),
-    (&["SECONDARY_LOAD"], "SECONDARY_LOAD", false),
-    (&["SECONDARY_UNLOAD"], "SECONDARY_UNLOAD", false),
-    (&["TRUNCATE", "PARTITION"], "TRUNCATE PARTITION", true),
-    (&["DISCARD", "PARTITION"], "DISCARD PARTITION TABLESPACE", true),
-    (&["IMPORT", "PARTITION"], "IMPORT PARTITION TABLESPACE", true),
-    (&["DISCARD", "TABLESPACE"], "DISCARD TABLESPACE", true),
-    (&["IMPORT", "TABLESPACE"], "IMPORT TABLESPACE", true),
-];
-
 fn other(alter: &mut AlterTable, cursor: &mut Cursor<'_, '_>) -> Result<(), Unreadable> {
-    if let Some((_, what, moves)) = PARTITION_STEPS.iter().find(|(words, ..)| cursor.words(words)) {
-        alter.steps.push(if *moves { AlterStep::MovesRows(what) } else { AlterStep::Neutral(what) });
+    if let Some(clause) = partition_operation(cursor)? {
+        alter.steps.push(AlterStep::Other(clause));
         return rest(cursor);
     }
     if cursor.words(&["EXCHANGE", "PARTITION"]) {
@@ -265,26 +277,26 @@ fn other(alter: &mut AlterTable, cursor: &mut Cursor<'_, '_>) -> Result<(), Unre
         cursor.need_word("WITH")?;
         cursor.need_word("TABLE")?;
         alter.other_table = Some(cursor.table()?);
-        alter.steps.push(AlterStep::MovesRows("EXCHANGE PARTITION"));
+        alter.steps.push(AlterStep::Other(Clause::ExchangePartition));
         return rest(cursor);
     }
-    let plain: Option<&'static str> = if cursor.word("FORCE") {
-        Some("FORCE")
+    let plain = if cursor.word("FORCE") {
+        Some(Clause::Force)
     } else if cursor.words(&["ENABLE", "KEYS"]) || cursor.words(&["DISABLE", "KEYS"]) {
-        Some("KEYS")
+        Some(Clause::Keys)
     } else if cursor.words(&["WITH", "VALIDATION"]) || cursor.words(&["WITHOUT", "VALIDATION"]) {
-        Some("VALIDATION")
+        Some(Clause::Validation)
     } else if cursor.words(&["ORDER", "BY"]) {
         order(cursor)?;
-        Some("ORDER BY")
+        Some(Clause::OrderBy)
     } else if cursor.at_word("WAIT") || cursor.at_word("NOWAIT") {
         lock_wait(cursor)?;
-        Some("WAIT")
+        Some(Clause::LockWait)
     } else {
         None
     };
-    if let Some(what) = plain {
-        alter.steps.push(AlterStep::Neutral(what));
+    if let Some(clause) = plain {
+        alter.steps.push(AlterStep::Other(clause));
         return Ok(());
     }
     options(alter, cursor)
@@ -307,104 +319,5 @@ fn order(cursor: &mut Cursor<'_, '_>) -> Result<(), Unreadable> {
             return Ok(());
         }
         cursor.symbol(',');
-    }
-}
-
-/// Table options with one value that change neither rows nor columns.
-const OPTIONS: &[&str] = &[
-    "ALGORITHM",
-    "LOCK",
-    "COMMENT",
-    "ENCRYPTION",
-    "COMPRESSION",
-    "AUTO_INCREMENT",
-    "AUTOEXTEND_SIZE",
-    "AVG_ROW_LENGTH",
-    "CHECKSUM",
-    "TABLE_CHECKSUM",
-    "DELAY_KEY_WRITE",
-    "ENGINE_ATTRIBUTE",
-    "SECONDARY_ENGINE_ATTRIBUTE",
-    "SECONDARY_ENGINE",
-    "INSERT_METHOD",
-    "KEY_BLOCK_SIZE",
-    "MAX_ROWS",
-    "MIN_ROWS",
-    "PACK_KEYS",
-    "PASSWORD",
-    "ROW_FORMAT",
-    "STATS_AUTO_RECALC",
-    "STATS_PERSISTENT",
-    "STATS_SAMPLE_PAGES",
-    "TABLESPACE",
-    "STORAGE",
-    "TRANSACTIONAL",
-    "PAGE_CHECKSUM",
-    "PAGE_COMPRESSED",
-    "PAGE_COMPRESSION_LEVEL",
-    "ENCRYPTED",
-    "ENCRYPTION_KEY_ID",
-    "IETF_QUOTES",
-];
-
-/// Options with blanks between them, to the next comma.
-fn options(alter: &mut AlterTable, cursor: &mut Cursor<'_, '_>) -> Result<(), Unreadable> {
-    loop {
-        let step = option(cursor)?;
-        alter.steps.push(step);
-        // Within one comma the character set and its collation are one step.
-        let ends = cursor.at_end()
-            || cursor.at_symbol(',')
-            || cursor.at_word("PARTITION")
-            || cursor.at_words(&["REMOVE", "PARTITIONING"]);
-        if ends {
-            return Ok(());
-        }
-    }
-}
-
-fn option(cursor: &mut Cursor<'_, '_>) -> Result<AlterStep, Unreadable> {
-    if cursor.one_of(&["ENGINE", "TYPE"]).is_some() {
-        cursor.symbol('=');
-        let engine = cursor.name_or_text()?;
-        let transactions = engine.eq_ignore_ascii_case("INNODB");
-        return Ok(if transactions { AlterStep::Neutral("ENGINE") } else { AlterStep::Engine(engine) });
-    }
-    if let Some(option) = cursor.one_of(OPTIONS) {
-        cursor.symbol('=');
-        value(cursor)?;
-        return Ok(AlterStep::Neutral(option));
-    }
-    if cursor.words(&["DATA", "DIRECTORY"]) || cursor.words(&["INDEX", "DIRECTORY"]) {
-        cursor.symbol('=');
-        value(cursor)?;
-        return Ok(AlterStep::Neutral("DIRECTORY"));
-    }
-    if cursor.word("UNION") {
-        cursor.symbol('=');
-        cursor.group()?;
-        return Ok(AlterStep::MovesRows("UNION"));
-    }
-    if cursor.word("CONNECTION") {
-        cursor.symbol('=');
-        value(cursor)?;
-        return Ok(AlterStep::MovesRows("CONNECTION"));
-    }
-    cursor.word("DEFAULT");
-    if let Some(name) = charset(cursor)? {
-        cursor.word("DEFAULT");
-        let charset = Some(name).filter(|name| name != "default");
-        return Ok(AlterStep::DefaultCharset { charset, collation: collation(cursor)? });
-    }
-    if let Some(collation) = collation(cursor)? {
-        return Ok(AlterStep::DefaultCharset { charset: None, collation: Some(collation) });
-    }
-    Err(cursor.expected("a step of ALTER TABLE"))
-}
-
-fn value(cursor: &mut Cursor<'_, '_>) -> Result<(), Unreadable> {
-    match cursor.next() {
-        Some(token) if token.kind != TokenKind::Symbol => Ok(()),
-        _ => Err(cursor.expected("a value")),
     }
 }

@@ -112,6 +112,14 @@ pub fn evolve(before: &Table, alter: &AlterTable) -> Result<Evolved, SchemaError
             draft.column.data_type = after;
         }
     }
+    for step in &alter.steps {
+        let AlterStep::AddPeriod { columns } = step else { continue };
+        for draft in &mut kept {
+            if columns.iter().any(|column| same(column, &draft.column.name)) {
+                draft.column.nullable = false;
+            }
+        }
+    }
     let (columns, origin): (Vec<_>, Vec<_>) =
         kept.into_iter().map(|draft| (draft.column, draft.origin)).unzip();
     let mut table = Table {

@@ -4,6 +4,7 @@ use super::cursor::{Cursor, Unreadable};
 use super::data_type::{collation, data_type};
 use super::statement::{ColumnDefinition, DeclaredDefault, InlineKey};
 use super::token::TokenKind;
+use crate::change::facts::Flavour;
 
 /// Takes what follows a column's name. Stops before `,`, `)`, FIRST, AFTER and PARTITION/REMOVE, which belong to
 /// others; anything else that is not a column's attribute is an error.
@@ -39,7 +40,13 @@ fn old_timestamp(column: &mut ColumnDefinition, explicit: Option<bool>) {
                 column.default = DeclaredDefault::OldTimestamp;
             }
         }
-        None => {}
+        // With a default it is the same either way. Without one, what it gets may be the current time.
+        None => {
+            if column.nullable == Some(false) && column.default == DeclaredDefault::None && !column.generated
+            {
+                column.default = DeclaredDefault::OldTimestamp;
+            }
+        }
     }
 }
 
@@ -203,8 +210,12 @@ pub(super) fn default(cursor: &mut Cursor<'_, '_>) -> Result<DeclaredDefault, Un
         let mut inside = *cursor;
         let written = cursor.group()?;
         let mut inside = inside.group_reader()?;
-        // A literal in parentheses is that literal; what is more than one is an expression.
-        return Ok(match default(&mut inside) {
+        // A literal in parentheses is that literal; what is more than one is an expression. The current time in parentheses is
+        // one to MySQL, which takes it to local time and from there to the column's.
+        let literal = default(&mut inside);
+        let maria = cursor.mode.flavour == Some(Flavour::MariaDb);
+        return Ok(match literal {
+            Ok(DeclaredDefault::Now(_)) if !maria => DeclaredDefault::Expression(written),
             Ok(literal) if inside.at_end() => literal,
             Ok(_) | Err(_) => DeclaredDefault::Expression(written),
         });
@@ -227,7 +238,10 @@ pub(super) fn default(cursor: &mut Cursor<'_, '_>) -> Result<DeclaredDefault, Un
             while let Some(more) = cursor.text_literal() {
                 value.push_str(&more);
             }
-            Ok(DeclaredDefault::Text(value))
+            let written = start.text_until(cursor);
+            // `N'…'` is made of the bytes that the client sent.
+            let national = written.starts_with(['n', 'N']) && !value.is_ascii();
+            Ok(if national { DeclaredDefault::Expression(written) } else { DeclaredDefault::Text(value) })
         }
         TokenKind::Word => word_default(&token.value, &start, cursor),
         TokenKind::Quoted | TokenKind::Symbol => Err(format!("\"{}\" as a default", token.value)),
@@ -255,12 +269,29 @@ fn word_default(
         cursor.group()?;
         return Ok(DeclaredDefault::Expression(start.text_until(cursor)));
     }
+    if word.eq_ignore_ascii_case("CASE") {
+        return case(start, cursor);
+    }
     // MariaDB takes these without parentheses.
     let bare = ["CURRENT_DATE", "CURRENT_TIME", "CURRENT_USER", "UTC_DATE", "UTC_TIME", "UTC_TIMESTAMP"];
     if bare.iter().any(|name| word.eq_ignore_ascii_case(name)) {
         return Ok(DeclaredDefault::Expression(word.to_ascii_uppercase()));
     }
     Err(format!("\"{word}\" as a default"))
+}
+
+/// `CASE … END`, which MariaDB takes without parentheses, behind its first word.
+fn case(start: &Cursor<'_, '_>, cursor: &mut Cursor<'_, '_>) -> Result<DeclaredDefault, Unreadable> {
+    let mut depth = 1_usize;
+    while depth > 0 {
+        let token = cursor.next().ok_or("a CASE without its END")?;
+        if token.is_word("CASE") {
+            depth += 1;
+        } else if token.is_word("END") {
+            depth -= 1;
+        }
+    }
+    Ok(DeclaredDefault::Expression(start.text_until(cursor)))
 }
 
 /// `CURRENT_TIMESTAMP`, `NOW()` and their kin with the digits of a second's fraction; `None` when it is none of them.

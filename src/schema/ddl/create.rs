@@ -1,5 +1,6 @@
 //! CREATE TABLE and CREATE INDEX, DROP INDEX.
 
+use super::clause::Clause;
 use super::cursor::{Cursor, Unreadable};
 use super::keys;
 use super::statement::{AlterStep, AlterTable, CreateTable, Statement};
@@ -83,7 +84,7 @@ fn index(cursor: &mut Cursor<'_, '_>, unique: bool, or_replace: bool) -> Result<
     steps.push(if unique {
         AlterStep::AddUnique { name: Some(name), columns }
     } else {
-        AlterStep::Neutral("INDEX")
+        AlterStep::Other(Clause::Index)
     });
     // Only the index's own options are left.
     cursor.skip_clause()?;

@@ -1,6 +1,7 @@
 //! Keys as ALTER TABLE and CREATE INDEX declare them, and what they make of a table's keys.
 
 use super::apply::{misfit, same};
+use super::clause::Clause;
 use super::column;
 use super::cursor::{Cursor, Unreadable};
 use super::statement::{AlterStep, InlineKey};
@@ -75,9 +76,9 @@ pub(super) fn table_element(cursor: &mut Cursor<'_, '_>) -> Result<Option<AlterS
     } else if cursor.words(&["FOREIGN", "KEY"]) {
         foreign_key(cursor, symbol)?
     } else if cursor.word("CHECK") {
-        AlterStep::Neutral("CHECK")
+        AlterStep::Other(Clause::Check)
     } else if plain_index(cursor) {
-        AlterStep::Neutral("INDEX")
+        AlterStep::Other(Clause::Index)
     } else {
         return Ok(None);
     };
@@ -93,7 +94,7 @@ fn foreign_key(cursor: &mut Cursor<'_, '_>, symbol: Option<String>) -> Result<Al
     Ok(if cascades {
         AlterStep::AddCascade { name: symbol.or(name) }
     } else {
-        AlterStep::Neutral("FOREIGN KEY")
+        AlterStep::Other(Clause::ForeignKey)
     })
 }
 

@@ -2,19 +2,23 @@
 //!
 //! Sequence: [`token`] cuts the text up as MySQL's lexer does, [`read`] classifies it, `alter` and `column`
 //! read the parts that change a definition, and [`apply`] makes the new [`Table`](super::Table) of it.
-//! Clauses that change neither rows nor definitions are skipped to the next comma that stands at their level.
+//! Of clauses that say nothing of columns and keys only the [`Clause`] is kept; what it does to rows stands in [`effect`].
 //!
-//! What must never happen here: a statement that is not understood being taken for a harmless one. Whatever is
+//! What must never happen here: a statement that is not understood being taken for another. Whatever is
 //! not on a list is [`Statement::Unknown`].
 
 mod alter;
 pub mod apply;
+mod clause;
 mod column;
 mod create;
 mod cursor;
 mod data_type;
 mod dml;
+pub mod effect;
 mod keys;
+mod option;
+mod partition;
 mod read;
 mod references;
 mod statement;
@@ -24,6 +28,7 @@ pub mod token;
 mod tests;
 
 pub use apply::{Evolved, declare, evolve};
+pub use clause::Clause;
 pub use read::{Beginning, CodeChange, beginning, code_change, read};
 pub use statement::{
     AlterStep, AlterTable, ColumnDefinition, CreateTable, DeclaredDefault, DmlKind, InlineKey, Name, Place,

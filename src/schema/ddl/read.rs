@@ -472,23 +472,25 @@ fn harmless(mut cursor: Cursor<'_, '_>) -> Option<&'static str> {
     if let Some((_, kind)) = HARMLESS.iter().find(|(words, _)| cursor.words(words)) {
         return Some(kind);
     }
-    // ANALYZE gathers statistics and CHECK reads. OPTIMIZE copies rows as they are: InnoDB does it as ALTER TABLE … FORCE
-    // (`ha_innobase::optimize` answers HA_ADMIN_TRY_ALTER), inside each partition, so that rows in a wrong one stay there.
+    // ANALYZE gathers statistics and CHECK reads.
     let maintenance = cursor.one_of(&["ANALYZE", "OPTIMIZE", "CHECK"])?;
     cursor.one_of(&["NO_WRITE_TO_BINLOG", "LOCAL"]);
     cursor.one_of(&["TABLES", "TABLE", "VIEW"]).map(|_| maintenance)
 }
 
-/// REPAIR rebuilds a table of MyISAM and Aria from what can be read of it, and moves or removes rows that lie in a wrong
+/// OPTIMIZE copies rows as they are: InnoDB does it as ALTER TABLE … FORCE (`ha_innobase::optimize` answers
+/// HA_ADMIN_TRY_ALTER), inside each partition, so that rows in a wrong one stay there. REPAIR rebuilds a table of MyISAM and Aria from what can be read of it, and moves or removes rows that lie in a wrong
 /// partition (`ha_partition::check_misplaced_rows`). Only a view has nothing to lose.
 fn repair(cursor: &mut Cursor<'_, '_>) -> Option<Result<Statement, Unreadable>> {
     let mut ahead = *cursor;
-    if !ahead.word("REPAIR") {
-        return None;
-    }
+    let verb = ahead.one_of(&["REPAIR", "OPTIMIZE"])?;
     ahead.one_of(&["NO_WRITE_TO_BINLOG", "LOCAL"]);
     let found = match ahead.one_of(&["TABLES", "TABLE", "VIEW"])? {
         "VIEW" => Ok(Statement::Harmless("REPAIR VIEW")),
+        _ if verb == "OPTIMIZE" => {
+            let tables = ahead.tables();
+            lock_wait(&mut ahead).and(tables).map(Statement::OptimizeTable)
+        }
         _ => ahead.tables().map(Statement::RepairTable),
     };
     while ahead

@@ -1,5 +1,6 @@
 //! What a statement of the log says, as far as tables and transactions are concerned.
 
+use super::clause::Clause;
 use crate::schema::ColumnDefault;
 
 /// A table's name as a statement spells it.
@@ -79,6 +80,8 @@ pub enum Statement {
     },
     /// TRUNCATE TABLE
     TruncateTable(Name),
+    /// OPTIMIZE TABLE: InnoDB makes the table anew, as ALTER TABLE … FORCE does.
+    OptimizeTable(Vec<Name>),
     /// REPAIR TABLE: rows that cannot be read, or lie in a wrong partition, may go.
     RepairTable(Vec<Name>),
     /// CREATE DATABASE
@@ -130,7 +133,8 @@ pub struct AlterTable {
     pub table: Name,
     /// `IF EXISTS` (MariaDB)
     pub if_exists: bool,
-    /// `IGNORE` (MySQL 5.6, MariaDB): values that do not fit are changed even in strict mode.
+    /// `IGNORE` (MySQL 5.6, MariaDB): values that do not fit are changed even in strict mode, and rows that offend a key, a CHECK
+    /// or the partitions go.
     pub ignore: bool,
     /// What is done, in the order written. The server does not do it in that order: see `apply`.
     pub steps: Vec<AlterStep>,
@@ -237,18 +241,19 @@ pub enum AlterStep {
         /// The collation, where written.
         collation: Option<String>,
     },
-    /// Moves or removes rows without row events: DROP, TRUNCATE, EXCHANGE PARTITION, IMPORT TABLESPACE, ….
-    MovesRows(&'static str),
+    /// MariaDB: `ADD PERIOD FOR` a period of the application's own: its columns become NOT NULL.
+    AddPeriod {
+        /// The columns that hold its start and its end.
+        columns: [String; 2],
+    },
     /// `ADD FOREIGN KEY` with `ON DELETE` or `ON UPDATE` `CASCADE`, `SET NULL` or `SET DEFAULT`: from now on rows of the
     /// table change with those of another.
     AddCascade {
         /// The constraint's name (or its index's, which serves where there is none), where written.
         name: Option<String>,
     },
-    /// Changes neither rows nor columns.
-    Neutral(&'static str),
-    /// `ENGINE` other than InnoDB: rows of a transaction that is rolled back may stay, or all may be gone with a restart.
-    Engine(String),
+    /// What says nothing of columns and keys.
+    Other(Clause),
 }
 
 /// A key declared inside a column's definition.
@@ -342,7 +347,7 @@ impl Statement {
             Self::CreateTable(create) => Some(vec![create.table.clone()]),
             Self::DropTable { tables, .. } => Some(tables.clone()),
             Self::TruncateTable(table) => Some(vec![table.clone()]),
-            Self::RepairTable(tables) => Some(tables.clone()),
+            Self::OptimizeTable(tables) | Self::RepairTable(tables) => Some(tables.clone()),
             Self::Dml { tables, .. } => tables.clone(),
             Self::Unknown { .. } => None,
             Self::Begin

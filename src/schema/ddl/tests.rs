@@ -5,6 +5,7 @@ mod evolving;
 mod steps;
 mod texts;
 
+use super::effect::{Effect, effect};
 use super::*;
 use crate::change::TableName;
 use crate::change::facts::Flavour;
@@ -102,15 +103,20 @@ fn step(step: &AlterStep) -> String {
         AlterStep::DefaultCharset { charset, collation } => {
             format!("charset {} {}", or_default(charset), or_default(collation))
         }
-        AlterStep::MovesRows(what) => format!("MOVES {what}"),
-        AlterStep::Neutral(what) => format!("~{what}"),
+        AlterStep::Other(Clause::Engine(engine))
+            if effect(&Clause::Engine(engine.clone())) == Effect::Rows =>
+        {
+            format!("engine {engine}")
+        }
+        AlterStep::Other(clause) if effect(clause) == Effect::Nothing => format!("~{}", clause.words()),
+        AlterStep::Other(clause) => format!("MOVES {}", clause.words()),
+        AlterStep::AddPeriod { columns } => format!("period {}", columns.join(",")),
         AlterStep::AddCascade { name } => format!("cascade {}", or_default(name)),
-        AlterStep::Engine(engine) => format!("engine {engine}"),
     }
 }
 
 fn alter_text(alter: &AlterTable) -> String {
-    let mut parts = vec![name(&alter.table)];
+    let mut parts = vec![format!("{}{}", name(&alter.table), if alter.ignore { " ignore" } else { "" })];
     parts.extend(alter.steps.iter().map(step));
     parts.extend(alter.rename_to.iter().map(|to| format!("to {}", name(to))));
     parts.extend(alter.other_table.iter().map(|other| format!("with {}", name(other))));
@@ -149,6 +155,7 @@ fn line(statement: &Statement) -> String {
             format!("drop {}{temporary}{}", names(tables), if *if_exists { " ifexists" } else { "" })
         }
         Statement::TruncateTable(table) => format!("truncate {}", name(table)),
+        Statement::OptimizeTable(tables) => format!("optimize {}", names(tables)),
         Statement::RepairTable(tables) => format!("repair {}", names(tables)),
         Statement::Dml { kind, tables } => {
             format!("{kind:?} {}", tables.as_ref().map_or("?".into(), |tables| names(tables)))

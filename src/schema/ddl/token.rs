@@ -26,6 +26,8 @@ pub struct SqlMode {
     pub empty_is_null: bool,
     /// A value that does not fit is an error of the statement, not a warning.
     pub strict: bool,
+    /// CHAR values are padded to their full length where they are read (PAD_CHAR_TO_FULL_LENGTH).
+    pub pads_char: bool,
     /// A zero stored in an AUTO_INCREMENT column stays one.
     pub keeps_zero: bool,
     /// The family of the server; `None` where it is not known, and then a text that families read differently
@@ -47,6 +49,7 @@ impl SqlMode {
         const NO_BACKSLASH_ESCAPES: u64 = 0x10_0000;
         const STRICT_TRANS_TABLES: u64 = 0x20_0000;
         const STRICT_ALL_TABLES: u64 = 0x40_0000;
+        const PAD_CHAR_TO_FULL_LENGTH: u64 = 0x8000_0000;
         const EMPTY_STRING_IS_NULL: u64 = 1 << 32;
         Self {
             ansi_quotes: bits & ANSI_QUOTES != 0,
@@ -56,6 +59,7 @@ impl SqlMode {
             oracle: bits & ORACLE != 0,
             empty_is_null: bits & EMPTY_STRING_IS_NULL != 0,
             strict: bits & (STRICT_TRANS_TABLES | STRICT_ALL_TABLES) != 0,
+            pads_char: bits & PAD_CHAR_TO_FULL_LENGTH != 0,
             keeps_zero: bits & NO_AUTO_VALUE_ON_ZERO != 0,
             flavour: None,
             explicit_timestamps: None,

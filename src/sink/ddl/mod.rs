@@ -14,9 +14,17 @@ use render::Unfit;
 use std::collections::BTreeSet;
 use tokio_postgres::types::Type;
 
-/// Creates the schemas among `wanted` that are missing. The catalog is asked first, so that no privilege on the
-/// database is needed when all are there.
+/// Holders of this transaction-level advisory lock may make what several tasks may want at once: schemas, and the tables of
+/// schema `rowferry`. "rowferry" in ASCII.
+pub(super) const DDL_LOCK: i64 = 0x726f_7766_6572_7279;
+
+/// Creates the schemas among `wanted` that are missing, inside a transaction. The catalog is asked first, so that no privilege
+/// on the database is needed when all are there; tasks that start at once do it one after the other.
 pub async fn create_schemas(session: &Session, wanted: &BTreeSet<String>) -> Result<(), SinkError> {
+    if missing_schemas(session, wanted).await?.is_empty() {
+        return Ok(());
+    }
+    run(session, "creating schemas", &[format!("SELECT pg_advisory_xact_lock({DDL_LOCK})")]).await?;
     for schema in &missing_schemas(session, wanted).await? {
         run(session, &format!("creating schema {schema}"), &[render::create_schema(schema)]).await?;
     }
@@ -143,6 +151,7 @@ pub async fn carry(session: &Session, store: &Store, change: &TargetChange) -> R
         TargetChange::RenameColumn { .. } => true,
         TargetChange::AlterColumn { .. }
         | TargetChange::DropColumn { .. }
+        | TargetChange::RequireNone { .. }
         | TargetChange::Truncate { .. } => false,
     };
     if !alone {
@@ -179,6 +188,15 @@ pub async fn carry(session: &Session, store: &Store, change: &TargetChange) -> R
 pub async fn change(session: &Session, change: &TargetChange) -> Result<(), SinkError> {
     let table = table_of(change);
     let doing = format!("altering table {table}");
+    if let TargetChange::RequireNone { column, between, why, remedy, .. } = change {
+        let query = render::instant_between(table, column, between);
+        let rows = session.client().query_typed(&query, &[]).await;
+        if rows.map_err(|error| session.error(&doing, error))?.is_empty() {
+            return Ok(());
+        }
+        let unfit = Unfit { table: table.clone(), why: why.clone(), remedy: remedy.clone() };
+        return Err(refused(session, unfit));
+    }
     let found = look_up(session, table).await?;
     let statements =
         render::change(change, session.dialect(), &found).map_err(|unfit| refused(session, unfit))?;
@@ -210,6 +228,7 @@ fn table_of(change: &TargetChange) -> &TargetName {
         | TargetChange::RenameColumn { table, .. }
         | TargetChange::AlterColumn { table, .. }
         | TargetChange::DropColumn { table, .. }
+        | TargetChange::RequireNone { table, .. }
         | TargetChange::Truncate { table } => table,
     }
 }

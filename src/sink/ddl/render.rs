@@ -113,8 +113,19 @@ pub fn change(change: &TargetChange, dialect: &Dialect, found: &FoundTable) -> R
         }
         TargetChange::AlterColumn { table, column } => alter_column(table, column, dialect, found),
         TargetChange::DropColumn { table, name } => drop_column(table, name, found),
+        TargetChange::RequireNone { .. } => Ok(Vec::new()),
         TargetChange::Truncate { table } => Ok(vec![format!("TRUNCATE TABLE {}", qualified(table))]),
     }
+}
+
+/// A query that finds a row with an instant of these spans, if there is one.
+pub fn instant_between(table: &TargetName, column: &str, between: &[(i64, i64)]) -> String {
+    let column = identifier(column);
+    let spans: Vec<String> = between
+        .iter()
+        .map(|(from, upto)| format!("{column} >= to_timestamp({from}) AND {column} < to_timestamp({upto})"))
+        .collect();
+    format!("SELECT 1 FROM {} WHERE {} LIMIT 1", qualified(table), spans.join(" OR "))
 }
 
 /// The fill is a default for the moment of adding: rows that exist take it, later ones are always written with

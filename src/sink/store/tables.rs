@@ -2,15 +2,13 @@
 
 use super::{FORMAT, Names, SCHEMA, unreadable};
 use crate::change::TargetName;
+use crate::sink::ddl::DDL_LOCK;
 use crate::sink::quote::{identifier, literal};
 use crate::sink::{Session, SinkError};
 use std::collections::BTreeSet;
 use tokio_postgres::types::{ToSql, Type};
 
 const DOING: &str = "preparing schema rowferry";
-
-/// Holders of this transaction-level advisory lock may make tables in schema `rowferry`: "rowferry" in ASCII.
-const DDL_LOCK: i64 = 0x726f_7766_6572_7279;
 
 /// Columns, primary key and distribution key of each kind of table.
 fn definitions(names: &Names) -> [(&str, &'static str, &'static str); 6] {

@@ -65,6 +65,7 @@ pub fn read(header: &Header, body: &Bytes, more_fixed: usize, flavour: Flavour) 
     };
     let session = Session {
         id,
+        server_id: header.server_id,
         sql_mode: settings.sql_mode.unwrap_or(0),
         time_zone: settings.time_zone,
         client_collation: settings.client_collation,
@@ -152,11 +153,16 @@ fn settings(variables: &Bytes) -> Result<Settings, Malformed> {
                     settings.databases = Some(names);
                 }
             }
-            // MICROSECONDS
-            13 => {
+            // MICROSECONDS, and MariaDB's HRNOW
+            13 | 128 => {
                 if let [a, b, c] = *at.read(3, "microseconds")? {
                     settings.started_micros = Some(u32::from_le_bytes([a, b, c, 0]));
                 }
+            }
+            // MariaDB's CHARACTER_SET_COLLATIONS, which stands before CHARSET: pairs of collation numbers
+            131 => {
+                let pairs = usize::from(at.u8("collations of character sets")?);
+                at.read(4 * pairs, "collations of character sets")?;
             }
             // EXPLICIT_DEFAULTS_FOR_TIMESTAMP
             16 => settings.explicit_timestamps = Some(at.u8("explicit_defaults_for_timestamp")? != 0),
@@ -265,6 +271,12 @@ mod tests {
         assert_eq!(found.databases, Some(vec!["d".to_owned()]));
         assert_eq!(settings(&Bytes::from_static(&[12, 254])).unwrap().databases, None, "too many to name");
         assert_eq!(found.explicit_timestamps, Some(true));
+        // MariaDB: how sets get their collations comes first, the microseconds under another number and last.
+        let mut variables = vec![131, 2, 33, 0, 0, 9, 45, 0, 5, 9, 5, 2];
+        variables.extend_from_slice(b"UT");
+        variables.extend_from_slice(&[128, 0x40, 0xe2, 0x01, 129, 1, 2, 3, 4, 5, 6, 7, 8]);
+        let found = settings(&variables.into()).unwrap();
+        assert_eq!((found.time_zone.as_deref(), found.started_micros), (Some("UT"), Some(123_456)));
     }
 
     #[test]

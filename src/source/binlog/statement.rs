@@ -181,6 +181,7 @@ pub fn judge(query: &Query, read: Read, around: &Surroundings<'_>) -> Result<Mea
         | Statement::RenameTable(_)
         | Statement::DropTable { .. }
         | Statement::TruncateTable(_)
+        | Statement::OptimizeTable(_)
         | Statement::RepairTable(_)
         | Statement::DropDatabase(_)
             if concerned =>
@@ -203,6 +204,7 @@ pub fn judge(query: &Query, read: Read, around: &Surroundings<'_>) -> Result<Mea
         | Statement::RenameTable(_)
         | Statement::DropTable { .. }
         | Statement::TruncateTable(_)
+        | Statement::OptimizeTable(_)
         | Statement::RepairTable(_)
         | Statement::DropDatabase(_)
         | Statement::CreateDatabase(_)

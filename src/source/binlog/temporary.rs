@@ -84,7 +84,7 @@ impl TemporaryTables {
                 self.of_one(&full(&alter.table), query)
             }
             Statement::TruncateTable(table) => self.of_one(&full(table), query),
-            Statement::RepairTable(tables) => {
+            Statement::OptimizeTable(tables) | Statement::RepairTable(tables) => {
                 let all = tables.iter().map(|table| self.of_one(&full(table), query));
                 combined(all)
             }

@@ -76,6 +76,7 @@ impl Watch {
         match statement {
             Statement::Dml { .. }
             | Statement::TruncateTable(_)
+            | Statement::OptimizeTable(_)
             | Statement::RepairTable(_)
             | Statement::Begin
             | Statement::Commit

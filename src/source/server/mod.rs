@@ -8,10 +8,13 @@
 
 mod bounds;
 mod code;
+mod evaluate;
 mod facts;
 mod foreign_keys;
 mod positions;
 mod visible;
+
+pub use evaluate::Setting;
 
 use super::same::Introduced;
 use super::version::{self, ServerVersion};

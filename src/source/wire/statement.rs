@@ -21,7 +21,7 @@ impl Wire {
     /// # Errors
     /// What the server answers, with the statement's beginning in it; [`SourceError::Connection`].
     pub async fn execute(&mut self, sql: &str) -> Result<(), SourceError> {
-        self.run(sql, |_| Some(())).await
+        self.run(sql, |_| {}, |_| Some(())).await
     }
 
     /// Runs a statement and gives its rows as text, `None` for NULL. For small results: all rows are held at
@@ -30,16 +30,36 @@ impl Wire {
     /// # Errors
     /// As [`Wire::execute`].
     pub async fn query(&mut self, sql: &str) -> Result<Vec<Vec<Option<Bytes>>>, SourceError> {
-        let mut rows = Vec::new();
-        self.run(sql, |row| {
-            rows.push(text_row(row)?);
-            Some(())
-        })
-        .await?;
-        Ok(rows)
+        self.query_typed(sql).await.map(|(_, rows)| rows)
     }
 
-    async fn run(&mut self, sql: &str, mut row: impl FnMut(&Bytes) -> Option<()>) -> Result<(), SourceError> {
+    /// As [`Wire::query`], with the definitions of the columns as they came (`ColumnDefinition41`).
+    ///
+    /// # Errors
+    /// As [`Wire::execute`].
+    pub async fn query_typed(
+        &mut self,
+        sql: &str,
+    ) -> Result<(Vec<Bytes>, Vec<Vec<Option<Bytes>>>), SourceError> {
+        let (mut columns, mut rows) = (Vec::new(), Vec::new());
+        self.run(
+            sql,
+            |column| columns.push(column.clone()),
+            |row| {
+                rows.push(text_row(row)?);
+                Some(())
+            },
+        )
+        .await?;
+        Ok((columns, rows))
+    }
+
+    async fn run(
+        &mut self,
+        sql: &str,
+        mut column: impl FnMut(&Bytes),
+        mut row: impl FnMut(&Bytes) -> Option<()>,
+    ) -> Result<(), SourceError> {
         let mut command = Vec::with_capacity(sql.len() + 1);
         command.push(COM_QUERY);
         command.extend_from_slice(sql.as_bytes());
@@ -48,7 +68,7 @@ impl Wire {
         loop {
             let ended = match self.read_answer(sql).await? {
                 Answer::Done(ended) => ended,
-                Answer::Columns(count) => self.read_rows(sql, count, &mut row).await?,
+                Answer::Columns(count) => self.read_rows(sql, count, &mut column, &mut row).await?,
             };
             if !ended.more_results() {
                 self.set_busy(false);
@@ -61,10 +81,11 @@ impl Wire {
         &mut self,
         sql: &str,
         columns: u64,
+        column: &mut impl FnMut(&Bytes),
         row: &mut impl FnMut(&Bytes) -> Option<()>,
     ) -> Result<reply::Ended, SourceError> {
         for _ in 0..columns {
-            self.read_packet().await?;
+            column(&self.read_packet().await?);
         }
         let packet = self.read_packet().await?;
         if reply::eof(&packet).is_none() {

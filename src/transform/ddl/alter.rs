@@ -1,27 +1,27 @@
 //! ALTER TABLE: every carried column is followed from the old definition to the new.
 
-use super::fill::fill;
 use super::rename::{Rename, in_order};
-use super::retype::{Retype, retype};
+use super::retype::{Context, retype};
 use super::{Case, Translated};
 use crate::change::policy::DdlPolicy;
 use crate::change::shape::{Distribution, RowsOf};
 use crate::change::{TargetChange, TargetColumn, TargetType};
-use crate::schema::ddl::{AlterStep, AlterTable, ColumnDefinition, Evolved, InlineKey, evolve};
+use crate::schema::ddl::effect::{Changed, Effect, effect};
+use crate::schema::ddl::{AlterStep, AlterTable, Clause, Evolved, InlineKey, evolve};
 use crate::schema::{Column, Table};
-use crate::transform::mapping::{check_fit, identifies_rows, takes_null, target_column};
+use crate::transform::mapping::{check_fit, identifies_rows, takes_null};
 use crate::transform::typemap::default_type;
 use crate::transform::{ColumnMapping, TransformError, names};
 
 /// The target table and the columns that feed it, while they change.
-struct Draft {
-    columns: Vec<TargetColumn>,
+pub(super) struct Draft {
+    pub(super) columns: Vec<TargetColumn>,
     /// For each column of the new definition, the target column it feeds.
-    feeds: Vec<Option<usize>>,
+    pub(super) feeds: Vec<Option<usize>>,
     renames: Vec<Rename>,
     altered: Vec<usize>,
-    added: Vec<(usize, Option<String>)>,
-    dropped: Vec<usize>,
+    pub(super) added: Vec<(usize, Option<String>)>,
+    pub(super) dropped: Vec<usize>,
 }
 
 impl Case<'_> {
@@ -35,17 +35,16 @@ impl Case<'_> {
                 self.moves_rows("exchanges its rows").map(|()| self.unchanged())
             };
         }
+        if alter.ignore {
+            return Err(self.stop(
+                "it says IGNORE: rows that offend a key, a CHECK or the partitions are dropped, and values that do not fit are \
+                 changed, without a word in the log",
+                self.copy_again(),
+            ));
+        }
         for step in &alter.steps {
-            match step {
-                AlterStep::MovesRows(what) => self.moves_rows(&format!("moves rows ({what})"))?,
-                AlterStep::Engine(engine) => {
-                    return Err(self.stop(
-                        format!("its engine becomes {engine}: what is rolled back then stays, or rows go without a word in the log"),
-                        format!("ALTER TABLE {} ENGINE = InnoDB, then {}", self.before.name, self.copy_again()),
-                    ));
-                }
-                AlterStep::ConvertCharset { .. } => self.converts_charset("convert_charset")?,
-                _ => {}
+            if let AlterStep::Other(clause) = step {
+                self.clause(clause)?;
             }
         }
         self.adds_cascades(alter)?;
@@ -56,6 +55,7 @@ impl Case<'_> {
             };
             self.stop(error.to_string(), remedy)
         })?;
+        self.converts_labels(alter, &evolved)?;
         self.recomputes(&evolved)?;
         let mut draft = Draft {
             columns: self.mapping.target.columns.clone(),
@@ -78,11 +78,36 @@ impl Case<'_> {
         }
         self.name_columns(&evolved, &mut draft)?;
         self.add_columns(&evolved, alter, &mut draft)?;
-        let translated = self.finish(evolved.table, draft);
+        let instants = self.keeps_instants(&evolved)?;
+        let mut translated = self.finish(evolved.table, draft);
+        translated.changes.splice(0..0, instants);
         self.check_key(alter, &translated)?;
         match &alter.rename_to {
             Some(to) if !self.is_named(to) => self.gone("rename_table", policies.rename_table, "renames it"),
             Some(_) | None => Ok(translated),
+        }
+    }
+
+    /// The table is made anew as it is.
+    pub(super) fn optimized(&self) -> Result<Translated, TransformError> {
+        let evolved = Evolved {
+            table: self.before.clone(),
+            origin: (0..self.before.columns.len()).map(Some).collect(),
+        };
+        self.recomputes(&evolved)?;
+        Ok(Translated { changes: self.keeps_instants(&evolved)?, ..self.unchanged() })
+    }
+
+    fn clause(&self, clause: &Clause) -> Result<(), TransformError> {
+        match (effect(clause), clause) {
+            (Effect::Nothing | Effect::Definition, _) => Ok(()),
+            (Effect::Values(_) | Effect::Rows, Clause::Engine(engine)) => Err(self.stop(
+                format!("its engine becomes {engine}: what is rolled back then stays, or rows go without a word in the log"),
+                format!("ALTER TABLE {} ENGINE = InnoDB, then {}", self.before.name, self.copy_again()),
+            )),
+            (Effect::Values(_) | Effect::Rows, _) => {
+                self.moves_rows(&format!("may move, add or remove rows without a word in the log ({})", clause.words()))
+            }
         }
     }
 
@@ -96,7 +121,7 @@ impl Case<'_> {
 
     /// Text that is stored anew. Its characters stay as they are where the new set has them; in strict mode the
     /// statement fails where it has not.
-    fn converts_charset(&self, key: &str) -> Result<(), TransformError> {
+    pub(super) fn converts_charset(&self, key: &str) -> Result<(), TransformError> {
         match self.rules.ddl.convert_charset {
             DdlPolicy::Stop => Err(self.stopped_by(key, "converts text")),
             DdlPolicy::Apply if !self.issued.mode.strict => Err(self.stop(
@@ -171,10 +196,10 @@ impl Case<'_> {
         }
         let mut wanted = current.clone();
         let follows = self.rules.operations.alter_table;
-        let retyped = match retype(before, column) {
-            Retype::Same => false,
-            Retype::Widens => true,
-            Retype::Narrows => match self.rules.ddl.narrow_column {
+        let retyped = match retype(before, column, Context::of(self.issued)) {
+            Effect::Nothing => false,
+            Effect::Definition => true,
+            Effect::Values(Changed::Narrowed) => match self.rules.ddl.narrow_column {
                 DdlPolicy::Stop => {
                     let what = format!("narrows column {name}");
                     return Err(self.stopped_by("narrow_column", &what));
@@ -182,18 +207,24 @@ impl Case<'_> {
                 DdlPolicy::Ignore => false,
                 DdlPolicy::Apply => true,
             },
-            Retype::Relabels => {
+            Effect::Values(Changed::Relabelled) => {
                 if self.rules.ddl.relabel_enum == DdlPolicy::Stop {
                     let what = format!("gives labels of column {name} other numbers");
                     return Err(self.stopped_by("relabel_enum", &what));
                 }
                 false
             }
-            Retype::Recodes => {
+            Effect::Values(Changed::Recoded) => {
                 self.converts_charset("convert_charset")?;
                 true
             }
-            Retype::Converts => {
+            Effect::Values(Changed::Padded) => {
+                return Err(self.stop(
+                    format!("under PAD_CHAR_TO_FULL_LENGTH it makes the trailing blanks of CHAR column {name} part of its values"),
+                    self.copy_again(),
+                ));
+            }
+            Effect::Values(Changed::Converted) | Effect::Rows => {
                 return Err(self.stop(
                     format!("it converts the values of column {name}, which cannot be followed yet"),
                     self.copy_again(),
@@ -299,52 +330,11 @@ impl Case<'_> {
         Ok(())
     }
 
-    fn name_taken(&self, name: &str) -> TransformError {
+    pub(super) fn name_taken(&self, name: &str) -> TransformError {
         self.stop(
             format!("the target table {} has a column \"{name}\" already", self.target()),
             "rename or drop that column of the target by hand, or give the source column another name with columns",
         )
-    }
-
-    fn add_columns(
-        &self,
-        evolved: &Evolved,
-        alter: &AlterTable,
-        draft: &mut Draft,
-    ) -> Result<(), TransformError> {
-        for (at, column) in evolved.table.columns.iter().enumerate() {
-            let new = evolved.origin.get(at).is_some_and(Option::is_none);
-            if !new || !self.rules.operations.alter_table || self.rules.excludes(&column.name) {
-                continue;
-            }
-            let made = target_column(&self.before.name, column, false, self.rules)?;
-            let taken = draft.columns.iter().enumerate();
-            if taken
-                .filter(|(index, _)| !draft.dropped.contains(index))
-                .any(|(_, other)| other.name == made.name)
-            {
-                return Err(self.name_taken(&made.name));
-            }
-            let filled = definition_of(alter, &column.name)
-                .ok_or_else(|| format!("column {} is nowhere declared", column.name))
-                .and_then(|definition| fill(definition, column, &made, self.rules, self.issued));
-            let filled = filled.map_err(|why| {
-                self.stop(
-                    why,
-                    format!(
-                        "leave the column out with exclude_columns = [\"{}\"], or {}",
-                        column.name,
-                        self.copy_again()
-                    ),
-                )
-            })?;
-            if let Some(feed) = draft.feeds.get_mut(at) {
-                *feed = Some(draft.columns.len());
-            }
-            draft.added.push((draft.columns.len(), filled));
-            draft.columns.push(made);
-        }
-        Ok(())
     }
 
     fn finish(&self, table: Table, draft: Draft) -> Translated {
@@ -449,12 +439,4 @@ impl Case<'_> {
         }
         Ok(())
     }
-}
-
-/// The declaration of an added column.
-fn definition_of<'a>(alter: &'a AlterTable, name: &str) -> Option<&'a ColumnDefinition> {
-    alter.steps.iter().find_map(|step| match step {
-        AlterStep::AddColumn { column, .. } if column.name == name => Some(column),
-        _ => None,
-    })
 }

@@ -39,3 +39,10 @@ pub(super) fn date_time(seconds: i64) -> Option<String> {
         .contains(&year)
         .then(|| format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}"))
 }
+
+/// Seconds since 1970 of `YYYY-MM-DD HH:MM:SS` and whatever follows.
+pub(super) fn seconds(text: &str) -> Option<i64> {
+    let part = |from: usize, length: usize| text.get(from..from + length)?.parse::<i64>().ok();
+    let clock = part(11, 2)? * 3600 + part(14, 2)? * 60 + part(17, 2)?;
+    Some(days(part(0, 4)?, part(5, 2)?, part(8, 2)?)? * 86_400 + clock)
+}

@@ -3,40 +3,124 @@
 //! The server writes no row events for it (reference manual, "ALTER TABLE Statement"; "Data Type Default Values"), so
 //! the value is derived from the definition, or the statement stops the task.
 
+use super::asked::{asked, wide};
 use super::literal::{Value, value};
 use super::{Issued, calendar};
+use crate::change::facts::Flavour;
 use crate::change::policy::ZeroDates;
-use crate::change::{TargetColumn, TargetType};
+use crate::change::{Asked, Question, TargetColumn, TargetType};
 use crate::schema::ddl::{ColumnDefinition, DeclaredDefault};
-use crate::schema::{Column, MySqlType};
+use crate::schema::{Charset, Column, MySqlType};
 use crate::transform::Rules;
+
+/// A column that a statement adds.
+pub(super) struct Added<'a> {
+    /// As it is declared.
+    pub definition: &'a ColumnDefinition,
+    /// As the table has it.
+    pub column: &'a Column,
+    /// What it feeds.
+    pub target: &'a TargetColumn,
+    /// It is the first TIMESTAMP of the table as it will be.
+    pub first_timestamp: bool,
+    /// The table's default character set, behind the statement.
+    pub table_charset: &'a Charset,
+}
+
+/// Why there is no value.
+#[derive(Debug)]
+pub(super) enum Unfilled {
+    /// It cannot be had: why.
+    Why(String),
+    /// The source has to be asked.
+    Asks(Box<Question>),
+}
+
+impl From<String> for Unfilled {
+    fn from(why: String) -> Self {
+        Self::Why(why)
+    }
+}
 
 /// The value in the target type's input form; `None` is NULL. The error says why there is none.
 pub(super) fn fill(
-    definition: &ColumnDefinition,
+    added: &Added<'_>,
+    rules: &Rules,
+    issued: &Issued<'_>,
+) -> Result<Option<String>, Unfilled> {
+    let Added { column, target, .. } = added;
+    let name = &column.name;
+    if column.generated {
+        let why = format!("the values of generated column {name} in existing rows cannot be computed yet");
+        return Err(why.into());
+    }
+    if column.auto_increment {
+        let why = format!("existing rows get numbers of their own in AUTO_INCREMENT column {name}");
+        return Err(why.into());
+    }
+    match found(added, issued)? {
+        Some(found) => shown(found, column, target, rules).map_err(Unfilled::Why),
+        None => Ok(None),
+    }
+}
+
+/// The value; `None` is NULL.
+fn found(added: &Added<'_>, issued: &Issued<'_>) -> Result<Option<Value>, Unfilled> {
+    let Added { definition, column, .. } = added;
+    match &definition.default {
+        DeclaredDefault::Null => Ok(None),
+        DeclaredDefault::None if column.nullable => Ok(None),
+        DeclaredDefault::None => Ok(Some(implicit(column)?)),
+        DeclaredDefault::Now(digits) => now(added, *digits, issued),
+        DeclaredDefault::OldTimestamp => old_timestamp(added, issued),
+        DeclaredDefault::Expression(text) => match expression(column, text) {
+            Some(value) => Ok(Some(value)),
+            None => asked(added, issued),
+        },
+        literal => {
+            let bytes = matches!(
+                column.data_type,
+                MySqlType::Binary { .. } | MySqlType::VarBinary { .. } | MySqlType::Blob { .. }
+            );
+            if bytes && wide(issued) {
+                return asked(added, issued);
+            }
+            match value(definition, &column.data_type, literal, issued.session.utc_offset_seconds()) {
+                Ok(value) => Ok(Some(value)),
+                Err(_) => asked(added, issued),
+            }
+        }
+    }
+}
+
+/// What a TIMESTAMP NOT NULL without a default gets: with `explicit_defaults_for_timestamp` off, the current time if it is the
+/// table's first TIMESTAMP (and has no ON UPDATE of its own), as MySQL 5.6 and 9.7 and MariaDB do; else the zero date.
+fn old_timestamp(added: &Added<'_>, issued: &Issued<'_>) -> Result<Option<Value>, Unfilled> {
+    let Added { definition, column, first_timestamp, .. } = added;
+    if !first_timestamp || definition.on_update || issued.mode.explicit_timestamps == Some(true) {
+        return Ok(Some(Value::ZeroDate));
+    }
+    let MySqlType::Timestamp { fraction, .. } = &column.data_type else {
+        return Err(format!("column {} is no TIMESTAMP", column.name).into());
+    };
+    if issued.mode.explicit_timestamps.is_none() {
+        let why = format!(
+            "the value of TIMESTAMP column {} in existing rows depends on explicit_defaults_for_timestamp, which the log does not tell",
+            column.name
+        );
+        return Err(why.into());
+    }
+    now(added, *fraction, issued)
+}
+
+/// A value as the target's input; `None` is NULL.
+fn shown(
+    found: Value,
     column: &Column,
     target: &TargetColumn,
     rules: &Rules,
-    issued: &Issued<'_>,
 ) -> Result<Option<String>, String> {
     let name = &column.name;
-    if column.generated {
-        return Err(format!("the values of generated column {name} in existing rows cannot be computed yet"));
-    }
-    if column.auto_increment {
-        return Err(format!("existing rows get numbers of their own in AUTO_INCREMENT column {name}"));
-    }
-    let found = match &definition.default {
-        DeclaredDefault::Null => return Ok(None),
-        DeclaredDefault::None if column.nullable => return Ok(None),
-        DeclaredDefault::None => implicit(column)?,
-        DeclaredDefault::Now(digits) => now(column, *digits, issued)?,
-        DeclaredDefault::OldTimestamp => {
-            return Err(format!("the value of TIMESTAMP column {name} in existing rows is not certain"));
-        }
-        DeclaredDefault::Expression(text) => expression(column, text)?,
-        literal => value(definition, &column.data_type, literal, issued.session.utc_offset_seconds())?,
-    };
     if found == Value::ZeroDate {
         return match rules.zero_dates {
             ZeroDates::Null if target.nullable => Ok(None),
@@ -96,45 +180,78 @@ fn implicit(column: &Column) -> Result<Value, String> {
 }
 
 /// `CURRENT_TIMESTAMP`: the time at which the statement began, for every row.
-fn now(column: &Column, digits: u8, issued: &Issued<'_>) -> Result<Value, String> {
+fn now(added: &Added<'_>, digits: u8, issued: &Issued<'_>) -> Result<Option<Value>, Unfilled> {
+    let column = added.column;
     let unknown = |what: &str| format!("existing rows get the current time in {}, and {what}", column.name);
-    let (seconds, micros) =
-        issued.session.started.ok_or_else(|| unknown("the log does not say when the statement began"))?;
     let (fraction, local) = match &column.data_type {
         MySqlType::Timestamp { fraction, .. } => (*fraction, false),
         MySqlType::DateTime { fraction, .. } => (*fraction, true),
-        _ => return Err(unknown("it is no column of date and time")),
+        _ => return asked(added, issued),
     };
-    if fraction != digits {
-        return Err(unknown("it is rounded"));
+    let (seconds, micros) =
+        issued.session.started.ok_or_else(|| unknown("the log does not say when the statement began"))?;
+    // MariaDB gives it the digits of the column, whatever is written.
+    let digits = if issued.mode.flavour == Some(Flavour::MariaDb) { fraction } else { digits };
+    if digits > fraction {
+        return Err(unknown("it is rounded").into());
     }
-    let offset = if local {
-        let why = "that depends on the time zone of the session";
-        issued.session.utc_offset_seconds().ok_or_else(|| unknown(why))?
-    } else {
-        0
+    let seconds = i64::try_from(seconds).map_err(|_| unknown("it is out of range"))?;
+    let utc = if local { issued.session.utc_offset_seconds() } else { Some(0) };
+    let mut text = match utc {
+        Some(offset) => {
+            calendar::date_time(seconds + i64::from(offset)).ok_or_else(|| unknown("it is out of range"))?
+        }
+        None => local_time(seconds, issued).map_err(|unfilled| match unfilled {
+            Unfilled::Why(why) => Unfilled::Why(unknown(&why)),
+            asks @ Unfilled::Asks(_) => asks,
+        })?,
     };
-    let shown = i64::try_from(seconds).ok().and_then(|at| calendar::date_time(at + i64::from(offset)));
-    let mut text = shown.ok_or_else(|| unknown("it is out of range"))?;
-    if fraction > 0 {
+    if digits > 0 {
         let micros = micros.ok_or_else(|| unknown("the log does not say its microseconds"))?;
         let micros = format!("{micros:06}");
         text.push('.');
-        text.push_str(micros.get(..usize::from(fraction)).unwrap_or_default());
+        text.push_str(micros.get(..usize::from(digits)).unwrap_or_default());
     }
-    Ok(if local { Value::DateTime(text) } else { Value::Instant(text) })
+    Ok(Some(if local { Value::DateTime(text) } else { Value::Instant(text) }))
 }
 
-/// The few expressions that give every row the same value.
-fn expression(column: &Column, text: &str) -> Result<Value, String> {
+/// A second in the session's time zone.
+fn local_time(seconds: i64, issued: &Issued<'_>) -> Result<String, Unfilled> {
+    if issued.session.time_zone.is_none() {
+        return Err("that depends on the time zone of the session, which the log does not say"
+            .to_owned()
+            .into());
+    }
+    let text = ask(issued, format!("FROM_UNIXTIME({seconds})"))?;
+    if text.len() == 19 { Ok(text) } else { Err("the source has no local time for it".to_owned().into()) }
+}
+
+/// The source's answer to an expression that hangs on the session's time zone.
+fn ask(issued: &Issued<'_>, expression: String) -> Result<String, Unfilled> {
+    let session = issued.session;
+    let question = Question {
+        session: session.clone(),
+        asked: Asked::Values(vec![expression]),
+        literals: None,
+        same_server: session.time_zone.as_deref().is_some_and(|zone| zone.eq_ignore_ascii_case("SYSTEM")),
+    };
+    let values = match issued.answers.get(&question) {
+        None => return Err(Unfilled::Asks(Box::new(question))),
+        Some(Err(why)) => return Err(why.clone().into()),
+        Some(Ok(values)) => values,
+    };
+    let text = values.first().and_then(|value| value.text.clone());
+    let text = text.and_then(|text| String::from_utf8(text).ok());
+    text.ok_or_else(|| "the source has no answer".to_owned().into())
+}
+
+/// Expressions whose value needs no asking.
+fn expression(column: &Column, text: &str) -> Option<Value> {
     let plain: String = text.chars().filter(|character| !character.is_whitespace()).collect();
     match (&column.data_type, plain.to_ascii_lowercase().as_str()) {
-        (MySqlType::Json, "json_array()") => Ok(Value::Json("[]".into())),
-        (MySqlType::Json, "json_object()") => Ok(Value::Json("{}".into())),
-        _ => Err(format!(
-            "the default of column {} is the expression {text}, which may give every row a value of its own",
-            column.name
-        )),
+        (MySqlType::Json, "json_array()") => Some(Value::Json("[]".into())),
+        (MySqlType::Json, "json_object()") => Some(Value::Json("{}".into())),
+        _ => None,
     }
 }
 

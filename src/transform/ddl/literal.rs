@@ -34,7 +34,7 @@ pub(super) enum Value {
     Json(String),
 }
 
-type Why = String;
+pub(super) type Why = String;
 
 /// The value of a literal in a column. `utc_offset_seconds` is the session's time zone, if it is known.
 pub(super) fn value(
@@ -68,10 +68,14 @@ pub(super) fn value(
             }
         }
         MySqlType::Time { fraction, .. } => plain(literal).and_then(|text| time(&text, *fraction)),
-        MySqlType::Char { .. } => {
-            text(literal).map(|text| Value::Text(text.trim_end_matches(' ').to_owned()))
+        MySqlType::Char { length, .. } => text(literal)
+            .map(|text| text.trim_end_matches(' ').to_owned())
+            .filter(|text| fits(text, *length))
+            .map(Value::Text),
+        MySqlType::VarChar { length, .. } => {
+            text(literal).filter(|text| fits(text, *length)).map(Value::Text)
         }
-        MySqlType::VarChar { .. } | MySqlType::Text { .. } => text(literal).map(Value::Text),
+        MySqlType::Text { .. } => text(literal).map(Value::Text),
         MySqlType::Enum { labels, .. } => {
             written(literal).and_then(|text| label(labels, text)).map(Value::Text)
         }
@@ -88,6 +92,10 @@ pub(super) fn value(
         MySqlType::Geometry { .. } | MySqlType::Vector { .. } | MySqlType::Unknown { .. } => None,
     };
     found.ok_or_else(refused)
+}
+
+fn fits(text: &str, length: u32) -> bool {
+    u32::try_from(text.chars().count()).is_ok_and(|characters| characters <= length)
 }
 
 /// Text or number as written.
@@ -175,7 +183,7 @@ fn digits(text: &str, from: usize, length: usize) -> Option<i64> {
     part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse().ok()).flatten()
 }
 
-fn date(text: &str) -> Option<Value> {
+pub(super) fn date(text: &str) -> Option<Value> {
     if text == "0" {
         return Some(Value::ZeroDate);
     }
@@ -193,7 +201,7 @@ fn date(text: &str) -> Option<Value> {
     Some(Value::Date(format!("{year:04}-{month:02}-{day:02}")))
 }
 
-fn date_time(text: &str, fraction: u8) -> Option<Value> {
+pub(super) fn date_time(text: &str, fraction: u8) -> Option<Value> {
     let (day, rest) = match text.split_at_checked(10) {
         Some((day, rest)) => (day, rest),
         None => (text, ""),
@@ -232,7 +240,7 @@ fn in_utc(local: &str, offset_seconds: i32) -> Option<String> {
     Some(format!("{utc}{}", local.get(19..)?))
 }
 
-fn time(text: &str, fraction: u8) -> Option<Value> {
+pub(super) fn time(text: &str, fraction: u8) -> Option<Value> {
     if text == "0" {
         return Some(Value::Time("00:00:00".into()));
     }
@@ -253,19 +261,21 @@ fn time(text: &str, fraction: u8) -> Option<Value> {
 fn text(literal: &DeclaredDefault) -> Option<String> {
     match literal {
         DeclaredDefault::Text(text) => Some(text.clone()),
-        DeclaredDefault::Number(number) => {
-            let places = number.split_once('.').map_or(0, |(_, places)| places.len());
-            // Zeros behind the point count in text.
-            let canonical = decimal(number, places)?;
-            let tail = number.split_once('.').map_or("", |(_, places)| places);
-            let whole = canonical.split_once('.').map_or(canonical.as_str(), |(whole, _)| whole);
-            Some(if tail.is_empty() { whole.to_owned() } else { format!("{whole}.{tail}") })
-        }
+        DeclaredDefault::Number(number) => number_text(number),
         DeclaredDefault::Hex(_) | DeclaredDefault::Bit(_) => {
             String::from_utf8(bytes(literal)?).ok().filter(|text| text.is_ascii())
         }
         _ => None,
     }
+}
+
+/// An exact number as it is printed: zeros behind the point count.
+pub(super) fn number_text(number: &str) -> Option<String> {
+    let places = number.split_once('.').map_or(0, |(_, places)| places.len());
+    let canonical = decimal(number, places)?;
+    let tail = number.split_once('.').map_or("", |(_, places)| places);
+    let whole = canonical.split_once('.').map_or(canonical.as_str(), |(whole, _)| whole);
+    Some(if tail.is_empty() { whole.to_owned() } else { format!("{whole}.{tail}") })
 }
 
 /// A string. A number as the default of ENUM or SET is a label to MySQL 9.7 and a label's number to MySQL 5.6 and MariaDB.
@@ -278,18 +288,8 @@ fn written(literal: &DeclaredDefault) -> Option<&str> {
 
 /// Bytes of a binary column. A string's bytes depend on the session's character set unless they are ASCII.
 fn bytes(literal: &DeclaredDefault) -> Option<Vec<u8>> {
-    let radix_bytes = |digits: &str, radix: u32, width: usize| {
-        let mut bytes = Vec::new();
-        let padding = (width - digits.len() % width) % width;
-        let padded = format!("{}{digits}", "0".repeat(padding));
-        for at in (0..padded.len()).step_by(width) {
-            bytes.push(u8::from_str_radix(padded.get(at..at + width)?, radix).ok()?);
-        }
-        Some(bytes)
-    };
     match literal {
-        DeclaredDefault::Hex(digits) => radix_bytes(digits, 16, 2),
-        DeclaredDefault::Bit(digits) => radix_bytes(digits, 2, 8),
+        DeclaredDefault::Hex(_) | DeclaredDefault::Bit(_) => radix_bytes(literal),
         DeclaredDefault::Text(_) | DeclaredDefault::Number(_) => {
             text(literal).filter(|text| text.is_ascii()).map(String::into_bytes)
         }
@@ -297,8 +297,21 @@ fn bytes(literal: &DeclaredDefault) -> Option<Vec<u8>> {
     }
 }
 
+/// The bytes of a hexadecimal or binary literal.
+pub(super) fn radix_bytes(literal: &DeclaredDefault) -> Option<Vec<u8>> {
+    let (digits, radix, width) = match literal {
+        DeclaredDefault::Hex(digits) => (digits, 16, 2),
+        DeclaredDefault::Bit(digits) => (digits, 2, 8),
+        _ => return None,
+    };
+    let padding = (width - digits.len() % width) % width;
+    let padded = format!("{}{digits}", "0".repeat(padding));
+    let byte = |at| u8::from_str_radix(padded.get(at..at + width)?, radix).ok();
+    (0..padded.len()).step_by(width).map(byte).collect()
+}
+
 /// A label as it is declared: MySQL finds it whatever its case.
-fn label(labels: &[String], text: &str) -> Option<String> {
+pub(super) fn label(labels: &[String], text: &str) -> Option<String> {
     let text = text.trim_end_matches(' ');
     if let Some(exact) = labels.iter().find(|label| *label == text) {
         return Some(exact.clone());
@@ -311,7 +324,7 @@ fn label(labels: &[String], text: &str) -> Option<String> {
 }
 
 /// Labels of a set in declared order.
-fn set(labels: &[String], text: &str) -> Option<String> {
+pub(super) fn set(labels: &[String], text: &str) -> Option<String> {
     if text.is_empty() {
         return Some(String::new());
     }

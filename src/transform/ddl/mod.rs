@@ -8,18 +8,24 @@
 //! What must never happen here: a target that differs from the source afterwards without a policy that said so.
 //! What cannot be done exactly, or not yet, stops the task with a remedy.
 
+mod added;
 mod alter;
+mod asked;
 mod calendar;
+mod constant;
+mod decimal;
 mod fill;
 mod literal;
 mod rename;
 mod retype;
 mod silent;
+mod store;
+mod zone;
 
 use super::{Rules, TableMapping, TransformError};
 use crate::change::facts::Cascades;
 use crate::change::policy::DdlPolicy;
-use crate::change::{Session, TargetChange, TargetName};
+use crate::change::{Answers, Session, TargetChange, TargetName};
 use crate::schema::Table;
 use crate::schema::ddl::{Name, SqlMode, Statement};
 
@@ -34,8 +40,12 @@ pub struct Issued<'a> {
     pub mode: SqlMode,
     /// The settings of its session.
     pub session: &'a Session,
+    /// The source's names of databases and tables do not differ by case (`lower_case_table_names` 1 or 2).
+    pub folds: bool,
     /// What the source makes of foreign keys that cascade.
     pub cascades: Cascades,
+    /// What the source has answered so far.
+    pub answers: &'a Answers,
 }
 
 /// What a statement comes to.
@@ -55,8 +65,9 @@ pub struct Translated {
 /// Translates `statement` for the table `before`, which it concerns.
 ///
 /// # Errors
-/// [`TransformError::Ddl`] where a policy says stop or where it cannot be carried exactly; [`TransformError::Mapping`]
-/// and [`TransformError::Type`] where a new column cannot be mapped.
+/// [`TransformError::Asks`] where an answer of the source is wanted that `issued` does not have;
+/// [`TransformError::Ddl`] where a policy says stop or where it cannot be carried exactly; [`TransformError::Mapping`] and
+/// [`TransformError::Type`] where a new column cannot be mapped.
 pub fn translate(
     before: &Table,
     mapping: &TableMapping,
@@ -85,6 +96,7 @@ pub fn translate(
             case.gone("drop_database", policies.drop_database, "drops its database")
         }
         Statement::TruncateTable(_) => case.truncate(),
+        Statement::OptimizeTable(_) => case.optimized(),
         Statement::RepairTable(_) => Err(case.stop(
             "it may remove rows that cannot be read or lie in a wrong partition, and the log does not say which",
             case.copy_again(),
@@ -211,8 +223,10 @@ impl Case<'_> {
     fn is_named(&self, name: &Name) -> bool {
         let database = name.database.as_deref().unwrap_or(self.issued.default_database);
         let own = &self.before.name;
-        database.to_lowercase() == own.database.to_lowercase()
-            && name.table.to_lowercase() == own.table.to_lowercase()
+        let same = |one: &str, other: &str| {
+            one == other || (self.issued.folds && one.to_lowercase() == other.to_lowercase())
+        };
+        same(database, &own.database) && same(&name.table, &own.table)
     }
 }
 

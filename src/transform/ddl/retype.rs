@@ -1,31 +1,38 @@
-//! What a changed column type does to the values that are there.
+//! The table of type pairs: what a changed column type does to the values that are there.
 
+use super::Issued;
 use crate::schema::charset::max_bytes_per_char;
+use crate::schema::ddl::effect::{Changed, Effect};
 use crate::schema::{Charset, Column, MySqlType};
 use crate::transform::typemap::integer_size;
 
-/// The effect of a new type on existing values.
+const NARROWED: Effect = Effect::Values(Changed::Narrowed);
+const RELABELLED: Effect = Effect::Values(Changed::Relabelled);
+const RECODED: Effect = Effect::Values(Changed::Recoded);
+const CONVERTED: Effect = Effect::Values(Changed::Converted);
+
+/// What of the session decides what becomes of values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Retype {
-    /// None: they are as they were, and so is the range.
-    Same,
-    /// They are as they were; more become possible.
-    Widens,
-    /// Some may not fit any more.
-    Narrows,
-    /// Labels keep their text and get other numbers.
-    Relabels,
-    /// Characters may not exist in the new character set.
-    Recodes,
-    /// They become something else.
-    Converts,
+pub(super) struct Context {
+    /// Trailing blanks of CHAR are there for whoever reads it, and what is stored anew has them (seen on MySQL 5.6 and 9.7 and
+    /// MariaDB 10.11).
+    pads_char: bool,
+}
+
+impl Context {
+    pub(super) fn of(issued: &Issued<'_>) -> Self {
+        Self { pads_char: issued.mode.pads_char }
+    }
 }
 
 /// Compares the declarations of one column before and after.
-pub(super) fn retype(before: &Column, after: &Column) -> Retype {
+pub(super) fn retype(before: &Column, after: &Column, context: Context) -> Effect {
     let effect = types(&before.data_type, &after.data_type);
-    if !matches!(effect, Retype::Same | Retype::Widens) {
+    if !matches!(effect, Effect::Nothing | Effect::Definition) {
         return effect;
+    }
+    if let Some(changed) = on_the_way(&before.data_type, &after.data_type, context) {
+        return Effect::Values(changed);
     }
     // FLOAT(M,D) and DOUBLE(M,D) round, in strict mode too, and a single is no longer one when it is rounded as a double.
     let rounds = match (before.limits.digits, after.limits.digits) {
@@ -38,20 +45,30 @@ pub(super) fn retype(before: &Column, after: &Column) -> Retype {
         }
     };
     if rounds {
-        Retype::Converts
+        CONVERTED
     } else if after.limits.unsigned && !before.limits.unsigned {
-        Retype::Narrows
+        NARROWED
     } else {
         effect
     }
 }
 
+/// What the session does to values that are read and stored anew.
+fn on_the_way(old: &MySqlType, new: &MySqlType, context: Context) -> Option<Changed> {
+    use MySqlType as T;
+    match (old, new) {
+        (T::Char { .. }, T::Char { .. }) => None,
+        (T::Char { .. }, _) if context.pads_char => Some(Changed::Padded),
+        _ => None,
+    }
+}
+
 /// Compares two types.
 #[allow(clippy::match_same_arms)] // a table of pairs
-fn types(old: &MySqlType, new: &MySqlType) -> Retype {
+fn types(old: &MySqlType, new: &MySqlType) -> Effect {
     use MySqlType as T;
     if old == new {
-        return Retype::Same;
+        return Effect::Nothing;
     }
     if let (Some(_), Some(_)) = (integer_size(old), integer_size(new)) {
         return integers(old, new);
@@ -64,18 +81,18 @@ fn types(old: &MySqlType, new: &MySqlType) -> Retype {
         (T::Decimal { precision: p, scale: s }, T::Decimal { precision, scale }) => {
             widens_if(scale >= s && precision.saturating_sub(*scale) >= p.saturating_sub(*s))
         }
-        (T::Float, T::Double) => Retype::Widens,
-        (T::Double, T::Float) => Retype::Narrows,
+        (T::Float, T::Double) => Effect::Definition,
+        (T::Double, T::Float) => NARROWED,
         (T::Time { fraction: old, .. }, T::Time { fraction: new, .. })
         | (T::DateTime { fraction: old, .. }, T::DateTime { fraction: new, .. })
         | (T::Timestamp { fraction: old, .. }, T::Timestamp { fraction: new, .. }) => {
             if old == new {
-                Retype::Same
+                Effect::Nothing
             } else {
                 widens_if(new > old)
             }
         }
-        (T::Date, T::DateTime { .. }) => Retype::Widens,
+        (T::Date, T::DateTime { .. }) => Effect::Definition,
         (
             T::Char { charset: from, .. } | T::VarChar { charset: from, .. } | T::Text { charset: from, .. },
             T::Char { charset: to, .. } | T::VarChar { charset: to, .. } | T::Text { charset: to, .. },
@@ -87,49 +104,49 @@ fn types(old: &MySqlType, new: &MySqlType) -> Retype {
             widens_if(u64::from(*length) <= most_bytes(*length_bytes))
         }
         (T::Blob { length_bytes: old }, T::Blob { length_bytes: new }) => widens_if(new >= old),
-        (T::Blob { .. }, T::VarBinary { .. }) => Retype::Narrows,
+        (T::Blob { .. }, T::VarBinary { .. }) => NARROWED,
         (T::Enum { labels: from, charset: old }, T::Enum { labels: to, charset: new }) => {
             if !holds(old, new) {
-                Retype::Recodes
+                RECODED
             } else if from == to {
-                Retype::Same
+                Effect::Nothing
             } else if to.starts_with(from) {
-                Retype::Widens
+                Effect::Definition
             } else if from.iter().all(|label| to.contains(label)) {
-                Retype::Relabels
+                RELABELLED
             } else {
-                Retype::Narrows
+                NARROWED
             }
         }
         (T::Set { labels: from, charset: old }, T::Set { labels: to, charset: new }) => {
             if !holds(old, new) {
-                Retype::Recodes
+                RECODED
             } else if from == to {
-                Retype::Same
+                Effect::Nothing
             } else if to.starts_with(from) {
-                Retype::Widens
+                Effect::Definition
             } else if from.iter().all(|label| to.contains(label)) {
                 // A set is printed in the order of its labels: its text changes with them.
-                Retype::Converts
+                CONVERTED
             } else {
-                Retype::Narrows
+                NARROWED
             }
         }
         (T::Enum { labels, charset: from }, T::VarChar { length, charset: to }) => {
             let longest = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
             let fits = u64::try_from(longest).is_ok_and(|longest| longest <= u64::from(*length));
-            if holds(from, to) { widens_if(fits) } else { Retype::Recodes }
+            if holds(from, to) { widens_if(fits) } else { RECODED }
         }
-        (T::Geometry { .. }, T::Geometry { kind }) if kind == "geometry" => Retype::Widens,
-        _ => Retype::Converts,
+        (T::Geometry { .. }, T::Geometry { kind }) if kind == "geometry" => Effect::Definition,
+        _ => CONVERTED,
     }
 }
 
-fn widens_if(widens: bool) -> Retype {
-    if widens { Retype::Widens } else { Retype::Narrows }
+fn widens_if(widens: bool) -> Effect {
+    if widens { Effect::Definition } else { NARROWED }
 }
 
-fn integers(old: &MySqlType, new: &MySqlType) -> Retype {
+fn integers(old: &MySqlType, new: &MySqlType) -> Effect {
     let range = |of: &MySqlType| match of {
         MySqlType::TinyInt { unsigned, .. } => (8, *unsigned),
         MySqlType::SmallInt { unsigned } => (16, *unsigned),
@@ -139,11 +156,11 @@ fn integers(old: &MySqlType, new: &MySqlType) -> Retype {
     };
     let ((old_bits, old_unsigned), (new_bits, new_unsigned)) = (range(old), range(new));
     match (old_unsigned, new_unsigned) {
-        _ if (old_bits, old_unsigned) == (new_bits, new_unsigned) => Retype::Same,
+        _ if (old_bits, old_unsigned) == (new_bits, new_unsigned) => Effect::Nothing,
         (true, true) | (false, false) => widens_if(new_bits >= old_bits),
         (true, false) => widens_if(new_bits > old_bits),
         // Negative values have no place in an unsigned type.
-        (false, true) => Retype::Narrows,
+        (false, true) => NARROWED,
     }
 }
 
@@ -151,10 +168,10 @@ fn most_bytes(length_bytes: u8) -> u64 {
     (1_u64 << (8 * u32::from(length_bytes).min(4))) - 1
 }
 
-fn texts(old: &MySqlType, new: &MySqlType, from: &Charset, to: &Charset) -> Retype {
+fn texts(old: &MySqlType, new: &MySqlType, from: &Charset, to: &Charset) -> Effect {
     use MySqlType as T;
     if !holds(from, to) {
-        return Retype::Recodes;
+        return RECODED;
     }
     let old_width = u64::from(max_bytes_per_char(&from.name));
     let new_width = u64::from(max_bytes_per_char(&to.name));
@@ -166,13 +183,13 @@ fn texts(old: &MySqlType, new: &MySqlType, from: &Charset, to: &Charset) -> Rety
         }
         (T::Text { length_bytes: old, .. }, T::Text { length_bytes: new, .. }) => {
             if from.name == to.name {
-                if old == new { Retype::Same } else { widens_if(new > old) }
+                if old == new { Effect::Nothing } else { widens_if(new > old) }
             } else {
                 widens_if(most_bytes(*old) / old_width * new_width <= most_bytes(*new))
             }
         }
         // CHAR drops trailing blanks, VARCHAR has a length that TEXT had not.
-        _ => Retype::Narrows,
+        _ => NARROWED,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Case;
 use crate::change::policy::DdlPolicy;
 use crate::schema::ddl::{AlterStep, AlterTable, Evolved};
-use crate::schema::{Column, MySqlType};
+use crate::schema::{Column, MySqlType, Table};
 use crate::transform::TransformError;
 
 impl Case<'_> {
@@ -50,6 +50,32 @@ impl Case<'_> {
         ))
     }
 
+    /// CONVERT TO CHARACTER SET takes the bytes of labels for those of the new set where they are not ASCII, and the values that
+    /// had them become the empty one (seen on MySQL 5.6 and MariaDB 10.11; 9.7 fails). A column that is declared anew keeps them.
+    pub(super) fn converts_labels(
+        &self,
+        alter: &AlterTable,
+        evolved: &Evolved,
+    ) -> Result<(), TransformError> {
+        if !alter.steps.iter().any(|step| matches!(step, AlterStep::ConvertCharset { .. })) {
+            return Ok(());
+        }
+        let labels = |of: &MySqlType| match of {
+            MySqlType::Enum { labels, charset } | MySqlType::Set { labels, charset } => {
+                Some((labels.iter().all(|label| label.is_ascii()), charset.name.clone()))
+            }
+            _ => None,
+        };
+        for (after, origin) in evolved.table.columns.iter().zip(&evolved.origin) {
+            let before = origin.and_then(|index| self.before.columns.get(index));
+            let Some((ascii, old)) = before.and_then(|before| labels(&before.data_type)) else { continue };
+            if !ascii && labels(&after.data_type).is_none_or(|(_, new)| new != old) {
+                self.converts_charset("convert_charset")?;
+            }
+        }
+        Ok(())
+    }
+
     /// A generated column may be computed from any column of its table, and is computed anew from what a statement makes
     /// of that; its expression is not known here.
     pub(super) fn recomputes(&self, evolved: &Evolved) -> Result<(), TransformError> {
@@ -73,8 +99,44 @@ impl Case<'_> {
                 ),
                 self.copy_again(),
             )),
-            _ => Ok(()),
+            (Some((_, generated, _)), None) => self.recomputes_otherwise(generated, &evolved.table),
+            (None, _) => Ok(()),
         }
+    }
+
+    /// A statement that copies the table computes stored columns anew, as its own session sees the others: with the blanks of
+    /// CHAR or without, and instants in its own time zone (which is logged where it was asked for). The rows' sessions may have
+    /// seen them otherwise.
+    fn recomputes_otherwise(&self, generated: &Column, after: &Table) -> Result<(), TransformError> {
+        // The text of a virtual one is taken in the table's default character set (seen on MariaDB 10.11).
+        if after.charset != self.before.charset {
+            return Err(self.stop(
+                format!(
+                    "it changes the table's default character set, under which generated column {} is computed",
+                    generated.name
+                ),
+                self.copy_again(),
+            ));
+        }
+        let has = |matches: fn(&MySqlType) -> bool| {
+            self.before.columns.iter().any(|column| matches(&column.data_type))
+        };
+        let setting = if self.issued.mode.pads_char && has(|of| matches!(of, MySqlType::Char { .. })) {
+            "PAD_CHAR_TO_FULL_LENGTH"
+        } else if self.issued.session.time_zone.is_some()
+            && has(|of| matches!(of, MySqlType::Timestamp { .. }))
+        {
+            "time_zone"
+        } else {
+            return Ok(());
+        };
+        Err(self.stop(
+            format!(
+                "it may compute generated column {} anew, under its own session's {setting}, which its values may depend on",
+                generated.name
+            ),
+            self.copy_again(),
+        ))
     }
 
     /// Zeros and NULLs of a column that becomes AUTO_INCREMENT get numbers of their own.

@@ -43,19 +43,19 @@ impl Labels {
         if text.is_empty() || self.contains(text) { field::bytes(out, text) } else { Err(unknown(text)) }
     }
 
-    /// SET of a row image: the labels of the bits that are set, lowest first, with commas between.
+    /// SET of a row image: the labels of the bits that are set, lowest first. The server writes a comma where something stands
+    /// before it already, so an empty first label leaves no trace (seen on 5.6 and 9.7).
     pub(crate) fn logged_set(&self, raw: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
         let mut bits = number::unsigned(raw)?;
         let start = field::open(out);
-        let mut first = true;
+        let empty = out.len();
         while bits != 0 {
             let index = usize::try_from(bits.trailing_zeros()).unwrap_or(usize::MAX);
             bits &= bits - 1;
             let text = self.texts.get(index).ok_or(Fault::Malformed(UNKNOWN_NUMBER))?;
-            if !first {
+            if out.len() > empty {
                 out.push(b',');
             }
-            first = false;
             out.extend_from_slice(text);
         }
         field::close(out, start)

@@ -30,10 +30,15 @@ pub struct Output {
 
 /// Runs a `rowferry` command to its end. Panics when it takes longer than [`DEADLINE`].
 pub async fn rowferry(arguments: &[&str]) -> Output {
+    rowferry_in(&[], arguments).await
+}
+
+/// As [`rowferry`], with these variables added to the environment.
+pub async fn rowferry_in(environment: &[(&str, &str)], arguments: &[&str]) -> Output {
     use std::os::unix::process::ExitStatusExt;
     let mut command = tokio::process::Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "--", PROGRAM]).args(arguments);
-    command.stdin(Stdio::null()).kill_on_drop(true);
+    command.envs(environment.iter().copied()).stdin(Stdio::null()).kill_on_drop(true);
     let output = tokio::time::timeout(DEADLINE, command.output()).await;
     let output = output.unwrap_or_else(|_| panic!("rowferry {arguments:?} hangs")).expect("it starts");
     Output {

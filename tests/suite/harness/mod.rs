@@ -37,17 +37,18 @@ mod wait;
 
 pub use compare::{Comparison, tables_equal};
 pub use config::Config;
-pub use daemon::{Daemon, Output, failure, rowferry};
+pub use daemon::{Daemon, Output, failure, rowferry, rowferry_in};
 pub use greenplum::{greenplum, is_target as on_greenplum, only_postgres};
 pub use kinds::Kind;
 pub(crate) use kinds::on_every_kind;
-pub use mysql::{Mysql, MysqlDatabase, MysqlSession, mariadb, mysql56, mysql97};
+pub use mysql::{Mysql, MysqlDatabase, MysqlSession, mariadb, mariadb118, mysql56, mysql97};
 pub use postgres::{Postgres, PostgresDatabase, PostgresSession, WAITS_FOR_LOCK, postgres};
-pub use process::{Process, free_port, run_folder};
+pub use process::{Process, free_port, run_folder, servers_script};
 pub use proxy::{Held, Proxy};
 pub use scene::Scene;
 pub use wait::{
-    DEADLINE, eventually, eventually_some, pause, wait_applied, wait_applied_within, wait_log_end,
+    DEADLINE, applied_or_failed, eventually, eventually_some, pause, wait_applied, wait_applied_within,
+    wait_log_end, within,
 };
 
 /// The rows of a result as text; `None` is NULL.

@@ -14,6 +14,8 @@ use tokio::sync::OnceCell;
 #[derive(Debug)]
 pub struct Mysql {
     kind: &'static str,
+    /// `TZ` of its environment, from which its time zone `SYSTEM` comes; `None` leaves that to the test's own.
+    zone: Option<&'static str>,
     port: u16,
     options: Vec<String>,
     process: Mutex<Process>,
@@ -38,19 +40,34 @@ pub async fn mariadb() -> &'static Mysql {
     SERVER.get_or_init(|| Mysql::start("mariadb", &[])).await
 }
 
+/// The shared MariaDB 11.8.
+pub async fn mariadb118() -> &'static Mysql {
+    static SERVER: OnceCell<Mysql> = OnceCell::const_new();
+    SERVER.get_or_init(|| Mysql::start("mariadb118", &[])).await
+}
+
 impl Mysql {
     /// A MySQL 9.7 of the test's own with additional server options; ends when dropped.
     pub async fn private(options: &[&str]) -> Self {
         Self::start("mysql97", options).await
     }
 
-    /// A server of the test's own: `mysql97`, `mysql56` or `mariadb`.
+    /// A server of the test's own: `mysql97`, `mysql56`, `mariadb` or `mariadb118`.
     pub async fn start(kind: &'static str, options: &[&str]) -> Self {
+        Self::launch(kind, None, options).await
+    }
+
+    /// As [`Self::start`], with a time zone for its `SYSTEM`.
+    pub async fn start_in_zone(kind: &'static str, zone: &'static str, options: &[&str]) -> Self {
+        Self::launch(kind, Some(zone), options).await
+    }
+
+    async fn launch(kind: &'static str, zone: Option<&'static str>, options: &[&str]) -> Self {
         let folder = ServerFolder::new(kind);
         servers(&["prepare", kind, folder.to_str().expect("UTF-8")]).await;
         let (port, options) = (free_port(), options.iter().map(|&option| option.to_owned()).collect());
-        let process = Mutex::new(run(kind, &folder, port, &options));
-        let server = Self { kind, port, options, process, folder };
+        let process = Mutex::new(run(kind, zone, &folder, port, &options));
+        let server = Self { kind, zone, port, options, process, folder };
         server.wait_ready().await;
         server
     }
@@ -105,7 +122,7 @@ impl Mysql {
 
     /// Whether every transaction has one of MySQL's GTIDs.
     pub async fn names_transactions(&self) -> bool {
-        self.kind != "mariadb" && self.one("SELECT @@GLOBAL.gtid_mode").await == "ON"
+        !self.is_mariadb() && self.one("SELECT @@GLOBAL.gtid_mode").await == "ON"
     }
 
     /// The end of its log.
@@ -116,9 +133,14 @@ impl Mysql {
         FilePosition { file: value(0).into(), offset: value(1).parse().expect("an offset") }
     }
 
-    /// `mysql97`, `mysql56` or `mariadb`.
+    /// `mysql97`, `mysql56`, `mariadb` or `mariadb118`.
     pub fn kind(&self) -> &'static str {
         self.kind
+    }
+
+    /// Whether it is a MariaDB, of whatever version.
+    pub fn is_mariadb(&self) -> bool {
+        self.kind.starts_with("mariadb")
     }
 
     /// kill -9. For private servers.
@@ -135,7 +157,7 @@ impl Mysql {
     pub async fn restart(&self) {
         self.kill();
         *self.process.lock().unwrap_or_else(PoisonError::into_inner) =
-            run(self.kind, &self.folder, self.port, &self.options);
+            run(self.kind, self.zone, &self.folder, self.port, &self.options);
         self.wait_ready().await;
     }
 
@@ -201,8 +223,15 @@ fn copy(from: &std::path::Path, to: &std::path::Path) {
     assert!(copied.success(), "{} was not copied", from.display());
 }
 
-fn run(kind: &str, folder: &std::path::Path, port: u16, options: &Vec<String>) -> Process {
+fn run(
+    kind: &str,
+    zone: Option<&str>,
+    folder: &std::path::Path,
+    port: u16,
+    options: &Vec<String>,
+) -> Process {
     let mut command = servers_script();
+    command.envs(zone.map(|zone| ("TZ", zone)));
     let log =
         std::fs::File::options().create(true).append(true).open(folder.join("output.log")).expect("a log");
     command.args(["run", kind]).arg(folder).arg(port.to_string()).args(options);

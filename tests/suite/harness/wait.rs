@@ -36,6 +36,20 @@ pub async fn eventually_some<T>(
     }
 }
 
+/// As [`eventually_some`], `None` when the deadline passes before.
+pub async fn within<T>(deadline: Duration, mut value: impl AsyncFnMut() -> Option<T>) -> Option<T> {
+    let mut looks = tokio::time::interval(STEP);
+    let looking = async {
+        loop {
+            looks.tick().await;
+            if let Some(value) = value().await {
+                return value;
+            }
+        }
+    };
+    tokio::time::timeout(deadline, looking).await.ok()
+}
+
 /// Lets time pass. For faults that are made of time (a delaying proxy, traffic at a rate), never for waiting.
 pub async fn pause(time: Duration) {
     tokio::time::sleep(time).await;
@@ -60,7 +74,7 @@ impl Reached {
             let executed = mysql.one("SELECT @@GLOBAL.gtid_executed").await.parse().expect("a GTID set");
             return Self::Gtids(executed, mysql.log_end().await);
         }
-        if mysql.kind() == "mariadb" {
+        if mysql.is_mariadb() {
             let end = mysql.log_end().await;
             let last = mysql.one("SELECT @@GLOBAL.gtid_binlog_pos").await;
             return Self::Domains(last.parse().expect("MariaDB's GTIDs"), end);
@@ -97,6 +111,11 @@ pub async fn wait_applied(daemon: &Daemon, mysql: &Mysql) {
     wait_applied_within(DEADLINE * 2, daemon, mysql).await;
 }
 
+/// As [`wait_applied_within`], for a task that may fail: its error and remedy are given.
+pub async fn applied_or_failed(daemon: &Daemon, mysql: &Mysql) -> Result<(), String> {
+    reached_or_failed(DEADLINE * 6, daemon, Reached::by(mysql).await).await
+}
+
 /// As [`wait_applied`], for a backlog that may take longer.
 pub async fn wait_applied_within(deadline: Duration, daemon: &Daemon, mysql: &Mysql) {
     wait_reached(deadline, daemon, Reached::by(mysql).await).await;
@@ -109,6 +128,13 @@ pub async fn wait_log_end(daemon: &Daemon, mysql: &Mysql) {
 }
 
 async fn wait_reached(deadline: Duration, daemon: &Daemon, executed: Reached) {
+    let what = format!("{executed:?}");
+    if let Err(failure) = reached_or_failed(deadline, daemon, executed).await {
+        panic!("{failure} while waiting until the task applies {what}");
+    }
+}
+
+async fn reached_or_failed(deadline: Duration, daemon: &Daemon, executed: Reached) -> Result<(), String> {
     let mut seen = None;
     let what = format!("the task applies {executed:?}");
     let start = Instant::now();
@@ -118,11 +144,11 @@ async fn wait_reached(deadline: Duration, daemon: &Daemon, executed: Reached) {
         daemon.assert_alive();
         if let Some(task) = daemon.task().await {
             if let Some(failure) = super::daemon::failure(&task) {
-                panic!("{failure} while waiting until {what}");
+                return Err(failure);
             }
             seen = task.position;
             if seen.as_deref().is_some_and(|position| executed.within(position)) {
-                return;
+                return Ok(());
             }
         }
         assert!(

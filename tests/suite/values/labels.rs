@@ -22,6 +22,7 @@ pub(super) fn families() -> Vec<Family> {
     vec![
         Family::of_type("enum_order", "ENUM('z', 'a', 'm')", &["'z'", "'a'", "'m'", "0", "NULL"]),
         Family::of_type("enum_empty", "ENUM('', 'a')", &["0", "1", "2", "NULL"]),
+        Family::of_type("set_empty", "SET('', 'x', 'y')", &["0", "1", "2", "3", "4", "5", "6", "7", "NULL"]),
         Family::of_type(
             "enum_odd",
             r#"ENUM('it''s', 'a\\b', 'c,d', '"', 'tab	', 'nl\n', '`', ' lead', '%_', ')', 'é', 'NULL', '0', '2')"#,

@@ -65,7 +65,7 @@ async fn survives_kills(mysql: &Mysql, name: &str) {
     let position = scene.target.one(left).await;
     assert!(!position.contains("prepared"), "{position}");
     // But for what MariaDB may list again: each was ended by another session.
-    let is_mariadb = mysql.kind() == "mariadb";
+    let is_mariadb = mysql.is_mariadb();
     assert_eq!(position.contains("by_another"), is_mariadb, "{position}");
     assert!(!position.contains("by_preparer"), "{position}");
 }

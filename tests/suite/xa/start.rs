@@ -59,7 +59,7 @@ async fn waits_at_p0_and_not_at_p1(mysql: &Mysql, name: &str) {
 /// In everything that people and their tools look at.
 async fn assert_says_that_it_waits(mysql: &Mysql, daemon: &Daemon) {
     // As XA RECOVER spells it.
-    let xid = if mysql.kind() == "mariadb" { "'before'" } else { "0x6265666F7265" };
+    let xid = if mysql.is_mariadb() { "'before'" } else { "0x6265666F7265" };
     let what = format!("1 prepared XA transaction(s) ({xid}) to end");
     eventually(DEADLINE, "the status says what it waits for", async || {
         let task = daemon.task().await;

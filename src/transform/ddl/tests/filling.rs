@@ -1,19 +1,30 @@
 //! What existing rows get. The expected values were read back from MySQL 9.7.
 
 use super::*;
+use crate::change::Asked;
 
 /// The fill of `ALTER TABLE Orders ADD n …`, `NULL`, or `STOP`.
 fn filled(definition: &str, rules: &Rules, zone: Option<&str>) -> String {
     let sql = format!("ALTER TABLE Orders ADD n {definition}");
     let session = zone.map_or(plain(), zoned);
     let issued = Issued { session, ..issued(&sql) };
-    match run_on(&orders(), &sql, rules, &issued) {
+    filled_as(definition, &sql, rules, &issued)
+}
+
+fn filled_as(definition: &str, sql: &str, rules: &Rules, issued: &Issued<'_>) -> String {
+    match run_on(&orders(), sql, rules, issued) {
         Ok(translated) => match translated.changes.as_slice() {
             [TargetChange::AddColumn { fill, column, .. }] => {
                 assert!(fill.is_some() || column.nullable, "{definition}: NULL for NOT NULL");
                 fill.clone().unwrap_or_else(|| "NULL".into())
             }
             other => panic!("{definition}: {other:?}"),
+        },
+        Err(TransformError::Asks(question)) => match question.asked {
+            Asked::Values(values) => format!("ASK {}", values.join(", ")),
+            Asked::Stored { data_type, expression, shown } => {
+                format!("STORE {expression} in {data_type} as {}", shown.join(", "))
+            }
         },
         Err(TransformError::Ddl { remedy, .. }) => {
             assert!(remedy.contains("exclude_columns = [\"n\"]"), "{definition}: {remedy}");
@@ -39,22 +50,23 @@ fn literals_become_the_value_the_source_made_of_them() {
         ("BIGINT UNSIGNED DEFAULT 18446744073709551615", "18446744073709551615"),
         ("BOOL NOT NULL DEFAULT TRUE", "1"),
         ("DECIMAL(8,3) DEFAULT -1.50", "-1.5"),
-        ("DECIMAL(5,1) DEFAULT 1.25", "STOP"),
+        ("DECIMAL(5,1) DEFAULT 1.25", "1.3"),
         ("FLOAT DEFAULT 1.1", "1.1"),
         ("FLOAT DEFAULT 16777217", "16777216"),
-        ("FLOAT(7,2) DEFAULT 1.005", "STOP"),
+        ("FLOAT(7,2) DEFAULT 1.005", "1"),
         ("DOUBLE DEFAULT 1e10", "10000000000"),
         ("BIT(5) DEFAULT 5", "00101"),
         ("BIT(5) DEFAULT b'11'", "00011"),
         ("YEAR DEFAULT 2024", "2024"),
         ("YEAR DEFAULT '0000'", "0"),
-        ("YEAR DEFAULT '24'", "STOP"),
+        ("YEAR DEFAULT '24'", "2024"),
         ("DATE DEFAULT 20240229", "2024-02-29"),
         ("DATE DEFAULT '2024-02-29'", "2024-02-29"),
-        ("DATE DEFAULT '24-2-9'", "STOP"),
+        ("DATE DEFAULT '24-2-9'", "ASK CAST(('24-2-9') AS DATE)"),
         ("DATETIME(3) DEFAULT '2024-01-02 03:04:05.5'", "2024-01-02 03:04:05.5"),
         ("DATETIME DEFAULT '2024-01-02'", "2024-01-02 00:00:00"),
-        ("DATETIME DEFAULT '2024-01-02 03:04:05.5'", "STOP"),
+        ("DATETIME DEFAULT '2024-01-02 03:04:05.5'", "ASK CAST(('2024-01-02 03:04:05.5') AS DATETIME(0))"),
+        ("DATETIME DEFAULT '2024-01-02 03:04:05.1234567'", "STOP"),
         ("TIME(2) DEFAULT '-12:03:04.5'", "-12:03:04.5"),
         ("TIME DEFAULT '838:59:59'", "838:59:59"),
         ("VARCHAR(9) DEFAULT 1.50", "1.50"),
@@ -75,10 +87,10 @@ fn literals_become_the_value_the_source_made_of_them() {
         ("BINARY(4) DEFAULT 'ab'", "\\x61620000"),
         ("BINARY(3) DEFAULT 0x1", "\\x010000"),
         ("VARBINARY(4) DEFAULT x'0102'", "\\x0102"),
-        ("VARBINARY(4) DEFAULT 'ü'", "STOP"),
+        ("VARBINARY(4) DEFAULT 'ü'", "ASK HEX('ü')"),
         ("JSON DEFAULT (JSON_ARRAY())", "[]"),
         ("JSON DEFAULT ('{\"a\": true}')", "{\"a\": true}"),
-        ("JSON DEFAULT ('[1.50]')", "STOP"),
+        ("JSON DEFAULT ('[1.50]')", "ASK CAST('[1.50]' AS JSON)"),
         ("TEXT DEFAULT ('x')", "x"),
         ("INT NULL DEFAULT NULL", "NULL"),
         ("INT", "NULL"),
@@ -180,5 +192,145 @@ fn days_are_counted_as_the_calendar_has_them() {
         let text = date_time(day * 86_400).unwrap();
         let part = |range: std::ops::Range<usize>| text[range].parse::<i64>().unwrap();
         assert_eq!(days(part(0..4), part(5..7), part(8..10)), Some(day));
+        assert_eq!(super::calendar::seconds(&format!("{text}.5")), Some(day * 86_400));
     }
+}
+
+/// As [`filled`], on MariaDB.
+fn filled_on_mariadb(definition: &str, session: &'static Session) -> String {
+    let sql = format!("ALTER TABLE Orders ADD n {definition}");
+    let mode = SqlMode::from_bits(0x20_0000).with_flavour(Flavour::MariaDb).with_explicit_timestamps(true);
+    filled_as(definition, &sql, &rules(), &Issued { mode, session, ..issued(&sql) })
+}
+
+#[test]
+fn mariadb_stores_what_is_not_plain_in_a_variable() {
+    let cases = [
+        ("INT DEFAULT 5", "5"),
+        ("INT DEFAULT '1.5'", "STORE '1.5' in int as v"),
+        ("FLOAT(7,3) DEFAULT 1.23456", "STORE 1.23456 in float(7,3) as v*1e0"),
+        ("INT DEFAULT (1+2)", "STORE 1+2 in int as v"),
+        ("BIT(3) DEFAULT '1'", "STORE '1' in bit(3) as v+0"),
+        (
+            "VARCHAR(9) CHARACTER SET latin1 DEFAULT x'E9'",
+            "STORE x'e9' in VARCHAR(9) CHARACTER SET latin1 COLLATE latin1_swedish_ci as HEX(CONVERT(v USING utf8mb4))",
+        ),
+        (
+            "ENUM('0','1') DEFAULT 1",
+            "STORE 1 in ENUM('0','1') CHARACTER SET utf8mb4 as HEX(CONVERT(v USING utf8mb4))",
+        ),
+        ("VARBINARY(9) DEFAULT (CONCAT('a', '\\\\'))", "STORE CONCAT('a', '\\\\') in VARBINARY(9) as HEX(v)"),
+        ("DATE DEFAULT CURRENT_DATE", "STOP"),
+        ("DATETIME(3) DEFAULT CURRENT_TIMESTAMP", "STOP"),
+        ("TIMESTAMP(6) DEFAULT CURRENT_TIMESTAMP", "2024-01-02 03:04:05.000007+00"),
+        ("DOUBLE DEFAULT RAND()", "STOP"),
+        ("INT DEFAULT NEXTVAL(s)", "STOP"),
+    ];
+    for (definition, expected) in cases {
+        assert_eq!(filled_on_mariadb(definition, plain()), expected, "{definition}");
+    }
+    let zoned = zoned("SYSTEM");
+    assert_eq!(filled_on_mariadb("DATE DEFAULT CURRENT_DATE", zoned), "STORE CURRENT_DATE in date as v");
+    assert_eq!(
+        filled_on_mariadb("DATETIME(3) DEFAULT CURRENT_TIMESTAMP", zoned),
+        "ASK FROM_UNIXTIME(1704164645)"
+    );
+}
+
+#[test]
+fn mysql_is_asked_for_local_times_and_for_expressions() {
+    let system = Some("SYSTEM");
+    let asked = |definition: &str| filled(definition, &rules(), system);
+    assert_eq!(asked("DATETIME DEFAULT CURRENT_TIMESTAMP"), "ASK FROM_UNIXTIME(1704164645)");
+    assert_eq!(asked("DATETIME DEFAULT CURRENT_TIMESTAMP(3)"), "STOP");
+    assert_eq!(asked("DATETIME DEFAULT (NOW())"), "ASK (NOW())");
+    assert_eq!(asked("INT DEFAULT (1 + 2)"), "ASK (1 + 2)");
+    assert_eq!(
+        asked("TIMESTAMP DEFAULT '2024-01-01'"),
+        "ASK CAST(('2024-01-01') AS DATETIME(0)), UNIX_TIMESTAMP(CAST(('2024-01-01') AS DATETIME(0))), \
+         CAST(FROM_UNIXTIME(UNIX_TIMESTAMP(CAST(('2024-01-01') AS DATETIME(0)))) AS DATETIME(0))"
+    );
+    for definition in
+        ["INT DEFAULT (UUID_SHORT())", "INT DEFAULT (@x)", "INT DEFAULT (b)", "DOUBLE DEFAULT (1/3)"]
+    {
+        // A column's name is no word of an expression; that it is a column the source would say.
+        assert_eq!(asked(definition), "STOP", "{definition}");
+    }
+}
+
+#[test]
+fn an_answer_becomes_the_value_of_its_column() {
+    use crate::change::{AnsweredValue, ValueKind as K};
+    let filled = |definition: &str, answered: &[(K, Option<&str>)]| {
+        let sql = format!("ALTER TABLE Orders ADD n {definition}");
+        let mut answers = Answers::default();
+        for (kind, text) in answered {
+            let issued = Issued { session: zoned("SYSTEM"), answers: &answers, ..issued(&sql) };
+            let Err(TransformError::Asks(question)) = run_on(&orders(), &sql, &rules(), &issued) else {
+                panic!("{definition}: nothing is asked");
+            };
+            assert!(question.same_server || !definition.contains("NOW"), "{definition}");
+            let text = text.map(|text| text.as_bytes().to_vec());
+            answers.add(*question, Ok(vec![AnsweredValue { kind: *kind, text }]));
+        }
+        filled_as(
+            definition,
+            &sql,
+            &rules(),
+            &Issued { session: zoned("SYSTEM"), answers: &answers, ..issued(&sql) },
+        )
+    };
+    assert_eq!(filled("INT DEFAULT (1 + 2)", &[(K::Integer, Some("3"))]), "3");
+    assert_eq!(filled("TINYINT DEFAULT (100 + 100)", &[(K::Integer, Some("200"))]), "STOP");
+    assert_eq!(filled("INT DEFAULT (2.5 + 0)", &[(K::Decimal, Some("2.5"))]), "3");
+    assert_eq!(filled("INT DEFAULT (2.5e0)", &[]), "2");
+    assert_eq!(
+        filled("DOUBLE DEFAULT (PI())", &[(K::Real, Some("3.141593")), (K::Real, Some("3.141592653589793"))]),
+        "3.141592653589793"
+    );
+    assert_eq!(
+        filled("VARCHAR(9) DEFAULT (PI())", &[(K::Real, Some("3.1")), (K::Real, Some("1e20"))]),
+        "STOP"
+    );
+    assert_eq!(
+        filled(
+            "DATETIME DEFAULT (NOW())",
+            &[(K::DateTime, Some("2024-01-02 04:04:05")), (K::DateTime, Some("2024-01-02 04:04:05"))]
+        ),
+        "2024-01-02 04:04:05"
+    );
+    assert_eq!(filled("TIME DEFAULT (NOW())", &[(K::DateTime, Some("2024-01-02 04:04:05"))]), "STOP");
+    assert_eq!(filled("INT DEFAULT (NULL + 1)", &[(K::Integer, None)]), "NULL");
+    assert_eq!(filled("INT NOT NULL DEFAULT (NULL + 1)", &[(K::Integer, None)]), "STOP");
+    assert_eq!(filled("JSON DEFAULT ('[1.0]')", &[(K::Json, Some("[1.0]"))]), "[1.0]");
+    assert_eq!(
+        filled("VARBINARY(9) DEFAULT (CONCAT('ü'))", &[(K::Text, Some("ü")), (K::Text, Some("FC"))]),
+        "\\xfc"
+    );
+}
+
+#[test]
+fn a_timestamp_without_a_default_gets_the_current_time_only_as_the_first_of_its_table() {
+    let run = |added: &str, explicit: Option<bool>| {
+        let sql = format!("ALTER TABLE Orders {added}");
+        let mode = SqlMode::from_bits(0).with_flavour(Flavour::MySql);
+        let mode = explicit.map_or(mode, |explicit| mode.with_explicit_timestamps(explicit));
+        let stamped = table(&["id int", "ts timestamp null"]);
+        let issued = Issued { mode, session: zoned("+00:00"), ..issued(&sql) };
+        match run_on(&stamped, &sql, &rules(), &issued) {
+            Ok(translated) => changes(&translated),
+            Err(_) => "STOP".to_owned(),
+        }
+    };
+    let first = run("ADD n TIMESTAMP NOT NULL FIRST", Some(false));
+    assert!(first.ends_with("='2024-01-02 03:04:05+00'"), "{first}");
+    assert_eq!(run("ADD n TIMESTAMP FIRST", Some(false)), first);
+    let second = run("ADD n TIMESTAMP NOT NULL", Some(false));
+    assert!(second.ends_with("=NULL"), "{second}");
+    assert_eq!(run("ADD n TIMESTAMP NOT NULL FIRST", Some(true)), second);
+    assert_eq!(run("ADD n TIMESTAMP NOT NULL ON UPDATE NOW() FIRST", Some(false)), second);
+    // Where the log does not tell, the place may.
+    assert_eq!(run("ADD n TIMESTAMP NOT NULL", None), second);
+    assert_eq!(run("ADD n TIMESTAMP NOT NULL FIRST", None), "STOP");
+    assert_eq!(run("ADD n TIMESTAMP", None), "STOP");
 }

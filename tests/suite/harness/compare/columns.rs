@@ -17,7 +17,18 @@ pub(super) struct Column {
     pub(super) kind: Kind,
 }
 
-/// The columns, those of the primary key first, and how many those are. An error when the column lists do not match.
+/// The columns of both tables.
+#[derive(Debug)]
+pub(super) struct Columns {
+    /// Those of the source, those of the primary key first.
+    pub(super) compared: Vec<Column>,
+    /// How many of them are of the primary key.
+    pub(super) key: usize,
+    /// One that only the target has, if any.
+    pub(super) surplus: Option<String>,
+}
+
+/// The columns. An error when the target lacks one.
 pub(super) async fn columns(
     mysql: &Mysql,
     source: &str,
@@ -25,7 +36,7 @@ pub(super) async fn columns(
     target: &str,
     renames: &BTreeMap<String, String>,
     skipped: &BTreeSet<String>,
-) -> Result<(Vec<Column>, usize), String> {
+) -> Result<Columns, String> {
     let (database, table) = source.split_once('.').expect("database.table");
     let (schema, relation) = target.split_once('.').expect("schema.table");
     // Key columns first, in the key's order.
@@ -55,7 +66,7 @@ pub(super) async fn columns(
         let missing = if ours.is_empty() { source } else { target };
         return Err(format!("there is no table {missing}"));
     }
-    let (mut columns, mut key) = (Vec::new(), 0);
+    let (mut compared, mut key) = (Vec::new(), 0);
     for row in ours {
         let [Some(name), Some(data_type), Some(column_type), sequence] = row.as_slice() else {
             panic!("a column of {source}: {row:?}");
@@ -69,13 +80,10 @@ pub(super) async fn columns(
             return Err(format!("{target} has no column for {source}.{name}"));
         };
         key += usize::from(sequence.is_some());
-        columns.push(column(name, data_type, column_type, &target_name, &udt));
+        compared.push(column(name, data_type, column_type, &target_name, &udt));
     }
     types.retain(|name, _| !skipped.contains(name));
-    match types.keys().next() {
-        Some(name) => Err(format!("{source} has no column for {target}.{name}")),
-        None => Ok((columns, key)),
-    }
+    Ok(Columns { compared, key, surplus: types.into_keys().next() })
 }
 
 fn column(name: &str, data_type: &str, column_type: &str, target_name: &str, udt: &str) -> Column {
@@ -124,10 +132,10 @@ fn column(name: &str, data_type: &str, column_type: &str, target_name: &str, udt
         "datetime" | "timestamp" => {
             (dated("%Y-%m-%d %H:%i:%s.%f"), format!("to_char({p}, 'YYYY-MM-DD HH24:MI:SS.US')"), Kind::Text)
         }
-        // Microseconds.
+        // Microseconds. MariaDB's seconds have a fraction already.
         "time" => (
             format!(
-                "IF(LEFT(CAST({c} AS CHAR), 1) = '-', -1, 1) * (ABS(TIME_TO_SEC({c})) * 1000000 + MICROSECOND({c}))"
+                "IF(LEFT(CAST({c} AS CHAR), 1) = '-', -1, 1) * (FLOOR(ABS(TIME_TO_SEC({c}))) * 1000000 + MICROSECOND({c}))"
             ),
             format!("(extract(epoch from {p}) * 1000000)::bigint::text"),
             Kind::Text,

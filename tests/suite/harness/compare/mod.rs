@@ -40,6 +40,7 @@ pub struct Comparison {
     target: String,
     renames: BTreeMap<String, String>,
     skipped: BTreeSet<String>,
+    target_may_have_more: bool,
     source_filter: Option<String>,
     target_filter: Option<String>,
 }
@@ -52,6 +53,7 @@ impl Comparison {
             target: target.to_owned(),
             renames: BTreeMap::new(),
             skipped: BTreeSet::new(),
+            target_may_have_more: false,
             source_filter: None,
             target_filter: None,
         }
@@ -69,6 +71,12 @@ impl Comparison {
         self
     }
 
+    /// Columns that only the target has are let be: those that the source has dropped stay there by policy.
+    pub fn target_may_have_more(mut self) -> Self {
+        self.target_may_have_more = true;
+        self
+    }
+
     /// Conditions for the rows to compare, in each side's SQL.
     pub fn only(mut self, source: &str, target: &str) -> Self {
         self.source_filter = Some(source.to_owned());
@@ -78,8 +86,14 @@ impl Comparison {
 
     /// Compares. Gives the number of rows, or the differences in words.
     pub async fn run(&self, mysql: &Mysql, postgres: &PostgresDatabase<'_>) -> Result<usize, String> {
-        let (columns, key) =
+        let columns =
             columns(mysql, &self.source, postgres, &self.target, &self.renames, &self.skipped).await?;
+        let (columns, key) = match columns.surplus {
+            Some(name) if !self.target_may_have_more => {
+                return Err(format!("{} has no column for {}.{name}", self.source, self.target));
+            }
+            _ => (columns.compared, columns.key),
+        };
         let (ours, theirs) =
             tokio::join!(self.source_rows(mysql, &columns), self.target_rows(postgres, &columns));
         // Without a primary key the whole row stands for itself.

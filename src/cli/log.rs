@@ -1,0 +1,98 @@
+//! The daemon's log on standard error: lines for people, JSON, or lines for the journal.
+//!
+//! The journal has a time and a level of its own for each line, so what goes there carries no time of ours and begins with its
+//! level as sd-daemon(3) spells it.
+
+use super::out;
+use super::progress::Bars;
+use crate::config::{Config, LogFormat};
+use std::io::{IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use tracing::{Level, Metadata};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Sets the log up; to be called once.
+pub fn start(config: &Config, bars: Bars) {
+    // A plain level is about this program; the libraries below it speak up from warnings on.
+    let level = &config.daemon.log_level;
+    let plain = level.parse::<Level>().is_ok();
+    let wanted = if plain { format!("warn,rowferry={level}") } else { level.clone() };
+    let filter = EnvFilter::try_new(&wanted).unwrap_or_else(|_| EnvFilter::new("info"));
+    let journal = is_journal(std::env::var("JOURNAL_STREAM").ok().as_deref());
+    let lines = Lines { bars, journal };
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines);
+    let text = || config.daemon.log_format == LogFormat::Text;
+    let installed = match (text(), journal) {
+        (true, true) => {
+            subscriber.with_ansi(false).with_target(false).with_level(false).without_time().try_init()
+        }
+        (true, false) => subscriber.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init(),
+        (false, _) => subscriber.json().try_init(),
+    };
+    if let Err(error) = installed {
+        out::tell(&format!("logging is set up already: {error}"));
+    }
+}
+
+/// Whether standard error is the stream that systemd names: `device:inode` (systemd.exec(5)).
+fn is_journal(named: Option<&str>) -> bool {
+    let Some((device, inode)) = named.and_then(|named| named.split_once(':')) else { return false };
+    // A copy of the descriptor, since only a file can be asked what it is.
+    let Ok(copy) = std::io::stderr().as_fd().try_clone_to_owned() else { return false };
+    std::fs::File::from(copy)
+        .metadata()
+        .is_ok_and(|stream| device.parse() == Ok(stream.dev()) && inode.parse() == Ok(stream.ino()))
+}
+
+/// Where lines go.
+struct Lines {
+    bars: Bars,
+    journal: bool,
+}
+
+/// Takes one event, whole.
+struct Line {
+    bars: Bars,
+    prefix: &'static str,
+}
+
+impl Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.prefix.is_empty() {
+            return self.bars.write(bytes);
+        }
+        let mut marked = Vec::with_capacity(bytes.len() + self.prefix.len());
+        // The journal makes an entry of each line.
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            marked.extend_from_slice(self.prefix.as_bytes());
+            marked.extend_from_slice(line);
+        }
+        self.bars.write_all(&marked)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.bars.flush()
+    }
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Line;
+
+    fn make_writer(&'a self) -> Line {
+        Line { bars: self.bars.clone(), prefix: if self.journal { "<6>" } else { "" } }
+    }
+
+    fn make_writer_for(&'a self, event: &Metadata<'_>) -> Line {
+        let prefix = match *event.level() {
+            _ if !self.journal => "",
+            Level::ERROR => "<3>",
+            Level::WARN => "<4>",
+            Level::INFO => "<6>",
+            Level::DEBUG | Level::TRACE => "<7>",
+        };
+        Line { bars: self.bars.clone(), prefix }
+    }
+}

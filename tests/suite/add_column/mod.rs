@@ -1,0 +1,186 @@
+//! ADD COLUMN as people write it: existing rows hold in the target what the source gave them.
+
+mod definitions;
+mod sessions;
+
+use crate::harness::{Comparison, Daemon, Mysql, Scene, applied_or_failed, postgres, servers_script};
+
+/// A time zone with the doubled hours of Europe/Berlin around 2025, which servers know as `Test/Berlin` without a file.
+const ZONE: &str = "USE mysql; INSERT INTO time_zone (Time_zone_id, Use_leap_seconds) VALUES (77, 'N'); \
+    INSERT INTO time_zone_name VALUES ('Test/Berlin', 77); \
+    INSERT INTO time_zone_transition_type VALUES (77, 0, 3600, 0, 'CET'), (77, 1, 7200, 1, 'CEST'); \
+    INSERT INTO time_zone_transition VALUES (77, 1711846800, 1), (77, 1729990800, 0), (77, 1743296400, 1), \
+    (77, 1761440400, 0), (77, 1774746000, 1), (77, 1792890000, 0)";
+
+/// Sessions as they are: their name, and what they set. The first one writes only literals, as most people do; the tables of the third
+/// are of another character set. 1761442200 is the second 02:30 of 2025-10-26 in Berlin.
+const SESSIONS: &[(&str, &str)] = &[
+    ("plain", "SET NAMES utf8mb4"),
+    ("system", "SET NAMES utf8mb4, sql_mode = 'STRICT_ALL_TABLES', timestamp = 1761442200.654321"),
+    ("fixed", "SET NAMES latin1, sql_mode = '', time_zone = '+05:30', timestamp = 1000000000.5"),
+    (
+        "named",
+        "SET NAMES utf8mb4, collation_connection = latin1_swedish_ci, time_zone = 'Test/Berlin', timestamp = 1761442200, \
+         sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,REAL_AS_FLOAT,PIPES_AS_CONCAT,STRICT_TRANS_TABLES,NO_ZERO_DATE'",
+    ),
+];
+
+/// Gives each definition to a table of its session, and compares. What stops the task must be among `stops`
+/// (`session: definition`), and is left out.
+async fn carried(mysql: &Mysql, stops: &[&str]) {
+    mysql.sql(ZONE).await;
+    // The daemon needs no privilege beyond those it has anyway.
+    let more = if mysql.kind() == "mysql97" { "; GRANT XA_RECOVER_ADMIN ON *.* TO reader" } else { "" };
+    mysql
+        .sql(&format!(
+            "CREATE USER reader; GRANT SELECT, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO reader{more}"
+        ))
+        .await;
+    let name = format!("add_column_{}", mysql.kind());
+    let scene = Scene::on(mysql, postgres().await, &name).await;
+    let mut tables = Vec::new();
+    for (session, _) in SESSIONS {
+        tables.push(format!("{session}_literals"));
+        tables.push(format!("{session}_expressions"));
+        tables.extend((0..definitions::INSTANTS.len()).map(|at| format!("{session}_instant_{at}")));
+    }
+    for table in &tables {
+        let charset = if table.starts_with("fixed") { "latin1" } else { "utf8mb4" };
+        scene
+            .source
+            .sql(&format!(
+                "CREATE TABLE {table} (id INT PRIMARY KEY) DEFAULT CHARSET {charset}; INSERT INTO {table} VALUES (1), (2)"
+            ))
+            .await;
+    }
+    let url = format!("{:?}", mysql.url().replace("root@", "reader@"));
+    let mut daemon = scene.start_with(&scene.config().source("url", &url)).await;
+    let (mut added, mut refused) = (Vec::new(), Vec::new());
+    for (session, settings) in SESSIONS {
+        let mut connection = scene.source.session().await;
+        connection.sql(settings).await;
+        let literals =
+            definitions::LITERALS.iter().map(|definition| (format!("{session}_literals"), *definition));
+        let expressions = definitions::EXPRESSIONS.iter();
+        let expressions = expressions.map(|definition| (format!("{session}_expressions"), *definition));
+        let instants = definitions::INSTANTS.iter().enumerate();
+        let instants = instants.map(|(at, definition)| (format!("{session}_instant_{at}"), *definition));
+        let all = literals.chain(expressions).chain(instants).enumerate();
+        for (at, (table, definition)) in
+            all.filter(|(_, (table, _))| !table.starts_with("plain") || table.ends_with("literals"))
+        {
+            match connection.try_sql(&format!("ALTER TABLE {table} ADD c{at} {definition}")).await {
+                Ok(_) => added.push((table, format!("c{at}"), format!("{session}: {definition}"))),
+                Err(error) => refused.push(format!("{session}: {definition}: {error}")),
+            }
+        }
+    }
+    for table in &tables {
+        scene.source.sql(&format!("SET sql_mode = ''; INSERT INTO {table} (id) VALUES (3)")).await;
+    }
+    let mut stopped: Vec<&(String, String, String)> = Vec::new();
+    while let Err(remedy) = applied_or_failed(&daemon, mysql).await {
+        let left_out = |one: &&(String, String, String)| {
+            remedy.contains(&format!("exclude_columns = [\"{}\"]", one.1))
+                && remedy.contains(&format!("{name}.{} ", one.0))
+        };
+        let one = added.iter().find(left_out).unwrap_or_else(|| panic!("{remedy}"));
+        assert!(!stopped.contains(&one), "{remedy}");
+        println!("{}: {}", one.2, remedy.replace('\n', " "));
+        stopped.push(one);
+        drop(daemon);
+        let mut config = scene.config().source("url", &url);
+        for table in &tables {
+            let columns: Vec<&str> =
+                stopped.iter().filter(|one| one.0 == *table).map(|one| one.1.as_str()).collect();
+            if !columns.is_empty() {
+                config = config
+                    .more(&format!("[task.main.table.\"{name}.{table}\"]\nexclude_columns = {columns:?}"));
+            }
+        }
+        daemon = Daemon::start(&config);
+    }
+    let mut wrong = Vec::new();
+    for table in &tables {
+        let table_name = format!("{name}.{table}");
+        let mut comparison = Comparison::new(&table_name, &table_name);
+        for one in stopped.iter().filter(|one| one.0 == *table) {
+            comparison = comparison.skip(&one.1);
+        }
+        if let Err(difference) = comparison.run(mysql, &scene.target).await {
+            wrong.push(difference);
+        }
+    }
+    let named = |column: &str| added.iter().find(|one| one.1 == column).map_or("", |one| one.2.as_str());
+    assert!(
+        wrong.is_empty(),
+        "{}\n{}",
+        wrong.join("\n"),
+        (0..300).map(|at| format!("c{at} {}", named(&format!("c{at}")))).collect::<Vec<_>>().join("\n")
+    );
+    println!(
+        "{}: {} added, {} stopped, {} refused by the server",
+        mysql.kind(),
+        added.len(),
+        stopped.len(),
+        refused.len()
+    );
+    let stopped: Vec<&str> = stopped.iter().map(|one| one.2.as_str()).collect();
+    assert_eq!(stopped, stops, "what stops the task");
+    assert!(added.len() - stopped.len() >= 150, "{} definitions", added.len());
+}
+
+/// A server on a machine in Berlin. It need not survive its machine: hundreds of statements are quicker so.
+async fn in_berlin(kind: &'static str) -> Mysql {
+    let hasty = ["--sync-binlog=0", "--innodb-flush-log-at-trx-commit=0"];
+    Mysql::start_in_zone(kind, "Europe/Berlin", &hasty).await
+}
+
+/// In the zone `SYSTEM` it depends on the season in which the server was started which hour is meant.
+const TWICE: [&str; 2] = [
+    "plain: TIMESTAMP NULL DEFAULT '2025-10-26 02:30:00'",
+    "system: TIMESTAMP NULL DEFAULT '2025-10-26 02:30:00'",
+];
+
+/// What the client sent as latin1 and what the server keeps are not both in the log.
+const AS_SENT: [&str; 2] = [
+    "fixed: VARCHAR(9) CHARACTER SET utf8mb4 DEFAULT _utf8mb4 'é'",
+    "fixed: VARCHAR(9) CHARACTER SET utf8mb4 DEFAULT N'é'",
+];
+
+#[tokio::test]
+async fn existing_rows_get_what_mysql_9_7_gave_them() {
+    let stops = [
+        TWICE[0],
+        TWICE[1],
+        // The current time in parentheses is local time to it.
+        "system: TIMESTAMP NULL DEFAULT (NOW())",
+        "system: TIMESTAMP NULL DEFAULT (CURRENT_TIMESTAMP(6))",
+        "system: TIMESTAMP(6) NULL DEFAULT (NOW(6))",
+        AS_SENT[0],
+        AS_SENT[1],
+        // Outside strict mode letters may have become question marks.
+        "fixed: VARCHAR(20) DEFAULT (CONCAT('é', 1.50))",
+        "fixed: VARCHAR(20) CHARACTER SET latin1 DEFAULT (CONCAT('é', 'x'))",
+    ];
+    carried(&in_berlin("mysql97").await, &stops).await;
+}
+
+#[tokio::test]
+async fn existing_rows_get_what_mysql_5_6_gave_them() {
+    carried(&in_berlin("mysql56").await, &[TWICE, AS_SENT].concat()).await;
+}
+
+#[tokio::test]
+async fn existing_rows_get_what_mariadb_gave_them() {
+    carried(&in_berlin("mariadb").await, &[TWICE, AS_SENT].concat()).await;
+}
+
+/// For machines that have it: no other test needs it.
+#[tokio::test]
+async fn existing_rows_get_what_mariadb_11_8_gave_them() {
+    let has = servers_script().args(["check", "mariadb118"]).output().expect("the script runs");
+    if has.status.success() {
+        carried(&in_berlin("mariadb118").await, &[TWICE, AS_SENT].concat()).await;
+    }
+}

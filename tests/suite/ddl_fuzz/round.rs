@@ -1,0 +1,325 @@
+//! A round: many cases side by side, each a task of one daemon, so that a statement that stops one says nothing of the others.
+
+use super::case::Case;
+use super::server::Server;
+use super::statements::Statement;
+use crate::harness::{
+    Comparison, Config, DEADLINE, Daemon, Mysql, Postgres, PostgresDatabase, eventually_some, pause,
+};
+use crate::load::Dice;
+use futures_util::FutureExt;
+use futures_util::stream::{self, StreamExt};
+use rowferry::change::status::{Model, Phase, TaskStatus};
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+/// Cases that talk to the server at the same time.
+const ABREAST: usize = 8;
+
+/// What became of a case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The server has taken none of its statements, or no table.
+    Refused,
+    /// The table was not carried at all: the daemon's words.
+    Unready(String),
+    /// The daemon stopped at something: its words.
+    Told(String),
+    /// As [`Self::Told`], but the words name neither the table nor the statement.
+    Unnamed(String),
+    /// Source and target are equal, so many rows.
+    Equal(usize),
+    /// They are not, and nobody said so.
+    Different(String),
+    /// The daemon did not come to an end, died or panicked.
+    Hung(String),
+    /// The comparison itself failed.
+    Broken(String),
+}
+
+/// Where rounds are played.
+#[derive(Clone, Copy, Debug)]
+pub struct Ground<'a> {
+    /// The source.
+    pub server: Server,
+    /// It.
+    pub mysql: &'a Mysql,
+    /// The target.
+    pub postgres: &'a Postgres,
+    /// The target's database.
+    pub name: &'a str,
+}
+
+impl Ground<'_> {
+    /// Plays all cases; an outcome for each. The dice decide what the round itself does.
+    pub async fn play(&self, cases: &mut [Case], mut dice: Dice) -> Vec<Outcome> {
+        let Self { server, mysql, postgres, name } = *self;
+        let target = postgres.database(name).await;
+        // Tasks that make one schema at the same time stand in each other's way.
+        target.sql("CREATE SCHEMA fence").await;
+        mysql.sql("DROP DATABASE IF EXISTS fence; CREATE DATABASE fence").await;
+        let made: Vec<bool> = stream::iter(cases.iter_mut())
+            .map(|case| async move {
+                let fence = format!("fence.f{}", case.number);
+                mysql
+                    .sql(&format!(
+                        "CREATE TABLE {fence} (id INT PRIMARY KEY, n INT); INSERT INTO {fence} VALUES (1, 0)"
+                    ))
+                    .await;
+                case.prepare(mysql, server).await
+            })
+            .buffered(ABREAST)
+            .collect()
+            .await;
+        // MySQL 5.6 is read from the start of its current file.
+        mysql.sql("FLUSH LOGS").await;
+        let mut outcomes: BTreeMap<u64, Outcome> = BTreeMap::new();
+        let mut playing: Vec<&mut Case> = Vec::new();
+        for (case, made) in cases.iter_mut().zip(made) {
+            if made {
+                playing.push(case);
+            } else {
+                outcomes.insert(case.number, Outcome::Refused);
+            }
+        }
+        let order: Vec<u64> = playing.iter().map(|case| case.number).collect();
+        if !playing.is_empty() {
+            let daemon = Daemon::start(&config(mysql, &target, &order));
+            if let Err(words) = self.follow(&daemon, &target, playing, &mut outcomes, &mut dice).await {
+                for number in &order {
+                    outcomes.entry(*number).or_insert_with(|| Outcome::Hung(words.clone()));
+                }
+            }
+            if let Some(panic) = panic_in(&daemon.log()) {
+                for number in &order {
+                    outcomes.insert(*number, Outcome::Hung(panic.clone()));
+                }
+            }
+        }
+        cases.iter().map(|case| outcomes.remove(&case.number).expect("an outcome for each")).collect()
+    }
+
+    async fn follow(
+        &self,
+        daemon: &Daemon,
+        target: &PostgresDatabase<'_>,
+        mut cases: Vec<&mut Case>,
+        outcomes: &mut BTreeMap<u64, Outcome>,
+        dice: &mut Dice,
+    ) -> Result<(), String> {
+        let Self { server, mysql, .. } = *self;
+        let names: BTreeMap<u64, String> = names(cases.iter().map(|case| case.number)).collect();
+        let ready = settled(daemon, |status| {
+            (status.tasks.len() == names.len() && status.tasks.values().all(is_settled))
+                .then(|| status.clone())
+        })
+        .await?;
+        cases.retain(|case| match refusal(&ready.tasks[&names[&case.number]]) {
+            Some(words) => outcomes.insert(case.number, Outcome::Unready(words)).is_some(),
+            None => true,
+        });
+        // A daemon that starts again in the middle reads the rest under the definitions that it has kept.
+        let again = dice.percent(15);
+        let run = stream::iter(cases.iter_mut()).map(|case| async move { case.run(mysql, server).await });
+        let mut run = run.buffer_unordered(ABREAST);
+        let mut done = 0;
+        while let Some(()) = run.next().await {
+            done += 1;
+            if again && done == 3 {
+                daemon.restart();
+            }
+        }
+        drop(run);
+        if cases.is_empty() {
+            return Ok(());
+        }
+        let fences: Vec<String> =
+            cases.iter().map(|case| format!("UPDATE fence.f{} SET n = 1", case.number)).collect();
+        mysql.sql(&format!("BEGIN; {}; COMMIT", fences.join("; "))).await;
+        self.wait_fences(daemon, target, &cases, &names, outcomes).await?;
+        for case in cases {
+            if outcomes.contains_key(&case.number) {
+                continue;
+            }
+            let compared = AssertUnwindSafe(equal(mysql, target, &case.database)).catch_unwind();
+            let outcome = match tokio::time::timeout(DEADLINE, compared).await {
+                Ok(Ok(Ok(rows))) => Outcome::Equal(rows),
+                Ok(Ok(Err(words))) => Outcome::Different(words),
+                Ok(Err(panic)) => Outcome::Broken(words_of(&*panic)),
+                Err(elapsed) => Outcome::Broken(elapsed.to_string()),
+            };
+            let idle = case.accepted() == 0;
+            outcomes.insert(
+                case.number,
+                if idle && matches!(outcome, Outcome::Equal(_)) { Outcome::Refused } else { outcome },
+            );
+        }
+        Ok(())
+    }
+
+    /// Waits until each case's task has failed, or applied what was written last.
+    async fn wait_fences(
+        &self,
+        daemon: &Daemon,
+        target: &PostgresDatabase<'_>,
+        cases: &[&mut Case],
+        names: &BTreeMap<u64, String>,
+        outcomes: &mut BTreeMap<u64, Outcome>,
+    ) -> Result<(), String> {
+        let mut waiting: BTreeSet<u64> = cases.iter().map(|case| case.number).collect();
+        let start = Instant::now();
+        while !waiting.is_empty() {
+            alive(daemon)?;
+            if let Some(status) = daemon.status().await {
+                for case in cases {
+                    let task = status.tasks.get(&names[&case.number]);
+                    if let Some(words) = task.and_then(failure)
+                        && waiting.remove(&case.number)
+                    {
+                        let told = if is_named(&words, case) {
+                            Outcome::Told(words)
+                        } else {
+                            Outcome::Unnamed(words)
+                        };
+                        outcomes.insert(case.number, told);
+                    }
+                }
+                let passed = passed(target, &waiting).await;
+                waiting.retain(|number| {
+                    // A table that is being copied again is not yet what it will be.
+                    let task = status.tasks.get(&names[number]);
+                    !(passed.contains(number) && task.is_some_and(all_stream))
+                });
+            }
+            if start.elapsed() > DEADLINE {
+                for number in &waiting {
+                    let last =
+                        daemon.status().await.and_then(|status| status.tasks.get(&names[number]).cloned());
+                    outcomes.insert(*number, Outcome::Hung(format!("not within {DEADLINE:?}: {last:?}")));
+                }
+                return Ok(());
+            }
+            pause(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+}
+
+/// A task for each case; the config's own one is the first case's.
+fn config(mysql: &Mysql, target: &PostgresDatabase<'_>, cases: &[u64]) -> Config {
+    let tables = |number: u64| format!("[\"fz{number:03}.t\", \"fence.f{number}\"]");
+    let mut config = Config::new(&mysql.url(), &target.url(), &[]).daemon("log_level", "\"info\"");
+    for (number, name) in names(cases.iter().copied()) {
+        let rest = [
+            ("tables", tables(number)),
+            ("snapshot", "{ parallel = 1 }".to_owned()),
+            ("memory_limit", "\"64MiB\"".to_owned()),
+        ];
+        if name == "main" {
+            config = rest.iter().fold(config, |config, (key, value)| config.task(key, value));
+        } else {
+            let rest: String = rest.iter().map(|(key, value)| format!("\n{key} = {value}")).collect();
+            config = config.more(&format!("[task.{name}]\nsource = \"src\"\ntarget = \"dst\"{rest}"));
+        }
+    }
+    config
+}
+
+/// The tasks' names.
+fn names(cases: impl Iterator<Item = u64>) -> impl Iterator<Item = (u64, String)> {
+    cases
+        .enumerate()
+        .map(|(index, number)| (number, if index == 0 { "main".to_owned() } else { format!("c{number}") }))
+}
+
+async fn settled<T>(daemon: &Daemon, look: impl Fn(&Model) -> Option<T>) -> Result<T, String> {
+    let waited = eventually_some(DEADLINE * 2, "all tasks are settled", async || match alive(daemon) {
+        Ok(()) => daemon.status().await.as_ref().and_then(&look).map(Ok),
+        Err(words) => Some(Err(words)),
+    });
+    match AssertUnwindSafe(waited).catch_unwind().await {
+        Ok(result) => result,
+        Err(panic) => {
+            let tasks = daemon.status().await.map(|status| status.tasks).unwrap_or_default();
+            let mut words = format!("{} ({} tasks)", words_of(&*panic), tasks.len());
+            for (name, task) in tasks.iter().filter(|(_, task)| !is_settled(task)) {
+                words.push_str(&format!("\n{name}: {:?}, {} restarts", task.phase, task.restarts));
+            }
+            Err(words)
+        }
+    }
+}
+
+fn alive(daemon: &Daemon) -> Result<(), String> {
+    match daemon.ended() {
+        Some(code) => Err(format!("the daemon ended with code {code}: {}", daemon.log_tail())),
+        None => Ok(()),
+    }
+}
+
+/// The words of a task that has failed, or one of whose tables has been taken out.
+fn failure(task: &TaskStatus) -> Option<String> {
+    if let Phase::Failed { error, remedy } = &task.phase {
+        return Some(format!("{error} Remedy: {remedy}"));
+    }
+    task.tables.values().find_map(|table| {
+        let table = serde_json::to_value(table).expect("JSON");
+        (table["state"] == "parked").then(|| format!("{} {}", table["error"], table["remedy"]))
+    })
+}
+
+/// As [`failure`], or those of a task that has tried its copy in vain.
+fn refusal(task: &TaskStatus) -> Option<String> {
+    match &task.phase {
+        Phase::Retrying { error, .. } => (task.restarts > 3).then(|| format!("it tries in vain: {error}")),
+        _ => failure(task),
+    }
+}
+
+fn is_settled(task: &TaskStatus) -> bool {
+    task.phase == Phase::Synchronizing || refusal(task).is_some()
+}
+
+fn all_stream(task: &TaskStatus) -> bool {
+    let state = |table| serde_json::to_value(table).expect("JSON")["state"].clone();
+    matches!(task.phase, Phase::Synchronizing)
+        && task.tables.values().all(|table| state(table) == "streaming")
+}
+
+/// Whether the words say which table or which statement they are about.
+fn is_named(words: &str, case: &Case) -> bool {
+    let database = &case.database;
+    let starts = case.script.steps.iter().flat_map(|step| &step.statements).map(Statement::text);
+    let mut starts = starts.map(|text| text.chars().take(24).collect::<String>());
+    words.contains(&format!("{database}."))
+        || words.contains(&format!("{database}`"))
+        || starts.any(|start| words.contains(&start))
+}
+
+/// The cases whose last change has arrived.
+async fn passed(target: &PostgresDatabase<'_>, waiting: &BTreeSet<u64>) -> BTreeSet<u64> {
+    if waiting.is_empty() {
+        return BTreeSet::new();
+    }
+    let fences: Vec<String> =
+        waiting.iter().map(|number| format!("SELECT {number} FROM fence.f{number} WHERE n = 1")).collect();
+    let rows = target.sql(&fences.join(" UNION ALL ")).await;
+    rows.into_iter().flatten().flatten().filter_map(|number| number.parse().ok()).collect()
+}
+
+async fn equal(mysql: &Mysql, target: &PostgresDatabase<'_>, database: &str) -> Result<usize, String> {
+    let table = format!("{database}.t");
+    Comparison::new(&table, &table).target_may_have_more().run(mysql, target).await
+}
+
+fn panic_in(log: &str) -> Option<String> {
+    let start = log.find("panicked at")?;
+    Some(log[start..].lines().take(3).collect::<Vec<_>>().join(" "))
+}
+
+fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()))
+        .unwrap_or_else(|| "a panic".to_owned())
+}

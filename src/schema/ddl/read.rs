@@ -66,7 +66,7 @@ fn statement(cursor: &mut Cursor<'_, '_>) -> Result<Statement, Unreadable> {
     if let Some(found) = repair(cursor) {
         return found;
     }
-    if let Some(kind) = stored_code(&mut cursor.clone()) {
+    if let Some(kind) = stored_code(&mut cursor.clone(), false) {
         return Ok(Statement::Harmless(kind));
     }
     if let Some(kind) = harmless(*cursor) {

@@ -224,7 +224,7 @@ impl BinlogStream {
             return Ok(Step::Taken);
         }
         if self.framer.is_asking() {
-            let code = self.look_up().await?;
+            let code = Box::pin(self.look_up()).await?;
             self.framer.answer(code, out)?;
             return Ok(Step::Taken);
         }

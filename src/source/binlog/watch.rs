@@ -128,13 +128,16 @@ impl Watch {
                 self.new_tables.retain(|table| table.database != database);
                 self.defined.retain(|name, _| name.database != database);
             }
-            Statement::Harmless(_) => {
+            Statement::Harmless(_) | Statement::Unknown { .. }
+                if ddl::code_change(sql, SqlMode::of_session(&query.session, flavour)).is_some() =>
+            {
                 if let Some(change) = ddl::code_change(sql, SqlMode::of_session(&query.session, flavour))
                     && change.kind != "EVENT"
                 {
                     self.code(change, sql, query);
                 }
             }
+            Statement::Harmless(_) => {}
             Statement::Unknown { .. } => {
                 self.forget();
                 let mode = SqlMode::of_session(&query.session, flavour);
@@ -205,7 +208,7 @@ impl Changed {
                 all(&pairs.iter().flat_map(|(from, to)| [from, to]).collect::<Vec<_>>());
             }
             Statement::CreateTable(create) if create.or_replace => all(&[&create.table]),
-            Statement::Harmless(_) => {
+            Statement::Harmless(_) | Statement::Unknown { .. } if ddl::code_change(&sql, mode).is_some() => {
                 if let Some(change) = ddl::code_change(&sql, mode)
                     && change.kind != "EVENT"
                 {

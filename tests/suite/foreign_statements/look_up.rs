@@ -11,8 +11,8 @@ const OTHER: &str = "
     CREATE TRIGGER fill AFTER INSERT ON log FOR EACH ROW INSERT INTO $sel.t VALUES (NEW.id + 100, 'by trigger');
     CREATE TRIGGER numbers BEFORE INSERT ON counted FOR EACH ROW SET NEW.n = 1;
     CREATE FUNCTION adds (a INT) RETURNS INT DETERMINISTIC RETURN a + 1;
-    CREATE FUNCTION writes (a INT) RETURNS INT MODIFIES SQL DATA BEGIN INSERT INTO $sel.t VALUES (a, 'by function'); RETURN a; END;
-    CREATE VIEW window AS SELECT * FROM $sel.t; CREATE VIEW own AS SELECT * FROM plain";
+    CREATE FUNCTION writes (a INT) RETURNS INT DETERMINISTIC MODIFIES SQL DATA BEGIN INSERT INTO $sel.t VALUES (a, 'by function'); RETURN a; END;
+    CREATE VIEW pane AS SELECT * FROM $sel.t; CREATE VIEW own AS SELECT * FROM plain";
 
 const BY_STATEMENT: &str = "SET SESSION binlog_format = STATEMENT, sql_mode = ''; ";
 
@@ -29,9 +29,6 @@ async fn stage(kind: Kind, name: &str) -> Stage {
     scene.source.sql(CARRIED).await;
     let other = format!("{name}_other");
     let database = mysql.database(&other).await;
-    if kind != Kind::Maria {
-        mysql.sql("SET GLOBAL log_bin_trust_function_creators = 1").await;
-    }
     database.sql(&OTHER.replace("$sel", &name)).await;
     let daemon = scene.start().await;
     Stage { scene, daemon, other }
@@ -52,10 +49,14 @@ async fn calls_that_reach_nothing_pass(kind: Kind) {
         .run(
             "INSERT INTO plain VALUES (1, 1), (2, adds(1)); INSERT INTO counted VALUES (1, 1); INSERT INTO parent VALUES (1); \
              INSERT INTO child VALUES (1, 1); DELETE FROM parent; REPLACE INTO plain SELECT id, 7 FROM $sel.t; \
-             INSERT INTO plain SELECT id + 50, adds(id) FROM window; UPDATE own SET n = 5; UPDATE plain, counted SET plain.n = 3; \
-             DELETE plain FROM plain JOIN counted USING (id); CREATE TABLE made AS SELECT adds(id) AS n FROM $sel.t; DO adds(1)",
+             INSERT INTO plain SELECT id + 50, adds(id) FROM pane; UPDATE own SET n = 5; UPDATE plain, counted SET plain.n = 3; \
+             DELETE plain FROM plain JOIN counted USING (id); DO adds(1)",
         )
         .await;
+    // Where GTIDs are enforced before 8.0 a table is not made with its rows.
+    if kind != Kind::Gtids56 {
+        stage.run("CREATE TABLE made AS SELECT adds(id) AS n FROM $sel.t").await;
+    }
     goes_on(&stage.scene, &stage.daemon, "calls that reach nothing").await;
     let task = stage.daemon.task().await.unwrap();
     assert!(task.statements_passed >= 8, "{}", task.statements_passed);
@@ -113,7 +114,7 @@ async fn a_call_alone(kind: Kind) {
 on_every_kind!(a_call_that_writes_a_carried_table_stops_the_task, a_call_alone);
 
 async fn a_view(kind: Kind) {
-    reaches(kind, "by_view", "UPDATE window SET v = 'through' WHERE id = 1", &["UPDATE window"]).await;
+    reaches(kind, "by_view", "UPDATE pane SET v = 'through' WHERE id = 1", &["UPDATE pane"]).await;
 }
 
 on_every_kind!(a_view_of_a_carried_table_that_is_written_stops_the_task, a_view);

@@ -16,13 +16,17 @@ use tokio_util::sync::CancellationToken;
 pub async fn run(config: Arc<Config>) -> Result<Exit, CliError> {
     let bars = Bars::new(std::io::stderr().is_terminal() && config.daemon.log_format == LogFormat::Text);
     log::start(&config, bars.clone());
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), config = config.file, "rowferry starts");
     let board = Board::new();
     board.change(|model| model.config = config.identity());
     let stop = CancellationToken::new();
+    // A daemon that cannot have its address has not started, and says only why.
+    let socket = match config.daemon.listen.as_str() {
+        "" => None,
+        address => Some(status::bind(address).await?),
+    };
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), config = config.file, "rowferry starts");
     let mut listener = None;
-    if !config.daemon.listen.is_empty() {
-        let socket = status::bind(&config.daemon.listen).await?;
+    if let Some(socket) = socket {
         tracing::info!(
             address = config.daemon.listen,
             "status page, /api/status, /metrics, /healthz and /readyz"

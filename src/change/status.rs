@@ -2,8 +2,9 @@
 //!
 //! Rooms never print progress; `task` writes here and everything else reads.
 
+use super::TableName;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -191,13 +192,13 @@ pub struct TaskStatus {
     pub tables: BTreeMap<String, TableStatus>,
 }
 
-/// Selected tables whose rows have come and are not carried before the next start, which copies those that are there to be
-/// read by then: they were created since the task started, or its user may not SELECT from them. Dropped ones are taken off.
+/// Selected tables that are not carried before the next start, which judges them anew: new ones that the precheck has refused, and
+/// those whose rows have come (created since the task started, or its user may not SELECT from them). Dropped ones are taken off.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotCarried {
-    /// The first of them, at most 100.
+    /// The first of them, at most 100, and why.
     #[serde(rename = "not_carried", default)]
-    pub named: BTreeSet<String>,
+    pub named: BTreeMap<String, String>,
     /// How many there are beyond those, at the least: they too are remembered up to a limit.
     #[serde(rename = "not_carried_more", default)]
     pub more: usize,
@@ -207,25 +208,27 @@ pub struct NotCarried {
 const NAMED: usize = 100;
 
 impl NotCarried {
-    /// Tables by name, in order.
-    pub fn new(mut names: impl Iterator<Item = String>) -> Self {
-        let named = names.by_ref().take(NAMED).collect();
-        Self { named, more: names.count() }
+    /// Tables by name, each with why.
+    pub fn new(tables: &BTreeMap<TableName, String>) -> Self {
+        let named = tables.iter().take(NAMED).map(|(name, why)| (name.to_string(), why.clone())).collect();
+        Self { named, more: tables.len().saturating_sub(NAMED) }
+    }
+
+    /// How many they are.
+    pub fn count(&self) -> usize {
+        self.named.len().saturating_add(self.more)
     }
 
     /// What is said of them; `None` when there are none.
     pub fn words(&self) -> Option<String> {
-        let mut names = self.named.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-        if names.is_empty() {
-            return None;
+        let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (name, why) in &self.named {
+            by_reason.entry(why).or_default().push(name);
         }
-        if self.more > 0 {
-            names.push_str(&format!(" and at least {} more", self.more));
-        }
-        Some(format!(
-            "not carried, because created since the start or not to be read: {names} (GRANT SELECT where that is missing, and \
-             restart the daemon to copy)"
-        ))
+        let told: Vec<String> =
+            by_reason.iter().map(|(why, names)| format!("{}: {why}", names.join(", "))).collect();
+        let more = if self.more > 0 { format!("; and at least {} more", self.more) } else { String::new() };
+        (!told.is_empty()).then(|| format!("not carried: {}{more}", told.join("; ")))
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod greenplum;
 mod history;
+pub mod newcomers;
 mod source;
 mod target;
 

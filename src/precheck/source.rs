@@ -258,7 +258,9 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
     deviations(subject, report);
     for (table, facts) in &subject.source.tables {
         let subject_name = table.to_string();
-        if !facts.readable {
+        // What became of a table that flows comes through the stream, in its place among the rows.
+        let flows = subject.resuming.is_some_and(|resuming| resuming.tables.contains(table));
+        if !facts.readable && !flows {
             report.add(
                 "source.select",
                 &subject_name,
@@ -267,7 +269,7 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
                 format!("GRANT SELECT ON `{}`.`{}` TO the user", table.database, table.table),
             );
         }
-        if !facts.has_key {
+        if !facts.has_key && !flows {
             report.add(
                 "source.primary_key",
                 &subject_name,
@@ -279,7 +281,7 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
                 ),
             );
         }
-        if facts.versioned {
+        if facts.versioned && !flows {
             report.add(
                 "source.system_versioned",
                 &subject_name,
@@ -291,7 +293,7 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
                 ),
             );
         }
-        if !facts.engine.eq_ignore_ascii_case("InnoDB") {
+        if !facts.engine.eq_ignore_ascii_case("InnoDB") && !flows {
             report.add(
                 "source.engine",
                 &subject_name,
@@ -325,7 +327,8 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
         }
     }
     for (table, mapping) in subject.mappings {
-        if subject.source.tables.get(table).is_some_and(|facts| !facts.has_key) {
+        let flows = subject.resuming.is_some_and(|resuming| resuming.tables.contains(table));
+        if !flows && subject.source.tables.get(table).is_some_and(|facts| !facts.has_key) {
             // Said above.
             continue;
         }

@@ -38,7 +38,7 @@ const PHASES: [&str; 9] = [
 type TaskGauge = (&'static str, &'static str, fn(&TaskStatus) -> u64);
 
 /// Gauges of a task: name, help, value.
-const GAUGES: [TaskGauge; 6] = [
+const GAUGES: [TaskGauge; 7] = [
     (
         "rowferry_task_lag_milliseconds",
         "Source commit to target commit of the last applied transaction",
@@ -61,6 +61,11 @@ const GAUGES: [TaskGauge; 6] = [
     ("rowferry_task_tables", "Tables the task carries", |t| {
         u64::try_from(t.tables.len()).unwrap_or(u64::MAX)
     }),
+    (
+        "rowferry_task_not_carried_tables",
+        "Selected tables the task does not carry; the status says why",
+        |t| u64::try_from(t.not_carried.count()).unwrap_or(u64::MAX),
+    ),
 ];
 
 /// Counters of a task; `_total` is added by the encoder.

@@ -6,12 +6,13 @@ use super::prepare::Recorded;
 use crate::change::facts::{SourceFacts, TargetFacts};
 use crate::change::state::TableState;
 use crate::change::{GtidSet, TableName, TargetName};
-use crate::precheck::{self, Report, Resuming, Subject};
+use crate::precheck::{self, Item, Report, Resuming, Subject, newcomers};
 use crate::sink::store::{self, Stored};
 use crate::sink::{Session, facts};
 use crate::source::binlog;
 use crate::source::server::Server;
 use crate::transform::{TableMapping, TransformError, deviation, map_table};
+use std::collections::BTreeMap;
 
 /// Everything found out before anything is written.
 #[derive(Debug)]
@@ -30,6 +31,9 @@ pub struct Gathered {
     pub mappings: Vec<(TableName, Result<TableMapping, TransformError>)>,
     /// Followed tables of which the config now says something else, and what.
     pub deviations: Vec<(TableName, String)>,
+    /// New tables of a task that flows already that cannot be carried, and the failed item that says why. They are in none of the
+    /// others.
+    pub left_out: BTreeMap<TableName, Item>,
 }
 
 /// Asks both servers.
@@ -73,34 +77,59 @@ pub async fn gather(context: &Context, server: &mut Server) -> Result<Gathered, 
     let wanted: Vec<TargetName> =
         mappings.iter().filter_map(|(_, mapping)| Some(mapping.as_ref().ok()?.target.name.clone())).collect();
     let target = facts::facts(context.target(), &session, &wanted).await?;
-    Ok(Gathered { source, target, stored, file_begun, file_size, mappings, deviations })
+    Ok(Gathered {
+        source,
+        target,
+        stored,
+        file_begun,
+        file_size,
+        mappings,
+        deviations,
+        left_out: BTreeMap::new(),
+    })
 }
 
-/// Judges what was gathered.
-pub fn judge(context: &Context, gathered: &Gathered) -> Report {
-    let resuming = gathered.stored.as_ref().and_then(|stored| {
-        let checkpoint = stored.checkpoint.as_ref()?;
-        let tables = stored.tables.iter().filter(|(_, table)| table.state != TableState::Pending);
-        let mut copied = GtidSet::default();
-        for table in stored.tables.values() {
-            if let TableState::Snapshotting { from } | TableState::CatchingUp { from, .. } = &table.state {
-                copied.union(from.taken.gtids().unwrap_or(&GtidSet::default()));
-            }
+/// Judges what was gathered. New tables of a task that flows are taken out of it when they cannot be carried.
+pub fn judge(context: &Context, gathered: &mut Gathered) -> Report {
+    let resuming = resuming(gathered);
+    loop {
+        let subject = Subject {
+            task: context.task(),
+            source: &gathered.source,
+            target: &gathered.target,
+            mappings: &gathered.mappings,
+            deviations: &gathered.deviations,
+            resuming: resuming.as_ref(),
+        };
+        let mut report = precheck::check(&subject);
+        let refused = newcomers::refused(&subject, &report);
+        if refused.is_empty() {
+            newcomers::tell(&gathered.left_out, &mut report);
+            return report;
         }
-        Some(Resuming {
-            position: checkpoint.position.clone(),
-            file_begun: gathered.file_begun,
-            file_size: gathered.file_size,
-            copied,
-            tables: tables.map(|(name, _)| name.clone()).collect(),
-        })
-    });
-    precheck::check(&Subject {
-        task: context.task(),
-        source: &gathered.source,
-        target: &gathered.target,
-        mappings: &gathered.mappings,
-        deviations: &gathered.deviations,
-        resuming: resuming.as_ref(),
+        // Each time there are fewer new tables, so this comes to an end.
+        gathered.mappings.retain(|(table, _)| !refused.contains_key(table));
+        gathered.source.tables.retain(|table, _| !refused.contains_key(table));
+        gathered.left_out.extend(refused);
+    }
+}
+
+/// What the task left in the target; `None` when it has not begun.
+fn resuming(gathered: &Gathered) -> Option<Resuming> {
+    let stored = gathered.stored.as_ref()?;
+    let checkpoint = stored.checkpoint.as_ref()?;
+    let tables = stored.tables.iter().filter(|(_, table)| table.state != TableState::Pending);
+    let mut copied = GtidSet::default();
+    for table in stored.tables.values() {
+        if let TableState::Snapshotting { from } | TableState::CatchingUp { from, .. } = &table.state {
+            copied.union(from.taken.gtids().unwrap_or(&GtidSet::default()));
+        }
+    }
+    Some(Resuming {
+        position: checkpoint.position.clone(),
+        file_begun: gathered.file_begun,
+        file_size: gathered.file_size,
+        copied,
+        tables: tables.map(|(name, _)| name.clone()).collect(),
     })
 }

@@ -98,9 +98,9 @@ struct Started {
 async fn start(context: &Context) -> Result<Started, TaskError> {
     context.enter(Phase::Prechecking);
     let mut server = Server::connect(context.source()).await?;
-    let gathered = gather::gather(context, &mut server).await?;
+    let mut gathered = gather::gather(context, &mut server).await?;
     tell::servers(context, &gathered);
-    let report = gather::judge(context, &gathered);
+    let report = gather::judge(context, &mut gathered);
     for item in report.items.iter().filter(|item| item.verdict == crate::precheck::Verdict::Warn) {
         tracing::warn!(
             task = context.name,
@@ -138,7 +138,9 @@ async fn start(context: &Context) -> Result<Started, TaskError> {
         task.position = Some(checkpoint.position.to_string());
         task.heard = now_seconds();
     });
-    let source = stream::Source { server, fold: folds(&gathered), cascades: gathered.source.cascades() };
+    let left_out = gathered.left_out.iter().map(|(table, item)| (table.clone(), item.why.clone())).collect();
+    let source =
+        stream::Source { server, fold: folds(&gathered), cascades: gathered.source.cascades(), left_out };
     Ok(Started { source, owner, checkpoint, tables })
 }
 
@@ -187,12 +189,13 @@ async fn schema_sync(
         return Ok(Prepared { checkpoint: checkpoint.clone(), tables: known });
     }
     context.enter(Phase::SchemaSync);
-    let settled = tell::waits(context, server.waits(), async {
+    let mut settled = tell::waits(context, server.waits(), async {
         let start = handoff::start_position(context, server, stored).await?;
         // Its stream makes it large.
         Box::pin(handoff::settle(context, server, folds(gathered), start.as_ref())).await
     })
     .await?;
+    settled.tables.retain(|(table, _)| !gathered.left_out.contains_key(&table.name));
     tracing::info!(task = context.name, position = %settled.position, tables = settled.tables.len(), "P0: definitions are settled");
     // Without a copy nothing is read that could be ahead of P0, but what the target holds may be: apply convergently up to now.
     let until = if context.task().initial_data { None } else { Some(server.log_end().await?) };
@@ -370,8 +373,8 @@ async fn renew_p1(
 pub async fn check(name: &str, config: &Arc<Config>) -> Result<Report, TaskError> {
     let context = Context::new(name, config, &Board::new())?;
     let mut server = Server::connect(context.source()).await?;
-    let gathered = gather::gather(&context, &mut server).await?;
-    Ok(gather::judge(&context, &gathered))
+    let mut gathered = gather::gather(&context, &mut server).await?;
+    Ok(gather::judge(&context, &mut gathered))
 }
 
 /// What would be done to a task's targets.
@@ -390,8 +393,8 @@ pub enum Planned {
 pub async fn plan(name: &str, config: &Arc<Config>) -> Result<Planned, TaskError> {
     let context = Context::new(name, config, &Board::new())?;
     let mut server = Server::connect(context.source()).await?;
-    let gathered = gather::gather(&context, &mut server).await?;
-    let report = gather::judge(&context, &gathered);
+    let mut gathered = gather::gather(&context, &mut server).await?;
+    let report = gather::judge(&context, &mut gathered);
     if !report.passed() {
         return Ok(Planned::Refused(report));
     }
@@ -410,7 +413,7 @@ pub async fn plan(name: &str, config: &Arc<Config>) -> Result<Planned, TaskError
         }
     }
     for table in server.tables(&context.task().tables).await? {
-        if !is_fed(&table.name) {
+        if !is_fed(&table.name) && !gathered.left_out.contains_key(&table.name) {
             let mapping = map_table(&table, &context.rules(&table.name))?;
             if targets.insert(mapping.target.name.clone()) {
                 mappings.push(mapping);

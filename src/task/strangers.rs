@@ -1,25 +1,38 @@
-//! Selected tables whose rows have come and are not carried: created after the task started, or not to be read.
+//! Selected tables that are not carried: those that the precheck has left out, and those whose rows have come since, created after
+//! the task started, or not to be read.
 //!
 //! What must never happen here: growth without bound, where such tables are created and dropped for months.
 
 use crate::change::TableName;
 use crate::change::status::NotCarried;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 /// How many are remembered. What comes beyond is carried as little, and not told.
 const REMEMBERED: usize = 10_000;
 
-/// The tables, by name.
+/// Why a table is not carried of which nothing is known but that rows of it have come.
+pub const UNKNOWN: &str = "it was created after the task started, or the user may not SELECT from it (GRANT SELECT where that is \
+    missing, and restart the daemon to copy it)";
+
+/// The tables, by name, each with why it is not carried.
 #[derive(Debug, Default)]
 pub struct Strangers {
-    names: BTreeSet<TableName>,
+    names: BTreeMap<TableName, String>,
     changed: bool,
 }
 
 impl Strangers {
+    /// Those that are known from the start.
+    pub fn of(names: BTreeMap<TableName, String>) -> Self {
+        Self { changed: !names.is_empty(), names }
+    }
+
     /// Rows of a table have come; true the first time.
     pub fn met(&mut self, name: &TableName) -> bool {
-        let new = self.names.len() < REMEMBERED && self.names.insert(name.clone());
+        let new = self.names.len() < REMEMBERED && !self.names.contains_key(name);
+        if new {
+            self.names.insert(name.clone(), UNKNOWN.to_owned());
+        }
         self.changed |= new;
         new
     }
@@ -27,13 +40,13 @@ impl Strangers {
     /// What is so named is not there any more.
     pub fn gone(&mut self, is_gone: impl Fn(&TableName) -> bool) {
         let before = self.names.len();
-        self.names.retain(|name| !is_gone(name));
+        self.names.retain(|name, _| !is_gone(name));
         self.changed |= self.names.len() != before;
     }
 
     /// What the status says of them, when that has changed since it was asked.
     pub fn take_changed(&mut self) -> Option<NotCarried> {
-        std::mem::take(&mut self.changed).then(|| NotCarried::new(self.names.iter().map(ToString::to_string)))
+        std::mem::take(&mut self.changed).then(|| NotCarried::new(&self.names))
     }
 }
 
@@ -57,7 +70,7 @@ mod tests {
         // What is dropped makes room.
         strangers.gone(|name| *name == table(0));
         let told = strangers.take_changed().unwrap();
-        assert!(told.more == 9_899 && !told.named.contains("shop.t000000"), "{told:?}");
+        assert!(told.more == 9_899 && !told.named.contains_key("shop.t000000"), "{told:?}");
         assert!(strangers.met(&table(REMEMBERED)) && !strangers.met(&table(REMEMBERED + 1)));
     }
 }

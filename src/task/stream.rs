@@ -57,6 +57,8 @@ pub struct Source {
     pub fold: bool,
     /// What it makes of foreign keys that cascade.
     pub cascades: Cascades,
+    /// Selected tables that are not carried, and why.
+    pub left_out: BTreeMap<TableName, String>,
 }
 
 /// Follows the log from `checkpoint`.
@@ -74,7 +76,7 @@ pub async fn follow(
 ) -> Result<(), TaskError> {
     let task = context.task();
     let policies = context.policies();
-    let Source { mut server, fold, cascades } = source;
+    let Source { mut server, fold, cascades, left_out } = source;
     let (uuid, flavour) = (server.identity().to_owned(), server.flavour());
     let mut start = checkpoint.position.clone();
     if start.server != uuid && start.taken == Taken::Files {
@@ -127,7 +129,7 @@ pub async fn follow(
         recorded.iter().map(|(name, record)| (name.clone(), record.mapping.target.name.clone())).collect();
     let limits = BatchLimits { rows: task.apply.batch_rows, bytes: task.apply.batch_bytes };
     let mut builder = Builder::new(
-        Tables::new(carried, fold),
+        Tables::new(carried, left_out, fold),
         Translate::new(context.clone(), flavour, cascades, fold),
         policies,
         task.operations,

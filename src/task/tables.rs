@@ -3,14 +3,14 @@
 //! What must never happen here: row bytes read with a definition that was not held against their table map.
 
 use super::TaskError;
-use super::strangers::Strangers;
+use super::strangers::{self, Strangers};
 use crate::change::state::{CatchUpTarget, TableState};
 use crate::change::status::NotCarried;
 use crate::change::{FilePosition, Position, RowsEvent, TableMap, TableName, TransactionId};
 use crate::schema::Table;
 use crate::schema::binding::{self, BoundTable};
 use crate::transform::{Plan, Policies, TableMapping};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// How many table ids keep their bindings.
@@ -77,11 +77,12 @@ struct Binding {
 }
 
 impl Tables {
-    /// The tables of a task; `fold` where the source folds names (`lower_case_table_names` not 0).
-    pub fn new(carried: Vec<Carried>, fold: bool) -> Self {
+    /// The tables of a task, those that are left out with the reason; `fold` where the source folds names
+    /// (`lower_case_table_names` not 0).
+    pub fn new(carried: Vec<Carried>, left_out: BTreeMap<TableName, String>, fold: bool) -> Self {
         let by_name =
             carried.iter().enumerate().map(|(index, one)| (folded(&one.table.name, fold), index)).collect();
-        Self { carried, by_name, fold, bound: HashMap::new(), strangers: Strangers::default() }
+        Self { carried, by_name, fold, bound: HashMap::new(), strangers: Strangers::of(left_out) }
     }
 
     /// Every table.
@@ -157,7 +158,7 @@ impl Tables {
             Some((index, Arc::new(binding::bind(&one.table, map)?)))
         } else {
             if self.strangers.met(&map.name) {
-                tracing::warn!(table = %map.name, "rows of this table are not carried: it was created after the task started, or the user may not SELECT from it; GRANT SELECT where that is missing, and restart the daemon to copy it");
+                tracing::warn!(table = %map.name, "rows of this table are not carried: {}", strangers::UNKNOWN);
             }
             None
         };

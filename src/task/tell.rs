@@ -69,9 +69,10 @@ pub(super) fn tables(
         (name.to_string(), table(recorded, u64::try_from(copied).unwrap_or(0), estimated))
     });
     let statuses: Vec<_> = statuses.collect();
+    let left_out = gathered.left_out.iter().map(|(table, item)| (table.clone(), item.why.clone())).collect();
     context.board.task(&context.name, |task| {
-        // What is selected and there is carried from here on.
-        task.not_carried = NotCarried::default();
+        // What is selected and there is carried from here on, but what the precheck has left out.
+        task.not_carried = NotCarried::new(&left_out);
         for (name, mut status) in statuses {
             // Counters go on over restarts of the task.
             if let Some(before) = task.tables.get(&name) {

@@ -39,6 +39,7 @@ mod outages;
 mod printing;
 mod refused_events;
 mod refused_sessions;
+mod restarts;
 mod resumed_copy;
 mod resuming;
 mod rows_before_errors;

@@ -86,6 +86,13 @@ pub fn server(subject: &Subject<'_>, report: &mut Report) {
     super::history::judge(subject, report, &name);
 }
 
+/// Whether the log is still the one that the task follows.
+pub fn log(subject: &Subject<'_>, report: &mut Report) {
+    let name = format!("source {}", subject.task.source);
+    names(subject, report, &name);
+    super::history::judge(subject, report, &name);
+}
+
 /// Databases that are kept out of the log. Rows are held against the database of their table, statements against the
 /// session's default database (reference manual, "binlog_do_db", "binlog_ignore_db").
 fn databases(subject: &Subject<'_>, report: &mut Report, name: &str) {

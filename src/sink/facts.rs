@@ -26,11 +26,17 @@ pub async fn facts(
 ) -> Result<TargetFacts, SinkError> {
     let client = session.client();
     let failed = |error| session.error(DOING, error);
-    let rows = client.query_typed(DATABASE, &[]).await.map_err(failed)?;
+    // Sent together, the first questions of each.
+    let (rows, found, tables) = tokio::join!(
+        client.query_typed(DATABASE, &[]),
+        client.query_typed(SCHEMAS, &[]),
+        catalog::tables(session, wanted)
+    );
+    let rows = rows.map_err(failed)?;
     let row = rows.first().ok_or_else(|| session.unexpected(DOING, "the database is not in pg_database"))?;
     let (encoding, can_create_schema) = pair::<String>(row).map_err(failed)?;
     let mut schemas = BTreeMap::new();
-    for row in &client.query_typed(SCHEMAS, &[]).await.map_err(failed)? {
+    for row in &found.map_err(failed)? {
         let (name, usable) = pair::<String>(row).map_err(failed)?;
         schemas.insert(name, usable);
     }
@@ -42,7 +48,7 @@ pub async fn facts(
         encoding,
         can_create_schema,
         schemas,
-        tables: catalog::tables(session, wanted).await?,
+        tables: tables?,
         session_stable: pooler::is_own(endpoint, session).await?,
         on_conflict: dialect.on_conflict,
         copy_on_conflict: dialect.copy_on_conflict,

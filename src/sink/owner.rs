@@ -41,11 +41,27 @@ impl Owner {
     /// # Errors
     /// [`SinkError::Owned`] while another process holds it or an earlier writer does not end.
     pub async fn take(endpoint: &TargetEndpoint, task: &str) -> Result<Self, SinkError> {
-        let session = Session::connect(endpoint, &format!("rowferry/{task}/owner")).await?;
+        let session = Session::connect(endpoint, &application(task)).await?;
         if !pooler::is_own(endpoint, &session).await? {
             return Err(pooled(&session, task));
         }
+        Self::take_with(session, task).await
+    }
+
+    /// As [`Owner::take`], with a session that is known to have a server process of its own.
+    ///
+    /// # Errors
+    /// As [`Owner::take`].
+    pub async fn take_with(session: Session, task: &str) -> Result<Self, SinkError> {
         Store::create(&session, task).await?;
+        Self::take_again(session, task).await
+    }
+
+    /// As [`Owner::take_with`], of a task whose tables are there.
+    ///
+    /// # Errors
+    /// As [`Owner::take`].
+    pub async fn take_again(session: Session, task: &str) -> Result<Self, SinkError> {
         let unowned = Store::new(task, 0);
         lock(&session, &unowned).await?;
         let host = host_name();
@@ -71,8 +87,8 @@ impl Owner {
     /// ("apply", "copy 2").
     pub async fn register(&self, working: &Session, role: &str) -> Result<(), SinkError> {
         let slot = self.slots.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        let start = backend_start(working).await?;
-        let record = Record { epoch: self.store.epoch(), slot, role, start: &start, host: &self.host };
+        let start = working.backend_start();
+        let record = Record { epoch: self.store.epoch(), slot, role, start, host: &self.host };
         let fence = format!(" WHERE $1 = (SELECT max(epoch) FROM {})", self.store.owner_table());
         if record.insert(&self.session, &self.store, working.backend_pid(), &fence).await? {
             return Ok(());
@@ -241,27 +257,26 @@ async fn end_earlier(session: &Session, store: &Store, epoch: i64) -> Result<(),
 /// earlier owner that is still about to commit the next checkpoint then collides with this one.
 async fn raise_epoch(session: &Session, store: &Store, host: &str) -> Result<i64, SinkError> {
     let failed = |error| session.error(DOING, error);
-    session.client().batch_execute("BEGIN").await.map_err(failed)?;
-    let epoch = store.highest_epoch(session).await?.saturating_add(1);
-    let start = backend_start(session).await?;
-    let record = Record { epoch, slot: 0, role: "owner", start: &start, host };
-    record.insert(session, store, session.backend_pid(), "").await?;
-    store.repeat_head(session, epoch).await?;
-    session.client().batch_execute("COMMIT").await.map_err(failed)?;
+    let client = session.client();
+    let (begun, highest) = tokio::join!(client.batch_execute("BEGIN"), store.highest_epoch(session));
+    begun.map_err(failed)?;
+    let epoch = highest?.saturating_add(1);
+    let record = Record { epoch, slot: 0, role: "owner", start: session.backend_start(), host };
+    // Sent together: where one fails those behind it fail too, and COMMIT rolls back.
+    let (recorded, repeated, committed) = tokio::join!(
+        record.insert(session, store, session.backend_pid(), ""),
+        store.repeat_head(session, epoch),
+        client.batch_execute("COMMIT")
+    );
+    recorded?;
+    repeated?;
+    committed.map_err(failed)?;
     Ok(epoch)
 }
 
-/// When the session's server process started, as text with all digits.
-async fn backend_start(session: &Session) -> Result<String, SinkError> {
-    let failed = |error| session.error("reading the session's start", error);
-    let rows = session
-        .client()
-        .query_typed("SELECT backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()", &[])
-        .await
-        .map_err(failed)?;
-    let row =
-        rows.first().ok_or_else(|| session.unexpected(DOING, "the session is not in pg_stat_activity"))?;
-    row.try_get(0).map_err(failed)
+/// What `pg_stat_activity` shows of an owner.
+pub fn application(task: &str) -> String {
+    format!("rowferry/{task}/owner")
 }
 
 /// A row of the owner table.

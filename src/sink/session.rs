@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Config, SimpleQueryMessage};
+use tokio_postgres::{Client, Config, Row, SimpleQueryMessage};
 
 /// Longest wait for a connection, login and pins included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -59,6 +59,9 @@ const PINS: &[(&str, &str)] = &[
     ("optimizer", "off"),
 ];
 
+const STARTED: &str = "SELECT backend_start::text, pg_catalog.pg_postmaster_start_time()::text \
+    FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid()";
+
 /// A connection to the target.
 #[derive(Debug)]
 pub struct Session {
@@ -68,6 +71,8 @@ pub struct Session {
     label: String,
     user: String,
     backend_pid: i32,
+    backend_start: String,
+    server_start: String,
 }
 
 /// The task that moves the connection's bytes; ended with the session.
@@ -158,11 +163,22 @@ impl Session {
             .ask(&client)
             .await
             .map_err(|error| context.map("asking what the server understands", &error))?;
-        client
-            .batch_execute(&pins(&settings))
-            .await
-            .map_err(|error| context.map("pinning the session", &error))?;
-        Ok(Self { client, task, dialect, label: label.to_owned(), user: endpoint.user.clone(), backend_pid })
+        // Sent together; dates are written as pinned by then.
+        let sql = pins(&settings);
+        let (pinned, started) = tokio::join!(client.batch_execute(&sql), client.query_typed(STARTED, &[]));
+        pinned.map_err(|error| context.map("pinning the session", &error))?;
+        let times = |row: &Row| Ok((row.try_get(0)?, row.try_get(1)?));
+        let started = started.and_then(|rows| rows.first().map(times).transpose());
+        let started = started.map_err(|error| context.map("reading the session's start", &error))?;
+        let (backend_start, server_start) = started.ok_or_else(|| SinkError::Server {
+            endpoint: label.to_owned(),
+            doing: "reading the session's start".into(),
+            state: "none".into(),
+            message: "the session is not in pg_stat_activity".into(),
+            retry: Retry::Never,
+        })?;
+        let (label, user) = (label.to_owned(), endpoint.user.clone());
+        Ok(Self { client, task, dialect, label, user, backend_pid, backend_start, server_start })
     }
 
     /// The client. Its requests may be pipelined; a transaction may be held open with plain BEGIN and COMMIT.
@@ -183,6 +199,16 @@ impl Session {
     /// The server process that serves this session.
     pub fn backend_pid(&self) -> i32 {
         self.backend_pid
+    }
+
+    /// When that process started, as text with all digits: with its number it is told from any other process.
+    pub fn backend_start(&self) -> &str {
+        &self.backend_start
+    }
+
+    /// When the server started: another time is another server, or the same after a crash.
+    pub fn server_start(&self) -> &str {
+        &self.server_start
     }
 
     /// Whether the connection is known to be gone.

@@ -9,7 +9,7 @@
 //! announces another version does no harm: `/*!80030 … */` is read by MySQL from 8.0.30 on (MariaDB skips
 //! numbers from 50700 to 99999), `/*M!100101 … */` only by MariaDB from 10.1.1 on.
 
-/// The statements, to be run in order; an error of any of them means that the session must not be used.
+/// The statements, to be run in order, all at once where the server lets them be sent together; an error of any of them means that the session must not be used.
 pub const PINS: [&str; 3] = [
     // Values come as utf8mb4 and literals are read as such. `SET NAMES` sets client, connection and result at
     // once.
@@ -48,6 +48,8 @@ pub const PINS: [&str; 3] = [
         ", lock_wait_timeout=60",
         // A limit on the run time of SELECTs, in milliseconds.
         " /*!50708 , max_execution_time=0 */",
+        // Row estimates as they are, not as they were up to a day ago.
+        " /*!80003 , information_schema_stats_expiry=0 */",
         // OFF hides the generated primary key from information_schema and SHOW CREATE TABLE.
         " /*!80030 , show_gipk_in_create_table_and_information_schema=ON */",
         // MariaDB: the same limit in seconds, and reading system-versioned tables as of now.

@@ -9,11 +9,14 @@ use super::version;
 use super::{SourceError, Wire};
 use crate::change::facts::Flavour;
 use crate::config::types::SourceEndpoint;
+use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-/// Asks for all that tells servers apart, of either family, in one go.
-pub const IDENTITY_QUERY: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('version', 'server_uuid', 'server_id', 'hostname', 'port')";
+/// Asks for all that tells servers apart, of either family, and for the settings that the precheck judges.
+const VARIABLES: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('version', 'server_uuid', 'server_id', 'hostname', 'port', \
+    'log_bin', 'binlog_format', 'binlog_row_image', 'binlog_row_value_options', 'gtid_mode', 'lower_case_table_names', \
+    'innodb_native_foreign_keys', 'sync_binlog', 'log_slave_updates', 'log_replica_updates', 'wsrep_on')";
 
 /// A source endpoint, and the server that the first connection to it has found there. Clones share that.
 #[derive(Clone, Debug)]
@@ -34,8 +37,8 @@ impl SameServer {
     /// [`SourceError::AnotherServer`] when it is not the server of the first connection, [`SourceError::Unsupported`]; those of
     /// [`Wire::connect`].
     pub(super) async fn connect(&self) -> Result<(Wire, Introduced), SourceError> {
-        let mut wire = Wire::connect(&self.endpoint).await?;
-        let found = introduce(&mut wire).await?;
+        let (wire, answers) = Wire::connect_and_ask(&self.endpoint, &[VARIABLES]).await?;
+        let found = introduce(&wire, answers.into_iter().flatten())?;
         let first = self.identity.get_or_init(|| found.identity.clone());
         if *first != found.identity {
             return Err(SourceError::AnotherServer {
@@ -73,11 +76,13 @@ pub(super) struct Introduced {
     pub identity: String,
     /// As it is written; a proxy may greet with another than that of the server behind it.
     pub version: String,
+    /// Settings, by name in lower case.
+    pub variables: BTreeMap<String, String>,
 }
 
-async fn introduce(wire: &mut Wire) -> Result<Introduced, SourceError> {
+fn introduce(wire: &Wire, rows: impl Iterator<Item = Vec<Option<Bytes>>>) -> Result<Introduced, SourceError> {
     let mut variables = BTreeMap::new();
-    for row in wire.query(IDENTITY_QUERY).await? {
+    for row in rows {
         let mut texts =
             row.into_iter().map(|value| String::from_utf8_lossy(&value.unwrap_or_default()).into_owned());
         if let (Some(name), Some(value)) = (texts.next(), texts.next()) {
@@ -103,5 +108,5 @@ async fn introduce(wire: &mut Wire) -> Result<Introduced, SourceError> {
     if identity.is_empty() {
         return Err(wire.protocol("no server_uuid"));
     }
-    Ok(Introduced { identity, version })
+    Ok(Introduced { identity, version, variables })
 }

@@ -9,6 +9,7 @@
 use super::TaskError;
 use super::batch::{RowsUnit, SchemaUnit, Unit};
 use super::context::Context;
+use super::going_on::Passed;
 use super::prepare::Recorded;
 use crate::change::state::{Checkpoint, TableState};
 use crate::change::status::{TablePhase, now_seconds};
@@ -17,8 +18,8 @@ use crate::sink::apply::{Applier, ApplyError, Mode, Outcome, Way};
 use crate::sink::batch::BatchEnd;
 use crate::sink::{Owner, Session, SinkError, Store, ddl};
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, watch};
 
@@ -35,9 +36,27 @@ pub struct Memory {
     /// A piece of a large transaction met a row that should have been new: apply by the general way until that transaction is
     /// through.
     general_way: AtomicBool,
+    /// What the last whole start has found, and how often the task went on from it since something became durable.
+    passed: Mutex<Option<Arc<Passed>>>,
+    went_on: AtomicU32,
 }
 
+/// How often in a row a task goes on by what an earlier start has judged, before it judges all anew.
+const GOING_ON: u32 = 5;
+
 impl Memory {
+    /// What an earlier start has found, where the task may go on from that.
+    pub(super) fn passed(&self) -> Option<Arc<Passed>> {
+        let passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        passed.filter(|_| self.went_on.fetch_add(1, Ordering::Relaxed) < GOING_ON)
+    }
+
+    /// A whole start has found this.
+    pub(super) fn has_passed(&self, passed: Passed) {
+        *self.passed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(passed));
+        self.went_on.store(0, Ordering::Relaxed);
+    }
+
     /// How the next batch is applied.
     fn way(&self) -> Way {
         if self.general_way.load(Ordering::Relaxed) { Way::General } else { Way::Direct }
@@ -51,6 +70,7 @@ impl Memory {
     /// A batch is durable, which `ends_pieces` of a large transaction or not: others, that are applied on the way back to it,
     /// say nothing of it.
     fn committed(&self, ends_pieces: bool) {
+        self.went_on.store(0, Ordering::Relaxed);
         if ends_pieces {
             self.general_way.store(false, Ordering::Relaxed);
         }

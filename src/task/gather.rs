@@ -36,15 +36,26 @@ pub struct Gathered {
     pub left_out: BTreeMap<TableName, Item>,
 }
 
-/// Asks both servers.
+impl Gathered {
+    /// Why those that are left out are.
+    pub fn reasons(&self) -> BTreeMap<TableName, String> {
+        self.left_out.iter().map(|(table, item)| (table.clone(), item.why.clone())).collect()
+    }
+}
+
+/// Asks both servers, the target by `session`.
 ///
 /// # Errors
 /// When one cannot be asked.
-pub async fn gather(context: &Context, server: &mut Server) -> Result<Gathered, TaskError> {
+pub async fn gather(
+    context: &Context,
+    server: &mut Server,
+    session: &Session,
+) -> Result<Gathered, TaskError> {
     let task = context.task();
-    let session = Session::connect(context.target(), &format!("rowferry/{}/check", context.name)).await?;
-    let stored = store::peek(&session, &context.name).await?;
-    let source = server.facts(&task.tables).await?;
+    let asked = async { Ok::<_, TaskError>(server.facts(&task.tables).await?) };
+    let peeked = async { Ok(store::peek(session, &context.name).await?) };
+    let ((source, definitions), stored) = tokio::try_join!(asked, peeked)?;
     let (file_begun, file_size) = match stored.as_ref().and_then(|stored| stored.checkpoint.as_ref()) {
         Some(checkpoint)
             if checkpoint.position.file_begun.is_some()
@@ -57,7 +68,7 @@ pub async fn gather(context: &Context, server: &mut Server) -> Result<Gathered, 
     };
     let mut mappings = Vec::new();
     let mut deviations = Vec::new();
-    for table in server.tables(&task.tables).await? {
+    for table in definitions {
         // A table that is followed already is judged by how it is carried, not by what the source says now: statements
         // between its checkpoint and now are still to come through the stream.
         let known = stored.as_ref().and_then(|stored| stored.tables.get(&table.name));
@@ -76,22 +87,15 @@ pub async fn gather(context: &Context, server: &mut Server) -> Result<Gathered, 
     }
     let wanted: Vec<TargetName> =
         mappings.iter().filter_map(|(_, mapping)| Some(mapping.as_ref().ok()?.target.name.clone())).collect();
-    let target = facts::facts(context.target(), &session, &wanted).await?;
-    Ok(Gathered {
-        source,
-        target,
-        stored,
-        file_begun,
-        file_size,
-        mappings,
-        deviations,
-        left_out: BTreeMap::new(),
-    })
+    let target = facts::facts(context.target(), session, &wanted).await?;
+    let left_out = BTreeMap::new();
+    Ok(Gathered { source, target, stored, file_begun, file_size, mappings, deviations, left_out })
 }
 
 /// Judges what was gathered. New tables of a task that flows are taken out of it when they cannot be carried.
 pub fn judge(context: &Context, gathered: &mut Gathered) -> Report {
-    let resuming = resuming(gathered);
+    let resuming =
+        gathered.stored.as_ref().and_then(|stored| resuming(stored, gathered.file_begun, gathered.file_size));
     loop {
         let subject = Subject {
             task: context.task(),
@@ -114,9 +118,8 @@ pub fn judge(context: &Context, gathered: &mut Gathered) -> Report {
     }
 }
 
-/// What the task left in the target; `None` when it has not begun.
-fn resuming(gathered: &Gathered) -> Option<Resuming> {
-    let stored = gathered.stored.as_ref()?;
+/// What the task left in the target; `None` when it has not begun. See [`Resuming`] for the rest.
+pub fn resuming(stored: &Stored, file_begun: Option<u32>, file_size: Option<u64>) -> Option<Resuming> {
     let checkpoint = stored.checkpoint.as_ref()?;
     let tables = stored.tables.iter().filter(|(_, table)| table.state != TableState::Pending);
     let mut copied = GtidSet::default();
@@ -127,8 +130,8 @@ fn resuming(gathered: &Gathered) -> Option<Resuming> {
     }
     Some(Resuming {
         position: checkpoint.position.clone(),
-        file_begun: gathered.file_begun,
-        file_size: gathered.file_size,
+        file_begun,
+        file_size,
         copied,
         tables: tables.map(|(name, _)| name.clone()).collect(),
     })

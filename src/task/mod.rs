@@ -13,6 +13,7 @@ mod context;
 mod copy;
 mod error;
 mod gather;
+mod going_on;
 mod handoff;
 mod prepare;
 mod strangers;
@@ -25,6 +26,7 @@ mod vacuum;
 pub use applier::Memory;
 pub use error::TaskError;
 
+use crate::change::facts::SourceFacts;
 use crate::change::state::{Checkpoint, TableState};
 use crate::change::status::{Board, Phase, TablePhase, TaskStatus, now_seconds};
 use crate::change::{Retry, TableName};
@@ -34,13 +36,14 @@ use crate::schema::Table;
 use crate::sink::apply::Existing;
 use crate::sink::ddl::Clear;
 use crate::sink::store::Stored;
-use crate::sink::{Owner, Session, SinkError, catalog, ddl, store};
+use crate::sink::{Owner, Session, SinkError, catalog, ddl, owner, store};
 use crate::source::SourceError;
 use crate::source::server::Server;
 use crate::transform::{Plan, TransformError, map_table};
 use context::Context;
 use copy::CopyTable;
 use gather::Gathered;
+use going_on::Passed;
 use prepare::{Prepared, Recorded};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -57,21 +60,53 @@ pub async fn run(
     stop: CancellationToken,
     memory: Arc<Memory>,
 ) -> Result<(), TaskError> {
-    let context = Context::new(&name, &config, &board)?;
-    tokio::select! {
-        // Until the stream runs there is nothing to drain: a chunk at work is copied again.
-        biased;
-        () = stop.cancelled() => Ok(()),
-        ready = start(&context) => {
-            let Started { source, owner, checkpoint, tables } = ready?;
-            let followed =
-                stream::follow(&context, source, owner.clone(), checkpoint, tables, memory, stop.clone()).await;
-            if let Err(TaskError::Source(SourceError::TableChanged { table, why, .. })) = &followed {
-                copy_again(&context, &owner, table, why).await?;
+    let mut passed = memory.passed();
+    loop {
+        let context = Context::new(&name, &config, &board)?;
+        let goes_on = passed.take();
+        let ready = async {
+            match &goes_on {
+                Some(passed) => going_on::go_on(&context, passed).await,
+                None => Ok(Some(start(&context, &memory).await?)),
             }
-            followed
+        };
+        let ready = tokio::select! {
+            // Until the stream runs there is nothing to drain: a chunk at work is copied again.
+            biased;
+            () = stop.cancelled() => return Ok(()),
+            ready = ready => ready,
+        };
+        let ended = match ready {
+            Ok(Some(started)) => Box::pin(follow(&context, started, memory.clone(), stop.clone())).await,
+            Ok(None) => continue,
+            Err(error) => Err(error),
+        };
+        match ended {
+            // Who judges all anew may know better why, or that it is not so.
+            Err(error) if goes_on.is_some() && error.retry() != Retry::AfterBackoff => {
+                tracing::info!(task = context.name, %error, "everything is judged anew");
+            }
+            ended => return ended,
         }
     }
+}
+
+async fn follow(
+    context: &Context,
+    started: Started,
+    memory: Arc<Memory>,
+    stop: CancellationToken,
+) -> Result<(), TaskError> {
+    let Started { source, owner, checkpoint, tables } = started;
+    context.board.task(&context.name, |task| {
+        task.position = Some(checkpoint.position.to_string());
+        task.heard = now_seconds();
+    });
+    let followed = stream::follow(context, source, owner.clone(), checkpoint, tables, memory, stop).await;
+    if let Err(TaskError::Source(SourceError::TableChanged { table, why, .. })) = &followed {
+        copy_again(context, &owner, table, why).await?;
+    }
+    followed
 }
 
 /// The stream has met a statement that lies between P0 and P1 and may have changed what chunks have read.
@@ -95,10 +130,10 @@ struct Started {
     tables: BTreeMap<TableName, (Table, Recorded)>,
 }
 
-async fn start(context: &Context) -> Result<Started, TaskError> {
+async fn start(context: &Context, memory: &Memory) -> Result<Started, TaskError> {
     context.enter(Phase::Prechecking);
-    let mut server = Server::connect(context.source()).await?;
-    let mut gathered = gather::gather(context, &mut server).await?;
+    let (mut server, session) = connect(context, &owner::application(&context.name)).await?;
+    let mut gathered = gather::gather(context, &mut server, &session).await?;
     tell::servers(context, &gathered);
     let report = gather::judge(context, &mut gathered);
     for item in report.items.iter().filter(|item| item.verdict == crate::precheck::Verdict::Warn) {
@@ -122,7 +157,7 @@ async fn start(context: &Context) -> Result<Started, TaskError> {
         if failed == 0 { "passed" } else { "failed" }
     );
     refuse_failures(&report)?;
-    let owner = Arc::new(Owner::take(context.target(), &context.name).await?);
+    let owner = Arc::new(Owner::take_with(session, &context.name).await?);
     // Only now: another owner may have moved it since the facts were gathered.
     let mut stored = owner.store().load(owner.session()).await?;
     prepare::forget_unselected(context, &owner, &mut stored).await?;
@@ -134,19 +169,27 @@ async fn start(context: &Context) -> Result<Started, TaskError> {
     tell::tables(context, &tables, &gathered, &stored);
     snapshot(context, &mut server, &owner, &stored, &mut tables).await?;
     renew_p1(context, &mut server, &owner, &mut tables).await?;
-    context.board.task(&context.name, |task| {
-        task.position = Some(checkpoint.position.to_string());
-        task.heard = now_seconds();
-    });
-    let left_out = gathered.left_out.iter().map(|(table, item)| (table.clone(), item.why.clone())).collect();
-    let source =
-        stream::Source { server, fold: folds(&gathered), cascades: gathered.source.cascades(), left_out };
+    let source = stream::Source {
+        server,
+        fold: folds(&gathered.source),
+        cascades: gathered.source.cascades(),
+        left_out: gathered.reasons(),
+        file_begun: gathered.file_begun,
+    };
+    memory.has_passed(Passed::new(gathered, &owner, tables.keys().cloned()));
     Ok(Started { source, owner, checkpoint, tables })
 }
 
+/// Sessions at both servers.
+async fn connect(context: &Context, application: &str) -> Result<(Server, Session), TaskError> {
+    let source = async { Ok::<_, TaskError>(Server::connect(context.source()).await?) };
+    let target = async { Ok(Session::connect(context.target(), application).await?) };
+    tokio::try_join!(source, target)
+}
+
 /// Whether the source folds table names: what DDL text spells in capitals is then the same table.
-fn folds(gathered: &Gathered) -> bool {
-    gathered.source.lower_case_table_names != 0
+fn folds(source: &SourceFacts) -> bool {
+    source.lower_case_table_names != 0
 }
 
 fn refuse_failures(report: &Report) -> Result<(), TaskError> {
@@ -192,7 +235,7 @@ async fn schema_sync(
     let mut settled = tell::waits(context, server.waits(), async {
         let start = handoff::start_position(context, server, stored).await?;
         // Its stream makes it large.
-        Box::pin(handoff::settle(context, server, folds(gathered), start.as_ref())).await
+        Box::pin(handoff::settle(context, server, folds(&gathered.source), start.as_ref())).await
     })
     .await?;
     settled.tables.retain(|(table, _)| !gathered.left_out.contains_key(&table.name));
@@ -372,8 +415,8 @@ async fn renew_p1(
 /// When a server cannot be asked.
 pub async fn check(name: &str, config: &Arc<Config>) -> Result<Report, TaskError> {
     let context = Context::new(name, config, &Board::new())?;
-    let mut server = Server::connect(context.source()).await?;
-    let mut gathered = gather::gather(&context, &mut server).await?;
+    let (mut server, session) = connect(&context, &format!("rowferry/{name}/check")).await?;
+    let mut gathered = gather::gather(&context, &mut server, &session).await?;
     Ok(gather::judge(&context, &mut gathered))
 }
 
@@ -392,13 +435,12 @@ pub enum Planned {
 /// When a server cannot be asked.
 pub async fn plan(name: &str, config: &Arc<Config>) -> Result<Planned, TaskError> {
     let context = Context::new(name, config, &Board::new())?;
-    let mut server = Server::connect(context.source()).await?;
-    let mut gathered = gather::gather(&context, &mut server).await?;
+    let (mut server, session) = connect(&context, &format!("rowferry/{name}/plan")).await?;
+    let mut gathered = gather::gather(&context, &mut server, &session).await?;
     let report = gather::judge(&context, &mut gathered);
     if !report.passed() {
         return Ok(Planned::Refused(report));
     }
-    let session = Session::connect(context.target(), &format!("rowferry/{name}/plan")).await?;
     let stored = store::peek(&session, name).await?;
     let is_fed = |name: &TableName| {
         let known = stored.as_ref().and_then(|stored| stored.tables.get(name));

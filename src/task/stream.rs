@@ -23,7 +23,7 @@ use crate::change::{Change, FilePosition, Position, TableName, Taken};
 use crate::schema::Table;
 use crate::sink::Owner;
 use crate::sink::batch::{BatchLimits, Ready};
-use crate::source::binlog::{self, BinlogStream};
+use crate::source::binlog::BinlogStream;
 use crate::source::server::Server;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -59,6 +59,8 @@ pub struct Source {
     pub cascades: Cascades,
     /// Selected tables that are not carried, and why.
     pub left_out: BTreeMap<TableName, String>,
+    /// When the file that the checkpoint lies in was begun, as the source has told or as it was.
+    pub file_begun: Option<u32>,
 }
 
 /// Follows the log from `checkpoint`.
@@ -76,7 +78,7 @@ pub async fn follow(
 ) -> Result<(), TaskError> {
     let task = context.task();
     let policies = context.policies();
-    let Source { mut server, fold, cascades, left_out } = source;
+    let Source { mut server, fold, cascades, left_out, file_begun } = source;
     let (uuid, flavour) = (server.identity().to_owned(), server.flavour());
     let mut start = checkpoint.position.clone();
     if start.server != uuid && start.taken == Taken::Files {
@@ -107,7 +109,8 @@ pub async fn follow(
     let by_place = match start.taken {
         Taken::Files => true,
         Taken::Gtids(_) => false,
-        Taken::Domains(_) => same_server && still_there(context, &start).await?,
+        // If it is there no more by now the server says so, and the next attempt asks anew.
+        Taken::Domains(_) => same_server && start.file_begun.is_some() && file_begun == start.file_begun,
     };
     if !by_place {
         start.file = FilePosition { file: "".into(), offset: 0 };
@@ -141,9 +144,10 @@ pub async fn follow(
     // Asked when the stream is open, so that no reset of the log slips in between; a later one breaks the stream.
     let end = server.log_end().await?.file;
     if same_server {
-        still_the_same_log(context, &checkpoint.position, &end).await?;
+        still_the_same_log(server, &checkpoint.position, &end).await?;
+    } else {
+        server.close().await;
     }
-    server.close().await;
     tracing::info!(task = context.name, position = %checkpoint.position, "following the log");
     if let (false, Taken::Domains(_)) = (by_place, &checkpoint.position.taken) {
         // The precheck has found all that the position names in this server's log.
@@ -206,24 +210,18 @@ fn every(period: Duration) -> tokio::time::Interval {
     ticks
 }
 
-/// Whether the source still has the file that a position lies in, and not another of that name.
-async fn still_there(context: &Context, position: &Position) -> Result<bool, TaskError> {
-    if position.file_begun.is_none() {
-        return Ok(false);
-    }
-    let begun = binlog::file_begun(context.source(), &position.file.file).await?;
-    Ok(begun == position.file_begun)
-}
-
 /// The log that a position of this server lies in was not reset since the precheck: a copy may take hours, and names that came
 /// anew since then would be taken for known. The file itself may be gone (purged): what is then missing the server says.
 async fn still_the_same_log(
-    context: &Context,
+    server: Server,
     position: &Position,
     end: &FilePosition,
 ) -> Result<(), TaskError> {
-    let Some(was) = position.file_begun else { return Ok(()) };
-    let begun = binlog::file_begun(context.source(), &position.file.file).await?;
+    let Some(was) = position.file_begun else {
+        server.close().await;
+        return Ok(());
+    };
+    let begun = server.file_begun(&position.file.file).await?;
     if begun.is_none_or(|now| now == was) && end.order(&position.file) != Some(std::cmp::Ordering::Less) {
         return Ok(());
     }

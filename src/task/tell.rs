@@ -69,7 +69,7 @@ pub(super) fn tables(
         (name.to_string(), table(recorded, u64::try_from(copied).unwrap_or(0), estimated))
     });
     let statuses: Vec<_> = statuses.collect();
-    let left_out = gathered.left_out.iter().map(|(table, item)| (table.clone(), item.why.clone())).collect();
+    let left_out = gathered.reasons();
     context.board.task(&context.name, |task| {
         // What is selected and there is carried from here on, but what the precheck has left out.
         task.not_carried = NotCarried::new(&left_out);

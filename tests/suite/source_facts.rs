@@ -52,7 +52,7 @@ async fn a_full_user_sees_every_fact() {
     )
     .await;
     let mut server = Server::connect(&endpoint(mysql.port(), "facts_full", "secret")).await.unwrap();
-    let facts = server.facts(&selection("facts_full")).await.unwrap();
+    let (facts, _) = server.facts(&selection("facts_full")).await.unwrap();
     assert_eq!(facts.missing_privileges.into_iter().collect::<Vec<_>>(), Vec::<String>::new());
     assert!(facts.log_bin && facts.gtid_mode_on && facts.version_number > 90_000);
     assert_eq!((facts.binlog_format.as_str(), facts.binlog_row_image.as_str()), ("ROW", "FULL"));
@@ -79,7 +79,7 @@ async fn missing_privileges_are_facts() {
     )
     .await;
     let mut server = Server::connect(&endpoint(mysql.port(), "facts_few", "secret")).await.unwrap();
-    let facts = server.facts(&selection("facts_few")).await.unwrap();
+    let (facts, _) = server.facts(&selection("facts_few")).await.unwrap();
     let missing: Vec<&str> = facts.missing_privileges.iter().map(String::as_str).collect();
     assert_eq!(missing, ["REPLICATION CLIENT", "REPLICATION SLAVE", "XA_RECOVER_ADMIN"]);
     assert_eq!((facts.prepared_xa, facts.log_end), (None, None));
@@ -108,7 +108,7 @@ async fn a_role_counts_as_a_grant() {
         )
         .await;
     let mut server = Server::connect(&endpoint(mysql.port(), "facts_role", "secret")).await.unwrap();
-    let facts = server.facts(&selection("facts_role")).await.unwrap();
+    let (facts, _) = server.facts(&selection("facts_role")).await.unwrap();
     assert!(facts.missing_privileges.is_empty(), "{:?}", facts.missing_privileges);
     assert!(facts.tables[&TableName::new("facts_role", "t")].readable);
 }
@@ -186,7 +186,7 @@ async fn facts_of_a_reader(mysql: &Mysql, name: &str) -> rowferry::change::facts
         .await;
     mysql.sql(&format!("GRANT SELECT ON {name}.* TO '{name}'@'127.0.0.1' IDENTIFIED BY 'secret'")).await;
     let mut server = Server::connect(&endpoint(mysql.port(), name, "secret")).await.unwrap();
-    let facts = server.facts(&selection(name)).await.unwrap();
+    let (facts, _) = server.facts(&selection(name)).await.unwrap();
     assert_eq!(facts.tables[&TableName::new(name, "child")].cascades, ["f1"]);
     assert!(facts.tables.values().all(|table| table.readable && table.has_key));
     assert!(facts.missing_privileges.contains("REPLICATION SLAVE"));

@@ -84,18 +84,36 @@ struct Reader<'a> {
 
 async fn read(session: &Session, task: &str, names: &Names) -> Result<Stored, SinkError> {
     let reader = Reader { session, task };
-    let mut stored = Stored::default();
-    for row in &reader.rows(&head(names)).await? {
-        let (checkpoint, committed_at) = reader.checkpoint(row)?;
-        stored.checkpoint = Some(checkpoint);
-        stored.committed_at = Some(committed_at);
-    }
-    let sql = format!(
+    let head = head(names);
+    let states = format!(
         "SELECT DISTINCT ON (source_database, source_table) source_database, source_table, target_schema, \
          target_table, state, mapping FROM {} ORDER BY source_database, source_table, version DESC",
         names.tables
     );
-    for row in &reader.rows(&sql).await? {
+    let schemas = format!(
+        "SELECT source_database, source_table, version, definition, valid_from, sequence FROM {} \
+         ORDER BY source_database, source_table, version",
+        names.schemas
+    );
+    let chunks = format!(
+        "SELECT source_database, source_table, number, after_key, upto_key, copied_rows FROM {} \
+         ORDER BY source_database, source_table, number",
+        names.chunks
+    );
+    // Sent together, and answered in this order.
+    let (head, states, schemas, chunks) = tokio::try_join!(
+        reader.rows(&head),
+        reader.rows(&states),
+        reader.rows(&schemas),
+        reader.rows(&chunks)
+    )?;
+    let mut stored = Stored::default();
+    for row in &head {
+        let (checkpoint, committed_at) = reader.checkpoint(row)?;
+        stored.checkpoint = Some(checkpoint);
+        stored.committed_at = Some(committed_at);
+    }
+    for row in &states {
         let table = StoredTable {
             target: TargetName { schema: reader.get(row, 2)?, table: reader.get(row, 3)? },
             state: reader.json(&reader.get::<String>(row, 4)?, "a table's state")?,
@@ -105,12 +123,7 @@ async fn read(session: &Session, task: &str, names: &Names) -> Result<Stored, Si
         };
         stored.tables.insert(reader.name(row)?, table);
     }
-    let sql = format!(
-        "SELECT source_database, source_table, version, definition, valid_from, sequence FROM {} \
-         ORDER BY source_database, source_table, version",
-        names.schemas
-    );
-    for row in &reader.rows(&sql).await? {
+    for row in &schemas {
         let schema = StoredSchema {
             version: reader.get(row, 2)?,
             table: reader.json(&reader.get::<String>(row, 3)?, "a table's definition")?,
@@ -119,12 +132,7 @@ async fn read(session: &Session, task: &str, names: &Names) -> Result<Stored, Si
         };
         reader.table(&mut stored, row)?.schemas.push(schema);
     }
-    let sql = format!(
-        "SELECT source_database, source_table, number, after_key, upto_key, copied_rows FROM {} \
-         ORDER BY source_database, source_table, number",
-        names.chunks
-    );
-    for row in &reader.rows(&sql).await? {
+    for row in &chunks {
         let chunk = ChunkRecord {
             number: reader.get(row, 2)?,
             after: reader.key(row, 3)?,

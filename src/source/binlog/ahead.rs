@@ -55,8 +55,7 @@ impl BinlogStream {
         flavour: Flavour,
     ) -> Result<Changed, SourceError> {
         let (mut wire, _) = self.endpoint.connect().await?;
-        let mut checksum = dump::prepare(&mut wire, HEARTBEAT).await?;
-        let server_id = dump::server_id(&mut wire, 0).await?;
+        let dump::Prepared { mut checksum, server_id, .. } = dump::prepare(&mut wire, HEARTBEAT, 0).await?;
         let start = by_place(from.clone(), flavour);
         dump::start(&mut wire, server_id, &start).await?;
         let mut place = Place::new(from);

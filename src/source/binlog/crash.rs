@@ -48,7 +48,8 @@ impl BinlogStream {
             refusal.told(self.wire.label(), event::name(event::GTID_LIST), place.to_string())
         })?;
         let (mut wire, _) = self.endpoint.connect().await?;
-        let checksum = dump::prepare(&mut wire, self.heartbeat).await?;
+        let dump::Prepared { checksum, .. } =
+            dump::prepare(&mut wire, self.heartbeat, self.server_id).await?;
         self.by_names = self.by_names && !beginning.list.is_at(self.framer.reached());
         let start = go_on_at(&next, self.by_names.then(|| self.framer.reached()));
         dump::start(&mut wire, self.server_id, &start).await?;
@@ -60,7 +61,8 @@ impl BinlogStream {
 
     /// Reads a file up to its list of transactions.
     async fn beginning(&self, mut wire: Wire, file: &str) -> Result<Beginning, SourceError> {
-        let mut checksum = dump::prepare(&mut wire, self.heartbeat).await?;
+        let dump::Prepared { mut checksum, .. } =
+            dump::prepare(&mut wire, self.heartbeat, self.server_id).await?;
         dump::start(&mut wire, self.server_id, &go_on_at(file, None)).await?;
         let mut after_start = false;
         loop {

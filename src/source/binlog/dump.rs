@@ -20,59 +20,71 @@ const COM_BINLOG_DUMP_GTID: u8 = 0x1e;
 /// Heartbeats with the whole offset and not its lower 32 bits (`USE_HEARTBEAT_EVENT_V2`). The neighbouring flag 4
 /// must stay off: on 8.3 and later it hides tagged transactions.
 const FLAG_HEARTBEAT_V2: u16 = 2;
+/// A replica that says 4 understands GTID events and everything else that MariaDB 10.0 and later write.
+const MARIADB_CAPABILITY: u8 = 4;
 /// The error number of everything that goes wrong while a server reads its log for us.
 const ER_SOURCE_FATAL_ERROR_READING_BINLOG: u16 = 1236;
-/// A privilege is missing.
-const ER_SPECIFIC_ACCESS_DENIED: u16 = 1227;
 
-/// Prepares the session and returns the checksum the server adds to events it makes up itself. Old and new
-/// names of the variables are both set: servers before 8.0.26 know only the old ones.
-pub async fn prepare(wire: &mut Wire, heartbeat: Duration) -> Result<Checksum, SourceError> {
+/// What a session that streams has to know of its server.
+#[derive(Clone, Copy, Debug)]
+pub struct Prepared {
+    /// The checksum that the server adds to events it makes up itself.
+    pub checksum: Checksum,
+    /// The server's number and the lower 32 bits of the session's (the log has no more), as it tells them itself: a proxy greets
+    /// with numbers of its own.
+    pub own: (u32, u32),
+    /// The id to stream under.
+    pub server_id: u32,
+}
+
+/// Prepares the session. `wanted` is the id to stream under, or 0 for a random one that neither the server nor, where it shows
+/// them, a replica that is registered with it uses. Old and new names of the variables are both set: servers before 8.0.26 know
+/// only the old ones.
+pub async fn prepare(wire: &mut Wire, heartbeat: Duration, wanted: u32) -> Result<Prepared, SourceError> {
     // The period is in nanoseconds; the server refuses none and more than it can count.
     let period = heartbeat.clamp(Duration::from_millis(1), Duration::from_secs(4_294_967)).as_nanos();
     let uuid = random_uuid();
-    let sql = format!(
+    let set = format!(
         "SET @master_binlog_checksum = @@global.binlog_checksum, @source_binlog_checksum = @@global.binlog_checksum, \
          @master_heartbeat_period = {period}, @source_heartbeat_period = {period}, \
-         @slave_uuid = '{uuid}', @replica_uuid = '{uuid}'"
+         @slave_uuid = '{uuid}', @replica_uuid = '{uuid}', @mariadb_slave_capability = {MARIADB_CAPABILITY}"
     );
-    wire.execute(&sql).await?;
-    let rows = wire.query("SELECT @source_binlog_checksum").await?;
-    match rows.first().and_then(|row| row.first()) {
-        Some(Some(name)) if name.eq_ignore_ascii_case(b"CRC32") => Ok(Checksum::Crc32),
-        Some(Some(name)) if name.eq_ignore_ascii_case(b"NONE") => Ok(Checksum::None),
-        _ => Err(SourceError::Protocol {
-            endpoint: wire.label().to_owned(),
-            message: "binlog_checksum is neither CRC32 nor NONE".to_owned(),
-        }),
+    let mut script =
+        vec![set.as_str(), "SELECT @source_binlog_checksum, @@GLOBAL.server_id, CONNECTION_ID()"];
+    // MariaDB shows its replicas only to who may administer them (REPLICATION MASTER ADMIN, 10.5), which is not worth asking
+    // for: by chance a number is taken once in a billion times.
+    if wanted == 0 && wire.family().flavour == Flavour::MySql {
+        script.push(wire.family().replicas_query());
     }
+    let answers = wire.script(&script).await?;
+    let told = answers.get(1).and_then(|rows| rows.first()).map(Vec::as_slice).unwrap_or_default();
+    let number =
+        |value: Option<&Option<Bytes>>| std::str::from_utf8(value?.as_deref()?).ok()?.parse::<u64>().ok();
+    let checksum = match told.first() {
+        Some(Some(name)) if name.eq_ignore_ascii_case(b"CRC32") => Checksum::Crc32,
+        Some(Some(name)) if name.eq_ignore_ascii_case(b"NONE") => Checksum::None,
+        _ => return Err(wire.protocol("binlog_checksum is neither CRC32 nor NONE")),
+    };
+    let server = number(told.get(1)).and_then(|id| u32::try_from(id).ok());
+    let session = number(told.get(2)).and_then(|id| u32::try_from(id & 0xffff_ffff).ok());
+    let (Some(server), Some(session)) = (server, session) else {
+        return Err(wire.protocol("no number of the server or of the session"));
+    };
+    let replicas = answers.get(2).into_iter().flatten();
+    let mut taken: BTreeSet<u64> = replicas.filter_map(|row| number(row.first())).collect();
+    taken.insert(u64::from(server));
+    Ok(Prepared { checksum, own: (server, session), server_id: free_id(wanted, &taken) })
 }
 
-/// The id to stream under: the wanted one, or for 0 a random one that neither the server nor a replica that is
-/// registered with it uses.
-pub async fn server_id(wire: &mut Wire, wanted: u32) -> Result<u32, SourceError> {
+/// The id to stream under.
+fn free_id(wanted: u32, taken: &BTreeSet<u64>) -> u32 {
     if wanted != 0 {
-        return Ok(wanted);
-    }
-    let mut taken = BTreeSet::new();
-    let mut rows = wire.query("SELECT @@global.server_id").await?;
-    match wire.query(wire.family().replicas_query()).await {
-        Ok(replicas) => rows.extend(replicas),
-        // MariaDB shows its replicas only to who may administer them (REPLICATION MASTER ADMIN, 10.5), which is not worth asking
-        // for: by chance a number is taken once in a billion times.
-        Err(SourceError::Server { code: ER_SPECIFIC_ACCESS_DENIED, .. })
-            if wire.family().flavour == Flavour::MariaDb => {}
-        Err(error) => return Err(error),
-    }
-    for row in rows {
-        if let Some(Some(text)) = row.first() {
-            taken.extend(std::str::from_utf8(text).ok().and_then(|text| text.parse::<u32>().ok()));
-        }
+        return wanted;
     }
     // High numbers, where people put none.
     let free = std::iter::repeat_with(|| u32::try_from(random() & 0x3fff_ffff).unwrap_or(0) | 0x4000_0000)
-        .find(|id| !taken.contains(id));
-    Ok(free.unwrap_or(0x4000_0000))
+        .find(|id| !taken.contains(&u64::from(*id)));
+    free.unwrap_or(0x4000_0000)
 }
 
 /// Registers as a replica, so that operators see the stream (`SHOW REPLICAS`) and others choose other ids.
@@ -93,8 +105,6 @@ pub async fn start(wire: &mut Wire, server_id: u32, start: &Position) -> Result<
     let command = match (&start.taken, wire.family().flavour) {
         (Taken::Gtids(have), Flavour::MySql) => gtid_dump_command(server_id, have),
         (Taken::Domains(have), Flavour::MariaDb) => {
-            // A replica that says 4 understands GTID events and everything else that 10.0 and later write.
-            wire.execute("SET @mariadb_slave_capability = 4").await?;
             // A place says exactly where to go on, names do not: numbers of a domain need not rise (gtid_strict_mode is off by
             // default), and the server then sends transactions again or leaves some out.
             let place = start.file.offset.max(super::frame::FIRST_EVENT);

@@ -128,9 +128,8 @@ impl BinlogStream {
                     remedy: "correct the pattern".to_owned(),
                 }
             })?;
-        let checksum = dump::prepare(&mut wire, request.heartbeat).await?;
-        let own = own_session(&mut wire).await?;
-        let server_id = dump::server_id(&mut wire, request.server_id).await?;
+        let dump::Prepared { checksum, own, server_id } =
+            dump::prepare(&mut wire, request.heartbeat, request.server_id).await?;
         dump::register(&mut wire, server_id).await?;
         let origin = resume::origin(&request.start);
         if origin.taken != request.start.taken {
@@ -332,8 +331,7 @@ impl BinlogStream {
 /// As [`BinlogStream::open`] for a stream from there.
 async fn knows(request: &StreamRequest) -> Result<(), SourceError> {
     let (mut wire, _) = request.endpoint.connect().await?;
-    dump::prepare(&mut wire, request.heartbeat).await?;
-    let server_id = dump::server_id(&mut wire, 0).await?;
+    let server_id = dump::prepare(&mut wire, request.heartbeat, 0).await?.server_id;
     dump::start(&mut wire, server_id, &request.start).await?;
     let packet = dump::first(&mut wire, request.heartbeat).await?;
     if packet.first() == Some(&0) {
@@ -342,29 +340,19 @@ async fn knows(request: &StreamRequest) -> Result<(), SourceError> {
     Err(dump::failure(&wire, &packet, request.start.to_string()))
 }
 
-/// The server's number and that of this session, as it tells them itself: a proxy greets with numbers of its own.
-async fn own_session(wire: &mut Wire) -> Result<(u32, u32), SourceError> {
-    let rows = wire.query("SELECT @@GLOBAL.server_id, CONNECTION_ID()").await?;
-    let number = |column: usize| {
-        let value = rows.first()?.get(column)?.as_deref()?;
-        std::str::from_utf8(value).ok()?.parse::<u64>().ok()
-    };
-    // The log has the lower 32 bits of a session's number.
-    let id = number(1).and_then(|id| u32::try_from(id & 0xffff_ffff).ok());
-    match (number(0).and_then(|id| u32::try_from(id).ok()), id) {
-        (Some(server), Some(id)) => Ok((server, id)),
-        _ => Err(wire.protocol("no number of the server or of the session")),
-    }
-}
-
 /// When a log file was begun by its own word (seconds since 1970 UTC); `None` when the server has no such file.
 ///
 /// # Errors
 /// Those of [`Wire::connect`], and what else the server answers.
 pub async fn file_begun(endpoint: &SameServer, file: &str) -> Result<Option<u32>, SourceError> {
-    let (mut wire, _) = endpoint.connect().await?;
-    let checksum = dump::prepare(&mut wire, dump::PATIENCE_AT_START).await?;
-    let server_id = dump::server_id(&mut wire, 0).await?;
+    let (wire, _) = endpoint.connect().await?;
+    begun(wire, file).await
+}
+
+/// As [`file_begun`], asked on a session that is of no use for anything else afterwards.
+pub(super) async fn begun(mut wire: Wire, file: &str) -> Result<Option<u32>, SourceError> {
+    let dump::Prepared { checksum, server_id, .. } =
+        dump::prepare(&mut wire, dump::PATIENCE_AT_START, 0).await?;
     dump::start_file(&mut wire, server_id, file).await?;
     let selected = SelectedTables::none();
     let start = crate::change::FilePosition { file: file.into(), offset: frame::FIRST_EVENT };

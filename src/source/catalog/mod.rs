@@ -1,10 +1,10 @@
-//! The reader of `information_schema`: three queries, whatever the number of tables.
+//! The reader of `information_schema`: three queries in one round trip, whatever the number of tables.
 //!
 //! What flows out: [`CatalogTable`]s of base tables, by name; columns in the order of the log's row images. (Hidden
 //! columns of functional indexes are neither here nor in the log; a generated invisible primary key is in both.)
 //!
 //! What must never happen here: a table half read. A definition that changed between two queries is an error, and a
-//! table of which the user may see only some columns is found out by `partly_granted`.
+//! table of which the user may see only some columns is found out by `partly_granted_query`.
 
 pub mod columns;
 pub mod filter;
@@ -19,7 +19,7 @@ use crate::schema::table::UniqueKey;
 use crate::schema::{Charset, Table};
 use columns::ColumnRow;
 use filter::in_databases;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// A base table as `information_schema` shows it.
 #[derive(Clone, Debug)]
@@ -36,55 +36,54 @@ pub struct CatalogTable {
     pub readable: bool,
 }
 
-/// Reads the selected base tables.
+/// Reads the selected base tables, and asks `more`: the answers to that.
 ///
 /// # Errors
 /// What the server answers; [`SourceError::TableChanged`] when the queries contradict each other.
-pub async fn read(server: &mut Server, selection: &Selection) -> Result<Vec<CatalogTable>, SourceError> {
+pub async fn read(
+    server: &mut Server,
+    selection: &Selection,
+    more: &[String],
+) -> Result<(Vec<CatalogTable>, Vec<TextRows>), SourceError> {
     let databases = in_databases(selection, "TABLE_SCHEMA");
-    let tables = server
-        .rows(&format!(
+    // An index that FORCE INDEX cannot name is no key for chunks.
+    let visible = server.server_version().index_usable_expression();
+    let [tables, columns, indexes] = [
+        format!(
             "SELECT TABLE_SCHEMA, TABLE_NAME, ENGINE, TABLE_ROWS, TABLE_COLLATION, TABLE_TYPE FROM information_schema.TABLES \
              WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND {databases}"
-        ))
-        .await?;
-    let columns = server
-        .rows(&format!(
+        ),
+        format!(
             "SELECT TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION, COLUMN_NAME, COLUMN_DEFAULT, IS_NULLABLE, \
              COLUMN_TYPE, CHARACTER_SET_NAME, COLLATION_NAME, EXTRA, PRIVILEGES FROM information_schema.COLUMNS \
              WHERE {databases}"
-        ))
-        .await?;
-    // An index that FORCE INDEX cannot name is no key for chunks.
-    let visible = server.server_version().index_usable_expression();
-    let indexes = server
-        .rows(&format!(
+        ),
+        format!(
             "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX, COLUMN_NAME, SUB_PART, {visible} \
              FROM information_schema.STATISTICS WHERE NON_UNIQUE = 0 AND {databases}"
-        ))
-        .await?;
-    assemble(server.flavour(), selection, tables, columns, indexes).map_err(|(table, why)| {
-        SourceError::TableChanged {
+        ),
+    ];
+    let questions: Vec<&str> =
+        [&tables, &columns, &indexes].into_iter().chain(more).map(String::as_str).collect();
+    let mut answers = server.script(&questions).await?.into_iter();
+    let [tables, columns, indexes] = [(); 3].map(|()| answers.next().unwrap_or_default());
+    match assemble(server.flavour(), selection, tables, columns, indexes) {
+        Ok(found) => Ok((found, answers.collect())),
+        Err((table, why)) => Err(SourceError::TableChanged {
             endpoint: server.label().to_owned(),
             table: table.to_string(),
             why: why.to_owned(),
-        }
-    })
+        }),
+    }
 }
 
-/// Tables on which the user has column grants: `information_schema` shows only those columns unless the user may read the whole
+/// Asks for tables on which the user has column grants: `information_schema` shows only those columns unless the user may read the whole
 /// table as well. Grants of roles are not listed.
-pub(super) async fn partly_granted(
-    server: &mut Server,
-    selection: &Selection,
-) -> Result<BTreeSet<TableName>, SourceError> {
-    let databases = in_databases(selection, "TABLE_SCHEMA");
-    let rows = server
-        .rows(&format!(
-            "SELECT DISTINCT TABLE_SCHEMA, TABLE_NAME FROM information_schema.COLUMN_PRIVILEGES WHERE {databases}"
-        ))
-        .await?;
-    Ok(rows.iter().map(|row| name_of(row)).collect())
+pub(super) fn partly_granted_query(selection: &Selection) -> String {
+    format!(
+        "SELECT DISTINCT TABLE_SCHEMA, TABLE_NAME FROM information_schema.COLUMN_PRIVILEGES WHERE {}",
+        in_databases(selection, "TABLE_SCHEMA")
+    )
 }
 
 /// Whether the user may read every column of a table, those that are hidden from the user too.
@@ -98,7 +97,7 @@ pub(super) async fn may_read_all(server: &mut Server, table: &TableName) -> Resu
     }
 }
 
-fn name_of(row: &[Option<String>]) -> TableName {
+pub(super) fn name_of(row: &[Option<String>]) -> TableName {
     TableName::new(text(row, 0).unwrap_or_default(), text(row, 1).unwrap_or_default())
 }
 

@@ -75,6 +75,8 @@ impl Server {
     /// Sets the session as the statement's was. The inner error says why that is not possible.
     async fn prepare(&mut self, question: &Question) -> Result<Result<(), String>, SourceError> {
         let Question { session, .. } = question;
+        // What is asked was written by whoever issued the statement.
+        self.wire.end_scripts().await?;
         let mut set = format!("SET SESSION sql_mode={}", session.sql_mode);
         if let Some(zone) = &session.time_zone {
             if zone.contains(['\'', '\\']) {

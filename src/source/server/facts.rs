@@ -2,43 +2,37 @@
 //! what is missing.
 
 use super::positions::XA_RECOVER_DENIED;
-use super::{Server, text};
-use crate::change::Domains;
+use super::{Server, TextRows, foreign_keys, text};
 use crate::change::facts::{Flavour, SourceFacts, SourceTableFacts};
+use crate::change::gtid::GtidSetError;
+use crate::change::{Domains, GtidSet, TableName};
 use crate::config::types::Selection;
+use crate::schema::Table;
 use crate::source::{SourceError, catalog};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// `ER_SPECIFIC_ACCESS_DENIED_ERROR`.
 pub(super) const DENIED: u16 = 1227;
+/// Asks for both sets. (SHOW VARIABLES cuts values at 1024 characters.)
+const GTID_SETS: &str = "SELECT @@GLOBAL.gtid_executed, @@GLOBAL.gtid_purged";
 /// `ER_NO_BINARY_LOGGING`.
 pub(super) const NO_LOG: u16 = 1381;
 
-const VARIABLES: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('server_uuid', 'log_bin', 'binlog_format', \
-    'binlog_row_image', 'binlog_row_value_options', 'gtid_mode', 'lower_case_table_names', 'innodb_native_foreign_keys', 'sync_binlog', \
-    'log_slave_updates', 'log_replica_updates', 'wsrep_on')";
-
 impl Server {
-    /// Everything the precheck wants to know, in a fixed number of queries (beside one for each table of which the user
-    /// may read only some columns, and on MariaDB for each foreign key whose rules are hidden).
+    /// Everything the precheck wants to know and the definitions of the selected tables, in a fixed number of queries (beside one
+    /// for each table of which the user may read only some columns, and on MariaDB for each foreign key whose rules are hidden).
     ///
     /// # Errors
     /// What the server answers, other than that a privilege is missing.
-    pub async fn facts(&mut self, selection: &Selection) -> Result<SourceFacts, SourceError> {
+    pub async fn facts(&mut self, selection: &Selection) -> Result<(SourceFacts, Vec<Table>), SourceError> {
         let mut missing_privileges = BTreeSet::new();
-        let mut variables = BTreeMap::new();
-        for row in self.rows(VARIABLES).await? {
-            if let (Some(name), Some(value)) = (text(&row, 0), text(&row, 1)) {
-                variables.insert(name.to_ascii_lowercase(), value.to_owned());
-            }
-        }
+        let variables = std::mem::take(&mut self.variables);
         let value = |name: &str| variables.get(name).map(String::as_str);
         let upper = |name: &str| value(name).unwrap_or_default().to_ascii_uppercase();
         let on = |name: &str| matches!(upper(name).as_str(), "ON" | "1");
 
-        // SHOW VARIABLES cuts values at 1024 characters, so sets are asked for one by one.
         let (gtid_executed, gtid_purged) = match self.flavour {
-            Flavour::MySql => (self.gtid_executed().await?, self.gtid_purged().await?),
+            Flavour::MySql => self.gtid_sets().await?,
             Flavour::MariaDb => Default::default(),
         };
         let (domains, domains_purged) = match self.flavour {
@@ -58,8 +52,8 @@ impl Server {
         if !self.may_replicate().await? {
             missing_privileges.insert("REPLICATION SLAVE".to_owned());
         }
-        let tables = self.table_facts(selection).await?;
-        Ok(SourceFacts {
+        let (tables, definitions) = self.table_facts(selection).await?;
+        let facts = SourceFacts {
             flavour: self.flavour,
             version: self.version.clone(),
             version_number: self.version_number,
@@ -87,7 +81,53 @@ impl Server {
             prepared_xa,
             missing_privileges,
             tables,
-        })
+        };
+        Ok((facts, definitions))
+    }
+
+    /// Brings what `facts` say of the log up to date; gives the files of the log and their sizes.
+    ///
+    /// # Errors
+    /// What the server answers; here a privilege that is missing too, since it was there when all was asked for.
+    pub async fn look_at_log(
+        &mut self,
+        facts: &mut SourceFacts,
+    ) -> Result<BTreeMap<String, u64>, SourceError> {
+        let sets = match self.flavour {
+            Flavour::MySql => GTID_SETS,
+            Flavour::MariaDb => "SELECT @@GLOBAL.gtid_binlog_pos",
+        };
+        let answers = self.script(&[sets, self.log_status_query(), "SHOW BINARY LOGS"]).await?;
+        let [sets, status, files] = answers.as_slice() else {
+            return Err(self.protocol("not all questions were answered"));
+        };
+        facts.log_end = status.first().map(|row| self.file_position(row)).transpose()?;
+        if let Some(mode) = self.variables.get("gtid_mode") {
+            facts.gtid_mode_on = mode.eq_ignore_ascii_case("ON");
+        }
+        match self.flavour {
+            Flavour::MySql => (facts.gtid_executed, facts.gtid_purged) = self.two_sets(sets)?,
+            Flavour::MariaDb => {
+                facts.domains = self.domains_in(sets)?;
+                facts.domains_purged = self.domains_before(files).await?;
+            }
+        }
+        let size = |row: &Vec<Option<String>>| Some((text(row, 0)?.to_owned(), text(row, 1)?.parse().ok()?));
+        Ok(files.iter().filter_map(size).collect())
+    }
+
+    /// `gtid_executed` and `gtid_purged`.
+    async fn gtid_sets(&mut self) -> Result<(GtidSet, GtidSet), SourceError> {
+        let rows = self.rows(GTID_SETS).await?;
+        self.two_sets(&rows)
+    }
+
+    fn two_sets(&self, rows: &TextRows) -> Result<(GtidSet, GtidSet), SourceError> {
+        let set = |column| {
+            let set = rows.first().and_then(|row| text(row, column)).unwrap_or_default();
+            set.parse().map_err(|error: GtidSetError| self.protocol(error.to_string()))
+        };
+        Ok((set(0)?, set(1)?))
     }
 
     /// File, position, and the databases that alone or never get into the log.
@@ -122,11 +162,16 @@ impl Server {
 
     /// MariaDB: what lies before the oldest file that is left, by that file's own list.
     async fn domains_purged(&mut self) -> Result<Option<Domains>, SourceError> {
-        let oldest = match self.rows("SHOW BINARY LOGS").await {
-            Ok(rows) => rows.first().and_then(|row| text(row, 0)).map(|file| file.replace('\'', "''")),
-            Err(SourceError::Server { code: DENIED | NO_LOG, .. }) => None,
-            Err(error) => return Err(error),
-        };
+        match self.rows("SHOW BINARY LOGS").await {
+            Ok(files) => self.domains_before(&files).await,
+            Err(SourceError::Server { code: DENIED | NO_LOG, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// MariaDB: what lies before the first of these files, by its own list.
+    async fn domains_before(&mut self, files: &TextRows) -> Result<Option<Domains>, SourceError> {
+        let oldest = files.first().and_then(|row| text(row, 0)).map(|file| file.replace('\'', "''"));
         let Some(oldest) = oldest else { return Ok(None) };
         let events = match self.rows(&format!("SHOW BINLOG EVENTS IN '{oldest}' LIMIT 3")).await {
             Ok(events) => events,
@@ -172,11 +217,15 @@ impl Server {
     async fn table_facts(
         &mut self,
         selection: &Selection,
-    ) -> Result<BTreeMap<crate::change::TableName, SourceTableFacts>, SourceError> {
-        let found = catalog::read(self, selection).await?;
-        let mut cascades = self.cascades(selection).await?;
-        let partly = catalog::partly_granted(self, selection).await?;
-        let mut facts = BTreeMap::new();
+    ) -> Result<(BTreeMap<TableName, SourceTableFacts>, Vec<Table>), SourceError> {
+        let [keys, rules] = foreign_keys::queries(selection);
+        let more = [keys, rules, catalog::partly_granted_query(selection)];
+        let (found, answers) = catalog::read(self, selection, &more).await?;
+        let mut answers = answers.into_iter();
+        let [keys, rules, partly] = [(); 3].map(|()| answers.next().unwrap_or_default());
+        let mut cascades = self.cascades(selection, &keys, &rules).await?;
+        let partly: BTreeSet<TableName> = partly.iter().map(|row| catalog::name_of(row)).collect();
+        let (mut facts, mut definitions) = (BTreeMap::new(), Vec::with_capacity(found.len()));
         for entry in found {
             let mut readable = entry.readable;
             if readable && partly.contains(&entry.table.name) {
@@ -193,8 +242,9 @@ impl Server {
                     cascades: cascades.remove(&entry.table.name).unwrap_or_default(),
                 },
             );
+            definitions.push(entry.table);
         }
-        Ok(facts)
+        Ok((facts, definitions))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Foreign keys that change rows of their own table: `ON DELETE` or `ON UPDATE` `CASCADE`, `SET NULL`, `SET DEFAULT`.
 
-use super::{Server, text};
+use super::{Server, TextRows, text};
 use crate::change::TableName;
 use crate::config::types::Selection;
 use crate::source::SourceError;
@@ -8,32 +8,36 @@ use crate::source::catalog::filter::in_databases;
 use crate::source::snapshot::key::quote;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Asks for foreign keys, and for the rules of those whose rules the user may see.
+pub(super) fn queries(selection: &Selection) -> [String; 2] {
+    [
+        format!(
+            "SELECT DISTINCT TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_NAME FROM information_schema.KEY_COLUMN_USAGE \
+             WHERE REFERENCED_TABLE_NAME IS NOT NULL AND {}",
+            in_databases(selection, "TABLE_SCHEMA")
+        ),
+        format!(
+            "SELECT CONSTRAINT_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, DELETE_RULE, UPDATE_RULE \
+             FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE {}",
+            in_databases(selection, "CONSTRAINT_SCHEMA")
+        ),
+    ]
+}
+
 impl Server {
-    /// The names of the cascading foreign keys of each selected table that has some.
+    /// The names of the cascading foreign keys of each selected table that has some, by the answers to [`queries`].
     ///
-    /// Two queries. MariaDB hides `REFERENTIAL_CONSTRAINTS` from a user who has only SELECT, but not
+    /// MariaDB hides `REFERENTIAL_CONSTRAINTS` from a user who has only SELECT, but not
     /// `KEY_COLUMN_USAGE`: a table whose foreign key has no known rule is asked for by SHOW CREATE TABLE.
     pub(super) async fn cascades(
         &mut self,
         selection: &Selection,
+        keys: &TextRows,
+        rules: &TextRows,
     ) -> Result<BTreeMap<TableName, Vec<String>>, SourceError> {
-        let keys = self
-            .rows(&format!(
-                "SELECT DISTINCT TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_NAME FROM information_schema.KEY_COLUMN_USAGE \
-                 WHERE REFERENCED_TABLE_NAME IS NOT NULL AND {}",
-                in_databases(selection, "TABLE_SCHEMA")
-            ))
-            .await?;
-        let rules = self
-            .rows(&format!(
-                "SELECT CONSTRAINT_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, DELETE_RULE, UPDATE_RULE \
-                 FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE {}",
-                in_databases(selection, "CONSTRAINT_SCHEMA")
-            ))
-            .await?;
         let mut found: BTreeMap<TableName, BTreeSet<String>> = BTreeMap::new();
         let mut known = BTreeSet::new();
-        for row in &rules {
+        for row in rules {
             let (table, constraint) = named(row);
             if !selection.contains(&table.database, &table.table) {
                 continue;

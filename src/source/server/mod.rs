@@ -18,12 +18,13 @@ pub use evaluate::Setting;
 
 use super::same::Introduced;
 use super::version::{self, ServerVersion};
+use super::wire::Rows;
 use super::{SameServer, SourceError, Wire};
 use crate::change::Retry;
 use crate::change::facts::Flavour;
 use crate::config::types::Selection;
 use crate::schema::Table;
-use bytes::Bytes;
+use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -42,6 +43,8 @@ pub struct Server {
     flavour: Flavour,
     version: String,
     version_number: u32,
+    /// Settings as they were at the connection's start, by name in lower case.
+    variables: BTreeMap<String, String>,
     /// What it waits for, in words.
     waits: watch::Sender<Option<String>>,
 }
@@ -54,17 +57,11 @@ impl Server {
     /// before 10.5.
     pub async fn connect(to: impl Into<SameServer>) -> Result<Self, SourceError> {
         let to = to.into();
-        let (wire, Introduced { identity, version }) = to.connect().await?;
+        let (wire, Introduced { identity, version, variables }) = to.connect().await?;
         let (flavour, version_number) = version::parse(&version);
         let user = to.user().to_owned();
         let waits = watch::Sender::new(None);
-        let mut server = Self { wire, identity, user, flavour, version, version_number, waits };
-        // Row estimates as they are, not as they were up to a day ago.
-        server
-            .wire
-            .execute("SET SESSION autocommit=1 /*!80003 , information_schema_stats_expiry=0 */")
-            .await?;
-        Ok(server)
+        Ok(Self { wire, identity, user, flavour, version, version_number, variables, waits })
     }
 
     /// The definitions of the selected base tables, by name. A fixed number of queries.
@@ -75,7 +72,7 @@ impl Server {
     /// # Errors
     /// What the server answers; [`SourceError::TableChanged`] when a definition changed between two queries.
     pub async fn tables(&mut self, selection: &Selection) -> Result<Vec<Table>, SourceError> {
-        let found = super::catalog::read(self, selection).await?;
+        let (found, _) = super::catalog::read(self, selection, &[]).await?;
         Ok(found.into_iter().map(|entry| entry.table).collect())
     }
 
@@ -109,6 +106,14 @@ impl Server {
         self.version_number
     }
 
+    /// As [`super::binlog::file_begun`], as the last question of this session.
+    ///
+    /// # Errors
+    /// As [`super::binlog::file_begun`].
+    pub async fn file_begun(self, file: &str) -> Result<Option<u32>, SourceError> {
+        super::binlog::begun(self.wire, file).await
+    }
+
     /// Leaves the server in order.
     pub async fn close(mut self) {
         const COM_QUIT: u8 = 0x01;
@@ -119,23 +124,40 @@ impl Server {
     }
 
     /// Rows as bytes.
-    async fn query(&mut self, sql: &str) -> Result<Vec<Vec<Option<Bytes>>>, SourceError> {
+    async fn query(&mut self, sql: &str) -> Result<Rows, SourceError> {
         match tokio::time::timeout(QUERY_TIMEOUT, self.wire.query(sql)).await {
             Ok(answer) => answer,
-            Err(_) => Err(SourceError::Connection {
-                endpoint: self.label().to_owned(),
-                doing: sql.chars().take(60).collect(),
-                source: std::io::Error::new(
-                    std::io::ErrorKind::TimedOut,
-                    format!("no answer within {} s", QUERY_TIMEOUT.as_secs()),
-                ),
-            }),
+            Err(_) => Err(self.no_answer(sql)),
+        }
+    }
+
+    fn no_answer(&self, sql: &str) -> SourceError {
+        SourceError::Connection {
+            endpoint: self.label().to_owned(),
+            doing: sql.chars().take(60).collect(),
+            source: std::io::Error::new(
+                std::io::ErrorKind::TimedOut,
+                format!("no answer within {} s", QUERY_TIMEOUT.as_secs()),
+            ),
         }
     }
 
     pub(super) async fn rows(&mut self, sql: &str) -> Result<TextRows, SourceError> {
+        let rows = self.query(sql).await?;
+        self.texts(rows)
+    }
+
+    /// The rows of several questions, which cost one round trip; see [`Wire::script`].
+    pub(super) async fn script(&mut self, questions: &[&str]) -> Result<Vec<TextRows>, SourceError> {
+        match tokio::time::timeout(QUERY_TIMEOUT, self.wire.script(questions)).await {
+            Ok(answers) => answers?.into_iter().map(|rows| self.texts(rows)).collect(),
+            Err(_) => Err(self.no_answer(questions.first().copied().unwrap_or_default())),
+        }
+    }
+
+    fn texts(&self, answer: Rows) -> Result<TextRows, SourceError> {
         let mut rows = Vec::new();
-        for row in self.query(sql).await? {
+        for row in answer {
             let mut texts = Vec::with_capacity(row.len());
             for value in row {
                 let value = value.map(|bytes| String::from_utf8(bytes.to_vec())).transpose();

@@ -41,7 +41,7 @@
 //! XA COMMIT can only come when it is listed).
 
 use super::facts::{DENIED, NO_LOG};
-use super::{Server, text};
+use super::{Server, TextRows, text};
 use crate::change::facts::Flavour;
 use crate::change::state::CatchUpTarget;
 use crate::change::{Domains, FilePosition, GtidSet, Position, TableName, Taken, XaState};
@@ -273,14 +273,6 @@ impl Server {
         self.gtid_set("SELECT @@GLOBAL.gtid_executed").await
     }
 
-    /// The transactions that are no longer in the log.
-    ///
-    /// # Errors
-    /// What the server answers.
-    pub async fn gtid_purged(&mut self) -> Result<GtidSet, SourceError> {
-        self.gtid_set("SELECT @@GLOBAL.gtid_purged").await
-    }
-
     /// MariaDB: the last transaction of each domain in the log, visible or not.
     ///
     /// # Errors
@@ -377,6 +369,10 @@ impl Server {
 
     async fn domains(&mut self, sql: &str) -> Result<Domains, SourceError> {
         let rows = self.rows(sql).await?;
+        self.domains_in(&rows)
+    }
+
+    pub(super) fn domains_in(&self, rows: &TextRows) -> Result<Domains, SourceError> {
         let domains = rows.first().and_then(|row| text(row, 0)).unwrap_or_default();
         domains.parse().map_err(|error: crate::change::domain::DomainsError| self.protocol(error.to_string()))
     }

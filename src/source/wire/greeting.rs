@@ -88,6 +88,7 @@ impl Greeting {
             | CapabilityFlags::CLIENT_CONNECT_ATTRS
             | CapabilityFlags::CLIENT_LONG_FLAG
             | CapabilityFlags::CLIENT_TRANSACTIONS
+            | CapabilityFlags::CLIENT_MULTI_STATEMENTS
             | CapabilityFlags::CLIENT_MULTI_RESULTS
             | CapabilityFlags::CLIENT_PS_MULTI_RESULTS;
         let mut agreed = (wanted & self.capabilities) | CapabilityFlags::CLIENT_LONG_PASSWORD;

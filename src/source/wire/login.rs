@@ -132,6 +132,7 @@ pub(super) async fn login(
         (None, _) => false,
     };
 
+    wire.takes_scripts = greeting.agreed(secure).contains(CapabilityFlags::CLIENT_MULTI_STATEMENTS);
     let password = endpoint.password.expose_secret().as_bytes();
     // A method that we do not know, or that wants the password itself, is left to the server, which then asks
     // for one that fits the user.

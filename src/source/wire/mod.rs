@@ -28,6 +28,7 @@ use login::{Login, login};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use socket::Socket;
+pub use statement::Rows;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +47,8 @@ pub struct Wire {
     flavour: Flavour,
     version_number: u32,
     server_version: String,
+    /// Several statements may be sent at once.
+    takes_scripts: bool,
     /// A statement's answer is not read to its end: nothing else may be sent.
     busy: bool,
 }
@@ -62,7 +65,18 @@ impl Wire {
     /// [`SourceError::Connection`] when the server cannot be reached within [`CONNECT_TIMEOUT`],
     /// [`SourceError::Tls`], [`SourceError::Login`], or what the server answers.
     pub async fn connect(endpoint: &SourceEndpoint) -> Result<Self, SourceError> {
-        match tokio::time::timeout(CONNECT_TIMEOUT, Self::open(endpoint)).await {
+        Ok(Self::connect_and_ask(endpoint, &[]).await?.0)
+    }
+
+    /// As [`Wire::connect`], and asks the first questions with the pins: an answer for each.
+    ///
+    /// # Errors
+    /// As [`Wire::connect`].
+    pub async fn connect_and_ask(
+        endpoint: &SourceEndpoint,
+        questions: &[&str],
+    ) -> Result<(Self, Vec<Rows>), SourceError> {
+        match tokio::time::timeout(CONNECT_TIMEOUT, Self::open(endpoint, questions)).await {
             Ok(opened) => opened,
             Err(_) => Err(SourceError::Connection {
                 endpoint: label(endpoint),
@@ -75,7 +89,7 @@ impl Wire {
         }
     }
 
-    async fn open(endpoint: &SourceEndpoint) -> Result<Self, SourceError> {
+    async fn open(endpoint: &SourceEndpoint, questions: &[&str]) -> Result<(Self, Vec<Rows>), SourceError> {
         let mut wire = match login(Self::dial(endpoint).await?, endpoint, true).await? {
             Login::Done(wire) => wire,
             Login::NoTlsInCommon(why) => {
@@ -88,20 +102,18 @@ impl Wire {
                 }
             }
         };
-        for pin in pins::PINS {
-            if let Err(error) = wire.execute(pin).await {
-                // A server that is too old does not know the statements: say that, and not what it stumbled over.
-                return Err(match super::version::unsupported(wire.flavour, wire.version_number) {
-                    Some(what) => SourceError::Unsupported {
-                        endpoint: wire.label,
-                        what: what.to_owned(),
-                        remedy: super::version::UPGRADE.to_owned(),
-                    },
-                    None => error,
-                });
-            }
+        match wire.script(&[&pins::PINS, questions].concat()).await {
+            Ok(answers) => Ok((wire, answers.into_iter().skip(pins::PINS.len()).collect())),
+            // A server that is too old does not know the statements: say that, and not what it stumbled over.
+            Err(error) => Err(match super::version::unsupported(wire.flavour, wire.version_number) {
+                Some(what) => SourceError::Unsupported {
+                    endpoint: wire.label,
+                    what: what.to_owned(),
+                    remedy: super::version::UPGRADE.to_owned(),
+                },
+                None => error,
+            }),
         }
-        Ok(wire)
     }
 
     async fn dial(endpoint: &SourceEndpoint) -> Result<Self, SourceError> {
@@ -121,6 +133,7 @@ impl Wire {
             flavour: Flavour::MySql,
             version_number: 0,
             server_version: String::new(),
+            takes_scripts: false,
             busy: false,
         })
     }

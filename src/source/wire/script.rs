@@ -10,6 +10,8 @@ use tokio::task::JoinHandle;
 
 /// An OK packet.
 pub const OK: &[u8] = b"\0\0\0\x02\0\0\0";
+/// An OK packet behind which another answer follows.
+pub const MORE: &[u8] = b"\0\0\0\x0A\0\0\0";
 /// An EOF packet.
 pub const EOF: &[u8] = b"\xFE\0\0\x02\0";
 
@@ -53,10 +55,16 @@ impl Stage {
         self.say(&greeting()).await;
         self.hear().await;
         self.say(OK).await;
-        for pin in pins::PINS {
-            assert_eq!(self.hear().await, [b"\x03", pin.as_bytes()].concat());
-            self.say(OK).await;
+        self.agree_to_pins().await;
+    }
+
+    /// Hears the pins and agrees to each.
+    pub async fn agree_to_pins(&mut self) {
+        assert_eq!(self.hear().await, [b"\x03", pins::PINS.join("; ").as_bytes()].concat());
+        for _ in 1..pins::PINS.len() {
+            self.say(MORE).await;
         }
+        self.say(OK).await;
     }
 
     /// Hears a COM_STMT_PREPARE and a COM_STMT_EXECUTE and answers both for one INT column and statement 9.

@@ -7,6 +7,9 @@ use bytes::Bytes;
 
 const COM_QUERY: u8 = 0x03;
 
+/// The rows of an answer as text, `None` for NULL.
+pub type Rows = Vec<Vec<Option<Bytes>>>;
+
 /// What an answer begins with.
 enum Answer {
     /// No rows.
@@ -29,7 +32,7 @@ impl Wire {
     ///
     /// # Errors
     /// As [`Wire::execute`].
-    pub async fn query(&mut self, sql: &str) -> Result<Vec<Vec<Option<Bytes>>>, SourceError> {
+    pub async fn query(&mut self, sql: &str) -> Result<Rows, SourceError> {
         self.query_typed(sql).await.map(|(_, rows)| rows)
     }
 
@@ -37,10 +40,7 @@ impl Wire {
     ///
     /// # Errors
     /// As [`Wire::execute`].
-    pub async fn query_typed(
-        &mut self,
-        sql: &str,
-    ) -> Result<(Vec<Bytes>, Vec<Vec<Option<Bytes>>>), SourceError> {
+    pub async fn query_typed(&mut self, sql: &str) -> Result<(Vec<Bytes>, Rows), SourceError> {
         let (mut columns, mut rows) = (Vec::new(), Vec::new());
         self.run(
             sql,
@@ -54,22 +54,88 @@ impl Wire {
         Ok((columns, rows))
     }
 
+    /// Runs statements in order and gives the rows of each, as [`Wire::query`] does. They are sent together, so that the answers
+    /// cost one round trip, but to a server that does not take that. An error of one is the error of all; those behind it are not
+    /// run.
+    ///
+    /// # Errors
+    /// As [`Wire::execute`].
+    pub async fn script(&mut self, statements: &[&str]) -> Result<Vec<Rows>, SourceError> {
+        let mut answers = Vec::with_capacity(statements.len());
+        if !self.takes_scripts {
+            for statement in statements {
+                answers.push(self.query(statement).await?);
+            }
+            return Ok(answers);
+        }
+        self.send_statement(&statements.join("; ")).await?;
+        loop {
+            let sql = statements.get(answers.len()).copied().unwrap_or_default();
+            let mut rows = Vec::new();
+            let ended = self
+                .answer(sql, &mut |_| {}, &mut |row| {
+                    rows.push(text_row(row)?);
+                    Some(())
+                })
+                .await?;
+            answers.push(rows);
+            if !ended.more_results() {
+                break;
+            }
+        }
+        self.set_busy(false);
+        if answers.len() == statements.len() {
+            return Ok(answers);
+        }
+        Err(self.protocol(format!("{} answers to {} statements", answers.len(), statements.len())))
+    }
+
+    /// From here on the server takes one statement at a time, so that nothing can hide behind another's end.
+    ///
+    /// # Errors
+    /// As [`Wire::execute`].
+    pub async fn end_scripts(&mut self) -> Result<(), SourceError> {
+        const COM_SET_OPTION: u8 = 0x1b;
+        const MULTI_STATEMENTS_OFF: u8 = 1;
+        self.takes_scripts = false;
+        self.send_command(&[COM_SET_OPTION, MULTI_STATEMENTS_OFF, 0]).await?;
+        let packet = self.read_packet().await?;
+        if reply::eof(&packet).or_else(|| reply::ok(&packet)).is_some() {
+            return Ok(());
+        }
+        Err(self.failed("take one statement at a time", &packet))
+    }
+
+    async fn send_statement(&mut self, sql: &str) -> Result<(), SourceError> {
+        let mut command = Vec::with_capacity(sql.len() + 1);
+        command.push(COM_QUERY);
+        command.extend_from_slice(sql.as_bytes());
+        self.send_command(&command).await?;
+        self.set_busy(true);
+        Ok(())
+    }
+
+    async fn answer(
+        &mut self,
+        sql: &str,
+        column: &mut impl FnMut(&Bytes),
+        row: &mut impl FnMut(&Bytes) -> Option<()>,
+    ) -> Result<reply::Ended, SourceError> {
+        match self.read_answer(sql).await? {
+            Answer::Done(ended) => Ok(ended),
+            Answer::Columns(count) => self.read_rows(sql, count, column, row).await,
+        }
+    }
+
     async fn run(
         &mut self,
         sql: &str,
         mut column: impl FnMut(&Bytes),
         mut row: impl FnMut(&Bytes) -> Option<()>,
     ) -> Result<(), SourceError> {
-        let mut command = Vec::with_capacity(sql.len() + 1);
-        command.push(COM_QUERY);
-        command.extend_from_slice(sql.as_bytes());
-        self.send_command(&command).await?;
-        self.set_busy(true);
+        self.send_statement(sql).await?;
         loop {
-            let ended = match self.read_answer(sql).await? {
-                Answer::Done(ended) => ended,
-                Answer::Columns(count) => self.read_rows(sql, count, &mut column, &mut row).await?,
-            };
+            let ended = self.answer(sql, &mut column, &mut row).await?;
             if !ended.more_results() {
                 self.set_busy(false);
                 return Ok(());

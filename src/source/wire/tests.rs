@@ -55,10 +55,7 @@ async fn a_switch_of_method_is_followed_with_its_own_nonce() {
         assert_eq!(stage.hear().await, scramble_sha256(b"ABCDEFGHIJKLMNOPQRST", b"secret").unwrap());
         stage.say(b"\x01\x03").await;
         stage.say(OK).await;
-        for _ in pins::PINS {
-            stage.hear().await;
-            stage.say(OK).await;
-        }
+        stage.agree_to_pins().await;
     })
     .await;
     Wire::connect(&endpoint).await.unwrap();

@@ -7,7 +7,7 @@
 use super::wait::{DEADLINE, eventually, pause};
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -33,6 +33,7 @@ struct Shared {
     traps: Mutex<Vec<Trap>>,
     sprung: AtomicUsize,
     accepted: AtomicUsize,
+    turns: AtomicUsize,
 }
 
 /// What holds for all connections.
@@ -107,6 +108,7 @@ impl Proxy {
             traps: Mutex::default(),
             sprung: AtomicUsize::new(0),
             accepted: AtomicUsize::new(0),
+            turns: AtomicUsize::new(0),
         });
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         listener.set_nonblocking(true).expect("a non-blocking listener");
@@ -213,6 +215,12 @@ impl Proxy {
         self.shared.accepted.load(Ordering::SeqCst)
     }
 
+    /// How many round trips all clients have waited for so far: connecting is one, and each request (or several that are sent
+    /// together) that comes after an answer.
+    pub fn round_trips(&self) -> usize {
+        self.accepted() + self.shared.turns.load(Ordering::SeqCst)
+    }
+
     fn set(&self, trap: Trap) {
         self.shared.traps.lock().unwrap_or_else(PoisonError::into_inner).push(trap);
     }
@@ -258,11 +266,12 @@ async fn serve(mut client: TcpStream, shared: &Shared, before: usize) -> io::Res
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
     let awaited = Mutex::new(None);
+    let asked = AtomicBool::new(false);
     let (client_read, client_write) = client.split();
     let (server_read, server_write) = server.split();
     tokio::select! {
-        ended = requests(client_read, server_write, shared, &awaited) => ended,
-        ended = replies(server_read, client_write, shared, &awaited) => ended,
+        ended = requests(client_read, server_write, shared, &awaited, &asked) => ended,
+        ended = replies(server_read, client_write, shared, &awaited, &asked) => ended,
         _ = weather.wait_for(|weather| weather.generation != born) => Ok(()),
     }
 }
@@ -273,6 +282,7 @@ async fn requests(
     mut to: WriteHalf<'_>,
     shared: &Shared,
     awaited: &Mutex<Option<Vec<u8>>>,
+    asked: &AtomicBool,
 ) -> io::Result<()> {
     let mut buffer = vec![0; 256 * 1024];
     let mut seen = Vec::new();
@@ -281,6 +291,9 @@ async fn requests(
         let piece = buffer.get(..length).unwrap_or_default();
         if piece.is_empty() {
             return Ok(());
+        }
+        if !asked.swap(true, Ordering::SeqCst) {
+            shared.turns.fetch_add(1, Ordering::SeqCst);
         }
         seen.extend_from_slice(piece);
         let trap = shared.spring(|trap| match trap {
@@ -317,6 +330,7 @@ async fn replies(
     mut to: WriteHalf<'_>,
     shared: &Shared,
     awaited: &Mutex<Option<Vec<u8>>>,
+    asked: &AtomicBool,
 ) -> io::Result<()> {
     let mut buffer = vec![0; 256 * 1024];
     let mut swallowed = Vec::new();
@@ -327,6 +341,7 @@ async fn replies(
         if piece.is_empty() {
             return Ok(());
         }
+        asked.store(false, Ordering::SeqCst);
         if let Some(reply) = awaited.lock().unwrap().as_deref() {
             swallowed.extend_from_slice(piece);
             if contains(&swallowed, reply) {

@@ -1,0 +1,95 @@
+//! Going on after a lost connection. The start has judged both servers and all tables; what is asked again is only what may have
+//! become another meanwhile: which servers they are, what the log still holds, who owns the task and how far it is.
+//!
+//! What must never happen here: a server that is not the judged one taken for it.
+
+use super::context::Context;
+use super::gather::{self, Gathered};
+use super::prepare;
+use super::{Started, TaskError, connect, folds, refuse_failures, stream};
+use crate::change::TableName;
+use crate::change::facts::{SourceFacts, TargetFacts};
+use crate::change::state::TableState;
+use crate::change::status::Phase;
+use crate::precheck::{self, Subject};
+use crate::sink::{Owner, SinkError, owner};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// What a start has found and judged.
+#[derive(Debug)]
+pub struct Passed {
+    source: SourceFacts,
+    target: TargetFacts,
+    /// When the target server was started.
+    target_start: String,
+    tables: BTreeSet<TableName>,
+    left_out: BTreeMap<TableName, String>,
+}
+
+impl Passed {
+    /// What was gathered of a task that now carries `tables`.
+    pub fn new(gathered: Gathered, owner: &Owner, tables: impl Iterator<Item = TableName>) -> Self {
+        Self {
+            left_out: gathered.reasons(),
+            source: gathered.source,
+            target: gathered.target,
+            target_start: owner.session().server_start().to_owned(),
+            tables: tables.collect(),
+        }
+    }
+}
+
+/// Takes the task up again where it is; `None` when that needs a whole start.
+///
+/// # Errors
+/// When a server cannot be asked, the log has not what comes next, or another process owns the task.
+pub(super) async fn go_on(context: &Context, passed: &Passed) -> Result<Option<Started>, TaskError> {
+    context.enter(Phase::Prechecking);
+    let (mut server, session) = connect(context, &owner::application(&context.name)).await?;
+    let same_source = passed.source.server_uuid.as_deref() == Some(server.identity());
+    if !same_source || session.server_start() != passed.target_start {
+        return Ok(None);
+    }
+    let mut facts = passed.source.clone();
+    let log = async { Ok::<_, TaskError>(server.look_at_log(&mut facts).await?) };
+    let taken = async {
+        let owner = Arc::new(Owner::take_again(session, &context.name).await?);
+        let stored = owner.store().load(owner.session()).await?;
+        Ok((owner, stored))
+    };
+    let (files, (owner, stored)) = tokio::try_join!(log, taken)?;
+    let tables = prepare::known(context, &stored)?;
+    let is_copied = |state: &TableState| !matches!(state, TableState::Snapshotting { .. });
+    let (Some(checkpoint), true) = (
+        stored.checkpoint.clone(),
+        tables.keys().eq(&passed.tables) && tables.values().all(|(_, recorded)| is_copied(&recorded.state)),
+    ) else {
+        return Err(SinkError::CheckpointMoved {
+            endpoint: owner.session().label().to_owned(),
+            task: context.name.clone(),
+            why: "its tables on record are others than before the connection was lost".to_owned(),
+        }
+        .into());
+    };
+    let file_size = files.get(&*checkpoint.position.file.file).copied();
+    // That the file is the same one is asked when the stream is open.
+    let resuming = gather::resuming(&stored, checkpoint.position.file_begun, file_size);
+    refuse_failures(&precheck::going_on(&Subject {
+        task: context.task(),
+        source: &facts,
+        target: &passed.target,
+        mappings: &[],
+        deviations: &[],
+        resuming: resuming.as_ref(),
+    }))?;
+    let source = stream::Source {
+        server,
+        fold: folds(&facts),
+        cascades: facts.cascades(),
+        left_out: passed.left_out.clone(),
+        file_begun: checkpoint.position.file_begun,
+    };
+    tracing::info!(task = context.name, position = %checkpoint.position, "going on from the checkpoint");
+    Ok(Some(Started { source, owner, checkpoint, tables }))
+}

@@ -188,9 +188,7 @@ fn xa(subject: &Subject<'_>, report: &mut Report, name: &str) {
         Some(0) => (Verdict::Pass, "no XA transaction is prepared".to_owned(), ""),
         Some(count) if starts => (
             Verdict::Warn,
-            format!(
-                "{count} XA transactions are prepared: the copy waits up to a minute until they have ended"
-            ),
+            format!("{count} XA transactions are prepared: the copy waits until they have ended"),
             "XA COMMIT or XA ROLLBACK those that XA RECOVER lists",
         ),
         Some(count) => (

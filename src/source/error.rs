@@ -133,6 +133,14 @@ pub enum SourceError {
         /// What the user can do.
         remedy: String,
     },
+    /// Something at the source has to end first, which it may do by itself.
+    #[error("source {endpoint}: {what}")]
+    Waits {
+        /// `name (host:port)`.
+        endpoint: String,
+        /// What, and what ends it.
+        what: String,
+    },
     /// A definition read from the source is not usable.
     #[error("source {endpoint}: {table}: {why}")]
     Definition {
@@ -165,6 +173,7 @@ impl SourceError {
             Self::Connection { .. }
             | Self::Silent { .. }
             | Self::AnotherServer { .. }
+            | Self::Waits { .. }
             | Self::TableChanged { .. } => Retry::AfterBackoff,
             Self::Server { retry, .. } => retry.clone(),
             Self::Protocol { .. } => Retry::Never,

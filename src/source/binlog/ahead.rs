@@ -118,7 +118,7 @@ fn take(
 }
 
 /// A place alone: whatever names transactions have, the stream is asked for from there.
-fn by_place(file: FilePosition, flavour: Flavour) -> Position {
+pub(super) fn by_place(file: FilePosition, flavour: Flavour) -> Position {
     let taken = match flavour {
         Flavour::MySql => Taken::Files,
         Flavour::MariaDb => Taken::Domains(crate::change::Domains::default()),

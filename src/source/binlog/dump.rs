@@ -291,6 +291,14 @@ fn refused_reading(message: &str) -> Reading {
     } else if has("same server_uuid") || has("same server_id") || has("Connection was killed") {
         // Ours are random, so the next one will differ.
         Retry::AfterBackoff
+    } else if has("max_allowed_packet") {
+        Retry::fix(
+            "SET GLOBAL max_allowed_packet to more at the source, and in its option file: an event of its log is larger",
+        )
+    } else if has("crc check") || has("bogus data") || has("truncated in the middle") {
+        Retry::fix(
+            "the file is damaged at the source (what does its error log say of the disk?): copy again, behind FLUSH BINARY LOGS",
+        )
     } else if has("not open") {
         Retry::fix("turn on the binlog of the source (log_bin)")
     } else if has("GTID_MODE") || has("gtid_mode") {

@@ -49,7 +49,8 @@ impl GtidList {
         reached.iter().all(|ours| last.last(ours.domain) == Some(ours))
     }
 
-    fn last(&self) -> Domains {
+    /// The last transaction of each domain.
+    pub fn last(&self) -> Domains {
         let mut last = Domains::default();
         self.0.iter().for_each(|gtid| last.advance(*gtid));
         last

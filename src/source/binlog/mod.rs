@@ -22,6 +22,7 @@ mod held;
 mod judging;
 mod mariadb;
 mod mentions;
+mod numbered;
 mod payload;
 mod prepared;
 mod query;
@@ -36,6 +37,8 @@ mod text;
 mod transaction;
 mod watch;
 mod xid;
+
+pub(super) use numbered::domains_before;
 
 use crate::change::{Change, Position};
 use crate::config::types::Selection;

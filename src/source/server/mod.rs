@@ -37,6 +37,7 @@ pub(super) type TextRows = Vec<Vec<Option<String>>>;
 /// A session for questions.
 #[derive(Debug)]
 pub struct Server {
+    to: SameServer,
     wire: Wire,
     identity: String,
     user: String,
@@ -61,7 +62,7 @@ impl Server {
         let (flavour, version_number) = version::parse(&version);
         let user = to.user().to_owned();
         let waits = watch::Sender::new(None);
-        Ok(Self { wire, identity, user, flavour, version, version_number, variables, waits })
+        Ok(Self { to, wire, identity, user, flavour, version, version_number, variables, waits })
     }
 
     /// The definitions of the selected base tables, by name. A fixed number of queries.

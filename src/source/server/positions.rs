@@ -45,7 +45,7 @@ use super::{Server, TextRows, text};
 use crate::change::facts::Flavour;
 use crate::change::state::CatchUpTarget;
 use crate::change::{Domains, FilePosition, GtidSet, Position, TableName, Taken, XaState};
-use crate::source::SourceError;
+use crate::source::{SourceError, binlog};
 use std::time::{Duration, Instant};
 
 /// How long P0 waits for prepared XA transactions to end.
@@ -63,7 +63,8 @@ impl Server {
     /// move to the next file before all of the present one are committed in the engines.
     ///
     /// # Errors
-    /// [`SourceError::Unsupported`] when the source does not log, when prepared XA transactions do not end within a minute;
+    /// [`SourceError::Unsupported`] when the source does not log, [`SourceError::Waits`] when prepared XA transactions do not end
+    /// within a minute;
     /// [`SourceError::Server`] when they cannot be asked for.
     pub async fn stream_start(&mut self) -> Result<Position, SourceError> {
         self.stream_start_within(XA_PATIENCE).await
@@ -140,15 +141,16 @@ impl Server {
         patience: Duration,
     ) -> Result<(), SourceError> {
         if Instant::now() >= deadline {
-            return Err(self.unsupported(
-                format!(
-                    "{} prepared XA transaction(s) ({}) have not ended within {} s: their rows are logged but not visible, so a copy cannot start",
+            return Err(SourceError::Waits {
+                endpoint: self.label().to_owned(),
+                what: format!(
+                    "{} prepared XA transaction(s) ({}) have not ended within {} s: their rows are logged but not visible, so a copy \
+                     cannot start; end them with XA COMMIT or XA ROLLBACK (XA RECOVER CONVERT XID lists them)",
                     left.len(),
                     shown(left),
                     patience.as_secs()
                 ),
-                "end them with XA COMMIT or XA ROLLBACK (XA RECOVER CONVERT XID lists them)",
-            ));
+            });
         }
         let what = format!(
             "{} prepared XA transaction(s) ({}) to end by XA COMMIT or XA ROLLBACK: their rows are logged but not visible",
@@ -288,13 +290,20 @@ impl Server {
     pub async fn domains_at(&mut self, place: &FilePosition) -> Result<Domains, SourceError> {
         let sql = format!("SELECT BINLOG_GTID_POS('{}', {})", place.file.replace('\'', "''"), place.offset);
         let rows = self.rows(&sql).await?;
-        if rows.first().and_then(|row| text(row, 0)).is_none() {
-            return Err(self.unsupported(
-                format!("its log has no place {place}"),
-                "give a place that SHOW MASTER STATUS or a backup tells, in a file that SHOW BINARY LOGS lists",
-            ));
+        if rows.first().and_then(|row| text(row, 0)).is_some() {
+            return self.domains_in(&rows);
         }
-        self.domains(&sql).await
+        // So it answers also where an event on the way there is larger than max_allowed_packet.
+        let size = self.log_file_size(&place.file).await?;
+        if size.is_some_and(|size| size >= place.offset)
+            && let Some(domains) = binlog::domains_before(&self.to, place).await?
+        {
+            return Ok(domains);
+        }
+        Err(self.unsupported(
+            format!("its log has no place {place}"),
+            "give a place that SHOW MASTER STATUS or a backup tells, in a file that SHOW BINARY LOGS lists",
+        ))
     }
 
     /// The end of the log: the file being written and the bytes in it.

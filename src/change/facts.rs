@@ -167,4 +167,6 @@ pub struct FoundTable {
     pub loose_columns: Vec<String>,
     /// Triggers, rules or foreign keys that would act on our writes.
     pub active: Vec<String>,
+    /// Another task that has it on record as its own; asked for where that matters.
+    pub fed_by: Option<String>,
 }

@@ -67,6 +67,38 @@ pub enum TargetType {
     Other(String),
 }
 
+impl TargetType {
+    /// Whether every value of the narrower type is, without any change, one of this type too.
+    pub fn holds(&self, narrower: &Self) -> bool {
+        let whole = |data_type: &Self| match data_type {
+            Self::Smallint => Some(5),
+            Self::Integer => Some(10),
+            Self::Bigint => Some(19),
+            _ => None,
+        };
+        match (self, narrower) {
+            (Self::Numeric(None), Self::Numeric(_)) => true,
+            (Self::Numeric(Some((precision, scale))), Self::Numeric(Some((digits, places)))) => {
+                scale >= places && precision.saturating_sub(*scale) >= digits.saturating_sub(*places)
+            }
+            (Self::Numeric(size), number) if whole(number).is_some() => {
+                size.is_none_or(|(precision, scale)| Some(precision.saturating_sub(scale)) >= whole(number))
+            }
+            (Self::Varchar(None) | Self::Text, Self::Varchar(_) | Self::Text) => true,
+            (Self::Varchar(Some(length)), Self::Varchar(Some(shorter))) => length >= shorter,
+            (Self::Double, Self::Real) => true,
+            (Self::Timestamp(digits), Self::Timestamp(fewer))
+            | (Self::TimestampTz(digits), Self::TimestampTz(fewer))
+            | (Self::Time(digits), Self::Time(fewer))
+            | (Self::Interval(digits), Self::Interval(fewer)) => digits >= fewer,
+            (wider, number) => match (whole(wider), whole(number)) {
+                (Some(digits), Some(fewer)) => digits >= fewer,
+                _ => wider == number,
+            },
+        }
+    }
+}
+
 impl std::fmt::Display for TargetType {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -196,7 +196,11 @@ fn existing(
     let without_copy = !subject.task.initial_data;
     // Who leaves "schema" out of initial has made the tables; that they are there is no accident.
     let made_ready = !subject.task.initial_schema && !found.has_rows;
-    if subject.task.existing_tables == ExistingTables::Error && !mine && !without_copy && !made_ready {
+    // Rows of others are told from this task's own.
+    let shared = mapping.source_tag.is_some() && found.fed_by.is_some();
+    if subject.task.existing_tables == ExistingTables::Error
+        && !(mine || without_copy || made_ready || shared)
+    {
         report.add(
             "target.exists",
             &name,
@@ -326,6 +330,9 @@ fn existing(
     if good {
         let why = match (mine, subject.task.existing_tables) {
             (true, _) => "it is this task's",
+            (false, ExistingTables::Error) if shared => {
+                "another task has made it; this one's rows are told apart"
+            }
             (false, ExistingTables::Clear) => "it exists and will be emptied once",
             (false, ExistingTables::Ignore | ExistingTables::Error) => "it exists; its rows stay",
         };

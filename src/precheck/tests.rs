@@ -109,6 +109,7 @@ fn existing() -> FoundTable {
         unlogged: false,
         loose_columns: Vec::new(),
         active: vec![],
+        fed_by: None,
     }
 }
 

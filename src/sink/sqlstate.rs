@@ -152,6 +152,8 @@ fn class(state: &str, routine: Option<&str>) -> Class {
         "0A000" if routine == Some("RevalidateCachedQuery") => Class::Retry(Retry::AfterBackoff),
         "0A000" => fix("the target does not support this; see the message"),
         "XX001" | "XX002" => fix("the target reports damaged data: mend the server"),
+        // Bytes for another type than the column has: somebody has altered it since the task looked.
+        "22P03" => Class::Retry(Retry::AfterBackoff),
         "25P02" => Class::Retry(Retry::AfterBackoff),
         _ => by_class(state),
     }

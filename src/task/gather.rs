@@ -11,7 +11,7 @@ use crate::sink::store::{self, Stored};
 use crate::sink::{Session, facts};
 use crate::source::binlog;
 use crate::source::server::Server;
-use crate::transform::{TableMapping, TransformError, deviation, map_table};
+use crate::transform::{Plan, TableMapping, TransformError, deviation, map_table};
 use std::collections::BTreeMap;
 
 /// Everything found out before anything is written.
@@ -31,6 +31,8 @@ pub struct Gathered {
     pub mappings: Vec<(TableName, Result<TableMapping, TransformError>)>,
     /// Followed tables of which the config now says something else, and what.
     pub deviations: Vec<(TableName, String)>,
+    /// Followed tables whose target has wider columns than on record by now; the mappings have them already.
+    pub widened: Vec<TableName>,
     /// New tables of a task that flows already that cannot be carried, and the failed item that says why. They are in none of the
     /// others.
     pub left_out: BTreeMap<TableName, Item>,
@@ -87,9 +89,47 @@ pub async fn gather(
     }
     let wanted: Vec<TargetName> =
         mappings.iter().filter_map(|(_, mapping)| Some(mapping.as_ref().ok()?.target.name.clone())).collect();
-    let target = facts::facts(context.target(), session, &wanted).await?;
+    let mut target = facts::facts(context.target(), session, &wanted).await?;
+    for mapping in mappings.iter().filter_map(|(_, mapping)| mapping.as_ref().ok()) {
+        let name = &mapping.target.name;
+        if let (Some(_), Some(found)) = (&mapping.source_tag, target.tables.get_mut(name)) {
+            found.fed_by = store::other_feeder(session, &context.name, name).await?;
+        }
+    }
+    let widened = stored.as_ref().map(|stored| widened(context, stored, &mut mappings, &target));
+    let widened = widened.unwrap_or_default();
     let left_out = BTreeMap::new();
-    Ok(Gathered { source, target, stored, file_begun, file_size, mappings, deviations, left_out })
+    Ok(Gathered { source, target, stored, file_begun, file_size, mappings, deviations, widened, left_out })
+}
+
+/// Takes over target columns that hold more than this task has made them for: somebody else (another task that feeds the table)
+/// has widened them. Rows are encoded for the column as it is.
+fn widened(
+    context: &Context,
+    stored: &Stored,
+    mappings: &mut [(TableName, Result<TableMapping, TransformError>)],
+    target: &TargetFacts,
+) -> Vec<TableName> {
+    let mut widened = Vec::new();
+    for (table, mapping) in mappings.iter_mut() {
+        let Some(schema) = stored.tables.get(table).and_then(|known| known.schemas.last()) else { continue };
+        let Ok(mapping) = mapping else { continue };
+        let Some(found) = target.tables.get(&mapping.target.name) else { continue };
+        let mut columns = mapping.target.columns.clone();
+        for column in &mut columns {
+            let is = found.table.columns.iter().find(|other| other.name == column.name);
+            if let Some(is) = is.filter(|is| is.data_type.holds(&column.data_type)) {
+                column.data_type = is.data_type.clone();
+            }
+        }
+        if columns != mapping.target.columns
+            && Plan::compile(&schema.table, mapping, &columns, &context.policies()).is_ok()
+        {
+            mapping.target.columns = columns;
+            widened.push(table.clone());
+        }
+    }
+    widened
 }
 
 /// Judges what was gathered. New tables of a task that flows are taken out of it when they cannot be carried.

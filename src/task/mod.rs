@@ -161,7 +161,8 @@ async fn start(context: &Context, memory: &Memory) -> Result<Started, TaskError>
     // Only now: another owner may have moved it since the facts were gathered.
     let mut stored = owner.store().load(owner.session()).await?;
     prepare::forget_unselected(context, &owner, &mut stored).await?;
-    if prepare::begun_elsewhere(context, &mut server, &owner, &stored).await? {
+    let widened = prepare::record_widened(context, &owner, &stored, &gathered).await?;
+    if prepare::begun_elsewhere(context, &mut server, &owner, &stored).await? || widened {
         stored = owner.store().load(owner.session()).await?;
     }
     let Prepared { checkpoint, mut tables } =
@@ -176,7 +177,13 @@ async fn start(context: &Context, memory: &Memory) -> Result<Started, TaskError>
         left_out: gathered.reasons(),
         file_begun: gathered.file_begun,
     };
-    memory.has_passed(Passed::new(gathered, &owner, tables.keys().cloned()));
+    // What others make of a shared table is seen by a whole start only.
+    let shared = |recorded: &Recorded| recorded.mapping.source_tag.is_some();
+    if context.task().existing_tables != ExistingTables::Ignore
+        && !tables.values().any(|(_, recorded)| shared(recorded))
+    {
+        memory.has_passed(Passed::new(gathered, &owner, tables.keys().cloned()));
+    }
     Ok(Started { source, owner, checkpoint, tables })
 }
 

@@ -5,6 +5,7 @@
 
 use super::TaskError;
 use super::context::Context;
+use super::gather::Gathered;
 use super::handoff::Settled;
 use crate::change::state::{Checkpoint, TableState};
 use crate::change::{TableName, TargetName};
@@ -113,6 +114,33 @@ pub async fn forget_unselected(
     Ok(())
 }
 
+/// Records the mappings of tables whose target somebody has widened; true when there are such.
+///
+/// # Errors
+/// When the target fails.
+pub async fn record_widened(
+    context: &Context,
+    owner: &Owner,
+    stored: &Stored,
+    gathered: &Gathered,
+) -> Result<bool, TaskError> {
+    let (session, store) = (owner.session(), owner.store());
+    for (table, mapping) in &gathered.mappings {
+        let (Ok(mapping), Some(known), true) =
+            (mapping, stored.tables.get(table), gathered.widened.contains(table))
+        else {
+            continue;
+        };
+        let recorded = Recorded { mapping: mapping.clone(), ..Recorded::read(context, table, known)? };
+        transaction(session, "BEGIN").await?;
+        let target = &mapping.target.name;
+        store.record_table(session, table, target, &recorded.state, &recorded.json()?).await?;
+        transaction(session, "COMMIT").await?;
+        tracing::info!(task = context.name, %table, %target, "somebody has widened columns of the target table: taken over");
+    }
+    Ok(!gathered.widened.is_empty())
+}
+
 /// Makes the targets of the tables in `settled` that are not in `known`, and records all of it at once.
 ///
 /// # Errors
@@ -197,6 +225,14 @@ async fn target_table(
     match task.existing_tables {
         // Who leaves "schema" out of initial has made the tables; that they are there is no accident.
         ExistingTables::Error if !task.initial_schema && !has_rows(session, name).await? => Ok(false),
+        // Another task's rows are told apart from this one's, of which there are none.
+        ExistingTables::Error
+            if mapping.source_tag.is_some()
+                && store::other_feeder(session, &context.name, name).await?.is_some()
+                && !ddl::has_rows(session, name, &own_rows(mapping)).await? =>
+        {
+            Ok(false)
+        }
         ExistingTables::Error => Err(mismatch(
             mapping,
             format!("target table {name} exists already, and existing_tables = \"error\""),

@@ -1,6 +1,6 @@
 //! What a task that flows asks and judges when it starts again.
 
-use crate::harness::{DEADLINE, Proxy, Scene, mariadb, mysql97, postgres};
+use crate::harness::{DEADLINE, Mysql, Proxy, Scene, eventually, mariadb, mysql97, postgres};
 
 /// Tables that nobody could carry, beside one that flows.
 #[tokio::test]
@@ -84,4 +84,88 @@ async fn a_lost_connection_asks_only_what_going_on_needs() {
         scene.source.sql("UPDATE t SET v = 3").await;
         scene.assert_exact(&daemon, &["t"]).await;
     }
+}
+
+/// Two tasks into one table, whose rows a column tells apart. Neither has been told that the table is there.
+#[tokio::test]
+async fn tasks_of_one_table_start_one_after_the_other_and_take_over_what_the_other_widens() {
+    let scene = Scene::new("shared_from_start").await;
+    scene
+        .source
+        .sql(
+            "CREATE TABLE t (id INT PRIMARY KEY, a INT, b VARCHAR(5), c DECIMAL(5,2)); CREATE TABLE u LIKE t; \
+             INSERT INTO t VALUES (1, 1, 'one', 1.5); INSERT INTO u VALUES (1, 2, 'two', 2.5)",
+        )
+        .await;
+    let table = |task: &str, source: &str| {
+        format!(
+            "[task.{task}.table.\"shared_from_start.{source}\"]\ntarget = \"both\"\nsource_column = \"src\""
+        )
+    };
+    let alone = scene.config().task("tables", "[\"shared_from_start.t\"]").more(&table("main", "t"));
+    let both = alone.clone().more(&format!(
+        "[task.other]\nsource = \"src\"\ntarget = \"dst\"\ntables = [\"shared_from_start.u\"]\n{}",
+        table("other", "u")
+    ));
+    let daemon = scene.start_with(&alone).await;
+    daemon.reconfigure(&both);
+    daemon.restart();
+    let rows = async |what: &str, wanted: &[&str]| {
+        let query = "SELECT src, id, a, b, c FROM shared_from_start.both ORDER BY 1, 2";
+        eventually(DEADLINE, what, async || {
+            let synchronizing = daemon.status().await.is_some_and(|model| {
+                model.tasks.len() == 2
+                    && model.tasks.values().all(|task| task.phase.name() == "Synchronizing")
+            });
+            synchronizing && scene.seen(query).await == wanted
+        })
+        .await;
+    };
+    let (t, u) = ("main:shared_from_start.t", "other:shared_from_start.u");
+    rows("both are there", &[&format!("{t}|1|1|one|1.50"), &format!("{u}|1|2|two|2.50")]).await;
+    // The other's columns become wider at once, the first one's follow later: until then it writes into them as they are.
+    scene
+        .source
+        .sql(
+            "ALTER TABLE u MODIFY a BIGINT, MODIFY b VARCHAR(50), MODIFY c DECIMAL(12,4); INSERT INTO u VALUES (2, 5000000000, 'longer than five', 12345.6789)",
+        )
+        .await;
+    scene.source.sql("INSERT INTO t VALUES (2, 3, 'three', 3.5)").await;
+    let widened = [
+        format!("{t}|1|1|one|1.5000"),
+        format!("{t}|2|3|three|3.5000"),
+        format!("{u}|1|2|two|2.5000"),
+        format!("{u}|2|5000000000|longer than five|12345.6789"),
+    ];
+    rows("the first goes on", &widened.each_ref().map(String::as_str)).await;
+    scene.target.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'rowferry/main/%'").await;
+    scene.source.sql("ALTER TABLE t MODIFY a BIGINT, MODIFY b VARCHAR(50), MODIFY c DECIMAL(12,4); UPDATE t SET b = 'as long as others'").await;
+    let all = [
+        format!("{t}|1|1|as long as others|1.5000"),
+        format!("{t}|2|3|as long as others|3.5000"),
+        widened[2].clone(),
+        widened[3].clone(),
+    ];
+    rows("both are alike", &all.each_ref().map(String::as_str)).await;
+}
+
+/// MariaDB cannot tell which transactions lie before a place when an event on the way there is larger than `max_allowed_packet`.
+#[tokio::test]
+async fn a_task_of_mariadb_starts_behind_an_event_that_is_larger_than_a_packet() {
+    let mysql = Mysql::start("mariadb", &["--max-allowed-packet=1M"]).await;
+    let scene = Scene::on(&mysql, postgres().await, "large_event").await;
+    let part = "REPEAT('x', 900000)";
+    scene
+        .source
+        .sql(&format!(
+            "CREATE TABLE t (id INT PRIMARY KEY, a LONGTEXT, b LONGTEXT, c LONGTEXT); \
+             SET gtid_domain_id = 7; INSERT INTO t VALUES (1, {part}, {part}, {part}); SET gtid_domain_id = 0; \
+             INSERT INTO t VALUES (2, 'small', NULL, NULL)"
+        ))
+        .await;
+    let daemon = scene.start().await;
+    scene.source.sql("UPDATE t SET b = 'changed' WHERE id = 2; DELETE FROM t WHERE id = 1").await;
+    scene.assert_exact(&daemon, &["t"]).await;
+    let place = daemon.task().await.unwrap().position.unwrap();
+    assert!(place.contains("7-"), "the domain of the large event is known: {place}");
 }

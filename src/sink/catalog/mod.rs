@@ -161,6 +161,7 @@ fn entry(row: &Row) -> Result<(u32, Entry), tokio_postgres::Error> {
         unlogged: row.try_get(14)?,
         loose_columns: row.try_get(15)?,
         active,
+        fed_by: None,
     };
     Ok((row.try_get(0)?, Entry { found, readable }))
 }

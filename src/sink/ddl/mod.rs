@@ -111,6 +111,23 @@ pub async fn clear(session: &Session, table: &TargetName, what: &Clear) -> Resul
     run(session, &format!("emptying table {table}"), &what.statements(table)).await
 }
 
+/// Whether a table has any of the rows that would be taken out of it.
+///
+/// # Errors
+/// What the server answers.
+pub async fn has_rows(session: &Session, table: &TargetName, what: &Clear) -> Result<bool, SinkError> {
+    let condition = match what {
+        Clear::Nothing => return Ok(false),
+        Clear::All => String::new(),
+        Clear::Tagged { column, tag } => {
+            format!(" WHERE {} = {}", quote::identifier(column), quote::literal(tag))
+        }
+    };
+    let sql = format!("SELECT 1 FROM {}{condition} LIMIT 1", quote::qualified(table));
+    let rows = session.client().query_typed(&sql, &[]).await;
+    Ok(!rows.map_err(|error| session.error("looking for rows", error))?.is_empty())
+}
+
 /// The statements that making tables would take, without running any: with `make` schemas and tables that are missing, and
 /// what is taken out of those that are there.
 ///

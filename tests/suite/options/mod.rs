@@ -11,7 +11,7 @@ use crate::harness::{Comparison, Scene};
 
 impl Scene<'_> {
     /// The rows of a query in the target, fields joined by `|`, NULL as `-`.
-    async fn seen(&self, query: &str) -> Vec<String> {
+    pub async fn seen(&self, query: &str) -> Vec<String> {
         let rows = self.target.sql(query).await;
         let field = |field: Option<String>| field.unwrap_or_else(|| "-".to_owned());
         rows.into_iter().map(|row| row.into_iter().map(field).collect::<Vec<_>>().join("|")).collect()

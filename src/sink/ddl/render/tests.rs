@@ -48,6 +48,7 @@ fn found() -> FoundTable {
         unlogged: false,
         loose_columns: Vec::new(),
         active: Vec::new(),
+        fed_by: None,
     }
 }
 

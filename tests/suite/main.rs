@@ -47,6 +47,7 @@ mod source_dies;
 mod source_facts;
 mod source_positions;
 mod sources;
+mod spilling;
 mod story;
 mod systemd;
 mod tables_come_and_go;

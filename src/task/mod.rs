@@ -26,7 +26,7 @@ pub use applier::Memory;
 pub use error::TaskError;
 
 use crate::change::state::{Checkpoint, TableState};
-use crate::change::status::{Board, Phase, TablePhase, TaskStatus, now_seconds};
+use crate::change::status::{Board, Phase, Reached, TablePhase, TaskStatus, now_seconds};
 use crate::change::{Retry, TableName};
 use crate::config::{Config, ExistingTables};
 use crate::precheck::Report;
@@ -97,8 +97,10 @@ struct Started {
 
 async fn start(context: &Context) -> Result<Started, TaskError> {
     context.enter(Phase::Prechecking);
-    let mut server = Server::connect(context.source()).await?;
-    let gathered = gather::gather(context, &mut server).await?;
+    let answer = format!("an answer of source {}", context.task().source);
+    let mut server = tell::patiently(context, answer, Server::connect(context.source())).await?;
+    let answers = format!("answers of source {} and target {}", context.task().source, context.task().target);
+    let gathered = tell::patiently(context, answers, Box::pin(gather::gather(context, &mut server))).await?;
     tell::servers(context, &gathered);
     let report = gather::judge(context, &gathered);
     for item in report.items.iter().filter(|item| item.verdict == crate::precheck::Verdict::Warn) {
@@ -135,7 +137,13 @@ async fn start(context: &Context) -> Result<Started, TaskError> {
     snapshot(context, &mut server, &owner, &stored, &mut tables).await?;
     renew_p1(context, &mut server, &owner, &mut tables).await?;
     context.board.task(&context.name, |task| {
-        task.position = Some(checkpoint.position.to_string());
+        let position = Some(checkpoint.position.to_string());
+        task.reached.not_all();
+        // Another place than the last attempt left: nothing is known of when the source was there.
+        if task.position != position {
+            task.reached = Reached::default();
+        }
+        task.position = position;
         task.heard = now_seconds();
     });
     let source = stream::Source { server, fold: folds(&gathered), cascades: gathered.source.cascades() };

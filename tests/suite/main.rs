@@ -26,6 +26,7 @@ mod greenplum;
 mod handoff_by_source;
 mod harness_works;
 mod histories;
+mod honest_lag;
 mod hostile_globals;
 mod indirect_writes;
 mod keys_in_batches;

@@ -2,8 +2,9 @@
 # rowferry on little more than the C library it is linked to: no shell, no package manager, no root.
 #
 #   docker build -t rowferry .
-#   docker run --read-only --tmpfs /tmp -v ./rowferry.toml:/etc/rowferry/rowferry.toml:ro rowferry
+#   docker run --read-only -v rowferry-spill:/var/tmp/rowferry -v ./rowferry.toml:/etc/rowferry/rowferry.toml:ro rowferry
 #
+# The volume is for rows that must be held and do not fit into memory_limit; nothing in it outlives the process.
 # The config and the files it names must be readable for user 65532. To be reached from outside the container, let the
 # config say listen = "0.0.0.0:8484".
 
@@ -16,11 +17,16 @@ COPY tests tests
 COPY benches benches
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/build/target \
     cargo build --release --locked --bin rowferry \
-    && objcopy --strip-debug target/release/rowferry /rowferry
+    && objcopy --strip-debug target/release/rowferry /rowferry \
+    && mkdir /spill
 
 # The C library, libgcc_s, certificates, and a user: the same Debian as above.
 FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /rowferry /usr/local/bin/rowferry
+# A new volume takes its owner from the folder that is there.
+COPY --from=build --chown=65532:65532 /spill /var/tmp/rowferry
+ENV TMPDIR=/var/tmp/rowferry
+VOLUME /var/tmp/rowferry
 # The allocator gives memory back at once: without it about 50 MB more stay resident after a large transaction.
 USER 65532:65532
 EXPOSE 8484

@@ -95,7 +95,11 @@ async fn supervise(name: String, config: Arc<Config>, board: Board, stop: Cancel
                 let attempt = backoff.attempt;
                 tracing::warn!(task = name, attempt, pause_ms = pause.as_millis(), "{error}; trying again");
                 board.enter(&name, Phase::Retrying { error: error.to_string(), attempt });
-                board.task(&name, |status| status.restarts += 1);
+                board.task(&name, |status| {
+                    status.restarts += 1;
+                    status.waiting_for =
+                        error.owner().map(|owner| format!("another owner to let go of it: {owner}"));
+                });
                 tokio::select! {
                     () = tokio::time::sleep(pause) => {}
                     () = stop.cancelled() => {}

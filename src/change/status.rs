@@ -2,7 +2,7 @@
 //!
 //! Rooms never print progress; `task` writes here and everything else reads.
 
-use super::TableName;
+use super::{FilePosition, TableName};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -168,8 +168,16 @@ pub struct TaskStatus {
     pub position: Option<String>,
     /// The source's end as last heard.
     pub source_position: Option<String>,
-    /// Source commit to target commit of the last applied transaction; 0 when nothing waits.
-    pub lag_millis: u64,
+    /// For how long the source may have had what the target has not; `None` when that is not known. Reckoned when the model is
+    /// read: see `TaskStatus::lag`.
+    #[serde(default)]
+    pub lag_millis: Option<u64>,
+    /// Up to when the target has all that the source has.
+    #[serde(skip)]
+    pub reached: Reached,
+    /// What could not be committed, until it is.
+    #[serde(default)]
+    pub not_committed: Option<NotCommitted>,
     /// Seconds since 1970 when the source was last heard of (event or heartbeat).
     pub heard: u64,
     /// Seconds since 1970 of the last durable commit in the target.
@@ -191,6 +199,44 @@ pub struct TaskStatus {
     /// Per source table.
     pub tables: BTreeMap<String, TableStatus>,
 }
+
+/// Up to when everything that the source committed is in the target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reached {
+    until_micros: u64,
+    /// All that there is: at its last word the source had nothing further.
+    all: bool,
+}
+
+impl Reached {
+    /// A transaction is durable that the source committed at this time (microseconds since 1970; 0 when it does not say).
+    pub fn transaction(&mut self, committed_micros: u64) {
+        // The source's clock may be ahead of ours; what it will commit it has not committed.
+        self.until_micros = self.until_micros.max(committed_micros.min(now_micros()));
+    }
+
+    /// The source has nothing that is not durable here.
+    pub fn all(&mut self) {
+        *self = Self { until_micros: now_micros(), all: true };
+    }
+
+    /// Something has come.
+    pub fn not_all(&mut self) {
+        self.all = false;
+    }
+}
+
+/// A batch that could not be committed. The task is not ready before it is, whatever was tried meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotCommitted {
+    /// Why.
+    pub error: String,
+    /// Where it ends in the source's log; `None` for a piece of a transaction, whose end was not known.
+    pub until: Option<FilePosition>,
+}
+
+/// Seconds without a word from the source after which nothing is known of it. Heartbeats come several times a second.
+pub const SILENT_SECONDS: u64 = 5;
 
 /// Selected tables that are not carried before the next start, which judges them anew: new ones that the precheck has refused, and
 /// those whose rows have come (created since the task started, or its user may not SELECT from them). Dropped ones are taken off.
@@ -278,9 +324,13 @@ impl Board {
         board
     }
 
-    /// A copy of the model.
+    /// A copy of the model, with the lag as it is now.
     pub fn read(&self) -> Model {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        let mut model = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        for task in model.tasks.values_mut() {
+            task.lag_millis = task.lag();
+        }
+        model
     }
 
     /// Changes the model.
@@ -323,7 +373,9 @@ impl TaskStatus {
             target_server: String::new(),
             position: None,
             source_position: None,
-            lag_millis: 0,
+            lag_millis: None,
+            reached: Reached::default(),
+            not_committed: None,
             heard: 0,
             committed: 0,
             transactions: 0,
@@ -335,6 +387,28 @@ impl TaskStatus {
             tables: BTreeMap::new(),
         }
     }
+
+    /// Seconds since the source was last heard of; `None` when it never was.
+    pub fn silent_seconds(&self) -> Option<u64> {
+        (self.heard > 0).then(|| now_seconds().saturating_sub(self.heard))
+    }
+
+    /// 0 when the source has said that it has nothing further, else the time since the source committed what was last applied. Not
+    /// known while the stream does not run, while the source is silent, and before anything was applied.
+    fn lag(&self) -> Option<u64> {
+        let follows = matches!(self.phase, Phase::Synchronizing | Phase::CatchingUp);
+        let heard = self.silent_seconds().is_some_and(|silent| silent <= SILENT_SECONDS);
+        if !follows || !heard || self.reached.until_micros == 0 {
+            return None;
+        }
+        let since = now_micros().saturating_sub(self.reached.until_micros) / 1000;
+        Some(if self.reached.all { 0 } else { since })
+    }
+
+    /// `lag 12 ms` or `lag unknown`.
+    pub fn lag_words(&self) -> String {
+        self.lag_millis.map_or_else(|| "lag unknown".to_owned(), |millis| format!("lag {millis} ms"))
+    }
 }
 
 impl Default for TaskStatus {
@@ -343,7 +417,41 @@ impl Default for TaskStatus {
     }
 }
 
+fn since_1970() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO)
+}
+
 /// Seconds since 1970 UTC by this machine's clock.
 pub fn now_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
+    since_1970().as_secs()
+}
+
+/// Microseconds since 1970 UTC by this machine's clock.
+pub fn now_micros() -> u64 {
+    u64::try_from(since_1970().as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lag_is_told_only_while_the_source_is_heard_and_grows_until_it_has_nothing_further() {
+        let board = Board::new();
+        let lag = |change: &dyn Fn(&mut TaskStatus)| {
+            board.task("t", |task| change(task));
+            board.read().tasks["t"].lag_millis
+        };
+        let ago = |seconds: u64| now_micros() - seconds * 1_000_000;
+        assert_eq!(lag(&|task| task.reached.transaction(ago(7))), None, "the stream does not run");
+        let late = lag(&|task| (task.phase, task.heard) = (Phase::Synchronizing, now_seconds()));
+        assert!(late.is_some_and(|millis| (7_000..9_000).contains(&millis)), "{late:?}");
+        assert_eq!(lag(&|task| task.reached.all()), Some(0));
+        assert!(lag(&|task| task.reached.not_all()).is_some_and(|millis| millis < 2_000));
+        assert!(lag(&|task| task.reached.transaction(now_micros() * 2)).is_some_and(|millis| millis < 2_000));
+        assert_eq!(lag(&|task| task.heard -= SILENT_SECONDS + 1), None, "a source that is not heard");
+        let error = String::new();
+        let retrying = Phase::Retrying { error, attempt: 1 };
+        assert_eq!(lag(&|task| (task.heard, task.phase) = (now_seconds(), retrying.clone())), None);
+    }
 }

@@ -8,6 +8,7 @@ mod log;
 mod out;
 mod progress;
 mod run;
+mod spill;
 mod status;
 
 use crate::change::Retry;

@@ -1,7 +1,7 @@
 //! `rowferry run`: logging, listener, signals, service manager; the supervisor does the work.
 
 use super::progress::Bars;
-use super::{CliError, Exit, log};
+use super::{CliError, Exit, log, spill};
 use crate::change::status::{Board, Phase, TaskStatus};
 use crate::config::{Config, LogFormat};
 use crate::{status, supervisor};
@@ -25,6 +25,7 @@ pub async fn run(config: Arc<Config>) -> Result<Exit, CliError> {
         address => Some(status::bind(address).await?),
     };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), config = config.file, "rowferry starts");
+    spill::set_up(&config);
     let mut listener = None;
     if let Some(socket) = socket {
         tracing::info!(

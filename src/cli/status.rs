@@ -106,6 +106,9 @@ fn add_task(text: &mut String, name: &str, task: &TaskStatus, live: bool) {
     if let Some(what) = &task.waiting_for {
         line!(text, "  waits for {what}");
     }
+    if let Some(failed) = &task.not_committed {
+        line!(text, "  not committed yet: {}", failed.error);
+    }
     let of = |name: &str, server: &str| format!("{name} {server}").trim_end().to_owned();
     line!(text, "  {} → {}", of(&task.source, &task.source_server), of(&task.target, &task.target_server));
     if let Some(position) = &task.position {
@@ -114,8 +117,8 @@ fn add_task(text: &mut String, name: &str, task: &TaskStatus, live: bool) {
     if live {
         line!(
             text,
-            "  lag {} ms, {} transactions in {} commits, {} restarts",
-            task.lag_millis,
+            "  {}, {} transactions in {} commits, {} restarts",
+            task.lag_words(),
             task.transactions,
             task.batches,
             task.restarts

@@ -116,6 +116,7 @@ fn daemon(section: Option<Section>, problems: &mut Problems) -> Daemon {
         log_format: LogFormat::Text,
         log_level: "info".to_owned(),
         shutdown_grace: Duration::from_secs(30),
+        spill_dir: std::env::temp_dir(),
     };
     let Some(mut section) = section else { return daemon };
     if let Some(listen) = section.string("listen", problems) {
@@ -152,6 +153,17 @@ fn daemon(section: Option<Section>, problems: &mut Problems) -> Daemon {
                 "write e.g. \"30s\" or \"2m\"",
             ),
         }
+    }
+    if let Some(folder) = section.string("spill_dir", problems) {
+        if !Path::new(&folder).is_absolute() {
+            problems.add(
+                section.key("spill_dir"),
+                Some(&folder),
+                "must be an absolute path",
+                "write e.g. \"/var/tmp\"",
+            );
+        }
+        daemon.spill_dir = folder.into();
     }
     section.finish(problems);
     daemon

@@ -32,6 +32,8 @@ pub struct Daemon {
     pub log_level: String,
     /// How long a stop may take to drain.
     pub shutdown_grace: Duration,
+    /// Where rows go that must be held and do not fit into memory.
+    pub spill_dir: PathBuf,
 }
 
 /// How log lines look.

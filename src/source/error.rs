@@ -99,6 +99,16 @@ pub enum SourceError {
         /// What the user can do; empty when nothing.
         remedy: String,
     },
+    /// Rows that are held until their transaction ends have no room on the disk.
+    #[error("source {endpoint}: binlog at {position}: {why}; it is tried again until there is")]
+    SpillFull {
+        /// `name (host:port)`.
+        endpoint: String,
+        /// Where the event ends.
+        position: String,
+        /// What is full, and what the user can do.
+        why: String,
+    },
     /// A logged statement that cannot be carried (statement-format DML, or one that is not understood).
     #[error("source {endpoint}: statement at {position}: {why}: {statement}")]
     Statement {
@@ -174,6 +184,7 @@ impl SourceError {
             | Self::Silent { .. }
             | Self::AnotherServer { .. }
             | Self::Waits { .. }
+            | Self::SpillFull { .. }
             | Self::TableChanged { .. } => Retry::AfterBackoff,
             Self::Server { retry, .. } => retry.clone(),
             Self::Protocol { .. } => Retry::Never,

@@ -35,41 +35,46 @@ const PHASES: [&str; 9] = [
     "Stopped",
 ];
 
-type TaskGauge = (&'static str, &'static str, fn(&TaskStatus) -> u64);
+type TaskGauge = (&'static str, &'static str, fn(&TaskStatus) -> Option<u64>);
 
-/// Gauges of a task: name, help, value.
-const GAUGES: [TaskGauge; 7] = [
+/// Gauges of a task: name, help, value. One whose value is not known is left out: an old one would be taken for it.
+const GAUGES: [TaskGauge; 8] = [
     (
         "rowferry_task_lag_milliseconds",
-        "Source commit to target commit of the last applied transaction",
+        "Time since the source committed what was last applied, 0 when it has nothing further; absent when not known",
         |t| t.lag_millis,
     ),
-    ("rowferry_source_silence_seconds", "Time since the source was last heard of", |t| {
-        now_seconds().saturating_sub(t.heard)
-    }),
+    (
+        "rowferry_source_silence_seconds",
+        "Time since the source was last heard of",
+        TaskStatus::silent_seconds,
+    ),
     ("rowferry_sink_commit_age_seconds", "Time since the last durable commit in the target", |t| {
-        now_seconds().saturating_sub(t.committed)
+        (t.committed > 0).then(|| now_seconds().saturating_sub(t.committed))
     }),
     ("rowferry_task_synchronizing", "1 when the task is in Synchronizing", |t| {
-        u64::from(t.phase == Phase::Synchronizing)
+        Some(u64::from(t.phase == Phase::Synchronizing))
     }),
-    (
-        "rowferry_task_waiting",
-        "1 while the phase waits for something at the source; the status says what",
-        |t| u64::from(t.waiting_for.is_some()),
-    ),
+    ("rowferry_task_ready", "1 when the task is ready, as /readyz judges it", |t| {
+        Some(u64::from(super::not_ready(t).is_none()))
+    }),
+    ("rowferry_task_waiting", "1 while the task waits for something; the status says what", |t| {
+        Some(u64::from(t.waiting_for.is_some()))
+    }),
     ("rowferry_task_tables", "Tables the task carries", |t| {
-        u64::try_from(t.tables.len()).unwrap_or(u64::MAX)
+        Some(u64::try_from(t.tables.len()).unwrap_or(u64::MAX))
     }),
     (
         "rowferry_task_not_carried_tables",
         "Selected tables the task does not carry; the status says why",
-        |t| u64::try_from(t.not_carried.count()).unwrap_or(u64::MAX),
+        |t| Some(u64::try_from(t.not_carried.count()).unwrap_or(u64::MAX)),
     ),
 ];
 
+type TaskCounter = (&'static str, &'static str, fn(&TaskStatus) -> u64);
+
 /// Counters of a task; `_total` is added by the encoder.
-const COUNTERS: [TaskGauge; 5] = [
+const COUNTERS: [TaskCounter; 5] = [
     ("rowferry_sink_transactions", "Source transactions applied", |t| t.transactions),
     ("rowferry_sink_batches", "Target transactions committed", |t| t.batches),
     ("rowferry_source_received_bytes", "Bytes of row events received", |t| t.received_bytes),
@@ -111,7 +116,8 @@ impl Collector for Scrape {
             let metric = ConstGauge::new(0_u64);
             let mut family = encoder.encode_descriptor(name, help, None, metric.metric_type())?;
             for (task, status) in &model.tasks {
-                ConstGauge::new(value(status)).encode(family.encode_family(&[("task", task.as_str())])?)?;
+                let Some(value) = value(status) else { continue };
+                ConstGauge::new(value).encode(family.encode_family(&[("task", task.as_str())])?)?;
             }
         }
         let mut family = encoder.encode_descriptor(
@@ -172,6 +178,15 @@ mod tests {
         assert!(text.contains("rowferry_task_waiting{task=\"shop\"} 0"), "{text}");
         assert!(text.contains("rowferry_task_waiting{task=\"late\"} 1"), "{text}");
         assert!(text.contains("rowferry_sink_transactions_total{task=\"shop\"} 7"), "{text}");
+        assert!(!text.contains("rowferry_task_lag_milliseconds{"), "{text}");
+        board.task("shop", |task| {
+            task.heard = now_seconds();
+            task.reached.all();
+        });
+        let text = render(&board).unwrap();
+        assert!(text.contains("rowferry_task_lag_milliseconds{task=\"shop\"} 0"), "{text}");
+        assert!(text.contains("rowferry_task_ready{task=\"shop\"} 1"), "{text}");
+        assert!(!text.contains("rowferry_task_lag_milliseconds{task=\"late\"}"), "{text}");
         assert!(text.contains("rowferry_task_phase{task=\"shop\",phase=\"Synchronizing\"} 1"), "{text}");
         assert!(text.contains("rowferry_task_phase{task=\"shop\",phase=\"Failed\"} 0"), "{text}");
     }

@@ -5,7 +5,7 @@
 mod metrics;
 mod page;
 
-use crate::change::status::{Board, Model, Phase, TaskStatus, now_seconds};
+use crate::change::status::{Board, Model, Phase, SILENT_SECONDS, TaskStatus};
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -13,10 +13,6 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-
-/// Seconds without a word from the source after which a task is not ready, whatever its phase.
-/// Heartbeats come every few seconds.
-pub const SILENT_SECONDS: u64 = 60;
 
 /// Milliseconds a task may be late before it is not ready: behind a long backlog, or held up by a lock or a stopped target.
 pub const LATE_MILLIS: u64 = 60_000;
@@ -100,15 +96,18 @@ fn ready(model: &Model) -> Response {
 
 /// Why a task is not ready, if it is not.
 pub fn not_ready(task: &TaskStatus) -> Option<String> {
-    let silent = now_seconds().saturating_sub(task.heard);
     match &task.phase {
-        Phase::Synchronizing if silent > SILENT_SECONDS => {
-            Some(format!("nothing heard from the source for {silent} s"))
-        }
-        Phase::Synchronizing if task.lag_millis > LATE_MILLIS => {
-            Some(format!("what is being applied was committed {} s ago", task.lag_millis / 1000))
-        }
-        Phase::Synchronizing => None,
+        Phase::Synchronizing => match (&task.not_committed, task.lag_millis, task.silent_seconds()) {
+            (Some(failed), ..) => Some(format!("what failed is not committed yet: {}", failed.error)),
+            (None, None, Some(silent)) if silent > SILENT_SECONDS => {
+                Some(format!("nothing heard from the source for {silent} s"))
+            }
+            (None, None, _) => Some("Synchronizing, and it is not known yet how late".to_owned()),
+            (None, Some(late), _) if late > LATE_MILLIS => {
+                Some(format!("what was last applied was committed {} s ago", late / 1000))
+            }
+            (None, Some(_), _) => None,
+        },
         Phase::Failed { error, .. } | Phase::Retrying { error, .. } => {
             Some(format!("{}: {error}", task.phase.name()))
         }
@@ -137,6 +136,7 @@ fn scrape(board: &Board) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::change::status::{NotCommitted, now_seconds};
 
     #[test]
     fn a_task_is_ready_only_when_it_synchronizes_and_hears_its_source() {
@@ -144,10 +144,15 @@ mod tests {
         assert!(not_ready(&task).is_some());
         task.phase = Phase::Synchronizing;
         task.heard = now_seconds();
+        assert!(not_ready(&task).is_some_and(|why| why.contains("not known yet")));
+        task.lag_millis = Some(0);
         assert_eq!(not_ready(&task), None);
-        task.lag_millis = LATE_MILLIS + 1;
+        task.not_committed = Some(NotCommitted { error: "disk full".into(), until: None });
+        assert!(not_ready(&task).is_some_and(|why| why.contains("disk full")));
+        task.not_committed = None;
+        task.lag_millis = Some(LATE_MILLIS + 1);
         assert!(not_ready(&task).is_some_and(|why| why.contains("60 s ago")));
-        task.lag_millis = 0;
+        task.lag_millis = None;
         task.heard -= SILENT_SECONDS + 5;
         assert!(not_ready(&task).is_some_and(|why| why.contains("nothing heard")));
         task.phase = Phase::Failed { error: "gone".into(), remedy: "mend".into() };

@@ -38,18 +38,18 @@ fn render_task(page: &mut String, name: &str, task: &TaskStatus) {
     // Writing to a String cannot fail.
     let _ = write!(
         page,
-        "<h2>{} <span class=\"{class}\">{}</span></h2><p>{} ({}) → {} ({})<br>lag {} ms, {} transactions in {} commits, {} restarts, heard from the source {} ago</p>",
+        "<h2>{} <span class=\"{class}\">{}</span></h2><p>{} ({}) → {} ({})<br>{}, {} transactions in {} commits, {} restarts, heard from the source {} ago</p>",
         escape(name),
         task.phase.name(),
         escape(&task.source),
         escape(&task.source_server),
         escape(&task.target),
         escape(&task.target_server),
-        task.lag_millis,
+        task.lag_words(),
         task.transactions,
         task.batches,
         task.restarts,
-        if task.heard == 0 { "never".to_owned() } else { duration(now_seconds().saturating_sub(task.heard)) }
+        task.silent_seconds().map_or_else(|| "never".to_owned(), duration)
     );
     match &task.phase {
         Phase::Failed { error, remedy } => {
@@ -68,6 +68,9 @@ fn render_task(page: &mut String, name: &str, task: &TaskStatus) {
     }
     if let Some(what) = &task.waiting_for {
         let _ = write!(page, "<p class=\"wait\">waits for {}</p>", escape(what));
+    }
+    if let Some(failed) = &task.not_committed {
+        let _ = write!(page, "<p class=\"bad\">not committed yet: {}</p>", escape(&failed.error));
     }
     if let Some(position) = &task.position {
         let _ = write!(page, "<p>applied <code>{}</code></p>", escape(position));

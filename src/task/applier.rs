@@ -12,23 +12,15 @@ use super::context::Context;
 use super::going_on::Passed;
 use super::prepare::Recorded;
 use crate::change::state::{Checkpoint, TableState};
-use crate::change::status::{TablePhase, now_seconds};
-use crate::change::{Position, RowLayout, TableName, TargetName};
+use crate::change::status::{NotCommitted, TablePhase, now_seconds};
+use crate::change::{FilePosition, Position, RowLayout, TableName, TargetName};
 use crate::sink::apply::{Applier, ApplyError, Mode, Outcome, Way};
 use crate::sink::batch::BatchEnd;
 use crate::sink::{Owner, Session, SinkError, Store, ddl};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, watch};
-
-/// What the stages tell each other besides units.
-#[derive(Debug, Default)]
-pub struct Progress {
-    /// Source commit time of what is being applied, microseconds since 1970; 0 when nothing is.
-    pub applying_micros: AtomicU64,
-}
 
 /// What outlives a restart of the task within this process.
 #[derive(Debug, Default)]
@@ -89,7 +81,6 @@ pub struct Applying {
     /// Carried tables as recorded, by source name.
     recorded: BTreeMap<TableName, Recorded>,
     memory: Arc<Memory>,
-    progress: Arc<Progress>,
     /// True while nothing is being applied: the builder hands on small batches only then.
     idle: watch::Sender<bool>,
 }
@@ -105,12 +96,11 @@ impl Applying {
         checkpoint: Checkpoint,
         recorded: BTreeMap<TableName, Recorded>,
         memory: Arc<Memory>,
-        progress: Arc<Progress>,
         idle: watch::Sender<bool>,
     ) -> Result<Self, TaskError> {
         let (session, applier) = connect(&context, &owner).await?;
         let store = owner.store();
-        Ok(Self { context, owner, store, session, applier, checkpoint, recorded, memory, progress, idle })
+        Ok(Self { context, owner, store, session, applier, checkpoint, recorded, memory, idle })
     }
 
     /// Applies until the builder is done.
@@ -122,17 +112,26 @@ impl Applying {
             self.idle.send_replace(true);
             let Some(unit) = units.recv().await else { break };
             self.idle.send_replace(false);
-            match unit {
-                Unit::Rows(unit) => self.rows(unit).await?,
-                Unit::Schema(unit) => self.schema(unit).await?,
-                Unit::Abandon => {
-                    self.execute("ROLLBACK").await?;
-                    self.memory.committed(true);
-                }
+            let until = unit.until().cloned();
+            if let Err(error) = self.unit(unit).await {
+                let failed = NotCommitted { error: error.to_string(), until };
+                self.context.board.task(&self.context.name, |task| task.not_committed = Some(failed));
+                return Err(error);
             }
-            self.progress.applying_micros.store(0, Ordering::Relaxed);
         }
         Ok(())
+    }
+
+    async fn unit(&mut self, unit: Unit) -> Result<(), TaskError> {
+        match unit {
+            Unit::Rows(unit) => self.rows(unit).await,
+            Unit::Schema(unit) => self.schema(unit).await,
+            Unit::Abandon => {
+                self.execute("ROLLBACK").await?;
+                self.memory.committed(true);
+                Ok(())
+            }
+        }
     }
 
     async fn execute(&self, sql: &str) -> Result<(), SinkError> {
@@ -141,7 +140,6 @@ impl Applying {
 
     async fn rows(&mut self, unit: RowsUnit) -> Result<(), TaskError> {
         let RowsUnit { batch, convergent, caught_up } = unit;
-        self.progress.applying_micros.store(batch.committed_micros, Ordering::Relaxed);
         let mode_of = |layout: &RowLayout| {
             if convergent.contains(&layout.target) { Mode::Convergent } else { Mode::Exact }
         };
@@ -230,7 +228,6 @@ impl Applying {
     }
 
     async fn schema(&mut self, unit: SchemaUnit) -> Result<(), TaskError> {
-        self.progress.applying_micros.store(unit.committed_micros, Ordering::Relaxed);
         self.execute("BEGIN").await?;
         for change in &unit.changes {
             ddl::carry(&self.session, &self.store, change).await?;
@@ -266,14 +263,17 @@ impl Applying {
                 recorded.state = TableState::Streaming;
             }
         }
-        let lag_millis =
-            if committed_micros == 0 { 0 } else { now_micros().saturating_sub(committed_micros) / 1000 };
         self.context.board.task(&self.context.name, |task| {
             task.position = Some(position.to_string());
             task.committed = now_seconds();
             task.transactions += transactions;
             task.batches += 1;
-            task.lag_millis = lag_millis;
+            task.reached.transaction(committed_micros);
+            // A batch of another attempt may end before the one that failed, which is then still to come.
+            let passed = |until: &FilePosition| position.file.reaches(until);
+            if task.not_committed.as_ref().is_some_and(|failed| failed.until.as_ref().is_none_or(passed)) {
+                task.not_committed = None;
+            }
             for table in caught_up {
                 if let Some(status) = task.tables.get_mut(&table.to_string()) {
                     status.phase = TablePhase::Streaming;
@@ -330,12 +330,6 @@ async fn connect(context: &Context, owner: &Owner) -> Result<(Session, Applier),
     owner.register(&session, "apply").await?;
     let applier = Applier::open(&session).await?;
     Ok((session, applier))
-}
-
-/// Microseconds since 1970 UTC by this machine's clock.
-pub fn now_micros() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

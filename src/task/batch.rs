@@ -1,8 +1,8 @@
 //! What the builder hands to the applier: a batch of rows with how it is applied, or a schema change.
 
-use crate::change::{Position, TableName, TargetChange, TargetName};
+use crate::change::{FilePosition, Position, TableName, TargetChange, TargetName};
 use crate::schema::Table;
-use crate::sink::batch::Batch;
+use crate::sink::batch::{Batch, BatchEnd};
 use crate::transform::TableMapping;
 use std::collections::BTreeSet;
 
@@ -15,6 +15,20 @@ pub enum Unit {
     Schema(SchemaUnit),
     /// The source rolled back a transaction of which pieces have been handed on: so does the target.
     Abandon,
+}
+
+impl Unit {
+    /// Where it ends in the source's log; `None` for what ends inside a transaction.
+    pub fn until(&self) -> Option<&FilePosition> {
+        match self {
+            Self::Rows(unit) => match &unit.batch.end {
+                BatchEnd::Commit(position) => Some(&position.file),
+                BatchEnd::Open => None,
+            },
+            Self::Schema(unit) => Some(&unit.position.file),
+            Self::Abandon => None,
+        }
+    }
 }
 
 /// Compacted rows.

@@ -18,9 +18,9 @@ use crate::source::snapshot::chunk::{BoundMismatch, whole_table_query};
 use crate::source::snapshot::{self, ChunkKey, ChunkReader};
 use crate::source::wire::Wire;
 use crate::transform::Plan;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex as AsyncMutex, mpsc};
 use tokio::task::JoinSet;
 
 /// Bytes of result rows read at a time.
@@ -41,6 +41,49 @@ pub struct CopyTable {
     pub done: Vec<ChunkRecord>,
 }
 
+/// Where the copy of one table is, for the log.
+#[derive(Debug, Default)]
+struct Tally {
+    begun: Option<Instant>,
+    rows: u64,
+    /// Chunks that are planned and not durable.
+    open: usize,
+    /// No more chunks will come.
+    planned: bool,
+}
+
+/// The tables to copy, and where each is.
+#[derive(Debug)]
+struct Group {
+    task: String,
+    tables: Vec<CopyTable>,
+    tallies: Mutex<Vec<Tally>>,
+}
+
+impl Group {
+    fn begins(&self, table: usize) {
+        self.step(table, |tally, copied| {
+            if tally.begun.is_none() {
+                tally.begun = Some(Instant::now());
+                let done: i64 = copied.done.iter().map(|chunk| chunk.rows).sum();
+                tracing::info!(task = self.task, table = %copied.table.name, done_before = done, "the copy of a table begins");
+            }
+        });
+    }
+
+    /// Changes a table's tally, and says when with this its copy has ended.
+    fn step(&self, table: usize, change: impl FnOnce(&mut Tally, &CopyTable)) {
+        let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+        let (Some(tally), Some(copied)) = (tallies.get_mut(table), self.tables.get(table)) else { return };
+        change(tally, copied);
+        let (true, 0, Some(begun)) = (tally.planned, tally.open, tally.begun) else { return };
+        let (rows, took) = (tally.rows, begun.elapsed());
+        let rows_per_second = u128::from(rows) * 1000 / took.as_millis().max(1);
+        let seconds = took.as_secs_f64();
+        tracing::info!(task = self.task, table = %copied.table.name, rows, seconds, rows_per_second, "the copy of a table has ended");
+    }
+}
+
 #[derive(Debug)]
 struct Job {
     table: usize,
@@ -52,19 +95,20 @@ struct Job {
 /// # Errors
 /// The first error; chunks that are durable stay so.
 pub async fn copy(context: &Context, owner: &Arc<Owner>, tables: Vec<CopyTable>) -> Result<(), TaskError> {
-    let tables = Arc::new(tables);
+    let tallies = Mutex::new(tables.iter().map(|_| Tally::default()).collect());
+    let group = Arc::new(Group { task: context.name.clone(), tables, tallies });
     let settings = context.task().snapshot;
     let (jobs, queue) = mpsc::channel(settings.parallel * 2);
-    let queue = Arc::new(Mutex::new(queue));
+    let queue = Arc::new(AsyncMutex::new(queue));
     let pace = Arc::new(Pace::new(settings.max_rows_per_second));
     let mut parts: JoinSet<Result<(), TaskError>> = JoinSet::new();
-    parts.spawn(plan_chunks(context.clone(), tables.clone(), jobs));
+    parts.spawn(plan_chunks(context.clone(), group.clone(), jobs));
     for number in 0..settings.parallel {
         let worker = Worker {
             context: context.clone(),
             owner: owner.clone(),
             store: owner.store(),
-            tables: tables.clone(),
+            group: group.clone(),
             pace: pace.clone(),
             // Each worker holds a block as read, as encoded, and in flight.
             block_bytes: BLOCK_BYTES.min(context.task().memory_limit / settings.parallel / 8).max(64 << 10),
@@ -80,21 +124,21 @@ pub async fn copy(context: &Context, owner: &Arc<Owner>, tables: Vec<CopyTable>)
 }
 
 /// Sends the chunks that are not durable, table by table.
-async fn plan_chunks(
-    context: Context,
-    tables: Arc<Vec<CopyTable>>,
-    jobs: mpsc::Sender<Job>,
-) -> Result<(), TaskError> {
+async fn plan_chunks(context: Context, group: Arc<Group>, jobs: mpsc::Sender<Job>) -> Result<(), TaskError> {
     let mut server = Server::connect(context.source()).await?;
-    for (index, copied) in tables.iter().enumerate() {
+    for (index, copied) in group.tables.iter().enumerate() {
         let key = ChunkKey::of(&copied.table, &copied.key);
         let (holes, tail) = missing(&copied.done);
         for chunk in holes {
+            group.step(index, |tally, _| tally.open += 1);
             if jobs.send(Job { table: index, chunk }).await.is_err() {
                 return Ok(());
             }
         }
-        let Some(mut chunk) = tail else { continue };
+        let Some(mut chunk) = tail else {
+            group.step(index, |tally, _| tally.planned = true);
+            continue;
+        };
         loop {
             chunk.upto = match &key {
                 Some(key) => {
@@ -105,6 +149,10 @@ async fn plan_chunks(
             let next =
                 ChunkRecord { number: chunk.number + 1, after: chunk.upto.clone(), upto: None, rows: 0 };
             let last = chunk.upto.is_none();
+            group.step(index, |tally, _| {
+                tally.open += 1;
+                tally.planned = last;
+            });
             if jobs.send(Job { table: index, chunk }).await.is_err() || last {
                 break;
             }
@@ -140,13 +188,13 @@ struct Worker {
     context: Context,
     owner: Arc<Owner>,
     store: Store,
-    tables: Arc<Vec<CopyTable>>,
+    group: Arc<Group>,
     pace: Arc<Pace>,
     block_bytes: usize,
 }
 
 impl Worker {
-    async fn run(self, number: usize, queue: Arc<Mutex<mpsc::Receiver<Job>>>) -> Result<(), TaskError> {
+    async fn run(self, number: usize, queue: Arc<AsyncMutex<mpsc::Receiver<Job>>>) -> Result<(), TaskError> {
         let mut wire = snapshot::connect(self.context.source()).await?;
         let session =
             Session::connect(self.context.target(), &format!("rowferry/{}/copy {number}", self.context.name))
@@ -156,12 +204,17 @@ impl Worker {
         loop {
             let job = queue.lock().await.recv().await;
             let Some(mut job) = job else { return Ok(()) };
-            let Some(copied) = self.tables.get(job.table) else { return Ok(()) };
-            self.chunk(&mut wire, &session, &mut applier, copied, &mut job.chunk).await?;
+            let Some(copied) = self.group.tables.get(job.table) else { return Ok(()) };
+            self.group.begins(job.table);
+            let rows = self.chunk(&mut wire, &session, &mut applier, copied, &mut job.chunk).await?;
+            self.group.step(job.table, |tally, _| {
+                tally.rows += rows;
+                tally.open -= 1;
+            });
         }
     }
 
-    /// Copies one chunk in one target transaction.
+    /// Copies one chunk in one target transaction; how many rows it has.
     async fn chunk(
         &self,
         wire: &mut Wire,
@@ -169,7 +222,7 @@ impl Worker {
         applier: &mut Applier,
         copied: &CopyTable,
         chunk: &mut ChunkRecord,
-    ) -> Result<(), TaskError> {
+    ) -> Result<u64, TaskError> {
         let name = &copied.table.name;
         let columns = copied.plan.select_columns();
         let sql = match ChunkKey::of(&copied.table, &copied.key) {
@@ -207,7 +260,7 @@ impl Worker {
         self.store.record_chunk(session, name, chunk).await?;
         commit(session).await?;
         tracing::debug!(task = self.context.name, table = %name, chunk = chunk.number, rows, "chunk copied");
-        Ok(())
+        Ok(rows)
     }
 }
 
@@ -233,12 +286,12 @@ async fn commit(session: &Session) -> Result<(), SinkError> {
 struct Pace {
     rows_per_second: u64,
     /// When the rows read so far are paid for.
-    paid: Mutex<Instant>,
+    paid: AsyncMutex<Instant>,
 }
 
 impl Pace {
     fn new(rows_per_second: u64) -> Self {
-        Self { rows_per_second, paid: Mutex::new(Instant::now()) }
+        Self { rows_per_second, paid: AsyncMutex::new(Instant::now()) }
     }
 
     async fn spend(&self, rows: u64) {

@@ -62,6 +62,14 @@ pub enum TaskError {
 }
 
 impl TaskError {
+    /// Who has the task, where it is another that it waits for.
+    pub fn owner(&self) -> Option<&str> {
+        match self {
+            Self::Sink(SinkError::Owned { owner, .. }) => Some(owner),
+            _ => None,
+        }
+    }
+
     /// Whether trying again can help.
     pub fn retry(&self) -> Retry {
         match self {

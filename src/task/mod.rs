@@ -28,7 +28,7 @@ pub use error::TaskError;
 
 use crate::change::facts::SourceFacts;
 use crate::change::state::{Checkpoint, TableState};
-use crate::change::status::{Board, Phase, TablePhase, TaskStatus, now_seconds};
+use crate::change::status::{Board, Phase, Reached, TablePhase, TaskStatus, now_seconds};
 use crate::change::{Retry, TableName};
 use crate::config::{Config, ExistingTables};
 use crate::precheck::Report;
@@ -99,7 +99,13 @@ async fn follow(
 ) -> Result<(), TaskError> {
     let Started { source, owner, checkpoint, tables } = started;
     context.board.task(&context.name, |task| {
-        task.position = Some(checkpoint.position.to_string());
+        let position = Some(checkpoint.position.to_string());
+        task.reached.not_all();
+        // Another place than the last attempt left: nothing is known of when the source was there.
+        if task.position != position {
+            task.reached = Reached::default();
+        }
+        task.position = position;
         task.heard = now_seconds();
     });
     let followed = stream::follow(context, source, owner.clone(), checkpoint, tables, memory, stop).await;
@@ -132,8 +138,13 @@ struct Started {
 
 async fn start(context: &Context, memory: &Memory) -> Result<Started, TaskError> {
     context.enter(Phase::Prechecking);
-    let (mut server, session) = connect(context, &owner::application(&context.name)).await?;
-    let mut gathered = gather::gather(context, &mut server, &session).await?;
+    let answers = format!("answers of source {} and target {}", context.task().source, context.task().target);
+    let asked = async {
+        let (mut server, session) = connect(context, &owner::application(&context.name)).await?;
+        let gathered = gather::gather(context, &mut server, &session).await?;
+        Ok::<_, TaskError>((server, session, gathered))
+    };
+    let (mut server, session, mut gathered) = tell::patiently(context, answers, Box::pin(asked)).await?;
     tell::servers(context, &gathered);
     let report = gather::judge(context, &mut gathered);
     for item in report.items.iter().filter(|item| item.verdict == crate::precheck::Verdict::Warn) {

@@ -7,7 +7,7 @@
 //! What must never happen here: a stage's end taken for success while another failed.
 
 use super::TaskError;
-use super::applier::{Applying, Memory, Progress, now_micros};
+use super::applier::{Applying, Memory};
 use super::builder::Builder;
 use super::channel;
 use super::context::Context;
@@ -18,7 +18,7 @@ use super::translate::Translate;
 use super::vacuum;
 use crate::change::facts::Cascades;
 use crate::change::state::Checkpoint;
-use crate::change::status::{Phase, TablePhase, now_seconds};
+use crate::change::status::{Phase, SILENT_SECONDS, TablePhase, now_seconds};
 use crate::change::{Change, FilePosition, Position, TableName, Taken};
 use crate::schema::Table;
 use crate::sink::Owner;
@@ -27,7 +27,6 @@ use crate::source::binlog::BinlogStream;
 use crate::source::server::Server;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -154,13 +153,10 @@ pub async fn follow(
         builder.taken_up_by_names(end);
     }
 
-    let progress = Arc::new(Progress::default());
     let (idle, is_idle) = watch::channel(false);
     let (blocks, received) = channel::bounded(task.memory_limit / 8);
     let (units, queue) = mpsc::channel(1);
-    let applying =
-        Applying::open(context.clone(), owner.clone(), checkpoint, recorded, memory, progress.clone(), idle)
-            .await?;
+    let applying = Applying::open(context.clone(), owner.clone(), checkpoint, recorded, memory, idle).await?;
 
     let mut stages: JoinSet<Result<Stage, TaskError>> = JoinSet::new();
     stages.spawn(read(context.clone(), stream, blocks, stop.clone()));
@@ -189,15 +185,15 @@ pub async fn follow(
             },
             _ = own.tick() => owner.check().await?,
             _ = tell.tick() => {
-                let oldest = progress.applying_micros.load(Ordering::Relaxed);
                 // Synchronizing is told when the tables' transitions are durable, not when they are built.
                 let synchronizing = context.board.task(&context.name, |task| {
-                    if oldest != 0 {
-                        task.lag_millis = now_micros().saturating_sub(oldest) / 1000;
-                    }
                     task.tables.values().all(|table| table.phase == TablePhase::Streaming)
                 });
                 context.enter(if synchronizing { Phase::Synchronizing } else { Phase::CatchingUp });
+                context.board.task(&context.name, |task| {
+                    let silent = task.silent_seconds().filter(|silent| *silent > SILENT_SECONDS);
+                    task.waiting_for = silent.map(|silent| format!("the source, of which nothing was heard for {silent} s"));
+                });
             }
         }
     }
@@ -265,9 +261,17 @@ async fn read(
             task.heard = now_seconds();
             task.statements_passed += passed;
         });
-        let sent = tokio::select! {
-            () = stop.cancelled() => return Ok(Stage::Reader),
-            sent = blocks.send(changes) => sent,
+        let sending = blocks.send(changes);
+        tokio::pin!(sending);
+        let sent = loop {
+            tokio::select! {
+                () = stop.cancelled() => return Ok(Stage::Reader),
+                sent = &mut sending => break sent,
+                // It is not listened to while the target is behind: that is no silence of the source.
+                () = tokio::time::sleep(Duration::from_secs(1)) => {
+                    context.board.task(&context.name, |task| task.heard = now_seconds());
+                }
+            }
         };
         if sent.is_err() {
             // The builder has ended, with an error of its own.
@@ -286,6 +290,7 @@ async fn build(
 ) -> Result<Stage, TaskError> {
     let mut position = every(POSITION_EVERY);
     let mut handed_on = Instant::now();
+    let mut ends = Ends::default();
     loop {
         // Blocks come first below, so that a stream that is behind fills its batches. These two keep a stream that never
         // pauses from holding back what it has.
@@ -308,6 +313,7 @@ async fn build(
             block = blocks.recv() => {
                 let Some(mut block) = block else { break };
                 let last = block.changes.iter().rev().find_map(place);
+                let end = ends.look(&block.changes);
                 for change in block.changes.drain(..) {
                     if let Err(error) = builder.take(change).await {
                         hand_on_all(&mut builder, &units).await;
@@ -322,7 +328,8 @@ async fn build(
                 }
                 let received = std::mem::take(&mut builder.received_bytes);
                 let not_carried = builder.not_carried();
-                let caught_up = *idle.borrow() && units.capacity() == 1;
+                // What was taken in is durable, as far as it has rows.
+                let durable = matches!(builder.state(), Ready::Nothing | Ready::Position) && *idle.borrow() && units.capacity() == 1;
                 context.board.task(&context.name, |task| {
                     task.received_bytes += received;
                     if let Some(not_carried) = not_carried {
@@ -331,9 +338,19 @@ async fn build(
                     if let Some(last) = last {
                         task.source_position = Some(last);
                     }
-                    // With a unit waiting or at work the applier says how late it is.
-                    if !has_rows && builder.state() == Ready::Nothing && caught_up {
-                        task.lag_millis = 0;
+                    match end {
+                        End::Nothing if durable => {
+                            task.reached.all();
+                            task.not_committed = None;
+                        }
+                        End::Nothing | End::Pause => {}
+                        End::Transaction(committed_micros) => {
+                            task.reached.not_all();
+                            // Else the applier says how late it is.
+                            if durable {
+                                task.reached.transaction(committed_micros);
+                            }
+                        }
                     }
                 });
             }
@@ -360,6 +377,50 @@ async fn hand_on_all(builder: &mut Builder<Translate>, units: &mpsc::Sender<supe
 async fn until_wanted(units: &mpsc::Sender<super::batch::Unit>, idle: &mut watch::Receiver<bool>) {
     if units.reserve().await.is_err() || idle.wait_for(|idle| *idle).await.is_err() {
         std::future::pending::<()>().await;
+    }
+}
+
+/// What a run of stream items ends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// The source has nothing further.
+    Nothing,
+    /// The source pauses, or passes over what has been taken in: then too it sends a heartbeat.
+    Pause,
+    /// Something came; the source committed the last of it then.
+    Transaction(u64),
+}
+
+/// Looks at runs for their end.
+#[derive(Debug, Default)]
+struct Ends {
+    /// The place that the last item named, if that was a heartbeat.
+    heartbeat: Option<FilePosition>,
+}
+
+impl Ends {
+    fn look(&mut self, changes: &[Change]) -> End {
+        let before = self.heartbeat.take();
+        let mut committed = None;
+        for change in changes {
+            self.heartbeat = None;
+            match change {
+                Change::Heartbeat(file) => self.heartbeat = Some(file.clone()),
+                Change::Commit(boundary) | Change::Rollback(boundary) => {
+                    committed = Some(boundary.committed_micros);
+                }
+                Change::Statement(event) => committed = Some(event.boundary.committed_micros),
+                Change::Begin { .. } | Change::Rows(_) | Change::LogFile(_) => {
+                    committed = committed.or(Some(0));
+                }
+            }
+        }
+        match committed {
+            Some(committed_micros) => End::Transaction(committed_micros),
+            // One that passes over transactions gets on from heartbeat to heartbeat.
+            None if self.heartbeat.is_some() && self.heartbeat == before => End::Nothing,
+            None => End::Pause,
+        }
     }
 }
 

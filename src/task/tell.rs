@@ -9,6 +9,7 @@ use crate::change::status::{NotCarried, TablePhase, TableStatus, Upkeep, now_sec
 use crate::schema::Table;
 use crate::sink::store::Stored;
 use std::collections::BTreeMap;
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// Which servers they are.
@@ -26,6 +27,22 @@ pub(super) fn servers(context: &Context, gathered: &Gathered) {
         version.unwrap_or_default().clone_into(&mut task.target_server);
         task.heard = now_seconds();
     });
+}
+
+/// Longer than a server that is well takes to answer.
+const LONG: Duration = Duration::from_secs(2);
+
+/// Does `work`, which needs an answer; says what it waits for when that takes long.
+pub(super) async fn patiently<T>(context: &Context, what: String, work: impl Future<Output = T>) -> T {
+    let tell = |what| context.board.task(&context.name, |task| task.waiting_for = what);
+    tokio::pin!(work);
+    tokio::select! {
+        done = &mut work => return done,
+        () = tokio::time::sleep(LONG) => tell(Some(what)),
+    }
+    let done = work.await;
+    tell(None);
+    done
 }
 
 /// Does `work` and says meanwhile what it waits for at the source.

@@ -202,7 +202,7 @@ async fn the_status_is_told_by_the_daemon_and_else_by_the_checkpoint() {
     for words in [
         "task main: Synchronizing",
         "MySQL 9.",
-        if on_greenplum() { "Greenplum Database 6" } else { "PostgreSQL 15" },
+        if on_greenplum() { "Greenplum Database 6" } else { "PostgreSQL 1" },
         "commands_status.t",
         "1 inserts, 1 updates, 1 deletes",
     ] {

@@ -12,8 +12,9 @@ async fn the_servers_start_and_answer() {
     let mysql = mysql97().await;
     assert!(mysql.one("SELECT VERSION()").await.starts_with("9."));
     assert_eq!(mysql.one("SELECT @@gtid_mode").await, "ON");
-    let (postgres, version) = (postgres().await, if on_greenplum() { "9.4." } else { "15." });
-    assert!(postgres.sql("SHOW server_version").await[0][0].as_deref().unwrap().starts_with(version));
+    let version = &postgres().await.sql("SHOW server_version").await[0][0];
+    let major = version.as_deref().and_then(|version| version.split('.').next()?.parse::<u32>().ok());
+    assert!(major.is_some_and(|major| major == 9 && on_greenplum() || major >= 12), "{version:?}");
 }
 
 #[tokio::test]

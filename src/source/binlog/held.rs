@@ -236,14 +236,18 @@ fn array<const N: usize>(from: &mut impl Read) -> io::Result<[u8; N]> {
 
 #[allow(clippy::needless_pass_by_value, reason = "a function for map_err")]
 fn failed(error: io::Error) -> Refusal {
-    let folder = std::env::temp_dir();
-    Refusal::event(
-        format!(
-            "rows of an XA transaction, or behind a savepoint, cannot be kept in a file in {}: {error}",
-            folder.display()
-        ),
-        "make room there, name another folder with the environment variable TMPDIR, or raise memory_limit of the task",
-    )
+    let folder = tempfile::env::temp_dir();
+    let why = format!(
+        "rows of an XA transaction, or behind a savepoint, cannot be kept in a file in {}: {error}",
+        folder.display()
+    );
+    let remedy = "name another folder with spill_dir in [daemon], or raise memory_limit of the task";
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Refusal::Full(format!("{why}; make room there, {remedy}"))
+        }
+        _ => Refusal::event(why, format!("let the daemon's user write there, {remedy}")),
+    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@ use crate::source::SourceError;
 pub enum Refusal {
     /// Bytes changed or got lost on their way; reading them again may help.
     Damaged(String),
+    /// Rows that must be held have no room on the disk; there may be some later.
+    Full(String),
     /// An event that contradicts its format or the events before it, or is not understood.
     Event {
         /// What is wrong.
@@ -69,6 +71,7 @@ impl Refusal {
                 doing: format!("reading binlog event {event} at {position}"),
                 source: std::io::Error::new(std::io::ErrorKind::InvalidData, why),
             },
+            Self::Full(why) => SourceError::SpillFull { endpoint, position, why },
             Self::Event { why, remedy } => SourceError::Event { endpoint, event, position, why, remedy },
             Self::Statement { why, statement, remedy } => {
                 SourceError::Statement { endpoint, position, why, statement, remedy }

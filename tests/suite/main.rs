@@ -19,6 +19,7 @@ mod ddl_around_copy;
 mod ddl_effects;
 mod ddl_fuzz;
 mod ddl_losses;
+mod excluded_columns;
 mod foreign_statements;
 mod forgetful_target;
 mod framing;

@@ -338,7 +338,7 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
                         format!("exclude it with \"!{table}\"")
                     }
                 };
-                report.add("source.table", table.to_string(), Verdict::Fail, error.to_string(), remedy);
+                report.add("source.table", table.to_string(), Verdict::Fail, error.without_table(), remedy);
             }
         }
     }

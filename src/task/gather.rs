@@ -7,6 +7,7 @@ use crate::change::facts::{SourceFacts, TargetFacts};
 use crate::change::state::TableState;
 use crate::change::{GtidSet, TableName, TargetName};
 use crate::precheck::{self, Report, Resuming, Subject};
+use crate::schema::Table;
 use crate::sink::store::{self, Stored};
 use crate::sink::{Session, facts};
 use crate::source::binlog;
@@ -28,6 +29,10 @@ pub struct Gathered {
     pub file_size: Option<u64>,
     /// Per carried table its mapping, or why there is none.
     pub mappings: Vec<(TableName, Result<TableMapping, TransformError>)>,
+    /// The selected tables as the source has them now.
+    pub definitions: Vec<Table>,
+    /// Tables that another task of the config carries into the same target table, and that task.
+    pub rivals: Vec<(TableName, String)>,
     /// Followed tables of which the config now says something else, and what.
     pub deviations: Vec<(TableName, String)>,
 }
@@ -52,7 +57,7 @@ pub async fn gather(context: &Context, server: &mut Server) -> Result<Gathered, 
         _ => (None, None),
     };
     let mut mappings = Vec::new();
-    let mut deviations = Vec::new();
+    let (mut deviations, mut definitions, mut rivals) = (Vec::new(), Vec::new(), Vec::new());
     for table in server.tables(&task.tables).await? {
         // A table that is followed already is judged by how it is carried, not by what the source says now: statements
         // between its checkpoint and now are still to come through the stream.
@@ -68,12 +73,15 @@ pub async fn gather(context: &Context, server: &mut Server) -> Result<Gathered, 
             }
             None => map_table(&table, &context.rules(&table.name)),
         };
-        mappings.push((table.name, mapping));
+        let rival = mapping.as_ref().ok().and_then(|mapping| context.rival(mapping));
+        rivals.extend(rival.map(|task| (table.name.clone(), task.to_owned())));
+        mappings.push((table.name.clone(), mapping));
+        definitions.push(table);
     }
     let wanted: Vec<TargetName> =
         mappings.iter().filter_map(|(_, mapping)| Some(mapping.as_ref().ok()?.target.name.clone())).collect();
     let target = facts::facts(context.target(), &session, &wanted).await?;
-    Ok(Gathered { source, target, stored, file_begun, file_size, mappings, deviations })
+    Ok(Gathered { source, target, stored, file_begun, file_size, mappings, definitions, rivals, deviations })
 }
 
 /// Judges what was gathered.
@@ -100,6 +108,8 @@ pub fn judge(context: &Context, gathered: &Gathered) -> Report {
         source: &gathered.source,
         target: &gathered.target,
         mappings: &gathered.mappings,
+        definitions: &gathered.definitions,
+        rivals: &gathered.rivals,
         deviations: &gathered.deviations,
         resuming: resuming.as_ref(),
     })

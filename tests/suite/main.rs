@@ -40,6 +40,7 @@ mod outages;
 mod printing;
 mod refused_events;
 mod refused_sessions;
+mod remedies;
 mod resumed_copy;
 mod resuming;
 mod rows_before_errors;

@@ -1,6 +1,7 @@
 //! A column that is left out has only to be skipped, so it may be of a type that is not carried.
 
-use crate::harness::{Comparison, Mysql, Scene, mariadb, postgres};
+use crate::harness::{Comparison, DEADLINE, Mysql, Scene, mariadb, postgres};
+use rowferry::change::status::Phase;
 
 /// Types of MariaDB that are not carried, and two values of each.
 const TYPES: &[(&str, &str, &str)] = &[
@@ -70,8 +71,24 @@ async fn excluded_columns_are_skipped(server: &'static str, mysql: &Mysql) {
         ))
         .await;
     scene.wait_applied(&daemon).await;
+    // One that is added stops the task, and is left out as the message says.
+    scene.source.sql("ALTER TABLE t ADD added UUID; UPDATE t SET added = UUID(), n = 9 WHERE id = 4").await;
+    let failed =
+        daemon.wait_task("the task fails", DEADLINE, |task| matches!(task.phase, Phase::Failed { .. })).await;
+    let Phase::Failed { remedy, .. } = failed.phase else { unreachable!() };
+    assert!(remedy.contains("exclude_columns = [\"added\"]"), "{remedy}");
+    excluded.push("\"added\"".to_owned());
+    daemon.terminate();
+    daemon.exit_code(DEADLINE).await;
+    daemon.reconfigure(&scene.config().more(&format!(
+        "[task.main.table.\"{}.t\"]\nexclude_columns = [{}]",
+        scene.source.name,
+        excluded.join(", ")
+    )));
+    daemon.restart();
+    scene.wait_applied(&daemon).await;
     let name = format!("{}.t", scene.source.name);
-    let mut comparison = Comparison::new(&name, &name);
+    let mut comparison = Comparison::new(&name, &name).skip("added");
     for at in 0..TYPES.len() {
         comparison = comparison.skip(&format!("x{at}"));
     }

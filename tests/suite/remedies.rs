@@ -4,14 +4,15 @@ use crate::harness::{Config, DEADLINE, Daemon, Scene, only_postgres, rowferry};
 use rowferry::change::status::Phase;
 use serde_json::Value;
 
-/// Waits until the task has failed; its remedy must say all of these words.
-async fn remedy(daemon: &Daemon, words: &[&str]) {
+/// Waits until the task has failed and gives its error; the remedy must say all of these words.
+async fn remedy(daemon: &Daemon, words: &[&str]) -> String {
     let failed =
         daemon.wait_task("the task fails", DEADLINE, |task| matches!(task.phase, Phase::Failed { .. })).await;
     let Phase::Failed { error, remedy } = failed.phase else { unreachable!() };
     for word in words {
         assert!(remedy.contains(word), "{word:?} is not in: {error} Remedy: {remedy}");
     }
+    error
 }
 
 async fn start_again(daemon: &Daemon, config: &Config) {
@@ -83,6 +84,14 @@ async fn what_is_printed_for_values_of_the_stream_works() {
     copy_again(&scene, &daemon, &config, "t").await;
     scene.wait_applied(&daemon).await;
     assert_eq!(scene.target.one("SELECT b FROM remedies_stream.t WHERE id = 2").await, "2");
+
+    source.sql("ALTER TABLE t MODIFY v VARCHAR(10)").await;
+    let error = remedy(&daemon, &[AGAIN.trim_end_matches(" its target table")]).await;
+    assert!(
+        error.contains("remedies_stream.t: ALTER TABLE t MODIFY v VARCHAR(10) (ends at binlog."),
+        "{error}"
+    );
+    copy_again(&scene, &daemon, &config, "t").await;
 
     // No policy is for keys.
     source.sql("INSERT INTO k VALUES ('a\\0')").await;

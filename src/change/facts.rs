@@ -102,6 +102,8 @@ pub struct SourceTableFacts {
     pub versioned: bool,
     /// Whether it has a primary key or, when none, a unique key over NOT NULL columns.
     pub has_key: bool,
+    /// It has a primary key that holds only the beginning of a column.
+    pub prefix_key: bool,
     /// May be read by the user.
     pub readable: bool,
     /// Names of foreign keys of *this* table that cascade (`ON DELETE/UPDATE CASCADE|SET NULL`).
@@ -142,6 +144,8 @@ pub struct TargetFacts {
     pub on_conflict: bool,
     /// `COPY … DO ON CONFLICT` (AnalyticDB) is understood.
     pub copy_on_conflict: bool,
+    /// A type `geometry` is there.
+    pub postgis: bool,
 }
 
 /// An existing target table.
@@ -169,4 +173,8 @@ pub struct FoundTable {
     pub active: Vec<String>,
     /// Another task that has it on record as its own; asked for where that matters.
     pub fed_by: Option<String>,
+    /// CHECK constraints.
+    pub checks: Vec<String>,
+    /// Columns that fill themselves where nothing else does: by a default or an identity.
+    pub filled: Vec<String>,
 }

@@ -117,6 +117,7 @@ fn address(
         database: None,
         url_password: None,
     };
+    let before = problems.0.len();
     if let Some(text) = section.string("url", problems) {
         let example = format!(
             "write e.g. \"{}://user@host:{default_port}{}\"",
@@ -160,6 +161,8 @@ fn address(
             Err(error) => problems.add(section.key("url"), None, format!("is no URL ({error})"), example),
         }
     }
+    // What a url that cannot be read would have given is not missing.
+    let unread = problems.0.len() > before;
     if let Some(host) = section.string("host", problems) {
         address.host = host;
     }
@@ -172,9 +175,9 @@ fn address(
     if wants_database && let Some(database) = section.string("database", problems) {
         address.database = Some(database);
     }
-    let mut complete = true;
+    let mut complete = !unread;
     let mut need = |missing: bool, key: &str, remedy: &str| {
-        if missing {
+        if missing && !unread {
             problems.add(section.key(key), None, "is missing", remedy);
             complete = false;
         }

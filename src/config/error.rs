@@ -54,7 +54,8 @@ pub enum ConfigError {
 /// One problem is a paragraph, several are a list.
 fn list(problems: &[Problem]) -> String {
     if let [problem] = problems {
-        return format!(": {}: {}. To mend it: {}.", problem.place(), problem.constraint, problem.remedy);
+        let end = if problem.remedy.ends_with(['?', '.']) { "" } else { "." };
+        return format!(": {}: {}. To mend it: {}{end}", problem.place(), problem.constraint, problem.remedy);
     }
     let lines = problems.iter().map(|problem| format!("\n  - {problem}"));
     format!(" has {} problems:{}", problems.len(), lines.collect::<String>())

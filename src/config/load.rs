@@ -172,3 +172,6 @@ fn daemon(section: Option<Section>, problems: &mut Problems) -> Daemon {
 #[cfg(test)]
 #[path = "load_tests.rs"]
 mod tests;
+#[cfg(test)]
+#[path = "wrong_tests.rs"]
+mod wrong_tests;

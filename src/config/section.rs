@@ -40,6 +40,16 @@ impl Section {
         Self { path: path.into(), table, known: Vec::new() }
     }
 
+    /// The table's own path.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Whether the key is there, and not read yet.
+    pub fn has(&self, name: &str) -> bool {
+        self.table.contains_key(name)
+    }
+
     /// The full path of a key of this table.
     pub fn key(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
@@ -190,8 +200,12 @@ impl Section {
         problems.add(
             self.key(name),
             shown.as_deref(),
-            format!("must be {wanted}"),
-            format!("it is a {} now", value.type_str()),
+            format!("must be {wanted}, not {}", value.type_str()),
+            match wanted {
+                "a string" => "put it in quotes",
+                "a list of strings" => "write it in brackets, each string in quotes: [\"…\"]",
+                _ => "write it as a section of its own, or as { key = value }",
+            },
         );
     }
 }

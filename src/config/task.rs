@@ -123,10 +123,10 @@ fn endpoint_name(
     known: &BTreeSet<String>,
     problems: &mut Problems,
 ) -> Option<String> {
-    let Some(name) = section.string(kind, problems) else {
+    if !section.has(kind) {
         problems.add(section.key(kind), None, "is missing", format!("name a [{kind}.NAME]"));
-        return None;
-    };
+    }
+    let name = section.string(kind, problems)?;
     if known.contains(&name) {
         return Some(name);
     }
@@ -135,21 +135,25 @@ fn endpoint_name(
         section.key(kind),
         Some(&quoted(&name)),
         format!("there is no [{kind}.{name}]"),
-        format!("defined: {}", if list.is_empty() { "none".to_owned() } else { list.join(", ") }),
+        if list.is_empty() {
+            format!("write [{kind}.{name}]")
+        } else {
+            format!("name one of {}", list.join(", "))
+        },
     );
     None
 }
 
 fn selection(section: &mut Section, problems: &mut Problems) -> Option<Selection> {
-    let Some(patterns) = section.strings("tables", problems) else {
+    if !section.has("tables") {
         problems.add(
             section.key("tables"),
             None,
             "is missing",
             "list tables, e.g. [\"shop.*\", \"!shop.tmp_*\"]",
         );
-        return None;
-    };
+    }
+    let patterns = section.strings("tables", problems)?;
     let mut include = globset::GlobSetBuilder::new();
     let mut exclude = globset::GlobSetBuilder::new();
     let (mut good, mut any) = (true, false);
@@ -202,15 +206,17 @@ fn selection(section: &mut Section, problems: &mut Problems) -> Option<Selection
 
 fn initial(section: &mut Section, problems: &mut Problems) -> (bool, bool) {
     let Some(parts) = section.strings("initial", problems) else { return (true, true) };
-    for part in &parts {
-        if !matches!(part.as_str(), "schema" | "data") {
-            problems.add(
-                section.key("initial"),
-                Some(&quoted(part)),
-                "must be \"schema\" or \"data\"",
-                "use [\"schema\", \"data\"], one of them, or []",
-            );
-        }
+    let before = problems.0.len();
+    for part in parts.iter().filter(|part| !matches!(part.as_str(), "schema" | "data")) {
+        problems.add(
+            section.key("initial"),
+            Some(&quoted(part)),
+            "must be \"schema\" or \"data\"",
+            "use [\"schema\", \"data\"], one of them, or []",
+        );
+    }
+    if problems.0.len() > before {
+        return (true, true);
     }
     (parts.iter().any(|part| part == "schema"), parts.iter().any(|part| part == "data"))
 }
@@ -273,6 +279,14 @@ fn place(text: &str) -> Option<StartPosition> {
 fn operations(section: &mut Section, problems: &mut Problems) -> Operations {
     let all = Operations { insert: true, update: true, delete: true, alter_table: true };
     let Some(names) = section.strings("operations", problems) else { return all };
+    if names.is_empty() {
+        problems.add(
+            section.key("operations"),
+            Some("[]"),
+            "carries nothing: the target would stay as it was copied",
+            "list at least one of insert, update, delete and alter_table, or leave the key out for all",
+        );
+    }
     let mut chosen = Operations { insert: false, update: false, delete: false, alter_table: false };
     for name in &names {
         match name.as_str() {
@@ -350,7 +364,10 @@ fn bytes(section: &mut Section, name: &'static str, least: usize, problems: &mut
             problems.add(
                 section.key(name),
                 Some(&value.to_string()),
-                format!("must be a size of at least {} KiB", least >> 10),
+                match least >> 20 {
+                    0 => format!("must be a size of at least {} KiB", least >> 10),
+                    mebibytes => format!("must be a size of at least {mebibytes} MiB"),
+                },
                 "write e.g. \"256MiB\"",
             );
             None
@@ -419,7 +436,7 @@ fn ddl_policy(section: Option<Section>, problems: &mut Problems) -> DdlPolicies 
 fn options(pattern: &str, mut section: Section, problems: &mut Problems) -> TableOptions {
     if globset::Glob::new(pattern).is_err() || !pattern.contains('.') {
         problems.add(
-            section.key(""),
+            section.path(),
             None,
             "a table section is named \"database.table\", globs allowed",
             "write e.g. [task.NAME.table.\"shop.orders\"]",

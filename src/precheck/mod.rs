@@ -5,12 +5,14 @@
 mod greenplum;
 mod history;
 pub mod newcomers;
+mod options;
 mod source;
 mod target;
 
 use crate::change::TableName;
 use crate::change::facts::{SourceFacts, TargetFacts};
 use crate::config::TaskConfig;
+use crate::schema::Table;
 use crate::transform::{TableMapping, TransformError};
 use serde::Serialize;
 
@@ -59,6 +61,10 @@ pub struct Subject<'a> {
     pub target: &'a TargetFacts,
     /// Per selected table its mapping, or why there is none.
     pub mappings: &'a [(TableName, Result<TableMapping, TransformError>)],
+    /// The same tables as the source has them now.
+    pub definitions: &'a [Table],
+    /// Tables that another task of the config carries into the same target table, and that task.
+    pub rivals: &'a [(TableName, String)],
     /// Followed tables of which the config now says something else, and what.
     pub deviations: &'a [(TableName, String)],
     /// The task has durable state already: its own tables exist rightly.
@@ -88,6 +94,7 @@ pub fn check(subject: &Subject<'_>) -> Report {
     target::server(subject, &mut report);
     target::tables(subject, &mut report);
     greenplum::tables(subject, &mut report);
+    options::judge(subject, &mut report);
     report
 }
 

@@ -275,13 +275,21 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
             );
         }
         if !facts.has_key && !flows {
+            let (why, statement) = if facts.prefix_key {
+                (
+                    "its primary key holds only the beginning of a column, and it has no unique key over whole NOT NULL columns",
+                    "ADD UNIQUE KEY (…) over whole NOT NULL columns",
+                )
+            } else {
+                ("it has no primary key and no unique key over NOT NULL columns", "ADD PRIMARY KEY (…)")
+            };
             report.add(
                 "source.primary_key",
                 &subject_name,
                 Verdict::Fail,
-                "it has no primary key and no unique key over NOT NULL columns",
+                why,
                 format!(
-                    "ALTER TABLE `{}`.`{}` ADD PRIMARY KEY (…), or exclude it with \"!{table}\"",
+                    "ALTER TABLE `{}`.`{}` {statement}, or exclude it with \"!{table}\"",
                     table.database, table.table
                 ),
             );
@@ -346,7 +354,7 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
                         format!("exclude it with \"!{table}\"")
                     }
                 };
-                report.add("source.table", table.to_string(), Verdict::Fail, error.to_string(), remedy);
+                report.add("source.table", table.to_string(), Verdict::Fail, error.without_table(), remedy);
             }
         }
     }

@@ -318,7 +318,8 @@ fn existing(
             }
         }
         for column in &found.table.columns {
-            if !column.nullable && !mapping.target.columns.iter().any(|other| other.name == column.name) {
+            let fed = mapping.target.columns.iter().any(|other| other.name == column.name);
+            if !column.nullable && !fed && !found.filled.contains(&column.name) {
                 fail(
                     "target.column",
                     format!("column {} is NOT NULL and nothing fills it", column.name),
@@ -326,6 +327,29 @@ fn existing(
                 );
             }
         }
+    }
+    let unfed = |name: &&String| !mapping.target.columns.iter().any(|column| column.name == **name);
+    let filled: Vec<&str> = found.filled.iter().filter(unfed).map(String::as_str).collect();
+    if !filled.is_empty() {
+        report.add(
+            "target.default",
+            &name,
+            Verdict::Warn,
+            format!(
+                "nothing of the source feeds {}: the default of the column is taken, again whenever a row is written anew",
+                filled.join(", ")
+            ),
+            "drop the column, or live with that",
+        );
+    }
+    if !found.checks.is_empty() {
+        report.add(
+            "target.check",
+            &name,
+            Verdict::Warn,
+            format!("a row that its CHECK constraints ({}) refuse stops the task", found.checks.join(", ")),
+            format!("ALTER TABLE {name} DROP CONSTRAINT {}", found.checks.first().map_or("", String::as_str)),
+        );
     }
     if good {
         let why = match (mine, subject.task.existing_tables) {

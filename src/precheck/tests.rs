@@ -22,6 +22,7 @@ fn good_source() -> SourceFacts {
         estimated_rows: 3,
         engine: "InnoDB".into(),
         has_key: true,
+        prefix_key: false,
         readable: true,
         cascades: vec![],
     };
@@ -65,6 +66,7 @@ fn good_target() -> TargetFacts {
         session_stable: true,
         on_conflict: true,
         copy_on_conflict: false,
+        postgis: false,
     }
 }
 
@@ -90,7 +92,16 @@ fn failures(
     resuming: Option<&Resuming>,
 ) -> Vec<&'static str> {
     let mappings = vec![(TableName::new("shop", "orders"), Ok(mapping()))];
-    let report = check(&Subject { task, source, target, mappings: &mappings, deviations: &[], resuming });
+    let report = check(&Subject {
+        task,
+        source,
+        target,
+        mappings: &mappings,
+        definitions: &[],
+        rivals: &[],
+        deviations: &[],
+        resuming,
+    });
     for item in report.failures() {
         assert!(!item.remedy.is_empty() && !item.why.is_empty(), "{item:?}");
     }
@@ -110,6 +121,8 @@ fn existing() -> FoundTable {
         loose_columns: Vec::new(),
         active: vec![],
         fed_by: None,
+        checks: Vec::new(),
+        filled: Vec::new(),
     }
 }
 
@@ -156,6 +169,8 @@ fn what_a_log_may_lack_is_told_where_it_need_not() {
             source: &source,
             target: &target,
             mappings: &mappings,
+            definitions: &[],
+            rivals: &[],
             deviations: &[],
             resuming: None,
         };
@@ -193,6 +208,8 @@ fn prepared_xa_transactions_matter_only_where_a_copy_starts() {
             source: &source,
             target: &target,
             mappings: &mappings,
+            definitions: &[],
+            rivals: &[],
             deviations: &[],
             resuming,
         };
@@ -457,6 +474,8 @@ fn two_tables_into_one_need_a_source_column() {
         source: &facts,
         target: &good_target(),
         mappings: &mappings,
+        definitions: &[],
+        rivals: &[],
         deviations: &[],
         resuming: None,
     });

@@ -64,6 +64,8 @@ pub mod code {
     pub const TIMESTAMP2: u8 = 17;
     pub const DATETIME2: u8 = 18;
     pub const TIME2: u8 = 19;
+    pub const BLOB_COMPRESSED: u8 = 140;
+    pub const VARCHAR_COMPRESSED: u8 = 141;
     pub const VECTOR: u8 = 242;
     pub const JSON: u8 = 245;
     pub const NEWDECIMAL: u8 = 246;
@@ -229,9 +231,46 @@ fn bind_column(column: &Column, type_code: u8, metadata: u16) -> Result<BoundCol
             expect("length prefix in bytes", metadata.into(), 4)?;
             prefixed(4)
         }
+        // MariaDB's.
+        (MySqlType::Vector { dimensions }, code::VARCHAR) => {
+            expect("length in bytes", metadata.into(), u64::from(*dimensions) * 4)?;
+            prefixed(if metadata > 255 { 2 } else { 1 })
+        }
+        // A type that is not known is never carried: its values are only skipped, and where they end the log says.
+        (MySqlType::Unknown { .. }, _) => match wire(type_code, metadata) {
+            Some(wire) => BoundColumn { wire, old_format: false },
+            None => return wrong_type(),
+        },
         _ => return wrong_type(),
     };
     Ok(bound)
+}
+
+/// Where a value ends, by the log alone.
+fn wire(type_code: u8, metadata: u16) -> Option<Wire> {
+    let [low, high] = metadata.to_le_bytes();
+    Some(match type_code {
+        code::TINY | code::YEAR => Wire::Fixed(1),
+        code::SHORT => Wire::Fixed(2),
+        code::INT24 | code::DATE | code::NEWDATE | code::TIME => Wire::Fixed(3),
+        code::LONG | code::TIMESTAMP => Wire::Fixed(4),
+        code::LONGLONG | code::DATETIME => Wire::Fixed(8),
+        code::FLOAT | code::DOUBLE => Wire::Fixed(low),
+        code::NEWDECIMAL => Wire::Fixed(decimal_width(low, high)?),
+        code::BIT => Wire::Fixed(high.checked_add(u8::from(low > 0))?),
+        code::TIME2 => Wire::Fixed(3 + fraction_width(low)),
+        code::DATETIME2 => Wire::Fixed(5 + fraction_width(low)),
+        code::TIMESTAMP2 => Wire::Fixed(4 + fraction_width(low)),
+        code::VARCHAR | code::VARCHAR_COMPRESSED => Wire::Prefixed(if metadata > 255 { 2 } else { 1 }),
+        code::STRING | code::ENUM | code::SET if matches!(low, code::ENUM | code::SET) => Wire::Fixed(high),
+        code::STRING => Wire::Prefixed(if string_metadata(low, high).1 > 255 { 2 } else { 1 }),
+        code::TINY_BLOB..=code::BLOB | code::BLOB_COMPRESSED | code::GEOMETRY | code::JSON | code::VECTOR
+            if (1..=4).contains(&low) =>
+        {
+            Wire::Prefixed(low)
+        }
+        _ => return None,
+    })
 }
 
 /// CHAR and BINARY hide their length's two upper bits, inverted, in the type byte

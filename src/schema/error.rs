@@ -31,16 +31,6 @@ pub enum SchemaError {
         /// What is not known.
         why: String,
     },
-    /// A column type that this version does not carry.
-    #[error("{table}: column {column} has a type that is not known: {declared}")]
-    UnknownType {
-        /// The source table.
-        table: TableName,
-        /// The column.
-        column: String,
-        /// The type as declared.
-        declared: String,
-    },
 }
 
 impl SchemaError {
@@ -51,9 +41,6 @@ impl SchemaError {
             | Self::Misfit { table, .. }
             | Self::Uncertain { table, .. } => Retry::fix(format!(
                 "copy {table} again, so that its definition is read anew: take it out of \"tables\", start, stop, drop its target table, put it back"
-            )),
-            Self::UnknownType { table, column, .. } => Retry::fix(format!(
-                "leave the column out with exclude_columns = [\"{column}\"] for {table}, or leave the table out"
             )),
         }
     }

@@ -13,6 +13,10 @@ const DATABASE: &str = "\
 SELECT pg_encoding_to_char(d.encoding)::text, has_database_privilege(d.oid, 'CREATE') \
 FROM pg_database d WHERE d.datname = current_database()";
 
+/// As a table is made: its column's type is named without a schema.
+const POSTGIS: &str =
+    "SELECT EXISTS (SELECT 1 FROM pg_type t WHERE t.typname = 'geometry' AND pg_type_is_visible(t.oid))";
+
 const SCHEMAS: &str = "\
 SELECT n.nspname::text, has_schema_privilege(n.oid, 'CREATE') AND has_schema_privilege(n.oid, 'USAGE') \
 FROM pg_namespace n WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
@@ -40,6 +44,8 @@ pub async fn facts(
         let (name, usable) = pair::<String>(row).map_err(failed)?;
         schemas.insert(name, usable);
     }
+    let rows = client.query_typed(POSTGIS, &[]).await.map_err(failed)?;
+    let postgis = rows.first().map_or(Ok(false), |row| row.try_get(0)).map_err(failed)?;
     let dialect = session.dialect();
     Ok(TargetFacts {
         kind: dialect.kind,
@@ -52,6 +58,7 @@ pub async fn facts(
         session_stable: pooler::is_own(endpoint, session).await?,
         on_conflict: dialect.on_conflict,
         copy_on_conflict: dialect.copy_on_conflict,
+        postgis,
     })
 }
 

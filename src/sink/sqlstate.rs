@@ -146,6 +146,12 @@ fn class(state: &str, routine: Option<&str>) -> Class {
         "26000" | "08P01" => fix(
             "connect to the server itself: a pooler that shares sessions between transactions is in between",
         ),
+        // `_bt_check_third_page` and its forerunners.
+        "54000" if routine.is_some_and(|routine| routine.starts_with("_bt_")) => fix(
+            "the key of a row is longer than an index row of the target may be: choose a shorter key with primary_key, or shorten the \
+             row's key in the source, and copy the table again (take it out of \"tables\", start, stop, drop its target table, put it \
+             back); or leave the table out",
+        ),
         "58P01" | "58P02" => fix("mend the server's installation: it misses a file"),
         "F0000" | "F0001" => fix("mend the server's configuration"),
         // A statement prepared before somebody's ALTER: a new session prepares it anew.

@@ -6,7 +6,7 @@ use crate::change::policy::TableOptions;
 use crate::change::status::{Board, Phase};
 use crate::config::{Config, ExistingTables, TargetEndpoint, TaskConfig};
 use crate::source::SameServer;
-use crate::transform::{Policies, Rules};
+use crate::transform::{Policies, Rules, TableMapping, names};
 use std::sync::Arc;
 
 /// The surroundings of one attempt at a task.
@@ -57,31 +57,34 @@ impl Context {
         }
     }
 
+    /// Another task of the config that carries a table of the same source into the same target table, and nothing tells the
+    /// rows of both apart.
+    pub fn rival(&self, mapping: &TableMapping) -> Option<&str> {
+        let (source, target) = (&self.config.sources[&self.task().source], self.target());
+        let rivals = self.config.tasks.values().filter(|other| {
+            let (from, to) = (&self.config.sources[&other.source], &self.config.targets[&other.target]);
+            other.name != self.name
+                && (&from.host, from.port) == (&source.host, source.port)
+                && (&to.host, to.port, &to.database) == (&target.host, target.port, &target.database)
+        });
+        let table = &mapping.source;
+        let same = |other: &&TaskConfig| {
+            let rules = rules(other, table);
+            other.tables.contains(&table.database, &table.table)
+                && rules.options.source_column.is_none()
+                && names::schema_name(&table.database, &rules) == mapping.target.name.schema
+                && names::table_name(&table.table, &rules) == mapping.target.name.table
+        };
+        if mapping.source_tag.is_some() {
+            None
+        } else {
+            rivals.into_iter().find(same).map(|other| other.name.as_str())
+        }
+    }
+
     /// How names, types and keys are mapped for a table.
     pub fn rules(&self, table: &TableName) -> Rules {
-        let task = self.task();
-        let options = task.options(table).cloned().unwrap_or_else(TableOptions::default);
-        let name = table.to_string();
-        Rules {
-            task: task.name.clone(),
-            schemas: task.schemas.clone(),
-            identifier_case: task.identifier_case,
-            zero_dates: task.zero_dates,
-            tinyint1: task.tinyint1,
-            time: task.time,
-            // PostGIS types wait for their part; geometries are bytes until then.
-            postgis: false,
-            operations: task.operations,
-            accepted_cascades: {
-                let named = task.accept_cascades.iter().filter_map(|entry| entry.strip_prefix(&name));
-                named.filter_map(|rest| rest.strip_prefix('.')).map(str::to_owned).collect()
-            },
-            ddl: task.ddl_policy,
-            exact_options: task.table_options.iter().any(|(pattern, _)| *pattern == name),
-            foreign_rows: task.existing_tables == ExistingTables::Ignore,
-            shared_target: options.source_column.is_some(),
-            options,
-        }
+        rules(self.task(), table)
     }
 
     /// What happens to values that have no exact form in the target.
@@ -95,5 +98,30 @@ impl Context {
         let operations = self.task().operations;
         self.task().existing_tables == ExistingTables::Ignore
             || !(operations.insert && operations.update && operations.delete)
+    }
+}
+
+fn rules(task: &TaskConfig, table: &TableName) -> Rules {
+    let options = task.options(table).cloned().unwrap_or_else(TableOptions::default);
+    let name = table.to_string();
+    Rules {
+        task: task.name.clone(),
+        schemas: task.schemas.clone(),
+        identifier_case: task.identifier_case,
+        zero_dates: task.zero_dates,
+        tinyint1: task.tinyint1,
+        time: task.time,
+        // PostGIS types wait for their part; geometries are bytes until then.
+        postgis: false,
+        operations: task.operations,
+        accepted_cascades: {
+            let named = task.accept_cascades.iter().filter_map(|entry| entry.strip_prefix(&name));
+            named.filter_map(|rest| rest.strip_prefix('.')).map(str::to_owned).collect()
+        },
+        ddl: task.ddl_policy,
+        exact_options: task.table_options.iter().any(|(pattern, _)| *pattern == name),
+        foreign_rows: task.existing_tables == ExistingTables::Ignore,
+        shared_target: options.source_column.is_some(),
+        options,
     }
 }

@@ -7,6 +7,7 @@ use crate::change::facts::{SourceFacts, TargetFacts};
 use crate::change::state::TableState;
 use crate::change::{GtidSet, TableName, TargetName};
 use crate::precheck::{self, Item, Report, Resuming, Subject, newcomers};
+use crate::schema::Table;
 use crate::sink::store::{self, Stored};
 use crate::sink::{Session, facts};
 use crate::source::binlog;
@@ -29,6 +30,10 @@ pub struct Gathered {
     pub file_size: Option<u64>,
     /// Per carried table its mapping, or why there is none.
     pub mappings: Vec<(TableName, Result<TableMapping, TransformError>)>,
+    /// The selected tables as the source has them now.
+    pub definitions: Vec<Table>,
+    /// Tables that another task of the config carries into the same target table, and that task.
+    pub rivals: Vec<(TableName, String)>,
     /// Followed tables of which the config now says something else, and what.
     pub deviations: Vec<(TableName, String)>,
     /// Followed tables whose target has wider columns than on record by now; the mappings have them already.
@@ -69,8 +74,8 @@ pub async fn gather(
         _ => (None, None),
     };
     let mut mappings = Vec::new();
-    let mut deviations = Vec::new();
-    for table in definitions {
+    let (mut deviations, mut rivals) = (Vec::new(), Vec::new());
+    for table in &definitions {
         // A table that is followed already is judged by how it is carried, not by what the source says now: statements
         // between its checkpoint and now are still to come through the stream.
         let known = stored.as_ref().and_then(|stored| stored.tables.get(&table.name));
@@ -83,9 +88,11 @@ pub async fn gather(
                 deviations.extend(why.map(|why| (table.name.clone(), why)));
                 Ok(mapping)
             }
-            None => map_table(&table, &context.rules(&table.name)),
+            None => map_table(table, &context.rules(&table.name)),
         };
-        mappings.push((table.name, mapping));
+        let rival = mapping.as_ref().ok().and_then(|mapping| context.rival(mapping));
+        rivals.extend(rival.map(|task| (table.name.clone(), task.to_owned())));
+        mappings.push((table.name.clone(), mapping));
     }
     let wanted: Vec<TargetName> =
         mappings.iter().filter_map(|(_, mapping)| Some(mapping.as_ref().ok()?.target.name.clone())).collect();
@@ -99,7 +106,19 @@ pub async fn gather(
     let widened = stored.as_ref().map(|stored| widened(context, stored, &mut mappings, &target));
     let widened = widened.unwrap_or_default();
     let left_out = BTreeMap::new();
-    Ok(Gathered { source, target, stored, file_begun, file_size, mappings, deviations, widened, left_out })
+    Ok(Gathered {
+        source,
+        target,
+        stored,
+        file_begun,
+        file_size,
+        mappings,
+        definitions,
+        rivals,
+        deviations,
+        widened,
+        left_out,
+    })
 }
 
 /// Takes over target columns that hold more than this task has made them for: somebody else (another task that feeds the table)
@@ -142,6 +161,8 @@ pub fn judge(context: &Context, gathered: &mut Gathered) -> Report {
             source: &gathered.source,
             target: &gathered.target,
             mappings: &gathered.mappings,
+            definitions: &gathered.definitions,
+            rivals: &gathered.rivals,
             deviations: &gathered.deviations,
             resuming: resuming.as_ref(),
         };
@@ -154,6 +175,8 @@ pub fn judge(context: &Context, gathered: &mut Gathered) -> Report {
         // Each time there are fewer new tables, so this comes to an end.
         gathered.mappings.retain(|(table, _)| !refused.contains_key(table));
         gathered.source.tables.retain(|table, _| !refused.contains_key(table));
+        gathered.definitions.retain(|table| !refused.contains_key(&table.name));
+        gathered.rivals.retain(|(table, _)| !refused.contains_key(table));
         gathered.left_out.extend(refused);
     }
 }

@@ -80,6 +80,8 @@ pub(super) async fn go_on(context: &Context, passed: &Passed) -> Result<Option<S
         source: &facts,
         target: &passed.target,
         mappings: &[],
+        definitions: &[],
+        rivals: &[],
         deviations: &[],
         resuming: resuming.as_ref(),
     }))?;

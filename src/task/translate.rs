@@ -91,6 +91,10 @@ impl Translate {
                     let answer = server.evaluate(&question).await?;
                     answers.add(*question, answer);
                 }
+                Err(TransformError::Ddl { table, statement, why, remedy }) => {
+                    let statement = format!("{statement} (ends at {})", event.boundary.file);
+                    return Err(TransformError::Ddl { table, statement, why, remedy }.into());
+                }
                 other => return Ok(other?),
             }
         }

@@ -6,7 +6,7 @@ use crate::change::{Question, Retry, TableName};
 #[derive(Debug, thiserror::Error)]
 pub enum TransformError {
     /// A value has no exact form in the target and the policy says to stop.
-    #[error("{table}: column {column}: {why} (row {row})")]
+    #[error("{table}: column {column} of {row}: {why}")]
     Value {
         /// The source table.
         table: TableName,
@@ -14,7 +14,7 @@ pub enum TransformError {
         column: String,
         /// What is wrong with the value.
         why: String,
-        /// The row's key or number in its event, for finding it.
+        /// The row, by its key, and where it was met.
         row: String,
         /// What the user can do.
         remedy: String,
@@ -79,6 +79,21 @@ pub enum TransformError {
 }
 
 impl TransformError {
+    /// The message for where the table is named already.
+    pub fn without_table(&self) -> String {
+        let text = self.to_string();
+        let named = match self {
+            Self::Value { table, .. }
+            | Self::Type { table, .. }
+            | Self::Malformed { table, .. }
+            | Self::Changed { table, .. }
+            | Self::Mapping { table, .. }
+            | Self::Ddl { table, .. } => text.strip_prefix(&format!("{table}: ")),
+            Self::Asks(_) => None,
+        };
+        named.unwrap_or(&text).to_owned()
+    }
+
     /// Whether trying again can help.
     pub fn retry(&self) -> Retry {
         match self {

@@ -266,11 +266,12 @@ pub(super) fn target_column(
 
 /// Whether the target column takes NULL. A zero date becomes NULL, but never in a key: there it is an error when it comes.
 pub(super) fn takes_null(column: &Column, in_key: bool, rules: &Rules) -> bool {
-    let dated = matches!(
-        column.data_type,
-        MySqlType::Date | MySqlType::DateTime { .. } | MySqlType::Timestamp { .. }
-    );
-    !in_key && (column.nullable || (dated && rules.zero_dates == ZeroDates::Null))
+    !in_key && (column.nullable || (is_dated(&column.data_type) && rules.zero_dates == ZeroDates::Null))
+}
+
+/// Whether values may be zero dates.
+pub(super) fn is_dated(data_type: &MySqlType) -> bool {
+    matches!(data_type, MySqlType::Date | MySqlType::DateTime { .. } | MySqlType::Timestamp { .. })
 }
 
 fn target_type(

@@ -68,6 +68,8 @@ fn storage_that_would_take_no_primary_key_is_refused() {
             source: &source,
             target: &target,
             mappings: &mappings,
+            definitions: &[],
+            rivals: &[],
             deviations: &[],
             resuming: None,
         });
@@ -92,6 +94,8 @@ fn schema_names_that_the_server_keeps_for_itself_are_refused() {
             source: &source,
             target: &target,
             mappings: &mappings,
+            definitions: &[],
+            rivals: &[],
             deviations: &[],
             resuming: None,
         });

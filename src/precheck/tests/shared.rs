@@ -38,6 +38,8 @@ fn verdicts(followed: &[&str]) -> Vec<&'static str> {
         source: &facts,
         target: &target,
         mappings: &mappings,
+        definitions: &[],
+        rivals: &[],
         deviations: &[],
         resuming: Some(&resuming),
     });

@@ -80,6 +80,10 @@ fn signedness(table: &Table, map: &TableMap, value: &Reader<'_>) -> Result<(), M
                 ) => Some(*unsigned),
                 (_, code::YEAR) if !with_year => continue,
                 (_, code::NEWDECIMAL | code::FLOAT | code::DOUBLE | code::YEAR) => None,
+                (
+                    MySqlType::Unknown { .. },
+                    code::TINY | code::SHORT | code::INT24 | code::LONG | code::LONGLONG,
+                ) => None,
                 _ => continue,
             };
             let byte = value.rest.get(bit / 8).ok_or_else(|| whole("the signedness bits are too few"))?;
@@ -95,14 +99,14 @@ fn signedness(table: &Table, map: &TableMap, value: &Reader<'_>) -> Result<(), M
     check(true).or_else(|first| check(false).map_err(|_| first))
 }
 
-/// The character columns as servers count them: MySQL 9 counts VECTOR, MariaDB counts GEOMETRY. The definition
-/// must fit one way of counting.
+/// The character columns as servers count them: MySQL 9 counts VECTOR, MariaDB counts GEOMETRY, and of types that are not
+/// known some are counted. The definition must fit one way of counting.
 fn text_charsets(
     table: &Table,
     map: &TableMap,
     check: impl Fn(&[(&str, Expected<'_>)]) -> Result<(), Mismatch>,
 ) -> Result<(), Mismatch> {
-    let columns = |vector: bool, geometry: bool| -> Vec<(&str, Expected<'_>)> {
+    let columns = |vector: bool, geometry: bool, unknown: bool| -> Vec<(&str, Expected<'_>)> {
         table
             .columns
             .iter()
@@ -118,7 +122,16 @@ fn text_charsets(
                     (MySqlType::Binary { .. } | MySqlType::VarBinary { .. } | MySqlType::Blob { .. }, _) => {
                         Expected::Bytes
                     }
-                    (_, code::VECTOR) if vector => Expected::Bytes,
+                    (_, code::VECTOR) | (MySqlType::Vector { .. }, code::VARCHAR) if vector => {
+                        Expected::Bytes
+                    }
+                    (
+                        MySqlType::Unknown { .. },
+                        code::VARCHAR
+                        | code::VARCHAR_COMPRESSED
+                        | code::BLOB_COMPRESSED
+                        | code::TINY_BLOB..=code::STRING,
+                    ) if unknown => Expected::Any,
                     (_, code::GEOMETRY) if geometry => Expected::Bytes,
                     _ => return None,
                 };
@@ -126,11 +139,8 @@ fn text_charsets(
             })
             .collect()
     };
-    check(&columns(true, false)).or_else(|first| {
-        [(true, true), (false, false), (false, true)]
-            .into_iter()
-            .find_map(|(vector, geometry)| check(&columns(vector, geometry)).ok())
-            .ok_or(first)
+    check(&columns(true, false, true)).or_else(|first| {
+        (1..8).find_map(|way| check(&columns(way & 1 == 0, way & 2 != 0, way & 4 == 0)).ok()).ok_or(first)
     })
 }
 
@@ -152,11 +162,13 @@ fn label_columns(table: &Table) -> Vec<(&str, Expected<'_>)> {
 enum Expected<'a> {
     Text(&'a Charset),
     Bytes,
+    Any,
 }
 
 fn collation(column: &str, expected: Expected<'_>, id: usize) -> Result<(), Mismatch> {
     let found = u16::try_from(id).ok().and_then(charset_of);
     let declared = match expected {
+        Expected::Any => return Ok(()),
         Expected::Bytes => "binary",
         Expected::Text(charset) => &charset.name,
     };

@@ -42,7 +42,7 @@ struct Draft {
 ///
 /// # Errors
 /// [`SchemaError::Misfit`] when the statement speaks of columns that are not there, [`SchemaError::Uncertain`] when
-/// the outcome depends on something the statement does not say, [`SchemaError::UnknownType`] for a type not known.
+/// the outcome depends on something the statement does not say.
 pub fn evolve(before: &Table, alter: &AlterTable) -> Result<Evolved, SchemaError> {
     let name = &before.name;
     let defaults = default_charset(before, &alter.steps)?;
@@ -161,20 +161,13 @@ fn keep(
 /// A declared column as a table keeps it. `charset` is the table's default.
 ///
 /// # Errors
-/// [`SchemaError::UnknownType`]; [`SchemaError::Uncertain`] for a TIMESTAMP whose nullability is not known.
+/// [`SchemaError::Uncertain`] for a TIMESTAMP whose nullability is not known.
 pub fn declare(
     table: &TableName,
     definition: &ColumnDefinition,
     charset: &Charset,
 ) -> Result<Column, SchemaError> {
     let data_type = column_type::parse_with(&definition.declared, charset, false);
-    if let MySqlType::Unknown { declared } = data_type {
-        return Err(SchemaError::UnknownType {
-            table: table.clone(),
-            column: definition.name.clone(),
-            declared,
-        });
-    }
     let never_null = definition.auto_increment || definition.key == InlineKey::Primary;
     let nullable = match definition.nullable {
         _ if never_null => false,

@@ -53,7 +53,10 @@ SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, \
   SELECT 1 FROM below b JOIN pg_class p ON p.oid = b.inhrelid WHERE p.relpersistence <> 'p'), \
  ARRAY(SELECT a.attname::text FROM pg_constraint k, pg_attribute a, pg_collation l \
   WHERE k.conrelid = c.oid AND k.contype = 'p' AND a.attrelid = c.oid AND a.attnum = ANY(k.conkey) \
-   AND l.oid = a.attcollation AND row_to_json(l)->>'collisdeterministic' = 'false' ORDER BY 1) \
+   AND l.oid = a.attcollation AND row_to_json(l)->>'collisdeterministic' = 'false' ORDER BY 1), \
+ ARRAY(SELECT k.conname::text FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c' ORDER BY 1), \
+ ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
+   AND (a.atthasdef OR coalesce(row_to_json(a)->>'attidentity', '') <> '') ORDER BY 1) \
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') \
  AND (n.nspname::text, c.relname::text) IN (SELECT u.s, u.t FROM unnest($1::text[], $2::text[]) AS u(s, t))";
@@ -162,6 +165,8 @@ fn entry(row: &Row) -> Result<(u32, Entry), tokio_postgres::Error> {
         loose_columns: row.try_get(15)?,
         active,
         fed_by: None,
+        checks: row.try_get(16)?,
+        filled: row.try_get(17)?,
     };
     Ok((row.try_get(0)?, Entry { found, readable }))
 }

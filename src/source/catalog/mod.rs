@@ -34,6 +34,8 @@ pub struct CatalogTable {
     pub estimated_rows: u64,
     /// The user may select every column shown.
     pub readable: bool,
+    /// Its primary key holds only the beginning of a column.
+    pub prefix_key: bool,
 }
 
 /// Reads the selected base tables, and asks `more`: the answers to that.
@@ -123,7 +125,9 @@ fn assemble(
         let Some(columns) = columns_of.remove(&name) else { continue };
         let charset = table_charset(text(&row, 4).unwrap_or_default());
         let (mut table, readable) = definition(flavour, name.clone(), charset, columns)?;
+        let mut prefix_key = false;
         for (index, parts) in keys(indexes_of.remove(&name).unwrap_or_default()) {
+            prefix_key |= index == "PRIMARY" && parts.iter().any(|part| !part.whole);
             add_key(&mut table, index, &parts)?;
         }
         found.insert(
@@ -134,6 +138,7 @@ fn assemble(
                 engine: text(&row, 2).unwrap_or_default().to_owned(),
                 estimated_rows: text(&row, 3).and_then(|rows| rows.parse().ok()).unwrap_or(0),
                 readable,
+                prefix_key,
             },
         );
     }

@@ -238,6 +238,7 @@ impl Server {
                     engine: entry.engine,
                     versioned: entry.versioned,
                     has_key: !entry.table.primary_key.is_empty() || !entry.table.unique_keys.is_empty(),
+                    prefix_key: entry.prefix_key,
                     readable,
                     cascades: cascades.remove(&entry.table.name).unwrap_or_default(),
                 },

@@ -53,7 +53,9 @@ impl Case<'_> {
                 crate::change::Retry::AfterFix { remedy } => remedy,
                 crate::change::Retry::AfterBackoff | crate::change::Retry::Never => self.copy_again(),
             };
-            self.stop(error.to_string(), remedy)
+            let why = error.to_string();
+            // The statement's own message names the table.
+            self.stop(why.trim_start_matches(&format!("{}: ", self.before.name)), remedy)
         })?;
         self.converts_labels(alter, &evolved)?;
         self.recomputes(&evolved)?;
@@ -246,12 +248,16 @@ impl Case<'_> {
         self.replaces_null(alter, before, column)?;
         self.numbers(before, column)?;
         // A column that no longer takes NULL at the source may go on taking it at the target.
-        wanted.nullable |= follows && takes_null(column, in_key, self.rules);
-        if wanted != *current {
-            draft.altered.push(target);
-            if let Some(slot) = draft.columns.get_mut(target) {
+        let takes_null = takes_null(column, in_key, self.rules);
+        wanted.nullable |= follows && takes_null;
+        let changed = wanted != *current;
+        if let Some(slot) = draft.columns.get_mut(target) {
+            if changed {
+                draft.altered.push(target);
                 *slot = wanted;
             }
+            // A target that is left as it is says itself that it does not take a NULL that comes.
+            slot.nullable |= takes_null;
         }
         Ok(())
     }

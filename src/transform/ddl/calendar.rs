@@ -21,7 +21,7 @@ pub(super) fn days(year: i64, month: i64, day: i64) -> Option<i64> {
 }
 
 /// `YYYY-MM-DD HH:MM:SS` of seconds since 1970; `None` outside the years 1 to 9999.
-pub(super) fn date_time(seconds: i64) -> Option<String> {
+pub(in crate::transform) fn date_time(seconds: i64) -> Option<String> {
     let (mut rest, second_of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     // The year is guessed low by the mean length of one and then corrected.
     let mut year = 1970 + (rest * 400).div_euclid(146_097) - 1;

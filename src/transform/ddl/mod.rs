@@ -11,7 +11,7 @@
 mod added;
 mod alter;
 mod asked;
-mod calendar;
+pub(super) mod calendar;
 mod constant;
 mod decimal;
 mod fill;

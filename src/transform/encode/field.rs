@@ -3,7 +3,7 @@
 // The letters are the bytes of a value, in order.
 #![allow(clippy::many_single_char_names)]
 
-use super::Fault;
+use super::{Fault, Remedy};
 
 /// NULL.
 #[inline]
@@ -71,5 +71,8 @@ fn length(bytes: usize) -> Result<[u8; 4], Fault> {
 
 #[cold]
 fn too_long() -> Fault {
-    Fault::refused("the value is larger than PostgreSQL's limit of 1 GB", "exclude the column")
+    Fault::refused(
+        "the value is larger than PostgreSQL's limit of 1 GB",
+        Remedy::Carry("leave the column out with `exclude_columns`"),
+    )
 }

@@ -32,13 +32,27 @@ pub(crate) struct Refusal {
     /// What is wrong with it.
     pub(crate) why: String,
     /// What can be done.
-    pub(crate) remedy: &'static str,
+    pub(crate) remedy: Remedy,
+}
+
+/// What can be done about a value. The row that holds it lies in the log for good, so a table of which a value was mended, or
+/// that is carried otherwise, is to be copied again; only a policy is asked anew by the next start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Remedy {
+    /// Another policy. A column of the key has none.
+    Policy(&'static str),
+    /// Another way to carry the column.
+    Carry(&'static str),
+    /// Another value.
+    Mend,
+    /// A copy, and what else.
+    Copy(&'static str),
 }
 
 impl Fault {
     /// A readable value that cannot be carried.
     #[cold]
-    pub(crate) fn refused(why: impl Into<String>, remedy: &'static str) -> Self {
+    pub(crate) fn refused(why: impl Into<String>, remedy: Remedy) -> Self {
         Self::Refused(Box::new(Refusal { why: why.into(), remedy }))
     }
 }

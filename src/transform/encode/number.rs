@@ -6,7 +6,7 @@
 // The letters are the bytes of a value, in order.
 #![allow(clippy::many_single_char_names)]
 
-use super::{Fault, field, numeric};
+use super::{Fault, Remedy, field, numeric};
 
 /// What an integer becomes. [`super::super::plan`] allows only pairs whose range fits, except for `Boolean`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +106,7 @@ fn write_text(negative: bool, mut value: u64, out: &mut Vec<u8>) -> Result<(), F
 fn out_of_range(value: impl std::fmt::Display) -> Fault {
     Fault::refused(
         format!("{value} is outside the range of the target column"),
-        "give the target column a wider type",
+        Remedy::Carry("give the target column a wider type with `types`"),
     )
 }
 
@@ -114,7 +114,7 @@ fn out_of_range(value: impl std::fmt::Display) -> Fault {
 fn not_boolean(value: i64) -> Fault {
     Fault::refused(
         format!("{value} is neither 0 nor 1 and the target column is boolean"),
-        "carry the column as smallint (`tinyint1` or `types`)",
+        Remedy::Carry("carry the column as smallint (`tinyint1` or `types`)"),
     )
 }
 

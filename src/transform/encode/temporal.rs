@@ -9,7 +9,7 @@
 #![allow(clippy::many_single_char_names)]
 
 use super::calendar::{Civil, DAY_MICROS, POSTGRES_EPOCH_MICROS};
-use super::{Fault, field};
+use super::{Fault, Remedy, field};
 use crate::change::policy::ZeroDates;
 
 /// What happens to a date PostgreSQL cannot hold.
@@ -237,13 +237,15 @@ fn impossible(value: Civil, policy: DatePolicy, out: &mut Vec<u8>) -> Result<(),
     if policy.zero_dates == ZeroDates::Error {
         return Err(Fault::refused(
             format!("{value} is no date of the calendar"),
-            "set `zero_dates = \"null\"` or mend the value in the source",
+            Remedy::Policy(
+                "set `zero_dates = \"null\"` and drop the NOT NULL of the target column where it has one",
+            ),
         ));
     }
     if !policy.nullable {
         return Err(Fault::refused(
             format!("{value} is no date of the calendar and the target column is NOT NULL"),
-            "let the target column take NULL or mend the value in the source",
+            Remedy::Policy("drop the NOT NULL of the target column"),
         ));
     }
     field::null(out);
@@ -263,7 +265,7 @@ pub(crate) fn write_time(Span(micros): Span, out: &mut Vec<u8>) -> Result<(), Fa
         let seconds = micros / 1_000_000;
         return Err(Fault::refused(
             format!("a TIME of {seconds} s is no time of a day"),
-            "carry the column as interval (`time = \"interval\"`)",
+            Remedy::Carry("carry the column as interval (`time = \"interval\"`)"),
         ));
     }
     field::eight(out, micros.to_be_bytes());

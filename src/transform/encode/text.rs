@@ -1,6 +1,6 @@
 //! Text: CHAR, VARCHAR and TEXT in any character set, checked and turned into UTF-8 in one go.
 
-use super::{Fault, field};
+use super::{Fault, Remedy, field};
 use crate::change::policy::NulBytes;
 use crate::transform::charset::Decoder;
 
@@ -72,7 +72,7 @@ fn replace_nul(start: usize, policy: NulBytes, out: &mut Vec<u8>) -> Result<(), 
 pub(crate) fn nul_refused() -> Fault {
     Fault::refused(
         "the text holds a NUL, which PostgreSQL cannot store",
-        "set `nul_bytes` to \"strip\" or \"replace\", or mend the value in the source",
+        Remedy::Policy("set `nul_bytes` to \"strip\" or \"replace\""),
     )
 }
 

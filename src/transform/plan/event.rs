@@ -1,7 +1,8 @@
 //! Row events: images one behind the other, each a NULL bitmap and the values that are not NULL (MySQL internals,
 //! "Rows_event").
 
-use super::{Marks, Plan, Step};
+use super::told::KeyWords;
+use super::{Marks, Place, Plan, Step};
 use crate::change::policy::Operations;
 use crate::change::{EncodedRows, RowOp, RowSpan, RowsEvent, RowsKind};
 use crate::schema::{BoundColumn, BoundTable};
@@ -55,12 +56,11 @@ impl Plan {
             });
         }
         let (spans, bytes) = (out.spans.len(), out.buffer.len());
-        let before = out.spans.len();
         if event.kind != RowsKind::Delete {
             // Lengths grow to four bytes and narrow numbers to wider ones.
             out.buffer.reserve(event.rows.len().saturating_mul(3) / 2);
         }
-        let mut walk = Walk { plan: self, bound, cursor: Cursor::new(&event.rows), marks: self.marks() };
+        let mut walk = Walk::new(self, bound, &event.rows);
         let walked = match event.kind {
             RowsKind::Insert => walk.inserts(out),
             RowsKind::Update => walk.updates(out),
@@ -68,10 +68,9 @@ impl Plan {
             RowsKind::Delete => walk.deletes(out),
         };
         walked.map_err(|(fault, step)| {
-            let row = out.spans.len() - before + 1;
             out.spans.truncate(spans);
             out.buffer.truncate(bytes);
-            self.fault(fault, step, || format!("row {row} of the event at {}", event.position))
+            self.fault(fault, step, &walk.key_in_words(), Place::Event(&event.position))
         })
     }
 }
@@ -80,10 +79,31 @@ pub(super) struct Walk<'p, 'e> {
     pub(super) plan: &'p Plan,
     pub(super) bound: &'p BoundTable,
     pub(super) cursor: Cursor<'e>,
-    pub(super) marks: Marks,
+    /// Where the image at hand begins.
+    image: Cursor<'e>,
+    marks: Marks,
 }
 
 impl<'p, 'e> Walk<'p, 'e> {
+    pub(super) fn new(plan: &'p Plan, bound: &'p BoundTable, rows: &'e [u8]) -> Self {
+        Self { plan, bound, cursor: Cursor::new(rows), image: Cursor::new(rows), marks: plan.marks() }
+    }
+
+    /// The key of the image at hand.
+    #[cold]
+    fn key_in_words(&mut self) -> String {
+        let mut words = KeyWords::default();
+        self.cursor = self.image.clone();
+        for (step, bound, null) in self.columns().into_iter().flatten() {
+            let Some(raw) = (if null { Some(None) } else { self.cursor.value(bound.wire).ok().map(Some) })
+            else {
+                break;
+            };
+            words.add(self.plan, step, raw, |codec, raw, out| codec.logged(raw, bound.old_format, out));
+        }
+        words.join(self.plan)
+    }
+
     fn inserts(&mut self, out: &mut EncodedRows) -> Result<(), Met<'p>> {
         while !self.cursor.is_empty() {
             let row = self.row(&mut out.buffer)?;
@@ -152,6 +172,7 @@ impl<'p, 'e> Walk<'p, 'e> {
     /// Appends the row of one image; its key's places are in `marks`.
     #[inline]
     fn row(&mut self, out: &mut Vec<u8>) -> Result<Range<usize>, Met<'p>> {
+        self.image = self.cursor.clone();
         let start = self.plan.start_row(&mut self.marks, out);
         for (step, bound, null) in self.columns()? {
             let at = out.len();
@@ -176,6 +197,7 @@ impl<'p, 'e> Walk<'p, 'e> {
     #[inline]
     pub(super) fn key(&mut self, scratch: &mut Vec<u8>) -> Result<(), Met<'p>> {
         scratch.clear();
+        self.image = self.cursor.clone();
         if let Some(slot) = self.plan.tag_slot {
             let tag = self.plan.head.get(self.plan.tag.clone()).unwrap_or_default();
             scratch.extend_from_slice(tag);

@@ -14,12 +14,14 @@ mod partial;
 mod result;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use super::encode::temporal::DatePolicy;
-use super::encode::{Fault, field};
+use super::encode::{Fault, Remedy, field};
+use super::mapping::is_dated;
 use super::{TableMapping, TransformError};
 use crate::change::policy::{NulBytes, ZeroDates};
-use crate::change::{RowLayout, TableName, TargetColumn, TargetType};
+use crate::change::{FilePosition, RowLayout, TableName, TargetColumn, TargetType};
 use crate::schema::{Column, Table};
 use codec::Codec;
 use std::ops::Range;
@@ -140,7 +142,9 @@ impl Plan {
             last = Some(carried.source);
             let column = target(carried.target)?;
             step.key_slot = key_slot(&column.name);
-            step.nullable = column.nullable && step.key_slot.is_none();
+            // A policy that was changed makes NULLs for a column that was made NOT NULL: the target says whether it is that still.
+            let zero_is_null = policies.zero_dates == ZeroDates::Null && is_dated(&source.data_type);
+            step.nullable = (column.nullable || zero_is_null) && step.key_slot.is_none();
             let dates = DatePolicy { zero_dates: policies.zero_dates, nullable: step.nullable };
             // Two keys must not become one by losing their NULs.
             let nul_bytes = if step.key_slot.is_some() { NulBytes::Error } else { policies.nul_bytes };
@@ -231,29 +235,66 @@ impl Plan {
         Ok(())
     }
 
-    /// Puts table, column and row to a fault.
+    /// Puts table, column, key and place to a fault.
     #[cold]
-    fn fault(&self, fault: Fault, step: Option<&Step>, row: impl FnOnce() -> String) -> TransformError {
+    fn fault(&self, fault: Fault, step: Option<&Step>, key: &str, place: Place<'_>) -> TransformError {
         let column = step.map_or("(all)", |step| &step.name);
+        let row = match place {
+            Place::Copy => format!("the row with {key} (in the copy)"),
+            Place::Event(end) => format!("the row with {key} (in the event that ends at {end})"),
+        };
         match fault {
             Fault::Malformed(why) => TransformError::Malformed {
                 table: self.table.clone(),
-                why: format!("column {column}, {}: {why}", row()),
+                why: format!("column {column} of {row}: {why}"),
             },
             Fault::Refused(refusal) => TransformError::Value {
                 table: self.table.clone(),
                 column: column.to_owned(),
                 why: refusal.why,
-                row: row(),
-                remedy: refusal.remedy.to_owned(),
+                row,
+                remedy: self.remedy(refusal.remedy, step, place),
             },
+        }
+    }
+
+    #[cold]
+    fn remedy(&self, remedy: Remedy, step: Option<&Step>, place: Place<'_>) -> String {
+        let again = format!(
+            "copy {} again: take it out of \"tables\", start, stop, drop its target table {} (or delete its rows, where others \
+             feed it or were to stay), put it back",
+            self.table, self.layout.target
+        );
+        let mend = match place {
+            Place::Copy => "mend the value in the source".to_owned(),
+            Place::Event(_) => format!("mend the value in the source and {again}"),
+        };
+        match remedy {
+            Remedy::Policy(_) if step.is_some_and(|step| step.key_slot.is_some()) => {
+                format!(
+                    "{mend}; if such keys come again, choose a key without the column with primary_key, or leave the table out"
+                )
+            }
+            Remedy::Policy(policy) => format!("{policy}, or {mend}"),
+            Remedy::Carry(way) => format!("{way} and {again}"),
+            Remedy::Mend => mend,
+            Remedy::Copy(more) => format!("{again}{more}"),
         }
     }
 }
 
+/// Where a row was met.
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    /// In the result of a SELECT.
+    Copy,
+    /// In the event that ends there.
+    Event(&'a FilePosition),
+}
+
 #[cold]
 fn null_refused() -> Fault {
-    Fault::refused("the value is NULL and the target column is NOT NULL", "let the target column take NULL")
+    Fault::refused("the value is NULL and the target column is NOT NULL", Remedy::Mend)
 }
 
 fn choose_codec(

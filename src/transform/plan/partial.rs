@@ -40,8 +40,7 @@ impl<'p> Walk<'p, '_> {
                     image.clear();
                     self.put_together(before, types, &mut image)?;
                     let (plan, bound) = (self.plan, self.bound);
-                    let mut row = Walk { plan, bound, cursor: Cursor::new(&image), marks: plan.marks() };
-                    row.after(&old_key, out)?;
+                    Walk::new(plan, bound, &image).after(&old_key, out)?;
                 }
                 _ => return Err(whole_row(Fault::Malformed("an update has options that are not known"))),
             }

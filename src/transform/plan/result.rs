@@ -2,7 +2,8 @@
 //! NULL (MySQL protocol, "Binary Protocol Resultset Row").
 
 use super::codec::Codec;
-use super::{Marks, Plan, Step};
+use super::told::KeyWords;
+use super::{Marks, Place, Plan, Step};
 use crate::change::rows::ResultColumn;
 use crate::change::{EncodedRows, ResultRows, RowOp, RowSpan};
 use crate::schema::binding::code;
@@ -44,15 +45,36 @@ impl Plan {
         out.spans.reserve(rows.rows.len());
         out.buffer.reserve(rows.buffer.len().saturating_mul(3) / 2);
         let mut marks = self.marks();
-        for (index, range) in rows.rows.iter().enumerate() {
+        for range in &rows.rows {
             let row = rows.buffer.get(range.clone()).unwrap_or_default();
             if let Err((fault, step)) = self.result_row(&columns, row, &mut marks, out) {
                 out.spans.truncate(spans);
                 out.buffer.truncate(bytes);
-                return Err(self.fault(fault, step, || format!("row {} of the chunk's part", index + 1)));
+                return Err(self.fault(fault, step, &self.key_of_result(&columns, row), Place::Copy));
             }
         }
         Ok(())
+    }
+
+    /// The key of a result row in words.
+    #[cold]
+    fn key_of_result(&self, columns: &[Column<'_>], row: &[u8]) -> String {
+        let mut words = KeyWords::default();
+        let mut cursor = Cursor::new(row);
+        let head = cursor.take(1).and_then(|_| cursor.take((columns.len() + 9) / 8)).unwrap_or_default();
+        let nulls = head.iter().flat_map(|byte| (0..8).map(move |bit| byte >> bit & 1 == 1)).skip(2);
+        for (column, null) in columns.iter().zip(nulls) {
+            let raw = match column.width {
+                _ if null => Ok(None),
+                Some(width) => cursor.take(width).map(Some),
+                None => cursor.sized().map(Some),
+            };
+            let Ok(raw) = raw else { break };
+            words.add(self, column.step, raw, |codec, raw, out| {
+                codec.result(raw, column.decoder.as_ref(), out)
+            });
+        }
+        words.join(self)
     }
 
     /// Compares what the server says of its result with the plan.
@@ -158,7 +180,8 @@ impl Codec {
             Self::Set(_) => (found.type_code == code::SET || labelled == SET_FLAG, None),
             Self::Json { .. } => (found.type_code == code::JSON, None),
             Self::Geometry => (found.type_code == code::GEOMETRY, None),
-            Self::Vector => (found.type_code == code::VECTOR, None),
+            // MariaDB sends its own as bytes.
+            Self::Vector => (found.type_code == code::VECTOR || (string && bytes), None),
         };
         if fits { Ok(width) } else { Err("its type is not the one the plan was made for".into()) }
     }

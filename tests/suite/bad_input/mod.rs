@@ -2,6 +2,7 @@
 //! writes nothing to the target.
 
 mod config;
+mod definitions;
 mod endpoints;
 mod running;
 mod selection;

@@ -37,9 +37,12 @@ pub(super) async fn refused_on_both_paths(
             Daemon::start(&config(&scene))
         };
         let error = failure(&daemon).await;
-        for word in words.iter().chain(&["column v", &format!("{}.t", scene.source.name)]) {
+        let table = format!("{}.t: column v of the row with ", scene.source.name);
+        let place = if streamed { "(in the event that ends at binlog." } else { "(in the copy)" };
+        for word in words.iter().chain(&[table.as_str(), "id = 7", place]) {
             assert!(error.contains(word), "'{word}' is missing (streamed: {streamed}): {error}");
         }
+        assert_eq!(error.matches(&table).count(), 1, "{error}");
         let count = scene.target.one(&format!("SELECT count(*) FROM \"{}\".t", scene.source.name)).await;
         assert_eq!(count, "0", "streamed: {streamed}");
     }

@@ -47,6 +47,8 @@ fn found() -> FoundTable {
         owned: true,
         unlogged: false,
         loose_columns: Vec::new(),
+        checks: Vec::new(),
+        filled: Vec::new(),
         active: Vec::new(),
         fed_by: None,
     }

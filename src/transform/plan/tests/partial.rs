@@ -101,8 +101,8 @@ fn a_difference_that_does_not_fit_names_row_column_and_remedy() {
     let error = told(&fixture, &misfit).unwrap_err();
     let text = error.to_string();
     assert!(text.contains("column c1") && text.contains("REPLACE at $.q"), "{text}");
-    assert!(text.contains("row 1 of the event at b.000001:4"), "{text}");
-    assert!(format!("{:?}", error.retry()).contains("copy the table again"), "{error:?}");
+    assert!(text.contains("(in the event that ends at b.000001:4)"), "{text}");
+    assert!(format!("{:?}", error.retry()).contains("again: take it out"), "{error:?}");
 }
 
 #[test]

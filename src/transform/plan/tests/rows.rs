@@ -142,7 +142,10 @@ fn null_in_a_column_that_takes_none_is_an_error() {
     let fixture = fixture(&specs, &[0]);
     let error = fixture.logged(RowsKind::Insert, &[2, 1, 0, 0, 0]).unwrap_err();
     let TransformError::Value { column, row, .. } = error else { panic!("{error}") };
-    assert_eq!((column.as_str(), row.as_str()), ("c1", "row 1 of the event at b.000001:4"));
+    assert_eq!(
+        (column.as_str(), row.as_str()),
+        ("c1", "the row with c0 = 1 (in the event that ends at b.000001:4)")
+    );
 }
 
 #[test]

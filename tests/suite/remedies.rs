@@ -1,0 +1,177 @@
+//! Remedies are printed to be followed: each is followed here to the letter, and the task goes on.
+
+use crate::harness::{Config, DEADLINE, Daemon, Scene, only_postgres, rowferry};
+use rowferry::change::status::Phase;
+use serde_json::Value;
+
+/// Waits until the task has failed and gives its error; the remedy must say all of these words.
+async fn remedy(daemon: &Daemon, words: &[&str]) -> String {
+    let failed =
+        daemon.wait_task("the task fails", DEADLINE, |task| matches!(task.phase, Phase::Failed { .. })).await;
+    let Phase::Failed { error, remedy } = failed.phase else { unreachable!() };
+    for word in words {
+        assert!(remedy.contains(word), "{word:?} is not in: {error} Remedy: {remedy}");
+    }
+    error
+}
+
+async fn start_again(daemon: &Daemon, config: &Config) {
+    daemon.terminate();
+    daemon.exit_code(DEADLINE).await;
+    daemon.reconfigure(config);
+    daemon.restart();
+    daemon.wait_phase("Synchronizing", DEADLINE).await;
+}
+
+/// "take it out of "tables", start, stop, drop its target table, put it back"
+async fn copy_again(scene: &Scene<'_>, daemon: &Daemon, config: &Config, table: &str) {
+    let name = &scene.source.name;
+    start_again(daemon, &config.clone().task("tables", &format!("[\"{name}.*\", \"!{name}.{table}\"]")))
+        .await;
+    daemon.terminate();
+    daemon.exit_code(DEADLINE).await;
+    scene.target.sql(&format!("DROP TABLE {name}.{table}")).await;
+    start_again_stopped(daemon, config).await;
+}
+
+async fn start_again_stopped(daemon: &Daemon, config: &Config) {
+    daemon.reconfigure(config);
+    daemon.restart();
+    daemon.wait_phase("Synchronizing", DEADLINE).await;
+}
+
+const AGAIN: &str = "again: take it out of \"tables\", start, stop, drop its target table";
+
+#[tokio::test]
+async fn what_is_printed_for_values_of_the_stream_works() {
+    if only_postgres("its index rows are of another size") {
+        return;
+    }
+    let scene = Scene::new("remedies_stream").await;
+    let mut source = scene.source.session().await;
+    source
+        .sql(
+            "SET sql_mode = ''; CREATE TABLE other (id INT PRIMARY KEY); \
+             CREATE TABLE t (id INT PRIMARY KEY, d DATE NOT NULL, v VARCHAR(20), b TINYINT(1)); \
+             CREATE TABLE k (k VARCHAR(20) PRIMARY KEY); CREATE TABLE long_key (k VARBINARY(3000) PRIMARY KEY)",
+        )
+        .await;
+    let config = scene.config().task("zero_dates", "\"error\"").task("tinyint1", "\"boolean\"");
+    let daemon = scene.start_with(&config).await;
+
+    source.sql("INSERT INTO t VALUES (1, '0000-00-00', 'a', 1)").await;
+    remedy(
+        &daemon,
+        &["set `zero_dates = \"null\"`", "drop the NOT NULL of the target column where it has one"],
+    )
+    .await;
+    scene.target.sql("ALTER TABLE remedies_stream.t ALTER COLUMN d DROP NOT NULL").await;
+    let config = config.task("zero_dates", "\"null\"");
+    start_again(&daemon, &config).await;
+    scene.wait_applied(&daemon).await;
+    assert_eq!(scene.target.one("SELECT count(*) FROM remedies_stream.t WHERE d IS NULL").await, "1");
+
+    source.sql("INSERT INTO t VALUES (2, '2020-01-01', 'a\\0b', 0)").await;
+    remedy(&daemon, &["set `nul_bytes` to \"strip\" or \"replace\""]).await;
+    let config = config.task("nul_bytes", "\"strip\"");
+    start_again(&daemon, &config).await;
+    scene.wait_applied(&daemon).await;
+    assert_eq!(scene.target.one("SELECT v FROM remedies_stream.t WHERE id = 2").await, "ab");
+
+    source.sql("UPDATE t SET b = 2 WHERE id = 2").await;
+    remedy(&daemon, &["carry the column as smallint (`tinyint1` or `types`)", AGAIN]).await;
+    let config = config.task("tinyint1", "\"smallint\"");
+    copy_again(&scene, &daemon, &config, "t").await;
+    scene.wait_applied(&daemon).await;
+    assert_eq!(scene.target.one("SELECT b FROM remedies_stream.t WHERE id = 2").await, "2");
+
+    source.sql("ALTER TABLE t MODIFY v VARCHAR(10)").await;
+    let error = remedy(&daemon, &[AGAIN.trim_end_matches(" its target table")]).await;
+    assert!(
+        error.contains("remedies_stream.t: ALTER TABLE t MODIFY v VARCHAR(10) (ends at binlog."),
+        "{error}"
+    );
+    copy_again(&scene, &daemon, &config, "t").await;
+
+    // No policy is for keys.
+    source.sql("INSERT INTO k VALUES ('a\\0')").await;
+    remedy(&daemon, &["mend the value in the source", AGAIN, "primary_key"]).await;
+    source.sql("UPDATE k SET k = 'b'").await;
+    copy_again(&scene, &daemon, &config, "k").await;
+    scene.wait_applied(&daemon).await;
+    assert_eq!(scene.assert_equal("k").await, 1);
+
+    source
+        .sql("INSERT INTO long_key SELECT CONCAT(RANDOM_BYTES(1000), RANDOM_BYTES(1000), RANDOM_BYTES(1000))")
+        .await;
+    remedy(&daemon, &["shorten the row's key in the source", "copy the table again", "leave the table out"])
+        .await;
+    source.sql("UPDATE long_key SET k = LEFT(k, 100)").await;
+    copy_again(&scene, &daemon, &config, "long_key").await;
+    source.sql("INSERT INTO other VALUES (1)").await;
+    scene.wait_applied(&daemon).await;
+    for table in ["long_key", "other"] {
+        assert_eq!(scene.assert_equal(table).await, 1);
+    }
+}
+
+/// The items of the report that fail.
+async fn failing(config: &Config) -> Vec<Value> {
+    let output = rowferry(&["check", "--json", "-c", &config.file()]).await;
+    let report: Value =
+        serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    let items = report["main"]["items"].as_array().unwrap();
+    items.iter().filter(|item| item["verdict"] == "fail").cloned().collect()
+}
+
+#[tokio::test]
+async fn statements_that_the_check_prints_mend_what_it_found() {
+    if only_postgres("ALTER TABLE … SET LOGGED is not known there") {
+        return;
+    }
+    let scene = Scene::new("remedies_check").await;
+    scene
+        .source
+        .sql(
+            "CREATE TABLE a (id INT PRIMARY KEY) ENGINE = MyISAM; CREATE TABLE b (id INT PRIMARY KEY, v INT); \
+             CREATE TABLE c (id INT PRIMARY KEY, v INT, w INT); CREATE TABLE u (id INT PRIMARY KEY); \
+             DROP USER IF EXISTS remedies; CREATE USER remedies; GRANT SELECT (id) ON remedies_check.b TO remedies; \
+             GRANT SELECT ON remedies_check.a TO remedies; GRANT SELECT ON remedies_check.c TO remedies; \
+             GRANT SELECT ON remedies_check.u TO remedies",
+        )
+        .await;
+    scene
+        .target
+        .sql(
+            "CREATE SCHEMA remedies_check; SET search_path = remedies_check; \
+             CREATE TABLE c (id integer PRIMARY KEY, v integer NOT NULL, more integer NOT NULL); \
+             CREATE UNLOGGED TABLE u (id integer PRIMARY KEY)",
+        )
+        .await;
+    let url = scene.source.server.url().replace("root@", "remedies@");
+    let config = scene.config().source("url", &format!("{url:?}")).task("existing_tables", "\"ignore\"");
+    let mut followed = Vec::new();
+    loop {
+        let items = failing(&config).await;
+        let Some(item) = items.first() else { break };
+        let (code, remedy) = (item["code"].as_str().unwrap(), item["remedy"].as_str().unwrap());
+        // The first way out; what stands in brackets explains it.
+        let statement = remedy.split(", or ").next().unwrap().split(" (before").next().unwrap();
+        let statement = statement.replace("the user", "remedies");
+        assert!(!followed.contains(&statement), "it did not help: {item}");
+        if code.starts_with("source.") {
+            scene.source.sql(&statement).await;
+        } else {
+            scene.target.sql(&statement).await;
+        }
+        followed.push(statement);
+    }
+    assert_eq!(followed.len(), 8, "{followed:?}");
+    let daemon = scene.start_with(&config).await;
+    scene.source.sql("INSERT INTO a VALUES (1); INSERT INTO b VALUES (1, 2); INSERT INTO c VALUES (1, NULL, 3); INSERT INTO u VALUES (1)").await;
+    scene.wait_applied(&daemon).await;
+    for table in ["a", "b", "u"] {
+        assert_eq!(scene.assert_equal(table).await, 1);
+    }
+    assert_eq!(scene.target.one("SELECT w FROM remedies_check.c WHERE v IS NULL").await, "3");
+}

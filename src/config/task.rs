@@ -471,7 +471,11 @@ fn finish_options(
             Value::String(word) if word == "replicated" => Some(Distributed::Replicated),
             Value::Array(items) => {
                 let names = items.iter().map(|item| item.as_str().map(str::to_owned));
-                names.collect::<Option<Vec<_>>>().filter(|names| !names.is_empty()).map(Distributed::By)
+                let once = |names: &Vec<String>| names.iter().collect::<BTreeSet<_>>().len() == names.len();
+                names
+                    .collect::<Option<Vec<_>>>()
+                    .filter(|names| !names.is_empty() && once(names))
+                    .map(Distributed::By)
             }
             _ => None,
         };
@@ -479,7 +483,7 @@ fn finish_options(
             problems.add(
                 section.key("distributed_by"),
                 Some(&value.to_string()),
-                "must be a list of columns or \"replicated\"",
+                "must be a list of columns, each once, or \"replicated\"",
                 "write e.g. [\"id\"], or leave it out for the primary key",
             );
         }

@@ -271,7 +271,12 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         "\"]\n",
         "\"]\n[task.shop.table.\"shop.o\"]\ndistributed_by = []",
-        "task.shop.table.\"shop.o\".distributed_by = []: must be a list of columns or \"replicated\". To mend it: write e.g. [\"id\"], or leave it out for the primary key.",
+        "task.shop.table.\"shop.o\".distributed_by = []: must be a list of columns, each once, or \"replicated\". To mend it: write e.g. [\"id\"], or leave it out for the primary key.",
+    ),
+    (
+        "\"]\n",
+        "\"]\n[task.shop.table.\"shop.o\"]\ndistributed_by = [\"id\", \"id\"]",
+        "task.shop.table.\"shop.o\".distributed_by = [\"id\", \"id\"]: must be a list of columns, each once, or \"replicated\". To mend it: write e.g. [\"id\"], or leave it out for the primary key.",
     ),
     (
         "\"]\n",

@@ -2,6 +2,7 @@
 
 use super::{Report, Subject, Verdict};
 use crate::change::facts::{FoundTable, TargetKind};
+use crate::change::shape::Distribution;
 use crate::change::{TargetColumn, TargetName, TargetType};
 use crate::config::ExistingTables;
 use crate::transform::TableMapping;
@@ -83,9 +84,11 @@ pub fn server(subject: &Subject<'_>, report: &mut Report) {
             schema,
             good,
             why,
-            format!(
-                "CREATE SCHEMA \"{schema}\" AUTHORIZATION the user, or GRANT CREATE ON DATABASE … TO the user"
-            ),
+            if facts.schemas.contains_key(schema) {
+                format!("GRANT USAGE, CREATE ON SCHEMA \"{schema}\" TO the user")
+            } else {
+                format!("CREATE SCHEMA \"{schema}\" AUTHORIZATION the user, or GRANT CREATE ON DATABASE … TO the user")
+            },
         );
     }
 }
@@ -215,11 +218,13 @@ fn existing(
         good = false;
         report.add(code, &name, Verdict::Fail, why, remedy);
     };
-    if !found.writable || (subject.task.existing_tables == ExistingTables::Clear && !found.owned && !mine) {
+    if !found.writable {
         fail(
             "target.privileges",
             "the user may not write to it".to_owned(),
-            format!("ALTER TABLE {name} OWNER TO the user, or GRANT ALL ON {name} TO the user"),
+            format!(
+                "GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON {name} TO the user, and USAGE on its schema"
+            ),
         );
     }
     if !found.active.is_empty() {
@@ -259,7 +264,10 @@ fn existing(
             "make them non-unique".to_owned(),
         );
     }
-    if found.table.primary_key != mapping.target.primary_key {
+    // An append-optimized or randomly distributed table can have none; what is to be done is said where that is judged.
+    let keyless = found.append_optimized
+        || matches!(&found.table.distribution, Some(Distribution::By(columns)) if columns.is_empty());
+    if found.table.primary_key != mapping.target.primary_key && !keyless {
         fail(
             "target.primary_key",
             format!(

@@ -10,6 +10,7 @@ pub mod ddl;
 pub mod dialect;
 pub mod error;
 pub mod facts;
+pub mod held_up;
 pub mod owner;
 mod pooler;
 pub mod quote;

@@ -29,8 +29,11 @@ impl ErrorContext<'_> {
             message,
         };
         if let Some(db) = error.as_db_error() {
-            let message = words(db);
             let state = db.code().code();
+            let mut message = words(db);
+            if is_without_partition(state, db.routine()) {
+                message.push_str("; the task goes on when the target table has a partition for this row (or a default partition)");
+            }
             return match class(state, db.routine()) {
                 Class::Broken => connection(format!("{message} (SQLSTATE {state})")),
                 Class::Login => SinkError::Login {
@@ -112,9 +115,16 @@ enum Class {
     Retry(Retry),
 }
 
+/// A row that no partition of its table takes: Greenplum has an SQLSTATE of its own for that, PostgreSQL that of a CHECK.
+fn is_without_partition(state: &str, routine: Option<&str>) -> bool {
+    state == "22M01" || state == "23514" && routine == Some("ExecFindPartition")
+}
+
 fn class(state: &str, routine: Option<&str>) -> Class {
     let fix = |remedy: &str| Class::Retry(Retry::fix(remedy));
     match state {
+        // Whoever makes partitions may be late.
+        _ if is_without_partition(state, routine) => Class::Retry(Retry::AfterBackoff),
         // The server closes the session, starts, stops or recovers.
         "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "25P04" => Class::Broken,
         "57P04" | "3D000" => fix("create the target database, or correct the database in the target's url"),
@@ -141,6 +151,9 @@ fn class(state: &str, routine: Option<&str>) -> Class {
         }
         "42939" => fix("map the database to a schema of another name: schemas = { … } of the task"),
         "42704" | "42883" => fix("install the type or function that the message names in the target"),
+        "42P16" => fix(
+            "a column that the table is partitioned (or distributed) by keeps its type: make the target table anew with the wider column and copy its rows over, which the task then takes for its own",
+        ),
         "42804" | "42846" => fix("give the target column the type the precheck asks for"),
         "42809" => fix("let the target be an ordinary table"),
         "26000" | "08P01" => fix(

@@ -83,6 +83,8 @@ pub struct Applying {
     memory: Arc<Memory>,
     /// True while nothing is being applied: the builder hands on small batches only then.
     idle: watch::Sender<bool>,
+    /// The session's server process, while it works.
+    at_work: watch::Sender<Option<i32>>,
 }
 
 impl Applying {
@@ -99,8 +101,13 @@ impl Applying {
         idle: watch::Sender<bool>,
     ) -> Result<Self, TaskError> {
         let (session, applier) = connect(&context, &owner).await?;
-        let store = owner.store();
-        Ok(Self { context, owner, store, session, applier, checkpoint, recorded, memory, idle })
+        let (store, at_work) = (owner.store(), watch::Sender::new(None));
+        Ok(Self { context, owner, store, session, applier, checkpoint, recorded, memory, idle, at_work })
+    }
+
+    /// The applying session's server process, while it works at something.
+    pub fn at_work(&self) -> watch::Receiver<Option<i32>> {
+        self.at_work.subscribe()
     }
 
     /// Applies until the builder is done.
@@ -113,7 +120,10 @@ impl Applying {
             let Some(unit) = units.recv().await else { break };
             self.idle.send_replace(false);
             let until = unit.until().cloned();
-            if let Err(error) = self.unit(unit).await {
+            self.at_work.send_replace(Some(self.session.backend_pid()));
+            let worked = self.unit(unit).await;
+            self.at_work.send_replace(None);
+            if let Err(error) = worked {
                 let failed = NotCommitted { error: error.to_string(), until };
                 self.context.board.task(&self.context.name, |task| task.not_committed = Some(failed));
                 return Err(error);
@@ -162,6 +172,7 @@ impl Applying {
                         return Err(TaskError::PieceConflict { table: table.to_string(), message });
                     }
                     (self.session, self.applier) = connect(&self.context, &self.owner).await?;
+                    self.at_work.send_replace(Some(self.session.backend_pid()));
                     way = Way::General;
                 }
                 Err(Attempt::Failed(error)) => return Err(error),
@@ -228,7 +239,8 @@ impl Applying {
     }
 
     async fn schema(&mut self, unit: SchemaUnit) -> Result<(), TaskError> {
-        self.execute("BEGIN").await?;
+        // How long a change of a large table takes nobody knows.
+        self.execute("BEGIN; SET LOCAL statement_timeout = 0").await?;
         for change in &unit.changes {
             ddl::carry(&self.session, &self.store, change).await?;
         }
@@ -329,6 +341,10 @@ async fn connect(context: &Context, owner: &Owner) -> Result<(Session, Applier),
     let session = Session::connect(context.target(), &format!("rowferry/{}/apply", context.name)).await?;
     owner.register(&session, "apply").await?;
     let applier = Applier::open(&session).await?;
+    // Rows come in batches that no server works at for minutes. One that does is stuck: the statement ends, and is tried again on
+    // another connection.
+    let sql = "SET statement_timeout = '300s'";
+    session.client().batch_execute(sql).await.map_err(|error| session.error(sql, error))?;
     Ok((session, applier))
 }
 

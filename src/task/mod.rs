@@ -198,11 +198,22 @@ async fn start(context: &Context, memory: &Memory) -> Result<Started, TaskError>
     Ok(Started { source, owner, checkpoint, tables })
 }
 
-/// Sessions at both servers.
+/// Sessions at both servers. Where neither can be had the source's error is told.
 async fn connect(context: &Context, application: &str) -> Result<(Server, Session), TaskError> {
-    let source = async { Ok::<_, TaskError>(Server::connect(context.source()).await?) };
-    let target = async { Ok(Session::connect(context.target(), application).await?) };
-    tokio::try_join!(source, target)
+    let task = context.task();
+    let (server, session) = tokio::join!(
+        tell::patiently(
+            context,
+            format!("an answer of source {}", task.source),
+            Server::connect(context.source())
+        ),
+        tell::patiently(
+            context,
+            format!("an answer of target {}", task.target),
+            Session::connect(context.target(), application)
+        )
+    );
+    Ok((server?, session?))
 }
 
 /// Whether the source folds table names: what DDL text spells in capitals is then the same table.

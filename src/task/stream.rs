@@ -23,6 +23,7 @@ use crate::change::{Change, FilePosition, Position, TableName, Taken};
 use crate::schema::Table;
 use crate::sink::Owner;
 use crate::sink::batch::{BatchLimits, Ready};
+use crate::sink::held_up::held_up;
 use crate::source::binlog::BinlogStream;
 use crate::source::server::Server;
 use std::collections::BTreeMap;
@@ -44,6 +45,8 @@ const POSITION_EVERY: Duration = Duration::from_secs(3);
 const LINGER: Duration = Duration::from_millis(100);
 /// How often ownership is checked.
 const OWNER_EVERY: Duration = Duration::from_secs(5);
+/// A statement of the applying session that takes so long is told. (The session's `statement_timeout` ends it in the end.)
+const LONG_STATEMENT: Duration = Duration::from_secs(5);
 /// How often lag and phase are told.
 const TELL_EVERY: Duration = Duration::from_millis(250);
 
@@ -158,6 +161,7 @@ pub async fn follow(
     let (units, queue) = mpsc::channel(1);
     let applying = Applying::open(context.clone(), owner.clone(), checkpoint, recorded, memory, idle).await?;
 
+    let at_work = applying.at_work();
     let mut stages: JoinSet<Result<Stage, TaskError>> = JoinSet::new();
     stages.spawn(read(context.clone(), stream, blocks, stop.clone()));
     stages.spawn(build(context.clone(), builder, received, units, is_idle));
@@ -167,6 +171,7 @@ pub async fn follow(
     let mut tell = every(TELL_EVERY);
     // What the reader or the builder cannot get past; told when all that was whole before it is durable.
     let mut met = None;
+    let mut held_up = None;
     loop {
         tokio::select! {
             ended = stages.join_next() => match ended {
@@ -183,7 +188,11 @@ pub async fn follow(
                 Some(Ok(Err(error))) => return Err(error),
                 Some(Err(error)) => return Err(TaskError::Internal(format!("a stage ended abnormally: {error}"))),
             },
-            _ = own.tick() => owner.check().await?,
+            _ = own.tick() => {
+                owner.check().await?;
+                let pid = *at_work.borrow();
+                held_up = held_up_by(&owner, pid, held_up.is_some(), &context.name).await;
+            }
             _ = tell.tick() => {
                 // Synchronizing is told when the tables' transitions are durable, not when they are built.
                 let synchronizing = context.board.task(&context.name, |task| {
@@ -192,11 +201,28 @@ pub async fn follow(
                 context.enter(if synchronizing { Phase::Synchronizing } else { Phase::CatchingUp });
                 context.board.task(&context.name, |task| {
                     let silent = task.silent_seconds().filter(|silent| *silent > SILENT_SECONDS);
-                    task.waiting_for = silent.map(|silent| format!("the source, of which nothing was heard for {silent} s"));
+                    let silent = silent.map(|silent| format!("the source, of which nothing was heard for {silent} s"));
+                    task.waiting_for = silent.or_else(|| held_up.clone());
                 });
             }
         }
     }
+}
+
+/// What the applying session has been working at for long, in words; said in the log when that is news. While it works nothing
+/// else would tell of it: a lock that somebody holds on a target table, a segment that does not answer.
+async fn held_up_by(owner: &Owner, at_work: Option<i32>, known: bool, task: &str) -> Option<String> {
+    let held_up = match held_up(owner.session(), at_work?).await {
+        Ok(held_up) => held_up.filter(|held_up| held_up.seconds >= LONG_STATEMENT.as_secs())?,
+        Err(error) => {
+            tracing::debug!(task, %error, "it is not known what the target works at");
+            return None;
+        }
+    };
+    if !known {
+        tracing::warn!(task, "waits for {held_up}");
+    }
+    Some(held_up.to_string())
 }
 
 /// Ticks that keep their distance: those missed while something else was done do not come in a burst behind it.

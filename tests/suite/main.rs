@@ -26,6 +26,7 @@ mod framing;
 mod greenplum;
 mod handoff_by_source;
 mod harness_works;
+mod held_up;
 mod histories;
 mod honest_lag;
 mod hostile_globals;

@@ -120,7 +120,7 @@ impl SqlMode {
 pub enum TokenKind {
     /// A keyword or a name without quotes.
     Word,
-    /// A name in quotes; never a keyword. `value` is without them.
+    /// A name in quotes, without them, or one right behind a dot; never a keyword.
     Quoted,
     /// A string; `value` is what it means.
     Text,
@@ -351,7 +351,11 @@ impl<'a> Lexer<'a> {
                 return Ok(());
             }
         }
-        self.push(TokenKind::Word, Cow::Borrowed(name), bytes);
+        // Servers look for no keyword right behind a dot: `c.set = s.id`.
+        let behind_dot =
+            self.tokens.last().is_some_and(|token| token.is_symbol('.') && token.span.end == self.at);
+        let kind = if behind_dot { TokenKind::Quoted } else { TokenKind::Word };
+        self.push(kind, Cow::Borrowed(name), bytes);
         Ok(())
     }
 

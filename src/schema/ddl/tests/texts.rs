@@ -84,7 +84,7 @@ fn names_may_look_like_numbers_and_keywords() {
 
 #[test]
 fn literals_are_cut_where_they_end() {
-    use TokenKind::{Bit, Hex, Number, Symbol, Text, Word};
+    use TokenKind::{Bit, Hex, Number, Quoted, Symbol, Text, Word};
     let found = kinds("1 1.5 .5 1e5 1.e+3 0x1F X'0a' b'01' 0b1 n'x' _latin1'y' a.5b 1..2", mysql());
     let expected = [
         (Number, "1"),
@@ -101,7 +101,7 @@ fn literals_are_cut_where_they_end() {
         (Text, "y"),
         (Word, "a"),
         (Symbol, "."),
-        (Word, "5b"),
+        (Quoted, "5b"),
         (Number, "1."),
         (Number, ".2"),
     ];

@@ -19,7 +19,7 @@ pub(super) fn dml(cursor: &mut Cursor<'_, '_>) -> Option<Statement> {
         Some("INSERT") => (DmlKind::Insert, insert(cursor)),
         Some("REPLACE") => (DmlKind::Replace, insert(cursor)),
         Some("UPDATE") => (DmlKind::Update, Some(update(cursor))),
-        Some("DELETE") => (DmlKind::Delete, Some(delete(cursor))),
+        Some("DELETE") => delete(cursor),
         Some("LOAD") => (DmlKind::Load, load(cursor)),
         // The rows may be changed behind the named query: WITH … UPDATE, WITH … DELETE.
         Some("WITH") => (DmlKind::Other, writes(cursor).then(|| names(whole))),
@@ -60,7 +60,7 @@ fn update(cursor: &mut Cursor<'_, '_>) -> Vec<Name> {
     updated(whole).unwrap_or_else(|| names(whole))
 }
 
-fn delete(cursor: &mut Cursor<'_, '_>) -> Vec<Name> {
+fn delete(cursor: &mut Cursor<'_, '_>) -> (DmlKind, Option<Vec<Name>>) {
     // The last is a name in other statements.
     while cursor.one_of(&["LOW_PRIORITY", "IGNORE", "QUICK"]).is_some() {}
     let whole = *cursor;
@@ -79,10 +79,10 @@ fn delete(cursor: &mut Cursor<'_, '_>) -> Vec<Name> {
             alias(&mut ahead);
         }
         if plain(cursor) || plain(&ahead) {
-            return vec![table];
+            return (DmlKind::Delete, Some(vec![table]));
         }
     }
-    deleted(whole).unwrap_or_else(|| names(whole))
+    (DmlKind::DeleteJoined, Some(deleted(whole).unwrap_or_else(|| names(whole))))
 }
 
 fn alias(cursor: &mut Cursor<'_, '_>) {

@@ -138,13 +138,7 @@ pub fn judge(query: &Query, read: Read, around: &Surroundings<'_>) -> Result<Mea
         match around.temporary.meant(&read.statement, query, around.flavour, around.selected) {
             Means::Shared => {}
             Means::Temporary => return Ok(Meaning::Pass),
-            Means::Either => {
-                return Err(judge.refuse(
-                    "its session used temporary tables that it had before this program read along, and the table it names may be \
-                     one of them or a selected one",
-                    "compare the table's definition and rows with the target's; where they differ copy the table again",
-                ));
-            }
+            Means::Either => return Err(judge.either()),
         }
     }
     let xid = |sql: &str| judge.xid(sql);
@@ -250,7 +244,7 @@ impl Judge<'_> {
             // It matters only where it takes the place of another.
             Statement::CreateTable(create) => create.or_replace && !create.temporary,
             Statement::TruncateTable(_) => true,
-            Statement::Dml { kind, .. } => *kind == DmlKind::Delete,
+            Statement::Dml { kind, .. } => matches!(kind, DmlKind::Delete | DmlKind::DeleteJoined),
             _ => false,
         };
         (by_server(&read.statement) || by_server(other))
@@ -292,15 +286,21 @@ impl Judge<'_> {
 
     /// A statement that changes rows by itself.
     fn dml(&self, kind: DmlKind, tables: Option<&[Name]>) -> Result<Meaning, Refusal> {
-        let written: Option<Vec<TableName>> = tables.map(|tables| {
-            let full = tables.iter().map(|table| self.query.full_name(table, self.selected()));
-            // What is the session's own has no triggers and is nobody else's.
-            full.filter(|name| !self.around.temporary.has(self.query.session_key(), name)).collect()
-        });
+        let written: Option<Vec<TableName>> = tables
+            .map(|tables| tables.iter().map(|table| self.query.full_name(table, self.selected())).collect());
         if written.iter().flatten().any(|name| name.database.is_empty()) {
             return self.unknown("its session had no database, and it names a table without one");
         }
         let is_selected = |name: &&TableName| self.selected().contains(&name.database, &name.table);
+        let mut written = written;
+        if let Some(names) = &mut written {
+            let means = |name: &TableName| self.around.temporary.written(name, kind, self.query, &self.text);
+            if names.iter().any(|name| is_selected(&name) && means(name) == Means::Either) {
+                return Err(self.either());
+            }
+            // What is the session's own has no triggers and is nobody else's.
+            names.retain(|name| means(name) != Means::Temporary);
+        }
         if let Some(name) = written.iter().flatten().find(is_selected) {
             let plain = matches!(
                 kind,
@@ -361,6 +361,15 @@ impl Judge<'_> {
                 &format!("{more}, so that it can be told whether such statements reach a table of this task; or {remedy}"),
             )),
         }
+    }
+
+    /// One of two tables of a selected name is meant.
+    fn either(&self) -> Refusal {
+        self.refuse(
+            "its session has or had a temporary table, and the log does not tell whether that one is meant or the selected one of that \
+             name",
+            "compare the table's definition and rows with the target's; where they differ copy the table again",
+        )
     }
 
     /// The id that an XA statement names.

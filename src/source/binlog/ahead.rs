@@ -8,6 +8,7 @@ use super::event::Kind;
 use super::frame::{self, Checksum, Place};
 use super::query::{self, Query};
 use super::refusal::Refusal;
+use super::selected::SelectedTables;
 use super::{BinlogStream, dump, event, format, framer, mariadb};
 use crate::change::facts::Flavour;
 use crate::change::{FilePosition, Position, Taken, XaState};
@@ -68,7 +69,8 @@ impl BinlogStream {
             }
             let bytes = packet.slice(1..);
             let code = bytes.get(4).copied().unwrap_or(0);
-            let taken = take(&bytes, &mut place, &mut checksum, &mut changed, flavour, self.max_event_bytes);
+            let (selected, most) = (self.framer.selected(), self.max_event_bytes);
+            let taken = take(&bytes, &mut place, &mut checksum, &mut changed, (flavour, selected), most);
             taken.map_err(|refusal| {
                 refusal.told(wire.label(), event::name(code), place.position().to_string())
             })?;
@@ -85,7 +87,7 @@ fn take(
     place: &mut Place,
     checksum: &mut Checksum,
     changed: &mut Changed,
-    flavour: Flavour,
+    (flavour, selected): (Flavour, &SelectedTables),
     most: usize,
 ) -> Result<(), Refusal> {
     let header = frame::header(bytes).map_err(frame::FrameError::from)?;
@@ -109,7 +111,7 @@ fn take(
             if kind == Kind::CompressedQuery {
                 query.text = mariadb::inflate(&query.text, most)?;
             }
-            changed.note(&query, flavour);
+            changed.note(&query, flavour, selected);
         }
         // A compressed transaction has rows: what changes code stands alone.
         _ if header.flags & event::FLAG_ARTIFICIAL == 0 => place.pass(&header),

@@ -2,14 +2,13 @@
 //!
 //! What must never happen here: growth without bound.
 
-use super::code::{Object, StoredCode};
+use super::code::{CodeName, Object, StoredCode};
 use super::query::Query;
 use super::refusal::Refusal;
 use super::selected::SelectedTables;
 use super::statement::{self, Meaning, Surroundings};
 use super::temporary::{SessionKey, TemporaryTables};
 use super::watch::Watch;
-use crate::change::TableName;
 use crate::change::facts::Flavour;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,7 +38,7 @@ impl Judging {
     }
 
     /// See [`Watch::defined`].
-    pub fn defined(&self) -> &BTreeMap<TableName, Object> {
+    pub fn defined(&self) -> &BTreeMap<CodeName, Object> {
         self.watch.defined()
     }
 
@@ -87,7 +86,7 @@ impl Judging {
             return Ok(meaning);
         }
         self.temporary.note(&statement, query, flavour, selected);
-        self.watch.note(&statement, &sql, query, flavour);
+        self.watch.note(&statement, &sql, query, flavour, selected);
         if meaning == Meaning::OutOfReach {
             self.passed = self.passed.saturating_add(1);
             self.tell(&sql, &query.database, endpoint);

@@ -62,6 +62,11 @@ impl Framer {
             .map_err(|refusal| self.told(refusal, QUERY))
     }
 
+    /// The tables that are carried.
+    pub fn selected(&self) -> &SelectedTables {
+        self.maps.selected()
+    }
+
     /// What the stream remembers of statements.
     pub fn judging(&mut self) -> &mut Judging {
         &mut self.judging

@@ -10,7 +10,7 @@ use super::code::Reached;
 use super::mentions::Mentions;
 use super::query::Query;
 use super::refusal::Refusal;
-use super::selected::SelectedTables;
+use super::selected::{FILE_NAME, SelectedTables};
 use super::temporary::{Means, TemporaryTables};
 use super::watch::Watch;
 use super::xid::Xid;
@@ -121,6 +121,13 @@ pub fn judge(query: &Query, read: Read, around: &Surroundings<'_>) -> Result<Mea
         ));
     }
     let concerned = judge.concerns(&read.statement);
+    let by_file = read.sql.contains(FILE_NAME) || query.database.starts_with(FILE_NAME);
+    if concerned && by_file && names_something(&read.statement) {
+        return Err(judge.refuse(
+            "it may name a selected table by its file (`#mysql50#…`)",
+            "compare the tables it may have meant, and copy those again that differ",
+        ));
+    }
     // A name with unreadable letters may be a selected one.
     if !read.understood && names_something(&read.statement) {
         return judge.unknown(
@@ -344,7 +351,8 @@ impl Judge<'_> {
         }
         let Some(code) = &self.around.watch.code else { return Ok(Meaning::Ask) };
         let known = |table: &TableName| self.around.watch.knows(table);
-        let reached = code.reach(&self.query.text, &self.query.database, written, &known, self.selected());
+        let database = self.selected().folded(&self.query.database, "").database;
+        let reached = code.reach(&self.query.text, &database, written, &known, self.selected());
         match reached {
             Reached::Nothing => Ok(Meaning::OutOfReach),
             // What the list says may be out of date.

@@ -398,6 +398,20 @@ fn a_temporary_table_that_may_be_gone_hides_no_statement() {
 }
 
 #[test]
+fn a_selected_table_that_is_named_by_its_file_stops_the_stream() {
+    for sql in [
+        "TRUNCATE `#mysql50#item`",
+        "DROP TABLE `#mysql50#Shop`.item",
+        "INSERT INTO `#mysql50#Shop`.`item` VALUES (1)",
+        "ALTER TABLE `#mysql50#a@002db` FORCE",
+    ] {
+        assert!(stops(&query("Shop", sql)), "{sql}");
+    }
+    assert!(stops(&query("#mysql50#Shop", "TRUNCATE item")));
+    assert_eq!(meaning("other", "DROP TABLE `#mysql50##sql-ib12`"), Ok(Meaning::Pass));
+}
+
+#[test]
 fn what_servers_write_themselves_is_read_in_both_character_sets() {
     const GBK: u16 = 28;
     const LATIN1: u16 = 8;

@@ -148,7 +148,7 @@ impl StoredCode {
     /// gone.
     pub fn reach(
         &self,
-        text: &[u8],
+        text: &Mentions,
         default_database: &str,
         written: Option<&[TableName]>,
         known: &dyn Fn(&TableName) -> bool,
@@ -197,19 +197,23 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn statement(mut self, text: &[u8], default_database: &str, written: Option<&[TableName]>) -> Reached {
-        let mentions = Mentions::of(text);
-        if let Some(changed) = self.written_changed(&mentions, default_database, written) {
+    fn statement(
+        mut self,
+        mentions: &Mentions,
+        default_database: &str,
+        written: Option<&[TableName]>,
+    ) -> Reached {
+        if let Some(changed) = self.written_changed(mentions, default_database, written) {
             return changed;
         }
-        let mut next = self.named(&mentions, default_database);
+        let mut next = self.named(mentions, default_database);
         match written {
             Some(tables) => {
                 for table in tables {
                     self.write(table, &mut next);
                 }
             }
-            None => self.write_named(&mentions, default_database, &mut next),
+            None => self.write_named(mentions, default_database, &mut next),
         }
         while let Some((index, writes)) = next.pop() {
             if !self.seen.insert(index) {

@@ -17,6 +17,7 @@ use super::xid::Xid;
 use crate::change::TableName;
 use crate::change::facts::Flavour;
 use crate::schema::ddl::{self, Beginning, DmlKind, Name, SqlMode, Statement};
+use std::cell::OnceCell;
 
 /// What a statement does to the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,7 +109,7 @@ pub fn read(query: &Query, flavour: Flavour) -> Read {
 
 /// Judges a statement.
 pub fn judge(query: &Query, read: Read, around: &Surroundings<'_>) -> Result<Meaning, Refusal> {
-    let judge = Judge { query, sql: &read.sql, around, text: Mentions::of(&query.text) };
+    let judge = Judge { query, sql: &read.sql, around, text: OnceCell::new() };
     if !query.says_sql_mode {
         // How the text is to be read is not known, so nothing that it seems to be counts.
         return judge.unknown("its sql_mode is not logged, so it cannot be read");
@@ -222,10 +223,22 @@ struct Judge<'a> {
     query: &'a Query,
     sql: &'a str,
     around: &'a Surroundings<'a>,
-    text: Mentions,
+    text: OnceCell<Mentions>,
 }
 
 impl Judge<'_> {
+    /// What the text may name.
+    fn text(&self) -> &Mentions {
+        self.text.get_or_init(|| {
+            let mut mentions = Mentions::of(&self.query.text);
+            // In ASCII both readings are the same.
+            if !self.query.text.is_ascii() {
+                mentions.add(self.sql.as_bytes());
+            }
+            mentions
+        })
+    }
+
     fn selected(&self) -> &SelectedTables {
         self.around.selected
     }
@@ -265,7 +278,7 @@ impl Judge<'_> {
         let logged = self.logged_databases();
         let reason = if self.selected().may_hold(database) {
             Some(format!("its session's database {database} holds selected tables"))
-        } else if self.selected().may_be_named(&self.text) {
+        } else if self.selected().may_be_named(self.text()) {
             Some("it may name a database that holds selected tables".to_owned())
         } else if logged == Some(true) {
             Some("the log says that it used a database that holds selected tables".to_owned())
@@ -301,7 +314,7 @@ impl Judge<'_> {
         let is_selected = |name: &&TableName| self.selected().contains(&name.database, &name.table);
         let mut written = written;
         if let Some(names) = &mut written {
-            let means = |name: &TableName| self.around.temporary.written(name, kind, self.query, &self.text);
+            let means = |name: &TableName| self.around.temporary.written(name, kind, self.query, self.text());
             if names.iter().any(|name| is_selected(&name) && means(name) == Means::Either) {
                 return Err(self.either());
             }
@@ -352,7 +365,7 @@ impl Judge<'_> {
         let Some(code) = &self.around.watch.code else { return Ok(Meaning::Ask) };
         let known = |table: &TableName| self.around.watch.knows(table);
         let database = self.selected().folded(&self.query.database, "").database;
-        let reached = code.reach(&self.query.text, &database, written, &known, self.selected());
+        let reached = code.reach(self.text(), &database, written, &known, self.selected());
         match reached {
             Reached::Nothing => Ok(Meaning::OutOfReach),
             // What the list says may be out of date.

@@ -253,6 +253,11 @@ fn harmless_is_only_what_is_on_the_list() {
             ("SET STATEMENT sql_mode='' FOR ALTER TABLE t COMMENT 'a\\', RENAME TO u, COMMENT ''", "unknown"),
             ("SET STATEMENT collation_connection=latin1_bin FOR DROP TABLE t", "unknown"),
             ("SET STATEMENT old_mode='' FOR DROP TABLE t", "unknown"),
+            (
+                "UPDATE /*+ SET_VAR(SQL_MODE='NO_BACKSLASH_ESCAPES') */ d.a x JOIN t ON x.a <> '\\'' SET t.v = 7, x.a = ' SET x.b = 2 -- '",
+                "unknown",
+            ),
+            ("UPDATE /*+ SET_VAR(sql_mode='ANSI_QUOTES') */ t SET a = 2", "Update t"),
             ("GRANT SELECT ON a TO b; DROP TABLE t", "unknown"),
             ("ANALYZE FORMAT=JSON DELETE FROM t", "unknown"),
             ("SET GLOBAL x = 1", "unknown"),

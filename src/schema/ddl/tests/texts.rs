@@ -58,6 +58,11 @@ fn comments_are_no_code_and_version_comments_are() {
             ("DROP TABLE 'open", "unknown"),
             ("DROP TABLE `open", "unknown"),
             ("DROP TABLE t--x", "unknown"),
+            // Servers look at one byte for a blank, which these have in some character sets and not in others.
+            ("DELETE FROM t --\u{2003}, u", "DeleteJoined FROM t \u{2003} u"),
+            ("TRUNCATE t\u{a0}", "unknown"),
+            ("TRUNCATE /*!500012024shop*/ .t", "unknown"),
+            ("TRUNCATE /*!80001shop*/ .t", "truncate shop.t"),
         ],
     );
 }

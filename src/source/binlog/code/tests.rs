@@ -55,7 +55,13 @@ fn code() -> StoredCode {
 
 fn reach(code: &StoredCode, text: &str, database: &str, written: Option<&[&str]>) -> &'static str {
     let written = written.map(|names| names.iter().map(|name| table(name)).collect::<Vec<_>>());
-    match code.reach(text.as_bytes(), database, written.as_deref(), &|_| false, &selected("shop.*", false)) {
+    match code.reach(
+        &Mentions::of(text.as_bytes()),
+        database,
+        written.as_deref(),
+        &|_| false,
+        &selected("shop.*", false),
+    ) {
         Reached::Nothing => "nothing",
         Reached::Selected(_) => "selected",
         Reached::Unknown { .. } => "unknown",
@@ -120,7 +126,7 @@ fn what_is_not_understood_may_write_whatever_it_names() {
 fn what_cannot_be_seen_is_not_decided() {
     let blind = StoredCode::new(Vec::new(), Vec::new(), "GRANT TRIGGER ON *.* TO 'r'".to_owned());
     let reached = blind.reach(
-        b"INSERT INTO t VALUES (1)",
+        &Mentions::of(b"INSERT INTO t VALUES (1)"),
         "other",
         Some(&[table("other.t")]),
         &|_| false,
@@ -175,9 +181,9 @@ fn what_a_statement_has_defined_is_known_when_it_is_gone() {
             code().changed_by(changed.clone(), &[(("TRIGGER", table("other.x")), known)].into())
         };
         let reach = |code: &StoredCode| {
-            let (text, sums) = (b"INSERT INTO sums VALUES (1)", [table("other.sums")]);
+            let (text, sums) = (Mentions::of(b"INSERT INTO sums VALUES (1)"), [table("other.sums")]);
             code.reach(
-                text,
+                &text,
                 "other",
                 Some(&sums),
                 &|name| *name == table("other.sums"),

@@ -145,7 +145,7 @@ impl StoredCode {
 
     /// What a statement of a session with this default database may write beside `written`, which it names itself. Without
     /// `written` it may write everything that it names. Of tables that are `known` all triggers are known, also those that are
-    /// gone.
+    /// gone. `logged` are the databases that the log names for it and that may hold selected tables: something must have led there.
     pub fn reach(
         &self,
         text: &Mentions,
@@ -153,6 +153,7 @@ impl StoredCode {
         written: Option<&[TableName]>,
         known: &dyn Fn(&TableName) -> bool,
         selected: &SelectedTables,
+        logged: Vec<&str>,
     ) -> Reached {
         if !self.missing.is_empty() {
             return Reached::Unknown {
@@ -160,7 +161,8 @@ impl StoredCode {
                 remedy: self.missing.clone(),
             };
         }
-        Walk { code: self, selected, known, seen: BTreeSet::new(), written: BTreeSet::new() }.statement(
+        let (seen, tables) = (BTreeSet::new(), BTreeSet::new());
+        Walk { code: self, selected, known, unexplained: logged, seen, written: tables }.statement(
             text,
             default_database,
             written,
@@ -190,6 +192,8 @@ struct Walk<'a> {
     code: &'a StoredCode,
     selected: &'a SelectedTables,
     known: &'a dyn Fn(&TableName) -> bool,
+    /// Databases that the log names and to which nothing has led.
+    unexplained: Vec<&'a str>,
     /// Objects whose bodies were followed.
     seen: BTreeSet<usize>,
     /// Tables that may be written, in lower case.
@@ -206,6 +210,7 @@ impl Walk<'_> {
         if let Some(changed) = self.written_changed(mentions, default_database, written) {
             return changed;
         }
+        self.explain(mentions, default_database);
         let mut next = self.named(mentions, default_database);
         match written {
             Some(tables) => {
@@ -223,10 +228,25 @@ impl Walk<'_> {
                 return stop;
             }
         }
-        match self.written.iter().find_map(|table| self.cascades_into(table)) {
-            Some(stop) => stop,
+        if let Some(stop) = self.written.iter().find_map(|table| self.cascades_into(table)) {
+            return stop;
+        }
+        let written: BTreeSet<&str> = self.written.iter().map(|table| table.database.as_str()).collect();
+        match self.unexplained.iter().find(|database| !written.contains(&*database.to_lowercase())) {
+            Some(database) => Reached::Unknown {
+                why: format!(
+                    "the log says that it used the database {database}, to which nothing leads that it names or calls"
+                ),
+                remedy: String::new(),
+            },
             None => Reached::Nothing,
         }
+    }
+
+    /// A text of this database, which may name others.
+    fn explain(&mut self, mentions: &Mentions, database: &str) {
+        self.unexplained
+            .retain(|logged| logged.to_lowercase() != database.to_lowercase() && !mentions.name(logged));
     }
 
     /// Whether the list no longer holds what a statement may have met.
@@ -409,6 +429,7 @@ impl Walk<'_> {
         };
         let mentions = Mentions::of(body.as_bytes());
         let database = &object.name.database;
+        self.explain(&mentions, database);
         // A body without any of these words changes no rows itself.
         let verbs = ["insert", "update", "delete", "replace", "load", "merge"];
         let reads_only = match object.kind {

@@ -365,7 +365,9 @@ impl Judge<'_> {
         let Some(code) = &self.around.watch.code else { return Ok(Meaning::Ask) };
         let known = |table: &TableName| self.around.watch.knows(table);
         let database = self.selected().folded(&self.query.database, "").database;
-        let reached = code.reach(self.text(), &database, written, &known, self.selected());
+        let logged = self.query.databases.iter().flatten().map(String::as_str);
+        let logged = logged.filter(|name| self.selected().may_hold(name)).collect();
+        let reached = code.reach(self.text(), &database, written, &known, self.selected(), logged);
         match reached {
             Reached::Nothing => Ok(Meaning::OutOfReach),
             // What the list says may be out of date.

@@ -61,6 +61,7 @@ fn reach(code: &StoredCode, text: &str, database: &str, written: Option<&[&str]>
         written.as_deref(),
         &|_| false,
         &selected("shop.*", false),
+        Vec::new(),
     ) {
         Reached::Nothing => "nothing",
         Reached::Selected(_) => "selected",
@@ -131,6 +132,7 @@ fn what_cannot_be_seen_is_not_decided() {
         Some(&[table("other.t")]),
         &|_| false,
         &selected("shop.*", false),
+        Vec::new(),
     );
     assert!(matches!(reached, Reached::Unknown { remedy, .. } if remedy.contains("GRANT TRIGGER")));
 }
@@ -188,6 +190,7 @@ fn what_a_statement_has_defined_is_known_when_it_is_gone() {
                 Some(&sums),
                 &|name| *name == table("other.sums"),
                 &selected("shop.*", false),
+                Vec::new(),
             )
         };
         let harmless = gone("CREATE TRIGGER x BEFORE INSERT ON sums FOR EACH ROW SET NEW.a = 1");
@@ -242,4 +245,26 @@ fn what_was_renamed_since_is_followed() {
     let dropped = Changed { code: [("VIEW", table("other.now"))].into(), ..Changed::default() };
     let dropped = with(&[("other.before", "other.now")], dropped);
     assert_eq!(reach(&dropped, "INSERT INTO sums SELECT x FROM before", "other", sums), "unknown");
+}
+
+/// A last guard: whatever was misread, the log knows which databases were used.
+#[test]
+fn a_database_that_the_log_names_must_be_explained() {
+    let code = code();
+    for (text, written, explained) in [
+        ("INSERT INTO sums VALUES (1)", "other.sums", false),
+        ("INSERT INTO sums VALUES (plain(1))", "other.sums", false),
+        ("INSERT INTO sums SELECT * FROM shop.item", "other.sums", true),
+        ("INSERT INTO sums VALUES (counts())", "other.sums", true),
+        ("INSERT INTO sums SELECT id FROM window", "other.sums", true),
+        ("INSERT INTO Shop.not_carried VALUES (1)", "Shop.not_carried", true),
+    ] {
+        let (mentions, written) = (Mentions::of(text.as_bytes()), [table(written)]);
+        let reached = |logged: Vec<&str>| {
+            let selected = selected("shop.item", false);
+            code.reach(&mentions, "other", Some(&written), &|_| false, &selected, logged)
+        };
+        assert_eq!(reached(vec!["shop"]) == Reached::Nothing, explained, "{text}");
+        assert_eq!(reached(Vec::new()), Reached::Nothing, "{text}");
+    }
 }

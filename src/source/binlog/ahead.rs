@@ -42,7 +42,7 @@ impl BinlogStream {
         }
         tracing::debug!(source = self.wire.label(), %from, %end, "reading ahead for statements that change stored code");
         let changed = self.changed_between(from, &end, flavour).await?;
-        Ok(self.changed_by(code, changed))
+        Ok(self.changed_by(code, changed).read_at(end))
     }
 
     fn changed_by(&mut self, code: StoredCode, changed: Changed) -> StoredCode {

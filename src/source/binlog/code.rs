@@ -10,7 +10,7 @@
 
 use super::mentions::{Mentions, words};
 use super::selected::SelectedTables;
-use crate::change::TableName;
+use crate::change::{FilePosition, TableName};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What a thing of the source's is.
@@ -70,6 +70,8 @@ pub struct StoredCode {
     changed: Changed,
     /// The names before and behind each renaming, by the other in lower case.
     renamed: HashMap<TableName, Vec<TableName>>,
+    /// Where the log ended when it was read, until the stream has come there.
+    end: Option<FilePosition>,
 }
 
 /// What was dropped or defined anew between a statement and the reading of the list.
@@ -141,6 +143,23 @@ impl StoredCode {
             renamed.entry(lower(to)).or_default().push(from.clone());
         }
         Self { changed, renamed, ..Self::new(objects, self.cascades, self.missing) }
+    }
+
+    /// The same, read when the log ended there.
+    pub fn read_at(self, end: FilePosition) -> Self {
+        Self { end: Some(end), ..self }
+    }
+
+    /// Whether the list is younger than the statements that the stream comes to.
+    pub fn is_ahead(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// A statement ends there. Behind the end at which the list was read, what was changed before that matters no more.
+    pub fn is_at(&mut self, place: &FilePosition) {
+        if self.end.as_ref().is_some_and(|end| place.reaches(end)) {
+            (self.end, self.changed, self.renamed) = (None, Changed::default(), HashMap::new());
+        }
     }
 
     /// What a statement of a session with this default database may write beside `written`, which it names itself. Without

@@ -9,6 +9,7 @@ use super::selected::SelectedTables;
 use super::statement::{self, Meaning, Surroundings};
 use super::temporary::{SessionKey, TemporaryTables};
 use super::watch::Watch;
+use crate::change::FilePosition;
 use crate::change::facts::Flavour;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,6 +43,11 @@ impl Judging {
         self.watch.defined()
     }
 
+    /// See [`Watch::is_at`].
+    pub fn is_at(&mut self, place: &FilePosition) {
+        self.watch.is_at(place);
+    }
+
     /// Judges a statement. [`Meaning::Ask`] leaves everything as it was: it comes again with [`Judging::answer`].
     pub fn judge(
         &mut self,
@@ -62,7 +68,7 @@ impl Judging {
         endpoint: &str,
         code: StoredCode,
     ) -> Result<Meaning, Refusal> {
-        self.watch.code = Some(code);
+        self.watch.looked_up(code);
         self.judged(query, flavour, selected, endpoint, true)
     }
 

@@ -362,7 +362,7 @@ impl Judge<'_> {
         if self.selected().is_none() {
             return Ok(Meaning::OutOfReach);
         }
-        let Some(code) = &self.around.watch.code else { return Ok(Meaning::Ask) };
+        let Some(code) = self.around.watch.code() else { return Ok(Meaning::Ask) };
         let known = |table: &TableName| self.around.watch.knows(table);
         let database = self.selected().folded(&self.query.database, "").database;
         let logged = self.query.databases.iter().flatten().map(String::as_str);

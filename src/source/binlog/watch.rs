@@ -12,10 +12,11 @@ use super::code::{Changed, CodeName, Kind, Object, StoredCode};
 use super::mentions::Mentions;
 use super::query::Query;
 use super::selected::SelectedTables;
-use crate::change::TableName;
 use crate::change::facts::Flavour;
+use crate::change::{FilePosition, TableName};
 use crate::schema::ddl::{self, Beginning, CodeChange, Name, SqlMode, Statement};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 /// How many new tables are remembered.
 const REMEMBERED: usize = 4096;
@@ -23,11 +24,14 @@ const REMEMBERED: usize = 4096;
 const DEFINITIONS: usize = 1000;
 const DEFINITION_BYTES: usize = 16 << 10;
 
+/// How long a list is believed. What sessions define without logging it (`sql_log_bin`) is in a later one.
+const AGE: Duration = Duration::from_secs(60);
+
 /// The list, and what came since.
 #[derive(Debug, Default)]
 pub struct Watch {
-    /// As last looked up; `None` when it may not be true any more.
-    pub code: Option<StoredCode>,
+    /// As last looked up, and when; `None` when it may not be true any more.
+    code: Option<(StoredCode, Instant)>,
     /// Tables whose creation was seen, and that of each trigger on them.
     new_tables: BTreeSet<TableName>,
     /// Code as statements defined it.
@@ -35,13 +39,31 @@ pub struct Watch {
 }
 
 impl Watch {
+    /// The list, if it may be believed of a statement that ends where the stream is.
+    pub fn code(&self) -> Option<&StoredCode> {
+        let (code, read) = self.code.as_ref()?;
+        (code.is_ahead() || read.elapsed() < AGE).then_some(code)
+    }
+
+    /// Takes in a list that was read just now.
+    pub fn looked_up(&mut self, code: StoredCode) {
+        self.code = Some((code, Instant::now()));
+    }
+
+    /// The stream has come there.
+    pub fn is_at(&mut self, place: &FilePosition) {
+        if let Some((code, _)) = &mut self.code {
+            code.is_at(place);
+        }
+    }
+
     /// Code as statements of the stream have defined it and left it.
     pub fn defined(&self) -> &BTreeMap<CodeName, Object> {
         &self.defined
     }
 
     /// A statement defines code, or takes it away.
-    fn code(&mut self, change: CodeChange, sql: &str, query: &Query, selected: &SelectedTables) {
+    fn defines(&mut self, change: CodeChange, sql: &str, query: &Query, selected: &SelectedTables) {
         // ALTER leaves the body of a routine alone.
         if change.alters && change.kind != "VIEW" {
             return;
@@ -143,7 +165,7 @@ impl Watch {
                 if let Some(change) = ddl::code_change(sql, SqlMode::of_session(&query.session, flavour))
                     && change.kind != "EVENT"
                 {
-                    self.code(change, sql, query, selected);
+                    self.defines(change, sql, query, selected);
                 }
             }
             Statement::Harmless(_) => {}

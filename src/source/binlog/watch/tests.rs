@@ -1,3 +1,4 @@
+use super::super::code::Reached;
 use super::super::code::tests::selected;
 use super::*;
 use crate::change::Session;
@@ -69,6 +70,43 @@ fn what_is_known_of_a_table_says_nothing_of_one_whose_name_differs_by_case() {
     assert!(exact.knows(&table("Log")) && !exact.knows(&table("log")) && exact.defined().len() == 1);
     let folded = watched(&statements, true);
     assert!(!folded.knows(&table("log")) && folded.defined().is_empty());
+}
+
+/// Code that is made without being logged is seen when the list is read again.
+#[test]
+fn a_list_is_believed_for_a_while_and_changes_until_the_stream_has_come_to_its_end() {
+    let place = |offset| FilePosition { file: "log.000001".into(), offset };
+    let dropped = Changed { any: Some("something".into()), ..Changed::default() };
+    let code = StoredCode::default().changed_by(dropped, &BTreeMap::new()).read_at(place(50));
+    let reached = |watch: &Watch| {
+        let text = Mentions::of(b"INSERT INTO t VALUES (1)");
+        let code = watch.code()?;
+        Some(code.reach(
+            &text,
+            "other",
+            Some(&[table("t")]),
+            &|_| false,
+            &selected("shop.*", false),
+            Vec::new(),
+        ))
+    };
+    let mut watch = Watch::default();
+    watch.looked_up(code);
+    let age = |watch: &mut Watch| {
+        if let Some((_, read)) = &mut watch.code {
+            *read = read.checked_sub(AGE).unwrap();
+        }
+    };
+    watch.is_at(&place(49));
+    assert!(matches!(reached(&watch), Some(Reached::Unknown { .. })));
+    age(&mut watch);
+    assert!(reached(&watch).is_some(), "it is younger than the statements");
+    let (code, _) = watch.code.take().unwrap();
+    watch.looked_up(code);
+    watch.is_at(&place(50));
+    assert_eq!(reached(&watch), Some(Reached::Nothing));
+    age(&mut watch);
+    assert_eq!(reached(&watch), None);
 }
 
 #[test]

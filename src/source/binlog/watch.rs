@@ -63,7 +63,7 @@ impl Watch {
     }
 
     /// A statement defines code, or takes it away.
-    fn defines(&mut self, change: CodeChange, sql: &str, query: &Query, selected: &SelectedTables) {
+    fn defines(&mut self, change: &CodeChange, sql: &str, query: &Query, selected: &SelectedTables) {
         // ALTER leaves the body of a routine alone.
         if change.alters && change.kind != "VIEW" {
             return;
@@ -73,7 +73,7 @@ impl Watch {
         if change.kind == "TRIGGER" && change.creates && on.is_none() {
             self.new_tables.clear();
         }
-        let Some(key) = code_name(&change, query, selected) else {
+        let Some(key) = code_name(change, query, selected) else {
             self.defined.clear();
             return;
         };
@@ -165,7 +165,7 @@ impl Watch {
                 if let Some(change) = ddl::code_change(sql, SqlMode::of_session(&query.session, flavour))
                     && change.kind != "EVENT"
                 {
-                    self.defines(change, sql, query, selected);
+                    self.defines(&change, sql, query, selected);
                 }
             }
             Statement::Harmless(_) => {}
@@ -261,7 +261,7 @@ impl Changed {
             }
             Statement::Unknown { .. } => match ddl::beginning(&sql, mode) {
                 Beginning::AlterTable if may_refer(&sql) || may_swap(&sql) => {
-                    self.anything("a table's definition")
+                    self.anything("a table's definition");
                 }
                 Beginning::AlterTable | Beginning::Create => {}
                 Beginning::Other => self.anything("something (by a statement that is not understood)"),

@@ -9,11 +9,12 @@ use super::frame::{self, Checksum, Place};
 use super::query::{self, Query};
 use super::refusal::Refusal;
 use super::selected::SelectedTables;
-use super::{BinlogStream, dump, event, format, framer, mariadb};
+use super::{BinlogStream, crash, dump, event, format, framer, mariadb};
 use crate::change::facts::Flavour;
 use crate::change::{FilePosition, Position, Taken, XaState};
 use crate::source::SourceError;
 use crate::source::server::Server;
+use crate::source::wire::Wire;
 use bytes::Bytes;
 use std::cmp::Ordering;
 use std::time::Duration;
@@ -49,21 +50,39 @@ impl BinlogStream {
         code.changed_by(changed, self.framer.judging().defined())
     }
 
+    async fn read_from(
+        &self,
+        place: FilePosition,
+        flavour: Flavour,
+    ) -> Result<(Wire, Checksum), SourceError> {
+        let (mut wire, _) = self.endpoint.connect().await?;
+        let checksum = dump::prepare(&mut wire, HEARTBEAT).await?;
+        let server_id = dump::server_id(&mut wire, 0).await?;
+        dump::start(&mut wire, server_id, &by_place(place, flavour)).await?;
+        Ok((wire, checksum))
+    }
+
     async fn changed_between(
         &self,
         from: FilePosition,
         end: &FilePosition,
         flavour: Flavour,
     ) -> Result<Changed, SourceError> {
-        let (mut wire, _) = self.endpoint.connect().await?;
-        let mut checksum = dump::prepare(&mut wire, HEARTBEAT).await?;
-        let server_id = dump::server_id(&mut wire, 0).await?;
-        let start = by_place(from.clone(), flavour);
-        dump::start(&mut wire, server_id, &start).await?;
+        let (mut wire, mut checksum) = self.read_from(from.clone(), flavour).await?;
         let mut place = Place::new(from);
         let mut changed = Changed::default();
         loop {
             let packet = dump::first(&mut wire, dump::PATIENCE_AT_START).await?;
+            if dump::is_cut_off(&wire, &packet) {
+                // The stream looks closer when it comes there, and goes on no further where the server did not die.
+                let (mut other, _) = self.endpoint.connect().await?;
+                let next = crash::file_behind(&mut other, place.file()).await?;
+                if let Some(next) = next {
+                    place.rotate(&next, frame::FIRST_EVENT);
+                    (wire, checksum) = self.read_from(place.position(), flavour).await?;
+                    continue;
+                }
+            }
             if packet.first() != Some(&0) {
                 return Err(dump::failure(&wire, &packet, place.position().to_string()));
             }

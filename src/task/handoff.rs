@@ -294,7 +294,7 @@ pub fn request(
 fn begins_with_a_file(error: TaskError, source: &str) -> TaskError {
     let TaskError::Source(error) = error else { return error };
     let helps = format!(
-        "FLUSH BINARY LOGS at {source} begins a new file, behind which a new task starts; with the privilege PROCESS it starts at the end          of the log as soon as no commit is under way"
+        "FLUSH BINARY LOGS at {source} begins a new file, behind which a new task starts; with the privilege PROCESS it starts at the end of the log as soon as no commit is under way"
     );
     let with =
         |remedy: String| if remedy.is_empty() { helps.clone() } else { format!("{helps}; or {remedy}") };

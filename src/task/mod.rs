@@ -108,7 +108,8 @@ async fn follow(
         task.position = position;
         task.heard = now_seconds();
     });
-    let followed = stream::follow(context, source, owner.clone(), checkpoint, tables, memory, stop).await;
+    let followed =
+        Box::pin(stream::follow(context, source, owner.clone(), checkpoint, tables, memory, stop)).await;
     if let Err(TaskError::Source(SourceError::TableChanged { table, why, .. })) = &followed {
         copy_again(context, &owner, table, why).await?;
     }
@@ -201,17 +202,11 @@ async fn start(context: &Context, memory: &Memory) -> Result<Started, TaskError>
 /// Sessions at both servers. Where neither can be had the source's error is told.
 async fn connect(context: &Context, application: &str) -> Result<(Server, Session), TaskError> {
     let task = context.task();
+    let source = Box::pin(Server::connect(context.source()));
+    let target = Box::pin(Session::connect(context.target(), application));
     let (server, session) = tokio::join!(
-        tell::patiently(
-            context,
-            format!("an answer of source {}", task.source),
-            Server::connect(context.source())
-        ),
-        tell::patiently(
-            context,
-            format!("an answer of target {}", task.target),
-            Session::connect(context.target(), application)
-        )
+        tell::patiently(context, format!("an answer of source {}", task.source), source),
+        tell::patiently(context, format!("an answer of target {}", task.target), target)
     );
     Ok((server?, session?))
 }

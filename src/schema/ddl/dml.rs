@@ -19,10 +19,10 @@ pub(super) fn dml(cursor: &mut Cursor<'_, '_>) -> Option<Statement> {
         Some("INSERT") => (DmlKind::Insert, insert(cursor)),
         Some("REPLACE") => (DmlKind::Replace, insert(cursor)),
         Some("UPDATE") => (DmlKind::Update, Some(update(cursor))),
-        Some("DELETE") => (DmlKind::Delete, Some(delete(cursor))),
+        Some("DELETE") => delete(cursor),
         Some("LOAD") => (DmlKind::Load, load(cursor)),
         // The rows may be changed behind the named query: WITH … UPDATE, WITH … DELETE.
-        Some("WITH") => (DmlKind::Other, writes(cursor).then(|| names(whole, None))),
+        Some("WITH") => (DmlKind::Other, writes(cursor).then(|| names(whole))),
         Some("CALL") => (DmlKind::Call, None),
         Some(_) => (DmlKind::Other, None),
         None if cursor.at_symbol('(') => (DmlKind::Other, None),
@@ -37,7 +37,7 @@ fn writes(cursor: &Cursor<'_, '_>) -> bool {
 }
 
 fn modifiers(cursor: &mut Cursor<'_, '_>) {
-    while cursor.one_of(&["LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "QUICK", "IGNORE"]).is_some() {}
+    while cursor.one_of(&["LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "IGNORE"]).is_some() {}
 }
 
 fn insert(cursor: &mut Cursor<'_, '_>) -> Option<Vec<Name>> {
@@ -46,7 +46,7 @@ fn insert(cursor: &mut Cursor<'_, '_>) -> Option<Vec<Name>> {
     Some(vec![cursor.table().ok()?])
 }
 
-/// Up to SET stand the tables, each with an alias or without one, joined in any way.
+/// One table, with an alias or without one, or several joined in any way.
 fn update(cursor: &mut Cursor<'_, '_>) -> Vec<Name> {
     modifiers(cursor);
     let whole = *cursor;
@@ -57,12 +57,12 @@ fn update(cursor: &mut Cursor<'_, '_>) -> Vec<Name> {
             return vec![table];
         }
     }
-    // Up to SET, which no name without quotes is.
-    updated(whole).unwrap_or_else(|| names(whole, Some("SET")))
+    updated(whole).unwrap_or_else(|| names(whole))
 }
 
-fn delete(cursor: &mut Cursor<'_, '_>) -> Vec<Name> {
-    modifiers(cursor);
+fn delete(cursor: &mut Cursor<'_, '_>) -> (DmlKind, Option<Vec<Name>>) {
+    // The last is a name in other statements.
+    while cursor.one_of(&["LOW_PRIORITY", "IGNORE", "QUICK"]).is_some() {}
     let whole = *cursor;
     if cursor.word("FROM")
         && let Ok(table) = cursor.table()
@@ -74,12 +74,15 @@ fn delete(cursor: &mut Cursor<'_, '_>) -> Vec<Name> {
                     .any(|word| cursor.at_word(word))
         };
         let mut ahead = *cursor;
-        alias(&mut ahead);
+        // Behind USING stand the tables of which that one is a name.
+        if !ahead.at_word("USING") {
+            alias(&mut ahead);
+        }
         if plain(cursor) || plain(&ahead) {
-            return vec![table];
+            return (DmlKind::Delete, Some(vec![table]));
         }
     }
-    deleted(whole).unwrap_or_else(|| names(whole, None))
+    (DmlKind::DeleteJoined, Some(deleted(whole).unwrap_or_else(|| names(whole))))
 }
 
 fn alias(cursor: &mut Cursor<'_, '_>) {
@@ -98,14 +101,12 @@ fn load(cursor: &mut Cursor<'_, '_>) -> Option<Vec<Name>> {
     None
 }
 
-/// Every name from here on or up to a keyword, with its database where one is written, and each part by itself.
-fn names(mut cursor: Cursor<'_, '_>, end: Option<&str>) -> Vec<Name> {
+/// Every name from here on, with its database where one is written, and each part by itself.
+fn names(mut cursor: Cursor<'_, '_>) -> Vec<Name> {
     let mut found = Vec::new();
     let mut before: Option<String> = None;
     let mut behind_dot = false;
-    while !end.is_some_and(|end| cursor.at_word(end))
-        && let Some(token) = cursor.next()
-    {
+    while let Some(token) = cursor.next() {
         if matches!(token.kind, TokenKind::Word | TokenKind::Quoted) {
             let name = token.value.clone().into_owned();
             found.push(Name { database: before.take().filter(|_| behind_dot), table: name.clone() });

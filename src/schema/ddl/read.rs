@@ -11,28 +11,35 @@ use super::token::{SqlMode, tokenize};
 /// Reads a statement. What is not understood to the end is [`Statement::Unknown`].
 ///
 /// MariaDB cuts all of `SET STATEMENT sql_mode=… FOR …` up under the `sql_mode` that the session had before, and logs the one
-/// that was set (seen on 10.11). So such a text is read under every mode, and where that makes a difference it is not understood.
+/// that was set (seen on 10.11). MySQL has the hint `SET_VAR(sql_mode=…)` in the middle of a text. So such a text is read under
+/// every mode, and where that makes a difference it is not understood.
 pub fn read(sql: &str, mode: SqlMode) -> Statement {
     let statement = read_under(sql, mode);
-    let head = sql.trim_start().get(..3).unwrap_or_default();
-    let may_set = head.eq_ignore_ascii_case("SET") || head.starts_with("/*");
-    if !may_set || !sets_sql_mode(sql, mode) {
+    if !sets_sql_mode(sql, mode) {
         return statement;
     }
     if mode.every_reading().into_iter().all(|other| read_under(sql, other) == statement) {
         return statement;
     }
-    Statement::Unknown { why: "SET STATEMENT hides the sql_mode under which the rest was read".into() }
+    Statement::Unknown { why: "it sets the sql_mode under which the rest was read, or does not".into() }
 }
 
-/// Whether the text begins with SET STATEMENT and sets `sql_mode` there, however it is cut up.
+/// Whether the text begins with SET STATEMENT and sets `sql_mode` there, however it is cut up, or may do so in a hint.
 fn sets_sql_mode(sql: &str, mode: SqlMode) -> bool {
+    let head = sql.trim_start().get(..3).unwrap_or_default();
+    let may_begin = head.eq_ignore_ascii_case("SET") || head.starts_with("/*");
+    let lower = if may_begin || sql.contains("/*+") { sql.to_ascii_lowercase() } else { return false };
+    if !lower.contains("sql_mode") {
+        return false;
+    }
+    if lower.contains("set_var") {
+        return true;
+    }
     let begins = |mode| {
         let tokens = tokenize(sql, mode).unwrap_or_default();
         Cursor::new(&tokens, sql, mode).at_words(&["SET", "STATEMENT"])
     };
-    sql.to_ascii_lowercase().contains("sql_mode")
-        && (begins(mode) || mode.every_reading().into_iter().any(begins))
+    may_begin && (begins(mode) || mode.every_reading().into_iter().any(begins))
 }
 
 fn read_under(sql: &str, mode: SqlMode) -> Statement {

@@ -14,6 +14,10 @@ struct Reference {
 
 const JOINS: [&str; 8] = ["INNER", "CROSS", "LEFT", "RIGHT", "OUTER", "NATURAL", "FULL", "STRAIGHT_JOIN"];
 
+/// What comes behind the tables or assignments. RETURNING is not among them: MySQL takes it for a name, and MariaDB does not have
+/// it where there are several tables.
+const ENDS: [&str; 3] = ["WHERE", "ORDER", "LIMIT"];
+
 /// `a JOIN b … SET a.x = …`: what SET assigns to.
 pub(super) fn updated(mut cursor: Cursor<'_, '_>) -> Option<Vec<Name>> {
     let references = references(&mut cursor)?;
@@ -37,7 +41,7 @@ pub(super) fn updated(mut cursor: Cursor<'_, '_>) -> Option<Vec<Name>> {
                 cursor.next();
                 break;
             }
-            if depth == 0 && ["WHERE", "ORDER", "LIMIT", "RETURNING"].iter().any(|word| token.is_word(word)) {
+            if depth == 0 && ENDS.iter().any(|word| token.is_word(word)) {
                 return named(references, &targets);
             }
             if token.is_symbol('(') {
@@ -69,8 +73,7 @@ pub(super) fn deleted(mut cursor: Cursor<'_, '_>) -> Option<Vec<Name>> {
         return None;
     }
     let references = references(&mut cursor)?;
-    let ended =
-        cursor.at_end() || ["WHERE", "ORDER", "LIMIT", "RETURNING"].iter().any(|word| cursor.at_word(word));
+    let ended = cursor.at_end() || ENDS.iter().any(|word| cursor.at_word(word));
     if ended { named(references, &targets) } else { None }
 }
 
@@ -197,9 +200,10 @@ fn condition(cursor: &mut Cursor<'_, '_>) -> Option<()> {
     let mut depth = 0_usize;
     while let Some(token) = cursor.peek() {
         let ends = token.is_symbol(',')
-            || ["JOIN", "SET", "WHERE", "ORDER", "LIMIT", "RETURNING", "ON"].iter().any(|word| token.is_word(word))
-            // Two of these are functions as well.
-            || (JOINS.iter().any(|word| token.is_word(word)) && !cursor.symbol_follows('('));
+            || ["JOIN", "SET", "ON"].iter().chain(&ENDS).chain(&JOINS).any(|word| token.is_word(word));
+        // These two are functions as well.
+        let is_function = (token.is_word("LEFT") || token.is_word("RIGHT")) && cursor.symbol_follows('(');
+        let ends = ends && !is_function;
         if depth == 0 && ends {
             return Some(());
         }

@@ -23,6 +23,8 @@ pub enum DmlKind {
     Update,
     /// DELETE
     Delete,
+    /// DELETE that names its tables apart from those it joins
+    DeleteJoined,
     /// LOAD DATA, LOAD XML
     Load,
     /// CALL: whatever the procedure does.

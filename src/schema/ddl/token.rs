@@ -120,7 +120,7 @@ impl SqlMode {
 pub enum TokenKind {
     /// A keyword or a name without quotes.
     Word,
-    /// A name in quotes; never a keyword. `value` is without them.
+    /// A name in quotes, without them, or one right behind a dot; never a keyword.
     Quoted,
     /// A string; `value` is what it means.
     Text,
@@ -228,7 +228,7 @@ impl<'a> Lexer<'a> {
     fn comment(&mut self, rest: &str) -> Result<bool, String> {
         let line = rest.starts_with('#')
             || rest.strip_prefix("--").is_some_and(|after| {
-                after.chars().next().is_none_or(|c| c.is_whitespace() || c.is_control())
+                after.chars().next().is_none_or(|c| c.is_ascii_whitespace() || c.is_ascii_control())
             });
         if line {
             self.at += Self::run(rest, |character| character != '\n');
@@ -256,7 +256,11 @@ impl<'a> Lexer<'a> {
         match code {
             Some((mark, code)) => {
                 let digits = Self::run(code, |character| character.is_ascii_digit());
-                // Five or six digits are a version; others are code.
+                let name_follows = code.get(digits..).is_some_and(|rest| rest.starts_with(is_name));
+                if digits > 6 || (digits == 6 && name_follows) {
+                    return Err("where the version in a comment ends hangs on the server's own".into());
+                }
+                // Five or six digits are a version; fewer are code.
                 self.at += mark + if (5..=6).contains(&digits) { digits } else { 0 };
                 self.in_code_comment = true;
             }
@@ -339,6 +343,10 @@ impl<'a> Lexer<'a> {
         }
         let bytes = Self::run(rest, is_name);
         let name = rest.get(..bytes).unwrap_or_default();
+        // The only blanks and control characters beyond ASCII that are one byte somewhere, where they end a name.
+        if name.contains(['\u{a0}', '\u{85}']) {
+            return Err("a blank that is a letter in other character sets".into());
+        }
         if first.is_ascii_digit() && !self.follows_dot() {
             if let Some((kind, digits)) = based_number(name) {
                 self.push(kind, Cow::Borrowed(digits), bytes);
@@ -351,7 +359,11 @@ impl<'a> Lexer<'a> {
                 return Ok(());
             }
         }
-        self.push(TokenKind::Word, Cow::Borrowed(name), bytes);
+        // Servers look for no keyword right behind a dot: `c.set = s.id`.
+        let behind_dot =
+            self.tokens.last().is_some_and(|token| token.is_symbol('.') && token.span.end == self.at);
+        let kind = if behind_dot { TokenKind::Quoted } else { TokenKind::Word };
+        self.push(kind, Cow::Borrowed(name), bytes);
         Ok(())
     }
 

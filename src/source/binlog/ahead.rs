@@ -8,11 +8,13 @@ use super::event::Kind;
 use super::frame::{self, Checksum, Place};
 use super::query::{self, Query};
 use super::refusal::Refusal;
-use super::{BinlogStream, dump, event, format, framer, mariadb};
+use super::selected::SelectedTables;
+use super::{BinlogStream, crash, dump, event, format, framer, mariadb};
 use crate::change::facts::Flavour;
 use crate::change::{FilePosition, Position, Taken, XaState};
 use crate::source::SourceError;
 use crate::source::server::Server;
+use crate::source::wire::Wire;
 use bytes::Bytes;
 use std::cmp::Ordering;
 use std::time::Duration;
@@ -41,11 +43,22 @@ impl BinlogStream {
         }
         tracing::debug!(source = self.wire.label(), %from, %end, "reading ahead for statements that change stored code");
         let changed = self.changed_between(from, &end, flavour).await?;
-        Ok(self.changed_by(code, changed))
+        Ok(self.changed_by(code, changed).read_at(end))
     }
 
     fn changed_by(&mut self, code: StoredCode, changed: Changed) -> StoredCode {
         code.changed_by(changed, self.framer.judging().defined())
+    }
+
+    async fn read_from(
+        &self,
+        place: FilePosition,
+        flavour: Flavour,
+    ) -> Result<(Wire, Checksum), SourceError> {
+        let (mut wire, _) = self.endpoint.connect().await?;
+        let dump::Prepared { checksum, server_id, .. } = dump::prepare(&mut wire, HEARTBEAT, 0).await?;
+        dump::start(&mut wire, server_id, &by_place(place, flavour)).await?;
+        Ok((wire, checksum))
     }
 
     async fn changed_between(
@@ -54,20 +67,28 @@ impl BinlogStream {
         end: &FilePosition,
         flavour: Flavour,
     ) -> Result<Changed, SourceError> {
-        let (mut wire, _) = self.endpoint.connect().await?;
-        let dump::Prepared { mut checksum, server_id, .. } = dump::prepare(&mut wire, HEARTBEAT, 0).await?;
-        let start = by_place(from.clone(), flavour);
-        dump::start(&mut wire, server_id, &start).await?;
+        let (mut wire, mut checksum) = self.read_from(from.clone(), flavour).await?;
         let mut place = Place::new(from);
         let mut changed = Changed::default();
         loop {
             let packet = dump::first(&mut wire, dump::PATIENCE_AT_START).await?;
+            if dump::is_cut_off(&wire, &packet) {
+                // The stream looks closer when it comes there, and goes on no further where the server did not die.
+                let (mut other, _) = self.endpoint.connect().await?;
+                let next = crash::file_behind(&mut other, place.file()).await?;
+                if let Some(next) = next {
+                    place.rotate(&next, frame::FIRST_EVENT);
+                    (wire, checksum) = self.read_from(place.position(), flavour).await?;
+                    continue;
+                }
+            }
             if packet.first() != Some(&0) {
                 return Err(dump::failure(&wire, &packet, place.position().to_string()));
             }
             let bytes = packet.slice(1..);
             let code = bytes.get(4).copied().unwrap_or(0);
-            let taken = take(&bytes, &mut place, &mut checksum, &mut changed, flavour, self.max_event_bytes);
+            let (selected, most) = (self.framer.selected(), self.max_event_bytes);
+            let taken = take(&bytes, &mut place, &mut checksum, &mut changed, (flavour, selected), most);
             taken.map_err(|refusal| {
                 refusal.told(wire.label(), event::name(code), place.position().to_string())
             })?;
@@ -84,7 +105,7 @@ fn take(
     place: &mut Place,
     checksum: &mut Checksum,
     changed: &mut Changed,
-    flavour: Flavour,
+    (flavour, selected): (Flavour, &SelectedTables),
     most: usize,
 ) -> Result<(), Refusal> {
     let header = frame::header(bytes).map_err(frame::FrameError::from)?;
@@ -108,7 +129,7 @@ fn take(
             if kind == Kind::CompressedQuery {
                 query.text = mariadb::inflate(&query.text, most)?;
             }
-            changed.note(&query, flavour);
+            changed.note(&query, flavour, selected);
         }
         // A compressed transaction has rows: what changes code stands alone.
         _ if header.flags & event::FLAG_ARTIFICIAL == 0 => place.pass(&header),

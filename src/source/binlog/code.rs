@@ -10,7 +10,7 @@
 
 use super::mentions::{Mentions, words};
 use super::selected::SelectedTables;
-use crate::change::TableName;
+use crate::change::{FilePosition, TableName};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What a thing of the source's is.
@@ -49,36 +49,48 @@ pub struct Cascade {
     pub child: TableName,
 }
 
+/// The word for its kind (`FUNCTION`, `VIEW`, …) and its name: a function and a procedure, or a trigger and a table, may have the
+/// same.
+pub type CodeName = (&'static str, TableName);
+
 /// All of it.
 #[derive(Debug, Default)]
 pub struct StoredCode {
     objects: Vec<Object>,
     cascades: Vec<Cascade>,
+    /// What runs when a table is written, by its name in lower case.
+    by_table: HashMap<TableName, Vec<usize>>,
+    /// What refers to a table, by its name in lower case.
+    children: HashMap<TableName, Vec<TableName>>,
     /// Routines, views and unions by a word of their names; those without a word under "".
     by_word: HashMap<String, Vec<usize>>,
     /// What the user must be granted to see all; empty when that is so.
     missing: String,
     /// What statements have changed since the one that is asked about.
     changed: Changed,
+    /// The names before and behind each renaming, by the other in lower case.
+    renamed: HashMap<TableName, Vec<TableName>>,
+    /// Where the log ended when it was read, until the stream has come there.
+    end: Option<FilePosition>,
 }
 
-/// What was dropped or defined anew between a statement and the reading of the list. Names are in lower case.
+/// What was dropped or defined anew between a statement and the reading of the list.
 #[derive(Clone, Debug, Default)]
 pub struct Changed {
     /// Something that may have been anything.
     pub any: Option<String>,
-    /// Routines and views.
-    pub code: BTreeSet<TableName>,
-    /// Triggers: each on some table of its database.
-    pub triggers: BTreeSet<TableName>,
+    /// Routines, views, and triggers (each on some table of its database).
+    pub code: BTreeSet<CodeName>,
     /// Tables: their triggers and foreign keys went with them, or may be others.
     pub tables: BTreeSet<TableName>,
-    /// Tables that had foreign keys which are gone; as written.
+    /// Tables that had foreign keys which are gone.
     pub keys: BTreeSet<TableName>,
-    /// Databases that are gone with all that was in them.
+    /// Databases that are gone with all that was in them, in lower case.
     pub databases: BTreeSet<String>,
+    /// Tables and views that have another name: what is known of the one goes for the other.
+    pub renamed: Vec<(TableName, TableName)>,
     /// Routines, views and triggers that came meanwhile: what was dropped behind that was not there before.
-    pub created: BTreeSet<TableName>,
+    pub created: BTreeSet<CodeName>,
 }
 
 /// What a statement comes to.
@@ -101,34 +113,66 @@ impl StoredCode {
     /// A list. `missing` are the privileges without which it may lack something.
     pub fn new(objects: Vec<Object>, cascades: Vec<Cascade>, missing: String) -> Self {
         let mut by_word: HashMap<String, Vec<usize>> = HashMap::new();
+        let mut by_table: HashMap<TableName, Vec<usize>> = HashMap::new();
         for (index, object) in objects.iter().enumerate() {
             if !matches!(object.kind, Kind::Trigger { .. }) {
                 by_word.entry(longest_word(&object.name.table)).or_default().push(index);
             }
+            match &object.kind {
+                Kind::Trigger { on: table } => by_table.entry(lower(table)).or_default().push(index),
+                Kind::View | Kind::Union => by_table.entry(lower(&object.name)).or_default().push(index),
+                Kind::Routine => {}
+            }
         }
-        Self { objects, cascades, by_word, missing, changed: Changed::default() }
+        let mut children: HashMap<TableName, Vec<TableName>> = HashMap::new();
+        for cascade in &cascades {
+            children.entry(lower(&cascade.parent)).or_default().push(cascade.child.clone());
+        }
+        Self { objects, cascades, by_table, children, by_word, missing, ..Self::default() }
     }
 
     /// The same, where this has changed since; `defined` is code as statements before have defined it, by its name.
-    pub fn changed_by(self, mut changed: Changed, defined: &BTreeMap<TableName, Object>) -> Self {
+    pub fn changed_by(self, mut changed: Changed, defined: &BTreeMap<CodeName, Object>) -> Self {
         let mut objects = self.objects;
         // All of it: it may have gone with its table or its database.
         objects.extend(defined.values().cloned());
         changed.code.retain(|name| !defined.contains_key(name));
-        changed.triggers.retain(|name| !defined.contains_key(name));
-        Self { changed, ..Self::new(objects, self.cascades, self.missing) }
+        let mut renamed: HashMap<TableName, Vec<TableName>> = HashMap::new();
+        for (from, to) in &changed.renamed {
+            renamed.entry(lower(from)).or_default().push(to.clone());
+            renamed.entry(lower(to)).or_default().push(from.clone());
+        }
+        Self { changed, renamed, ..Self::new(objects, self.cascades, self.missing) }
+    }
+
+    /// The same, read when the log ended there.
+    pub fn read_at(self, end: FilePosition) -> Self {
+        Self { end: Some(end), ..self }
+    }
+
+    /// Whether the list is younger than the statements that the stream comes to.
+    pub fn is_ahead(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// A statement ends there. Behind the end at which the list was read, what was changed before that matters no more.
+    pub fn is_at(&mut self, place: &FilePosition) {
+        if self.end.as_ref().is_some_and(|end| place.reaches(end)) {
+            (self.end, self.changed, self.renamed) = (None, Changed::default(), HashMap::new());
+        }
     }
 
     /// What a statement of a session with this default database may write beside `written`, which it names itself. Without
     /// `written` it may write everything that it names. Of tables that are `known` all triggers are known, also those that are
-    /// gone.
+    /// gone. `logged` are the databases that the log names for it and that may hold selected tables: something must have led there.
     pub fn reach(
         &self,
-        text: &[u8],
+        text: &Mentions,
         default_database: &str,
         written: Option<&[TableName]>,
         known: &dyn Fn(&TableName) -> bool,
         selected: &SelectedTables,
+        logged: Vec<&str>,
     ) -> Reached {
         if !self.missing.is_empty() {
             return Reached::Unknown {
@@ -136,7 +180,8 @@ impl StoredCode {
                 remedy: self.missing.clone(),
             };
         }
-        Walk { code: self, selected, known, seen: BTreeSet::new(), written: BTreeSet::new() }.statement(
+        let (seen, tables) = (BTreeSet::new(), BTreeSet::new());
+        Walk { code: self, selected, known, unexplained: logged, seen, written: tables }.statement(
             text,
             default_database,
             written,
@@ -166,6 +211,8 @@ struct Walk<'a> {
     code: &'a StoredCode,
     selected: &'a SelectedTables,
     known: &'a dyn Fn(&TableName) -> bool,
+    /// Databases that the log names and to which nothing has led.
+    unexplained: Vec<&'a str>,
     /// Objects whose bodies were followed.
     seen: BTreeSet<usize>,
     /// Tables that may be written, in lower case.
@@ -173,19 +220,24 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn statement(mut self, text: &[u8], default_database: &str, written: Option<&[TableName]>) -> Reached {
-        let mentions = Mentions::of(text);
-        if let Some(changed) = self.written_changed(&mentions, default_database, written) {
+    fn statement(
+        mut self,
+        mentions: &Mentions,
+        default_database: &str,
+        written: Option<&[TableName]>,
+    ) -> Reached {
+        if let Some(changed) = self.written_changed(mentions, default_database, written) {
             return changed;
         }
-        let mut next = self.named(&mentions, default_database);
+        self.explain(mentions, default_database);
+        let mut next = self.named(mentions, default_database);
         match written {
             Some(tables) => {
                 for table in tables {
                     self.write(table, &mut next);
                 }
             }
-            None => self.write_named(&mentions, default_database, &mut next),
+            None => self.write_named(mentions, default_database, &mut next),
         }
         while let Some((index, writes)) = next.pop() {
             if !self.seen.insert(index) {
@@ -195,10 +247,25 @@ impl Walk<'_> {
                 return stop;
             }
         }
-        match self.written.iter().find_map(|table| self.cascades_into(table)) {
-            Some(stop) => stop,
+        if let Some(stop) = self.written.iter().find_map(|table| self.cascades_into(table)) {
+            return stop;
+        }
+        let written: BTreeSet<&str> = self.written.iter().map(|table| table.database.as_str()).collect();
+        match self.unexplained.iter().find(|database| !written.contains(&*database.to_lowercase())) {
+            Some(database) => Reached::Unknown {
+                why: format!(
+                    "the log says that it used the database {database}, to which nothing leads that it names or calls"
+                ),
+                remedy: String::new(),
+            },
             None => Reached::Nothing,
         }
+    }
+
+    /// A text of this database, which may name others.
+    fn explain(&mut self, mentions: &Mentions, database: &str) {
+        self.unexplained
+            .retain(|logged| logged.to_lowercase() != database.to_lowercase() && !mentions.name(logged));
     }
 
     /// Whether the list no longer holds what a statement may have met.
@@ -210,24 +277,31 @@ impl Walk<'_> {
     ) -> Option<Reached> {
         let changed = &self.code.changed;
         // Unknown tables may have referred to what was written, and these to them.
-        let parents = self.code.cascades.iter().map(|cascade| lower(&cascade.parent));
-        let mut lost = parents.filter(|parent| changed.databases.contains(&parent.database));
-        let lost = lost.find(|table| self.leads_to_selected(table));
-        let key = changed.keys.iter().find(|table| self.selected.contains(&table.database, &table.table));
-        let lost = lost.or(key.cloned());
-        let lost =
-            lost.or_else(|| changed.tables.iter().find(|table| self.leads_to_selected(table)).cloned());
+        let mut parents = self.code.cascades.iter().map(|cascade| &cascade.parent);
+        let lost = parents.find(|parent| {
+            changed.databases.contains(&parent.database.to_lowercase()) && self.leads_to_selected(parent)
+        });
+        let lost = lost.or_else(|| {
+            changed.tables.iter().chain(&changed.keys).find(|table| self.leads_to_selected(table))
+        });
+        let lost = lost.or_else(|| changed.keys.iter().find(|table| self.is_selected(table)));
         if let Some(table) = lost {
             return Some(gone(&table.to_string()));
         }
         let Some(written) = written else { return self.changed(mentions, default_database, true) };
-        for table in written.iter().filter(|table| !(self.known)(table)).map(lower) {
-            let trigger = changed.triggers.iter().find(|trigger| trigger.database == table.database);
-            let own = changed.tables.get(&table);
-            if changed.databases.contains(&table.database) {
+        for table in written.iter().filter(|table| !(self.known)(table)) {
+            let names: Vec<TableName> = self.names(table).iter().map(lower).collect();
+            if names.iter().any(|name| changed.databases.contains(&name.database)) {
                 return Some(gone(&table.to_string()));
             }
-            if let Some(what) = own.or(changed.code.get(&table)).or(trigger) {
+            let is_one = |one: &TableName| names.contains(&lower(one));
+            let code = changed.code.iter().find(|(kind, code)| match *kind {
+                "TRIGGER" => names.iter().any(|name| name.database == code.database.to_lowercase()),
+                "VIEW" => is_one(code),
+                _ => false,
+            });
+            let own = changed.tables.iter().find(|table| is_one(table));
+            if let Some(what) = own.or(code.map(|(_, name)| name)) {
                 return Some(gone(&what.to_string()));
             }
         }
@@ -239,17 +313,35 @@ impl Walk<'_> {
         let changed = &self.code.changed;
         let in_reach =
             |database: &str| database.eq_ignore_ascii_case(default_database) || mentions.name(database);
-        let named = |name: &&TableName| mentions.name(&name.table) && in_reach(&name.database);
-        let code = changed.code.iter().find(named).map(ToString::to_string);
-        let written = || {
-            let trigger = changed.triggers.iter().find(|trigger| in_reach(&trigger.database));
-            let table = changed.tables.iter().find(|table| named(table) && !(self.known)(table));
-            table.or(trigger).map(ToString::to_string)
+        let named = |name: &TableName| {
+            self.names(name).iter().any(|name| mentions.name(&name.table) && in_reach(&name.database))
         };
+        let code = changed.code.iter().find(|(kind, name)| match *kind {
+            "TRIGGER" => writes && in_reach(&name.database),
+            _ => named(name),
+        });
+        let table = changed.tables.iter().find(|table| writes && named(table) && !(self.known)(table));
+        let code = code.map(|(_, name)| name).or(table).map(ToString::to_string);
         let database = changed.databases.iter().find(|database| in_reach(database)).cloned();
-        let what =
-            changed.any.clone().or(code).or(database).or_else(|| if writes { written() } else { None });
+        let what = changed.any.clone().or(code).or(database);
         what.map(|what| gone(&what))
+    }
+
+    /// All names that a table or view had since, as far as a name tells: which one had which when does not matter.
+    fn names(&self, name: &TableName) -> Vec<TableName> {
+        let mut names = vec![name.clone()];
+        let mut seen = BTreeSet::from([lower(name)]);
+        let mut at = 0;
+        while let Some(others) = names.get(at).map(|name| self.code.renamed.get(&lower(name))) {
+            let others = others.into_iter().flatten().filter(|other| seen.insert(lower(other)));
+            names.extend(others.cloned());
+            at += 1;
+        }
+        names
+    }
+
+    fn is_selected(&self, table: &TableName) -> bool {
+        self.names(table).iter().any(|name| self.selected.contains(&name.database, &name.table))
     }
 
     /// Whether foreign keys take a change of this table to a selected one.
@@ -257,33 +349,49 @@ impl Walk<'_> {
         let mut seen = BTreeSet::new();
         let mut next = vec![table.clone()];
         while let Some(table) = next.pop() {
-            if !seen.insert(table.clone()) {
+            if !seen.insert(lower(&table)) {
                 continue;
             }
             if self.cascades_into(&table).is_some() {
                 return true;
             }
-            let children = self.code.cascades.iter().filter(|cascade| lower(&cascade.parent) == table);
-            next.extend(children.map(|cascade| lower(&cascade.child)));
+            next.extend(self.children(&table));
         }
         false
     }
 
+    /// The tables that refer to this one.
+    fn children(&self, table: &TableName) -> Vec<TableName> {
+        let names = self.names(table);
+        let children = names.iter().filter_map(|name| self.code.children.get(&lower(name)));
+        children.flatten().cloned().collect()
+    }
+
     /// The routines and views that a text may name.
     fn named(&self, mentions: &Mentions, default_database: &str) -> Vec<(usize, bool)> {
+        let named = |name: &TableName| {
+            mentions.name(&name.table)
+                && (name.database.eq_ignore_ascii_case(default_database) || mentions.name(&name.database))
+        };
         let nameless = mentions.has_others().then_some("");
         let candidates = mentions.words().chain(nameless).filter_map(|word| self.code.by_word.get(word));
-        candidates
+        let mut found: Vec<usize> = candidates
             .flatten()
-            .filter(|index| {
-                self.code.objects.get(**index).is_some_and(|object| {
-                    mentions.name(&object.name.table)
-                        && (object.name.database.eq_ignore_ascii_case(default_database)
-                            || mentions.name(&object.name.database))
-                })
-            })
-            .map(|index| (*index, false))
-            .collect()
+            .copied()
+            .filter(|index| self.code.objects.get(*index).is_some_and(|object| named(&object.name)))
+            .collect();
+        // Views that have another name by now.
+        let renamed = self.code.changed.renamed.iter().flat_map(|(from, to)| [from, to]);
+        for name in renamed.filter(|name| named(name)).flat_map(|name| self.names(name)) {
+            let objects = self.code.by_table.get(&lower(&name)).into_iter().flatten().copied();
+            found.extend(objects.filter(|index| {
+                self.code
+                    .objects
+                    .get(*index)
+                    .is_some_and(|object| !matches!(object.kind, Kind::Trigger { .. }))
+            }));
+        }
+        found.into_iter().map(|index| (index, false)).collect()
     }
 
     /// Everything that a text names and that reacts to being written.
@@ -301,6 +409,7 @@ impl Walk<'_> {
                 Kind::View | Kind::Union | Kind::Routine => &object.name,
             })
             .chain(self.code.cascades.iter().map(|cascade| &cascade.parent))
+            .chain(self.code.changed.renamed.iter().flat_map(|(from, to)| [from, to]))
             .filter(|table| named(table))
             .cloned()
             .collect();
@@ -311,31 +420,18 @@ impl Walk<'_> {
 
     /// A table or view that may be written, with the tables that foreign keys take it to.
     fn write(&mut self, table: &TableName, next: &mut Vec<(usize, bool)>) {
-        let table = lower(table);
-        if !self.written.insert(table.clone()) {
-            return;
-        }
-        for (index, object) in self.code.objects.iter().enumerate() {
-            let runs = match &object.kind {
-                Kind::Trigger { on } => lower(on) == table,
-                Kind::View | Kind::Union => lower(&object.name) == table,
-                Kind::Routine => false,
-            };
-            if runs {
-                // As something written it is more than what was read before.
-                self.seen.remove(&index);
-                next.push((index, true));
+        for name in self.names(table).iter().map(lower) {
+            if !self.written.insert(name.clone()) {
+                continue;
             }
-        }
-        let children: Vec<TableName> = self
-            .code
-            .cascades
-            .iter()
-            .filter(|cascade| lower(&cascade.parent) == table)
-            .map(|cascade| cascade.child.clone())
-            .collect();
-        for child in children {
-            self.write(&child, next);
+            for index in self.code.by_table.get(&name).into_iter().flatten() {
+                // As something written it is more than what was read before.
+                self.seen.remove(index);
+                next.push((*index, true));
+            }
+            for child in self.children(&name) {
+                self.write(&child, next);
+            }
         }
     }
 
@@ -352,6 +448,7 @@ impl Walk<'_> {
         };
         let mentions = Mentions::of(body.as_bytes());
         let database = &object.name.database;
+        self.explain(&mentions, database);
         // A body without any of these words changes no rows itself.
         let verbs = ["insert", "update", "delete", "replace", "load", "merge"];
         let reads_only = match object.kind {
@@ -378,13 +475,10 @@ impl Walk<'_> {
     }
 
     fn cascades_into(&self, table: &TableName) -> Option<Reached> {
-        let into = self.code.cascades.iter().find(|cascade| {
-            lower(&cascade.parent) == *table
-                && self.selected.contains(&cascade.child.database, &cascade.child.table)
-        })?;
-        Some(Reached::Selected(format!("a foreign key of {}", into.child)))
+        let child = self.children(table).into_iter().find(|child| self.is_selected(child))?;
+        Some(Reached::Selected(format!("a foreign key of {child}")))
     }
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

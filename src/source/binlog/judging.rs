@@ -2,14 +2,14 @@
 //!
 //! What must never happen here: growth without bound.
 
-use super::code::{Object, StoredCode};
+use super::code::{CodeName, Object, StoredCode};
 use super::query::Query;
 use super::refusal::Refusal;
 use super::selected::SelectedTables;
 use super::statement::{self, Meaning, Surroundings};
 use super::temporary::{SessionKey, TemporaryTables};
 use super::watch::Watch;
-use crate::change::TableName;
+use crate::change::FilePosition;
 use crate::change::facts::Flavour;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,8 +39,13 @@ impl Judging {
     }
 
     /// See [`Watch::defined`].
-    pub fn defined(&self) -> &BTreeMap<TableName, Object> {
+    pub fn defined(&self) -> &BTreeMap<CodeName, Object> {
         self.watch.defined()
+    }
+
+    /// See [`Watch::is_at`].
+    pub fn is_at(&mut self, place: &FilePosition) {
+        self.watch.is_at(place);
     }
 
     /// Judges a statement. [`Meaning::Ask`] leaves everything as it was: it comes again with [`Judging::answer`].
@@ -63,7 +68,7 @@ impl Judging {
         endpoint: &str,
         code: StoredCode,
     ) -> Result<Meaning, Refusal> {
-        self.watch.code = Some(code);
+        self.watch.looked_up(code);
         self.judged(query, flavour, selected, endpoint, true)
     }
 
@@ -87,7 +92,7 @@ impl Judging {
             return Ok(meaning);
         }
         self.temporary.note(&statement, query, flavour, selected);
-        self.watch.note(&statement, &sql, query, flavour);
+        self.watch.note(&statement, &sql, query, flavour, selected);
         if meaning == Meaning::OutOfReach {
             self.passed = self.passed.saturating_add(1);
             self.tell(&sql, &query.database, endpoint);

@@ -1,8 +1,10 @@
 //! Which names a text may hold, without understanding it.
 //!
 //! A name is one or more words of a text: runs of letters, digits, `_` and `$`. Only ASCII is looked at, which has the same bytes
-//! in every character set that a client can have; a name's other letters may be anything that is not ASCII. Case is ignored, and
-//! quotes, comments and strings are not told from code. So a name may be found that is not there, and never the other way round.
+//! in every character set that a client can have; a name's other letters may be anything that is not ASCII. In some sets they
+//! have bytes that are ASCII letters elsewhere, so the words of the decoded text count as well as those of the bytes. Case is
+//! ignored, and quotes, comments and strings are not told from code. So a name may be found that is not there, and never the
+//! other way round.
 //!
 //! What must never happen here: a name that the server would read in the text not being found.
 
@@ -33,16 +35,25 @@ pub fn words(text: &[u8]) -> impl Iterator<Item = String> {
 impl Mentions {
     /// Cuts a text up.
     pub fn of(text: &[u8]) -> Self {
-        let mut found = HashSet::new();
+        let mut mentions = Self { words: HashSet::new(), has_others: false, text: Vec::new() };
+        mentions.add(text);
+        mentions
+    }
+
+    /// Takes in another reading of the text.
+    pub fn add(&mut self, text: &[u8]) {
         for word in words(text) {
-            // Digits may end a number or be the version of a comment: `/*!50001t */`.
-            let rest = word.trim_start_matches(|letter: char| letter.is_ascii_digit());
-            if rest.len() != word.len() && !rest.is_empty() {
-                found.insert(rest.to_owned());
+            // Digits may end a number or be the version of a comment, five or six: `/*!50001t */`, `/*!500012024t */`.
+            let digits = word.len() - word.trim_start_matches(|letter: char| letter.is_ascii_digit()).len();
+            for cut in [5, 6, digits] {
+                let rest = word.get(cut..).filter(|rest| (1..=digits).contains(&cut) && !rest.is_empty());
+                self.words.extend(rest.map(str::to_owned));
             }
-            found.insert(word);
+            self.words.insert(word);
         }
-        Self { words: found, has_others: !text.is_ascii(), text: text.to_ascii_lowercase() }
+        self.has_others |= !text.is_ascii();
+        self.text.push(0);
+        self.text.extend(text.to_ascii_lowercase());
     }
 
     /// Whether the name may stand in the text.
@@ -95,6 +106,25 @@ mod tests {
         assert!(mentions.name("shop") && mentions.name("item") && mentions.name("my-own"));
         // Whether these letters are there is not known.
         assert!(mentions.name("表表") && mentions.name("x表") == mentions.name("x"));
+    }
+
+    /// The second byte of some letters is an ASCII letter in SJIS, Big5 and GBK.
+    #[test]
+    fn a_name_is_found_in_the_bytes_or_in_what_they_stand_for() {
+        let mut mentions = Mentions::of(b"SELECT other.\x83A_f(), \x83\\shop");
+        assert!(!mentions.name("ア_f") && mentions.name("a_f"));
+        mentions.add("SELECT other.ア_f(), ソshop".as_bytes());
+        assert!(
+            mentions.name("ア_f") && mentions.name("a_f") && mentions.name("shop") && mentions.part("ho")
+        );
+    }
+
+    #[test]
+    fn digits_of_a_version_may_stand_before_a_name_that_begins_with_some() {
+        for text in ["/*!500012024shop*/", "/*M!1001002024shop*/", "UPDATE 2024shop.t"] {
+            assert!(Mentions::of(text.as_bytes()).name("2024shop"), "{text}");
+        }
+        assert!(!Mentions::of(b"/*!50002024shop*/").name("2024shop"));
     }
 
     #[test]

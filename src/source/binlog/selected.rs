@@ -66,6 +66,7 @@ impl SelectedTables {
 
     /// Whether rows and statements of `database.table` are carried. System databases never are.
     pub fn contains(&self, database: &str, table: &str) -> bool {
+        let (Some(database), Some(table)) = (plain(database), plain(table)) else { return !self.is_none() };
         match &self.rule {
             Rule::Exact(selection) => selection.contains(database, table),
             Rule::Folded { include, exclude, all } => {
@@ -80,6 +81,7 @@ impl SelectedTables {
 
     /// A table's name as names of this source are compared.
     pub fn folded(&self, database: &str, table: &str) -> TableName {
+        let (database, table) = (plain(database).unwrap_or(database), plain(table).unwrap_or(table));
         match &self.rule {
             Rule::Exact(_) => TableName::new(database, table),
             Rule::Folded { .. } => TableName::new(database.to_lowercase(), table.to_lowercase()),
@@ -96,12 +98,25 @@ impl SelectedTables {
 
     /// Whether a selected table may lie in `database`, as far as the patterns tell.
     pub fn may_hold(&self, database: &str) -> bool {
+        let Some(database) = plain(database) else { return !self.is_none() };
         let folded = database.to_lowercase();
         let database = match &self.rule {
             Rule::Exact(_) => database,
             Rule::Folded { .. } => &folded,
         };
         !is_system(&folded) && self.databases.is_match(database)
+    }
+}
+
+/// MySQL up to 5.7 and MariaDB take a name behind this for that of a file, in which some letters are written as `@` and digits.
+pub const FILE_NAME: &str = "#mysql50#";
+
+/// The name that a server takes this one for; `None` where that is not known.
+fn plain(name: &str) -> Option<&str> {
+    match name.strip_prefix(FILE_NAME) {
+        Some(file) if file.contains('@') => None,
+        Some(file) => Some(file),
+        None => Some(name),
     }
 }
 
@@ -192,6 +207,21 @@ mod tests {
         for wide in ["*.t", "*", "[a-z]x.t", "{a,b}.t"] {
             assert!(named(&[wide], "FROB other.t"), "{wide}");
         }
+    }
+
+    #[test]
+    fn names_of_files_are_those_of_their_tables() {
+        let exact = SelectedTables::new(selection(&["Shop.a*"]), false).unwrap();
+        for (database, table) in
+            [("#mysql50#Shop", "a1"), ("Shop", "#mysql50#a1"), ("other", "#mysql50#a@002db")]
+        {
+            assert!(exact.contains(database, table), "{database} {table}");
+        }
+        assert!(!exact.contains("#mysql50#other", "a1") && !exact.contains("Shop", "#mysql50#b"));
+        assert!(exact.may_hold("#mysql50#Shop") && exact.may_hold("#mysql50#S@0048op"));
+        assert!(!exact.may_hold("#mysql50#other"));
+        assert_eq!(exact.folded("#mysql50#Shop", "#mysql50#a1"), TableName::new("Shop", "a1"));
+        assert!(!SelectedTables::none().contains("x", "#mysql50#a@0040"));
     }
 
     #[test]

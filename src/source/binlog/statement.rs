@@ -10,13 +10,14 @@ use super::code::Reached;
 use super::mentions::Mentions;
 use super::query::Query;
 use super::refusal::Refusal;
-use super::selected::SelectedTables;
+use super::selected::{FILE_NAME, SelectedTables};
 use super::temporary::{Means, TemporaryTables};
 use super::watch::Watch;
 use super::xid::Xid;
 use crate::change::TableName;
 use crate::change::facts::Flavour;
 use crate::schema::ddl::{self, Beginning, DmlKind, Name, SqlMode, Statement};
+use std::cell::OnceCell;
 
 /// What a statement does to the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,7 +109,7 @@ pub fn read(query: &Query, flavour: Flavour) -> Read {
 
 /// Judges a statement.
 pub fn judge(query: &Query, read: Read, around: &Surroundings<'_>) -> Result<Meaning, Refusal> {
-    let judge = Judge { query, sql: &read.sql, around, text: Mentions::of(&query.text) };
+    let judge = Judge { query, sql: &read.sql, around, text: OnceCell::new() };
     if !query.says_sql_mode {
         // How the text is to be read is not known, so nothing that it seems to be counts.
         return judge.unknown("its sql_mode is not logged, so it cannot be read");
@@ -121,6 +122,13 @@ pub fn judge(query: &Query, read: Read, around: &Surroundings<'_>) -> Result<Mea
         ));
     }
     let concerned = judge.concerns(&read.statement);
+    let by_file = read.sql.contains(FILE_NAME) || query.database.starts_with(FILE_NAME);
+    if concerned && by_file && names_something(&read.statement) {
+        return Err(judge.refuse(
+            "it may name a selected table by its file (`#mysql50#…`)",
+            "compare the tables it may have meant, and copy those again that differ",
+        ));
+    }
     // A name with unreadable letters may be a selected one.
     if !read.understood && names_something(&read.statement) {
         return judge.unknown(
@@ -138,13 +146,7 @@ pub fn judge(query: &Query, read: Read, around: &Surroundings<'_>) -> Result<Mea
         match around.temporary.meant(&read.statement, query, around.flavour, around.selected) {
             Means::Shared => {}
             Means::Temporary => return Ok(Meaning::Pass),
-            Means::Either => {
-                return Err(judge.refuse(
-                    "its session used temporary tables that it had before this program read along, and the table it names may be \
-                     one of them or a selected one",
-                    "compare the table's definition and rows with the target's; where they differ copy the table again",
-                ));
-            }
+            Means::Either => return Err(judge.either()),
         }
     }
     let xid = |sql: &str| judge.xid(sql);
@@ -221,10 +223,22 @@ struct Judge<'a> {
     query: &'a Query,
     sql: &'a str,
     around: &'a Surroundings<'a>,
-    text: Mentions,
+    text: OnceCell<Mentions>,
 }
 
 impl Judge<'_> {
+    /// What the text may name.
+    fn text(&self) -> &Mentions {
+        self.text.get_or_init(|| {
+            let mut mentions = Mentions::of(&self.query.text);
+            // In ASCII both readings are the same.
+            if !self.query.text.is_ascii() {
+                mentions.add(self.sql.as_bytes());
+            }
+            mentions
+        })
+    }
+
     fn selected(&self) -> &SelectedTables {
         self.around.selected
     }
@@ -250,7 +264,7 @@ impl Judge<'_> {
             // It matters only where it takes the place of another.
             Statement::CreateTable(create) => create.or_replace && !create.temporary,
             Statement::TruncateTable(_) => true,
-            Statement::Dml { kind, .. } => *kind == DmlKind::Delete,
+            Statement::Dml { kind, .. } => matches!(kind, DmlKind::Delete | DmlKind::DeleteJoined),
             _ => false,
         };
         (by_server(&read.statement) || by_server(other))
@@ -264,7 +278,7 @@ impl Judge<'_> {
         let logged = self.logged_databases();
         let reason = if self.selected().may_hold(database) {
             Some(format!("its session's database {database} holds selected tables"))
-        } else if self.selected().may_be_named(&self.text) {
+        } else if self.selected().may_be_named(self.text()) {
             Some("it may name a database that holds selected tables".to_owned())
         } else if logged == Some(true) {
             Some("the log says that it used a database that holds selected tables".to_owned())
@@ -292,15 +306,21 @@ impl Judge<'_> {
 
     /// A statement that changes rows by itself.
     fn dml(&self, kind: DmlKind, tables: Option<&[Name]>) -> Result<Meaning, Refusal> {
-        let written: Option<Vec<TableName>> = tables.map(|tables| {
-            let full = tables.iter().map(|table| self.query.full_name(table, self.selected()));
-            // What is the session's own has no triggers and is nobody else's.
-            full.filter(|name| !self.around.temporary.has(self.query.session_key(), name)).collect()
-        });
+        let written: Option<Vec<TableName>> = tables
+            .map(|tables| tables.iter().map(|table| self.query.full_name(table, self.selected())).collect());
         if written.iter().flatten().any(|name| name.database.is_empty()) {
             return self.unknown("its session had no database, and it names a table without one");
         }
         let is_selected = |name: &&TableName| self.selected().contains(&name.database, &name.table);
+        let mut written = written;
+        if let Some(names) = &mut written {
+            let means = |name: &TableName| self.around.temporary.written(name, kind, self.query, self.text());
+            if names.iter().any(|name| is_selected(&name) && means(name) == Means::Either) {
+                return Err(self.either());
+            }
+            // What is the session's own has no triggers and is nobody else's.
+            names.retain(|name| means(name) != Means::Temporary);
+        }
         if let Some(name) = written.iter().flatten().find(is_selected) {
             let plain = matches!(
                 kind,
@@ -342,9 +362,12 @@ impl Judge<'_> {
         if self.selected().is_none() {
             return Ok(Meaning::OutOfReach);
         }
-        let Some(code) = &self.around.watch.code else { return Ok(Meaning::Ask) };
+        let Some(code) = self.around.watch.code() else { return Ok(Meaning::Ask) };
         let known = |table: &TableName| self.around.watch.knows(table);
-        let reached = code.reach(&self.query.text, &self.query.database, written, &known, self.selected());
+        let database = self.selected().folded(&self.query.database, "").database;
+        let logged = self.query.databases.iter().flatten().map(String::as_str);
+        let logged = logged.filter(|name| self.selected().may_hold(name)).collect();
+        let reached = code.reach(self.text(), &database, written, &known, self.selected(), logged);
         match reached {
             Reached::Nothing => Ok(Meaning::OutOfReach),
             // What the list says may be out of date.
@@ -361,6 +384,15 @@ impl Judge<'_> {
                 &format!("{more}, so that it can be told whether such statements reach a table of this task; or {remedy}"),
             )),
         }
+    }
+
+    /// One of two tables of a selected name is meant.
+    fn either(&self) -> Refusal {
+        self.refuse(
+            "its session has or had a temporary table, and the log does not tell whether that one is meant or the selected one of that \
+             name",
+            "compare the table's definition and rows with the target's; where they differ copy the table again",
+        )
     }
 
     /// The id that an XA statement names.

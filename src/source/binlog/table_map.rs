@@ -7,7 +7,7 @@
 //! Layout after `libs/mysql/binlog/event/rows_event.h` (`Table_map_event`).
 
 use super::cursor::{Cursor, Malformed};
-use super::selected::SelectedTables;
+use super::selected::{FILE_NAME, SelectedTables};
 use crate::change::{TableMap, TableName};
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -87,6 +87,10 @@ fn read(id: u64, mut at: Cursor<'_>, selected: &SelectedTables) -> Result<Mapped
     let table = name(&mut at, "table name")?;
     if !selected.contains(&database, &table) {
         return Ok(Mapped::Unselected);
+    }
+    // Whose rows these are hangs on the server's version.
+    if [&database, &table].iter().any(|name| name.starts_with(FILE_NAME)) {
+        return Err(Malformed::new(format!("it names {database}.{table} by its file")));
     }
     let columns = at.packed_length("number of columns")?;
     let types = at.read(columns, "column types")?.to_vec();

@@ -4,17 +4,19 @@
 //! A statement's header tells that it used some temporary table of its session (`LOG_EVENT_THREAD_SPECIFIC_F`), but in a stored
 //! procedure it tells so of every statement behind the first one that did (seen on 5.6, 9.7 and MariaDB: `ALTER TABLE` of a table
 //! that others see). So the names count. A session that began before the stream may have tables that were never seen here;
-//! what then means one of two tables is not decided. A session that logs rows does not log its temporary tables, and none of the
-//! servers lets it change to statements while it has any.
+//! what then means one of two tables is not decided. A session that logs rows does not log what becomes of its temporary tables,
+//! nor does one that logs nothing (`sql_log_bin`), so one that is known here may be gone or have another name: a statement means it
+//! only where its header says so too, and nothing else explains that.
 //!
 //! What must never happen here: a statement on the table that others see taken for one on a temporary table; growth without
 //! bound.
 
+use super::mentions::Mentions;
 use super::query::Query;
 use super::selected::SelectedTables;
 use crate::change::TableName;
 use crate::change::facts::Flavour;
-use crate::schema::ddl::{Name, Statement};
+use crate::schema::ddl::{DmlKind, Name, Statement};
 use std::collections::{BTreeSet, HashMap};
 
 /// How many names are kept.
@@ -88,13 +90,13 @@ impl TemporaryTables {
                 let all = tables.iter().map(|table| self.of_one(&full(table), query));
                 combined(all)
             }
-            // MySQL renames only what others see. MariaDB does not flag the statement.
+            // MySQL renames only what others see. MariaDB does not flag the statement, so what is known here is no proof.
             Statement::RenameTable(pairs) if flavour == Flavour::MariaDb => {
                 let mut own = self.names.get(&session).cloned().unwrap_or_default();
                 combined(pairs.iter().map(|(from, to)| {
                     if own.remove(&full(from)) {
                         own.insert(full(to));
-                        Means::Temporary
+                        Means::Either
                     } else {
                         Means::Shared
                     }
@@ -102,6 +104,20 @@ impl TemporaryTables {
             }
             _ => Means::Shared,
         }
+    }
+
+    /// Which table a statement means that changes rows of this one, which it names.
+    pub fn written(&self, name: &TableName, kind: DmlKind, query: &Query, text: &Mentions) -> Means {
+        let Some(own) = self.names.get(&query.session_key()).filter(|own| own.contains(name)) else {
+            return Means::Shared;
+        };
+        if !query.session.uses_temporary {
+            return Means::Shared;
+        }
+        // MySQL 9.7 and MariaDB 10.11 flag these always.
+        let may_be_another =
+            kind == DmlKind::DeleteJoined || own.iter().any(|other| other != name && text.name(&other.table));
+        if may_be_another { Means::Either } else { Means::Temporary }
     }
 
     fn of_one(&self, name: &TableName, query: &Query) -> Means {

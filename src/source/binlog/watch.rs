@@ -8,13 +8,15 @@
 //!
 //! What must never happen here: a list trusted for a statement that it may not be true of.
 
-use super::code::{Changed, Kind, Object, StoredCode};
+use super::code::{Changed, CodeName, Kind, Object, StoredCode};
 use super::mentions::Mentions;
 use super::query::Query;
-use crate::change::TableName;
+use super::selected::SelectedTables;
 use crate::change::facts::Flavour;
+use crate::change::{FilePosition, TableName};
 use crate::schema::ddl::{self, Beginning, CodeChange, Name, SqlMode, Statement};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 /// How many new tables are remembered.
 const REMEMBERED: usize = 4096;
@@ -22,39 +24,60 @@ const REMEMBERED: usize = 4096;
 const DEFINITIONS: usize = 1000;
 const DEFINITION_BYTES: usize = 16 << 10;
 
+/// How long a list is believed. What sessions define without logging it (`sql_log_bin`) is in a later one.
+const AGE: Duration = Duration::from_secs(60);
+
 /// The list, and what came since.
 #[derive(Debug, Default)]
 pub struct Watch {
-    /// As last looked up; `None` when it may not be true any more.
-    pub code: Option<StoredCode>,
-    /// Tables whose creation was seen, in lower case, and that of each trigger on them.
+    /// As last looked up, and when; `None` when it may not be true any more.
+    code: Option<(StoredCode, Instant)>,
+    /// Tables whose creation was seen, and that of each trigger on them.
     new_tables: BTreeSet<TableName>,
-    /// Code by its name in lower case, as statements defined it.
-    defined: BTreeMap<TableName, Object>,
+    /// Code as statements defined it.
+    defined: BTreeMap<CodeName, Object>,
 }
 
 impl Watch {
+    /// The list, if it may be believed of a statement that ends where the stream is.
+    pub fn code(&self) -> Option<&StoredCode> {
+        let (code, read) = self.code.as_ref()?;
+        (code.is_ahead() || read.elapsed() < AGE).then_some(code)
+    }
+
+    /// Takes in a list that was read just now.
+    pub fn looked_up(&mut self, code: StoredCode) {
+        self.code = Some((code, Instant::now()));
+    }
+
+    /// The stream has come there.
+    pub fn is_at(&mut self, place: &FilePosition) {
+        if let Some((code, _)) = &mut self.code {
+            code.is_at(place);
+        }
+    }
+
     /// Code as statements of the stream have defined it and left it.
-    pub fn defined(&self) -> &BTreeMap<TableName, Object> {
+    pub fn defined(&self) -> &BTreeMap<CodeName, Object> {
         &self.defined
     }
 
     /// A statement defines code, or takes it away.
-    fn code(&mut self, change: CodeChange, sql: &str, query: &Query) {
+    fn defines(&mut self, change: &CodeChange, sql: &str, query: &Query, selected: &SelectedTables) {
         // ALTER leaves the body of a routine alone.
         if change.alters && change.kind != "VIEW" {
             return;
         }
         self.forget();
-        let on = change.on.as_ref().map(|on| lower(on, query));
+        let on = change.on.as_ref().map(|on| query.full_name(on, selected));
         if change.kind == "TRIGGER" && change.creates && on.is_none() {
             self.new_tables.clear();
         }
-        let Some(name) = change.name.map(|name| lower(&name, query)) else {
+        let Some(key) = code_name(change, query, selected) else {
             self.defined.clear();
             return;
         };
-        self.defined.remove(&name);
+        self.defined.remove(&key);
         let kind = match (change.kind, on.clone()) {
             ("TRIGGER", Some(on)) => Kind::Trigger { on },
             // A package has two texts.
@@ -64,15 +87,23 @@ impl Watch {
         };
         let whole = change.creates && !change.if_not_exists && query.error_code == 0;
         if whole && self.defined.len() < DEFINITIONS && sql.len() <= DEFINITION_BYTES {
-            self.defined.insert(name.clone(), Object { kind, name, body: Some(sql.to_owned()) });
+            let name = key.1.clone();
+            self.defined.insert(key, Object { kind, name, body: Some(sql.to_owned()) });
         } else if let Some(on) = on {
             self.new_tables.remove(&on);
         }
     }
 
     /// Takes in a statement of the log.
-    pub fn note(&mut self, statement: &Statement, sql: &str, query: &Query, flavour: Flavour) {
-        let full = |name: &Name| lower(name, query);
+    pub fn note(
+        &mut self,
+        statement: &Statement,
+        sql: &str,
+        query: &Query,
+        flavour: Flavour,
+        selected: &SelectedTables,
+    ) {
+        let full = |name: &Name| query.full_name(name, selected);
         match statement {
             Statement::Dml { .. }
             | Statement::TruncateTable(_)
@@ -125,8 +156,8 @@ impl Watch {
             }
             Statement::DropDatabase(database) => {
                 let database = database.to_lowercase();
-                self.new_tables.retain(|table| table.database != database);
-                self.defined.retain(|name, _| name.database != database);
+                self.new_tables.retain(|table| table.database.to_lowercase() != database);
+                self.defined.retain(|(_, name), _| name.database.to_lowercase() != database);
             }
             Statement::Harmless(_) | Statement::Unknown { .. }
                 if ddl::code_change(sql, SqlMode::of_session(&query.session, flavour)).is_some() =>
@@ -134,7 +165,7 @@ impl Watch {
                 if let Some(change) = ddl::code_change(sql, SqlMode::of_session(&query.session, flavour))
                     && change.kind != "EVENT"
                 {
-                    self.code(change, sql, query);
+                    self.defines(&change, sql, query, selected);
                 }
             }
             Statement::Harmless(_) => {}
@@ -153,9 +184,7 @@ impl Watch {
     /// Whether all that a table's triggers were is known, whatever became of them: its creation was seen and each of theirs. A view
     /// has none.
     pub fn knows(&self, table: &TableName) -> bool {
-        let table = TableName::new(table.database.to_lowercase(), table.table.to_lowercase());
-        self.new_tables.contains(&table)
-            || self.defined.get(&table).is_some_and(|object| object.kind == Kind::View)
+        self.new_tables.contains(table) || self.defined.contains_key(&("VIEW", table.clone()))
     }
 
     fn without_triggers(&mut self, table: &TableName) {
@@ -178,6 +207,10 @@ impl Watch {
                 on.clone_from(to);
             }
         }
+        self.defined.remove(&("VIEW", to.clone()));
+        if let Some(view) = self.defined.remove(&("VIEW", from.clone())) {
+            self.defined.insert(("VIEW", to.clone()), Object { name: to.clone(), ..view });
+        }
         self.new_tables.remove(to);
         if self.new_tables.remove(from) {
             self.new_tables.insert(to.clone());
@@ -187,39 +220,49 @@ impl Watch {
 
 impl Changed {
     /// Takes in a statement between the one that is asked about and the reading of the list.
-    pub fn note(&mut self, query: &Query, flavour: Flavour) {
+    pub fn note(&mut self, query: &Query, flavour: Flavour, selected: &SelectedTables) {
         let (sql, _) = query.decoded();
         let mode = SqlMode::of_session(&query.session, flavour);
         let statement = ddl::read(&sql, mode);
-        let mut all = |tables: &[&Name]| {
-            self.tables.extend(tables.iter().map(|name| lower(name, query)));
-        };
+        let full = |name: &Name| query.full_name(name, selected);
         match &statement {
-            Statement::DropTable { tables, temporary: false, .. } => all(&tables.iter().collect::<Vec<_>>()),
+            Statement::DropTable { tables, temporary: false, .. } => {
+                self.tables.extend(tables.iter().map(full));
+            }
             // What else it may change matters to nobody who writes the table.
-            Statement::AlterTable(alter) if alter.rename_to.is_some() || may_refer(&sql) => {
-                all(&std::iter::once(&alter.table).chain(&alter.rename_to).collect::<Vec<_>>());
-                if may_drop_key(&sql) {
-                    let database = alter.table.database.as_ref().unwrap_or(&query.database);
-                    self.keys.insert(TableName::new(database, &alter.table.table));
+            Statement::AlterTable(alter) => {
+                if let Some(to) = &alter.rename_to {
+                    self.renamed.push((full(&alter.table), full(to)));
                 }
+                if may_drop_key(&sql) {
+                    self.keys.insert(full(&alter.table));
+                }
+                if may_unite(&sql) {
+                    self.tables.insert(full(&alter.table));
+                }
+                // That it may become a partition, and its triggers go.
+                self.tables.extend(alter.other_table.as_ref().map(full));
             }
             Statement::RenameTable(pairs) => {
-                all(&pairs.iter().flat_map(|(from, to)| [from, to]).collect::<Vec<_>>());
+                self.renamed.extend(pairs.iter().map(|(from, to)| (full(from), full(to))));
             }
-            Statement::CreateTable(create) if create.or_replace => all(&[&create.table]),
+            Statement::CreateTable(create) if create.or_replace => {
+                self.tables.insert(full(&create.table));
+            }
             Statement::Harmless(_) | Statement::Unknown { .. } if ddl::code_change(&sql, mode).is_some() => {
                 if let Some(change) = ddl::code_change(&sql, mode)
                     && change.kind != "EVENT"
                 {
-                    self.code(change, query);
+                    self.code(&change, query, selected);
                 }
             }
             Statement::DropDatabase(database) => {
                 self.databases.insert(database.to_lowercase());
             }
             Statement::Unknown { .. } => match ddl::beginning(&sql, mode) {
-                Beginning::AlterTable if may_refer(&sql) => self.anything("a table's definition"),
+                Beginning::AlterTable if may_refer(&sql) || may_swap(&sql) => {
+                    self.anything("a table's definition");
+                }
                 Beginning::AlterTable | Beginning::Create => {}
                 Beginning::Other => self.anything("something (by a statement that is not understood)"),
             },
@@ -227,16 +270,15 @@ impl Changed {
         }
     }
 
-    fn code(&mut self, change: CodeChange, query: &Query) {
-        let Some(name) = change.name.map(|name| lower(&name, query)) else {
+    fn code(&mut self, change: &CodeChange, query: &Query, selected: &SelectedTables) {
+        let Some(name) = code_name(change, query, selected) else {
             self.anything("something that has no name");
             return;
         };
         // ALTER of a routine leaves its body alone.
         let replaces = change.replaces && (!change.alters || change.kind == "VIEW");
         if replaces && !self.created.contains(&name) {
-            let names = if change.kind == "TRIGGER" { &mut self.triggers } else { &mut self.code };
-            names.insert(name.clone());
+            self.code.insert(name.clone());
         }
         if change.creates && !change.if_not_exists {
             self.created.insert(name);
@@ -248,20 +290,38 @@ impl Changed {
     }
 }
 
-fn lower(name: &Name, query: &Query) -> TableName {
-    let database = name.database.as_deref().unwrap_or(&query.database);
-    TableName::new(database.to_lowercase(), name.table.to_lowercase())
+/// Names of tables, views and triggers may differ by case, those of routines never do.
+fn code_name(change: &CodeChange, query: &Query, selected: &SelectedTables) -> Option<CodeName> {
+    let mut name = query.full_name(change.name.as_ref()?, selected);
+    if !matches!(change.kind, "VIEW" | "TRIGGER") {
+        name.table = name.table.to_lowercase();
+    }
+    Some((change.kind, name))
+}
+
+fn mentions_any(sql: &str, words: &[&str]) -> bool {
+    let mentions = Mentions::of(sql.as_bytes());
+    words.iter().any(|word| mentions.name(word))
 }
 
 /// Whether a definition may have a foreign key, take another name, or unite other tables.
 fn may_refer(sql: &str) -> bool {
-    let mentions = Mentions::of(sql.as_bytes());
-    ["references", "foreign", "constraint", "union", "engine", "rename"]
-        .iter()
-        .any(|word| mentions.name(word))
+    may_unite(sql) || mentions_any(sql, &["references", "foreign", "constraint", "rename"])
+}
+
+/// Whether it may make a MERGE table, or other tables its parts.
+fn may_unite(sql: &str) -> bool {
+    mentions_any(sql, &["union", "merge", "mrg_myisam"])
+}
+
+/// Whether a table may become a part of another, or the other way round.
+fn may_swap(sql: &str) -> bool {
+    mentions_any(sql, &["convert", "exchange"])
 }
 
 fn may_drop_key(sql: &str) -> bool {
-    let mentions = Mentions::of(sql.as_bytes());
-    mentions.name("drop") && (mentions.name("foreign") || mentions.name("constraint"))
+    mentions_any(sql, &["drop"]) && mentions_any(sql, &["foreign", "constraint"])
 }
+
+#[cfg(test)]
+mod tests;

@@ -70,6 +70,14 @@ async fn calls_that_reach_nothing_pass(kind: Kind) {
         )
         .await;
     goes_on(&stage.scene, &stage.daemon, "definitions that come later").await;
+    // What one statement of a procedure reads is not what the next one does.
+    stage
+        .run(
+            "CREATE PROCEDURE two () BEGIN REPLACE INTO plain SELECT id, 2 FROM $sel.t; INSERT INTO counted VALUES (700, 1); END; CALL two(); \
+             START TRANSACTION; REPLACE INTO plain SELECT id, 3 FROM $sel.t; INSERT INTO counted VALUES (701, 1); COMMIT",
+        )
+        .await;
+    goes_on(&stage.scene, &stage.daemon, "a procedure").await;
 }
 
 on_every_kind!(calls_that_reach_no_carried_table_stop_nothing, calls_that_reach_nothing_pass);
@@ -201,4 +209,55 @@ async fn what_the_user_may_not_see_stops_the_task_and_the_remedy_helps() {
         daemon.task().await.is_some_and(|task| task.statements_passed == 1)
     })
     .await;
+}
+
+/// What the source had under these names is looked up under the names that it has now.
+async fn renamed_since(kind: Kind) {
+    let stage = stage(kind, "renamed_since").await;
+    stage.run("CREATE VIEW calling AS SELECT writes(500) AS n").await;
+    goes_on(&stage.scene, &stage.daemon, "a view").await;
+    stage.daemon.kill9();
+    stage.run("INSERT INTO plain SELECT n, 1 FROM calling; RENAME TABLE calling TO called").await;
+    stage.daemon.restart();
+    stops(&stage.daemon, &["INSERT INTO plain", "writes"]).await;
+}
+
+on_every_kind!(a_view_that_was_renamed_since_is_not_forgotten, renamed_since);
+
+/// As a log is rotated, and as tables are rebuilt.
+async fn rotated_since(kind: Kind) {
+    let stage = stage(kind, "rotated_since").await;
+    stage.daemon.kill9();
+    stage
+        .run(
+            "INSERT INTO plain VALUES (600, 1); CREATE TABLE fresh LIKE plain; RENAME TABLE plain TO plain_1, fresh TO plain; \
+             ALTER TABLE plain_1 ENGINE = InnoDB; INSERT INTO plain VALUES (1, 1)",
+        )
+        .await;
+    stage.daemon.restart();
+    stage.daemon.wait_phase("Synchronizing", DEADLINE).await;
+    goes_on(&stage.scene, &stage.daemon, "a rotated table").await;
+}
+
+on_every_kind!(a_table_that_was_rotated_since_stops_nothing, rotated_since);
+
+/// The part of the log that is read ahead ends in a crash, as far as its first file goes.
+#[tokio::test]
+async fn a_log_that_a_crash_cut_off_is_read_ahead_behind_it() {
+    let mysql = Kind::Maria.private(&[]).await;
+    let scene = Scene::on(&mysql, postgres().await, "ahead_of_crash").await;
+    scene.source.sql(CARRIED).await;
+    mysql.sql("CREATE DATABASE other; CREATE TABLE other.plain (id INT PRIMARY KEY) ENGINE = InnoDB").await;
+    let daemon = scene.start().await;
+    goes_on(&scene, &daemon, "nothing yet").await;
+    daemon.kill9();
+    mysql.sql(&format!("{BY_STATEMENT} INSERT INTO other.plain VALUES (1)")).await;
+    scene.source.sql("INSERT INTO t VALUES (50, 'before')").await;
+    mysql.sql("CREATE DATABASE was_never_logged_to_its_end").await;
+    mysql.die_before_the_end(10).await;
+    mysql.restart().await;
+    scene.source.sql("INSERT INTO t VALUES (60, 'behind')").await;
+    daemon.restart();
+    daemon.wait_phase("Synchronizing", DEADLINE).await;
+    scene.assert_exact(&daemon, &["t"]).await;
 }

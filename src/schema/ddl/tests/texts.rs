@@ -58,6 +58,11 @@ fn comments_are_no_code_and_version_comments_are() {
             ("DROP TABLE 'open", "unknown"),
             ("DROP TABLE `open", "unknown"),
             ("DROP TABLE t--x", "unknown"),
+            // Servers look at one byte for a blank, which these have in some character sets and not in others.
+            ("DELETE FROM t --\u{2003}, u", "DeleteJoined FROM t \u{2003} u"),
+            ("TRUNCATE t\u{a0}", "unknown"),
+            ("TRUNCATE /*!500012024shop*/ .t", "unknown"),
+            ("TRUNCATE /*!80001shop*/ .t", "truncate shop.t"),
         ],
     );
 }
@@ -84,7 +89,7 @@ fn names_may_look_like_numbers_and_keywords() {
 
 #[test]
 fn literals_are_cut_where_they_end() {
-    use TokenKind::{Bit, Hex, Number, Symbol, Text, Word};
+    use TokenKind::{Bit, Hex, Number, Quoted, Symbol, Text, Word};
     let found = kinds("1 1.5 .5 1e5 1.e+3 0x1F X'0a' b'01' 0b1 n'x' _latin1'y' a.5b 1..2", mysql());
     let expected = [
         (Number, "1"),
@@ -101,7 +106,7 @@ fn literals_are_cut_where_they_end() {
         (Text, "y"),
         (Word, "a"),
         (Symbol, "."),
-        (Word, "5b"),
+        (Quoted, "5b"),
         (Number, "1."),
         (Number, ".2"),
     ];

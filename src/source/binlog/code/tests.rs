@@ -1,11 +1,14 @@
+//! Also what the tests of [`watch`](super::super::watch) use.
+
 use super::*;
 use crate::config::types::Selection;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
-pub fn selected(pattern: &str) -> SelectedTables {
+/// The tables of one pattern.
+pub fn selected(pattern: &str, fold_names: bool) -> SelectedTables {
     let include = GlobSetBuilder::new().add(Glob::new(pattern).unwrap()).build().unwrap();
     let selection = Selection { patterns: vec![pattern.to_owned()], include, exclude: GlobSet::empty() };
-    SelectedTables::new(selection, false).unwrap()
+    SelectedTables::new(selection, fold_names).unwrap()
 }
 
 fn table(name: &str) -> TableName {
@@ -52,7 +55,14 @@ fn code() -> StoredCode {
 
 fn reach(code: &StoredCode, text: &str, database: &str, written: Option<&[&str]>) -> &'static str {
     let written = written.map(|names| names.iter().map(|name| table(name)).collect::<Vec<_>>());
-    match code.reach(text.as_bytes(), database, written.as_deref(), &|_| false, &selected("shop.*")) {
+    match code.reach(
+        &Mentions::of(text.as_bytes()),
+        database,
+        written.as_deref(),
+        &|_| false,
+        &selected("shop.*", false),
+        Vec::new(),
+    ) {
         Reached::Nothing => "nothing",
         Reached::Selected(_) => "selected",
         Reached::Unknown { .. } => "unknown",
@@ -117,11 +127,12 @@ fn what_is_not_understood_may_write_whatever_it_names() {
 fn what_cannot_be_seen_is_not_decided() {
     let blind = StoredCode::new(Vec::new(), Vec::new(), "GRANT TRIGGER ON *.* TO 'r'".to_owned());
     let reached = blind.reach(
-        b"INSERT INTO t VALUES (1)",
+        &Mentions::of(b"INSERT INTO t VALUES (1)"),
         "other",
         Some(&[table("other.t")]),
         &|_| false,
-        &selected("shop.*"),
+        &selected("shop.*", false),
+        Vec::new(),
     );
     assert!(matches!(reached, Reached::Unknown { remedy, .. } if remedy.contains("GRANT TRIGGER")));
 }
@@ -129,21 +140,19 @@ fn what_cannot_be_seen_is_not_decided() {
 #[test]
 fn what_was_changed_since_is_not_decided() {
     let names = |names: &[&str]| names.iter().map(|name| table(name)).collect::<BTreeSet<_>>();
+    let code_of = |kind, list: &[&str]| names(list).into_iter().map(|name| (kind, name)).collect();
     let change = |changed: Changed| code().changed_by(changed, &BTreeMap::new());
-    let routines = |list: &[&str]| change(Changed { code: names(list), ..Changed::default() });
-    let triggers = |list: &[&str]| change(Changed { triggers: names(list), ..Changed::default() });
+    let routines = |list: &[&str]| change(Changed { code: code_of("FUNCTION", list), ..Changed::default() });
+    let views = |list: &[&str]| change(Changed { code: code_of("VIEW", list), ..Changed::default() });
+    let triggers = |list: &[&str]| change(Changed { code: code_of("TRIGGER", list), ..Changed::default() });
     let tables = |list: &[&str]| change(Changed { tables: names(list), ..Changed::default() });
     let text = "INSERT INTO sums SELECT plain(id) FROM staging";
     let sums = Some(&["other.sums"][..]);
     let any = change(Changed { any: Some("a trigger".into()), ..Changed::default() });
     assert_eq!(reach(&any, text, "other", sums), "unknown");
     assert_eq!(reach(&routines(&["other.gone", "third.staging"]), text, "other", sums), "nothing");
-    assert_eq!(
-        reach(&routines(&["other.staging"]), text, "other", sums),
-        "unknown",
-        "it may have been a view"
-    );
-    assert_eq!(reach(&routines(&["other.sums"]), text, "other", sums), "unknown");
+    assert_eq!(reach(&views(&["other.staging"]), text, "other", sums), "unknown", "it may have been a view");
+    assert_eq!(reach(&views(&["other.sums"]), text, "other", sums), "unknown");
     // A function that what is called calls.
     assert_eq!(reach(&routines(&["other.inner_one"]), text, "other", sums), "unknown");
     assert_eq!(
@@ -166,20 +175,96 @@ fn what_was_changed_since_is_not_decided() {
 
 #[test]
 fn what_a_statement_has_defined_is_known_when_it_is_gone() {
-    let by_itself = Changed { triggers: [table("other.x")].into(), ..Changed::default() };
+    let by_itself = Changed { code: [("TRIGGER", table("other.x"))].into(), ..Changed::default() };
     let with_its_table = Changed { tables: [table("other.sums")].into(), ..Changed::default() };
     for changed in [by_itself, with_its_table] {
         let gone = |body: &str| {
             let known = trigger("other.sums", "other.x", body);
-            code().changed_by(changed.clone(), &[(table("other.x"), known)].into())
+            code().changed_by(changed.clone(), &[(("TRIGGER", table("other.x")), known)].into())
         };
         let reach = |code: &StoredCode| {
-            let (text, sums) = (b"INSERT INTO sums VALUES (1)", [table("other.sums")]);
-            code.reach(text, "other", Some(&sums), &|name| *name == table("other.sums"), &selected("shop.*"))
+            let (text, sums) = (Mentions::of(b"INSERT INTO sums VALUES (1)"), [table("other.sums")]);
+            code.reach(
+                &text,
+                "other",
+                Some(&sums),
+                &|name| *name == table("other.sums"),
+                &selected("shop.*", false),
+                Vec::new(),
+            )
         };
         let harmless = gone("CREATE TRIGGER x BEFORE INSERT ON sums FOR EACH ROW SET NEW.a = 1");
         assert_eq!(reach(&harmless), Reached::Nothing);
         let writes = gone("CREATE TRIGGER x AFTER INSERT ON sums FOR EACH ROW DELETE FROM shop.item");
         assert_eq!(reach(&writes), Reached::Selected("other.x".into()));
+    }
+}
+
+/// What has another name by now is found by the one that it had.
+#[test]
+fn what_was_renamed_since_is_followed() {
+    let with = |renamed: &[(&str, &str)], changed: Changed| {
+        let renamed = renamed.iter().map(|(from, to)| (table(from), table(to))).collect();
+        code().changed_by(Changed { renamed, ..changed }, &BTreeMap::new())
+    };
+    let renamed = |pairs: &[(&str, &str)]| with(pairs, Changed::default());
+    let sums = Some(&["other.sums"][..]);
+    let view = renamed(&[
+        ("other.old_view", "other.middle"),
+        ("other.middle", "third.x"),
+        ("third.x", "other.caller"),
+    ]);
+    assert_eq!(reach(&view, "INSERT INTO sums SELECT x FROM old_view", "other", sums), "selected");
+    assert_eq!(reach(&view, "INSERT INTO sums SELECT x FROM other_view", "other", sums), "nothing");
+    let table_of_a_trigger = renamed(&[("other.old_log", "other.log"), ("other.new", "other.old_log")]);
+    for text in ["INSERT INTO old_log VALUES (1)", "INSERT INTO new VALUES (1)"] {
+        let written = text.split(' ').nth(2).unwrap();
+        assert_eq!(
+            reach(&table_of_a_trigger, text, "other", Some(&[&format!("other.{written}")])),
+            "selected"
+        );
+        assert_eq!(
+            reach(&table_of_a_trigger, &format!("FROB {written}"), "other", None),
+            "selected",
+            "{text}"
+        );
+    }
+    let child = renamed(&[("shop.kept", "other.child")]);
+    assert_eq!(reach(&child, "DELETE FROM parent", "other", Some(&["other.parent"])), "selected");
+    // A log that is rotated, before and behind.
+    let rotated = [("other.sums", "other.sums_1"), ("other.sums_new", "other.sums")];
+    assert_eq!(reach(&renamed(&rotated), "INSERT INTO sums VALUES (1)", "other", sums), "nothing");
+    for gone in ["other.sums_1", "other.sums"] {
+        let dropped = with(&rotated, Changed { tables: [table(gone)].into(), ..Changed::default() });
+        assert_eq!(reach(&dropped, "INSERT INTO sums VALUES (1)", "other", sums), "unknown", "{gone}");
+        assert_eq!(
+            reach(&dropped, "INSERT INTO plain VALUES (1)", "other", Some(&["other.plain"])),
+            "nothing"
+        );
+    }
+    let dropped = Changed { code: [("VIEW", table("other.now"))].into(), ..Changed::default() };
+    let dropped = with(&[("other.before", "other.now")], dropped);
+    assert_eq!(reach(&dropped, "INSERT INTO sums SELECT x FROM before", "other", sums), "unknown");
+}
+
+/// A last guard: whatever was misread, the log knows which databases were used.
+#[test]
+fn a_database_that_the_log_names_must_be_explained() {
+    let code = code();
+    for (text, written, explained) in [
+        ("INSERT INTO sums VALUES (1)", "other.sums", false),
+        ("INSERT INTO sums VALUES (plain(1))", "other.sums", false),
+        ("INSERT INTO sums SELECT * FROM shop.item", "other.sums", true),
+        ("INSERT INTO sums VALUES (counts())", "other.sums", true),
+        ("INSERT INTO sums SELECT id FROM window", "other.sums", true),
+        ("INSERT INTO Shop.not_carried VALUES (1)", "Shop.not_carried", true),
+    ] {
+        let (mentions, written) = (Mentions::of(text.as_bytes()), [table(written)]);
+        let reached = |logged: Vec<&str>| {
+            let selected = selected("shop.item", false);
+            code.reach(&mentions, "other", Some(&written), &|_| false, &selected, logged)
+        };
+        assert_eq!(reached(vec!["shop"]) == Reached::Nothing, explained, "{text}");
+        assert_eq!(reached(Vec::new()), Reached::Nothing, "{text}");
     }
 }

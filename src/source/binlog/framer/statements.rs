@@ -27,6 +27,7 @@ impl Framer {
         let nothing = self.transactions.resume().passes().then(SelectedTables::none);
         let selected = nothing.as_ref().unwrap_or_else(|| self.maps.selected());
         let flavour = self.transactions.flavour();
+        self.judging.is_at(&end.position);
         let meaning = self.judging.judge(&query, flavour, selected, &self.endpoint);
         let meaning = if self.only_statements { self.as_statement(meaning, &query) } else { meaning? };
         self.judged(meaning, query, end, out)
@@ -60,6 +61,11 @@ impl Framer {
         answered
             .and_then(|meaning| self.judged(meaning, query, end, out))
             .map_err(|refusal| self.told(refusal, QUERY))
+    }
+
+    /// The tables that are carried.
+    pub fn selected(&self) -> &SelectedTables {
+        self.maps.selected()
     }
 
     /// What the stream remembers of statements.

@@ -35,6 +35,14 @@ fn an_unselected_table_is_known_but_not_read() {
     assert!(maps.find(0x72).is_none());
 }
 
+/// Old servers take `#mysql50#t1` for `t1`, and new ones for another table.
+#[test]
+fn a_selected_table_that_is_named_by_its_file_is_refused() {
+    let named = b"\x71\0\0\0\0\0\x01\0\x09rf_binlog\0\x0b#mysql50#t1\0\x01\x03\0\0";
+    assert!(opened("rf_binlog.t1", named).is_err());
+    assert!(matches!(opened("rf_binlog.t2", named).unwrap().find(0x71), Some(Mapped::Unselected)));
+}
+
 #[test]
 fn the_same_bytes_give_the_same_map_and_other_bytes_another() {
     let mut maps = opened("*.*", REAL).unwrap();

@@ -5,6 +5,7 @@ use super::data_type::{collation, data_type};
 use super::statement::{ColumnDefinition, DeclaredDefault, InlineKey};
 use super::token::TokenKind;
 use crate::change::facts::Flavour;
+use crate::schema::Generation;
 
 /// Takes what follows a column's name. Stops before `,`, `)`, FIRST, AFTER and PARTITION/REMOVE, which belong to
 /// others; anything else that is not a column's attribute is an error.
@@ -16,7 +17,7 @@ pub(super) fn definition(name: String, cursor: &mut Cursor<'_, '_>) -> Result<Co
         nullable: serial.then_some(false),
         default: DeclaredDefault::None,
         on_update: false,
-        generated: false,
+        generated: None,
         auto_increment: serial,
         key: if serial { InlineKey::Unique } else { InlineKey::None },
         cascades: false,
@@ -36,14 +37,14 @@ fn old_timestamp(column: &mut ColumnDefinition, explicit: Option<bool>) {
         Some(true) => column.nullable = Some(column.nullable.unwrap_or(true)),
         Some(false) => {
             column.nullable = Some(false);
-            if column.default == DeclaredDefault::None && !column.generated {
+            if column.default == DeclaredDefault::None && column.generated.is_none() {
                 column.default = DeclaredDefault::OldTimestamp;
             }
         }
         // With a default it is the same either way. Without one, what it gets may be the current time.
         None => {
-            if column.nullable == Some(false) && column.default == DeclaredDefault::None && !column.generated
-            {
+            let bare = column.default == DeclaredDefault::None && column.generated.is_none();
+            if column.nullable == Some(false) && bare {
                 column.default = DeclaredDefault::OldTimestamp;
             }
         }
@@ -90,9 +91,10 @@ fn attribute(column: &mut ColumnDefinition, cursor: &mut Cursor<'_, '_>) -> Resu
         column.declared.push_str(&collation);
     } else if cursor.words(&["GENERATED", "ALWAYS", "AS"]) || cursor.word("AS") {
         // `AS ROW START` and `AS ROW END` belong to MariaDB's system versioning.
-        cursor.group()?;
-        cursor.one_of(&["VIRTUAL", "STORED", "PERSISTENT"]);
-        column.generated = true;
+        let expression = cursor.group()?;
+        let stored =
+            cursor.one_of(&["VIRTUAL", "STORED", "PERSISTENT"]).is_some_and(|word| word != "VIRTUAL");
+        column.generated = Some(Generation { stored, expression });
     } else if cursor.word("REFERENCES") {
         column.cascades |= references(cursor)?;
     } else if cursor.word("COMPRESSED") {

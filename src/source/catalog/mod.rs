@@ -48,10 +48,11 @@ pub async fn read(server: &mut Server, selection: &Selection) -> Result<Vec<Cata
              WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND {databases}"
         ))
         .await?;
+    let generation = server.server_version().generation_expression();
     let columns = server
         .rows(&format!(
             "SELECT TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION, COLUMN_NAME, COLUMN_DEFAULT, IS_NULLABLE, \
-             COLUMN_TYPE, CHARACTER_SET_NAME, COLLATION_NAME, EXTRA, PRIVILEGES FROM information_schema.COLUMNS \
+             COLUMN_TYPE, CHARACTER_SET_NAME, COLLATION_NAME, EXTRA, PRIVILEGES, {generation} FROM information_schema.COLUMNS \
              WHERE {databases}"
         ))
         .await?;
@@ -184,6 +185,7 @@ fn definition(
             charset: text(row, 7),
             collation: text(row, 8),
             extra: text(row, 9).unwrap_or_default(),
+            generation: text(row, 11),
         };
         columns.push(shown.column(flavour, &charset));
     }

@@ -56,7 +56,10 @@ impl Case<'_> {
             self.stop(error.to_string(), remedy)
         })?;
         self.converts_labels(alter, &evolved)?;
-        self.recomputes(&evolved)?;
+        let has = |wanted: &Clause| {
+            alter.steps.iter().any(|step| matches!(step, AlterStep::Other(clause) if clause == wanted))
+        };
+        self.recomputes(&evolved, has(&Clause::InPlace) && !has(&Clause::Option("ALGORITHM")))?;
         let mut draft = Draft {
             columns: self.mapping.target.columns.clone(),
             feeds: Vec::new(),
@@ -94,7 +97,7 @@ impl Case<'_> {
             table: self.before.clone(),
             origin: (0..self.before.columns.len()).map(Some).collect(),
         };
-        self.recomputes(&evolved)?;
+        self.recomputes(&evolved, false)?;
         Ok(Translated { changes: self.keeps_instants(&evolved)?, ..self.unchanged() })
     }
 

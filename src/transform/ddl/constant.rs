@@ -22,7 +22,7 @@ pub(super) struct Needs {
 }
 
 /// Functions of nothing but their arguments.
-const FUNCTIONS: &[&str] = &[
+pub(super) const FUNCTIONS: &[&str] = &[
     "abs",
     "acos",
     "ascii",
@@ -264,7 +264,7 @@ const WORDS: &[&str] = &[
 ];
 
 /// Words that a parenthesis may follow right away.
-const OPERATORS: &[&str] = &[
+pub(super) const OPERATORS: &[&str] = &[
     "and", "between", "case", "div", "else", "in", "interval", "is", "like", "mod", "not", "or", "then",
     "when", "xor",
 ];
@@ -273,7 +273,7 @@ const OPERATORS: &[&str] = &[
 const SIZED: &[&str] = &["binary", "char", "datetime", "decimal", "float", "nchar", "time"];
 
 /// Signs. (Not `/`, whose places depend on `div_precision_increment`; not `@`, `.`, `;` and the like.)
-const SIGNS: &str = "()+-*%,<>=!|&^~";
+pub(super) const SIGNS: &str = "()+-*%,<>=!|&^~";
 
 /// What the expression `text` needs, if it gives one value; else why that is not known.
 pub(super) fn needs(text: &str, mode: SqlMode, session: &Session) -> Result<Needs, String> {

@@ -12,6 +12,7 @@ mod added;
 mod alter;
 mod asked;
 mod calendar;
+mod computed;
 mod constant;
 mod decimal;
 mod fill;

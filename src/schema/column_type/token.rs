@@ -13,12 +13,15 @@ pub(super) struct Tokens {
     pub(super) tokens: std::iter::Peekable<std::vec::IntoIter<Token>>,
     /// A comment said that the value is stored in the format before 5.6.4.
     pub(super) old_format: bool,
+    /// A label is written as bytes.
+    pub(super) bytes: bool,
 }
 
 impl Tokens {
     pub(super) fn read(text: &str, backslash_escapes: bool) -> Option<Self> {
         let mut tokens = Vec::new();
         let mut old_format = false;
+        let mut bytes = false;
         let mut rest = text.trim_start();
         while let Some(first) = rest.chars().next() {
             let tail = rest.get(first.len_utf8()..)?;
@@ -42,6 +45,7 @@ impl Tokens {
                 }
                 'x' | 'X' | 'b' | 'B' if tail.starts_with('\'') => {
                     let (digits, tail) = quoted(tail.get(1..)?, '\'', false)?;
+                    bytes = true;
                     tokens.push(Token::Text(digits_to_text(&digits, first.eq_ignore_ascii_case(&'x'))?));
                     tail
                 }
@@ -67,7 +71,7 @@ impl Tokens {
             }
             .trim_start();
         }
-        Some(Self { tokens: tokens.into_iter().peekable(), old_format })
+        Some(Self { tokens: tokens.into_iter().peekable(), old_format, bytes })
     }
 
     pub(super) fn word(&mut self) -> Option<String> {
@@ -119,7 +123,10 @@ impl Tokens {
         loop {
             match self.tokens.next()? {
                 Token::Text(label) => labels.push(label),
-                Token::Word(word) => labels.push(digits_to_text(word.strip_prefix("0x")?, true)?),
+                Token::Word(word) => {
+                    self.bytes = true;
+                    labels.push(digits_to_text(word.strip_prefix("0x")?, true)?);
+                }
                 Token::Open | Token::Close | Token::Comma => return None,
             }
             if self.punctuation(&Token::Close) {

@@ -55,6 +55,7 @@ impl Case<'_> {
             };
             self.stop(error.to_string(), remedy)
         })?;
+        self.keeps_letters(alter, &evolved)?;
         self.converts_labels(alter, &evolved)?;
         let has = |wanted: &Clause| {
             alter.steps.iter().any(|step| matches!(step, AlterStep::Other(clause) if clause == wanted))

@@ -16,6 +16,7 @@ mod computed;
 mod constant;
 mod decimal;
 mod fill;
+mod letters;
 mod literal;
 mod rename;
 mod retype;

@@ -2,6 +2,7 @@
 
 use super::{Case, computed};
 use crate::change::policy::DdlPolicy;
+use crate::schema::charset::is_wide;
 use crate::schema::ddl::{AlterStep, AlterTable, Evolved};
 use crate::schema::{Column, MySqlType};
 use crate::transform::TransformError;
@@ -51,7 +52,8 @@ impl Case<'_> {
     }
 
     /// CONVERT TO CHARACTER SET takes the bytes of labels for those of the new set where they are not ASCII, and the values that
-    /// had them become the empty one (seen on MySQL 5.6 and MariaDB 10.11; 9.7 fails). A column that is declared anew keeps them.
+    /// had them become the empty one (seen on MySQL 5.6 and MariaDB 10.11; 9.7 fails). Where one of the sets has ASCII as more than
+    /// one byte, 9.7 makes other labels of all of them, in strict mode too. A column that is declared anew keeps them.
     pub(super) fn converts_labels(
         &self,
         alter: &AlterTable,
@@ -69,7 +71,21 @@ impl Case<'_> {
         for (after, origin) in evolved.table.columns.iter().zip(&evolved.origin) {
             let before = origin.and_then(|index| self.before.columns.get(index));
             let Some((ascii, old)) = before.and_then(|before| labels(&before.data_type)) else { continue };
-            if !ascii && labels(&after.data_type).is_none_or(|(_, new)| new != old) {
+            let new = labels(&after.data_type).map(|(_, new)| new);
+            if new.as_ref() == Some(&old) {
+                continue;
+            }
+            let wide = is_wide(&old) || new.is_some_and(|new| is_wide(&new));
+            if wide && self.rules.ddl.convert_charset != DdlPolicy::Ignore {
+                return Err(self.stop(
+                    format!(
+                        "it takes the bytes of the labels of column {} for those of another character set",
+                        after.name
+                    ),
+                    self.copy_again(),
+                ));
+            }
+            if !ascii {
                 self.converts_charset("convert_charset")?;
             }
         }

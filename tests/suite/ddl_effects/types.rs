@@ -20,6 +20,11 @@ const TEXTS: &str = "SET NAMES utf8; CREATE TABLE {t} (id INT PRIMARY KEY, c CHA
 const LABELS: &str = "SET NAMES utf8; CREATE TABLE {t} (id INT PRIMARY KEY, e ENUM('ä', 'b'), s SET('ä', 'b')) CHARSET latin1; \
     INSERT INTO {t} VALUES (1, 'ä', 'ä'), (2, 'b', 'ä,b')";
 
+const ASCII: &str = "CREATE TABLE {t} (id INT PRIMARY KEY, e ENUM('ab', 'cd'), s SET('x', 'y')) CHARSET utf8; \
+    INSERT INTO {t} VALUES (1, 'ab', 'x,y')";
+const CASED: &str = "SET sql_mode = ''; CREATE TABLE {t} (id INT PRIMARY KEY, e ENUM('a', 'A') CHARSET utf8 COLLATE utf8_bin); \
+    INSERT INTO {t} VALUES (1, 'A'), (2, 'a')";
+
 fn everywhere(mysql: bool) -> Vec<Case> {
     use Outcome::{Carried, Told};
     let case = |table, made, session, statement, outcome| Case { table, made, session, statement, outcome };
@@ -105,9 +110,58 @@ fn everywhere(mysql: bool) -> Vec<Case> {
         case(
             "labels_declared",
             LABELS,
-            "SET NAMES utf8",
+            "SET NAMES utf8, sql_mode = 'STRICT_ALL_TABLES'",
             "ALTER TABLE {t} MODIFY e ENUM('ä', 'b') CHARSET utf8, MODIFY s SET('ä', 'b') CHARSET utf8",
             Carried,
+        ),
+        case(
+            "label_lost",
+            TEXTS,
+            "SET NAMES utf8, sql_mode = ''",
+            "ALTER TABLE {t} ADD n ENUM('漢', 'b') NOT NULL",
+            Told("question marks"),
+        ),
+        case(
+            "label_declared_lost",
+            TEXTS,
+            "SET NAMES utf8, sql_mode = ''",
+            "ALTER TABLE {t} MODIFY e ENUM('a', 'b', '漢')",
+            Told("question marks"),
+        ),
+        case(
+            "label_of_bytes",
+            TEXTS,
+            "SET NAMES utf8, sql_mode = ''",
+            "ALTER TABLE {t} ADD n ENUM(x'C3A9') NOT NULL",
+            Told("enum(0xC3A9)"),
+        ),
+        case(
+            "label_lost_by_connection",
+            TEXTS,
+            "SET NAMES utf8, sql_mode = ''; SET character_set_connection = latin1",
+            "ALTER TABLE {t} ADD n ENUM('漢', 'b') CHARACTER SET utf8 NOT NULL",
+            Told("collation_connection"),
+        ),
+        case(
+            "default_lost_by_connection",
+            TEXTS,
+            "SET NAMES utf8, sql_mode = ''; SET character_set_connection = latin5",
+            "ALTER TABLE {t} ADD n VARCHAR(9) CHARACTER SET utf8 NOT NULL DEFAULT '€'",
+            Told("collation_connection"),
+        ),
+        case(
+            "labels_widened",
+            ASCII,
+            "SET sql_mode = ''",
+            "ALTER TABLE {t} CONVERT TO CHARACTER SET utf16",
+            Told("bytes of the labels"),
+        ),
+        case(
+            "labels_merged",
+            CASED,
+            "SET sql_mode = ''",
+            "ALTER TABLE {t} MODIFY e ENUM('a', 'A') CHARSET utf8 COLLATE utf8_general_ci",
+            Told("converts the values"),
         ),
         case(
             "converted_back",

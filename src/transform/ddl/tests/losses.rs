@@ -152,6 +152,62 @@ fn a_stored_column_is_not_computed_anew_under_other_settings() {
     assert!(outcome(&after.table, "OPTIMIZE TABLE Orders").contains("not known"));
 }
 
+/// CONVERT TO takes the bytes of labels for those of the new set; a value goes to the first label that is equal to its own.
+#[test]
+fn labels_that_become_others_or_alike_are_told() {
+    let lax = SqlMode::from_bits(0).with_explicit_timestamps(true);
+    let strict = issued("").mode;
+    let cased = "e enum('a','A') character set utf8mb4 collate utf8mb4_bin null";
+    let accented = "e enum('é','b') character set utf8mb4 collate utf8mb4_bin null";
+    let general =
+        "ALTER TABLE Orders MODIFY e ENUM('a','A') CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci";
+    for (column, sql, mode, word) in [
+        (
+            "e enum('ab') null",
+            "ALTER TABLE Orders CONVERT TO CHARACTER SET utf16",
+            strict,
+            "bytes of the labels",
+        ),
+        (
+            "e set('ab') character set ucs2 null",
+            "ALTER TABLE Orders CONVERT TO CHARACTER SET utf8mb4",
+            strict,
+            "bytes of the labels",
+        ),
+        ("e enum('ab') null", "ALTER TABLE Orders MODIFY e ENUM('ab') CHARACTER SET utf16", strict, ""),
+        (
+            "e enum('ab') character set latin1 null",
+            "ALTER TABLE Orders CONVERT TO CHARACTER SET utf8mb4",
+            strict,
+            "",
+        ),
+        (cased, general, lax, "converts the values"),
+        (cased, general, strict, ""),
+        (
+            cased,
+            "ALTER TABLE Orders CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci",
+            lax,
+            "converts the values",
+        ),
+        (
+            accented,
+            "ALTER TABLE Orders MODIFY e ENUM('é','b') CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci",
+            lax,
+            "converts the values",
+        ),
+        (
+            "e enum('a','b') character set utf8mb4 collate utf8mb4_bin null",
+            "ALTER TABLE Orders MODIFY e ENUM('a','b') CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci",
+            lax,
+            "",
+        ),
+    ] {
+        let found = run_on(&table(&["id int", column]), sql, &rules(), &Issued { mode, ..issued(sql) });
+        let found = found.err().map_or(String::new(), |error| error.to_string());
+        assert!(found.contains(word) && found.is_empty() == word.is_empty(), "{column}: {sql}: {found}");
+    }
+}
+
 #[test]
 fn a_column_that_becomes_auto_increment_stops_where_rows_get_new_numbers() {
     let sql = "ALTER TABLE Orders MODIFY id INT NOT NULL AUTO_INCREMENT";

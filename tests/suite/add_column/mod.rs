@@ -18,7 +18,10 @@ const ZONE: &str = "USE mysql; INSERT INTO time_zone (Time_zone_id, Use_leap_sec
 /// are of another character set. 1761442200 is the second 02:30 of 2025-10-26 in Berlin.
 const SESSIONS: &[(&str, &str)] = &[
     ("plain", "SET NAMES utf8mb4"),
-    ("system", "SET NAMES utf8mb4, sql_mode = 'STRICT_ALL_TABLES', timestamp = 1761442200.654321"),
+    (
+        "system",
+        "SET NAMES utf8mb4 COLLATE utf8mb4_bin, sql_mode = 'STRICT_ALL_TABLES', timestamp = 1761442200.654321",
+    ),
     ("fixed", "SET NAMES latin1, sql_mode = '', time_zone = '+05:30', timestamp = 1000000000.5"),
     (
         "named",

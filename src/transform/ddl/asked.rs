@@ -117,13 +117,14 @@ impl Asking<'_> {
             None => (false, false),
         };
         let instant = matches!(self.column.data_type, MySqlType::Timestamp { .. });
-        if self.needs.clock && !started {
+        let clock = self.needs.clock || self.needs.day && self.is_temporal();
+        if clock && !started {
             return Err(self.uncertain("the log does not say when the statement began"));
         }
         if self.needs.micros && !micros {
             return Err(self.uncertain("the log does not say its microseconds"));
         }
-        if ((self.needs.clock && self.needs.zone) || instant) && session.time_zone.is_none() {
+        if ((clock && self.needs.zone) || instant) && session.time_zone.is_none() {
             return Err(self.uncertain("the log does not say the time zone of the session"));
         }
         Ok(())

@@ -19,6 +19,8 @@ pub(super) struct Needs {
     pub micros: bool,
     /// The time zone.
     pub zone: bool,
+    /// It is a time, which becomes one of the current day where a date is wanted.
+    pub day: bool,
 }
 
 /// Functions of nothing but their arguments.
@@ -364,8 +366,11 @@ fn word(tokens: &[Token<'_>], at: usize, needs: &mut Needs) -> Result<(), String
     if introducer || (names_set && !opens) || (lists(WORDS) && (!called || lists(SIZED))) {
         // A typed literal, and a type that something is cast to.
         needs.zone |= ["date", "time", "timestamp", "datetime"].contains(&word.as_str());
-        // A time becomes one of the current day where a date is wanted.
-        needs.clock |= word == "time" && next.is_some_and(|next| next.kind == TokenKind::Text);
+        if word == "time" && next.is_some_and(|next| next.kind == TokenKind::Text) {
+            // What else is there may be a date.
+            needs.day |= tokens.len() == 2;
+            needs.clock |= tokens.len() != 2;
+        }
         return Ok(());
     }
     Err(format!("{} may give every row a value of its own", token.value))
@@ -416,7 +421,8 @@ mod tests {
         assert_eq!(of("unix_timestamp('2020-01-01')"), Ok((true, false, true)));
         assert_eq!(of("cast('2020-01-01' as date)"), Ok((false, false, true)));
         assert_eq!(of("date '2020-1-2'"), Ok((false, false, true)));
-        assert_eq!(of("time '10:11:12'"), Ok((true, false, true)));
+        assert_eq!(of("time '10:11:12'"), Ok((false, false, true)));
+        assert_eq!(of("(time '10:11:12')"), Ok((true, false, true)));
         assert_eq!(of("date '2020-1-2' + interval 1 week"), Ok((false, false, true)));
     }
 

@@ -136,13 +136,6 @@ fn everywhere(mysql: bool) -> Vec<Case> {
             Told("enum(0xC3A9)"),
         ),
         case(
-            "label_lost_by_connection",
-            TEXTS,
-            "SET NAMES utf8, sql_mode = ''; SET character_set_connection = latin1",
-            "ALTER TABLE {t} ADD n ENUM('漢', 'b') CHARACTER SET utf8 NOT NULL",
-            Told("collation_connection"),
-        ),
-        case(
             "default_lost_by_connection",
             TEXTS,
             "SET NAMES utf8, sql_mode = ''; SET character_set_connection = latin5",

@@ -97,7 +97,7 @@ fn attributes(tokens: &mut Tokens, inherited: &Charset) -> Option<Attributes> {
 
 /// A character set or collation name: bare or quoted.
 fn name(tokens: &mut Tokens) -> Option<String> {
-    match tokens.tokens.next()? {
+    match tokens.rest.next()? {
         Token::Word(word) => Some(word),
         Token::Text(text) => Some(text.to_ascii_lowercase()),
         Token::Open | Token::Close | Token::Comma => None,
@@ -141,7 +141,7 @@ fn read(declared: &str, inherited: &Charset, backslash_escapes: bool) -> Option<
     let draft = draft(&first, &mut tokens)?;
     let (old_format, of_bytes) = (tokens.old_format, tokens.bytes);
     let attributes = attributes(&mut tokens, &own_charset)?;
-    if tokens.tokens.next().is_some() {
+    if tokens.rest.next().is_some() {
         return None;
     }
     let charset = attributes.charset.clone().unwrap_or(own_charset);

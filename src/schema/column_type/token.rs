@@ -10,7 +10,7 @@ pub(super) enum Token {
 }
 
 pub(super) struct Tokens {
-    pub(super) tokens: std::iter::Peekable<std::vec::IntoIter<Token>>,
+    pub(super) rest: std::iter::Peekable<std::vec::IntoIter<Token>>,
     /// A comment said that the value is stored in the format before 5.6.4.
     pub(super) old_format: bool,
     /// A label is written as bytes.
@@ -71,22 +71,22 @@ impl Tokens {
             }
             .trim_start();
         }
-        Some(Self { tokens: tokens.into_iter().peekable(), old_format, bytes })
+        Some(Self { rest: tokens.into_iter().peekable(), old_format, bytes })
     }
 
     pub(super) fn word(&mut self) -> Option<String> {
-        match self.tokens.next_if(|token| matches!(token, Token::Word(_)))? {
+        match self.rest.next_if(|token| matches!(token, Token::Word(_)))? {
             Token::Word(word) => Some(word),
             _ => None,
         }
     }
 
     pub(super) fn take(&mut self, wanted: &str) -> bool {
-        self.tokens.next_if(|token| matches!(token, Token::Word(word) if word == wanted)).is_some()
+        self.rest.next_if(|token| matches!(token, Token::Word(word) if word == wanted)).is_some()
     }
 
     pub(super) fn punctuation(&mut self, wanted: &Token) -> bool {
-        self.tokens.next_if_eq(wanted).is_some()
+        self.rest.next_if_eq(wanted).is_some()
     }
 
     /// `(n)`, `(n,m)` or nothing. `None` when the parentheses hold something else.
@@ -121,7 +121,7 @@ impl Tokens {
             return None;
         }
         loop {
-            match self.tokens.next()? {
+            match self.rest.next()? {
                 Token::Text(label) => labels.push(label),
                 Token::Word(word) => {
                     self.bytes = true;

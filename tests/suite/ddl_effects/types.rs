@@ -249,13 +249,13 @@ async fn values_under_mysql_5_6_stay_or_it_is_told() {
 
 #[tokio::test]
 async fn values_under_mariadb_stay_or_it_is_told() {
+    const SUCCEEDED: &str = "CREATE TABLE {t} (id INT PRIMARY KEY, a INT, b INT, v INT AS (a + 1), w INT AS (a + 1) STORED); \
+        INSERT INTO {t} (id, a, b) VALUES (1, 10, 20)";
     const PERIOD: &str = "CREATE TABLE {t} (id INT PRIMARY KEY, a DATE NOT NULL, b DATE NOT NULL); \
         INSERT INTO {t} VALUES (1, '2020-01-01', '2020-02-02')";
     const OPEN: &str = "CREATE TABLE {t} (id INT PRIMARY KEY, a DATE, b DATE); INSERT INTO {t} VALUES (1, NULL, '2020-02-02')";
     let case = |table, made, session, statement, outcome| Case { table, made, session, statement, outcome };
     let add = "ALTER TABLE {t} ADD PERIOD FOR p (a, b)";
-    const SUCCEEDED: &str = "CREATE TABLE {t} (id INT PRIMARY KEY, a INT, b INT, v INT AS (a + 1), w INT AS (a + 1) STORED); \
-        INSERT INTO {t} (id, a, b) VALUES (1, 10, 20)";
     let mut cases =
         computed("CREATE TABLE {t} (id INT PRIMARY KEY, a DOUBLE, g VARCHAR(40) AS (a / 3) STORED)");
     cases.extend(vec![

@@ -100,8 +100,7 @@ fn a_generated_column_is_not_left_as_it_was_when_its_table_changes_types() {
         assert!(found.contains("generated column g") || found.contains("convert_charset"), "{sql}: {found}");
     }
     // It is computed where it is read, and nothing that it could be computed from becomes another value.
-    let computed = |stored, expression: &str| Some(Generation { stored, expression: expression.to_owned() });
-    before.columns[2].generation = computed(false, "d / n");
+    before.columns[2].generation = Some(Generation { stored: false, expression: "d / n".into() });
     let renamed = "ALTER TABLE Orders CHANGE d e DECIMAL(10,2) NOT NULL COMMENT 'x', ADD y INT";
     assert_eq!(outcome(&before, renamed), "rename d e; add y integer?=NULL");
     let both = "ALTER TABLE Orders MODIFY d DECIMAL(12,4) NOT NULL, DROP g";

@@ -164,6 +164,8 @@ pub const LITERALS: &[&str] = &[
     "VARCHAR(9) CHARACTER SET ascii DEFAULT 'é'",
     "VARCHAR(20) NOT NULL DEFAULT ''",
     "TEXT NOT NULL",
+    "TEXT DEFAULT ''",
+    "BLOB NOT NULL DEFAULT ''",
     "TEXT DEFAULT 'é'",
     "ENUM('a','é','c') CHARACTER SET utf8mb4 DEFAULT 'é'",
     "ENUM('a','b') DEFAULT 'B'",

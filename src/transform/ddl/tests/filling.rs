@@ -115,6 +115,8 @@ fn literals_become_the_value_the_source_made_of_them() {
         ("JSON DEFAULT ('{\"a\": true}')", "ASK ('{\"a\": true}')"),
         ("JSON DEFAULT ('[1.50]')", "ASK ('[1.50]')"),
         ("TEXT DEFAULT ('x')", "ASK ('x')"),
+        ("TEXT DEFAULT ''", "NULL"),
+        ("BLOB NOT NULL DEFAULT ''", "\\x"),
         ("INT NULL DEFAULT NULL", "NULL"),
         ("INT", "NULL"),
         ("POINT", "NULL"),

@@ -92,6 +92,7 @@ fn case() -> Case {
                 nullable: *name != "id",
                 default: ColumnDefault::None,
                 generated: false,
+                generation: None,
                 auto_increment: false,
                 limits: rowferry::schema::Limits::default(),
             })

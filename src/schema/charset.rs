@@ -26,6 +26,16 @@ pub fn max_bytes_per_char(charset: &str) -> u32 {
     }
 }
 
+/// Whether ASCII is more than one byte a character, so that bytes which look like it are something else.
+pub fn is_wide(charset: &str) -> bool {
+    matches!(charset, "ucs2" | "utf16" | "utf16le" | "utf32")
+}
+
+/// Whether an introducer of this set leaves a string of ASCII what it is.
+pub fn introduces_ascii(charset: &str) -> bool {
+    !is_wide(charset) && !matches!(charset, "binary" | "swe7")
+}
+
 fn default_collation(charset: &str) -> &str {
     match charset {
         "utf8mb4" => "utf8mb4_0900_ai_ci",

@@ -7,7 +7,7 @@
 //! What must never happen here: a spelling that is not understood being taken for one that is. It becomes
 //! [`MySqlType::Unknown`].
 
-use super::charset::{charset, charset_of_collation, max_bytes_per_char};
+use super::charset::{charset, charset_of_collation, is_wide, max_bytes_per_char};
 use super::column::{Charset, MySqlType};
 use super::table::Limits;
 use token::{Token, Tokens};
@@ -97,7 +97,7 @@ fn attributes(tokens: &mut Tokens, inherited: &Charset) -> Option<Attributes> {
 
 /// A character set or collation name: bare or quoted.
 fn name(tokens: &mut Tokens) -> Option<String> {
-    match tokens.tokens.next()? {
+    match tokens.rest.next()? {
         Token::Word(word) => Some(word),
         Token::Text(text) => Some(text.to_ascii_lowercase()),
         Token::Open | Token::Close | Token::Comma => None,
@@ -139,12 +139,16 @@ fn read(declared: &str, inherited: &Charset, backslash_escapes: bool) -> Option<
         };
     }
     let draft = draft(&first, &mut tokens)?;
-    let old_format = tokens.old_format;
+    let (old_format, of_bytes) = (tokens.old_format, tokens.bytes);
     let attributes = attributes(&mut tokens, &own_charset)?;
-    if tokens.tokens.next().is_some() {
+    if tokens.rest.next().is_some() {
         return None;
     }
     let charset = attributes.charset.clone().unwrap_or(own_charset);
+    // Labels that are written as bytes are read as ASCII.
+    if of_bytes && is_wide(&charset.name) {
+        return None;
+    }
     let bytes = attributes.byte || charset.name == "binary";
     let plain = attributes.charset.is_none() && !attributes.byte;
     let declared_type = match draft {
@@ -198,8 +202,8 @@ fn draft(first: &str, tokens: &mut Tokens) -> Option<Draft> {
             Draft::Done(MySqlType::Bit { bits: bits.max(1) })
         }
         "year" => {
-            tokens.number_or(4)?;
-            Draft::Done(MySqlType::Year)
+            // MariaDB shows the year of YEAR(2) with two digits, and logs it whole.
+            (tokens.number_or(4)? == 4).then_some(Draft::Done(MySqlType::Year))?
         }
         "date" => Draft::Done(MySqlType::Date),
         "time" => Draft::Done(MySqlType::Time { fraction: fraction(tokens)?, old_format: false }),

@@ -31,11 +31,24 @@ pub struct Column {
     pub default: ColumnDefault,
     /// `GENERATED ALWAYS AS …`, stored or virtual.
     pub generated: bool,
+    /// How a generated column is computed; `None` where that is not known, and for others.
+    #[serde(default)]
+    pub generation: Option<Generation>,
     /// `AUTO_INCREMENT`.
     pub auto_increment: bool,
     /// What the declaration of a number allows.
     #[serde(default)]
     pub limits: Limits,
+}
+
+/// How a generated column is computed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Generation {
+    /// Its values are kept with the row (STORED, PERSISTENT), not computed where they are read.
+    pub stored: bool,
+    /// The expression as SQL, as far as its strings have no quotes and backslashes of their own: it may have been read from a
+    /// statement or from a catalog, which escape these in other ways.
+    pub expression: String,
 }
 
 /// What the declaration of a number says beyond how values are stored. It changes them when it comes.

@@ -83,6 +83,15 @@ impl ServerVersion {
         }
     }
 
+    /// Gives, of a row of `information_schema.COLUMNS`, the expression of a generated column.
+    pub fn generation_expression(self) -> &'static str {
+        let known = match self.flavour {
+            Flavour::MySql => 50_706,
+            Flavour::MariaDb => 100_205,
+        };
+        if self.number >= known { "GENERATION_EXPRESSION" } else { "NULL" }
+    }
+
     /// Whether a transaction gets into `gtid_executed` only when it is visible. MySQL 5.6 puts it there as soon as it is
     /// written to the log (`Gtid_state::update_on_flush`), 5.7 and later behind the engine's commit.
     pub fn executed_is_visible(self) -> bool {

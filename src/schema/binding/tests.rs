@@ -13,6 +13,7 @@ fn column(name: &str, data_type: MySqlType, nullable: bool) -> Column {
         nullable,
         default: ColumnDefault::None,
         generated: false,
+        generation: None,
         auto_increment: false,
         limits: crate::schema::Limits::default(),
     }

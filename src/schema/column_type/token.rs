@@ -10,15 +10,18 @@ pub(super) enum Token {
 }
 
 pub(super) struct Tokens {
-    pub(super) tokens: std::iter::Peekable<std::vec::IntoIter<Token>>,
+    pub(super) rest: std::iter::Peekable<std::vec::IntoIter<Token>>,
     /// A comment said that the value is stored in the format before 5.6.4.
     pub(super) old_format: bool,
+    /// A label is written as bytes.
+    pub(super) bytes: bool,
 }
 
 impl Tokens {
     pub(super) fn read(text: &str, backslash_escapes: bool) -> Option<Self> {
         let mut tokens = Vec::new();
         let mut old_format = false;
+        let mut bytes = false;
         let mut rest = text.trim_start();
         while let Some(first) = rest.chars().next() {
             let tail = rest.get(first.len_utf8()..)?;
@@ -42,6 +45,7 @@ impl Tokens {
                 }
                 'x' | 'X' | 'b' | 'B' if tail.starts_with('\'') => {
                     let (digits, tail) = quoted(tail.get(1..)?, '\'', false)?;
+                    bytes = true;
                     tokens.push(Token::Text(digits_to_text(&digits, first.eq_ignore_ascii_case(&'x'))?));
                     tail
                 }
@@ -67,22 +71,22 @@ impl Tokens {
             }
             .trim_start();
         }
-        Some(Self { tokens: tokens.into_iter().peekable(), old_format })
+        Some(Self { rest: tokens.into_iter().peekable(), old_format, bytes })
     }
 
     pub(super) fn word(&mut self) -> Option<String> {
-        match self.tokens.next_if(|token| matches!(token, Token::Word(_)))? {
+        match self.rest.next_if(|token| matches!(token, Token::Word(_)))? {
             Token::Word(word) => Some(word),
             _ => None,
         }
     }
 
     pub(super) fn take(&mut self, wanted: &str) -> bool {
-        self.tokens.next_if(|token| matches!(token, Token::Word(word) if word == wanted)).is_some()
+        self.rest.next_if(|token| matches!(token, Token::Word(word) if word == wanted)).is_some()
     }
 
     pub(super) fn punctuation(&mut self, wanted: &Token) -> bool {
-        self.tokens.next_if_eq(wanted).is_some()
+        self.rest.next_if_eq(wanted).is_some()
     }
 
     /// `(n)`, `(n,m)` or nothing. `None` when the parentheses hold something else.
@@ -117,9 +121,12 @@ impl Tokens {
             return None;
         }
         loop {
-            match self.tokens.next()? {
+            match self.rest.next()? {
                 Token::Text(label) => labels.push(label),
-                Token::Word(word) => labels.push(digits_to_text(word.strip_prefix("0x")?, true)?),
+                Token::Word(word) => {
+                    self.bytes = true;
+                    labels.push(digits_to_text(word.strip_prefix("0x")?, true)?);
+                }
                 Token::Open | Token::Close | Token::Comma => return None,
             }
             if self.punctuation(&Token::Close) {

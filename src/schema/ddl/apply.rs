@@ -93,6 +93,7 @@ pub fn evolve(before: &Table, alter: &AlterTable) -> Result<Evolved, SchemaError
             return Err(misfit(name, format!("column {} would be there twice", draft.column.name)));
         }
     }
+    forget_renamed(before, &mut kept);
     if let Some(charset) = conversion(name, &alter.steps)? {
         for draft in &mut kept {
             let after = converted(&draft.column.data_type, &charset);
@@ -131,6 +132,27 @@ pub fn evolve(before: &Table, alter: &AlterTable) -> Result<Evolved, SchemaError
     };
     evolve_keys(before, &mut table, &origin, &alter.steps)?;
     Ok(Evolved { table, origin })
+}
+
+/// MariaDB puts new names of columns into the expressions of generated ones, which is not followed here: an expression that may
+/// name a column whose name is another afterwards is not known any more.
+fn forget_renamed(before: &Table, kept: &mut [Draft]) {
+    let stays = |index: usize, name: &str| {
+        kept.iter().any(|draft| draft.origin == Some(index) && draft.column.name == name)
+    };
+    let gone: Vec<String> = before
+        .columns
+        .iter()
+        .enumerate()
+        .filter(|(index, column)| !stays(*index, &column.name))
+        .map(|(_, column)| column.name.to_lowercase())
+        .collect();
+    for draft in kept {
+        draft.column.generation.take_if(|generation| {
+            let expression = generation.expression.to_lowercase();
+            gone.iter().any(|name| expression.contains(name.as_str()))
+        });
+    }
 }
 
 /// What becomes of an old column where it stands; `None` when it goes.
@@ -172,7 +194,7 @@ pub fn declare(
     let nullable = match definition.nullable {
         _ if never_null => false,
         Some(nullable) => nullable,
-        None if matches!(data_type, MySqlType::Timestamp { .. }) && !definition.generated => {
+        None if matches!(data_type, MySqlType::Timestamp { .. }) && definition.generated.is_none() => {
             return Err(SchemaError::Uncertain {
                 table: table.clone(),
                 why: format!(
@@ -188,7 +210,8 @@ pub fn declare(
         data_type,
         nullable,
         default: definition.default.to_column_default(),
-        generated: definition.generated,
+        generated: definition.generated.is_some(),
+        generation: definition.generated.clone(),
         auto_increment: definition.auto_increment,
         limits: column_type::limits(&definition.declared),
     })

@@ -69,6 +69,8 @@ pub enum Clause {
     Visibility,
     /// `FORCE`
     Force,
+    /// `ALGORITHM = INPLACE`, `INSTANT`, `NOCOPY`
+    InPlace,
     /// `ENABLE KEYS`, `DISABLE KEYS`
     Keys,
     /// `WITH VALIDATION`, `WITHOUT VALIDATION`
@@ -121,6 +123,7 @@ impl Clause {
             Self::AlterCheck => "ALTER CHECK",
             Self::Visibility => "ALTER COLUMN",
             Self::Force => "FORCE",
+            Self::InPlace => "ALGORITHM",
             Self::Keys => "KEYS",
             Self::Validation => "VALIDATION",
             Self::OrderBy => "ORDER BY",

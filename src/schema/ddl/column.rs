@@ -5,6 +5,8 @@ use super::data_type::{collation, data_type};
 use super::statement::{ColumnDefinition, DeclaredDefault, InlineKey};
 use super::token::TokenKind;
 use crate::change::facts::Flavour;
+use crate::schema::Generation;
+use crate::schema::charset::introduces_ascii;
 
 /// Takes what follows a column's name. Stops before `,`, `)`, FIRST, AFTER and PARTITION/REMOVE, which belong to
 /// others; anything else that is not a column's attribute is an error.
@@ -16,7 +18,7 @@ pub(super) fn definition(name: String, cursor: &mut Cursor<'_, '_>) -> Result<Co
         nullable: serial.then_some(false),
         default: DeclaredDefault::None,
         on_update: false,
-        generated: false,
+        generated: None,
         auto_increment: serial,
         key: if serial { InlineKey::Unique } else { InlineKey::None },
         cascades: false,
@@ -36,14 +38,14 @@ fn old_timestamp(column: &mut ColumnDefinition, explicit: Option<bool>) {
         Some(true) => column.nullable = Some(column.nullable.unwrap_or(true)),
         Some(false) => {
             column.nullable = Some(false);
-            if column.default == DeclaredDefault::None && !column.generated {
+            if column.default == DeclaredDefault::None && column.generated.is_none() {
                 column.default = DeclaredDefault::OldTimestamp;
             }
         }
         // With a default it is the same either way. Without one, what it gets may be the current time.
         None => {
-            if column.nullable == Some(false) && column.default == DeclaredDefault::None && !column.generated
-            {
+            let bare = column.default == DeclaredDefault::None && column.generated.is_none();
+            if column.nullable == Some(false) && bare {
                 column.default = DeclaredDefault::OldTimestamp;
             }
         }
@@ -90,9 +92,10 @@ fn attribute(column: &mut ColumnDefinition, cursor: &mut Cursor<'_, '_>) -> Resu
         column.declared.push_str(&collation);
     } else if cursor.words(&["GENERATED", "ALWAYS", "AS"]) || cursor.word("AS") {
         // `AS ROW START` and `AS ROW END` belong to MariaDB's system versioning.
-        cursor.group()?;
-        cursor.one_of(&["VIRTUAL", "STORED", "PERSISTENT"]);
-        column.generated = true;
+        let expression = cursor.group()?;
+        let stored =
+            cursor.one_of(&["VIRTUAL", "STORED", "PERSISTENT"]).is_some_and(|word| word != "VIRTUAL");
+        column.generated = Some(Generation { stored, expression });
     } else if cursor.word("REFERENCES") {
         column.cascades |= references(cursor)?;
     } else if cursor.word("COMPRESSED") {
@@ -210,12 +213,13 @@ pub(super) fn default(cursor: &mut Cursor<'_, '_>) -> Result<DeclaredDefault, Un
         let mut inside = *cursor;
         let written = cursor.group()?;
         let mut inside = inside.group_reader()?;
-        // A literal in parentheses is that literal; what is more than one is an expression. The current time in parentheses is
-        // one to MySQL, which takes it to local time and from there to the column's.
+        // MySQL takes whatever stands in parentheses for an expression, whose value need not fit. To MariaDB a literal there is that
+        // literal.
+        if cursor.mode.flavour != Some(Flavour::MariaDb) {
+            return Ok(DeclaredDefault::Expression(written));
+        }
         let literal = default(&mut inside);
-        let maria = cursor.mode.flavour == Some(Flavour::MariaDb);
         return Ok(match literal {
-            Ok(DeclaredDefault::Now(_)) if !maria => DeclaredDefault::Expression(written),
             Ok(literal) if inside.at_end() => literal,
             Ok(_) | Err(_) => DeclaredDefault::Expression(written),
         });
@@ -231,6 +235,10 @@ pub(super) fn default(cursor: &mut Cursor<'_, '_>) -> Result<DeclaredDefault, Un
     match token.kind {
         TokenKind::Number => Ok(DeclaredDefault::Number(format!("{sign}{}", token.value))),
         _ if !sign.is_empty() => Err("a sign before something that is no number".into()),
+        // To MariaDB x'31' is a string and 0x31 a number.
+        TokenKind::Hex if cursor.mode.flavour == Some(Flavour::MariaDb) => {
+            Ok(DeclaredDefault::Expression(start.text_until(cursor)))
+        }
         TokenKind::Hex => Ok(DeclaredDefault::Hex(token.value.clone().into_owned())),
         TokenKind::Bit => Ok(DeclaredDefault::Bit(token.value.clone().into_owned())),
         TokenKind::Text => {
@@ -257,13 +265,17 @@ fn word_default(
     let literal = cursor.peek().map(|token| token.kind);
     if word.starts_with('_') && matches!(literal, Some(TokenKind::Text | TokenKind::Hex | TokenKind::Bit)) {
         let value = default(cursor)?;
-        // The introducer says how to take the bytes; ASCII means the same in every such set.
-        let plain = matches!(&value, DeclaredDefault::Text(text) if text.is_ascii());
+        // The introducer says how to take the bytes; ASCII means the same in most sets.
+        let set = word.to_ascii_lowercase();
+        let plain = matches!(&value, DeclaredDefault::Text(text) if text.is_ascii())
+            && set.strip_prefix('_').is_some_and(introduces_ascii);
         return Ok(if plain { value } else { DeclaredDefault::Expression(start.text_until(cursor)) });
     }
     let typed = ["DATE", "TIME", "TIMESTAMP"].iter().any(|name| word.eq_ignore_ascii_case(name));
     if typed && literal == Some(TokenKind::Text) {
-        return default(cursor);
+        // It is a date, and not its text.
+        cursor.next();
+        return Ok(DeclaredDefault::Expression(start.text_until(cursor)));
     }
     if cursor.at_symbol('(') {
         cursor.group()?;

@@ -3,6 +3,7 @@
 use super::clause::Clause;
 use super::cursor::{Cursor, Unreadable};
 use super::keys;
+use super::option::in_place;
 use super::statement::{AlterStep, AlterTable, CreateTable, Statement};
 
 /// CREATE TABLE behind `TABLE`.
@@ -87,6 +88,7 @@ fn index(cursor: &mut Cursor<'_, '_>, unique: bool, or_replace: bool) -> Result<
         AlterStep::Other(Clause::Index)
     });
     // Only the index's own options are left.
+    algorithm(*cursor, &mut steps);
     cursor.skip_clause()?;
     if !cursor.at_end() {
         return Err(cursor.expected("nothing more"));
@@ -101,11 +103,26 @@ pub(super) fn drop_index(cursor: &mut Cursor<'_, '_>) -> Result<Statement, Unrea
     cursor.need_word("ON")?;
     let table = cursor.table()?;
     // WAIT, ALGORITHM and LOCK are left.
+    let mut steps = vec![drop_key(name)];
+    algorithm(*cursor, &mut steps);
     cursor.skip_clause()?;
     if !cursor.at_end() {
         return Err(cursor.expected("nothing more"));
     }
-    Ok(Statement::DropIndex(plain_alter(table, vec![drop_key(name)])))
+    Ok(Statement::DropIndex(plain_alter(table, steps)))
+}
+
+/// The ALGORITHM among the options that are left, if it is one that does not copy the table.
+fn algorithm(mut options: Cursor<'_, '_>, steps: &mut Vec<AlterStep>) {
+    while !options.at_end() {
+        if in_place(&mut options) {
+            steps.push(AlterStep::Other(Clause::InPlace));
+        } else if options.word("ALGORITHM") {
+            steps.push(AlterStep::Other(Clause::Option("ALGORITHM")));
+        } else {
+            options.next();
+        }
+    }
 }
 
 /// The step that drops an index of this name: the primary key's name is PRIMARY.

@@ -6,6 +6,7 @@
 use super::cursor::{Cursor, Unreadable};
 use super::token::TokenKind;
 use crate::change::facts::Flavour;
+use crate::schema::charset::introduces_ascii;
 
 /// Takes a type with the attributes that belong to it.
 pub(super) fn data_type(cursor: &mut Cursor<'_, '_>) -> Result<String, Unreadable> {
@@ -30,13 +31,21 @@ pub(super) fn data_type(cursor: &mut Cursor<'_, '_>) -> Result<String, Unreadabl
             follow(cursor, &mut declared, &["varying"]);
         }
         "long" => {
-            follow(cursor, &mut declared, &["varbinary", "varchar", "varcharacter", "char", "character"]);
-            follow(cursor, &mut declared, &["varying"]);
+            // Else it is CHARACTER SET.
+            if cursor.words(&["CHAR", "VARYING"]) || cursor.words(&["CHARACTER", "VARYING"]) {
+                declared.push_str(" varchar");
+            } else {
+                follow(cursor, &mut declared, &["varbinary", "varchar", "varcharacter"]);
+            }
         }
         _ => {}
     }
     if cursor.at_symbol('(') {
         arguments(cursor, &mut declared)?;
+        // MySQL makes YEAR(4) of any.
+        if declared.starts_with("year(") && cursor.mode.flavour != Some(Flavour::MariaDb) {
+            "year".clone_into(&mut declared);
+        }
     }
     loop {
         if let Some(attribute) =
@@ -105,8 +114,16 @@ fn plain_name(cursor: &mut Cursor<'_, '_>) -> Result<String, Unreadable> {
 fn arguments(cursor: &mut Cursor<'_, '_>, declared: &mut String) -> Result<(), Unreadable> {
     let mut inside = cursor.group_reader()?;
     declared.push('(');
-    while let Some(token) = inside.next() {
+    loop {
+        let before = inside;
+        let Some(token) = inside.next() else { break };
         match token.kind {
+            // `N'…'` is made of the bytes that the client sent.
+            TokenKind::Text
+                if !token.value.is_ascii() && before.text_until(&inside).starts_with(['n', 'N']) =>
+            {
+                return Err("a label is written as N'…'".into());
+            }
             TokenKind::Text => {
                 declared.push('\'');
                 declared.push_str(&token.value.replace('\'', "''"));
@@ -123,8 +140,9 @@ fn arguments(cursor: &mut Cursor<'_, '_>, declared: &mut String) -> Result<(), U
             }
             TokenKind::Word if token.value.starts_with('_') => {
                 // An introducer changes what the bytes behind it mean, unless they are plain ASCII.
+                let set = token.value.to_ascii_lowercase();
                 let ascii = inside.peek().is_some_and(|text| text.value.is_ascii());
-                if !ascii {
+                if !ascii || !set.strip_prefix('_').is_some_and(introduces_ascii) {
                     return Err(format!("a label is written in character set {}", token.value));
                 }
             }

@@ -79,7 +79,7 @@ pub fn effect(clause: &Clause) -> Effect {
         // A rebuild copies each row as it is; columns that are computed on the way are looked at by themselves.
         Clause::Force | Clause::OrderBy => Effect::Nothing,
         // How the statement goes about it.
-        Clause::Keys | Clause::Validation | Clause::LockWait => Effect::Nothing,
+        Clause::Keys | Clause::Validation | Clause::LockWait | Clause::InPlace => Effect::Nothing,
         // From another engine into InnoDB rows are copied; from InnoDB into another what is rolled back stays, or all is gone
         // with a restart, without a word in the log.
         Clause::Engine(engine) if engine.eq_ignore_ascii_case("InnoDB") => Effect::Nothing,

@@ -184,14 +184,17 @@ fn drop_keys(after: &mut Table, steps: &[AlterStep]) {
                     !same(&key.name, name) && (known || !base.is_some_and(|(base, _)| same(&key.name, base)))
                 });
             }
-            AlterStep::RenameIndex { from, to } => {
-                for key in &mut after.unique_keys {
-                    if same(&key.name, from) {
-                        key.name.clone_from(to);
-                    }
-                }
-            }
             _ => {}
+        }
+    }
+    // All at once: two keys may take each other's name.
+    for key in &mut after.unique_keys {
+        let renamed = steps.iter().find_map(|step| match step {
+            AlterStep::RenameIndex { from, to } if same(&key.name, from) => Some(to),
+            _ => None,
+        });
+        if let Some(to) = renamed {
+            key.name.clone_from(to);
         }
     }
 }

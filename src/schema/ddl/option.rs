@@ -64,6 +64,9 @@ fn option(cursor: &mut Cursor<'_, '_>) -> Result<AlterStep, Unreadable> {
         cursor.symbol('=');
         return Ok(AlterStep::Other(Clause::Engine(cursor.name_or_text()?)));
     }
+    if in_place(cursor) {
+        return Ok(AlterStep::Other(Clause::InPlace));
+    }
     if let Some(option) = cursor.one_of(OPTIONS) {
         cursor.symbol('=');
         value(cursor)?;
@@ -94,6 +97,20 @@ fn option(cursor: &mut Cursor<'_, '_>) -> Result<AlterStep, Unreadable> {
         return Ok(AlterStep::DefaultCharset { charset: None, collation: Some(collation) });
     }
     Err(cursor.expected("a step of ALTER TABLE"))
+}
+
+/// Takes an ALGORITHM that does not copy the table row by row, if one comes next.
+pub(super) fn in_place(cursor: &mut Cursor<'_, '_>) -> bool {
+    let mut ahead = *cursor;
+    if !ahead.word("ALGORITHM") {
+        return false;
+    }
+    ahead.symbol('=');
+    let found = ahead.one_of(&["INPLACE", "INSTANT", "NOCOPY"]).is_some();
+    if found {
+        *cursor = ahead;
+    }
+    found
 }
 
 fn value(cursor: &mut Cursor<'_, '_>) -> Result<(), Unreadable> {

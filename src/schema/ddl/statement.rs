@@ -1,7 +1,7 @@
 //! What a statement of the log says, as far as tables and transactions are concerned.
 
 use super::clause::Clause;
-use crate::schema::ColumnDefault;
+use crate::schema::{ColumnDefault, Generation};
 
 /// A table's name as a statement spells it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -308,7 +308,7 @@ pub struct ColumnDefinition {
     /// `ON UPDATE CURRENT_TIMESTAMP`
     pub on_update: bool,
     /// `GENERATED ALWAYS AS`
-    pub generated: bool,
+    pub generated: Option<Generation>,
     /// `AUTO_INCREMENT`
     pub auto_increment: bool,
     /// A key declared with it.

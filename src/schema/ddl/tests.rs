@@ -58,7 +58,7 @@ fn declared(column: &ColumnDefinition) -> String {
     text.push_str(&default);
     for (set, word) in [
         (column.on_update, " onupdate"),
-        (column.generated, " generated"),
+        (column.generated.is_some(), " generated"),
         (column.auto_increment, " auto"),
         (column.key == InlineKey::Primary, " primary"),
         (column.key == InlineKey::Unique, " unique"),
@@ -192,6 +192,7 @@ fn table(columns: &[(&str, &str, bool)], primary_key: &[usize]) -> Table {
                 nullable: *nullable,
                 default: ColumnDefault::None,
                 generated: false,
+                generation: None,
                 auto_increment: false,
                 limits: column_type::limits(declared),
             })

@@ -3,7 +3,7 @@
 use crate::change::facts::Flavour;
 use crate::schema::charset::charset;
 use crate::schema::column_type::{limits, parse, unquote};
-use crate::schema::{Charset, Column, ColumnDefault, MySqlType};
+use crate::schema::{Charset, Column, ColumnDefault, Generation, MySqlType};
 
 /// What the row says, as printed.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +22,8 @@ pub struct ColumnRow<'a> {
     pub collation: Option<&'a str>,
     /// `EXTRA`.
     pub extra: &'a str,
+    /// `GENERATION_EXPRESSION`.
+    pub generation: Option<&'a str>,
 }
 
 impl ColumnRow<'_> {
@@ -47,9 +49,16 @@ impl ColumnRow<'_> {
             nullable,
             default,
             generated,
+            generation: self.generation(&extra).filter(|_| generated),
             auto_increment: extra.contains("AUTO_INCREMENT"),
             limits: limits(self.column_type),
         }
+    }
+
+    /// MySQL prints the quotes of strings with a backslash before them, and one within a string with more.
+    fn generation(&self, extra: &str) -> Option<Generation> {
+        let expression = self.generation?.replace("\\'", "'");
+        Some(Generation { stored: !extra.contains("VIRTUAL"), expression })
     }
 
     /// MySQL prints a literal's value without quotes and marks expressions in EXTRA (8.0.13 on); before, the only
@@ -92,7 +101,16 @@ mod tests {
     use super::*;
 
     fn row<'a>(column_type: &'a str, default: Option<&'a str>, extra: &'a str) -> ColumnRow<'a> {
-        ColumnRow { name: "c", default, nullable: "YES", column_type, charset: None, collation: None, extra }
+        ColumnRow {
+            name: "c",
+            default,
+            nullable: "YES",
+            column_type,
+            charset: None,
+            collation: None,
+            extra,
+            generation: None,
+        }
     }
 
     fn table_charset() -> Charset {
@@ -153,6 +171,21 @@ mod tests {
         let column =
             row("int", Some("(1 + 1)"), "DEFAULT_GENERATED").column(Flavour::MySql, &table_charset());
         assert!(!column.generated);
+    }
+
+    #[test]
+    fn the_expression_of_a_generated_column_is_read() {
+        for (extra, text, stored, expression) in [
+            ("STORED GENERATED", "concat(`s`,_utf8mb4\\'|\\')", true, "concat(`s`,_utf8mb4'|')"),
+            ("VIRTUAL GENERATED", "(`a` + 1)", false, "(`a` + 1)"),
+        ] {
+            let shown = ColumnRow { generation: Some(text), ..row("int", None, extra) };
+            let expected = Generation { stored, expression: expression.to_owned() };
+            assert_eq!(shown.column(Flavour::MySql, &table_charset()).generation, Some(expected));
+        }
+        // Of others MySQL gives an empty text.
+        let other = ColumnRow { generation: Some(""), ..row("int", None, "") };
+        assert_eq!(other.column(Flavour::MySql, &table_charset()).generation, None);
     }
 
     #[test]

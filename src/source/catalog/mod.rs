@@ -50,6 +50,7 @@ pub async fn read(
     let databases = in_databases(selection, "TABLE_SCHEMA");
     // An index that FORCE INDEX cannot name is no key for chunks.
     let visible = server.server_version().index_usable_expression();
+    let generation = server.server_version().generation_expression();
     let [tables, columns, indexes] = [
         format!(
             "SELECT TABLE_SCHEMA, TABLE_NAME, ENGINE, TABLE_ROWS, TABLE_COLLATION, TABLE_TYPE FROM information_schema.TABLES \
@@ -57,7 +58,7 @@ pub async fn read(
         ),
         format!(
             "SELECT TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION, COLUMN_NAME, COLUMN_DEFAULT, IS_NULLABLE, \
-             COLUMN_TYPE, CHARACTER_SET_NAME, COLLATION_NAME, EXTRA, PRIVILEGES FROM information_schema.COLUMNS \
+             COLUMN_TYPE, CHARACTER_SET_NAME, COLLATION_NAME, EXTRA, PRIVILEGES, {generation} FROM information_schema.COLUMNS \
              WHERE {databases}"
         ),
         format!(
@@ -188,6 +189,7 @@ fn definition(
             charset: text(row, 7),
             collation: text(row, 8),
             extra: text(row, 9).unwrap_or_default(),
+            generation: text(row, 11),
         };
         columns.push(shown.column(flavour, &charset));
     }

@@ -34,6 +34,24 @@ pub(crate) fn merges(name: &str) -> bool {
     matches!(name, "armscii8" | "sjis" | "cp932" | "ujis")
 }
 
+/// Whether a character set (MySQL's name) has every character of a text; no where that is not known.
+pub(crate) fn has(name: &str, text: &str) -> bool {
+    if text.is_ascii() {
+        return true;
+    }
+    let basic = || text.chars().all(|character| u32::from(character) <= 0xffff);
+    match Decoder::of(name) {
+        Ok(Decoder::Utf8) => name == "utf8mb4" || basic(),
+        Ok(Decoder::Ucs2) => basic(),
+        Ok(Decoder::Utf16 | Decoder::Utf16Le | Decoder::Utf32) => true,
+        Ok(Decoder::SingleByte(table)) => text.chars().all(|character| {
+            character.is_ascii() || table.iter().any(|code| u32::from(*code) == u32::from(character))
+        }),
+        Ok(Decoder::Multibyte(set)) => !merges(name) && multibyte::has(text, set),
+        Ok(Decoder::Ascii) | Err(_) => false,
+    }
+}
+
 /// How one character set is read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Decoder {

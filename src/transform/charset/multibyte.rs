@@ -207,6 +207,13 @@ pub(super) fn by_name(name: &str) -> Result<&'static Multibyte, &'static str> {
     }
 }
 
+/// Whether `text` comes back from the bytes that it is in this set.
+pub(super) fn has(text: &str, set: &Multibyte) -> bool {
+    let (bytes, _, unmappable) = set.encoding.encode(text);
+    let mut back = Vec::new();
+    !unmappable && decode(&bytes, set, &mut back).is_ok() && back == text.as_bytes()
+}
+
 /// Appends `raw` as UTF-8.
 pub(super) fn decode(raw: &[u8], set: &Multibyte, out: &mut Vec<u8>) -> Result<(), Fault> {
     // What lies between two exceptions is decoded at once.

@@ -125,3 +125,31 @@ fn sets_with_two_codes_for_one_character_are_known() {
         assert_eq!(twice, merges(name), "{name}");
     }
 }
+
+#[test]
+fn a_set_has_the_characters_that_come_back_from_it() {
+    for (charset, text, expected) in [
+        ("latin1", "é€", true),
+        ("latin1", "漢", false),
+        ("latin1", "plain", true),
+        ("latin5", "ş", true),
+        ("latin5", "€", false),
+        ("greek", "α", true),
+        ("greek", "€", false),
+        ("gbk", "漢", true),
+        ("gb2312", "中", true),
+        ("gb2312", "漢", false),
+        ("utf8mb3", "漢", true),
+        ("utf8mb3", "😀", false),
+        ("ucs2", "😀", false),
+        ("utf16", "😀", true),
+        ("utf8mb4", "😀", true),
+        ("ascii", "é", false),
+        ("sjis", "日", false),
+        ("big5", "中", false),
+        ("binary", "é", false),
+        ("nosuch", "é", false),
+    ] {
+        assert_eq!(has(charset, text), expected, "{charset} {text}");
+    }
+}

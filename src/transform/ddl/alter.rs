@@ -57,8 +57,12 @@ impl Case<'_> {
             // The statement's own message names the table.
             self.stop(why.trim_start_matches(&format!("{}: ", self.before.name)), remedy)
         })?;
+        self.keeps_letters(alter, &evolved)?;
         self.converts_labels(alter, &evolved)?;
-        self.recomputes(&evolved)?;
+        let has = |wanted: &Clause| {
+            alter.steps.iter().any(|step| matches!(step, AlterStep::Other(clause) if clause == wanted))
+        };
+        self.recomputes(&evolved, has(&Clause::InPlace) && !has(&Clause::Option("ALGORITHM")))?;
         let mut draft = Draft {
             columns: self.mapping.target.columns.clone(),
             feeds: Vec::new(),
@@ -96,7 +100,7 @@ impl Case<'_> {
             table: self.before.clone(),
             origin: (0..self.before.columns.len()).map(Some).collect(),
         };
-        self.recomputes(&evolved)?;
+        self.recomputes(&evolved, false)?;
         Ok(Translated { changes: self.keeps_instants(&evolved)?, ..self.unchanged() })
     }
 

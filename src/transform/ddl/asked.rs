@@ -12,8 +12,9 @@ use super::store::{Given, stored};
 use super::{Issued, decimal::Decimal};
 use crate::change::facts::Flavour;
 use crate::change::{AnsweredValue, Asked, Literals, Question, ValueKind};
+use crate::schema::ddl::token::{TokenKind, tokenize};
 use crate::schema::ddl::{ColumnDefinition, DeclaredDefault};
-use crate::schema::{Charset, Column, MySqlType, collation};
+use crate::schema::{Charset, Column, MySqlType, charset, collation};
 
 /// The value of the default of `column`; `None` is NULL.
 pub(super) fn asked(added: &Added<'_>, issued: &Issued<'_>) -> Result<Option<Value>, Unfilled> {
@@ -50,7 +51,9 @@ fn written(literal: &DeclaredDefault, issued: &Issued<'_>) -> Option<String> {
     match literal {
         DeclaredDefault::Text(text) => Some(quoted(text, issued)),
         DeclaredDefault::Number(number) => Some(number.clone()),
-        DeclaredDefault::Hex(_) | DeclaredDefault::Bit(_) => literal::radix_bytes(literal).map(hex),
+        DeclaredDefault::Hex(_) => literal::radix_bytes(literal).map(hex),
+        // MariaDB takes it for a number.
+        DeclaredDefault::Bit(digits) => Some(format!("b'{digits}'")),
         _ => None,
     }
 }
@@ -94,19 +97,34 @@ impl Asking<'_> {
 
     /// Whether the log tells what the value hangs on.
     fn check(&self) -> Result<(), String> {
+        // MySQL keeps the text of an expression with escapes, and reads it again under NO_BACKSLASH_ESCAPES.
+        let mode = self.issued.mode;
+        let again = mode.no_backslash_escapes
+            && mode.flavour != Some(Flavour::MariaDb)
+            && matches!(self.definition.default, DeclaredDefault::Expression(_));
+        if again {
+            let escaped = |letter: char| letter.is_ascii_control() || letter == '\\' || letter == '\'';
+            let tokens = tokenize(&self.sql, mode)?;
+            if tokens.iter().any(|token| token.kind == TokenKind::Text && token.value.contains(escaped)) {
+                return Err(
+                    self.uncertain("under NO_BACKSLASH_ESCAPES the source escapes what is in its strings")
+                );
+            }
+        }
         let session = self.issued.session;
         let (started, micros) = match session.started {
             Some((_, micros)) => (true, micros.is_some()),
             None => (false, false),
         };
         let instant = matches!(self.column.data_type, MySqlType::Timestamp { .. });
-        if self.needs.clock && !started {
+        let clock = self.needs.clock || self.needs.day && self.is_temporal();
+        if clock && !started {
             return Err(self.uncertain("the log does not say when the statement began"));
         }
         if self.needs.micros && !micros {
             return Err(self.uncertain("the log does not say its microseconds"));
         }
-        if ((self.needs.clock && self.needs.zone) || instant) && session.time_zone.is_none() {
+        if ((clock && self.needs.zone) || instant) && session.time_zone.is_none() {
             return Err(self.uncertain("the log does not say the time zone of the session"));
         }
         Ok(())
@@ -124,13 +142,19 @@ impl Asking<'_> {
         }
     }
 
-    /// MariaDB keeps an expression as text and reads it again for the new table, in whose character set its literals then are.
+    /// An expression is kept as text and read again: on MariaDB for the new table, in whose character set its literals then are; on
+    /// MySQL in the character set that they had, and in its default collation.
     fn literals(&self) -> Option<Literals> {
-        let again = self.issued.mode.flavour == Some(Flavour::MariaDb)
-            && matches!(self.definition.default, DeclaredDefault::Expression(_));
+        if !matches!(self.definition.default, DeclaredDefault::Expression(_)) {
+            return None;
+        }
+        if self.issued.mode.flavour != Some(Flavour::MariaDb) {
+            let set = self.issued.session.connection_collation.and_then(collation::charset_of)?;
+            return Some(Literals::Charset(known(set).to_owned()));
+        }
         let Charset { name, collation } = self.table_charset;
         let of_mysql = collation.is_empty() || collation.contains("_0900_");
-        again.then(|| match of_mysql {
+        Some(match of_mysql {
             true => Literals::Charset(name.clone()),
             false => Literals::Collation(collation.clone()),
         })
@@ -269,7 +293,8 @@ impl Asking<'_> {
             return Err(self.uncertain("there is no such local time").into());
         }
         let (seconds, places) = instant.split_once('.').unwrap_or((instant, ""));
-        let shown = seconds.parse::<i64>().ok().filter(|seconds| *seconds > 0);
+        // What is later than a TIMESTAMP can be becomes zero; newer servers know a second for it all the same.
+        let shown = seconds.parse::<i64>().ok().filter(|seconds| (1..=i64::from(i32::MAX)).contains(seconds));
         let shown = shown.and_then(super::calendar::date_time).ok_or_else(|| self.unreadable(instant))?;
         let point = if places.is_empty() { "" } else { "." };
         self.unambiguous(Value::Instant(format!("{shown}{point}{places}"))).map(Some)
@@ -300,6 +325,19 @@ impl Asking<'_> {
     /// MySQL, other types: what the expression gives, stored.
     fn evaluated(&self) -> Result<Option<Value>, Unfilled> {
         let Some(given) = self.given()? else { return Ok(None) };
+        match (&given, &self.column.data_type) {
+            (Given::Text(text), MySqlType::Enum { labels, charset }) => {
+                return self.equal_label(text, labels, charset).map(|label| Some(Value::Text(label)));
+            }
+            (Given::Text(text), MySqlType::Set { labels, charset }) => {
+                let parts = text.split(',').filter(|part| !part.is_empty());
+                let found = parts.map(|part| self.equal_label(part, labels, charset));
+                let found = found.collect::<Result<Vec<_>, _>>()?;
+                let ordered = labels.iter().filter(|label| found.contains(label)).map(String::as_str);
+                return Ok(Some(Value::Text(ordered.collect::<Vec<_>>().join(","))));
+            }
+            _ => {}
+        }
         let given = match given {
             // The bytes of a text are those of the character set of its session.
             Given::Text(_) if self.is_bytes() => {
@@ -318,6 +356,24 @@ impl Asking<'_> {
         };
         let literal = Given::of(&self.definition.default).is_some();
         Ok(Some(stored(&given, self.column, literal || self.issued.mode.strict)?))
+    }
+
+    /// The first label that is equal to a text in the column's collation.
+    fn equal_label(&self, text: &str, labels: &[String], charset: &Charset) -> Result<String, Unfilled> {
+        if let Some(label) = literal::label(labels, text) {
+            return Ok(label);
+        }
+        let of_set =
+            |text: &String| format!("CONVERT({} USING {})", quoted(text, self.issued), known(&charset.name));
+        // A default collation was filled in, and is not that of every server.
+        let filled_in = charset.collation.is_empty() || charset.collation.contains("_0900_");
+        let collate = if filled_in { String::new() } else { format!(" COLLATE {}", charset.collation) };
+        let all = labels.iter().map(of_set).collect::<Vec<_>>().join(", ");
+        let sql = format!("FIELD({}{collate}, {all})", of_set(&text.trim_end_matches(' ').to_owned()));
+        let place = self.one_text(Asked::Values(vec![sql]))?;
+        let place = place.and_then(|place| place.parse::<usize>().ok()?.checked_sub(1));
+        let label = place.and_then(|place| labels.get(place));
+        label.cloned().ok_or_else(|| self.uncertain("it is none of the labels").into())
     }
 
     fn is_wide(&self) -> bool {
@@ -358,10 +414,15 @@ impl Asking<'_> {
     }
 }
 
+/// The name of a set that every server knows.
+fn known(set: &str) -> &str {
+    if set == "utf8mb3" { "utf8" } else { set }
+}
+
 /// Whether the session's literals are in a set in which ASCII is not one byte a character.
 pub(super) fn wide(issued: &Issued<'_>) -> bool {
     let set = issued.session.connection_collation.and_then(collation::charset_of);
-    matches!(set, Some("ucs2" | "utf16" | "utf16le" | "utf32"))
+    set.is_some_and(charset::is_wide)
 }
 
 /// The clause of a character set. MySQL's own default collations, which are filled in where none is named, are unknown to MariaDB.

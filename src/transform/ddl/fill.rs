@@ -67,7 +67,22 @@ pub(super) fn fill(
 /// The value; `None` is NULL.
 fn found(added: &Added<'_>, issued: &Issued<'_>) -> Result<Option<Value>, Unfilled> {
     let Added { definition, column, .. } = added;
-    match &definition.default {
+    // The only literal that MySQL takes for such a type is the empty one, outside strict mode, and it is dropped with a warning
+    // (seen on 9.7).
+    let without = issued.mode.flavour != Some(Flavour::MariaDb)
+        && matches!(
+            column.data_type,
+            MySqlType::Text { .. } | MySqlType::Blob { .. } | MySqlType::Json | MySqlType::Geometry { .. }
+        )
+        && matches!(
+            definition.default,
+            DeclaredDefault::Text(_)
+                | DeclaredDefault::Number(_)
+                | DeclaredDefault::Hex(_)
+                | DeclaredDefault::Bit(_)
+        );
+    let default = if without { &DeclaredDefault::None } else { &definition.default };
+    match default {
         DeclaredDefault::Null => Ok(None),
         DeclaredDefault::None if column.nullable => Ok(None),
         DeclaredDefault::None => Ok(Some(implicit(column)?)),

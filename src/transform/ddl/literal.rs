@@ -5,6 +5,7 @@
 
 use super::calendar::days;
 use crate::schema::MySqlType;
+use crate::schema::charset::is_wide;
 use crate::schema::ddl::{ColumnDefinition, DeclaredDefault};
 
 /// A value of a column.
@@ -54,10 +55,10 @@ pub(super) fn value(
         MySqlType::Float | MySqlType::Double => float(column, literal).map(Value::Number),
         MySqlType::Bit { bits } => bit(literal, usize::from(*bits)).map(Value::Bits),
         MySqlType::Year => year(literal).map(Value::Year),
-        MySqlType::Date => plain(literal).and_then(|text| date(&text)),
-        MySqlType::DateTime { fraction, .. } => plain(literal).and_then(|text| date_time(&text, *fraction)),
+        MySqlType::Date => dated(literal).and_then(|text| date(&text)),
+        MySqlType::DateTime { fraction, .. } => dated(literal).and_then(|text| date_time(&text, *fraction)),
         MySqlType::Timestamp { fraction, .. } => {
-            match plain(literal).and_then(|text| date_time(&text, *fraction)) {
+            match dated(literal).and_then(|text| date_time(&text, *fraction)) {
                 Some(Value::DateTime(local)) => {
                     let offset = utc_offset_seconds.ok_or_else(|| {
                         format!("the default of {} depends on the time zone of the session", column.name)
@@ -68,6 +69,13 @@ pub(super) fn value(
             }
         }
         MySqlType::Time { fraction, .. } => plain(literal).and_then(|text| time(&text, *fraction)),
+        MySqlType::Char { charset, .. }
+        | MySqlType::VarChar { charset, .. }
+        | MySqlType::Text { charset, .. }
+            if is_wide(&charset.name) && radix_bytes(literal).is_some() =>
+        {
+            None
+        }
         MySqlType::Char { length, .. } => text(literal)
             .map(|text| text.trim_end_matches(' ').to_owned())
             .filter(|text| fits(text, *length))
@@ -104,6 +112,13 @@ fn plain(literal: &DeclaredDefault) -> Option<String> {
         DeclaredDefault::Text(text) | DeclaredDefault::Number(text) => Some(text.trim().to_owned()),
         _ => None,
     }
+}
+
+/// The same where a date is wanted: the first zeros of a number do not count, and the century is another.
+fn dated(literal: &DeclaredDefault) -> Option<String> {
+    let zeros =
+        matches!(literal, DeclaredDefault::Number(number) if number.len() > 1 && number.starts_with('0'));
+    plain(literal).filter(|_| !zeros)
 }
 
 /// A decimal number with at most `scale` digits behind the point, without needless zeros.
@@ -143,7 +158,8 @@ fn decimal(text: &str, scale: usize) -> Option<String> {
     Some(number)
 }
 
-/// FLOAT and DOUBLE: the shortest text that is this very value. `FLOAT(m,d)` rounds, which is not followed.
+/// FLOAT and DOUBLE: the shortest text that is this very value. `FLOAT(m,d)` rounds, which is not followed. Of an exact number zero has no
+/// sign; whether the zero of a double and of a text has one hangs on more.
 fn float(column: &ColumnDefinition, literal: &DeclaredDefault) -> Option<String> {
     let text = match literal {
         DeclaredDefault::Text(_) | DeclaredDefault::Number(_) => plain(literal)?,
@@ -157,6 +173,10 @@ fn float(column: &ColumnDefinition, literal: &DeclaredDefault) -> Option<String>
         .flatten()?;
     if !wide.is_finite() || (column.declared.contains(',') && wide.fract() != 0.0) {
         return None;
+    }
+    if wide == 0.0 && wide.is_sign_negative() {
+        let exact = matches!(literal, DeclaredDefault::Number(number) if !number.contains(['e', 'E']));
+        return exact.then(|| "0".to_owned());
     }
     Some(wide.to_string())
 }
@@ -310,13 +330,13 @@ pub(super) fn radix_bytes(literal: &DeclaredDefault) -> Option<Vec<u8>> {
     (0..padded.len()).step_by(width).map(byte).collect()
 }
 
-/// A label as it is declared: MySQL finds it whatever its case.
+/// A label as it is declared: MySQL finds the first that is equal in the column's collation. `None` where that is not plain.
 pub(super) fn label(labels: &[String], text: &str) -> Option<String> {
     let text = text.trim_end_matches(' ');
-    if let Some(exact) = labels.iter().find(|label| *label == text) {
-        return Some(exact.clone());
+    if !text.is_ascii() || labels.iter().any(|label| !label.is_ascii()) {
+        return None;
     }
-    let mut alike = labels.iter().filter(|label| label.to_lowercase() == text.to_lowercase());
+    let mut alike = labels.iter().filter(|label| label.eq_ignore_ascii_case(text));
     match (alike.next(), alike.next()) {
         (Some(one), None) => Some(one.clone()),
         _ => None,

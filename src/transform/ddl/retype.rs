@@ -5,6 +5,7 @@ use crate::schema::charset::max_bytes_per_char;
 use crate::schema::ddl::effect::{Changed, Effect};
 use crate::schema::{Charset, Column, MySqlType};
 use crate::transform::typemap::integer_size;
+use std::collections::BTreeSet;
 
 const NARROWED: Effect = Effect::Values(Changed::Narrowed);
 const RELABELLED: Effect = Effect::Values(Changed::Relabelled);
@@ -17,11 +18,13 @@ pub(super) struct Context {
     /// Trailing blanks of CHAR are there for whoever reads it, and what is stored anew has them (seen on MySQL 5.6 and 9.7 and
     /// MariaDB 10.11).
     pads_char: bool,
+    /// Labels that are equal to the server are an error, not a warning.
+    strict: bool,
 }
 
 impl Context {
     pub(super) fn of(issued: &Issued<'_>) -> Self {
-        Self { pads_char: issued.mode.pads_char }
+        Self { pads_char: issued.mode.pads_char, strict: issued.mode.strict }
     }
 }
 
@@ -59,8 +62,22 @@ fn on_the_way(old: &MySqlType, new: &MySqlType, context: Context) -> Option<Chan
     match (old, new) {
         (T::Char { .. }, T::Char { .. }) => None,
         (T::Char { .. }, _) if context.pads_char => Some(Changed::Padded),
+        // A value goes by its label, and the first that is equal to it in the new collation is taken (seen on MySQL 5.6 and
+        // MariaDB 10.11).
+        (T::Enum { charset: from, .. }, T::Enum { labels, charset: to })
+        | (T::Set { charset: from, .. }, T::Set { labels, charset: to })
+            if from != to && !context.strict && !differ(labels) =>
+        {
+            Some(Changed::Converted)
+        }
         _ => None,
     }
+}
+
+/// Whether labels are different in every collation.
+fn differ(labels: &[String]) -> bool {
+    let mut seen = BTreeSet::new();
+    labels.iter().all(|label| label.is_ascii() && seen.insert(label.trim_end().to_ascii_lowercase()))
 }
 
 /// Compares two types.
@@ -164,7 +181,8 @@ fn integers(old: &MySqlType, new: &MySqlType) -> Effect {
     }
 }
 
-fn most_bytes(length_bytes: u8) -> u64 {
+/// Most bytes that a length of so many bytes can say.
+pub(super) fn most_bytes(length_bytes: u8) -> u64 {
     (1_u64 << (8 * u32::from(length_bytes).min(4))) - 1
 }
 

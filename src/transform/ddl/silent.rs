@@ -1,9 +1,10 @@
 //! What changes values of existing rows, or lets them change later, without a row event and without a new type.
 
-use super::Case;
+use super::{Case, computed};
 use crate::change::policy::DdlPolicy;
+use crate::schema::charset::is_wide;
 use crate::schema::ddl::{AlterStep, AlterTable, Evolved};
-use crate::schema::{Column, MySqlType, Table};
+use crate::schema::{Column, MySqlType};
 use crate::transform::TransformError;
 
 impl Case<'_> {
@@ -51,7 +52,8 @@ impl Case<'_> {
     }
 
     /// CONVERT TO CHARACTER SET takes the bytes of labels for those of the new set where they are not ASCII, and the values that
-    /// had them become the empty one (seen on MySQL 5.6 and MariaDB 10.11; 9.7 fails). A column that is declared anew keeps them.
+    /// had them become the empty one (seen on MySQL 5.6 and MariaDB 10.11; 9.7 fails). Where one of the sets has ASCII as more than
+    /// one byte, 9.7 makes other labels of all of them, in strict mode too. A column that is declared anew keeps them.
     pub(super) fn converts_labels(
         &self,
         alter: &AlterTable,
@@ -69,7 +71,21 @@ impl Case<'_> {
         for (after, origin) in evolved.table.columns.iter().zip(&evolved.origin) {
             let before = origin.and_then(|index| self.before.columns.get(index));
             let Some((ascii, old)) = before.and_then(|before| labels(&before.data_type)) else { continue };
-            if !ascii && labels(&after.data_type).is_none_or(|(_, new)| new != old) {
+            let new = labels(&after.data_type).map(|(_, new)| new);
+            if new.as_ref() == Some(&old) {
+                continue;
+            }
+            let wide = is_wide(&old) || new.is_some_and(|new| is_wide(&new));
+            if wide && self.rules.ddl.convert_charset != DdlPolicy::Ignore {
+                return Err(self.stop(
+                    format!(
+                        "it takes the bytes of the labels of column {} for those of another character set",
+                        after.name
+                    ),
+                    self.copy_again(),
+                ));
+            }
+            if !ascii {
                 self.converts_charset("convert_charset")?;
             }
         }
@@ -77,8 +93,9 @@ impl Case<'_> {
     }
 
     /// A generated column may be computed from any column of its table, and is computed anew from what a statement makes
-    /// of that; its expression is not known here.
-    pub(super) fn recomputes(&self, evolved: &Evolved) -> Result<(), TransformError> {
+    /// of that. A stored one is also computed anew when the table is copied, which hangs on more than the statement says
+    /// (`old_alter_table` is not logged), unless ALGORITHM forbids it (seen on MySQL 9.7 and MariaDB 10.11). `in_place` says so.
+    pub(super) fn recomputes(&self, evolved: &Evolved, in_place: bool) -> Result<(), TransformError> {
         let kept = || {
             let columns = evolved.table.columns.iter().zip(&evolved.origin);
             columns.filter_map(|(after, origin)| {
@@ -91,49 +108,57 @@ impl Case<'_> {
         let changed = kept().find(|(_, before, after)| {
             !before.generated && (before.data_type != after.data_type || before.limits != after.limits)
         });
-        match (generated, changed) {
-            (Some((_, generated, _)), Some((_, changed, _))) => Err(self.stop(
-                format!(
-                    "it changes the type of column {}, from which the values of generated column {} may be computed",
-                    changed.name, generated.name
-                ),
-                self.copy_again(),
-            )),
-            (Some((_, generated, _)), None) => self.recomputes_otherwise(generated, &evolved.table),
-            (None, _) => Ok(()),
-        }
-    }
-
-    /// A statement that copies the table computes stored columns anew, as its own session sees the others: with the blanks of
-    /// CHAR or without, and instants in its own time zone (which is logged where it was asked for). The rows' sessions may have
-    /// seen them otherwise.
-    fn recomputes_otherwise(&self, generated: &Column, after: &Table) -> Result<(), TransformError> {
-        // The text of a virtual one is taken in the table's default character set (seen on MariaDB 10.11).
-        if after.charset != self.before.charset {
+        let Some((_, first, _)) = generated else { return Ok(()) };
+        if let Some((_, changed, _)) = changed {
             return Err(self.stop(
                 format!(
-                    "it changes the table's default character set, under which generated column {} is computed",
-                    generated.name
+                    "it changes the type of column {}, from which the values of generated column {} may be computed",
+                    changed.name, first.name
                 ),
                 self.copy_again(),
             ));
         }
-        let has = |matches: fn(&MySqlType) -> bool| {
-            self.before.columns.iter().any(|column| matches(&column.data_type))
-        };
-        let setting = if self.issued.mode.pads_char && has(|of| matches!(of, MySqlType::Char { .. })) {
-            "PAD_CHAR_TO_FULL_LENGTH"
-        } else if self.issued.session.time_zone.is_some()
-            && has(|of| matches!(of, MySqlType::Timestamp { .. }))
-        {
-            "time_zone"
-        } else {
-            return Ok(());
-        };
+        self.takes_over(evolved, first)?;
+        // The text of a virtual one is taken in the table's default character set (seen on MariaDB 10.11).
+        if evolved.table.charset != self.before.charset {
+            return Err(self.stop(
+                format!(
+                    "it changes the table's default character set, under which generated column {} is computed",
+                    first.name
+                ),
+                self.copy_again(),
+            ));
+        }
+        let stored = |column: &Column| column.generation.as_ref().is_none_or(|generation| generation.stored);
+        let unsettled = kept()
+            .filter(|(index, before, _)| before.generated && carried(*index) && stored(before))
+            .find_map(|(_, before, _)| Some((before, computed::settled(self.before, before).err()?)));
+        match unsettled {
+            Some((column, why)) if !in_place => Err(self.stop(
+                format!(
+                    "it may copy the table and compute generated column {} anew, which hangs on settings that the log does not tell: \
+                     {why}",
+                    column.name
+                ),
+                format!(
+                    "{}; with ALGORITHM=INPLACE or ALGORITHM=INSTANT written out such a statement is carried",
+                    self.copy_again()
+                ),
+            )),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// MariaDB: a generated column that was computed from a dropped column is computed from the one that has its name then.
+    fn takes_over(&self, evolved: &Evolved, generated: &Column) -> Result<(), TransformError> {
+        let dropped = self.before.columns.iter().enumerate().find(|(index, column)| {
+            !evolved.origin.contains(&Some(*index)) && evolved.table.column_index(&column.name).is_some()
+        });
+        let Some((_, dropped)) = dropped else { return Ok(()) };
         Err(self.stop(
             format!(
-                "it may compute generated column {} anew, under its own session's {setting}, which its values may depend on",
-                generated.name
+                "another column takes the name of the dropped column {}, from which generated column {} may be computed",
+                dropped.name, generated.name
             ),
             self.copy_again(),
         ))

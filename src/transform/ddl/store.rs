@@ -7,6 +7,8 @@
 
 use super::decimal::Decimal;
 use super::literal::{self, Value, Why};
+use super::retype::most_bytes;
+use crate::schema::charset::{is_wide, max_bytes_per_char};
 use crate::schema::ddl::DeclaredDefault;
 use crate::schema::{Column, MySqlType};
 use crate::transform::charset::{Decoder, merges};
@@ -73,7 +75,7 @@ impl Given {
             // Others are printed with an exponent, or not, as the column's length has it.
             Self::Real(number) => {
                 let plain = number.abs();
-                (plain < 1e15 && (plain >= 1e-4 || plain == 0.0)).then(|| (number + 0.0).to_string())
+                (plain < 1e15 && (plain >= 1e-4 || plain == 0.0)).then(|| number.to_string())
             }
             Self::Text(text) | Self::Temporal(text) | Self::Json(text) => Some(text.clone()),
             Self::Hybrid(_) | Self::Bytes(_) => None,
@@ -100,7 +102,13 @@ pub(super) fn stored(given: &Given, column: &Column, certain: bool) -> Result<Va
         MySqlType::VarChar { length, charset } => {
             text(given, &charset.name, certain).and_then(|text| cut(&text, *length)).map(Value::Text)
         }
-        MySqlType::Text { charset, .. } => text(given, &charset.name, certain).map(Value::Text),
+        MySqlType::Text { length_bytes, charset } => text(given, &charset.name, certain)
+            .filter(|text| {
+                let width = u64::from(max_bytes_per_char(&charset.name));
+                u64::try_from(text.chars().count())
+                    .is_ok_and(|count| count * width <= most_bytes(*length_bytes))
+            })
+            .map(Value::Text),
         MySqlType::Binary { length } => bytes(given).and_then(|mut bytes| {
             let length = usize::try_from(*length).ok()?;
             (bytes.len() <= length).then(|| {
@@ -112,7 +120,18 @@ pub(super) fn stored(given: &Given, column: &Column, certain: bool) -> Result<Va
             let fits = |bytes: &Vec<u8>| u32::try_from(bytes.len()).is_ok_and(|bytes| bytes <= *length);
             bytes(given).filter(fits).map(Value::Bytes)
         }
-        MySqlType::Blob { .. } => bytes(given).map(Value::Bytes),
+        MySqlType::Blob { length_bytes } => {
+            let fits = |bytes: &Vec<u8>| {
+                u64::try_from(bytes.len()).is_ok_and(|bytes| bytes <= most_bytes(*length_bytes))
+            };
+            bytes(given).filter(fits).map(Value::Bytes)
+        }
+        MySqlType::Enum { charset, .. } | MySqlType::Set { charset, .. }
+            if is_wide(&charset.name) && matches!(given, Given::Hybrid(_)) =>
+        {
+            None
+        }
+        MySqlType::Enum { labels, .. } | MySqlType::Set { labels, .. } if !numbered(given, labels) => None,
         MySqlType::Enum { labels, .. } => one_label(given, labels).map(Value::Text),
         MySqlType::Set { labels, .. } => some_labels(given, labels).map(Value::Text),
         MySqlType::Json => match given {
@@ -172,7 +191,7 @@ fn real(given: &Given, column: &Column) -> Option<Value> {
         }
         None => number,
     };
-    (number.is_finite() && !(column.limits.unsigned && number < 0.0))
+    (number.is_finite() && !(column.limits.unsigned && number.is_sign_negative()))
         .then(|| Value::Number(number.to_string()))
 }
 
@@ -253,6 +272,11 @@ fn bytes(given: &Given) -> Option<Vec<u8>> {
 
 fn ascii(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok().filter(|text| text.is_ascii())
+}
+
+/// Whether a number can be told from what a label looks like.
+fn numbered(given: &Given, labels: &[String]) -> bool {
+    !matches!(given, Given::Integer(_)) || labels.iter().all(|label| label.is_ascii())
 }
 
 /// A number is the number of a label, but MySQL 9.7 takes that of a literal default for the label itself.

@@ -52,6 +52,7 @@ pub(crate) fn table(columns: &[&str]) -> Table {
             nullable,
             default: ColumnDefault::None,
             generated: false,
+            generation: None,
             auto_increment: false,
             limits: column_type::limits(declared),
         }

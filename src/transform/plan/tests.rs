@@ -74,6 +74,7 @@ fn try_fixture(
         nullable: spec.nullable && !key.contains(&index),
         default: ColumnDefault::None,
         generated: false,
+        generation: None,
         auto_increment: false,
         limits: crate::schema::Limits::default(),
     });

@@ -219,6 +219,7 @@ fn a_fit_is_promised_exactly_where_the_plan_has_a_codec() {
                 nullable: true,
                 default: ColumnDefault::None,
                 generated: false,
+                generation: None,
                 auto_increment: false,
                 limits: crate::schema::Limits::default(),
             };

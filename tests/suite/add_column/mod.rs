@@ -18,7 +18,10 @@ const ZONE: &str = "USE mysql; INSERT INTO time_zone (Time_zone_id, Use_leap_sec
 /// are of another character set. 1761442200 is the second 02:30 of 2025-10-26 in Berlin.
 const SESSIONS: &[(&str, &str)] = &[
     ("plain", "SET NAMES utf8mb4"),
-    ("system", "SET NAMES utf8mb4, sql_mode = 'STRICT_ALL_TABLES', timestamp = 1761442200.654321"),
+    (
+        "system",
+        "SET NAMES utf8mb4 COLLATE utf8mb4_bin, sql_mode = 'STRICT_ALL_TABLES', timestamp = 1761442200.654321",
+    ),
     ("fixed", "SET NAMES latin1, sql_mode = '', time_zone = '+05:30', timestamp = 1000000000.5"),
     (
         "named",
@@ -177,15 +180,25 @@ async fn existing_rows_get_what_mysql_9_7_gave_them() {
     let stops = [
         TWICE[0],
         TWICE[1],
+        // The current day.
+        "system: DATETIME DEFAULT (TIME '10:11:12')",
         // The current time in parentheses is local time to it.
         "system: TIMESTAMP NULL DEFAULT (NOW())",
         "system: TIMESTAMP NULL DEFAULT (CURRENT_TIMESTAMP(6))",
         "system: TIMESTAMP(6) NULL DEFAULT (NOW(6))",
         AS_SENT[0],
         AS_SENT[1],
+        // Outside strict mode the server clips them.
+        "fixed: TINYINT DEFAULT (300)",
+        "fixed: INT UNSIGNED DEFAULT (-1)",
+        "fixed: DECIMAL(3,1) DEFAULT (999)",
+        "fixed: TINYTEXT DEFAULT (REPEAT('a', 300))",
         // Outside strict mode letters may have become question marks.
         "fixed: VARCHAR(20) DEFAULT (CONCAT('é', 1.50))",
         "fixed: VARCHAR(20) CHARACTER SET latin1 DEFAULT (CONCAT('é', 'x'))",
+        "fixed: DATETIME DEFAULT (TIME '10:11:12')",
+        // NO_BACKSLASH_ESCAPES.
+        "named: VARCHAR(20) DEFAULT (CONCAT('a', '\\\\'))",
     ];
     carried(&in_berlin("mysql97").await, &stops).await;
 }

@@ -112,7 +112,20 @@ fn default(dice: &mut Dice, server: Server, r#type: &str, others: &[Column]) -> 
                 "N'é'",
                 "-1",
                 "1e1",
-                "'a' "
+                "'a' ",
+                "X'31'",
+                "0x4142",
+                "_ucs2'AB'",
+                "_binary'AB'",
+                "-0e0",
+                "-0",
+                "'-0'",
+                "'漢'",
+                "'€'",
+                "'é'",
+                "00010203",
+                "DATE '2020-1-2'",
+                "TIME '10:11:12'"
             ])
         ),
         17 if matches!(data_type.as_str(), "date" | "datetime" | "timestamp") => {
@@ -122,7 +135,8 @@ fn default(dice: &mut Dice, server: Server, r#type: &str, others: &[Column]) -> 
         _ => {
             let literal = values::of_type(dice, server, &data_type, &column_type);
             let wrapped = server == Server::Mysql97
-                && (data_type.ends_with("text")
+                && (dice.percent(25)
+                    || data_type.ends_with("text")
                     || data_type.ends_with("blob")
                     || data_type == "json"
                     || literal.contains('('));
@@ -155,6 +169,20 @@ fn expression(dice: &mut Dice, others: &[Column]) -> String {
         "OTHER",
         "LENGTH(OTHER)",
         "1.10 / 3",
+        "300",
+        "-1",
+        "REPEAT('a', 300)",
+        "'漢'",
+        "DATE '2020-1-2'",
+        "TIME '10:11:12'",
+        "_utf16'AB'",
+        "0x4142",
+        "-0e0",
+        "'a' = 'A'",
+        "LOCATE('A', 'a')",
+        "CONCAT('a\\\\', 'é')",
+        "EXTRACT(WEEK FROM '2021-01-02')",
+        "CAST('2050-01-01' AS DATETIME)",
     ]))
     .replace("OTHER", &other)
 }
@@ -167,7 +195,7 @@ fn generated(dice: &mut Dice, server: Server, r#type: &str, others: &[Column]) -
         &["", " VIRTUAL", " STORED"][..]
     });
     let other = if others.is_empty() { "1".to_owned() } else { dice.pick(others).name.clone() };
-    let expression = (*dice.pick(&[
+    let plain = [
         "OTHER",
         "CONCAT(OTHER)",
         "LENGTH(OTHER)",
@@ -180,8 +208,24 @@ fn generated(dice: &mut Dice, server: Server, r#type: &str, others: &[Column]) -
         "UPPER(OTHER)",
         "CAST(OTHER AS CHAR)",
         "OTHER * 1.10",
-    ]))
-    .replace("OTHER", &other);
+    ];
+    // What hangs on settings too, which a column that is computed where it is read has no one value of.
+    let hanging = [
+        "OTHER / 3",
+        "OTHER / 3",
+        "YEAR(OTHER)",
+        "EXTRACT(WEEK FROM OTHER)",
+        "MONTHNAME(OTHER)",
+        "CAST(OTHER AS DATE)",
+        "FROM_UNIXTIME(OTHER)",
+        "CONCAT(OTHER, '|', id)",
+        "IF(OTHER LIKE 'a%', 1, 0)",
+        "CONCAT_WS('-', OTHER, 'x', 1 + 1)",
+        "MD5(OTHER)",
+    ];
+    let stored = kind == " STORED" || kind == " PERSISTENT";
+    let expression = if stored && dice.percent(50) { *dice.pick(&hanging) } else { *dice.pick(&plain) };
+    let expression = expression.replace("OTHER", &other);
     let null = if server.is_maria() { "" } else { *dice.pick(&["", "", " NOT NULL", " NULL"]) };
     format!("{type}{always} AS ({expression}){kind}{null}")
 }

@@ -92,13 +92,21 @@ pub fn settings(dice: &mut Dice, server: Server, wide: bool) -> Vec<String> {
     set(dice, 6, &|dice| {
         format!(
             "SET collation_connection = {}",
-            dice.pick(&["utf8mb4_bin", "latin1_swedish_ci", "ucs2_general_ci", "gbk_bin"])
+            dice.pick(&[
+                "utf8mb4_bin",
+                "latin1_swedish_ci",
+                "latin5_turkish_ci",
+                "ucs2_general_ci",
+                "gbk_bin"
+            ])
         )
     });
     set(dice, 4, &|dice| format!("SET default_storage_engine = {}", dice.pick(&["MyISAM", "InnoDB"])));
     set(dice, 3, &|_| "SET autocommit = 0".to_owned());
     set(dice, 3, &|_| "SET auto_increment_increment = 7, auto_increment_offset = 3".to_owned());
-    set(dice, 3, &|_| "SET div_precision_increment = 2".to_owned());
+    set(dice, 8, &|dice| format!("SET div_precision_increment = {}", dice.pick(&[2, 9])));
+    set(dice, 5, &|dice| format!("SET lc_time_names = {}", dice.pick(&["de_DE", "fr_FR"])));
+    set(dice, 5, &|dice| format!("SET default_week_format = {}", dice.pick(&[3, 6])));
     settings
 }
 

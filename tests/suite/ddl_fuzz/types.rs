@@ -151,7 +151,7 @@ fn of(dice: &mut Dice, server: Server, family: Family) -> String {
             format!("{name}({}){charset}", length + wide)
         }
         Family::Text => {
-            let name = *dice.pick(&["TINYTEXT", "TEXT", "MEDIUMTEXT", "LONGTEXT", "TEXT(100)"]);
+            let name = *dice.pick(&["TINYTEXT", "TEXT", "MEDIUMTEXT", "LONGTEXT", "TEXT(100)", "LONG"]);
             format!("{name}{}", charset_clause(dice))
         }
         Family::Binary => (*dice.pick(&[
@@ -177,6 +177,13 @@ fn of(dice: &mut Dice, server: Server, family: Family) -> String {
                 "'0','1'",
                 "'','x'",
                 "'a','B','c ','é'",
+                "'漢','b'",
+                "'e','é'",
+                "'a','A','b'",
+                "'ab','cd'",
+                "x'C3A9','b'",
+                "0x4142,'b'",
+                "_ucs2'AB','b'",
                 "'x'",
             ]);
             let name = *dice.pick(&["ENUM", "ENUM", "SET"]);
@@ -186,6 +193,9 @@ fn of(dice: &mut Dice, server: Server, family: Family) -> String {
                 " CHARACTER SET latin1",
                 " CHARACTER SET utf8mb4",
                 " COLLATE utf8mb4_bin",
+                " CHARACTER SET latin1 COLLATE latin1_bin",
+                " CHARACTER SET ucs2",
+                " CHARACTER SET ascii",
             ]);
             format!("{name}({labels}){charset}")
         }

@@ -39,6 +39,7 @@ fn definition(name: &str, columns: usize) -> Table {
         nullable: false,
         default: ColumnDefault::None,
         generated: false,
+        generation: None,
         auto_increment: n == 0,
         limits: rowferry::schema::Limits::default(),
     };

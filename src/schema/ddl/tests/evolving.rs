@@ -90,6 +90,11 @@ fn keys_follow_their_columns() {
         ("ALTER TABLE t MODIFY id BIGINT", "id:0 a?1 b:2 c?3 pk(id) by_b(b) b(b,id)"),
         ("ALTER TABLE t DROP INDEX by_b", "id:0 a?1 b:2 c?3 pk(id) b(b,id)"),
         ("ALTER TABLE t RENAME INDEX by_b TO x", "id:0 a?1 b:2 c?3 pk(id) x(b) b(b,id)"),
+        (
+            "ALTER TABLE t RENAME INDEX by_b TO b, RENAME INDEX b TO by_b",
+            "id:0 a?1 b:2 c?3 pk(id) b(b) by_b(b,id)",
+        ),
+        ("ALTER TABLE t RENAME INDEX by_b TO b, DROP INDEX b", "id:0 a?1 b:2 c?3 pk(id) b(b)"),
         ("ALTER TABLE t ADD UNIQUE (a)", "id:0 a?1 b:2 c?3 pk(id) by_b(b) b(b,id)"),
         ("ALTER TABLE t ADD UNIQUE (b)", "id:0 a?1 b:2 c?3 pk(id) by_b(b) b(b,id) b_2(b)"),
         ("ALTER TABLE t ADD x INT NOT NULL UNIQUE", "id:0 a?1 b:2 c?3 x:+ pk(id) by_b(b) b(b,id) x(x)"),

@@ -53,8 +53,10 @@ fn columns_are_added_in_every_form() {
                 "alter t; add a char(5) character set utf8mb4 collate utf8mb4_bin notnull",
             ),
             (
-                "ALTER TABLE t ADD a CHARACTER VARYING(9), ADD b NATIONAL CHAR VARYING(3), ADD c LONG VARBINARY",
-                "alter t; add a character varying(9); add b national char varying(3); add c long varbinary",
+                "ALTER TABLE t ADD a CHARACTER VARYING(9), ADD b NATIONAL CHAR VARYING(3), ADD c LONG VARBINARY, \
+                 ADD d LONG CHARACTER SET latin1, ADD e LONG CHAR VARYING",
+                "alter t; add a character varying(9); add b national char varying(3); add c long varbinary; \
+                 add d long character set latin1; add e long varchar",
             ),
             (
                 "ALTER TABLE t ADD a DOUBLE PRECISION UNSIGNED ZEROFILL, ADD b DECIMAL(10, 2)",
@@ -148,7 +150,15 @@ fn defaults_keep_what_kind_of_literal_they_are() {
                 "ALTER TABLE t ADD a VARCHAR(9) DEFAULT _latin1'\u{e9}'",
                 "alter t; add a varchar(9) =expr<_latin1'\u{e9}'>",
             ),
-            ("ALTER TABLE t ADD a DATE DEFAULT DATE'2020-01-02'", "alter t; add a date ='2020-01-02'"),
+            (
+                "ALTER TABLE t ADD a DATE DEFAULT DATE'2020-01-02'",
+                "alter t; add a date =expr<DATE'2020-01-02'>",
+            ),
+            ("ALTER TABLE t ADD a TEXT DEFAULT _ucs2 'AB'", "alter t; add a text =expr<_ucs2 'AB'>"),
+            ("ALTER TABLE t ADD a TEXT DEFAULT _binary 'AB'", "alter t; add a text =expr<_binary 'AB'>"),
+            ("ALTER TABLE t ADD a YEAR(2)", "alter t; add a year"),
+            ("ALTER TABLE t ADD e ENUM(_ucs2 'AB')", "unknown"),
+            ("ALTER TABLE t ADD e ENUM(N'\u{e9}')", "unknown"),
             (
                 "ALTER TABLE t ADD a DATETIME DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP",
                 "alter t; add a datetime =now(0) onupdate",
@@ -164,7 +174,7 @@ fn defaults_keep_what_kind_of_literal_they_are() {
             ("ALTER TABLE t ADD a DATETIME DEFAULT (NOW())", "alter t; add a datetime =expr<NOW()>"),
             (
                 "ALTER TABLE t ADD a INT DEFAULT (5), ADD b TEXT DEFAULT ('x')",
-                "alter t; add a int =5; add b text ='x'",
+                "alter t; add a int =expr<5>; add b text =expr<'x'>",
             ),
             ("ALTER TABLE t ADD a CHAR(36) DEFAULT (UUID())", "alter t; add a char(36) =expr<UUID()>"),
             (
@@ -400,6 +410,20 @@ fn a_flavour_means_something_else_by_the_same_words() {
     check(mysql(), &[("ALTER TABLE t ADD a INT /*M!100301 NOT NULL */", "alter t; add a int")]);
     check(SqlMode::from_bits(0), &[("ALTER TABLE t ADD a INT /*M!100301 NOT NULL */", "unknown")]);
     check(SqlMode::from_bits(1), &[("ALTER TABLE t ADD a REAL(7,3)", "alter t; add a float(7,3)")]);
+    check(
+        mariadb(),
+        &[
+            (
+                "ALTER TABLE t ADD a INT DEFAULT (5), ADD b INT DEFAULT ('6')",
+                "alter t; add a int =5; add b int ='6'",
+            ),
+            (
+                "ALTER TABLE t ADD a INT DEFAULT X'31', ADD b INT DEFAULT 0x31",
+                "alter t; add a int =expr<X'31'>; add b int =expr<0x31>",
+            ),
+            ("ALTER TABLE t ADD a YEAR(2)", "alter t; add a year(2)"),
+        ],
+    );
     let oracle = mariadb_in(0x200);
     check(
         oracle,

@@ -14,6 +14,7 @@ fn table(columns: &[(&str, &str)], primary_key: &[usize], unique_keys: Vec<Uniqu
                 nullable: false,
                 default: ColumnDefault::None,
                 generated: false,
+                generation: None,
                 auto_increment: false,
                 limits: crate::schema::Limits::default(),
             })

@@ -10,6 +10,7 @@ fn column(name: &str, declared: &str) -> KeyColumn {
         nullable: false,
         default: ColumnDefault::None,
         generated: false,
+        generation: None,
         auto_increment: false,
         limits: crate::schema::Limits::default(),
     };

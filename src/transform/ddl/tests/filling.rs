@@ -52,6 +52,14 @@ fn literals_become_the_value_the_source_made_of_them() {
         ("DECIMAL(8,3) DEFAULT -1.50", "-1.5"),
         ("DECIMAL(5,1) DEFAULT 1.25", "1.3"),
         ("FLOAT DEFAULT 1.1", "1.1"),
+        ("DOUBLE DEFAULT -0", "0"),
+        ("DOUBLE DEFAULT -0.0", "0"),
+        ("DOUBLE DEFAULT -0e0", "-0"),
+        ("FLOAT DEFAULT '-0.0'", "-0"),
+        ("DOUBLE(10,2) DEFAULT -0e0", "0"),
+        ("DOUBLE(10,2) DEFAULT '-0'", "0"),
+        ("VARCHAR(9) DEFAULT -0e0", "-0"),
+        ("INT DEFAULT -0e0", "0"),
         ("FLOAT DEFAULT 16777217", "16777216"),
         ("FLOAT(7,2) DEFAULT 1.005", "1"),
         ("DOUBLE DEFAULT 1e10", "10000000000"),
@@ -62,6 +70,8 @@ fn literals_become_the_value_the_source_made_of_them() {
         ("YEAR DEFAULT '24'", "2024"),
         ("DATE DEFAULT 20240229", "2024-02-29"),
         ("DATE DEFAULT '2024-02-29'", "2024-02-29"),
+        ("DATE DEFAULT '00010203'", "0001-02-03"),
+        ("DATE DEFAULT 00010203", "ASK CAST((00010203) AS DATE)"),
         ("DATE DEFAULT '24-2-9'", "ASK CAST(('24-2-9') AS DATE)"),
         ("DATETIME(3) DEFAULT '2024-01-02 03:04:05.5'", "2024-01-02 03:04:05.5"),
         ("DATETIME DEFAULT '2024-01-02'", "2024-01-02 00:00:00"),
@@ -81,6 +91,19 @@ fn literals_become_the_value_the_source_made_of_them() {
         ("VARCHAR(9) DEFAULT 'a\\0b'", "STOP"),
         ("ENUM('Aa','b') DEFAULT 'aA'", "Aa"),
         ("SET('x','y','z') DEFAULT 'z,x'", "x,z"),
+        // The first that is equal in the column's collation.
+        (
+            "ENUM('A','a') CHARACTER SET latin1 DEFAULT 'a'",
+            "ASK FIELD(CONVERT('a' USING latin1) COLLATE latin1_swedish_ci, CONVERT('A' USING latin1), CONVERT('a' USING latin1))",
+        ),
+        ("VARCHAR(9) CHARACTER SET ucs2 DEFAULT 0x4142", "䅂"),
+        ("ENUM('A','B') CHARACTER SET ucs2 DEFAULT 0x41", "STOP"),
+        ("VARCHAR(9) DEFAULT _ucs2 'AB'", "ASK (_ucs2 'AB')"),
+        // A date is not its text.
+        ("VARCHAR(9) DEFAULT (DATE '2020-1-2')", "ASK (DATE '2020-1-2')"),
+        // What stands in parentheses need not fit.
+        ("TINYINT DEFAULT (300)", "ASK (300)"),
+        ("INT DEFAULT (EXTRACT(WEEK FROM '2021-01-02'))", "STOP"),
         // 9.7 takes a number for a label, 5.6 and MariaDB for a label's number.
         ("ENUM('0','1') NOT NULL DEFAULT 1", "STOP"),
         ("SET('0','1','2') DEFAULT 2", "STOP"),
@@ -89,9 +112,11 @@ fn literals_become_the_value_the_source_made_of_them() {
         ("VARBINARY(4) DEFAULT x'0102'", "\\x0102"),
         ("VARBINARY(4) DEFAULT 'ü'", "ASK HEX('ü')"),
         ("JSON DEFAULT (JSON_ARRAY())", "[]"),
-        ("JSON DEFAULT ('{\"a\": true}')", "{\"a\": true}"),
-        ("JSON DEFAULT ('[1.50]')", "ASK CAST('[1.50]' AS JSON)"),
-        ("TEXT DEFAULT ('x')", "x"),
+        ("JSON DEFAULT ('{\"a\": true}')", "ASK ('{\"a\": true}')"),
+        ("JSON DEFAULT ('[1.50]')", "ASK ('[1.50]')"),
+        ("TEXT DEFAULT ('x')", "ASK ('x')"),
+        ("TEXT DEFAULT ''", "NULL"),
+        ("BLOB NOT NULL DEFAULT ''", "\\x"),
         ("INT NULL DEFAULT NULL", "NULL"),
         ("INT", "NULL"),
         ("POINT", "NULL"),
@@ -170,7 +195,7 @@ fn a_chosen_type_gets_the_value_in_its_own_form() {
     assert_eq!(with("boolean", "TINYINT(1) DEFAULT 2"), "STOP");
     assert_eq!(with("time", "TIME DEFAULT '12:00:00'"), "12:00:00");
     assert_eq!(with("time", "TIME DEFAULT '-12:00:00'"), "STOP");
-    assert_eq!(with("json", "JSON DEFAULT ('{\"a\":true}')"), "STOP");
+    assert_eq!(with("json", "JSON DEFAULT (JSON_ARRAY())"), "[]");
     assert_eq!(with("numeric", "INT DEFAULT 5"), "5");
     assert_eq!(with("double precision", "FLOAT DEFAULT 0.1"), "0.10000000149011612");
     assert_eq!(with("double precision", "DOUBLE DEFAULT 0.1"), "0.1");
@@ -213,7 +238,7 @@ fn mariadb_stores_what_is_not_plain_in_a_variable() {
         ("BIT(3) DEFAULT '1'", "STORE '1' in bit(3) as v+0"),
         (
             "VARCHAR(9) CHARACTER SET latin1 DEFAULT x'E9'",
-            "STORE x'e9' in VARCHAR(9) CHARACTER SET latin1 COLLATE latin1_swedish_ci as HEX(CONVERT(v USING utf8mb4))",
+            "STORE x'E9' in VARCHAR(9) CHARACTER SET latin1 COLLATE latin1_swedish_ci as HEX(CONVERT(v USING utf8mb4))",
         ),
         (
             "ENUM('0','1') DEFAULT 1",
@@ -225,6 +250,10 @@ fn mariadb_stores_what_is_not_plain_in_a_variable() {
         ("TIMESTAMP(6) DEFAULT CURRENT_TIMESTAMP", "2024-01-02 03:04:05.000007+00"),
         ("DOUBLE DEFAULT RAND()", "STOP"),
         ("INT DEFAULT NEXTVAL(s)", "STOP"),
+        ("INT DEFAULT X'31'", "STORE X'31' in int as v"),
+        ("INT DEFAULT 0x31", "STORE 0x31 in int as v"),
+        ("YEAR DEFAULT b'11'", "STORE b'11' in year as v"),
+        ("DOUBLE DEFAULT -0e0", "STORE -0e0 in double as v*1e0"),
     ];
     for (definition, expected) in cases {
         assert_eq!(filled_on_mariadb(definition, plain()), expected, "{definition}");
@@ -282,8 +311,27 @@ fn an_answer_becomes_the_value_of_its_column() {
     };
     assert_eq!(filled("INT DEFAULT (1 + 2)", &[(K::Integer, Some("3"))]), "3");
     assert_eq!(filled("TINYINT DEFAULT (100 + 100)", &[(K::Integer, Some("200"))]), "STOP");
+    assert_eq!(filled("TINYINT DEFAULT (300)", &[(K::Integer, Some("300"))]), "STOP");
+    assert_eq!(filled("INT UNSIGNED DEFAULT (-1)", &[(K::Integer, Some("-1"))]), "STOP");
+    assert_eq!(filled("TINYTEXT DEFAULT ('x')", &[(K::Text, Some("é".repeat(63).as_str()))]), "é".repeat(63));
+    assert_eq!(filled("TINYTEXT DEFAULT ('x')", &[(K::Text, Some("a".repeat(256).as_str()))]), "STOP");
+    assert_eq!(filled("TINYBLOB DEFAULT (x'00')", &[(K::Bytes, Some("a".repeat(256).as_str()))]), "STOP");
+    let late = [(K::Text, Some("2050-01-01")), (K::Text, Some("2050-01-01 00:00:00"))];
+    assert_eq!(filled("TIMESTAMP NULL DEFAULT ('2050-01-01')", &late), "STOP");
+    assert_eq!(filled("VARCHAR(9) DEFAULT (DATE '2020-1-2')", &[(K::Date, Some("2020-01-02"))]), "STOP");
+    assert_eq!(
+        filled("VARCHAR(10) DEFAULT (DATE '2020-1-2')", &[(K::Date, Some("2020-01-02"))]),
+        "2020-01-02"
+    );
+    assert_eq!(filled("INT DEFAULT (DATE '2020-1-2')", &[(K::Date, Some("2020-01-02"))]), "STOP");
+    assert_eq!(filled("DATETIME DEFAULT (TIME '10:11:12')", &[(K::Time, Some("10:11:12"))]), "STOP");
+    assert_eq!(filled("ENUM('e','é') DEFAULT 'é'", &[(K::Integer, Some("1"))]), "e");
+    assert_eq!(
+        filled("SET('x','é','z') DEFAULT 'z,é'", &[(K::Integer, Some("3")), (K::Integer, Some("2"))]),
+        "é,z"
+    );
     assert_eq!(filled("INT DEFAULT (2.5 + 0)", &[(K::Decimal, Some("2.5"))]), "3");
-    assert_eq!(filled("INT DEFAULT (2.5e0)", &[]), "2");
+    assert_eq!(filled("INT DEFAULT (2.5e0)", &[(K::Real, Some("2.5")), (K::Real, Some("2.5"))]), "2");
     assert_eq!(
         filled("DOUBLE DEFAULT (PI())", &[(K::Real, Some("3.141593")), (K::Real, Some("3.141592653589793"))]),
         "3.141592653589793"
@@ -302,11 +350,80 @@ fn an_answer_becomes_the_value_of_its_column() {
     assert_eq!(filled("TIME DEFAULT (NOW())", &[(K::DateTime, Some("2024-01-02 04:04:05"))]), "STOP");
     assert_eq!(filled("INT DEFAULT (NULL + 1)", &[(K::Integer, None)]), "NULL");
     assert_eq!(filled("INT NOT NULL DEFAULT (NULL + 1)", &[(K::Integer, None)]), "STOP");
-    assert_eq!(filled("JSON DEFAULT ('[1.0]')", &[(K::Json, Some("[1.0]"))]), "[1.0]");
+    assert_eq!(
+        filled("JSON DEFAULT ('[1.0]')", &[(K::Text, Some("[1.0]")), (K::Json, Some("[1.0]"))]),
+        "[1.0]"
+    );
     assert_eq!(
         filled("VARBINARY(9) DEFAULT (CONCAT('ü'))", &[(K::Text, Some("ü")), (K::Text, Some("FC"))]),
         "\\xfc"
     );
+}
+
+/// MySQL reads the text of an expression again, in the default collation of the literals' set and with the backslashes that it put
+/// there.
+#[test]
+fn an_expression_is_asked_for_as_it_is_read_again() {
+    const UTF8MB4_BIN: u16 = 46;
+    let binary = session(Session { connection_collation: Some(UTF8MB4_BIN), ..plain().clone() });
+    let literals = |sql: &str, issued: &Issued<'_>| match run_on(&orders(), sql, &rules(), issued) {
+        Err(TransformError::Asks(question)) => Ok(question.literals),
+        other => Err(other),
+    };
+    let sql = "ALTER TABLE Orders ADD n INT DEFAULT ('a' = 'A')";
+    let asked = literals(sql, &Issued { session: binary, ..issued(sql) }).unwrap();
+    assert_eq!(asked, Some(crate::change::Literals::Charset("utf8mb4".into())));
+    // A literal is not read again.
+    let sql = "ALTER TABLE Orders ADD n VARBINARY(9) DEFAULT 'é'";
+    assert_eq!(literals(sql, &Issued { session: binary, ..issued(sql) }).unwrap(), None);
+    for (definition, read) in [
+        ("TEXT DEFAULT ('a\\b')", false),
+        ("TEXT DEFAULT ('a''b')", false),
+        ("TEXT DEFAULT ('a\nb')", false),
+        ("TEXT DEFAULT ('ab')", true),
+    ] {
+        let sql = format!("ALTER TABLE Orders ADD n {definition}");
+        let mode = SqlMode { no_backslash_escapes: true, ..issued(&sql).mode };
+        assert_eq!(literals(&sql, &Issued { mode, ..issued(&sql) }).is_ok(), read, "{definition}");
+    }
+}
+
+#[test]
+fn letters_that_a_literal_loses_on_its_way_stop_the_task() {
+    const LATIN1: u16 = 8;
+    const LATIN5: u16 = 30;
+    const UTF8: u16 = 33;
+    const BINARY: u16 = 63;
+    let of = |definition: &str, client, connection| {
+        let sql = format!("ALTER TABLE Orders ADD n {definition}");
+        let session = Session {
+            client_collation: Some(client),
+            connection_collation: Some(connection),
+            ..plain().clone()
+        };
+        let issued = Issued { session: &session, ..issued(&sql) };
+        match run_on(&orders(), &sql, &rules(), &issued) {
+            Ok(translated) => changes(&translated),
+            Err(TransformError::Asks(_)) => "ASK".to_owned(),
+            Err(error) => format!("STOP {error}"),
+        }
+    };
+    for (definition, client, connection, stops) in [
+        ("ENUM('漢','b')", UTF8, UTF8, false),
+        ("ENUM('漢','b') CHARACTER SET latin1", UTF8, UTF8, true),
+        ("ENUM('é','b') CHARACTER SET latin1", UTF8, LATIN1, false),
+        ("ENUM('漢','b')", UTF8, LATIN1, true),
+        ("SET('€')", UTF8, LATIN5, true),
+        ("VARCHAR(9) DEFAULT '漢'", UTF8, UTF8, false),
+        ("VARCHAR(9) DEFAULT '漢'", UTF8, LATIN1, true),
+        ("VARCHAR(9) DEFAULT ('漢')", UTF8, LATIN1, true),
+        ("VARCHAR(9) DEFAULT 'é'", BINARY, UTF8, true),
+        ("VARCHAR(9) DEFAULT 'é'", UTF8, BINARY, true),
+        ("VARCHAR(9) DEFAULT 'e' COMMENT 'é'", UTF8, BINARY, false),
+    ] {
+        let found = of(definition, client, connection);
+        assert_eq!(found.starts_with("STOP"), stops, "{definition} {client} {connection}: {found}");
+    }
 }
 
 #[test]

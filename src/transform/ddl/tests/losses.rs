@@ -1,6 +1,8 @@
 //! Statements after which rows of the source change, or have changed, without a row event.
 
 use super::*;
+use crate::change::policy::DdlPolicies;
+use crate::schema::Generation;
 
 fn source(cascades: Cascades) -> impl Fn(&str, &[&str]) -> Result<Translated, TransformError> {
     move |sql, accepted| {
@@ -97,7 +99,8 @@ fn a_generated_column_is_not_left_as_it_was_when_its_table_changes_types() {
         let found = outcome(&before, sql);
         assert!(found.contains("generated column g") || found.contains("convert_charset"), "{sql}: {found}");
     }
-    // Nothing that it could be computed from becomes another value.
+    // It is computed where it is read, and nothing that it could be computed from becomes another value.
+    before.columns[2].generation = Some(Generation { stored: false, expression: "d / n".into() });
     let renamed = "ALTER TABLE Orders CHANGE d e DECIMAL(10,2) NOT NULL COMMENT 'x', ADD y INT";
     assert_eq!(outcome(&before, renamed), "rename d e; add y integer?=NULL");
     let both = "ALTER TABLE Orders MODIFY d DECIMAL(12,4) NOT NULL, DROP g";
@@ -107,6 +110,101 @@ fn a_generated_column_is_not_left_as_it_was_when_its_table_changes_types() {
         outcome(&before, "ALTER TABLE Orders MODIFY d DECIMAL(12,4) NOT NULL"),
         "alter d numeric(12,4)"
     );
+}
+
+#[test]
+fn a_stored_column_is_not_computed_anew_under_other_settings() {
+    let mut before = table(&["id int", "d decimal(10,2)", "g varchar(20)", "n int"]);
+    before.columns[2].generated = true;
+    let outcome = |before: &Table, sql: &str| match run_on(before, sql, &rules(), &issued(sql)) {
+        Ok(_) => String::new(),
+        Err(error) => error.to_string(),
+    };
+    let hangs = Some(Generation { stored: true, expression: "`d` / 3".into() });
+    let settled = Some(Generation { stored: true, expression: "concat(`d`, `n`)".into() });
+    for (generation, sql, word) in [
+        (&hangs, "ALTER TABLE Orders ADD CHECK (n > 0)", "column g anew"),
+        (&hangs, "ALTER TABLE Orders ADD x INT", "\"/\""),
+        (&hangs, "CREATE INDEX i ON Orders (n)", "column g anew"),
+        (&hangs, "OPTIMIZE TABLE Orders", "column g anew"),
+        (&hangs, "ALTER TABLE Orders ADD x INT, ALGORITHM = INPLACE, ALGORITHM = COPY", "column g anew"),
+        (&None, "ALTER TABLE Orders ORDER BY n", "not known"),
+        (&hangs, "ALTER TABLE Orders ADD x INT, ALGORITHM=INPLACE", ""),
+        (&hangs, "CREATE INDEX i ON Orders (n) ALGORITHM INSTANT", ""),
+        (&hangs, "DROP INDEX i ON Orders ALGORITHM = INPLACE", ""),
+        (&settled, "ALTER TABLE Orders ADD CHECK (n > 0)", ""),
+        (&settled, "OPTIMIZE TABLE Orders", ""),
+        (&settled, "ALTER TABLE Orders DROP n, ADD n INT", "takes the name"),
+        (&settled, "ALTER TABLE Orders DROP d, CHANGE n d INT NOT NULL, ALGORITHM=INPLACE", "takes the name"),
+    ] {
+        before.columns[2].generation.clone_from(generation);
+        let rules = Rules { ddl: DdlPolicies { drop_column: DdlPolicy::Ignore, ..rules().ddl }, ..rules() };
+        let found =
+            run_on(&before, sql, &rules, &issued(sql)).err().map_or(String::new(), |error| error.to_string());
+        assert!(found.contains(word) && found.is_empty() == word.is_empty(), "{sql}: {found}");
+    }
+    // An expression that names a column which has another name now is not known any more.
+    before.columns[2].generation = settled;
+    let renamed = "ALTER TABLE Orders RENAME COLUMN n TO m";
+    let after = run_on(&before, renamed, &rules(), &issued(renamed)).unwrap();
+    assert_eq!(after.table.columns[2].generation, None);
+    assert!(outcome(&after.table, "OPTIMIZE TABLE Orders").contains("not known"));
+}
+
+/// CONVERT TO takes the bytes of labels for those of the new set; a value goes to the first label that is equal to its own.
+#[test]
+fn labels_that_become_others_or_alike_are_told() {
+    let lax = SqlMode::from_bits(0).with_explicit_timestamps(true);
+    let strict = issued("").mode;
+    let cased = "e enum('a','A') character set utf8mb4 collate utf8mb4_bin null";
+    let accented = "e enum('é','b') character set utf8mb4 collate utf8mb4_bin null";
+    let general =
+        "ALTER TABLE Orders MODIFY e ENUM('a','A') CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci";
+    for (column, sql, mode, word) in [
+        (
+            "e enum('ab') null",
+            "ALTER TABLE Orders CONVERT TO CHARACTER SET utf16",
+            strict,
+            "bytes of the labels",
+        ),
+        (
+            "e set('ab') character set ucs2 null",
+            "ALTER TABLE Orders CONVERT TO CHARACTER SET utf8mb4",
+            strict,
+            "bytes of the labels",
+        ),
+        ("e enum('ab') null", "ALTER TABLE Orders MODIFY e ENUM('ab') CHARACTER SET utf16", strict, ""),
+        (
+            "e enum('ab') character set latin1 null",
+            "ALTER TABLE Orders CONVERT TO CHARACTER SET utf8mb4",
+            strict,
+            "",
+        ),
+        (cased, general, lax, "converts the values"),
+        (cased, general, strict, ""),
+        (
+            cased,
+            "ALTER TABLE Orders CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci",
+            lax,
+            "converts the values",
+        ),
+        (
+            accented,
+            "ALTER TABLE Orders MODIFY e ENUM('é','b') CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci",
+            lax,
+            "converts the values",
+        ),
+        (
+            "e enum('a','b') character set utf8mb4 collate utf8mb4_bin null",
+            "ALTER TABLE Orders MODIFY e ENUM('a','b') CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci",
+            lax,
+            "",
+        ),
+    ] {
+        let found = run_on(&table(&["id int", column]), sql, &rules(), &Issued { mode, ..issued(sql) });
+        let found = found.err().map_or(String::new(), |error| error.to_string());
+        assert!(found.contains(word) && found.is_empty() == word.is_empty(), "{column}: {sql}: {found}");
+    }
 }
 
 #[test]

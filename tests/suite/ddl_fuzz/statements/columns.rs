@@ -100,6 +100,7 @@ fn rename(dice: &mut Dice, at: At<'_>) -> String {
         3 => format!("RENAME COLUMN {from} TO {}", from.to_uppercase()),
         4 => format!("RENAME COLUMN {from} TO {other}, DROP COLUMN {other}"),
         5 => format!("RENAME COLUMN {from} TO {}, ADD COLUMN {from} INT DEFAULT 7", new_name(dice, at)),
+        6 => format!("DROP COLUMN {from}, ADD COLUMN {from} INT DEFAULT 7"),
         _ => format!("RENAME COLUMN {from} TO {}", new_name(dice, at)),
     }
 }

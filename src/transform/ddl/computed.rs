@@ -1,0 +1,201 @@
+//! Whether the expression of a generated column gives the same value for the same row under whatever settings it is computed.
+//!
+//! A list of what does: columns whose values no setting changes, operators and functions of nothing but their arguments. What must
+//! never happen here: something on it that depends on `sql_mode` (dates, CHAR, LIKE), the time zone (TIMESTAMP), the language, the week's
+//! first day, or `div_precision_increment` (`/`), none of which are those of the sessions that wrote the rows.
+
+use super::constant::{FUNCTIONS, OPERATORS, SIGNS};
+use crate::schema::ddl::SqlMode;
+use crate::schema::ddl::token::{TokenKind, tokenize};
+use crate::schema::{Column, MySqlType, Table};
+
+/// Words that are no functions: operators, literals, types that something is cast to.
+const WORDS: &[&str] = &[
+    "and", "as", "between", "binary", "case", "charset", "collate", "decimal", "div", "double", "else",
+    "end", "false", "float", "from", "in", "integer", "is", "json", "mod", "not", "null", "or", "set",
+    "signed", "then", "true", "unsigned", "using", "when", "xor",
+];
+
+/// Functions of the bytes of a text. Those of a number are in the character set of the session's literals.
+const OF_BYTES: &[&str] = &[
+    "ascii",
+    "bit_length",
+    "crc32",
+    "hex",
+    "length",
+    "md5",
+    "octet_length",
+    "ord",
+    "sha",
+    "sha1",
+    "sha2",
+    "to_base64",
+];
+
+/// Whether the values of the generated column `column` of `table` hang on nothing but the row; else why that is not known.
+pub(super) fn settled(table: &Table, column: &Column) -> Result<(), String> {
+    within(table, column, table.columns.len())
+}
+
+/// With at most so many generated columns computed from each other.
+fn within(table: &Table, column: &Column, depth: usize) -> Result<(), String> {
+    let generation = column.generation.as_ref().filter(|_| depth > 0);
+    let text = &generation.ok_or("its expression is not known")?.expression;
+    if text.contains(['\\', '"']) {
+        return Err("its expression has strings that are not plain".into());
+    }
+    if is_time(&column.data_type) {
+        return Err(format!("{} holds dates or times", column.name));
+    }
+    let tokens = tokenize(text, SqlMode::default())?;
+    let (mut numbers, mut bytes) = (false, false);
+    for (at, token) in tokens.iter().enumerate() {
+        let word = token.value.to_ascii_lowercase();
+        let lists = |list: &[&str]| list.contains(&word.as_str());
+        let next = tokens.get(at + 1);
+        let called = next.is_some_and(|next| next.is_symbol('(') && next.span.start == token.span.end);
+        let named = || table.column_index(&token.value).and_then(|index| table.columns.get(index));
+        let before = at.checked_sub(1).and_then(|before| tokens.get(before));
+        let names_set = before.is_some_and(|before| {
+            ["collate", "set", "charset", "using"].iter().any(|word| before.is_word(word))
+        });
+        let introduces = word.starts_with('_') && next.is_some_and(|next| next.kind == TokenKind::Text);
+        let named = match token.kind {
+            TokenKind::Number | TokenKind::Hex | TokenKind::Bit | TokenKind::Text => continue,
+            TokenKind::Symbol if token.value.chars().all(|sign| SIGNS.contains(sign)) => continue,
+            TokenKind::Word
+                if called && !lists(FUNCTIONS) && !lists(OPERATORS) && !lists(&["cast", "decimal"]) =>
+            {
+                None
+            }
+            TokenKind::Word if called => {
+                bytes |= lists(OF_BYTES);
+                continue;
+            }
+            TokenKind::Word if introduces || names_set => continue,
+            TokenKind::Word if named().is_none() && lists(WORDS) => continue,
+            // A type, though a column may have this name.
+            TokenKind::Word if lists(&["date", "time", "datetime", "timestamp", "year"]) => None,
+            TokenKind::Word | TokenKind::Quoted => named(),
+            TokenKind::Symbol => None,
+        };
+        let named = named.ok_or_else(|| format!("its expression has \"{}\"", token.value))?;
+        numbers |= !reads(&named.data_type).ok_or_else(|| format!("it reads column {}", named.name))?;
+        if named.generated {
+            within(table, named, depth - 1)?;
+        }
+    }
+    if numbers && bytes { Err("it takes the bytes of what is perhaps a number".into()) } else { Ok(()) }
+}
+
+fn is_time(of: &MySqlType) -> bool {
+    matches!(
+        of,
+        MySqlType::Date | MySqlType::Time { .. } | MySqlType::DateTime { .. } | MySqlType::Timestamp { .. }
+    )
+}
+
+/// Whether a value of this type has bytes of its own; `None` where settings change what is read.
+fn reads(of: &MySqlType) -> Option<bool> {
+    match of {
+        // With trailing blanks or without, as PAD_CHAR_TO_FULL_LENGTH has it.
+        MySqlType::Char { .. }
+        | MySqlType::Geometry { .. }
+        | MySqlType::Vector { .. }
+        | MySqlType::Unknown { .. } => None,
+        of if is_time(of) => None,
+        MySqlType::VarChar { .. }
+        | MySqlType::Text { .. }
+        | MySqlType::Binary { .. }
+        | MySqlType::VarBinary { .. }
+        | MySqlType::Blob { .. }
+        | MySqlType::Enum { .. }
+        | MySqlType::Set { .. }
+        | MySqlType::Json => Some(true),
+        _ => Some(false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::Generation;
+    use crate::transform::mapping::tests::table;
+
+    fn of(expression: &str) -> Result<(), String> {
+        let mut table = table(&[
+            "id int",
+            "a int",
+            "v varchar(9)",
+            "c char(9)",
+            "d date",
+            "ts timestamp",
+            "j json",
+            "g int",
+            "h int",
+            "x int",
+        ]);
+        let expressions = [(7, expression), (8, "`a` + 1"), (9, "`a` / 3")];
+        for (index, expression) in expressions {
+            let generation = Generation { stored: true, expression: expression.to_owned() };
+            table.columns[index].generated = true;
+            table.columns[index].generation = Some(generation);
+        }
+        settled(&table, &table.columns[7])
+    }
+
+    #[test]
+    fn only_expressions_of_the_row_alone_are_settled() {
+        for text in [
+            "a+1",
+            "((`a` + 1) - -(2))",
+            "(`a` DIV 3) + (`a` MOD 2)",
+            "concat(`v`,_utf8mb4'|',`a`)",
+            "json_unquote(json_extract(`j`,_utf8mb4'$.a'))",
+            "j->>'$.a'",
+            "if(((`a` > 1) and (`v` = _utf8mb4'x')),_utf8mb4'yes',_utf8mb4'no')",
+            "case when `v` is null then 1 else 2 end",
+            "cast(`v` as unsigned) * cast(`a` as decimal(20,2))",
+            "upper(`v`) collate utf8mb4_bin",
+            "convert(`v` using latin1)",
+            "md5(`v`)",
+            "`h` + 1",
+        ] {
+            assert_eq!(of(text), Ok(()), "{text}");
+        }
+        for text in [
+            "`a` / 3",
+            "`x` + 1",
+            "`g` + 1",
+            "concat(`c`,'|')",
+            "year(`d`)",
+            "`d`",
+            "`ts` + 0",
+            "from_unixtime(`a`)",
+            "week(`v`)",
+            "monthname(`v`)",
+            "cast(`v` as date)",
+            "date '2020-01-01'",
+            "extract(week from `v`)",
+            "`v` like 'a%'",
+            "`v` > now()",
+            "f(`a`)",
+            "concat (`a`)",
+            "`nosuch`",
+            "nosuch",
+            "concat('it\\'s', `v`)",
+            "hex(concat(`a`, `v`))",
+            "round(`a` / 3)",
+            "avg(`a`)",
+        ] {
+            assert!(of(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_settled() {
+        let mut table = table(&["id int", "a int"]);
+        table.columns[1].generated = true;
+        assert!(settled(&table, &table.columns[1]).is_err());
+    }
+}

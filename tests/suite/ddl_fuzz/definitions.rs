@@ -189,7 +189,10 @@ fn expression(dice: &mut Dice, others: &[Column]) -> String {
 
 fn generated(dice: &mut Dice, server: Server, r#type: &str, others: &[Column]) -> String {
     let always = *dice.pick(&["", " GENERATED ALWAYS"]);
-    let kind = *dice.pick(if server.is_maria() {
+    // An instant that is computed where it is read is one of whoever reads it.
+    let kind = *dice.pick(if r#type.starts_with("TIMESTAMP") {
+        &[" STORED"][..]
+    } else if server.is_maria() {
         &["", " VIRTUAL", " STORED", " PERSISTENT"][..]
     } else {
         &["", " VIRTUAL", " STORED"][..]

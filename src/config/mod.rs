@@ -12,6 +12,7 @@ mod identity;
 mod load;
 mod render;
 mod section;
+mod table;
 mod task;
 pub mod types;
 mod vacuum;

@@ -1,10 +1,10 @@
 //! `[task.NAME]`: what is carried, where to, and how.
 
 use super::section::{Problems, Section, quoted};
+use super::table;
 use super::types::{
-    ApplyConfig, DdlPolicies, DdlPolicy, Distributed, ExistingTables, IdentifierCase, Indexes, NulBytes,
-    Operations, Selection, SnapshotConfig, StartPosition, TableOptions, TaskConfig, TimeAs, TinyInt1,
-    ZeroDates,
+    ApplyConfig, DdlPolicies, DdlPolicy, ExistingTables, IdentifierCase, Indexes, NulBytes, Operations,
+    Selection, SnapshotConfig, StartPosition, TableOptions, TaskConfig, TimeAs, TinyInt1, ZeroDates,
 };
 use crate::change::FilePosition;
 use std::collections::BTreeSet;
@@ -447,7 +447,7 @@ fn options(pattern: &str, mut section: Section, problems: &mut Problems) -> Tabl
         // Many source tables into one is many-to-one: it needs a column that keeps their keys apart.
         let tagged = section.take("source_column");
         if let Some(Value::String(column)) = tagged {
-            return finish_options(section, target, Some(column), problems);
+            return table::finish(section, target, Some(column), problems);
         }
         problems.add(
             section.key("target"),
@@ -457,48 +457,5 @@ fn options(pattern: &str, mut section: Section, problems: &mut Problems) -> Tabl
         );
     }
     let source_column = section.string("source_column", problems);
-    finish_options(section, target, source_column, problems)
-}
-
-fn finish_options(
-    mut section: Section,
-    target: Option<String>,
-    source_column: Option<String>,
-    problems: &mut Problems,
-) -> TableOptions {
-    let distributed_by = section.take("distributed_by").and_then(|value| {
-        let distributed = match &value {
-            Value::String(word) if word == "replicated" => Some(Distributed::Replicated),
-            Value::Array(items) => {
-                let names = items.iter().map(|item| item.as_str().map(str::to_owned));
-                let once = |names: &Vec<String>| names.iter().collect::<BTreeSet<_>>().len() == names.len();
-                names
-                    .collect::<Option<Vec<_>>>()
-                    .filter(|names| !names.is_empty() && once(names))
-                    .map(Distributed::By)
-            }
-            _ => None,
-        };
-        if distributed.is_none() {
-            problems.add(
-                section.key("distributed_by"),
-                Some(&value.to_string()),
-                "must be a list of columns, each once, or \"replicated\"",
-                "write e.g. [\"id\"], or leave it out for the primary key",
-            );
-        }
-        distributed
-    });
-    let options = TableOptions {
-        target,
-        columns: section.string_map("columns", problems),
-        exclude_columns: section.strings("exclude_columns", problems).unwrap_or_default(),
-        primary_key: section.strings("primary_key", problems),
-        distributed_by,
-        types: section.string_map("types", problems),
-        source_column,
-        storage: section.string("storage", problems),
-    };
-    section.finish(problems);
-    options
+    table::finish(section, target, source_column, problems)
 }

@@ -15,6 +15,7 @@ mod error;
 mod gather;
 mod going_on;
 mod handoff;
+mod inspect;
 mod prepare;
 mod strangers;
 mod stream;
@@ -25,27 +26,27 @@ mod vacuum;
 
 pub use applier::Memory;
 pub use error::TaskError;
+pub use inspect::{Planned, check, plan, stored};
 
 use crate::change::facts::SourceFacts;
 use crate::change::state::{Checkpoint, TableState};
-use crate::change::status::{Board, Phase, Reached, TablePhase, TaskStatus, now_seconds};
+use crate::change::status::{Board, Phase, Reached, TablePhase, now_seconds};
 use crate::change::{Retry, TableName};
 use crate::config::{Config, ExistingTables};
 use crate::precheck::Report;
 use crate::schema::Table;
 use crate::sink::apply::Existing;
-use crate::sink::ddl::Clear;
 use crate::sink::store::Stored;
-use crate::sink::{Owner, Session, SinkError, catalog, ddl, owner, store};
+use crate::sink::{Owner, Session, SinkError, owner};
 use crate::source::SourceError;
 use crate::source::server::Server;
-use crate::transform::{Plan, TransformError, map_table};
+use crate::transform::{Plan, TransformError};
 use context::Context;
 use copy::CopyTable;
 use gather::Gathered;
 use going_on::Passed;
 use prepare::{Prepared, Recorded};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -431,100 +432,4 @@ async fn renew_p1(
             .await?;
     }
     Ok(())
-}
-
-/// The precheck of a task; writes nothing.
-///
-/// # Errors
-/// When a server cannot be asked.
-pub async fn check(name: &str, config: &Arc<Config>) -> Result<Report, TaskError> {
-    let context = Context::new(name, config, &Board::new())?;
-    let (mut server, session) = connect(&context, &format!("rowferry/{name}/check")).await?;
-    let mut gathered = gather::gather(&context, &mut server, &session).await?;
-    Ok(gather::judge(&context, &mut gathered))
-}
-
-/// What would be done to a task's targets.
-#[derive(Debug)]
-pub enum Planned {
-    /// These statements.
-    Statements(Vec<String>),
-    /// Nothing: the task's precheck fails, and this is all of it.
-    Refused(Report),
-}
-
-/// The statements that would make a task's targets; writes nothing.
-///
-/// # Errors
-/// When a server cannot be asked.
-pub async fn plan(name: &str, config: &Arc<Config>) -> Result<Planned, TaskError> {
-    let context = Context::new(name, config, &Board::new())?;
-    let (mut server, session) = connect(&context, &format!("rowferry/{name}/plan")).await?;
-    let mut gathered = gather::gather(&context, &mut server, &session).await?;
-    let report = gather::judge(&context, &mut gathered);
-    if !report.passed() {
-        return Ok(Planned::Refused(report));
-    }
-    let stored = store::peek(&session, name).await?;
-    let is_fed = |name: &TableName| {
-        let known = stored.as_ref().and_then(|stored| stored.tables.get(name));
-        known.is_some_and(|known| known.state != TableState::Pending)
-    };
-    let mut mappings = Vec::new();
-    // What other tables of the task feed already is neither made nor emptied, and what several will feed is so once.
-    let mut targets = BTreeSet::new();
-    for (name, table) in stored.iter().flat_map(|stored| &stored.tables) {
-        if is_fed(name) {
-            targets.insert(Recorded::read(&context, name, table)?.mapping.target.name);
-        }
-    }
-    for table in server.tables(&context.task().tables).await? {
-        if !is_fed(&table.name) && !gathered.left_out.contains_key(&table.name) {
-            let mapping = map_table(&table, &context.rules(&table.name))?;
-            if targets.insert(mapping.target.name.clone()) {
-                mappings.push(mapping);
-            }
-        }
-    }
-    let task = context.task();
-    let mut wanted = Vec::new();
-    for mapping in &mappings {
-        let clear = if task.existing_tables == ExistingTables::Clear
-            && task.initial_data
-            && catalog::shape(&session, &mapping.target.name).await?.is_some()
-        {
-            prepare::cleared(&context, &session, mapping).await?
-        } else {
-            Clear::Nothing
-        };
-        wanted.push((&mapping.target, clear));
-    }
-    Ok(Planned::Statements(ddl::planned(&session, &wanted, task.initial_schema).await?))
-}
-
-/// What the target holds of a task that may not be running; writes nothing.
-///
-/// # Errors
-/// When the target cannot be asked or its records cannot be read.
-pub async fn stored(name: &str, config: &Arc<Config>) -> Result<TaskStatus, TaskError> {
-    let context = Context::new(name, config, &Board::new())?;
-    let session = Session::connect(context.target(), &format!("rowferry/{name}/status")).await?;
-    let mut status = TaskStatus { phase: Phase::Stopped, ..TaskStatus::new() };
-    context.task().source.clone_into(&mut status.source);
-    context.task().target.clone_into(&mut status.target);
-    let Some(stored) = store::peek(&session, name).await? else { return Ok(status) };
-    status.position = stored.checkpoint.as_ref().map(|checkpoint| checkpoint.position.to_string());
-    let committed = stored.committed_at.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
-    status.committed = committed.map_or(0, |since| since.as_secs());
-    for (table, record) in &stored.tables {
-        if record.state == TableState::Pending {
-            continue;
-        }
-        let recorded = Recorded::read(&context, table, record)?;
-        let copied: i64 = record.chunks.iter().map(|chunk| chunk.rows).sum();
-        status
-            .tables
-            .insert(table.to_string(), tell::table(&recorded, u64::try_from(copied).unwrap_or(0), 0));
-    }
-    Ok(status)
 }

@@ -109,7 +109,8 @@ pub(crate) fn logged_timestamp(raw: &[u8]) -> Result<Option<i64>, Fault> {
     let Some((seconds, rest)) = raw.split_first_chunk::<4>() else { return Err(SHORT) };
     let seconds = u32::from_be_bytes(*seconds);
     let micros = fraction(rest)?;
-    Ok((seconds != 0).then(|| i64::from(seconds) * 1_000_000 + i64::from(micros)))
+    // MariaDB has instants within the first second of 1970.
+    Ok((seconds != 0 || micros != 0).then(|| i64::from(seconds) * 1_000_000 + i64::from(micros)))
 }
 
 /// TIMESTAMP of before 5.6.4: little-endian, no fraction.

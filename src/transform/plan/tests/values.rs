@@ -224,6 +224,12 @@ fn dates_and_times() {
     check(
         spec(timestamp, TargetType::TimestampTz(2), Wire::Fixed(5), 7),
         &[
+            // 1970-01-01 00:00:00.05
+            (
+                b"\0\0\0\0\x05",
+                b"\x0b\xb2\x07\x01\x01\0\0\0\x50\xc3\0\0",
+                Some(&(50_000 - 946_684_800_000_000i64).to_be_bytes()),
+            ),
             // 1970-01-01 00:00:01.05, and a second that needs the 32nd bit
             (
                 b"\0\0\0\x01\x05",

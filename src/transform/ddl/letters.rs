@@ -29,7 +29,12 @@ impl Case<'_> {
                 DeclaredDefault::Text(text) | DeclaredDefault::Expression(text) => text.as_str(),
                 _ => "",
             };
-            if !self.connection_has(&definition.declared) || !self.connection_has(default) {
+            let index = evolved.table.column_index(name);
+            let made =
+                index.and_then(|index| evolved.table.columns.get(index)).map(|column| &column.data_type);
+            // A client that sends bytes (SET NAMES binary) sends those of UTF-8, which such a column takes as they are.
+            let as_bytes = self.sets() == (Some("binary"), Some("binary")) && made.is_some_and(is_utf8);
+            if !self.connection_has(&definition.declared) || !(as_bytes || self.connection_has(default)) {
                 return Err(self.stop(
                     format!(
                         "its session's collation_connection lacks some letters of the labels or the default of column {name}, or it \
@@ -38,9 +43,6 @@ impl Case<'_> {
                     format!("{}; give such statements under SET NAMES utf8mb4", self.copy_again()),
                 ));
             }
-            let index = evolved.table.column_index(name);
-            let made =
-                index.and_then(|index| evolved.table.columns.get(index)).map(|column| &column.data_type);
             if let Some(MySqlType::Enum { labels, charset } | MySqlType::Set { labels, charset }) = made
                 && let Some(label) = labels.iter().find(|label| !has(&charset.name, label))
             {
@@ -59,11 +61,26 @@ impl Case<'_> {
 
     /// Whether a text comes whole into the character set of the session's literals.
     fn connection_has(&self, text: &str) -> bool {
+        let (client, connection) = self.sets();
+        let sets = client.zip(connection).filter(|sets| sets.0 != "binary" && sets.1 != "binary");
+        // What came in the client's set is in it. From and to bytes nothing is converted.
+        text.is_ascii()
+            || sets.is_some_and(|(client, connection)| client == connection || has(connection, text))
+    }
+
+    /// The character sets of the client and of the session's literals.
+    fn sets(&self) -> (Option<&'static str>, Option<&'static str>) {
         let session = self.issued.session;
         let set = |collation: Option<u16>| collation.map_or(Some("utf8mb4"), collation::charset_of);
-        let (client, connection) = (set(session.client_collation), set(session.connection_collation));
-        // From and to bytes nothing is converted.
-        text.is_ascii()
-            || client != Some("binary") && connection.is_some_and(|set| set != "binary" && has(set, text))
+        (set(session.client_collation), set(session.connection_collation))
+    }
+}
+
+fn is_utf8(data_type: &MySqlType) -> bool {
+    match data_type {
+        MySqlType::Char { charset, .. }
+        | MySqlType::VarChar { charset, .. }
+        | MySqlType::Text { charset, .. } => charset.name.starts_with("utf8"),
+        _ => false,
     }
 }

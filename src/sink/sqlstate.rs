@@ -156,6 +156,9 @@ fn class(state: &str, routine: Option<&str>) -> Class {
         ),
         "42804" | "42846" => fix("give the target column the type the precheck asks for"),
         "42809" => fix("let the target be an ordinary table"),
+        // Bytes for another type than the column has, too many or too few: somebody has altered it since the task looked.
+        "22P03" => Class::Retry(Retry::AfterBackoff),
+        "08P01" if routine == Some("pq_copymsgbytes") => Class::Retry(Retry::AfterBackoff),
         "26000" | "08P01" => fix(
             "connect to the server itself: a pooler that shares sessions between transactions is in between",
         ),
@@ -171,8 +174,6 @@ fn class(state: &str, routine: Option<&str>) -> Class {
         "0A000" if routine == Some("RevalidateCachedQuery") => Class::Retry(Retry::AfterBackoff),
         "0A000" => fix("the target does not support this; see the message"),
         "XX001" | "XX002" => fix("the target reports damaged data: mend the server"),
-        // Bytes for another type than the column has: somebody has altered it since the task looked.
-        "22P03" => Class::Retry(Retry::AfterBackoff),
         "25P02" => Class::Retry(Retry::AfterBackoff),
         _ => by_class(state),
     }

@@ -78,8 +78,8 @@ async fn a_lost_connection_asks_only_what_going_on_needs() {
             let after = trips();
             let asked = (after.0 - before.0, after.1 - before.1);
             // It was (99, 120) for the first start and (61, 72) for each lost connection; some of the target's are the sessions
-            // for upkeep and for applying, which are opened beside what the task waits for.
-            assert!(asked.0 <= 20 && asked.1 <= 30, "start {started:?}, {name} lost: {asked:?}");
+            // for upkeep and for applying, which are opened beside what the task waits for; a Greenplum is asked more.
+            assert!(asked.0 <= 20 && asked.1 <= 45, "start {started:?}, {name} lost: {asked:?}");
         }
         scene.source.sql("UPDATE t SET v = 3").await;
         scene.assert_exact(&daemon, &["t"]).await;

@@ -11,6 +11,7 @@ mod builder;
 mod channel;
 mod context;
 mod copy;
+mod ending;
 mod error;
 mod gather;
 mod going_on;

@@ -11,6 +11,7 @@ use super::applier::{Applying, Memory};
 use super::builder::Builder;
 use super::channel;
 use super::context::Context;
+use super::ending::{Ending, Stage};
 use super::handoff;
 use super::prepare::Recorded;
 use super::tables::{Carried, Tables};
@@ -169,21 +170,18 @@ pub async fn follow(
     stages.spawn(vacuum::tend(context.clone(), owner.clone(), targets));
     let mut own = every(OWNER_EVERY);
     let mut tell = every(TELL_EVERY);
-    // What the reader or the builder cannot get past; told when all that was whole before it is durable.
-    let mut met = None;
+    // What the reader or the builder cannot get past is told when all that was whole before it is durable.
+    let mut ending = Ending::default();
     let mut held_up = None;
     loop {
         tokio::select! {
             ended = stages.join_next() => match ended {
-                Some(Ok(Ok(Stage::Met(error)))) => met = met.or(Some(error)),
-                // The applier ends when the builder has, and the builder when the reader has: all is durable then.
-                Some(Ok(Ok(Stage::Applier))) => match met {
-                    Some(error) => return Err(error),
-                    None if stop.is_cancelled() => return Ok(()),
-                    // A stage that failed ends the others; its error may be told last.
-                    None => {}
-                },
-                Some(Ok(Ok(Stage::Reader | Stage::Builder))) => {}
+                Some(Ok(Ok(stage))) => {
+                    ending.add(stage);
+                    if let Some(outcome) = ending.outcome(stop.is_cancelled()) {
+                        return outcome;
+                    }
+                }
                 None => return Err(TaskError::Internal("the stream ended without an error".to_owned())),
                 Some(Ok(Err(error))) => return Err(error),
                 Some(Err(error)) => return Err(TaskError::Internal(format!("a stage ended abnormally: {error}"))),
@@ -254,16 +252,6 @@ async fn still_the_same_log(
     })
 }
 
-/// How a stage ended that leaves nothing undone.
-#[derive(Debug)]
-pub(super) enum Stage {
-    Reader,
-    Builder,
-    Applier,
-    /// The reader or the builder ends at what it cannot get past. The stages behind it go on with what it has handed on.
-    Met(TaskError),
-}
-
 /// Reads until told to stop; what was read is handed on.
 async fn read(
     context: Context,
@@ -279,7 +267,7 @@ async fn read(
             read = stream.next(&mut changes, BLOCK_BYTES) => if let Err(error) = read {
                 // What came before it is whole as far as it goes; the builder takes what is.
                 let _builder_has_ended = blocks.send(changes).await;
-                return Ok(Stage::Met(error.into()));
+                return Ok(Stage::ReaderMet(error.into()));
             },
         }
         let passed = stream.take_passed();
@@ -343,7 +331,7 @@ async fn build(
                 for change in block.changes.drain(..) {
                     if let Err(error) = builder.take(change).await {
                         hand_on_all(&mut builder, &units).await;
-                        return Ok(Stage::Met(error));
+                        return Ok(Stage::BuilderMet(error));
                     }
                     while let Some(unit) = builder.next_ready() {
                         handed_on = Instant::now();

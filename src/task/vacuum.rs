@@ -7,7 +7,7 @@
 
 use super::TaskError;
 use super::context::Context;
-use super::stream::Stage;
+use super::ending::Stage;
 use crate::change::status::{TablePhase, Upkeep, now_seconds};
 use crate::change::{TableName, TargetName};
 use crate::config::types::{VacuumConfig, VacuumMode};

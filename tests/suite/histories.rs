@@ -99,8 +99,19 @@ async fn a_mariadb_that_was_put_back_is_noticed() {
     restored(&Mysql::start("mariadb", &[]).await, "restored_maria").await;
 }
 
-/// The machine goes down when the last transaction's rows are on disk and the event that ends it is not.
-async fn died_inside(mysql: &Mysql, name: &str) {
+/// The machine goes down when the last transaction's rows are on disk and the event that ends it is not. MySQL 9.7 writes the names
+/// of transactions into the engine too when it likes: where that was before the end, it knows of one that its log has lost, which
+/// is another story, and another server is asked.
+async fn died_inside(server: impl AsyncFn() -> Mysql, name: &str) {
+    for _ in 0..10 {
+        if died(&server().await, name).await {
+            return;
+        }
+    }
+    panic!("the engine was always faster than the end");
+}
+
+async fn died(mysql: &Mysql, name: &str) -> bool {
     const XID_EVENT: u64 = 19 + 8 + 4;
     let scene = Scene::on(mysql, postgres().await, name).await;
     scene.source.sql("CREATE TABLE t (id INT PRIMARY KEY) ENGINE = InnoDB; INSERT INTO t VALUES (1)").await;
@@ -109,27 +120,31 @@ async fn died_inside(mysql: &Mysql, name: &str) {
     scene.source.sql("INSERT INTO t VALUES (2)").await;
     mysql.die_before_the_end(XID_EVENT).await;
     mysql.restart().await;
+    if mysql.kind() == "mysql97" && !mysql.one("SELECT @@GLOBAL.gtid_purged").await.is_empty() {
+        return false;
+    }
     scene.source.sql("INSERT INTO t VALUES (3)").await;
     daemon.restart();
     scene.wait_applied(&daemon).await;
     daemon.wait_phase("Synchronizing", DEADLINE).await;
     let rows = format!("SELECT string_agg(id::text, ' ' ORDER BY id) FROM {name}.t");
     assert_eq!(scene.target.one(&rows).await, "1 3");
+    true
 }
 
 #[tokio::test]
 async fn a_transaction_that_mariadb_died_in_does_not_stop_the_task() {
-    died_inside(&Mysql::start("mariadb", &[]).await, "died_maria").await;
+    died_inside(async || Mysql::start("mariadb", &[]).await, "died_maria").await;
 }
 
 #[tokio::test]
 async fn a_transaction_that_mysql_9_7_died_in_does_not_stop_the_task() {
-    died_inside(&Mysql::private(&[]).await, "died_97").await;
+    died_inside(async || Mysql::private(&[]).await, "died_97").await;
 }
 
 #[tokio::test]
 async fn a_transaction_that_mysql_5_6_died_in_does_not_stop_the_task() {
-    died_inside(&Mysql::start("mysql56", &[]).await, "died_56").await;
+    died_inside(async || Mysql::start("mysql56", &[]).await, "died_56").await;
 }
 
 /// Files that the killed daemon's stream still has open stay.

@@ -64,6 +64,8 @@ pub struct SourceFacts {
     pub prepared_xa: Option<u64>,
     /// Missing server privileges, e.g. `REPLICATION SLAVE`.
     pub missing_privileges: BTreeSet<String>,
+    /// The settings that were asked for, by name in lower case: others after a restart may need another judgement.
+    pub settings: BTreeMap<String, String>,
     /// Per selected table what was found.
     pub tables: BTreeMap<TableName, SourceTableFacts>,
 }
@@ -146,6 +148,23 @@ pub struct TargetFacts {
     pub copy_on_conflict: bool,
     /// A type `geometry` is there.
     pub postgis: bool,
+    /// What bounds the number of the role's connections.
+    pub connections: Vec<Limit>,
+    /// What bounds the number of its statements at a time.
+    pub statements: Vec<Limit>,
+    /// `storage` texts of tables that are to be made and that the target refuses, with its words.
+    pub refused_storage: BTreeMap<String, String>,
+}
+
+/// A bound of the target on the number of something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// What bounds it, in words.
+    pub name: String,
+    /// How many there may be.
+    pub most: u64,
+    /// How many others have.
+    pub used: u64,
 }
 
 /// An existing target table.
@@ -167,6 +186,8 @@ pub struct FoundTable {
     pub owned: bool,
     /// It, or a partition of it, is UNLOGGED: a crash of the server empties it.
     pub unlogged: bool,
+    /// It is partitioned, by ranges or lists, without a partition for all other rows.
+    pub without_default_partition: bool,
     /// Columns of the primary key under a nondeterministic collation, which takes different texts for one.
     pub loose_columns: Vec<String>,
     /// Triggers, rules or foreign keys that would act on our writes.

@@ -6,6 +6,7 @@ mod greenplum;
 mod history;
 pub mod newcomers;
 mod options;
+mod room;
 mod source;
 mod target;
 
@@ -92,6 +93,7 @@ pub fn check(subject: &Subject<'_>) -> Report {
     source::server(subject, &mut report);
     source::tables(subject, &mut report);
     target::server(subject, &mut report);
+    room::judge(subject, &mut report);
     target::tables(subject, &mut report);
     greenplum::tables(subject, &mut report);
     options::judge(subject, &mut report);

@@ -25,6 +25,7 @@ pub fn judge(subject: &Subject<'_>, report: &mut Report) {
     for (_, mapping) in subject.mappings {
         if let Ok(mapping) = mapping {
             geometry(subject, mapping, report);
+            storage(subject, mapping, report);
         }
     }
     for ((table, mapping), definition) in subject.mappings.iter().zip(subject.definitions) {
@@ -119,6 +120,19 @@ fn geometry(subject: &Subject<'_>, mapping: &TableMapping, report: &mut Report) 
                 "CREATE EXTENSION postgis in the target database, or take {} off types: it becomes bytea, which holds EWKB",
                 column.name
             ),
+        );
+    }
+}
+
+fn storage(subject: &Subject<'_>, mapping: &TableMapping, report: &mut Report) {
+    let Some(text) = &mapping.target.storage else { return };
+    if let Some(words) = subject.target.refused_storage.get(text) {
+        report.add(
+            "target.storage",
+            mapping.source.to_string(),
+            Verdict::Fail,
+            format!("the target makes no table WITH ({text}): {words}"),
+            "correct storage in the table's section: it is what stands in the brackets of CREATE TABLE … WITH (…), such as \"fillfactor=70\"",
         );
     }
 }

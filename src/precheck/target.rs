@@ -350,6 +350,20 @@ fn existing(
             "drop the column, or live with that",
         );
     }
+    if found.without_default_partition {
+        let default = if subject.target.version_number >= 120_000 {
+            format!("CREATE TABLE … PARTITION OF {name} DEFAULT")
+        } else {
+            format!("ALTER TABLE {name} ADD DEFAULT PARTITION others")
+        };
+        report.add(
+            "target.partitions",
+            &name,
+            Verdict::Warn,
+            "it has no default partition: a row that no other takes holds the task up until there is one for it",
+            format!("{default}, or see to it that partitions are made in time"),
+        );
+    }
     if !found.checks.is_empty() {
         report.add(
             "target.check",

@@ -50,6 +50,7 @@ fn good_source() -> SourceFacts {
         lower_case_table_names: 0,
         prepared_xa: Some(0),
         missing_privileges: BTreeSet::new(),
+        settings: BTreeMap::new(),
         tables: BTreeMap::from([(TableName::new("shop", "orders"), orders)]),
     }
 }
@@ -67,6 +68,9 @@ fn good_target() -> TargetFacts {
         on_conflict: true,
         copy_on_conflict: false,
         postgis: false,
+        connections: Vec::new(),
+        statements: Vec::new(),
+        refused_storage: BTreeMap::new(),
     }
 }
 
@@ -118,6 +122,7 @@ fn existing() -> FoundTable {
         writable: true,
         owned: true,
         unlogged: false,
+        without_default_partition: false,
         loose_columns: Vec::new(),
         active: vec![],
         fed_by: None,
@@ -483,4 +488,5 @@ fn two_tables_into_one_need_a_source_column() {
 }
 
 mod greenplum;
+mod room;
 mod shared;

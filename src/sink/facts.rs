@@ -1,6 +1,6 @@
 //! Gathers [`TargetFacts`] for the precheck. Writes nothing.
 
-use super::{Session, SinkError, catalog, pooler};
+use super::{Session, SinkError, catalog, pooler, room};
 use crate::change::TargetName;
 use crate::change::facts::TargetFacts;
 use crate::config::types::TargetEndpoint;
@@ -13,28 +13,27 @@ const DATABASE: &str = "\
 SELECT pg_encoding_to_char(d.encoding)::text, has_database_privilege(d.oid, 'CREATE') \
 FROM pg_database d WHERE d.datname = current_database()";
 
-/// As a table is made: its column's type is named without a schema.
-const POSTGIS: &str =
-    "SELECT EXISTS (SELECT 1 FROM pg_type t WHERE t.typname = 'geometry' AND pg_type_is_visible(t.oid))";
-
 const SCHEMAS: &str = "\
 SELECT n.nspname::text, has_schema_privilege(n.oid, 'CREATE') AND has_schema_privilege(n.oid, 'USAGE') \
 FROM pg_namespace n WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
 
-/// Asks the target everything the precheck wants to know about it and the `wanted` tables. A second, short
+/// Asks the target everything the precheck of `task` wants to know about it and the `wanted` tables. A second, short
 /// session tells whether this one has a server process of its own.
 pub async fn facts(
     endpoint: &TargetEndpoint,
     session: &Session,
+    task: &str,
     wanted: &[TargetName],
 ) -> Result<TargetFacts, SinkError> {
     let client = session.client();
     let failed = |error| session.error(DOING, error);
     // Sent together, the first questions of each.
-    let (rows, found, tables) = tokio::join!(
+    let (rows, found, tables, connections, statements) = tokio::join!(
         client.query_typed(DATABASE, &[]),
         client.query_typed(SCHEMAS, &[]),
-        catalog::tables(session, wanted)
+        catalog::tables(session, wanted),
+        room::connections(session, task),
+        room::statements(session)
     );
     let rows = rows.map_err(failed)?;
     let row = rows.first().ok_or_else(|| session.unexpected(DOING, "the database is not in pg_database"))?;
@@ -44,8 +43,6 @@ pub async fn facts(
         let (name, usable) = pair::<String>(row).map_err(failed)?;
         schemas.insert(name, usable);
     }
-    let rows = client.query_typed(POSTGIS, &[]).await.map_err(failed)?;
-    let postgis = rows.first().map_or(Ok(false), |row| row.try_get(0)).map_err(failed)?;
     let dialect = session.dialect();
     Ok(TargetFacts {
         kind: dialect.kind,
@@ -58,7 +55,10 @@ pub async fn facts(
         session_stable: pooler::is_own(endpoint, session).await?,
         on_conflict: dialect.on_conflict,
         copy_on_conflict: dialect.copy_on_conflict,
-        postgis,
+        postgis: dialect.geometry.is_some(),
+        connections,
+        statements,
+        refused_storage: BTreeMap::new(),
     })
 }
 

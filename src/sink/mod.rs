@@ -14,6 +14,7 @@ pub mod held_up;
 pub mod owner;
 mod pooler;
 pub mod quote;
+pub mod room;
 pub mod session;
 mod sqlstate;
 pub mod store;

@@ -24,6 +24,9 @@ const END_TIMEOUT: Duration = Duration::from_secs(30);
 const END_POLL: Duration = Duration::from_millis(50);
 /// Longest wait for an answer to [`Owner::check`].
 const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
+/// The same on Greenplum, where the question may wait for a place in the role's resource queue. Whoever takes the task ends this
+/// session first, so a wait does no harm.
+const QUEUED_CHECK_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// The ownership of a task; ends with the session it holds.
 #[derive(Debug)]
@@ -101,12 +104,13 @@ impl Owner {
     pub async fn check(&self) -> Result<(), SinkError> {
         const DOING: &str = "checking the ownership";
         let sql = format!("SELECT pg_backend_pid(), (SELECT max(epoch) FROM {})", self.store.owner_table());
-        let answer = tokio::time::timeout(CHECK_TIMEOUT, self.session.client().query_typed(&sql, &[])).await;
+        let limit = if self.session.dialect().distributed { QUEUED_CHECK_TIMEOUT } else { CHECK_TIMEOUT };
+        let answer = tokio::time::timeout(limit, self.session.client().query_typed(&sql, &[])).await;
         let Ok(rows) = answer else {
             return Err(SinkError::Connection {
                 endpoint: self.session.label().to_owned(),
                 doing: DOING.into(),
-                message: format!("no answer within {} s", CHECK_TIMEOUT.as_secs()),
+                message: format!("no answer within {} s", limit.as_secs()),
             });
         };
         let rows = rows.map_err(|error| self.session.error(DOING, error))?;

@@ -31,8 +31,9 @@ impl ErrorContext<'_> {
         if let Some(db) = error.as_db_error() {
             let state = db.code().code();
             let mut message = words(db);
-            if is_without_partition(state, db.routine()) {
-                message.push_str("; the task goes on when the target table has a partition for this row (or a default partition)");
+            if let Some(hope) = goes_on_when(state, db) {
+                message.push_str("; ");
+                message.push_str(hope);
             }
             return match class(state, db.routine()) {
                 Class::Broken => connection(format!("{message} (SQLSTATE {state})")),
@@ -118,6 +119,20 @@ enum Class {
 /// A row that no partition of its table takes: Greenplum has an SQLSTATE of its own for that, PostgreSQL that of a CHECK.
 fn is_without_partition(state: &str, routine: Option<&str>) -> bool {
     state == "22M01" || state == "23514" && routine == Some("ExecFindPartition")
+}
+
+/// What ends a state that is waited for, where the message does not say so.
+fn goes_on_when(state: &str, db: &DbError) -> Option<&'static str> {
+    if is_without_partition(state, db.routine()) {
+        return Some(
+            "the task goes on when the target table has a partition for this row (or a default partition)",
+        );
+    }
+    // Greenplum, about what a statement may take of its resource queue's memory.
+    let about_memory = state == "53000" || state == "53200" || state == "53400";
+    (about_memory && db.message().contains("insufficient memory reserved")).then_some(
+        "give the role more (ALTER ROLE … SET statement_mem = '250MB'), or lower apply.batch_rows of the task; it goes on by itself then",
+    )
 }
 
 fn class(state: &str, routine: Option<&str>) -> Class {

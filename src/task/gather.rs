@@ -6,14 +6,14 @@ use super::prepare::Recorded;
 use crate::change::facts::{SourceFacts, TargetFacts};
 use crate::change::state::TableState;
 use crate::change::{GtidSet, TableName, TargetName};
-use crate::precheck::{self, Item, Report, Resuming, Subject, newcomers};
+use crate::precheck::{self, Item, Report, Resuming, Subject, Verdict, newcomers};
 use crate::schema::Table;
 use crate::sink::store::{self, Stored};
-use crate::sink::{Session, facts};
+use crate::sink::{Session, facts, room};
 use crate::source::binlog;
 use crate::source::server::Server;
 use crate::transform::{Plan, TableMapping, TransformError, deviation, map_table};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything found out before anything is written.
 #[derive(Debug)]
@@ -44,6 +44,21 @@ pub struct Gathered {
 }
 
 impl Gathered {
+    /// Whether a selected table was judged. One that came since is left out, and told.
+    pub fn has_judged(&mut self, table: &TableName) -> bool {
+        let judged = self.mappings.iter().any(|(name, _)| name == table);
+        if !judged {
+            self.left_out.entry(table.clone()).or_insert_with(|| Item {
+                code: "source.newcomer",
+                subject: table.to_string(),
+                verdict: Verdict::Warn,
+                why: "it came while the task was starting, after the others were judged".to_owned(),
+                remedy: "start the task again: it is judged and copied then".to_owned(),
+            });
+        }
+        judged
+    }
+
     /// Why those that are left out are.
     pub fn reasons(&self) -> BTreeMap<TableName, String> {
         self.left_out.iter().map(|(table, item)| (table.clone(), item.why.clone())).collect()
@@ -96,13 +111,17 @@ pub async fn gather(
     }
     let wanted: Vec<TargetName> =
         mappings.iter().filter_map(|(_, mapping)| Some(mapping.as_ref().ok()?.target.name.clone())).collect();
-    let mut target = facts::facts(context.target(), session, &wanted).await?;
+    let mut target = facts::facts(context.target(), session, &context.name, &wanted).await?;
     for mapping in mappings.iter().filter_map(|(_, mapping)| mapping.as_ref().ok()) {
         let name = &mapping.target.name;
         if let (Some(_), Some(found)) = (&mapping.source_tag, target.tables.get_mut(name)) {
             found.fed_by = store::other_feeder(session, &context.name, name).await?;
         }
     }
+    let made = mappings.iter().filter_map(|(_, mapping)| mapping.as_ref().ok());
+    let made = made.filter(|mapping| !target.tables.contains_key(&mapping.target.name));
+    let storage: BTreeSet<String> = made.filter_map(|mapping| mapping.target.storage.clone()).collect();
+    target.refused_storage = room::refused_storage(session, storage.iter().map(String::as_str)).await?;
     let widened = stored.as_ref().map(|stored| widened(context, stored, &mut mappings, &target));
     let widened = widened.unwrap_or_default();
     let left_out = BTreeMap::new();

@@ -3,6 +3,7 @@
 //! Everything here must run on PostgreSQL 9.4 (Greenplum 6): columns that later versions added to a catalog
 //! are read through `row_to_json`, which leaves them out where they are not.
 
+mod partitions;
 mod types;
 
 use super::quote::qualified;
@@ -129,6 +130,7 @@ async fn shapes(session: &Session, wanted: &[TargetName]) -> Result<BTreeMap<u32
     if session.dialect().distributed {
         distributions(session, &oids, &mut entries).await?;
     }
+    partitions::partitions(session, &oids, &mut entries).await?;
     Ok(entries)
 }
 
@@ -162,6 +164,7 @@ fn entry(row: &Row) -> Result<(u32, Entry), tokio_postgres::Error> {
         writable: readable && may_write,
         owned: row.try_get(4)?,
         unlogged: row.try_get(14)?,
+        without_default_partition: false,
         loose_columns: row.try_get(15)?,
         active,
         fed_by: None,

@@ -18,13 +18,15 @@ use tokio_postgres::types::Type;
 /// schema `rowferry`. "rowferry" in ASCII.
 pub(super) const DDL_LOCK: i64 = 0x726f_7766_6572_7279;
 
-/// Creates the schemas among `wanted` that are missing, inside a transaction. The catalog is asked first, so that no privilege
-/// on the database is needed when all are there; tasks that start at once do it one after the other.
+/// Waits until no other task makes schemas or tables; holds until the transaction ends. Tasks that start at once then see what
+/// the others have made.
+pub async fn one_at_a_time(session: &Session) -> Result<(), SinkError> {
+    run(session, "creating tables", &[format!("SELECT pg_advisory_xact_lock({DDL_LOCK})")]).await
+}
+
+/// Creates the schemas among `wanted` that are missing, inside a transaction that has [`one_at_a_time`]. The catalog is asked
+/// first, so that no privilege on the database is needed when all are there.
 pub async fn create_schemas(session: &Session, wanted: &BTreeSet<String>) -> Result<(), SinkError> {
-    if missing_schemas(session, wanted).await?.is_empty() {
-        return Ok(());
-    }
-    run(session, "creating schemas", &[format!("SELECT pg_advisory_xact_lock({DDL_LOCK})")]).await?;
     for schema in &missing_schemas(session, wanted).await? {
         run(session, &format!("creating schema {schema}"), &[render::create_schema(schema)]).await?;
     }

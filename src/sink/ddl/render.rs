@@ -8,7 +8,6 @@ use super::super::quote::{identifier, identifiers, literal, qualified};
 use crate::change::facts::FoundTable;
 use crate::change::shape::{Distribution, RowsOf};
 use crate::change::{TargetChange, TargetColumn, TargetName, TargetTable, TargetType};
-use std::fmt::Write as _;
 
 /// Longest identifier in bytes (`NAMEDATALEN` − 1); the server cuts longer ones off without an error, and two
 /// of them may become one.
@@ -56,17 +55,20 @@ pub fn create_table(table: &TargetTable, dialect: &Dialect) -> Result<String, Un
         parts.push(format!("  PRIMARY KEY ({})", identifiers(&table.primary_key)));
     }
     let mut sql = format!("CREATE TABLE {} (\n{}\n)", qualified(&table.name), parts.join(",\n"));
-    let mut storage: Vec<&str> = table.storage.as_deref().into_iter().collect();
-    if dialect.distributed && !storage.iter().any(|text| chooses_storage(text)) {
-        storage.insert(0, "appendonly=false");
-    }
-    if !storage.is_empty() {
-        let _ = write!(sql, " WITH ({})", storage.join(", "));
-    }
+    sql.push_str(&with_storage(table.storage.as_deref(), dialect));
     if dialect.distributed {
         sql.push_str(&distributed(table));
     }
     Ok(sql)
+}
+
+/// ` WITH (…)`: what the user wants, and where rows are distributed heap storage unless that is said already.
+pub(in crate::sink) fn with_storage(wanted: Option<&str>, dialect: &Dialect) -> String {
+    let mut storage: Vec<&str> = wanted.into_iter().collect();
+    if dialect.distributed && !storage.iter().any(|text| chooses_storage(text)) {
+        storage.insert(0, "appendonly=false");
+    }
+    if storage.is_empty() { String::new() } else { format!(" WITH ({})", storage.join(", ")) }
 }
 
 /// Whether the user's storage text says itself how rows are kept.

@@ -26,7 +26,7 @@ impl Server {
     /// What the server answers, other than that a privilege is missing.
     pub async fn facts(&mut self, selection: &Selection) -> Result<(SourceFacts, Vec<Table>), SourceError> {
         let mut missing_privileges = BTreeSet::new();
-        let variables = std::mem::take(&mut self.variables);
+        let variables = self.variables.clone();
         let value = |name: &str| variables.get(name).map(String::as_str);
         let upper = |name: &str| value(name).unwrap_or_default().to_ascii_uppercase();
         let on = |name: &str| matches!(upper(name).as_str(), "ON" | "1");
@@ -41,7 +41,7 @@ impl Server {
         };
         let log = self.log_status_if_allowed(&mut missing_privileges).await?;
         let log_end = log.as_deref().map(|row| self.file_position(row)).transpose()?;
-        let databases = |column| log.as_deref().and_then(|row| text(row, column)).map_or(Vec::new(), names);
+        let databases = |column| databases(log.as_ref(), column);
         // Where the server has no such variable, it has always logged what it receives.
         let logs_received = ["log_replica_updates", "log_slave_updates"]
             .iter()
@@ -80,6 +80,7 @@ impl Server {
             lower_case_table_names: value("lower_case_table_names").and_then(|n| n.parse().ok()).unwrap_or(0),
             prepared_xa,
             missing_privileges,
+            settings: variables,
             tables,
         };
         Ok((facts, definitions))
@@ -102,6 +103,9 @@ impl Server {
             return Err(self.protocol("not all questions were answered"));
         };
         facts.log_end = status.first().map(|row| self.file_position(row)).transpose()?;
+        facts.only_logged = databases(status.first(), 2);
+        facts.never_logged = databases(status.first(), 3);
+        facts.settings.clone_from(&self.variables);
         if let Some(mode) = self.variables.get("gtid_mode") {
             facts.gtid_mode_on = mode.eq_ignore_ascii_case("ON");
         }
@@ -247,6 +251,11 @@ impl Server {
         }
         Ok((facts, definitions))
     }
+}
+
+/// The databases that a column of the log's status names.
+fn databases(status: Option<&Vec<Option<String>>>, column: usize) -> Vec<String> {
+    status.and_then(|row| text(row, column)).map_or(Vec::new(), names)
 }
 
 /// The databases of one column of the log's status: `a,b`.

@@ -74,3 +74,37 @@ async fn a_dropped_distribution_column_is_neither_made_nor_overlooked() {
     let told = format!("{:?}", task.phase);
     assert!(told.contains("distributed randomly") && told.contains("SET DISTRIBUTED BY (a, b)"), "{told}");
 }
+
+/// One place in its resource queue is enough for a role: nothing it does needs two statements at once.
+#[tokio::test]
+async fn a_role_with_one_place_in_its_resource_queue_is_told_and_gets_on() {
+    let Some(scene) = scene("on_gp_queue").await else { return };
+    let name = "rowferry_test_queue";
+    let drop = format!("DROP OWNED BY {name}; DROP ROLE {name}; DROP RESOURCE QUEUE {name}");
+    // What an earlier run left; each in a transaction of its own, as queues want.
+    for sql in [format!("DROP ROLE IF EXISTS {name}"), format!("DROP RESOURCE QUEUE {name}")] {
+        scene.target.session().await.try_sql(&sql).await.ok();
+    }
+    scene.target.sql(&format!("CREATE RESOURCE QUEUE {name} WITH (ACTIVE_STATEMENTS=1)")).await;
+    scene.target.sql(&format!("CREATE ROLE {name} LOGIN RESOURCE QUEUE {name}")).await;
+    scene.target.sql(&format!("GRANT ALL ON DATABASE {} TO {name}", scene.target.name)).await;
+    scene.source.sql("CREATE TABLE t (id INT PRIMARY KEY, v INT); INSERT INTO t VALUES (1, 1), (2, 2)").await;
+    let url = scene.target.url().replace("gpadmin", name);
+    let config = scene.config().target("url", &format!("{url:?}"));
+    let output = rowferry(&["check", "-c", &config.file()]).await;
+    assert_eq!(output.code, 0, "{}", output.stdout);
+    let words = format!("ACTIVE_STATEMENTS of resource queue {name} allows 1: they wait for each other");
+    assert!(
+        output.stdout.contains("target.statements") && output.stdout.contains(&words),
+        "{}",
+        output.stdout
+    );
+    let daemon = scene.start_with(&config).await;
+    scene.source.sql("INSERT INTO t SELECT id + 2, v FROM t; UPDATE t SET v = v + 1").await;
+    scene.assert_exact(&daemon, &["t"]).await;
+    daemon.terminate();
+    daemon.exit_code(DEADLINE).await;
+    for sql in drop.split("; ") {
+        scene.target.sql(sql).await;
+    }
+}

@@ -2,10 +2,10 @@
 
 use super::{column, connect, endpoint, table, target};
 use crate::harness::{on_greenplum, only_postgres, postgres};
-use rowferry::change::facts::TargetKind;
+use rowferry::change::facts::{Limit, TargetKind};
 use rowferry::change::shape::Distribution;
 use rowferry::change::{TargetColumn, TargetType};
-use rowferry::sink::{Session, catalog, ddl, facts};
+use rowferry::sink::{Session, catalog, ddl, facts, room};
 
 #[tokio::test]
 async fn every_type_that_is_created_is_read_back() {
@@ -109,7 +109,7 @@ async fn facts_tell_what_the_user_may_do() {
     let database = postgres().await.database("facts_of_user").await;
     database
         .sql(
-            "DROP ROLE IF EXISTS facts_reader; CREATE ROLE facts_reader LOGIN;
+            "DROP ROLE IF EXISTS facts_reader; CREATE ROLE facts_reader LOGIN CONNECTION LIMIT 7;
              CREATE SCHEMA open; CREATE SCHEMA shut; GRANT USAGE, CREATE ON SCHEMA open TO facts_reader;
              CREATE TABLE open.seen (id int PRIMARY KEY); GRANT SELECT ON open.seen TO facts_reader;
              CREATE TABLE open.full (id int PRIMARY KEY); GRANT ALL ON open.full TO facts_reader;
@@ -120,7 +120,7 @@ async fn facts_tell_what_the_user_may_do() {
     reader.user = "facts_reader".into();
     let session = Session::connect(&reader, "suite").await.unwrap();
     let names = [target("open", "seen"), target("open", "full"), target("shut", "hidden")];
-    let found = facts::facts(&reader, &session, &names).await.unwrap();
+    let found = facts::facts(&reader, &session, "t", &names).await.unwrap();
     let (kind, version) =
         if on_greenplum() { (TargetKind::Greenplum, 90_400) } else { (TargetKind::PostgreSql, 120_000) };
     assert_eq!(found.kind, kind);
@@ -133,8 +133,53 @@ async fn facts_tell_what_the_user_may_do() {
     assert!(!seen.writable && !seen.owned && !seen.has_rows);
     assert!(full.writable && !full.owned);
     assert!(!hidden.writable && hidden.has_rows, "what may not be read is not believed empty");
-    let all = facts::facts(&endpoint(&database), &super::connect(&database).await, &[]).await.unwrap();
+    let all = facts::facts(&endpoint(&database), &super::connect(&database).await, "t", &[]).await.unwrap();
     assert!(all.can_create_schema && all.tables.is_empty() && all.schemas["shut"]);
+    // Its own session is another's for the task of that name.
+    let role = Limit { name: "the connection limit of role facts_reader".into(), most: 7, used: 1 };
+    assert!(found.connections.contains(&role), "{:?}", found.connections);
+    assert!(found.connections[0].name == "max_connections of the server" && found.connections[0].most > 7);
+    assert_eq!(all.connections.len(), 1, "superusers are not bounded by the role or the database");
+    let texts = ["fillfactor=70", "fillfactor=5", "nonsense=1"];
+    let refused = room::refused_storage(&session, texts.into_iter()).await.unwrap();
+    assert_eq!(refused.keys().collect::<Vec<_>>(), ["fillfactor=5", "nonsense=1"]);
+    assert!(refused["nonsense=1"].contains("nonsense"), "{refused:?}");
     drop(session);
     database.sql("DROP OWNED BY facts_reader; DROP ROLE facts_reader").await;
+}
+
+#[tokio::test]
+async fn partitioned_tables_that_do_not_take_every_row_are_known() {
+    let database = postgres().await.database("default_partitions").await;
+    let session = connect(&database).await;
+    let spread = |name: &str, by: &str, low: &str, rest: &str| {
+        let table = format!("CREATE TABLE {name} (id int PRIMARY KEY, v int)");
+        if on_greenplum() {
+            let rest = if rest.is_empty() { "" } else { ", DEFAULT PARTITION rest" };
+            format!("{table} DISTRIBUTED BY (id) PARTITION BY {by} (id) (PARTITION low {low}{rest});")
+        } else {
+            format!(
+                "{table} PARTITION BY {by} (id); CREATE TABLE {name}_low PARTITION OF {name} FOR VALUES {low}; {rest}"
+            )
+        }
+    };
+    let (range, list) = if on_greenplum() {
+        ("START (0) END (9)", "VALUES (1, 2)")
+    } else {
+        ("FROM (0) TO (9)", "IN (1, 2)")
+    };
+    database
+        .sql(
+            &[
+                spread("ranges", "RANGE", range, ""),
+                spread("lists", "LIST", list, ""),
+                spread("all_ranges", "RANGE", range, "CREATE TABLE rest PARTITION OF all_ranges DEFAULT;"),
+                "CREATE TABLE plain (id int PRIMARY KEY)".to_owned(),
+            ]
+            .concat(),
+        )
+        .await;
+    let names = ["ranges", "lists", "all_ranges", "plain"].map(|name| target("public", name));
+    let found = catalog::tables(&session, &names).await.unwrap();
+    assert_eq!(names.map(|name| found[&name].without_default_partition), [true, true, false, false]);
 }

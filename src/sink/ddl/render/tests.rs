@@ -46,6 +46,7 @@ fn found() -> FoundTable {
         writable: true,
         owned: true,
         unlogged: false,
+        without_default_partition: false,
         loose_columns: Vec::new(),
         checks: Vec::new(),
         filled: Vec::new(),

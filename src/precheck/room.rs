@@ -1,0 +1,48 @@
+//! Items about how many connections and statements the target lets a task have.
+
+use super::{Report, Subject, Verdict};
+use crate::change::facts::Limit;
+
+/// Connections of a task that follows the log: the owner's, the applier's and the one that looks after the tables.
+const FOLLOWING: u64 = 3;
+/// Statements of it at a time: the applier's and one more.
+const STATEMENTS: u64 = 2;
+
+/// Judges both.
+pub fn judge(subject: &Subject<'_>, report: &mut Report) {
+    let (connections, statements) = wanted(subject);
+    let name = format!("target {}", subject.task.target);
+    for limit in &subject.target.connections {
+        let free = limit.most.saturating_sub(limit.used);
+        if free >= connections {
+            continue;
+        }
+        // What others use now may be free later; what is less than is wanted never will be enough.
+        let verdict = if limit.most < connections { Verdict::Fail } else { Verdict::Warn };
+        let why = format!(
+            "the task takes up to {connections} connections, and {} leaves {free} ({} of {} are in use by others)",
+            limit.name, limit.used, limit.most
+        );
+        report.add("target.connections", &name, verdict, why, raise(limit));
+    }
+    for limit in subject.target.statements.iter().filter(|limit| limit.most < statements) {
+        let why = format!(
+            "the task works at up to {statements} statements at a time, and {} allows {}: they wait for each other",
+            limit.name, limit.most
+        );
+        report.add("target.statements", &name, Verdict::Warn, why, raise(limit));
+    }
+}
+
+fn raise(limit: &Limit) -> String {
+    format!("raise {}, or lower snapshot.parallel of the task, which counts while it copies", limit.name)
+}
+
+/// Connections and statements at a time that the task takes at most.
+fn wanted(subject: &Subject<'_>) -> (u64, u64) {
+    let followed = |table| subject.resuming.is_some_and(|resuming| resuming.tables.contains(table));
+    let copies = subject.task.initial_data && subject.mappings.iter().any(|(table, _)| !followed(table));
+    let copying = if copies { u64::try_from(subject.task.snapshot.parallel).unwrap_or(u64::MAX) } else { 0 };
+    // Beside the copy's own there are the owner's.
+    (FOLLOWING.max(copying.saturating_add(1)), STATEMENTS.max(copying.saturating_add(1)))
+}

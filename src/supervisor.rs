@@ -34,16 +34,10 @@ impl Backoff {
     }
 }
 
-/// What the task has made durable by now: grows with every row. A checkpoint alone, which moves over what nobody waits for, is
-/// not what an attempt is for.
-fn durable_work(board: &Board, name: &str) -> u64 {
-    board.task(name, |task| {
-        let rows = task
-            .tables
-            .values()
-            .map(|table| table.copied_rows + table.inserts + table.updates + table.deletes);
-        rows.sum::<u64>()
-    })
+/// Rows that the task has made durable by now. A checkpoint alone, which moves over what nobody waits for, is not what an attempt
+/// is for.
+fn durable_rows(board: &Board, name: &str) -> u64 {
+    board.task(name, |task| task.durable_rows)
 }
 
 /// Runs every task of `config` until `stop`, then waits for all to drain. Returns when the last has ended.
@@ -67,7 +61,7 @@ async fn supervise(name: String, config: Arc<Config>, board: Board, stop: Cancel
     let mut backoff = Backoff::default();
     let memory = Arc::new(task::Memory::default());
     loop {
-        let (started, done_before) = (Instant::now(), durable_work(&board, &name));
+        let (started, done_before) = (Instant::now(), durable_rows(&board, &name));
         // A task of its own: a panic in it becomes an error here instead of a silent end.
         let run = tokio::spawn(task::run(
             name.clone(),
@@ -90,7 +84,7 @@ async fn supervise(name: String, config: Arc<Config>, board: Board, stop: Cancel
         };
         match error.retry() {
             Retry::AfterBackoff => {
-                let good = started.elapsed() > GOOD_RUN || durable_work(&board, &name) > done_before;
+                let good = started.elapsed() > GOOD_RUN || durable_rows(&board, &name) > done_before;
                 let pause = backoff.after(good);
                 let attempt = backoff.attempt;
                 tracing::warn!(task = name, attempt, pause_ms = pause.as_millis(), "{error}; trying again");

@@ -105,6 +105,9 @@ pub struct TableStatus {
 pub struct Upkeep {
     /// Bytes with indexes, as last measured; 0 before that.
     pub bytes: u64,
+    /// Seconds since 1970 of that measurement; 0 for none.
+    #[serde(default)]
+    pub measured: u64,
     /// The same when its copy had ended; 0 when that was not measured.
     pub copied_bytes: u64,
     /// Rows that were replaced or deleted since the last VACUUM, as the applier counts them.
@@ -119,12 +122,17 @@ pub struct Upkeep {
 }
 
 impl Upkeep {
-    /// `63.1 MB (51.0 MB when copied), 12000 dead rows, vacuumed 3m ago`; `None` before anything was measured.
+    /// `63.1 MB 20s ago (51.0 MB when copied), 12000 dead rows, vacuumed 3m ago`; `None` before anything was measured.
     pub fn words(&self) -> Option<String> {
         if self.bytes == 0 {
             return None;
         }
+        let ago =
+            |then: u64| humantime::format_duration(Duration::from_secs(now_seconds().saturating_sub(then)));
         let mut words = megabytes(self.bytes);
+        if self.measured > 0 {
+            words.push_str(&format!(" {} ago", ago(self.measured)));
+        }
         if self.copied_bytes > 0 {
             words.push_str(&format!(" ({} when copied)", megabytes(self.copied_bytes)));
         }
@@ -132,8 +140,7 @@ impl Upkeep {
             words.push_str(&format!(", {} dead rows", self.dead_rows));
         }
         if self.vacuumed > 0 {
-            let ago = Duration::from_secs(now_seconds().saturating_sub(self.vacuumed));
-            words.push_str(&format!(", vacuumed {} ago", humantime::format_duration(ago)));
+            words.push_str(&format!(", vacuumed {} ago", ago(self.vacuumed)));
         }
         Some(words)
     }
@@ -191,6 +198,9 @@ pub struct TaskStatus {
     /// Statements passed over since the daemon started that are not known to be harmless: they reach no selected table.
     #[serde(default)]
     pub statements_passed: u64,
+    /// Rows made durable since the daemon started, by the copy and by the stream.
+    #[serde(skip)]
+    pub durable_rows: u64,
     /// Times the task started over after an error.
     pub restarts: u64,
     /// Selected tables whose rows have come and are not carried.
@@ -382,6 +392,7 @@ impl TaskStatus {
             batches: 0,
             received_bytes: 0,
             statements_passed: 0,
+            durable_rows: 0,
             restarts: 0,
             not_carried: NotCarried::default(),
             tables: BTreeMap::new(),

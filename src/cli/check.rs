@@ -59,6 +59,7 @@ fn not_asked(config: &Config, name: &str, error: &TaskError) -> Report {
         | TaskError::Precheck { .. }
         | TaskError::Unsettled { .. }
         | TaskError::Stream { .. }
+        | TaskError::Overdue { .. }
         | TaskError::PieceConflict { .. }
         | TaskError::Internal(_) => ("task.check", None),
     };

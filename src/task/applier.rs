@@ -43,6 +43,11 @@ impl Memory {
         passed.filter(|_| self.went_on.fetch_add(1, Ordering::Relaxed) < GOING_ON)
     }
 
+    /// What an earlier start has found holds no more.
+    pub(super) fn forget_passed(&self) {
+        *self.passed.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// A whole start has found this.
     pub(super) fn has_passed(&self, passed: Passed) {
         *self.passed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(passed));
@@ -69,6 +74,15 @@ impl Memory {
     }
 }
 
+/// What the applying session works at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AtWork {
+    /// Its server process.
+    pub pid: i32,
+    /// No statement of it may take for ever. (How long a change of a large table takes nobody knows.)
+    pub bounded: bool,
+}
+
 /// Applies units in order.
 pub struct Applying {
     context: Context,
@@ -81,10 +95,12 @@ pub struct Applying {
     /// Carried tables as recorded, by source name.
     recorded: BTreeMap<TableName, Recorded>,
     memory: Arc<Memory>,
-    /// True while nothing is being applied: the builder hands on small batches only then.
-    idle: watch::Sender<bool>,
-    /// The session's server process, while it works.
-    at_work: watch::Sender<Option<i32>>,
+    /// How many units are done with: the builder hands on small batches only when all are.
+    done: watch::Sender<u64>,
+    /// What it works at.
+    at_work: watch::Sender<Option<AtWork>>,
+    /// What pieces of the open transaction have done.
+    uncommitted: Vec<Outcome>,
 }
 
 impl Applying {
@@ -98,15 +114,27 @@ impl Applying {
         checkpoint: Checkpoint,
         recorded: BTreeMap<TableName, Recorded>,
         memory: Arc<Memory>,
-        idle: watch::Sender<bool>,
+        done: watch::Sender<u64>,
     ) -> Result<Self, TaskError> {
         let (session, applier) = connect(&context, &owner).await?;
         let (store, at_work) = (owner.store(), watch::Sender::new(None));
-        Ok(Self { context, owner, store, session, applier, checkpoint, recorded, memory, idle, at_work })
+        Ok(Self {
+            context,
+            owner,
+            store,
+            session,
+            applier,
+            checkpoint,
+            recorded,
+            memory,
+            done,
+            at_work,
+            uncommitted: Vec::new(),
+        })
     }
 
-    /// The applying session's server process, while it works at something.
-    pub fn at_work(&self) -> watch::Receiver<Option<i32>> {
+    /// What the applying session works at, while it does.
+    pub fn at_work(&self) -> watch::Receiver<Option<AtWork>> {
         self.at_work.subscribe()
     }
 
@@ -116,11 +144,10 @@ impl Applying {
     /// The first error; what was not committed is read again from the durable checkpoint.
     pub async fn run(mut self, mut units: mpsc::Receiver<Unit>) -> Result<(), TaskError> {
         loop {
-            self.idle.send_replace(true);
             let Some(unit) = units.recv().await else { break };
-            self.idle.send_replace(false);
             let until = unit.until().cloned();
-            self.at_work.send_replace(Some(self.session.backend_pid()));
+            let bounded = matches!(unit, Unit::Rows(_) | Unit::Abandon);
+            self.at_work.send_replace(Some(AtWork { pid: self.session.backend_pid(), bounded }));
             let worked = self.unit(unit).await;
             self.at_work.send_replace(None);
             if let Err(error) = worked {
@@ -128,6 +155,7 @@ impl Applying {
                 self.context.board.task(&self.context.name, |task| task.not_committed = Some(failed));
                 return Err(error);
             }
+            self.done.send_modify(|done| *done += 1);
         }
         Ok(())
     }
@@ -138,6 +166,7 @@ impl Applying {
             Unit::Schema(unit) => self.schema(unit).await,
             Unit::Abandon => {
                 self.execute("ROLLBACK").await?;
+                self.uncommitted.clear();
                 self.memory.committed(true);
                 Ok(())
             }
@@ -172,17 +201,21 @@ impl Applying {
                         return Err(TaskError::PieceConflict { table: table.to_string(), message });
                     }
                     (self.session, self.applier) = connect(&self.context, &self.owner).await?;
-                    self.at_work.send_replace(Some(self.session.backend_pid()));
+                    self.at_work
+                        .send_replace(Some(AtWork { pid: self.session.backend_pid(), bounded: true }));
                     way = Way::General;
                 }
                 Err(Attempt::Failed(error)) => return Err(error),
             }
         };
-        self.count(&outcome);
+        self.uncommitted.push(outcome);
         let (Some(position), Some(next)) = (position, next) else { return Ok(()) };
         self.record_caught_up(&caught_up).await?;
         self.execute("COMMIT").await?;
         self.memory.committed(batch.continues);
+        for outcome in std::mem::take(&mut self.uncommitted) {
+            self.count(&outcome);
+        }
         self.durable(next, position, batch.transactions, batch.committed_micros, &caught_up).await
     }
 
@@ -292,18 +325,27 @@ impl Applying {
                 }
             }
         });
-        if Store::prune_is_due(&self.checkpoint) {
-            self.execute("BEGIN").await?;
-            self.store.prune(&self.session, &self.checkpoint).await?;
-            self.execute("COMMIT").await?;
-            self.store.vacuum(&self.session).await?;
+        if Store::prune_is_due(&self.checkpoint)
+            && let Err(error) = self.prune().await
+        {
+            // The batch is durable all the same, and old checkpoints are pruned with a later one.
+            tracing::warn!(task = self.context.name, %error, "old checkpoints were not pruned");
+            self.execute("ROLLBACK").await?;
         }
         Ok(())
+    }
+
+    async fn prune(&self) -> Result<(), SinkError> {
+        self.execute("BEGIN").await?;
+        self.store.prune(&self.session, &self.checkpoint).await?;
+        self.execute("COMMIT").await?;
+        self.store.vacuum(&self.session).await
     }
 
     fn count(&self, outcome: &Outcome) {
         self.context.board.task(&self.context.name, |task| {
             for table in &outcome.tables {
+                task.durable_rows += table.counts.inserts + table.counts.updates + table.counts.deletes;
                 let target = table.target.to_string();
                 let Some(status) = task.tables.values_mut().find(|status| status.target == target) else {
                     continue;

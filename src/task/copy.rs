@@ -7,8 +7,10 @@
 
 use super::TaskError;
 use super::context::Context;
+use super::waiting::{AtTarget, Moves};
 use crate::change::EncodedRows;
 use crate::change::state::ChunkRecord;
+use crate::change::status::TableStatus;
 use crate::schema::Table;
 use crate::sink::apply::{Applier, Existing};
 use crate::sink::{Owner, Session, SinkError, Store};
@@ -58,9 +60,16 @@ struct Group {
     task: String,
     tables: Vec<CopyTable>,
     tallies: Mutex<Vec<Tally>>,
+    moves: Moves,
 }
 
 impl Group {
+    /// Whether every chunk of every table is durable.
+    fn is_copied(&self) -> bool {
+        let tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+        tallies.iter().all(|tally| tally.planned && tally.open == 0)
+    }
+
     fn begins(&self, table: usize) {
         self.step(table, |tally, copied| {
             if tally.begun.is_none() {
@@ -96,7 +105,7 @@ struct Job {
 /// The first error; chunks that are durable stay so.
 pub async fn copy(context: &Context, owner: &Arc<Owner>, tables: Vec<CopyTable>) -> Result<(), TaskError> {
     let tallies = Mutex::new(tables.iter().map(|_| Tally::default()).collect());
-    let group = Arc::new(Group { task: context.name.clone(), tables, tallies });
+    let group = Arc::new(Group { task: context.name.clone(), tables, tallies, moves: Moves::default() });
     let settings = context.task().snapshot;
     let (jobs, queue) = mpsc::channel(settings.parallel * 2);
     let queue = Arc::new(AsyncMutex::new(queue));
@@ -117,10 +126,31 @@ pub async fn copy(context: &Context, owner: &Arc<Owner>, tables: Vec<CopyTable>)
     }
     // The queue's receiver lives in the workers only: when they are gone the planner stops too.
     drop(queue);
-    while let Some(part) = parts.join_next().await {
-        part.map_err(|error| TaskError::Internal(format!("a copy worker ended abnormally: {error}")))??;
+    let copied = async {
+        let mut lost = None;
+        while let Some(part) = parts.join_next().await {
+            match part
+                .map_err(|error| TaskError::Internal(format!("a copy worker ended abnormally: {error}")))?
+            {
+                Ok(()) => {}
+                // The chunks of the others are worth having, and may have taken hours; what is missing is copied by the next attempt.
+                Err(error) if error.is_of_servers() => {
+                    tracing::warn!(task = context.name, %error, "a part of the copy has ended; the others go on");
+                    lost.get_or_insert(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        // A worker that never came to a chunk is not missed where the others have copied all.
+        match lost.filter(|_| !group.is_copied()) {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    };
+    tokio::select! {
+        copied = copied => copied,
+        overdue = group.moves.watch(context) => overdue.map(|never| match never {}),
     }
-    Ok(())
 }
 
 /// Sends the chunks that are not durable, table by table.
@@ -142,13 +172,22 @@ async fn plan_chunks(context: Context, group: Arc<Group>, jobs: mpsc::Sender<Job
         loop {
             chunk.upto = match &key {
                 Some(key) => {
-                    server.next_bound(key, chunk.after.as_deref(), context.task().snapshot.chunk_rows).await?
+                    let rows = context.task().snapshot.chunk_rows;
+                    match server.next_bound(key, chunk.after.as_deref(), rows).await {
+                        // It may have been idle for longer than the server likes, while large chunks were copied.
+                        Err(SourceError::Connection { .. }) => {
+                            server = Server::connect(context.source()).await?;
+                            server.next_bound(key, chunk.after.as_deref(), rows).await?
+                        }
+                        bound => bound?,
+                    }
                 }
                 None => None,
             };
             let next =
                 ChunkRecord { number: chunk.number + 1, after: chunk.upto.clone(), upto: None, rows: 0 };
             let last = chunk.upto.is_none();
+            group.moves.moved();
             group.step(index, |tally, _| {
                 tally.open += 1;
                 tally.planned = last;
@@ -193,36 +232,50 @@ struct Worker {
     block_bytes: usize,
 }
 
+/// What a worker copies with.
+struct Connections {
+    wire: Wire,
+    session: Session,
+    at_target: Arc<AtTarget>,
+    applier: Applier,
+}
+
 impl Worker {
     async fn run(self, number: usize, queue: Arc<AsyncMutex<mpsc::Receiver<Job>>>) -> Result<(), TaskError> {
-        let mut wire = snapshot::connect(self.context.source()).await?;
+        let wire = snapshot::connect(self.context.source()).await?;
         let session =
             Session::connect(self.context.target(), &format!("rowferry/{}/copy {number}", self.context.name))
                 .await?;
         self.owner.register(&session, &format!("copy {number}")).await?;
-        let mut applier = Applier::open(&session).await?;
+        let at_target = self.group.moves.worker(session.backend_pid());
+        let applier = Applier::open(&session).await?;
+        let mut connections = Connections { wire, session, at_target, applier };
         loop {
             let job = queue.lock().await.recv().await;
             let Some(mut job) = job else { return Ok(()) };
             let Some(copied) = self.group.tables.get(job.table) else { return Ok(()) };
             self.group.begins(job.table);
-            let rows = self.chunk(&mut wire, &session, &mut applier, copied, &mut job.chunk).await?;
+            let mut read = 0;
+            if let Err(error) = self.chunk(&mut connections, copied, &mut job.chunk, &mut read).await {
+                self.tell(copied, |status| status.copied_rows = status.copied_rows.saturating_sub(read));
+                return Err(error);
+            }
             self.group.step(job.table, |tally, _| {
-                tally.rows += rows;
+                tally.rows += read;
                 tally.open -= 1;
             });
         }
     }
 
-    /// Copies one chunk in one target transaction; how many rows it has.
+    /// Copies one chunk in one target transaction; `read` counts its rows.
     async fn chunk(
         &self,
-        wire: &mut Wire,
-        session: &Session,
-        applier: &mut Applier,
+        connections: &mut Connections,
         copied: &CopyTable,
         chunk: &mut ChunkRecord,
-    ) -> Result<u64, TaskError> {
+        read: &mut u64,
+    ) -> Result<(), TaskError> {
+        let Connections { wire, session, at_target, applier } = connections;
         let name = &copied.table.name;
         let columns = copied.plan.select_columns();
         let sql = match ChunkKey::of(&copied.table, &copied.key) {
@@ -231,36 +284,44 @@ impl Worker {
                 .map_err(|mismatch| changed(&self.context, copied, &mismatch))?,
             None => whole_table_query(name, &columns),
         };
-        begin(session).await?;
+        at_target.during(begin(session)).await?;
         let mut reader = ChunkReader::open(wire, name, &sql).await?;
         let layout = copied.plan.layout();
         let mut writer = applier.chunk(session, layout, copied.existing);
         let mut encoded = EncodedRows::new(layout.clone());
-        let mut rows: u64 = 0;
         let mut block = reader.next(self.block_bytes).await?;
-        while let Some(read) = block {
-            let count = u64::try_from(read.rows.len()).unwrap_or(u64::MAX);
+        while let Some(rows) = block {
+            let count = u64::try_from(rows.rows.len()).unwrap_or(u64::MAX);
             encoded.clear();
-            copied.plan.encode_result(&read, &mut encoded)?;
-            drop(read);
+            copied.plan.encode_result(&rows, &mut encoded)?;
+            drop(rows);
             // The source sends the next block while the target takes this one.
-            let (written, next) = tokio::join!(writer.write(&encoded), reader.next(self.block_bytes));
+            let (written, next) =
+                tokio::join!(at_target.during(writer.write(&encoded)), reader.next(self.block_bytes));
             written?;
             block = next?;
-            rows += count;
-            self.context.board.task(&self.context.name, |task| {
-                if let Some(status) = task.tables.get_mut(&name.to_string()) {
-                    status.copied_rows += count;
-                }
-            });
-            self.pace.spend(count).await;
+            *read += count;
+            self.tell(copied, |status| status.copied_rows += count);
+            self.group.moves.moved();
+            self.pace.spend(count, &self.group.moves).await;
         }
-        writer.finish().await?;
-        chunk.rows = i64::try_from(rows).unwrap_or(i64::MAX);
-        self.store.record_chunk(session, name, chunk).await?;
-        commit(session).await?;
-        tracing::debug!(task = self.context.name, table = %name, chunk = chunk.number, rows, "chunk copied");
-        Ok(rows)
+        chunk.rows = i64::try_from(*read).unwrap_or(i64::MAX);
+        let ended = async {
+            writer.finish().await?;
+            self.store.record_chunk(session, name, chunk).await?;
+            commit(session).await
+        };
+        at_target.during(ended).await?;
+        self.group.moves.moved();
+        self.context.board.task(&self.context.name, |task| task.durable_rows += *read);
+        tracing::debug!(task = self.context.name, table = %name, chunk = chunk.number, rows = *read, "chunk copied");
+        Ok(())
+    }
+
+    fn tell(&self, copied: &CopyTable, change: impl FnOnce(&mut TableStatus)) {
+        self.context.board.task(&self.context.name, |task| {
+            task.tables.get_mut(&copied.table.name.to_string()).map(change);
+        });
     }
 }
 
@@ -294,7 +355,7 @@ impl Pace {
         Self { rows_per_second, paid: AsyncMutex::new(Instant::now()) }
     }
 
-    async fn spend(&self, rows: u64) {
+    async fn spend(&self, rows: u64, moves: &Moves) {
         if self.rows_per_second == 0 {
             return;
         }
@@ -304,7 +365,10 @@ impl Pace {
             *paid = (*paid).max(Instant::now()) + cost;
             *paid
         };
-        tokio::time::sleep_until(until.into()).await;
+        while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+            tokio::time::sleep(left.min(Duration::from_secs(1))).await;
+            moves.moved();
+        }
     }
 }
 

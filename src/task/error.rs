@@ -56,6 +56,14 @@ pub enum TaskError {
         /// The target's words.
         message: String,
     },
+    /// A step before the stream runs has not ended.
+    #[error("waited {seconds} s in vain for {what}")]
+    Overdue {
+        /// What was waited for.
+        what: String,
+        /// How long.
+        seconds: u64,
+    },
     /// A part of the task ended without saying why: a defect of this program.
     #[error("internal: {0}")]
     Internal(String),
@@ -70,6 +78,26 @@ impl TaskError {
         }
     }
 
+    /// Whether it is only about servers that could not be reached or did not do their work: what was judged of both still holds.
+    pub fn is_of_servers(&self) -> bool {
+        match self {
+            Self::Source(error) => matches!(
+                error,
+                SourceError::Connection { .. }
+                    | SourceError::Silent { .. }
+                    | SourceError::SpillFull { .. }
+                    | SourceError::Waits { .. }
+            ),
+            Self::Sink(SinkError::Connection { .. } | SinkError::Owned { .. }) => true,
+            // Resources, the system around, an operator's hand, locks.
+            Self::Sink(SinkError::Server { state, .. }) => state
+                .get(..2)
+                .is_some_and(|class| ["25", "40", "53", "55", "57", "58", "XX"].contains(&class)),
+            Self::Overdue { .. } | Self::PieceConflict { .. } => true,
+            _ => false,
+        }
+    }
+
     /// Whether trying again can help.
     pub fn retry(&self) -> Retry {
         match self {
@@ -78,7 +106,7 @@ impl TaskError {
             Self::Transform(error) => error.retry(),
             Self::Schema(error) => error.retry(),
             Self::Precheck { remedy, .. } | Self::Stream { remedy, .. } => Retry::fix(remedy.clone()),
-            Self::Unsettled { .. } | Self::PieceConflict { .. } => Retry::AfterBackoff,
+            Self::Unsettled { .. } | Self::PieceConflict { .. } | Self::Overdue { .. } => Retry::AfterBackoff,
             Self::Internal(_) => Retry::Never,
         }
     }

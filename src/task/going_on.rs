@@ -6,7 +6,7 @@
 use super::context::Context;
 use super::gather::{self, Gathered};
 use super::prepare;
-use super::{Started, TaskError, connect, folds, refuse_failures, stream};
+use super::{Started, TaskError, connect, folds, refuse_failures, stream, waiting};
 use crate::change::TableName;
 use crate::change::facts::{SourceFacts, TargetFacts};
 use crate::change::state::TableState;
@@ -53,12 +53,21 @@ pub(super) async fn go_on(context: &Context, passed: &Passed) -> Result<Option<S
     }
     let mut facts = passed.source.clone();
     let log = async { Ok::<_, TaskError>(server.look_at_log(&mut facts).await?) };
+    let pid = session.backend_pid();
     let taken = async {
         let owner = Arc::new(Owner::take_again(session, &context.name).await?);
         let stored = owner.store().load(owner.session()).await?;
         Ok((owner, stored))
     };
-    let (files, (owner, stored)) = tokio::try_join!(log, taken)?;
+    let asked = async { tokio::try_join!(log, taken) };
+    let (files, (owner, stored)) = waiting::at_target(context, pid, Box::pin(asked)).await?;
+    // It was started with other settings, or logs other databases: that is to be judged.
+    let judged =
+        |facts: &SourceFacts| (facts.settings.clone(), facts.only_logged.clone(), facts.never_logged.clone());
+    if judged(&facts) != judged(&passed.source) {
+        tracing::info!(task = context.name, "the source has other settings now: everything is judged anew");
+        return Ok(None);
+    }
     let tables = prepare::known(context, &stored)?;
     let is_copied = |state: &TableState| !matches!(state, TableState::Snapshotting { .. });
     let (Some(checkpoint), true) = (

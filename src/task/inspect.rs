@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::prepare::{self, Recorded};
-use super::{TaskError, connect, gather, tell};
+use super::{TaskError, ask, gather, tell};
 use crate::change::TableName;
 use crate::change::state::TableState;
 use crate::change::status::{Board, Phase, TaskStatus};
@@ -20,8 +20,7 @@ use std::sync::Arc;
 /// When a server cannot be asked.
 pub async fn check(name: &str, config: &Arc<Config>) -> Result<Report, TaskError> {
     let context = Context::new(name, config, &Board::new())?;
-    let (mut server, session) = connect(&context, &format!("rowferry/{name}/check")).await?;
-    let mut gathered = gather::gather(&context, &mut server, &session).await?;
+    let (_, _, mut gathered) = ask(&context, &format!("rowferry/{name}/check")).await?;
     Ok(gather::judge(&context, &mut gathered))
 }
 
@@ -40,8 +39,7 @@ pub enum Planned {
 /// When a server cannot be asked.
 pub async fn plan(name: &str, config: &Arc<Config>) -> Result<Planned, TaskError> {
     let context = Context::new(name, config, &Board::new())?;
-    let (mut server, session) = connect(&context, &format!("rowferry/{name}/plan")).await?;
-    let mut gathered = gather::gather(&context, &mut server, &session).await?;
+    let (mut server, session, mut gathered) = ask(&context, &format!("rowferry/{name}/plan")).await?;
     let report = gather::judge(&context, &mut gathered);
     if !report.passed() {
         return Ok(Planned::Refused(report));

@@ -18,12 +18,14 @@ mod going_on;
 mod handoff;
 mod inspect;
 mod prepare;
+mod stages;
 mod strangers;
 mod stream;
 mod tables;
 mod tell;
 mod translate;
 mod vacuum;
+mod waiting;
 
 pub use applier::Memory;
 pub use error::TaskError;
@@ -69,7 +71,7 @@ pub async fn run(
         let ready = async {
             match &goes_on {
                 Some(passed) => going_on::go_on(&context, passed).await,
-                None => Ok(Some(start(&context, &memory).await?)),
+                None => Ok(Some(Box::pin(start(&context, &memory)).await?)),
             }
         };
         let ready = tokio::select! {
@@ -86,9 +88,16 @@ pub async fn run(
         match ended {
             // Who judges all anew may know better why, or that it is not so.
             Err(error) if goes_on.is_some() && error.retry() != Retry::AfterBackoff => {
+                memory.forget_passed();
                 tracing::info!(task = context.name, %error, "everything is judged anew");
             }
-            ended => return ended,
+            Err(error) => {
+                if !error.is_of_servers() {
+                    memory.forget_passed();
+                }
+                return Err(error);
+            }
+            Ok(()) => return Ok(()),
         }
     }
 }
@@ -141,13 +150,8 @@ struct Started {
 
 async fn start(context: &Context, memory: &Memory) -> Result<Started, TaskError> {
     context.enter(Phase::Prechecking);
-    let answers = format!("answers of source {} and target {}", context.task().source, context.task().target);
-    let asked = async {
-        let (mut server, session) = connect(context, &owner::application(&context.name)).await?;
-        let gathered = gather::gather(context, &mut server, &session).await?;
-        Ok::<_, TaskError>((server, session, gathered))
-    };
-    let (mut server, session, mut gathered) = tell::patiently(context, answers, Box::pin(asked)).await?;
+    memory.forget_passed();
+    let (mut server, session, mut gathered) = ask(context, &owner::application(&context.name)).await?;
     tell::servers(context, &gathered);
     let report = gather::judge(context, &mut gathered);
     for item in report.items.iter().filter(|item| item.verdict == crate::precheck::Verdict::Warn) {
@@ -171,19 +175,14 @@ async fn start(context: &Context, memory: &Memory) -> Result<Started, TaskError>
         if failed == 0 { "passed" } else { "failed" }
     );
     refuse_failures(&report)?;
-    let owner = Arc::new(Owner::take_with(session, &context.name).await?);
-    // Only now: another owner may have moved it since the facts were gathered.
-    let mut stored = owner.store().load(owner.session()).await?;
-    prepare::forget_unselected(context, &owner, &mut stored).await?;
-    let widened = prepare::record_widened(context, &owner, &stored, &gathered).await?;
-    if prepare::begun_elsewhere(context, &mut server, &owner, &stored).await? || widened {
-        stored = owner.store().load(owner.session()).await?;
-    }
+    let pid = session.backend_pid();
+    let (owner, stored) =
+        waiting::at_target(context, pid, Box::pin(take(context, session, &mut server, &gathered))).await?;
     let Prepared { checkpoint, mut tables } =
-        schema_sync(context, &mut server, &owner, &stored, &gathered).await?;
+        schema_sync(context, &mut server, &owner, &stored, &mut gathered).await?;
     tell::tables(context, &tables, &gathered, &stored);
     snapshot(context, &mut server, &owner, &stored, &mut tables).await?;
-    renew_p1(context, &mut server, &owner, &mut tables).await?;
+    waiting::at_target(context, pid, renew_p1(context, &mut server, &owner, &mut tables)).await?;
     let source = stream::Source {
         server,
         fold: folds(&gathered.source),
@@ -201,14 +200,40 @@ async fn start(context: &Context, memory: &Memory) -> Result<Started, TaskError>
     Ok(Started { source, owner, checkpoint, tables })
 }
 
+/// Sessions at both servers, and what they say of all that the precheck judges.
+async fn ask(context: &Context, application: &str) -> Result<(Server, Session, Gathered), TaskError> {
+    let (mut server, session) = connect(context, application).await?;
+    let gathering = Box::pin(gather::gather(context, &mut server, &session));
+    let gathered = waiting::at_target(context, session.backend_pid(), gathering).await?;
+    Ok((server, session, gathered))
+}
+
+/// Takes the task, and loads what is durable of it as it is to be gone on with.
+async fn take(
+    context: &Context,
+    session: Session,
+    server: &mut Server,
+    gathered: &Gathered,
+) -> Result<(Arc<Owner>, Stored), TaskError> {
+    let owner = Arc::new(Owner::take_with(session, &context.name).await?);
+    // Only now: another owner may have moved it since the facts were gathered.
+    let mut stored = owner.store().load(owner.session()).await?;
+    prepare::forget_unselected(context, &owner, &mut stored).await?;
+    let widened = prepare::record_widened(context, &owner, &stored, gathered).await?;
+    if prepare::begun_elsewhere(context, server, &owner, &stored).await? || widened {
+        stored = owner.store().load(owner.session()).await?;
+    }
+    Ok((owner, stored))
+}
+
 /// Sessions at both servers. Where neither can be had the source's error is told.
 async fn connect(context: &Context, application: &str) -> Result<(Server, Session), TaskError> {
     let task = context.task();
     let source = Box::pin(Server::connect(context.source()));
     let target = Box::pin(Session::connect(context.target(), application));
     let (server, session) = tokio::join!(
-        tell::patiently(context, format!("an answer of source {}", task.source), source),
-        tell::patiently(context, format!("an answer of target {}", task.target), target)
+        waiting::patiently(context, format!("an answer of source {}", task.source), source),
+        waiting::patiently(context, format!("an answer of target {}", task.target), target)
     );
     Ok((server?, session?))
 }
@@ -237,7 +262,7 @@ async fn schema_sync(
     server: &mut Server,
     owner: &Owner,
     stored: &Stored,
-    gathered: &Gathered,
+    gathered: &mut Gathered,
 ) -> Result<Prepared, TaskError> {
     let known = prepare::known(context, stored)?;
     if stored.checkpoint.is_none() && !known.is_empty() {
@@ -258,17 +283,26 @@ async fn schema_sync(
         return Ok(Prepared { checkpoint: checkpoint.clone(), tables: known });
     }
     context.enter(Phase::SchemaSync);
-    let mut settled = tell::waits(context, server.waits(), async {
+    let mut settled = waiting::waits(context, server.waits(), async {
         let start = handoff::start_position(context, server, stored).await?;
         // Its stream makes it large.
         Box::pin(handoff::settle(context, server, folds(&gathered.source), start.as_ref())).await
     })
     .await?;
-    settled.tables.retain(|(table, _)| !gathered.left_out.contains_key(&table.name));
+    settled.tables.retain(|(table, _)| gathered.has_judged(&table.name));
     tracing::info!(task = context.name, position = %settled.position, tables = settled.tables.len(), "P0: definitions are settled");
     // Without a copy nothing is read that could be ahead of P0, but what the target holds may be: apply convergently up to now.
     let until = if context.task().initial_data { None } else { Some(server.log_end().await?) };
-    prepare::prepare(context, owner, settled, stored.checkpoint.clone(), known, until).await
+    let pid = owner.session().backend_pid();
+    // Tasks that start at once may want the same schemas, and feeders of one table that table.
+    let shared =
+        gathered.mappings.iter().filter(|(name, _)| !known.contains_key(name)).any(|(_, mapping)| {
+            mapping.as_ref().is_ok_and(|mapping| {
+                mapping.source_tag.is_some() || !gathered.target.tables.contains_key(&mapping.target.name)
+            })
+        });
+    let prepared = prepare::prepare(context, owner, settled, stored.checkpoint.clone(), known, until, shared);
+    waiting::at_target(context, pid, Box::pin(prepared)).await
 }
 
 /// Copies what is not durable yet, then records P1 for the tables of the group.

@@ -141,7 +141,8 @@ pub async fn record_widened(
     Ok(!gathered.widened.is_empty())
 }
 
-/// Makes the targets of the tables in `settled` that are not in `known`, and records all of it at once.
+/// Makes the targets of the tables in `settled` that are not in `known`, and records all of it at once. With `shared` other tasks
+/// may make the same at the same time.
 ///
 /// # Errors
 /// When a table cannot be mapped or made; nothing is then recorded.
@@ -152,6 +153,7 @@ pub async fn prepare(
     checkpoint: Option<Checkpoint>,
     known: BTreeMap<TableName, (Table, Recorded)>,
     until: Option<crate::change::state::CatchUpTarget>,
+    shared: bool,
 ) -> Result<Prepared, TaskError> {
     let task = context.task();
     let session = owner.session();
@@ -170,6 +172,9 @@ pub async fn prepare(
     let mut ours: BTreeSet<TargetName> =
         tables.values().map(|(_, recorded)| recorded.mapping.target.name.clone()).collect();
     transaction(session, "BEGIN").await?;
+    if shared {
+        ddl::one_at_a_time(session).await?;
+    }
     if task.initial_schema {
         ddl::create_schemas(session, &schemas).await?;
     }

@@ -16,38 +16,29 @@ use super::handoff;
 use super::prepare::Recorded;
 use super::tables::{Carried, Tables};
 use super::translate::Translate;
-use super::vacuum;
+use super::waiting::watched;
+use super::{stages, vacuum, waiting};
 use crate::change::facts::Cascades;
 use crate::change::state::Checkpoint;
-use crate::change::status::{Phase, SILENT_SECONDS, TablePhase, now_seconds};
-use crate::change::{Change, FilePosition, Position, TableName, Taken};
+use crate::change::status::{Phase, SILENT_SECONDS, TablePhase};
+use crate::change::{FilePosition, Position, TableName, Taken, TargetName};
 use crate::schema::Table;
 use crate::sink::Owner;
-use crate::sink::batch::{BatchLimits, Ready};
-use crate::sink::held_up::held_up;
+use crate::sink::batch::BatchLimits;
 use crate::source::binlog::BinlogStream;
 use crate::source::server::Server;
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 /// Heartbeats asked of the source: an idle source reaches P1 only by one.
 const HEARTBEAT: Duration = Duration::from_millis(200);
 /// Silence after which the source counts as lost.
 const SILENCE: Duration = Duration::from_secs(20);
-/// Stream items taken from the connection at a time.
-const BLOCK_BYTES: usize = 1 << 20;
-/// The checkpoint advances at least this often over traffic that selects nothing.
-const POSITION_EVERY: Duration = Duration::from_secs(3);
-/// Under uninterrupted traffic a batch that is not full waits at most this long for an idle applier to get it.
-const LINGER: Duration = Duration::from_millis(100);
-/// How often ownership is checked.
-const OWNER_EVERY: Duration = Duration::from_secs(5);
-/// A statement of the applying session that takes so long is told. (The session's `statement_timeout` ends it in the end.)
-const LONG_STATEMENT: Duration = Duration::from_secs(5);
 /// How often lag and phase are told.
 const TELL_EVERY: Duration = Duration::from_millis(250);
 
@@ -79,6 +70,36 @@ pub async fn follow(
     memory: Arc<Memory>,
     stop: CancellationToken,
 ) -> Result<(), TaskError> {
+    let opening = open(context, source, &owner, checkpoint, tables, memory);
+    let pipeline = tokio::select! {
+        // Nothing is under way that could be drained.
+        biased;
+        () = stop.cancelled() => return Ok(()),
+        pipeline = opening => pipeline?,
+    };
+    run(context, &owner, pipeline, &stop).await
+}
+
+/// What the stages begin with.
+struct Pipeline {
+    stream: BinlogStream,
+    builder: Builder<Translate>,
+    applying: Applying,
+    /// How many units the applier is done with.
+    applied: watch::Receiver<u64>,
+    /// Every carried table and its target.
+    targets: Vec<(TableName, TargetName)>,
+}
+
+/// Opens the stream and the applying session.
+async fn open(
+    context: &Context,
+    source: Source,
+    owner: &Arc<Owner>,
+    checkpoint: Checkpoint,
+    tables: BTreeMap<TableName, (Table, Recorded)>,
+    memory: Arc<Memory>,
+) -> Result<Pipeline, TaskError> {
     let task = context.task();
     let policies = context.policies();
     let Source { mut server, fold, cascades, left_out, file_begun } = source;
@@ -157,74 +178,82 @@ pub async fn follow(
         builder.taken_up_by_names(end);
     }
 
-    let (idle, is_idle) = watch::channel(false);
-    let (blocks, received) = channel::bounded(task.memory_limit / 8);
-    let (units, queue) = mpsc::channel(1);
-    let applying = Applying::open(context.clone(), owner.clone(), checkpoint, recorded, memory, idle).await?;
+    let (done, applied) = watch::channel(0);
+    let opening = Applying::open(context.clone(), owner.clone(), checkpoint, recorded, memory, done);
+    let what = format!("an answer of target {}", task.target);
+    let applying = waiting::patiently(context, what, Box::pin(opening)).await?;
+    Ok(Pipeline { stream, builder, applying, applied, targets })
+}
 
+/// Runs the stages until told to stop or until one of them fails.
+async fn run(
+    context: &Context,
+    owner: &Arc<Owner>,
+    pipeline: Pipeline,
+    stop: &CancellationToken,
+) -> Result<(), TaskError> {
+    let Pipeline { stream, builder, applying, applied, targets } = pipeline;
+    let (blocks, received) = channel::bounded(context.task().memory_limit / 8);
+    let (units, queue) = mpsc::channel(1);
     let at_work = applying.at_work();
     let mut stages: JoinSet<Result<Stage, TaskError>> = JoinSet::new();
-    stages.spawn(read(context.clone(), stream, blocks, stop.clone()));
-    stages.spawn(build(context.clone(), builder, received, units, is_idle));
+    stages.spawn(stages::read(context.clone(), stream, blocks, stop.clone()));
+    stages.spawn(stages::build(context.clone(), builder, received, units, applied));
     stages.spawn(async move { applying.run(queue).await.map(|()| Stage::Applier) });
-    stages.spawn(vacuum::tend(context.clone(), owner.clone(), targets));
-    let mut own = every(OWNER_EVERY);
+    let mut tending =
+        AbortOnDropHandle::new(tokio::spawn(vacuum::tend(context.clone(), owner.clone(), targets)));
+    let mut tended = true;
+    let held_up = Mutex::new(None);
+    let watched = watched(context, owner, at_work, &held_up);
+    tokio::pin!(watched);
     let mut tell = every(TELL_EVERY);
     // What the reader or the builder cannot get past is told when all that was whole before it is durable.
     let mut ending = Ending::default();
-    let mut held_up = None;
-    loop {
+    let ended = loop {
         tokio::select! {
             ended = stages.join_next() => match ended {
                 Some(Ok(Ok(stage))) => {
                     ending.add(stage);
                     if let Some(outcome) = ending.outcome(stop.is_cancelled()) {
-                        return outcome;
+                        break outcome;
                     }
                 }
-                None => return Err(TaskError::Internal("the stream ended without an error".to_owned())),
-                Some(Ok(Err(error))) => return Err(error),
-                Some(Err(error)) => return Err(TaskError::Internal(format!("a stage ended abnormally: {error}"))),
+                None => break Err(TaskError::Internal("the stream ended without an error".to_owned())),
+                Some(Ok(Err(error))) => break Err(error),
+                Some(Err(error)) => break Err(TaskError::Internal(format!("a stage ended abnormally: {error}"))),
             },
-            _ = own.tick() => {
-                owner.check().await?;
-                let pid = *at_work.borrow();
-                held_up = held_up_by(&owner, pid, held_up.is_some(), &context.name).await;
+            Err(error) = &mut watched => break Err(error),
+            ended = &mut tending, if tended => {
+                tended = false;
+                if let Err(error) = ended {
+                    tracing::error!(task = context.name, %error, "target tables are not tended until the task starts again");
+                }
             }
-            _ = tell.tick() => {
-                // Synchronizing is told when the tables' transitions are durable, not when they are built.
-                let synchronizing = context.board.task(&context.name, |task| {
-                    task.tables.values().all(|table| table.phase == TablePhase::Streaming)
-                });
-                context.enter(if synchronizing { Phase::Synchronizing } else { Phase::CatchingUp });
-                context.board.task(&context.name, |task| {
-                    let silent = task.silent_seconds().filter(|silent| *silent > SILENT_SECONDS);
-                    let silent = silent.map(|silent| format!("the source, of which nothing was heard for {silent} s"));
-                    task.waiting_for = silent.or_else(|| held_up.clone());
-                });
-            }
-        }
-    }
-}
-
-/// What the applying session has been working at for long, in words; said in the log when that is news. While it works nothing
-/// else would tell of it: a lock that somebody holds on a target table, a segment that does not answer.
-async fn held_up_by(owner: &Owner, at_work: Option<i32>, known: bool, task: &str) -> Option<String> {
-    let held_up = match held_up(owner.session(), at_work?).await {
-        Ok(held_up) => held_up.filter(|held_up| held_up.seconds >= LONG_STATEMENT.as_secs())?,
-        Err(error) => {
-            tracing::debug!(task, %error, "it is not known what the target works at");
-            return None;
+            _ = tell.tick() => tell_state(context, &held_up),
         }
     };
-    if !known {
-        tracing::warn!(task, "waits for {held_up}");
-    }
-    Some(held_up.to_string())
+    // Their sessions end with them: the next attempt must not find the task owned by this one.
+    stages.shutdown().await;
+    ended
+}
+
+/// Tells the phase and what is waited for.
+fn tell_state(context: &Context, held_up: &Mutex<Option<String>>) {
+    // Synchronizing is told when the tables' transitions are durable, not when they are built.
+    let synchronizing = context
+        .board
+        .task(&context.name, |task| task.tables.values().all(|table| table.phase == TablePhase::Streaming));
+    context.enter(if synchronizing { Phase::Synchronizing } else { Phase::CatchingUp });
+    let held_up = held_up.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    context.board.task(&context.name, |task| {
+        let silent = task.silent_seconds().filter(|silent| *silent > SILENT_SECONDS);
+        let silent = silent.map(|silent| format!("the source, of which nothing was heard for {silent} s"));
+        task.waiting_for = silent.or(held_up);
+    });
 }
 
 /// Ticks that keep their distance: those missed while something else was done do not come in a burst behind it.
-fn every(period: Duration) -> tokio::time::Interval {
+pub(super) fn every(period: Duration) -> tokio::time::Interval {
     let mut ticks = tokio::time::interval(period);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     ticks
@@ -250,199 +279,4 @@ async fn still_the_same_log(
         position: position.to_string(),
         remedy: "drop the task's tables in schema rowferry and copy again; RESET MASTER (RESET BINARY LOGS AND GTIDS) takes away what has not been carried".to_owned(),
     })
-}
-
-/// Reads until told to stop; what was read is handed on.
-async fn read(
-    context: Context,
-    mut stream: BinlogStream,
-    blocks: channel::Sender,
-    stop: CancellationToken,
-) -> Result<Stage, TaskError> {
-    loop {
-        let mut changes = Vec::new();
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => return Ok(Stage::Reader),
-            read = stream.next(&mut changes, BLOCK_BYTES) => if let Err(error) = read {
-                // What came before it is whole as far as it goes; the builder takes what is.
-                let _builder_has_ended = blocks.send(changes).await;
-                return Ok(Stage::ReaderMet(error.into()));
-            },
-        }
-        let passed = stream.take_passed();
-        context.board.task(&context.name, |task| {
-            task.heard = now_seconds();
-            task.statements_passed += passed;
-        });
-        let sending = blocks.send(changes);
-        tokio::pin!(sending);
-        let sent = loop {
-            tokio::select! {
-                () = stop.cancelled() => return Ok(Stage::Reader),
-                sent = &mut sending => break sent,
-                // It is not listened to while the target is behind: that is no silence of the source.
-                () = tokio::time::sleep(Duration::from_secs(1)) => {
-                    context.board.task(&context.name, |task| task.heard = now_seconds());
-                }
-            }
-        };
-        if sent.is_err() {
-            // The builder has ended, with an error of its own.
-            return Ok(Stage::Reader);
-        }
-    }
-}
-
-/// Builds units until the reader ends, then closes what is whole.
-async fn build(
-    context: Context,
-    mut builder: Builder<Translate>,
-    mut blocks: channel::Receiver,
-    units: mpsc::Sender<super::batch::Unit>,
-    mut idle: watch::Receiver<bool>,
-) -> Result<Stage, TaskError> {
-    let mut position = every(POSITION_EVERY);
-    let mut handed_on = Instant::now();
-    let mut ends = Ends::default();
-    loop {
-        // Blocks come first below, so that a stream that is behind fills its batches. These two keep a stream that never
-        // pauses from holding back what it has.
-        let waited = handed_on.elapsed();
-        let free = units.capacity() == 1 && *idle.borrow();
-        match builder.state() {
-            Ready::Rows if waited > LINGER && free => builder.close(),
-            Ready::Position if waited > POSITION_EVERY => builder.close(),
-            Ready::Nothing | Ready::Position | Ready::Rows | Ready::Full | Ready::Piece => {}
-        }
-        while let Some(unit) = builder.next_ready() {
-            handed_on = Instant::now();
-            if units.send(unit).await.is_err() {
-                return Ok(Stage::Builder);
-            }
-        }
-        let has_rows = matches!(builder.state(), Ready::Rows | Ready::Full);
-        tokio::select! {
-            biased;
-            block = blocks.recv() => {
-                let Some(mut block) = block else { break };
-                let last = block.changes.iter().rev().find_map(place);
-                let end = ends.look(&block.changes);
-                for change in block.changes.drain(..) {
-                    if let Err(error) = builder.take(change).await {
-                        hand_on_all(&mut builder, &units).await;
-                        return Ok(Stage::BuilderMet(error));
-                    }
-                    while let Some(unit) = builder.next_ready() {
-                        handed_on = Instant::now();
-                        if units.send(unit).await.is_err() {
-                            return Ok(Stage::Builder);
-                        }
-                    }
-                }
-                let received = std::mem::take(&mut builder.received_bytes);
-                let not_carried = builder.not_carried();
-                // What was taken in is durable, as far as it has rows.
-                let durable = matches!(builder.state(), Ready::Nothing | Ready::Position) && *idle.borrow() && units.capacity() == 1;
-                context.board.task(&context.name, |task| {
-                    task.received_bytes += received;
-                    if let Some(not_carried) = not_carried {
-                        task.not_carried = not_carried;
-                    }
-                    if let Some(last) = last {
-                        task.source_position = Some(last);
-                    }
-                    match end {
-                        End::Nothing if durable => {
-                            task.reached.all();
-                            task.not_committed = None;
-                        }
-                        End::Nothing | End::Pause => {}
-                        End::Transaction(committed_micros) => {
-                            task.reached.not_all();
-                            // Else the applier says how late it is.
-                            if durable {
-                                task.reached.transaction(committed_micros);
-                            }
-                        }
-                    }
-                });
-            }
-            // Nothing more is there to be taken in, and the applier has nothing to do.
-            () = until_wanted(&units, &mut idle), if has_rows => builder.close(),
-            _ = position.tick(), if builder.state() == Ready::Position => builder.close(),
-        }
-    }
-    hand_on_all(&mut builder, &units).await;
-    Ok(Stage::Builder)
-}
-
-/// Closes what is whole and hands it on, up to an applier that has ended.
-async fn hand_on_all(builder: &mut Builder<Translate>, units: &mpsc::Sender<super::batch::Unit>) {
-    builder.close();
-    while let Some(unit) = builder.next_ready() {
-        if units.send(unit).await.is_err() {
-            return;
-        }
-    }
-}
-
-/// Ready when no unit waits and the applier has nothing to do; for ever pending when it is gone.
-async fn until_wanted(units: &mpsc::Sender<super::batch::Unit>, idle: &mut watch::Receiver<bool>) {
-    if units.reserve().await.is_err() || idle.wait_for(|idle| *idle).await.is_err() {
-        std::future::pending::<()>().await;
-    }
-}
-
-/// What a run of stream items ends with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    /// The source has nothing further.
-    Nothing,
-    /// The source pauses, or passes over what has been taken in: then too it sends a heartbeat.
-    Pause,
-    /// Something came; the source committed the last of it then.
-    Transaction(u64),
-}
-
-/// Looks at runs for their end.
-#[derive(Debug, Default)]
-struct Ends {
-    /// The place that the last item named, if that was a heartbeat.
-    heartbeat: Option<FilePosition>,
-}
-
-impl Ends {
-    fn look(&mut self, changes: &[Change]) -> End {
-        let before = self.heartbeat.take();
-        let mut committed = None;
-        for change in changes {
-            self.heartbeat = None;
-            match change {
-                Change::Heartbeat(file) => self.heartbeat = Some(file.clone()),
-                Change::Commit(boundary) | Change::Rollback(boundary) => {
-                    committed = Some(boundary.committed_micros);
-                }
-                Change::Statement(event) => committed = Some(event.boundary.committed_micros),
-                Change::Begin { .. } | Change::Rows(_) | Change::LogFile(_) => {
-                    committed = committed.or(Some(0));
-                }
-            }
-        }
-        match committed {
-            Some(committed_micros) => End::Transaction(committed_micros),
-            // One that passes over transactions gets on from heartbeat to heartbeat.
-            None if self.heartbeat.is_some() && self.heartbeat == before => End::Nothing,
-            None => End::Pause,
-        }
-    }
-}
-
-fn place(change: &Change) -> Option<String> {
-    match change {
-        Change::Commit(boundary) | Change::Rollback(boundary) => Some(boundary.file.to_string()),
-        Change::Heartbeat(file) => Some(file.to_string()),
-        Change::Statement(event) => Some(event.boundary.file.to_string()),
-        Change::Begin { .. } | Change::Rows(_) | Change::LogFile(_) => None,
-    }
 }

@@ -1,4 +1,4 @@
-//! What the status says of a task when it starts: its servers and tables, and what it waits for.
+//! What the status says of a task when it starts: its servers and tables.
 
 use super::context::Context;
 use super::gather::Gathered;
@@ -9,8 +9,6 @@ use crate::change::status::{NotCarried, TablePhase, TableStatus, Upkeep, now_sec
 use crate::schema::Table;
 use crate::sink::store::Stored;
 use std::collections::BTreeMap;
-use std::time::Duration;
-use tokio::sync::watch;
 
 /// Which servers they are.
 pub(super) fn servers(context: &Context, gathered: &Gathered) {
@@ -27,45 +25,6 @@ pub(super) fn servers(context: &Context, gathered: &Gathered) {
         version.unwrap_or_default().clone_into(&mut task.target_server);
         task.heard = now_seconds();
     });
-}
-
-/// Longer than a server that is well takes to answer.
-const LONG: Duration = Duration::from_secs(2);
-
-/// Does `work`, which needs an answer; says what it waits for when that takes long.
-pub(super) async fn patiently<T>(context: &Context, what: String, work: impl Future<Output = T>) -> T {
-    let tell = |what| context.board.task(&context.name, |task| task.waiting_for = what);
-    tokio::pin!(work);
-    tokio::select! {
-        done = &mut work => return done,
-        () = tokio::time::sleep(LONG) => tell(Some(what)),
-    }
-    let done = work.await;
-    tell(None);
-    done
-}
-
-/// Does `work` and says meanwhile what it waits for at the source.
-pub(super) async fn waits<T>(
-    context: &Context,
-    mut waits: watch::Receiver<Option<String>>,
-    work: impl Future<Output = T>,
-) -> T {
-    let tell = |what| context.board.task(&context.name, |task| task.waiting_for = what);
-    tokio::pin!(work);
-    loop {
-        tokio::select! {
-            done = &mut work => {
-                tell(None);
-                return done;
-            }
-            // The sender lives in what works.
-            Ok(()) = waits.changed() => {
-                let what = waits.borrow_and_update().clone();
-                tell(what);
-            }
-        }
-    }
 }
 
 /// What is carried, and how far each table is. Counters go on over restarts of the task.
@@ -90,6 +49,7 @@ pub(super) fn tables(
     context.board.task(&context.name, |task| {
         // What is selected and there is carried from here on, but what the precheck has left out.
         task.not_carried = NotCarried::new(&left_out);
+        task.tables.retain(|name, _| statuses.iter().any(|(carried, _)| carried == name));
         for (name, mut status) in statuses {
             // Counters go on over restarts of the task.
             if let Some(before) = task.tables.get(&name) {

@@ -5,9 +5,7 @@
 //!
 //! What must never happen here: the stream stopped by a failure; one is told, and tried again later.
 
-use super::TaskError;
 use super::context::Context;
-use super::ending::Stage;
 use crate::change::status::{TablePhase, Upkeep, now_seconds};
 use crate::change::{TableName, TargetName};
 use crate::config::types::{VacuumConfig, VacuumMode};
@@ -29,11 +27,7 @@ const PAUSE: Duration = Duration::from_secs(60);
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// Tends the targets of source tables for as long as it is polled.
-pub(super) async fn tend(
-    context: Context,
-    owner: Arc<Owner>,
-    tables: Vec<(TableName, TargetName)>,
-) -> Result<Stage, TaskError> {
+pub(super) async fn tend(context: Context, owner: Arc<Owner>, tables: Vec<(TableName, TargetName)>) {
     // What several feed is told of with the first, as the applier does.
     let mut targets = BTreeMap::new();
     for (source, target) in tables {
@@ -135,7 +129,7 @@ impl Keeper {
     async fn measure(&mut self, session: &Session, targets: &[TargetName]) -> Result<(), SinkError> {
         for (target, size) in upkeep::sizes(session, targets).await? {
             if let Some(source) = self.targets.get(&target) {
-                self.tell(source, |upkeep| upkeep.bytes = size.bytes);
+                self.tell(source, |upkeep| (upkeep.bytes, upkeep.measured) = (size.bytes, now_seconds()));
             }
             self.sizes.insert(target, size);
         }

@@ -128,7 +128,8 @@ fn go_on_at(next: &str, reached: Option<&Domains>) -> Position {
 
 /// The file that follows another in the server's own list.
 pub(super) async fn file_behind(wire: &mut Wire, file: &str) -> Result<Option<String>, SourceError> {
-    let rows = wire.query("SHOW BINARY LOGS").await?;
+    let label = wire.label().to_owned();
+    let rows = dump::answered(label, "SHOW BINARY LOGS", wire.query("SHOW BINARY LOGS")).await?;
     let mut names = rows.iter().filter_map(|row| row.first()?.as_deref()).map(String::from_utf8_lossy);
     Ok(names.by_ref().find(|name| name == file).and_then(|_| names.next()).map(Into::into))
 }

@@ -41,6 +41,15 @@ pub struct Prepared {
 /// them, a replica that is registered with it uses. Old and new names of the variables are both set: servers before 8.0.26 know
 /// only the old ones.
 pub async fn prepare(wire: &mut Wire, heartbeat: Duration, wanted: u32) -> Result<Prepared, SourceError> {
+    let label = wire.label().to_owned();
+    answered(label, "preparing to read the log", prepare_patiently(wire, heartbeat, wanted)).await
+}
+
+async fn prepare_patiently(
+    wire: &mut Wire,
+    heartbeat: Duration,
+    wanted: u32,
+) -> Result<Prepared, SourceError> {
     // The period is in nanoseconds; the server refuses none and more than it can count.
     let period = heartbeat.clamp(Duration::from_millis(1), Duration::from_secs(4_294_967)).as_nanos();
     let uuid = random_uuid();
@@ -89,8 +98,12 @@ fn free_id(wanted: u32, taken: &BTreeSet<u64>) -> u32 {
 
 /// Registers as a replica, so that operators see the stream (`SHOW REPLICAS`) and others choose other ids.
 pub async fn register(wire: &mut Wire, server_id: u32) -> Result<(), SourceError> {
-    wire.send_command(&register_command(server_id)).await?;
-    let packet = wire.read_packet().await?;
+    let label = wire.label().to_owned();
+    let registering = async {
+        wire.send_command(&register_command(server_id)).await?;
+        wire.read_packet().await
+    };
+    let packet = answered(label, "registering as a replica", registering).await?;
     if packet.first() == Some(&0) {
         return Ok(());
     }
@@ -114,7 +127,8 @@ pub async fn start(wire: &mut Wire, server_id: u32, start: &Position) -> Result<
                     "SET @slave_connect_state = '{have}', @slave_gtid_strict_mode = 0, \
                      @slave_gtid_ignore_duplicates = 0"
                 );
-                wire.execute(&sql).await?;
+                let label = wire.label().to_owned();
+                answered(label, "telling the server where to go on", wire.execute(&sql)).await?;
             }
             let (file, place) =
                 if by_place { (&*start.file.file, place) } else { ("", super::frame::FIRST_EVENT) };
@@ -140,6 +154,26 @@ pub async fn start(wire: &mut Wire, server_id: u32, start: &Position) -> Result<
 
 /// A server may look through many files for the first one to send before it says a word.
 pub const PATIENCE_AT_START: Duration = Duration::from_secs(60);
+
+/// An answer that a server which is well gives at once. Nothing else notices one that has stopped while its machine runs: the
+/// stream is not listened to meanwhile.
+pub(super) async fn answered<T>(
+    label: String,
+    doing: &str,
+    work: impl Future<Output = Result<T, SourceError>>,
+) -> Result<T, SourceError> {
+    tokio::time::timeout(PATIENCE_AT_START, work).await.unwrap_or_else(|_| {
+        let seconds = PATIENCE_AT_START.as_secs();
+        Err(SourceError::Connection {
+            endpoint: label,
+            doing: doing.into(),
+            source: std::io::Error::new(
+                std::io::ErrorKind::TimedOut,
+                format!("no answer within {seconds} s"),
+            ),
+        })
+    })
+}
 
 /// One of the first packets behind [`start`], from a server that was asked for heartbeats this far apart.
 pub async fn first(wire: &mut Wire, heartbeat: Duration) -> Result<Bytes, SourceError> {

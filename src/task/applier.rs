@@ -13,7 +13,7 @@ use super::going_on::Passed;
 use super::prepare::Recorded;
 use crate::change::state::{Checkpoint, TableState};
 use crate::change::status::{NotCommitted, TablePhase, now_seconds};
-use crate::change::{FilePosition, Position, RowLayout, TableName, TargetName};
+use crate::change::{Position, RowLayout, TableName, TargetName};
 use crate::sink::apply::{Applier, ApplyError, Mode, Outcome, Way};
 use crate::sink::batch::BatchEnd;
 use crate::sink::{Owner, Session, SinkError, Store, ddl};
@@ -213,10 +213,12 @@ impl Applying {
         self.record_caught_up(&caught_up).await?;
         self.execute("COMMIT").await?;
         self.memory.committed(batch.continues);
-        for outcome in std::mem::take(&mut self.uncommitted) {
-            self.count(&outcome);
+        let outcomes = std::mem::take(&mut self.uncommitted);
+        for outcome in &outcomes {
+            self.count(outcome);
         }
-        self.durable(next, position, batch.transactions, batch.committed_micros, &caught_up).await
+        let work = outcomes.iter().any(|outcome| !outcome.tables.is_empty());
+        self.durable(next, position, batch.transactions, batch.committed_micros, &caught_up, work).await
     }
 
     /// One try at a batch, up to but without its commit.
@@ -290,10 +292,10 @@ impl Applying {
         let next = self.store.advance(&self.session, &self.checkpoint, &unit.position).await?;
         self.execute("COMMIT").await?;
         tracing::info!(task = self.context.name, statement = unit.statement, position = %unit.position.file, "carried a schema change");
-        self.durable(next, &unit.position, 1, unit.committed_micros, &[]).await
+        self.durable(next, &unit.position, 1, unit.committed_micros, &[], true).await
     }
 
-    /// A checkpoint is durable: tell it, and tidy up now and then.
+    /// A checkpoint is durable, and with it `work` or only that something was passed over: tell it, and tidy up now and then.
     async fn durable(
         &mut self,
         next: Checkpoint,
@@ -301,6 +303,7 @@ impl Applying {
         transactions: u64,
         committed_micros: u64,
         caught_up: &[TableName],
+        work: bool,
     ) -> Result<(), TaskError> {
         self.checkpoint = next;
         for table in caught_up {
@@ -314,9 +317,13 @@ impl Applying {
             task.transactions += transactions;
             task.batches += 1;
             task.reached.transaction(committed_micros);
-            // A batch of another attempt may end before the one that failed, which is then still to come.
-            let passed = |until: &FilePosition| position.file.reaches(until);
-            if task.not_committed.as_ref().is_some_and(|failed| failed.until.as_ref().is_none_or(passed)) {
+            // A batch of another attempt may end before the one that failed, which is then still to come. Where that is not known
+            // it is the first that comes: everything before it was durable.
+            let passed = |failed: &NotCommitted| match &failed.until {
+                Some(until) => position.file.reaches(until),
+                None => work,
+            };
+            if task.not_committed.as_ref().is_some_and(passed) {
                 task.not_committed = None;
             }
             for table in caught_up {

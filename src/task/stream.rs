@@ -20,11 +20,12 @@ use super::waiting::watched;
 use super::{stages, vacuum, waiting};
 use crate::change::facts::Cascades;
 use crate::change::state::Checkpoint;
-use crate::change::status::{Phase, SILENT_SECONDS, TablePhase};
+use crate::change::status::{NotCommitted, Phase, SILENT_SECONDS, TablePhase};
 use crate::change::{FilePosition, Position, TableName, Taken, TargetName};
 use crate::schema::Table;
 use crate::sink::Owner;
 use crate::sink::batch::BatchLimits;
+use crate::source::SourceError;
 use crate::source::binlog::BinlogStream;
 use crate::source::server::Server;
 use std::collections::BTreeMap;
@@ -232,6 +233,11 @@ async fn run(
             _ = tell.tick() => tell_state(context, &held_up),
         }
     };
+    if let Err(error @ TaskError::Source(SourceError::SpillFull { .. })) = &ended {
+        // It comes again with every attempt, and none is ready before it has passed.
+        let failed = NotCommitted { error: error.to_string(), until: None };
+        context.board.task(&context.name, |task| task.not_committed = Some(failed));
+    }
     // Their sessions end with them: the next attempt must not find the task owned by this one.
     stages.shutdown().await;
     ended

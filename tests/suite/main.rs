@@ -23,6 +23,7 @@ mod excluded_columns;
 mod foreign_statements;
 mod forgetful_target;
 mod framing;
+mod going_on;
 mod greenplum;
 mod handoff_by_source;
 mod harness_works;

@@ -1,6 +1,6 @@
 //! A disk for held rows that is memory, and full.
 
-use crate::harness::{DEADLINE, Scene};
+use crate::harness::{DEADLINE, Scene, eventually};
 use std::path::Path;
 use std::process::Command;
 
@@ -63,6 +63,14 @@ async fn a_full_disk_for_held_rows_is_told_and_waited_for() {
     let log = daemon.log();
     assert!(log.contains(&folder) && log.contains("No space left"), "{waits:?} {log}");
     assert!(log.contains("make room there, name another folder with spill_dir"), "{log}");
+    let (code, why) = daemon.get("/readyz").await.expect("the daemon answers");
+    assert_eq!(code, 503, "{why}");
+    eventually(DEADLINE, "more attempts fail", async || {
+        let (code, why) = daemon.get("/readyz").await.expect("the daemon answers");
+        assert_eq!(code, 503, "no attempt is ready while there is no room: {why}");
+        daemon.task().await.is_some_and(|task| task.restarts >= 5)
+    })
+    .await;
     disk.resize("64m");
     daemon.wait_phase("Synchronizing", DEADLINE).await;
     scene.wait_applied(&daemon).await;

@@ -182,6 +182,8 @@ fn render_task(task: &TaskConfig) -> Table {
     let mut apply = Table::new();
     put(&mut apply, "batch_rows", number(u64::try_from(task.apply.batch_rows).unwrap_or(u64::MAX)));
     put(&mut apply, "batch_bytes", size(task.apply.batch_bytes));
+    let timeout = humantime::format_duration(task.apply.statement_timeout).to_string();
+    put(&mut apply, "statement_timeout", timeout);
     put(&mut table, "apply", apply);
     let mut vacuum = Table::new();
     put(

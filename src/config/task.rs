@@ -8,6 +8,8 @@ use super::types::{
 };
 use crate::change::FilePosition;
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+use std::time::Duration;
 use toml::Value;
 
 /// Said of every key whose feature is not built yet.
@@ -325,11 +327,15 @@ fn snapshot(section: Option<Section>, problems: &mut Problems) -> SnapshotConfig
     snapshot
 }
 
+/// What `apply.statement_timeout` may be.
+const STATEMENT_TIMEOUTS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(86_400);
+
 fn apply(section: Option<Section>, memory_limit: usize, problems: &mut Problems) -> ApplyConfig {
     // Up to four batches are held at a time (filling, compacted, waiting, at work), each with an index of its keys.
     let most = memory_limit / 8;
     let default_bytes = (32 << 20).min(most);
-    let mut apply = ApplyConfig { batch_rows: 20_000, batch_bytes: default_bytes };
+    let statement_timeout = Duration::from_secs(300);
+    let mut apply = ApplyConfig { batch_rows: 20_000, batch_bytes: default_bytes, statement_timeout };
     let Some(mut section) = section else { return apply };
     if let Some(rows) = section.integer("batch_rows", 1, 10_000_000, problems) {
         apply.batch_rows = usize::try_from(rows).unwrap_or(20_000);
@@ -345,6 +351,17 @@ fn apply(section: Option<Section>, memory_limit: usize, problems: &mut Problems)
             );
         }
         apply.batch_bytes = bytes;
+    }
+    if let Some(text) = section.string("statement_timeout", problems) {
+        match humantime::parse_duration(&text) {
+            Ok(timeout) if STATEMENT_TIMEOUTS.contains(&timeout) => apply.statement_timeout = timeout,
+            _ => problems.add(
+                section.key("statement_timeout"),
+                Some(&text),
+                "must be a duration from 1s to 1day",
+                "write e.g. \"5m\"",
+            ),
+        }
     }
     section.finish(problems);
     apply

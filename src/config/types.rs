@@ -232,6 +232,8 @@ pub struct ApplyConfig {
     pub batch_rows: usize,
     /// Bytes at which a batch closes.
     pub batch_bytes: usize,
+    /// How long a statement that writes rows may take in the target before it is ended and tried again.
+    pub statement_timeout: Duration,
 }
 
 /// `vacuum = { … }`

@@ -43,6 +43,11 @@ const WRONG: &[(&str, &str, &str)] = &[
         "daemon.shutdown_grace = soon: must be a duration. To mend it: write e.g. \"30s\" or \"2m\".",
     ),
     (
+        "[daemon]",
+        "[task.shop.apply]\nstatement_timeout = \"0s\"\n[daemon]",
+        "task.shop.apply.statement_timeout = 0s: must be a duration from 1s to 1day. To mend it: write e.g. \"5m\".",
+    ),
+    (
         "mysql://repl@db1",
         "postgresql://repl@db1",
         "source.shop.url: must start with mysql:// or mariadb://. To mend it: write e.g. \"mysql://user@host:3306\".",

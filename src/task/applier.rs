@@ -392,8 +392,8 @@ async fn connect(context: &Context, owner: &Owner) -> Result<(Session, Applier),
     let applier = Applier::open(&session).await?;
     // Rows come in batches that no server works at for minutes. One that does is stuck: the statement ends, and is tried again on
     // another connection.
-    let sql = "SET statement_timeout = '300s'";
-    session.client().batch_execute(sql).await.map_err(|error| session.error(sql, error))?;
+    let sql = format!("SET statement_timeout = {}", context.task().apply.statement_timeout.as_millis());
+    session.client().batch_execute(&sql).await.map_err(|error| session.error(&sql, error))?;
     Ok((session, applier))
 }
 

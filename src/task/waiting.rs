@@ -23,8 +23,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// After so long without a sign of life, or in the copy without a row from the source, a step is given up and tried again.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// A statement of the applier that has its `statement_timeout` far behind it will not end: a process that it waits for is gone.
-const STUCK: Duration = Duration::from_secs(330);
+/// A statement of the applier that has its `statement_timeout` so far behind it will not end: a process that it waits for is gone.
+const STUCK: Duration = Duration::from_secs(30);
 
 fn tell(context: &Context, what: Option<String>) {
     context.board.task(&context.name, |task| task.waiting_for = what);
@@ -247,7 +247,7 @@ async fn applying(
         let told = found.as_ref().map(ToString::to_string);
         if let (Some(work), Some(found)) = (work, &found)
             && work.bounded
-            && found.seconds >= STUCK.as_secs()
+            && found.seconds >= (context.task().apply.statement_timeout + STUCK).as_secs()
         {
             return Err(SinkError::Connection {
                 endpoint: owner.session().label().to_owned(),

@@ -109,3 +109,19 @@ async fn a_row_that_no_partition_takes_waits_for_one() {
     scene.target.sql(high).await;
     scene.assert_exact(&daemon, &["t"]).await;
 }
+
+#[tokio::test]
+async fn a_statement_that_takes_too_long_is_ended_and_tried_again() {
+    let scene = Scene::new("held_too_long").await;
+    scene.source.sql("CREATE TABLE t (id INT PRIMARY KEY, v INT); INSERT INTO t VALUES (1, 1)").await;
+    let daemon = scene.start_with(&scene.config().task("apply", "{ statement_timeout = \"2s\" }")).await;
+    let mut dba = scene.target.session().await;
+    dba.sql("BEGIN; LOCK TABLE held_too_long.t").await;
+    scene.source.sql("UPDATE t SET v = 2").await;
+    daemon.wait_task("it was ended more than once", DEADLINE, |task| task.restarts >= 2).await;
+    assert!(daemon.log().contains("statement timeout"), "{}", daemon.log());
+    // A change of the table's definition may take as long as it likes.
+    scene.source.sql("ALTER TABLE t ADD COLUMN w INT").await;
+    dba.sql("COMMIT").await;
+    scene.assert_exact(&daemon, &["t"]).await;
+}

@@ -5,7 +5,8 @@ use super::out::{self, line};
 use super::{CliError, ConfigFile, Exit, load};
 use crate::change::status::{Model, Phase, TablePhase, TaskStatus, now_seconds};
 use crate::config::{self, Config};
-use crate::{status as listener, task};
+use crate::status as listener;
+use crate::task;
 use std::time::Duration;
 
 /// Prints the status; 1 when a task is not well. Secrets are read only when no daemon answers and the targets have to be asked.

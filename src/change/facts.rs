@@ -134,6 +134,10 @@ pub struct TargetFacts {
     pub version_number: u32,
     /// Database encoding, e.g. `UTF8`.
     pub encoding: String,
+    /// The database's name.
+    pub database: String,
+    /// Every table that the task keeps its records in is there.
+    pub records_made: bool,
     /// May create schemas in the database.
     pub can_create_schema: bool,
     /// Schemas that exist, and whether tables may be created in them.
@@ -172,7 +176,7 @@ pub struct Limit {
 pub struct FoundTable {
     /// Its shape.
     pub table: TargetTable,
-    /// At least one row is in it.
+    /// At least one row is in it, or that was not asked.
     pub has_rows: bool,
     /// Greenplum: kept as an append-optimized table, which takes no primary key.
     pub append_optimized: bool,

@@ -5,8 +5,9 @@ use crate::change::facts::{FoundTable, TargetKind};
 use crate::change::shape::Distribution;
 use crate::change::{TargetColumn, TargetName, TargetType};
 use crate::config::ExistingTables;
+use crate::sink::quote::identifier;
 use crate::transform::TableMapping;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The server's settings and privileges.
 pub fn server(subject: &Subject<'_>, report: &mut Report) {
@@ -42,55 +43,89 @@ pub fn server(subject: &Subject<'_>, report: &mut Report) {
         },
         "connect to the server itself, or to a pooler in session mode",
     );
-    let own = facts.schemas.get("rowferry");
-    let own_good = own.copied().unwrap_or(facts.can_create_schema);
+    state_schema(subject, report, &name);
+    schemas(subject, report);
+}
+
+/// Where the task keeps its records. Once its tables are there, nothing is made any more.
+fn state_schema(subject: &Subject<'_>, report: &mut Report, name: &str) {
+    let facts = subject.target;
+    let there = facts.schemas.get("rowferry");
+    let good = facts.records_made || there.copied().unwrap_or(facts.can_create_schema);
     report.require(
         "target.state_schema",
-        &name,
-        own_good,
-        if own_good {
+        name,
+        good,
+        if good {
             "the state schema \"rowferry\" can be used"
         } else {
             "the user may not create (in) schema \"rowferry\""
         },
-        "GRANT CREATE ON DATABASE … TO the user (or GRANT CREATE, USAGE ON SCHEMA rowferry)",
+        if there.is_some() {
+            "GRANT USAGE, CREATE ON SCHEMA rowferry TO the user".to_owned()
+        } else {
+            format!("GRANT CREATE ON DATABASE {} TO the user", identifier(&facts.database))
+        },
     );
-    let mappings = subject.mappings.iter().filter_map(|(_, mapping)| mapping.as_ref().ok());
-    let schemas: BTreeSet<&String> = mappings.map(|mapping| &mapping.target.name.schema).collect();
+}
+
+/// The schemas of the target tables. What they must allow hangs on what is to be made in them: a table that is there, or that
+/// the task has made, asks nothing of its schema any more.
+fn schemas(subject: &Subject<'_>, report: &mut Report) {
+    let facts = subject.target;
     let distributed = facts.kind != TargetKind::PostgreSql;
-    for schema in schemas {
+    let mut schemas: BTreeMap<&String, (&TableMapping, bool)> = BTreeMap::new();
+    for mapping in subject.mappings.iter().filter_map(|(_, mapping)| mapping.as_ref().ok()) {
+        let followed = subject.resuming.is_some_and(|resuming| resuming.tables.contains(&mapping.source));
+        let missing = !followed && !facts.tables.contains_key(&mapping.target.name);
+        let (_, makes) = schemas.entry(&mapping.target.name.schema).or_insert((mapping, false));
+        *makes |= missing && subject.task.initial_schema;
+    }
+    for (schema, (mapping, makes)) in schemas {
         if schema.starts_with("pg_") || (distributed && schema.starts_with("gp_")) {
             report.add(
                 "target.schema",
                 schema,
                 Verdict::Fail,
                 "the server keeps names with this prefix for schemas of its own",
-                format!("map the database to another schema: schemas = {{ {schema} = \"…\" }} of the task"),
+                format!(
+                    "map the database to another schema: schemas = {{ {} = \"…\" }} of the task",
+                    toml_key(&mapping.source.database)
+                ),
             );
             continue;
         }
-        let good = match facts.schemas.get(schema) {
-            Some(creatable) => *creatable || !subject.task.initial_schema,
-            None => facts.can_create_schema && subject.task.initial_schema,
+        let there = facts.schemas.get(schema).copied();
+        let (good, why) = match (there, makes) {
+            (Some(_), false) | (Some(true), true) => (true, "the schema exists"),
+            (Some(false), true) => (false, "the user may not create tables in the schema"),
+            (None, true) if facts.can_create_schema => (true, "the schema will be created"),
+            (None, true) => (false, "the schema is missing, and the user may not create it"),
+            // Said of its tables.
+            (None, false) => continue,
         };
-        let why = match (facts.schemas.contains_key(schema), good) {
-            (true, true) => "the schema exists",
-            (false, true) => "the schema will be created",
-            (true, false) => "the user may not create tables in the schema",
-            (false, false) => "the schema is missing and will not (or may not) be created",
+        let quoted = identifier(schema);
+        let remedy = if there.is_some() {
+            format!("GRANT USAGE, CREATE ON SCHEMA {quoted} TO the user")
+        } else {
+            let database = identifier(&facts.database);
+            format!(
+                "CREATE SCHEMA {quoted} AUTHORIZATION the user, or GRANT CREATE ON DATABASE {database} TO the user"
+            )
         };
-        report.require(
-            "target.schema",
-            schema,
-            good,
-            why,
-            if facts.schemas.contains_key(schema) {
-                format!("GRANT USAGE, CREATE ON SCHEMA \"{schema}\" TO the user")
-            } else {
-                format!("CREATE SCHEMA \"{schema}\" AUTHORIZATION the user, or GRANT CREATE ON DATABASE … TO the user")
-            },
-        );
+        report.require("target.schema", schema, good, why, remedy);
     }
+}
+
+/// A name as a key of the config.
+pub(super) fn toml_key(name: &str) -> String {
+    let bare = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
+    if !name.is_empty() && name.chars().all(bare) { name.to_owned() } else { toml_text(name) }
+}
+
+/// A text as the config takes it.
+pub(super) fn toml_text(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// The target tables.

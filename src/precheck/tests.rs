@@ -61,6 +61,8 @@ fn good_target() -> TargetFacts {
         version: "PostgreSQL 15".into(),
         version_number: 150_000,
         encoding: "UTF8".into(),
+        database: "d".into(),
+        records_made: false,
         can_create_schema: true,
         schemas: BTreeMap::new(),
         tables: BTreeMap::new(),

@@ -1,10 +1,10 @@
 //! Gathers [`TargetFacts`] for the precheck. Writes nothing.
 
-use super::{Session, SinkError, catalog, pooler, room};
+use super::{Session, SinkError, catalog, pooler, room, store};
 use crate::change::TargetName;
 use crate::change::facts::TargetFacts;
 use crate::config::types::TargetEndpoint;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::Row;
 
 const DOING: &str = "gathering facts about the target";
@@ -17,21 +17,23 @@ const SCHEMAS: &str = "\
 SELECT n.nspname::text, has_schema_privilege(n.oid, 'CREATE') AND has_schema_privilege(n.oid, 'USAGE') \
 FROM pg_namespace n WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
 
-/// Asks the target everything the precheck of `task` wants to know about it and the `wanted` tables. A second, short
-/// session tells whether this one has a server process of its own.
+/// Asks the target everything the precheck of `task` wants to know about it and the `wanted` tables, of which those in
+/// `counted` are asked for rows too. A second, short session tells whether this one has a server process of its own.
 pub async fn facts(
     endpoint: &TargetEndpoint,
     session: &Session,
     task: &str,
     wanted: &[TargetName],
+    counted: &BTreeSet<TargetName>,
 ) -> Result<TargetFacts, SinkError> {
     let client = session.client();
     let failed = |error| session.error(DOING, error);
     // Sent together, the first questions of each.
-    let (rows, found, tables, connections, statements) = tokio::join!(
+    let (rows, found, tables, records_made, connections, statements) = tokio::join!(
         client.query_typed(DATABASE, &[]),
         client.query_typed(SCHEMAS, &[]),
-        catalog::tables(session, wanted),
+        catalog::tables(session, wanted, counted),
+        store::is_made(session, task),
         room::connections(session, task),
         room::statements(session)
     );
@@ -49,6 +51,8 @@ pub async fn facts(
         version: dialect.version.clone(),
         version_number: dialect.version_number,
         encoding,
+        database: endpoint.database.clone(),
+        records_made: records_made?,
         can_create_schema,
         schemas,
         tables: tables?,

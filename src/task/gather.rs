@@ -111,7 +111,17 @@ pub async fn gather(
     }
     let wanted: Vec<TargetName> =
         mappings.iter().filter_map(|(_, mapping)| Some(mapping.as_ref().ok()?.target.name.clone())).collect();
-    let mut target = facts::facts(context.target(), session, &context.name, &wanted).await?;
+    // Only where tables are to be made ready by others it matters whether they are empty, and asking waits for locks.
+    let followed = |table| {
+        let known = stored.as_ref().and_then(|stored| stored.tables.get(table));
+        known.is_some_and(|known| known.state != TableState::Pending)
+    };
+    let counted: BTreeSet<TargetName> = mappings
+        .iter()
+        .filter(|(table, _)| !task.initial_schema && !followed(table))
+        .filter_map(|(_, mapping)| Some(mapping.as_ref().ok()?.target.name.clone()))
+        .collect();
+    let mut target = facts::facts(context.target(), session, &context.name, &wanted, &counted).await?;
     for mapping in mappings.iter().filter_map(|(_, mapping)| mapping.as_ref().ok()) {
         let name = &mapping.target.name;
         if let (Some(_), Some(found)) = (&mapping.source_tag, target.tables.get_mut(name)) {

@@ -276,7 +276,8 @@ pub async fn cleared(
 }
 
 async fn has_rows(session: &Session, name: &TargetName) -> Result<bool, SinkError> {
-    let found = catalog::tables(session, std::slice::from_ref(name)).await?;
+    let counted = BTreeSet::from([name.clone()]);
+    let found = catalog::tables(session, std::slice::from_ref(name), &counted).await?;
     Ok(found.values().any(|found| found.has_rows))
 }
 

@@ -11,7 +11,7 @@ use super::{Session, SinkError};
 use crate::change::facts::FoundTable;
 use crate::change::shape::Distribution;
 use crate::change::{TargetColumn, TargetName, TargetTable};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use types::CatalogType;
@@ -81,15 +81,17 @@ struct Entry {
     readable: bool,
 }
 
-/// The tables among `wanted` that exist. A view or foreign table of a wanted name is returned too, with the
+/// The tables among `wanted` that exist; only those in `counted` are asked for rows, which waits for whoever has locked
+/// them. A view or foreign table of a wanted name is returned too, with the
 /// reason it cannot be written in [`FoundTable::active`]. On Greenplum `distribution` is as found (no columns:
 /// randomly).
 pub async fn tables(
     session: &Session,
     wanted: &[TargetName],
+    counted: &BTreeSet<TargetName>,
 ) -> Result<BTreeMap<TargetName, FoundTable>, SinkError> {
     let mut entries = shapes(session, wanted).await?;
-    has_rows(session, &mut entries).await?;
+    has_rows(session, &mut entries, counted).await?;
     Ok(entries.into_values().map(|entry| (entry.found.table.name.clone(), entry.found)).collect())
 }
 
@@ -213,10 +215,14 @@ fn distribution(row: &Row) -> Result<(u32, Distribution), tokio_postgres::Error>
     Ok((row.try_get(0)?, distribution))
 }
 
-async fn has_rows(session: &Session, entries: &mut BTreeMap<u32, Entry>) -> Result<(), SinkError> {
+async fn has_rows(
+    session: &Session,
+    entries: &mut BTreeMap<u32, Entry>,
+    counted: &BTreeSet<TargetName>,
+) -> Result<(), SinkError> {
     let questions: Vec<(u32, String)> = entries
         .iter()
-        .filter(|(_, entry)| entry.readable)
+        .filter(|(_, entry)| entry.readable && counted.contains(&entry.found.table.name))
         .map(|(oid, entry)| (*oid, qualified(&entry.found.table.name)))
         .collect();
     for part in questions.chunks(ROWS_QUESTION_TABLES) {

@@ -16,7 +16,7 @@ mod upkeep;
 mod write;
 
 pub use read::{Stored, StoredSchema, StoredTable, peek};
-pub use tables::remove;
+pub use tables::{is_made, remove};
 pub use upkeep::{Done, Kept};
 
 use super::quote::identifier;

@@ -120,17 +120,22 @@ pub(super) async fn other_feeder(
     Ok(None)
 }
 
+/// Whether nothing is missing, so that nothing has to be made.
+///
+/// # Errors
+/// What the server answers.
+pub async fn is_made(session: &Session, task: &str) -> Result<bool, SinkError> {
+    let found = existing(session).await?;
+    Ok(found.is_some_and(|found| {
+        found.contains(&meta()) && Names::new(task).all().into_iter().all(|name| found.contains(name))
+    }))
+}
+
 /// Makes what is missing. Two tasks that start at once do it one after the other.
 pub(super) async fn create(session: &Session, task: &str) -> Result<(), SinkError> {
     let names = Names::new(task);
-    let complete = |existing: &Option<BTreeSet<String>>| {
-        existing.as_ref().is_some_and(|found| {
-            found.contains(&meta()) && names.all().into_iter().all(|name| found.contains(name))
-        })
-    };
     let failed = |error| session.error(DOING, error);
-    let found = existing(session).await?;
-    if !complete(&found) {
+    if !is_made(session, task).await? {
         let lock = format!("BEGIN; SELECT pg_advisory_xact_lock({DDL_LOCK})");
         session.client().batch_execute(&lock).await.map_err(failed)?;
         let found = existing(session).await?;

@@ -47,7 +47,9 @@ async fn every_type_that_is_created_is_read_back() {
     let wanted = table(&name, columns, &["key1", "Key 2"]);
     ddl::create_schemas(&session, &[name.schema.clone(), "public".to_owned()].into()).await.unwrap();
     ddl::create_table(&session, &wanted).await.unwrap();
-    let found = catalog::tables(&session, &[name.clone(), target("no", "such")]).await.unwrap();
+    let found = catalog::tables(&session, &[name.clone(), target("no", "such")], &[name.clone()].into())
+        .await
+        .unwrap();
     assert_eq!(found.len(), 1);
     let mut made = found[&name].table.clone();
     if on_greenplum() {
@@ -84,7 +86,7 @@ async fn what_would_act_on_our_writes_is_named() {
         .await;
     let session = connect(&database).await;
     let names = ["parent", "child", "looks", "stored"].map(|name| target("public", name));
-    let found = catalog::tables(&session, &names).await.unwrap();
+    let found = catalog::tables(&session, &names, &names.iter().cloned().collect()).await.unwrap();
     let [parent, child, looks, stored] = names.map(|name| found[&name].clone());
     assert_eq!(parent.active, ["foreign key child_parent_fkey"]);
     assert!(parent.has_rows && !child.has_rows);
@@ -120,7 +122,7 @@ async fn facts_tell_what_the_user_may_do() {
     reader.user = "facts_reader".into();
     let session = Session::connect(&reader, "suite").await.unwrap();
     let names = [target("open", "seen"), target("open", "full"), target("shut", "hidden")];
-    let found = facts::facts(&reader, &session, "t", &names).await.unwrap();
+    let found = facts::facts(&reader, &session, "t", &names, &names.iter().cloned().collect()).await.unwrap();
     let (kind, version) =
         if on_greenplum() { (TargetKind::Greenplum, 90_400) } else { (TargetKind::PostgreSql, 120_000) };
     assert_eq!(found.kind, kind);
@@ -133,7 +135,15 @@ async fn facts_tell_what_the_user_may_do() {
     assert!(!seen.writable && !seen.owned && !seen.has_rows);
     assert!(full.writable && !full.owned);
     assert!(!hidden.writable && hidden.has_rows, "what may not be read is not believed empty");
-    let all = facts::facts(&endpoint(&database), &super::connect(&database).await, "t", &[]).await.unwrap();
+    let all = facts::facts(
+        &endpoint(&database),
+        &super::connect(&database).await,
+        "t",
+        &[],
+        &std::collections::BTreeSet::new(),
+    )
+    .await
+    .unwrap();
     assert!(all.can_create_schema && all.tables.is_empty() && all.schemas["shut"]);
     // Its own session is another's for the task of that name.
     let role = Limit { name: "the connection limit of role facts_reader".into(), most: 7, used: 1 };
@@ -180,6 +190,6 @@ async fn partitioned_tables_that_do_not_take_every_row_are_known() {
         )
         .await;
     let names = ["ranges", "lists", "all_ranges", "plain"].map(|name| target("public", name));
-    let found = catalog::tables(&session, &names).await.unwrap();
+    let found = catalog::tables(&session, &names, &names.iter().cloned().collect()).await.unwrap();
     assert_eq!(names.map(|name| found[&name].without_default_partition), [true, true, false, false]);
 }

@@ -15,6 +15,7 @@ pub mod policy;
 pub mod position;
 pub mod prepared;
 pub mod question;
+pub mod remedy;
 pub mod retry;
 pub mod rows;
 pub mod session;

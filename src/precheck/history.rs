@@ -2,10 +2,15 @@
 
 use super::{Report, Subject, Verdict};
 use crate::change::facts::Flavour;
+use crate::change::remedy::COPY_AGAIN;
 use crate::change::{Domains, Taken};
 use crate::config::StartPosition;
 
-const PURGED_REMEDY: &str = "those transactions cannot be had any more: copy again, and keep binlogs longer (binlog_expire_logs_seconds, expire_logs_days)";
+fn purged_remedy() -> String {
+    format!(
+        "those transactions cannot be had any more: {COPY_AGAIN}, and keep binlogs longer (binlog_expire_logs_seconds, expire_logs_days)"
+    )
+}
 
 /// Everything about the log's history.
 pub fn judge(subject: &Subject<'_>, report: &mut Report, name: &str) {
@@ -76,7 +81,7 @@ fn identity(subject: &Subject<'_>, report: &mut Report, name: &str) {
                     facts.server_uuid.as_deref().unwrap_or("another")
                 )
             },
-            "connect to that server, or copy again: without GTIDs a place in one server's files means nothing on another",
+            format!("connect to that server, or {COPY_AGAIN}: without GTIDs a place in one server's files means nothing on another"),
         );
     }
 }
@@ -115,7 +120,7 @@ fn reset(subject: &Subject<'_>, report: &mut Report, name: &str) {
             name,
             Verdict::Fail,
             format!("its log was reset: {} is not the file the task has read, it was begun at another time", position.file.file),
-            "copy again: transactions since then may carry the names or places of others that the task has taken in",
+            format!("{COPY_AGAIN}: transactions since then may carry the names or places of others that the task has taken in"),
         );
         return;
     }
@@ -128,7 +133,7 @@ fn reset(subject: &Subject<'_>, report: &mut Report, name: &str) {
                 "its log lost its end: {} has {size} bytes, and the task has read it up to {}",
                 position.file.file, position.file.offset
             ),
-            "it was restored, or lost its end in a crash (sync_binlog = 1 keeps it): copy again, for other transactions may carry the names of the lost ones",
+            format!("it was restored, or lost its end in a crash (sync_binlog = 1 keeps it): {COPY_AGAIN}, for other transactions may carry the names of the lost ones"),
         );
         return;
     }
@@ -142,7 +147,7 @@ fn reset(subject: &Subject<'_>, report: &mut Report, name: &str) {
         } else {
             "the log goes on from where the task has read it".to_owned()
         },
-        "it was reset, restored, or lost its end in a crash: copy again",
+        format!("it was reset, restored, or lost its end in a crash: {COPY_AGAIN}"),
     );
 }
 
@@ -189,7 +194,7 @@ impl Missing<'_> {
             } else {
                 format!("the log no longer holds {lost}, which {what} does not include")
             },
-            PURGED_REMEDY,
+            purged_remedy(),
         );
         report.require(
             "source.history",
@@ -200,7 +205,7 @@ impl Missing<'_> {
             } else {
                 format!("{what} includes {unknown}, which this server never executed")
             },
-            "connect to the server the task was copied from (or to one that has all its transactions and logs them), or copy again",
+            format!("connect to the server the task was copied from (or to one that has all its transactions and logs them), or {COPY_AGAIN}"),
         );
     }
 }
@@ -223,7 +228,7 @@ fn file(subject: &Subject<'_>, report: &mut Report, name: &str) {
         } else {
             format!("the log no longer holds {}, in which the checkpoint lies", position.file.file)
         },
-        PURGED_REMEDY,
+        purged_remedy(),
     );
 }
 

@@ -3,6 +3,7 @@
 use super::{Report, Subject, Verdict};
 use crate::change::Taken;
 use crate::change::facts::{Flavour, SourceFacts};
+use crate::change::remedy::COPY_AGAIN;
 
 /// The server's settings and privileges.
 pub fn server(subject: &Subject<'_>, report: &mut Report) {
@@ -52,7 +53,7 @@ pub fn server(subject: &Subject<'_>, report: &mut Report) {
                  transactions under the same names and at the same places, which the task would take for those it has",
                 facts.sync_binlog
             ),
-            "SET PERSIST sync_binlog = 1 (SET GLOBAL and the server's option file before MySQL 8.0 and on MariaDB); after such a crash copy again",
+            format!("SET PERSIST sync_binlog = 1 (SET GLOBAL and the server's option file before MySQL 8.0 and on MariaDB); after such a crash {COPY_AGAIN}"),
         );
     }
     let options = facts.binlog_row_value_options.as_str();
@@ -121,8 +122,9 @@ fn databases(subject: &Subject<'_>, report: &mut Report, name: &str) {
         .filter(|(table, _)| unlogged(&table.database))
         .map(|(table, _)| table.to_string())
         .collect();
-    let remedy =
-        "take binlog_do_db and binlog_ignore_db out of the server's option file, restart it, and copy again";
+    let remedy = format!(
+        "take binlog_do_db and binlog_ignore_db out of the server's option file, restart it, and {COPY_AGAIN}"
+    );
     if tables.is_empty() {
         report.add(
             "source.log_filter",
@@ -228,7 +230,7 @@ fn names(subject: &Subject<'_>, report: &mut Report, name: &str) {
             name,
             Verdict::Fail,
             format!("the task follows a log whose transactions have {was}, and here they have {now}"),
-            "turn GTIDs on again (gtid_mode = ON), connect to the server the task was copied from, or copy again",
+            format!("turn GTIDs on again (gtid_mode = ON), connect to the server the task was copied from, or {COPY_AGAIN}"),
         );
         return;
     }

@@ -2,6 +2,7 @@
 
 use super::{Report, Subject, Verdict};
 use crate::change::facts::{FoundTable, TargetKind};
+use crate::change::remedy::copy_table_again;
 use crate::change::shape::Distribution;
 use crate::change::{TargetColumn, TargetName, TargetType};
 use crate::config::ExistingTables;
@@ -169,7 +170,10 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
                 target.to_string(),
                 Verdict::Fail,
                 "the table this task filled is gone",
-                "restore it, or drop the task's state and copy again",
+                format!(
+                    "restore it, or {}",
+                    copy_table_again(&mapping.source, "drop what is left of its target")
+                ),
             ),
             None if subject.task.initial_schema => {
                 report.add("target.table", target.to_string(), Verdict::Pass, "it will be created", "");

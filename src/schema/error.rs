@@ -1,5 +1,6 @@
 //! What can go wrong when a table's definition is followed through the log.
 
+use crate::change::remedy::copy_table_again;
 use crate::change::{Retry, TableName};
 
 /// A definition, table map or statement that does not fit what is known of a table.
@@ -40,7 +41,8 @@ impl SchemaError {
             Self::Contradiction { table, .. }
             | Self::Misfit { table, .. }
             | Self::Uncertain { table, .. } => Retry::fix(format!(
-                "copy {table} again, so that its definition is read anew: take it out of \"tables\", start, stop, drop its target table, put it back"
+                "its definition is to be read anew: {}",
+                copy_table_again(table, "drop its target table")
             )),
         }
     }

@@ -180,8 +180,8 @@ fn class(state: &str, routine: Option<&str>) -> Class {
         // `_bt_check_third_page` and its forerunners.
         "54000" if routine.is_some_and(|routine| routine.starts_with("_bt_")) => fix(
             "the key of a row is longer than an index row of the target may be: choose a shorter key with primary_key, or shorten the \
-             row's key in the source, and copy the table again (take it out of \"tables\", start, stop, drop its target table, put it \
-             back); or leave the table out",
+             row's key in the source, and copy the table again (take it out of \"tables\" by adding \"!database.table\" to the list, \
+             start, stop, drop its target table, put it back); or leave the table out",
         ),
         "58P01" | "58P02" => fix("mend the server's installation: it misses a file"),
         "F0000" | "F0001" => fix("mend the server's configuration"),

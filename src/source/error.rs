@@ -1,6 +1,7 @@
 //! What can go wrong at the source.
 
 use crate::change::Retry;
+use crate::change::remedy::COPY_AGAIN;
 
 /// An error of the source endpoint or of what it sent.
 #[derive(Debug, thiserror::Error)]
@@ -195,9 +196,9 @@ impl SourceError {
             | Self::Unsupported { remedy, .. }
             | Self::Definition { remedy, .. }
             | Self::Event { remedy, .. } => Retry::fix(remedy.clone()),
-            Self::Purged { .. } => Retry::fix(
-                "the missing transactions cannot be had any more: drop the task's state and copy again, and keep the source's binlogs longer",
-            ),
+            Self::Purged { .. } => Retry::fix(format!(
+                "the missing transactions cannot be had any more: {COPY_AGAIN}, and keep the source's binlogs longer"
+            )),
         }
     }
 }

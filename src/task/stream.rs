@@ -19,6 +19,7 @@ use super::translate::Translate;
 use super::waiting::watched;
 use super::{stages, vacuum, waiting};
 use crate::change::facts::Cascades;
+use crate::change::remedy::COPY_AGAIN;
 use crate::change::state::Checkpoint;
 use crate::change::status::{NotCommitted, Phase, SILENT_SECONDS, TablePhase};
 use crate::change::{FilePosition, Position, TableName, Taken, TargetName};
@@ -113,7 +114,9 @@ async fn open(
                 uuid, start.server
             ),
             position: start.to_string(),
-            remedy: "connect to the server the task was copied from, or copy again; with GTIDs (gtid_mode = ON) a task survives such a change".to_owned(),
+            remedy: format!(
+                "connect to the server the task was copied from, or {COPY_AGAIN}; with GTIDs (gtid_mode = ON) a task survives such a change"
+            ),
         });
     }
     let same_server = start.server == uuid;
@@ -281,8 +284,11 @@ async fn still_the_same_log(
         return Ok(());
     }
     Err(TaskError::Stream {
-        why: "the source's log was reset while the task was starting, and what came before that is lost".to_owned(),
+        why: "the source's log was reset while the task was starting, and what came before that is lost"
+            .to_owned(),
         position: position.to_string(),
-        remedy: "drop the task's tables in schema rowferry and copy again; RESET MASTER (RESET BINARY LOGS AND GTIDS) takes away what has not been carried".to_owned(),
+        remedy: format!(
+            "{COPY_AGAIN}; RESET MASTER (RESET BINARY LOGS AND GTIDS) takes away what has not been carried"
+        ),
     })
 }

@@ -8,6 +8,7 @@ use super::builder::{Translation, Translator};
 use super::context::Context;
 use super::tables::{Carried, Tables};
 use crate::change::facts::{Cascades, Flavour};
+use crate::change::remedy::leave_out;
 use crate::change::{Answers, StatementEvent, TableName, TargetChange};
 use crate::schema::ddl::{self, SqlMode, Statement};
 use crate::source::server::{Server, Setting};
@@ -132,8 +133,7 @@ impl Translator for Translate {
                 return Err(TaskError::Stream {
                     why: format!("{name} is gone ({})", event.sql),
                     position: event.boundary.file.to_string(),
-                    remedy: "going on without the table is not supported yet: take it out of \"tables\""
-                        .to_owned(),
+                    remedy: format!("going on without the table is not supported yet: {}", leave_out(name)),
                 });
             }
             if one.until.is_some() && self.context.task().initial_data && !only_adds(one, &translated) {

@@ -4,6 +4,7 @@ use super::rename::{Rename, in_order};
 use super::retype::{Context, retype};
 use super::{Case, Translated};
 use crate::change::policy::DdlPolicy;
+use crate::change::remedy::leave_out;
 use crate::change::shape::{Distribution, RowsOf};
 use crate::change::{TargetChange, TargetColumn, TargetType};
 use crate::schema::ddl::effect::{Changed, Effect, effect};
@@ -30,7 +31,12 @@ impl Case<'_> {
         if !self.is_named(&alter.table) {
             // It is the other table of the statement: its rows are exchanged, or its name is taken.
             return if alter.rename_to.as_ref().is_some_and(|to| self.is_named(to)) {
-                self.gone("rename_table", policies.rename_table, "gives its name to another table")
+                self.gone(
+                    "rename_table",
+                    policies.rename_table,
+                    "gives its name to another table",
+                    self.copy_again(),
+                )
             } else {
                 self.moves_rows("exchanges its rows").map(|()| self.unchanged())
             };
@@ -89,7 +95,9 @@ impl Case<'_> {
         translated.changes.splice(0..0, instants);
         self.check_key(alter, &translated)?;
         match &alter.rename_to {
-            Some(to) if !self.is_named(to) => self.gone("rename_table", policies.rename_table, "renames it"),
+            Some(to) if !self.is_named(to) => {
+                self.gone("rename_table", policies.rename_table, "renames it", leave_out(&self.before.name))
+            }
             Some(_) | None => Ok(translated),
         }
     }

@@ -27,6 +27,7 @@ mod zone;
 use super::{Rules, TableMapping, TransformError};
 use crate::change::facts::Cascades;
 use crate::change::policy::DdlPolicy;
+use crate::change::remedy::{copy_table_again, leave_out};
 use crate::change::{Answers, Session, TargetChange, TargetName};
 use crate::schema::Table;
 use crate::schema::ddl::{Name, SqlMode, Statement};
@@ -83,19 +84,21 @@ pub fn translate(
         Statement::AlterTable(alter) | Statement::CreateIndex(alter) | Statement::DropIndex(alter) => {
             case.alter(alter)
         }
-        Statement::RenameTable(_) => case.gone("rename_table", policies.rename_table, "renames it"),
+        Statement::RenameTable(_) => {
+            case.gone("rename_table", policies.rename_table, "renames it", leave_out(&before.name))
+        }
         Statement::DropTable { temporary: false, .. } => {
-            case.gone("drop_table", policies.drop_table, "drops it")
+            case.gone("drop_table", policies.drop_table, "drops it", leave_out(&before.name))
         }
         Statement::CreateTable(create) if create.or_replace && !create.temporary => {
-            case.gone("drop_table", policies.drop_table, "drops it for another")
+            case.gone("drop_table", policies.drop_table, "drops it for another", case.copy_again())
         }
         Statement::CreateTable(create) if !create.temporary && !create.if_not_exists => Err(case.stop(
             "it creates a table that is already known, so the known one is not the source's",
             case.copy_again(),
         )),
         Statement::DropDatabase(_) => {
-            case.gone("drop_database", policies.drop_database, "drops its database")
+            case.gone("drop_database", policies.drop_database, "drops its database", leave_out(&before.name))
         }
         Statement::TruncateTable(_) => case.truncate(),
         Statement::OptimizeTable(_) => case.optimized(),
@@ -181,10 +184,7 @@ impl Case<'_> {
             None if self.rules.foreign_rows => format!("delete its rows from {target}"),
             None => "drop its target table".to_owned(),
         };
-        format!(
-            "copy {} again: take it out of \"tables\", start, stop, {emptied}, put it back",
-            self.before.name
-        )
+        copy_table_again(&self.before.name, &emptied)
     }
 
     /// The stop that a policy asked for. The config takes no other policy yet, so none is offered.
@@ -198,11 +198,20 @@ impl Case<'_> {
     }
 
     /// A statement after which the table is not there any more under its name.
-    fn gone(&self, key: &str, policy: DdlPolicy, what: &str) -> Result<Translated, TransformError> {
+    fn gone(
+        &self,
+        key: &str,
+        policy: DdlPolicy,
+        what: &str,
+        remedy: String,
+    ) -> Result<Translated, TransformError> {
         match policy {
-            DdlPolicy::Stop => Err(self.stopped_by(key, what)),
+            DdlPolicy::Stop => Err(self.stop(format!("it {what}, and ddl_policy.{key} is \"stop\""), remedy)),
             DdlPolicy::Ignore => Ok(Translated { ended: true, ..self.unchanged() }),
-            DdlPolicy::Apply => Err(self.not_yet(key, what)),
+            DdlPolicy::Apply => {
+                Err(self
+                    .stop(format!("it {what}, and ddl_policy.{key} = \"apply\" cannot do that yet"), remedy))
+            }
         }
     }
 

@@ -21,6 +21,7 @@ use super::encode::{Fault, Remedy, field};
 use super::mapping::is_dated;
 use super::{TableMapping, TransformError};
 use crate::change::policy::{NulBytes, ZeroDates};
+use crate::change::remedy::copy_table_again;
 use crate::change::{FilePosition, RowLayout, TableName, TargetColumn, TargetType};
 use crate::schema::{Column, Table};
 use codec::Codec;
@@ -260,10 +261,12 @@ impl Plan {
 
     #[cold]
     fn remedy(&self, remedy: Remedy, step: Option<&Step>, place: Place<'_>) -> String {
-        let again = format!(
-            "copy {} again: take it out of \"tables\", start, stop, drop its target table {} (or delete its rows, where others \
-             feed it or were to stay), put it back",
-            self.table, self.layout.target
+        let again = copy_table_again(
+            &self.table,
+            &format!(
+                "drop its target table {} (or delete its rows, where others feed it or were to stay)",
+                self.layout.target
+            ),
         );
         let mend = match place {
             Place::Copy => "mend the value in the source".to_owned(),

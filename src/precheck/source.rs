@@ -1,5 +1,6 @@
 //! Items about MySQL.
 
+use super::target::toml_text;
 use super::{Report, Subject, Verdict};
 use crate::change::Taken;
 use crate::change::facts::{Flavour, SourceFacts};
@@ -327,10 +328,11 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
                 ),
             );
         }
+        let accepted = &subject.task.accept_cascades;
         let refused: Vec<&String> = facts
             .cascades
             .iter()
-            .filter(|constraint| !subject.task.accept_cascades.contains(&format!("{table}.{constraint}")))
+            .filter(|constraint| !accepted.contains(&format!("{table}.{constraint}")))
             .collect();
         if !refused.is_empty() && subject.source.cascades().silent {
             report.add(
@@ -342,8 +344,8 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
                     list(refused.iter().copied())
                 ),
                 format!(
-                    "remove the cascade, or accept it: accept_cascades = [\"{table}.{}\"]",
-                    refused.first().map_or("", |name| name.as_str())
+                    "remove the cascades (ALTER TABLE … DROP FOREIGN KEY …), or accept those of all tables: accept_cascades = [{}]",
+                    all_cascades(subject)
                 ),
             );
         }
@@ -367,6 +369,21 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
             }
         }
     }
+}
+
+/// Every foreign key with a cascade of every selected table, and what is accepted already, as the config takes them: a list
+/// that holds only some of them would replace the one before it.
+fn all_cascades(subject: &Subject<'_>) -> String {
+    let mut names = subject.task.accept_cascades.clone();
+    for (table, facts) in &subject.source.tables {
+        for constraint in &facts.cascades {
+            let name = format!("{table}.{constraint}");
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+    }
+    names.iter().map(|name| toml_text(name)).collect::<Vec<_>>().join(", ")
 }
 
 /// How a table is carried is durable: what the config says later has no effect, and is not to be believed to have one.

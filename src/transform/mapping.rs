@@ -1,5 +1,9 @@
 //! Which target table and columns a source table feeds: the result of names, types and policies.
 
+mod refused;
+
+pub(super) use refused::excluded;
+
 use super::rules::{Rules, same};
 use super::typemap::{self, Fit, default_type, fit, parse_target_type};
 use super::{Support, TransformError, charset_support, names};
@@ -67,11 +71,18 @@ pub fn map_table(table: &Table, rules: &Rules) -> Result<TableMapping, Transform
         source_tag = Some((0, rules.tag(&table.name)));
     }
     let mut columns = Vec::new();
+    let mut refused = Vec::new();
     for (source, column) in table.columns.iter().enumerate() {
         if rules.excludes(&column.name) {
             continue;
         }
-        let made = target_column(&table.name, column, key.contains(&source), rules)?;
+        let made = match made_column(&table.name, column, key.contains(&source), rules) {
+            Ok(made) => made,
+            Err(error) => {
+                refused.push((column.name.as_str(), error));
+                continue;
+            }
+        };
         if target.columns.iter().any(|other| other.name == made.name) {
             return Err(mapping_error(
                 &table.name,
@@ -81,6 +92,9 @@ pub fn map_table(table: &Table, rules: &Rules) -> Result<TableMapping, Transform
         }
         columns.push(ColumnMapping { source, target: target.columns.len() });
         target.columns.push(made);
+    }
+    if let Some(error) = refused::columns(&table.name, refused, rules) {
+        return Err(error);
     }
     let mut mapping = TableMapping { source: table.name.clone(), target, columns, source_tag };
     for source in key {
@@ -258,6 +272,16 @@ pub(super) fn target_column(
     in_key: bool,
     rules: &Rules,
 ) -> Result<TargetColumn, TransformError> {
+    let made = made_column(table, column, in_key, rules);
+    made.map_err(|error| refused::column(error, &column.name, rules))
+}
+
+fn made_column(
+    table: &TableName,
+    column: &Column,
+    in_key: bool,
+    rules: &Rules,
+) -> Result<TargetColumn, TransformError> {
     let name = names::column_name(&column.name, rules);
     names::check(table, &name, "column", &format!("columns = {{ {} = \"…\" }}", column.name))?;
     let data_type = target_type(table, column, in_key, rules)?;
@@ -295,7 +319,7 @@ fn target_type(
             )
         })?,
         None => default_type(&column.data_type, rules).ok_or_else(|| {
-            refused("any type", format!("leave the column out with exclude_columns = [\"{}\"]", column.name))
+            refused("any type", format!("leave the column out with {}", excluded(&[], &column.name)))
         })?,
     };
     check_fit(table, column, &chosen, in_key)?;
@@ -325,10 +349,7 @@ pub(super) fn check_fit(
         return Err(mapping_error(
             table,
             format!("column {} is in character set {charset}, which {why}", column.name),
-            format!(
-                "convert the column to utf8mb4, or leave it out with exclude_columns = [\"{}\"]",
-                column.name
-            ),
+            format!("convert the column to utf8mb4, or leave it out with {}", excluded(&[], &column.name)),
         ));
     }
     if let Some(label) = typemap::doubtful_label(&column.data_type) {
@@ -341,8 +362,8 @@ pub(super) fn check_fit(
             ),
             format!(
                 "take the question mark out of the label, give the column CHARACTER SET utf8mb3, or leave it out with \
-                 exclude_columns = [\"{}\"]",
-                column.name
+                 {}",
+                excluded(&[], &column.name)
             ),
         ));
     }

@@ -6,7 +6,7 @@ use super::fill::{Added, Unfilled, fill};
 use crate::schema::ddl::{AlterStep, AlterTable, ColumnDefinition, Evolved};
 use crate::schema::{Column, MySqlType};
 use crate::transform::TransformError;
-use crate::transform::mapping::target_column;
+use crate::transform::mapping::{excluded, target_column};
 
 impl Case<'_> {
     pub(super) fn add_columns(
@@ -45,8 +45,8 @@ impl Case<'_> {
                 Unfilled::Why(why) => self.stop(
                     why,
                     format!(
-                        "leave the column out with exclude_columns = [\"{}\"], or {}",
-                        column.name,
+                        "leave the column out with {}, or {}",
+                        excluded(&self.rules.options.exclude_columns, &column.name),
                         self.copy_again()
                     ),
                 ),

@@ -184,9 +184,13 @@ pub struct FoundTable {
     pub primary_key_name: Option<String>,
     /// Unique indexes beside the primary key.
     pub unique_indexes: Vec<String>,
-    /// The current user may select, insert, update, delete and truncate.
+    /// For each of them the statements that make it one that is not unique.
+    pub unique_statements: Vec<String>,
+    /// The current user may select, insert, update and delete.
     pub writable: bool,
-    /// Owned by the current role (needed for ALTER TABLE and TRUNCATE).
+    /// And truncate.
+    pub truncatable: bool,
+    /// Owned by the current role (needed for ALTER TABLE, ANALYZE and VACUUM).
     pub owned: bool,
     /// It, or a partition of it, is UNLOGGED: a crash of the server empties it.
     pub unlogged: bool,

@@ -6,6 +6,7 @@
 use super::{Report, Subject, Verdict};
 use crate::change::facts::{FoundTable, TargetKind};
 use crate::change::shape::Distribution;
+use crate::sink::quote::{identifiers, qualified};
 use crate::transform::TableMapping;
 
 /// Tells what the server understands and judges every wanted table, whether it exists or will be made.
@@ -59,13 +60,14 @@ fn wanted(mapping: &TableMapping, report: &mut Report) {
 
 fn existing(mapping: &TableMapping, found: &FoundTable, report: &mut Report) {
     let name = mapping.target.name.to_string();
+    let (quoted, quoted_key) = (qualified(&mapping.target.name), identifiers(&mapping.target.primary_key));
     if found.append_optimized {
         report.add(
             "target.storage",
             &name,
             Verdict::Fail,
             "it is append-optimized: it can have no primary key, and deleted rows stay",
-            format!("make it anew as a heap table: CREATE TABLE {name} (…) WITH (appendonly=false)"),
+            format!("make it anew as a heap table: CREATE TABLE {quoted} (…) WITH (appendonly=false)"),
         );
         return;
     }
@@ -79,7 +81,7 @@ fn existing(mapping: &TableMapping, found: &FoundTable, report: &mut Report) {
                 &name,
                 Verdict::Fail,
                 "it has no distribution policy, so it is no table of the segments",
-                format!("make it anew: CREATE TABLE {name} (…) DISTRIBUTED BY ({key})"),
+                format!("make it anew: CREATE TABLE {quoted} (…) DISTRIBUTED BY ({quoted_key})"),
             );
             return;
         }
@@ -99,14 +101,16 @@ fn existing(mapping: &TableMapping, found: &FoundTable, report: &mut Report) {
         &name,
         Verdict::Fail,
         why,
-        format!("ALTER TABLE {name} SET DISTRIBUTED BY ({key}), then ADD PRIMARY KEY ({key}) where that is missing"),
+        format!(
+            "ALTER TABLE {quoted} SET DISTRIBUTED BY ({quoted_key}), then ALTER TABLE {quoted} ADD PRIMARY KEY ({quoted_key}) where that is missing"
+        ),
     );
 }
 
 /// A table that exists keeps its distribution, whatever the config asks for.
 fn differs(mapping: &TableMapping, found: &FoundTable, report: &mut Report) {
     let words = |distribution: &Distribution| match distribution {
-        Distribution::By(columns) => format!("BY ({})", columns.join(", ")),
+        Distribution::By(columns) => format!("BY ({})", identifiers(columns)),
         Distribution::Replicated => "REPLICATED".to_owned(),
     };
     if let (Some(wanted), Some(is)) = (&mapping.target.distribution, &found.table.distribution)
@@ -117,7 +121,7 @@ fn differs(mapping: &TableMapping, found: &FoundTable, report: &mut Report) {
             mapping.target.name.to_string(),
             Verdict::Warn,
             format!("it is DISTRIBUTED {}, and distributed_by asks for {}", words(is), words(wanted)),
-            format!("ALTER TABLE {} SET DISTRIBUTED {}", mapping.target.name, words(wanted)),
+            format!("ALTER TABLE {} SET DISTRIBUTED {}", qualified(&mapping.target.name), words(wanted)),
         );
     }
 }

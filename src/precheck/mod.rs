@@ -2,6 +2,7 @@
 //!
 //! What must never happen here: a condition under which rows would be lost or changed being passed.
 
+mod existing;
 mod greenplum;
 mod history;
 pub mod newcomers;

@@ -1,11 +1,10 @@
 //! Items about the target.
 
+use super::existing::Existing;
 use super::{Report, Subject, Verdict};
-use crate::change::facts::{FoundTable, TargetKind};
+use crate::change::TargetName;
+use crate::change::facts::TargetKind;
 use crate::change::remedy::copy_table_again;
-use crate::change::shape::Distribution;
-use crate::change::{TargetColumn, TargetName, TargetType};
-use crate::config::ExistingTables;
 use crate::sink::quote::identifier;
 use crate::transform::TableMapping;
 use std::collections::BTreeMap;
@@ -164,7 +163,7 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
             .resuming
             .is_some_and(|resuming| mappings.iter().any(|mapping| resuming.tables.contains(&mapping.source)));
         match subject.target.tables.get(target) {
-            Some(found) => existing(subject, report, mapping, others, found, mine),
+            Some(found) => Existing { subject, mapping, others, found, mine }.judge(report),
             None if mine => report.add(
                 "target.table",
                 target.to_string(),
@@ -219,213 +218,4 @@ fn alike(one: &TableMapping, other: &TableMapping, report: &mut Report) {
         why,
         "make them alike (columns, types, exclude_columns, primary_key), or give each a target of its own",
     );
-}
-
-fn existing(
-    subject: &Subject<'_>,
-    report: &mut Report,
-    mapping: &TableMapping,
-    others: &[&TableMapping],
-    found: &FoundTable,
-    mine: bool,
-) {
-    // What another feeder's DDL has made of a column already.
-    let made_by_other = |found: &TargetColumn| {
-        let columns = others.iter().flat_map(|other| &other.target.columns);
-        columns.into_iter().any(|column| column.name == found.name && column.data_type == found.data_type)
-    };
-    let name = mapping.target.name.to_string();
-    let without_copy = !subject.task.initial_data;
-    // Who leaves "schema" out of initial has made the tables; that they are there is no accident.
-    let made_ready = !subject.task.initial_schema && !found.has_rows;
-    // Rows of others are told from this task's own.
-    let shared = mapping.source_tag.is_some() && found.fed_by.is_some();
-    if subject.task.existing_tables == ExistingTables::Error
-        && !(mine || without_copy || made_ready || shared)
-    {
-        report.add(
-            "target.exists",
-            &name,
-            Verdict::Fail,
-            "the table exists already, and existing_tables = \"error\"",
-            "drop or rename it, or choose existing_tables = \"clear\" (its rows go) or \"ignore\" (its rows stay)",
-        );
-        return;
-    }
-    let mut good = true;
-    let mut fail = |code, why: String, remedy: String| {
-        good = false;
-        report.add(code, &name, Verdict::Fail, why, remedy);
-    };
-    if !found.writable {
-        fail(
-            "target.privileges",
-            "the user may not write to it".to_owned(),
-            format!(
-                "GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON {name} TO the user, and USAGE on its schema"
-            ),
-        );
-    }
-    if !found.active.is_empty() {
-        fail(
-            "target.active",
-            format!("{} would act on replicated rows", found.active.join(", ")),
-            "drop them: the source has done their work already".to_owned(),
-        );
-    }
-    if found.unlogged {
-        fail(
-            "target.unlogged",
-            "it is UNLOGGED (or a partition of it is): a crash of the server empties it, and the task would go on as if nothing were missing".to_owned(),
-            format!("ALTER TABLE {name} SET LOGGED (before PostgreSQL 9.5 make it anew); what a crash has emptied is to be copied again"),
-        );
-    }
-    if !found.loose_columns.is_empty() {
-        fail(
-            "target.collation",
-            format!(
-                "its primary key has a nondeterministic collation ({}), which takes keys for one that the source tells apart",
-                found.loose_columns.join(", ")
-            ),
-            format!(
-                "ALTER TABLE {name} ALTER COLUMN {} TYPE … COLLATE \"C\" (or another deterministic collation)",
-                found.loose_columns.first().map_or("", String::as_str)
-            ),
-        );
-    }
-    if !found.unique_indexes.is_empty() {
-        fail(
-            "target.unique",
-            format!(
-                "unique indexes beside the primary key ({}) are violated for moments while rows move",
-                found.unique_indexes.join(", ")
-            ),
-            "make them non-unique".to_owned(),
-        );
-    }
-    // An append-optimized or randomly distributed table can have none; what is to be done is said where that is judged.
-    let keyless = found.append_optimized
-        || matches!(&found.table.distribution, Some(Distribution::By(columns)) if columns.is_empty());
-    if found.table.primary_key != mapping.target.primary_key && !keyless {
-        fail(
-            "target.primary_key",
-            format!(
-                "its primary key is ({}), wanted is ({})",
-                found.table.primary_key.join(", "),
-                mapping.target.primary_key.join(", ")
-            ),
-            "give it that primary key, or set primary_key for the table".to_owned(),
-        );
-    }
-    if mine {
-        // Its columns change with the checkpoint, so they are as recorded; a number of fewer digits would round in silence.
-        for column in &mapping.target.columns {
-            match found.table.columns.iter().find(|other| other.name == column.name) {
-                None => fail(
-                    "target.column",
-                    format!("column {} is gone", column.name),
-                    "restore it, or drop the task's state and copy again".to_owned(),
-                ),
-                Some(other)
-                    if other.data_type != column.data_type
-                        && exactly_known(&other.data_type)
-                        && !made_by_other(other) =>
-                {
-                    fail(
-                        "target.column",
-                        format!(
-                            "column {} has become {}, made was {}",
-                            column.name, other.data_type, column.data_type
-                        ),
-                        format!("ALTER TABLE {name} ALTER COLUMN {} TYPE {}", column.name, column.data_type),
-                    );
-                }
-                Some(_) => {}
-            }
-        }
-    } else {
-        for column in &mapping.target.columns {
-            match found.table.columns.iter().find(|other| other.name == column.name) {
-                None => fail(
-                    "target.column",
-                    format!("column {} is missing", column.name),
-                    format!("ALTER TABLE {name} ADD COLUMN {} {}", column.name, column.data_type),
-                ),
-                Some(other) if other.data_type != column.data_type => fail(
-                    "target.column",
-                    format!("column {} is {}, wanted is {}", column.name, other.data_type, column.data_type),
-                    format!("set types for the table to {}, or alter the column", other.data_type),
-                ),
-                Some(other) if column.nullable && !other.nullable => fail(
-                    "target.column",
-                    format!("column {} is NOT NULL, but NULL can come", column.name),
-                    format!("ALTER TABLE {name} ALTER COLUMN {} DROP NOT NULL", column.name),
-                ),
-                Some(_) => {}
-            }
-        }
-        for column in &found.table.columns {
-            let fed = mapping.target.columns.iter().any(|other| other.name == column.name);
-            if !column.nullable && !fed && !found.filled.contains(&column.name) {
-                fail(
-                    "target.column",
-                    format!("column {} is NOT NULL and nothing fills it", column.name),
-                    format!("ALTER TABLE {name} ALTER COLUMN {} DROP NOT NULL", column.name),
-                );
-            }
-        }
-    }
-    let unfed = |name: &&String| !mapping.target.columns.iter().any(|column| column.name == **name);
-    let filled: Vec<&str> = found.filled.iter().filter(unfed).map(String::as_str).collect();
-    if !filled.is_empty() {
-        report.add(
-            "target.default",
-            &name,
-            Verdict::Warn,
-            format!(
-                "nothing of the source feeds {}: the default of the column is taken, again whenever a row is written anew",
-                filled.join(", ")
-            ),
-            "drop the column, or live with that",
-        );
-    }
-    if found.without_default_partition {
-        let default = if subject.target.version_number >= 120_000 {
-            format!("CREATE TABLE … PARTITION OF {name} DEFAULT")
-        } else {
-            format!("ALTER TABLE {name} ADD DEFAULT PARTITION others")
-        };
-        report.add(
-            "target.partitions",
-            &name,
-            Verdict::Warn,
-            "it has no default partition: a row that no other takes holds the task up until there is one for it",
-            format!("{default}, or see to it that partitions are made in time"),
-        );
-    }
-    if !found.checks.is_empty() {
-        report.add(
-            "target.check",
-            &name,
-            Verdict::Warn,
-            format!("a row that its CHECK constraints ({}) refuse stops the task", found.checks.join(", ")),
-            format!("ALTER TABLE {name} DROP CONSTRAINT {}", found.checks.first().map_or("", String::as_str)),
-        );
-    }
-    if good {
-        let why = match (mine, subject.task.existing_tables) {
-            (true, _) => "it is this task's",
-            (false, ExistingTables::Error) if shared => {
-                "another task has made it; this one's rows are told apart"
-            }
-            (false, ExistingTables::Clear) => "it exists and will be emptied once",
-            (false, ExistingTables::Ignore | ExistingTables::Error) => "it exists; its rows stay",
-        };
-        report.add("target.table", &name, Verdict::Pass, why, "");
-    }
-}
-
-/// Whether a found type is one that mappings name in the same way.
-fn exactly_known(found: &TargetType) -> bool {
-    !matches!(found, TargetType::Other(_) | TargetType::Geometry)
 }

@@ -58,6 +58,25 @@ pub async fn sizes(
     Ok(sizes)
 }
 
+/// Whether the user may ANALYZE and VACUUM a table: who may not is only warned, and both do nothing.
+pub async fn is_allowed(session: &Session, table: &TargetName) -> Result<bool, SinkError> {
+    let maintain = if session.dialect().version_number >= 170_000 {
+        " OR has_table_privilege(c.oid, 'MAINTAIN')"
+    } else {
+        ""
+    };
+    let sql = format!(
+        "SELECT pg_has_role(c.relowner, 'USAGE') OR (SELECT pg_has_role(d.datdba, 'USAGE') FROM pg_database d \
+         WHERE d.datname = current_database()){maintain} FROM pg_class c \
+         JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname::text = $1 AND c.relname::text = $2"
+    );
+    let failed = |error| session.error("asking who owns a table", error);
+    let (schema, name) = (&table.schema, &table.table);
+    let rows = session.client().query_typed(&sql, &[(schema, Type::TEXT), (name, Type::TEXT)]).await;
+    let rows = rows.map_err(failed)?;
+    rows.first().map_or(Ok(false), |row| row.try_get(0).map_err(failed))
+}
+
 /// `ANALYZE`.
 pub async fn analyze(session: &Session, table: &TargetName) -> Result<(), SinkError> {
     run(session, "ANALYZE", table).await

@@ -12,7 +12,7 @@ use crate::config::types::{VacuumConfig, VacuumMode};
 use crate::sink::store::Done;
 use crate::sink::upkeep::{self, Size};
 use crate::sink::{Owner, Session, SinkError};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::MissedTickBehavior;
@@ -41,6 +41,7 @@ pub(super) async fn tend(context: Context, owner: Arc<Owner>, tables: Vec<(Table
         measured: None,
         sizes: BTreeMap::new(),
         counted: BTreeMap::new(),
+        foreign: BTreeSet::new(),
         enabled: false,
     };
     let mut session = None;
@@ -66,6 +67,8 @@ struct Keeper {
     sizes: BTreeMap<TargetName, Size>,
     /// Dead rows as last recorded.
     counted: BTreeMap<TargetName, u64>,
+    /// Tables of others, which this user may not tend.
+    foreign: BTreeSet<TargetName>,
     /// The policy holds on this target.
     enabled: bool,
 }
@@ -143,9 +146,10 @@ impl Keeper {
         let enough = self.enough(size.rows);
         let open = self.policy.window.is_none_or(|window| window.contains(now_seconds()));
         let counted = self.counted.get(target).copied().unwrap_or(0);
+        let ours = !self.foreign.contains(target);
         let due = Due {
-            analyze: copied && upkeep.analyzed == 0,
-            vacuum: self.enabled && open && upkeep.dead_rows >= enough,
+            analyze: ours && copied && upkeep.analyzed == 0,
+            vacuum: ours && self.enabled && open && upkeep.dead_rows >= enough,
             count: upkeep.dead_rows >= counted.saturating_add((enough / 4).max(1)),
         };
         (due.analyze || due.vacuum || due.count).then_some(due)
@@ -162,6 +166,13 @@ impl Keeper {
         let Some(source) = self.targets.get(target).cloned() else { return Ok(()) };
         let store = self.owner.store();
         let only = std::slice::from_ref(target);
+        // The server would only warn, and nothing would be done.
+        if (due.analyze || due.vacuum) && !upkeep::is_allowed(session, target).await? {
+            let task = &self.context.name;
+            tracing::info!(task, table = %target, "another role owns the table: ANALYZE and VACUUM are left to it");
+            self.foreign.insert(target.clone());
+            return Ok(());
+        }
         if due.analyze {
             if !self.done(target, "ANALYZE", upkeep::analyze(session, target).await)? {
                 return Ok(());

@@ -265,6 +265,28 @@ fn chosen_key(table: &Table, names: &[String]) -> Result<Vec<usize>, TransformEr
     ))
 }
 
+/// The source columns that feed these target columns, when they can be the table's key (`primary_key`).
+pub fn source_key<'a>(table: &'a Table, mapping: &TableMapping, key: &[String]) -> Option<Vec<&'a str>> {
+    if mapping.source_tag.is_some() {
+        return None;
+    }
+    let source = |name: &String| {
+        let index = mapping.target.columns.iter().position(|column| column.name == *name)?;
+        Some(mapping.columns.iter().find(|column| column.target == index)?.source)
+    };
+    let columns: Vec<usize> = key.iter().map(source).collect::<Option<_>>()?;
+    if !identifies_rows(table, &columns) {
+        return None;
+    }
+    columns.iter().map(|index| Some(table.columns.get(*index)?.name.as_str())).collect()
+}
+
+/// Whether `types` of the config may give this type to a column.
+pub fn accepts(table: &TableName, column: &Column, target: &TargetType, in_key: bool) -> bool {
+    parse_target_type(&target.to_string()).as_ref() == Some(target)
+        && check_fit(table, column, target, in_key).is_ok()
+}
+
 /// The target column of a source column.
 pub(super) fn target_column(
     table: &TableName,

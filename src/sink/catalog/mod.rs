@@ -26,7 +26,7 @@ SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, \
  pg_has_role(c.relowner, 'USAGE'), \
  has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), \
  has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE') \
-  AND has_table_privilege(c.oid, 'DELETE') AND has_table_privilege(c.oid, 'TRUNCATE'), \
+  AND has_table_privilege(c.oid, 'DELETE'), \
  array_to_string(c.reloptions, ', '), \
  coalesce(row_to_json(c)->>'relstorage', '') IN ('a', 'c') \
   OR EXISTS (SELECT 1 FROM pg_am m WHERE m.oid = c.relam AND m.amname IN ('ao_row', 'ao_column')), \
@@ -38,7 +38,9 @@ SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, \
   WHERE i.indrelid = c.oid AND x.oid = i.indexrelid AND i.indisunique AND NOT i.indisprimary ORDER BY 1), \
  ARRAY(SELECT 'trigger ' || t.tgname FROM pg_trigger t \
    WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') \
-  UNION ALL SELECT 'foreign key ' || k.conname FROM pg_constraint k \
+  UNION ALL SELECT 'foreign key ' || k.conname || CASE WHEN k.conrelid = c.oid THEN '' ELSE \
+    (SELECT ' of ' || quote_ident(s.nspname) || '.' || quote_ident(o.relname) FROM pg_class o \
+     JOIN pg_namespace s ON s.oid = o.relnamespace WHERE o.oid = k.conrelid) END FROM pg_constraint k \
    WHERE k.contype = 'f' AND (k.conrelid = c.oid OR k.confrelid = c.oid) \
   UNION ALL SELECT 'rule ' || r.rulename FROM pg_rewrite r \
    WHERE r.ev_class = c.oid AND r.rulename <> '_RETURN' AND r.ev_enabled IN ('O', 'A') \
@@ -57,7 +59,13 @@ SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, \
    AND l.oid = a.attcollation AND row_to_json(l)->>'collisdeterministic' = 'false' ORDER BY 1), \
  ARRAY(SELECT k.conname::text FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c' ORDER BY 1), \
  ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
-   AND (a.atthasdef OR coalesce(row_to_json(a)->>'attidentity', '') <> '') ORDER BY 1) \
+   AND (a.atthasdef OR coalesce(row_to_json(a)->>'attidentity', '') <> '') ORDER BY 1), \
+ has_table_privilege(c.oid, 'TRUNCATE'), \
+ ARRAY(SELECT coalesce((SELECT 'ALTER TABLE ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname) || ' DROP CONSTRAINT ' \
+    || quote_ident(k.conname) FROM pg_constraint k WHERE k.conindid = x.oid AND k.contype IN ('u', 'x') AND k.conrelid = c.oid), \
+   'DROP INDEX ' || quote_ident(n.nspname) || '.' || quote_ident(x.relname)) \
+   || '; ' || replace(pg_get_indexdef(x.oid), 'CREATE UNIQUE INDEX', 'CREATE INDEX') FROM pg_index i, pg_class x \
+  WHERE i.indrelid = c.oid AND x.oid = i.indexrelid AND i.indisunique AND NOT i.indisprimary ORDER BY x.relname) \
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') \
  AND (n.nspname::text, c.relname::text) IN (SELECT u.s, u.t FROM unnest($1::text[], $2::text[]) AS u(s, t))";
@@ -163,7 +171,9 @@ fn entry(row: &Row) -> Result<(u32, Entry), tokio_postgres::Error> {
         append_optimized: row.try_get(8)?,
         primary_key_name: row.try_get(10)?,
         unique_indexes: row.try_get(12)?,
+        unique_statements: row.try_get(19)?,
         writable: readable && may_write,
+        truncatable: row.try_get(18)?,
         owned: row.try_get(4)?,
         unlogged: row.try_get(14)?,
         without_default_partition: false,

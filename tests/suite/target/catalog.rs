@@ -88,7 +88,7 @@ async fn what_would_act_on_our_writes_is_named() {
     let names = ["parent", "child", "looks", "stored"].map(|name| target("public", name));
     let found = catalog::tables(&session, &names, &names.iter().cloned().collect()).await.unwrap();
     let [parent, child, looks, stored] = names.map(|name| found[&name].clone());
-    assert_eq!(parent.active, ["foreign key child_parent_fkey"]);
+    assert_eq!(parent.active, ["foreign key child_parent_fkey of public.child"]);
     assert!(parent.has_rows && !child.has_rows);
     assert_eq!(
         child.active,
@@ -102,6 +102,9 @@ async fn what_would_act_on_our_writes_is_named() {
         ]
     );
     assert_eq!(child.unique_indexes, ["child_other_key"]);
+    let statement = "ALTER TABLE public.child DROP CONSTRAINT child_other_key; \
+                     CREATE INDEX child_other_key ON public.child USING btree (other)";
+    assert_eq!(child.unique_statements, [statement]);
     assert_eq!(looks.active, ["it is a view"]);
     assert_eq!(stored.table.storage.as_deref(), Some("fillfactor=90"));
 }

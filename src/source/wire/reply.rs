@@ -100,8 +100,10 @@ pub fn retry(code: u16, message: &str, user: &str) -> Retry {
         1047 if message.contains("WSREP") => Retry::AfterBackoff,
         1044 | 1142 | 1143 | 1227 | 1370 => Retry::fix(grant(message, user)),
         1129 => Retry::fix("this host is blocked after failed connections: run FLUSH HOSTS (TRUNCATE performance_schema.host_cache) at the source"),
-        1153 | 1301 => Retry::fix("raise max_allowed_packet at the source"),
-        1461 => Retry::fix("raise max_prepared_stmt_count at the source"),
+        1153 | 1301 => Retry::fix(
+            "SET GLOBAL max_allowed_packet = 1073741824 at the source, and the same in its option file, so that it stays",
+        ),
+        1461 => Retry::fix("SET GLOBAL max_prepared_stmt_count = 1048576 at the source"),
         1820 => Retry::fix(format!("the password of '{user}' has expired: give it a new one with ALTER USER")),
         1064 | 1193 | 1231 | 1305 => Retry::fix(
             "the server does not know a statement or a variable that it should: check that it is MySQL 5.6 or MariaDB 10.5 or newer, and that no proxy stands between; else report this",
@@ -121,8 +123,23 @@ fn grant(message: &str, user: &str) -> String {
     // 1142: "SELECT command denied to user 'u'@'h' for table `d`.`t`", 1143 the same with a column.
     match message.split_once(" command denied to user ") {
         Some((privilege, rest)) => {
-            let on = rest.split_once(" for ").map_or("its tables", |(_, object)| object);
-            format!("GRANT {privilege} to '{user}' on {on}")
+            // The account as the server knows it, and the object as its kind names it; MySQL leaves out the database.
+            let (account, object) = rest.split_once(" for ").unwrap_or((rest, ""));
+            let account = if account.starts_with('\'') { account.to_owned() } else { format!("'{user}'") };
+            let name = object.split_once("table ").map_or("", |(_, name)| name.trim());
+            let on = if name.starts_with('`') {
+                name.to_owned()
+            } else if let Some((database, table)) = name.trim_matches('\'').split_once('.') {
+                format!("`{database}`.`{table}`")
+            } else if name.is_empty() {
+                "*.*".to_owned()
+            } else {
+                let table = name.trim_matches('\'');
+                return format!(
+                    "GRANT {privilege} ON `database`.`{table}` TO {account}, with the table's database"
+                );
+            };
+            format!("GRANT {privilege} ON {on} TO {account}")
         }
         None => format!("GRANT to '{user}' what the server misses: {message}"),
     }
@@ -208,7 +225,13 @@ mod tests {
             "Access denied; you need (at least one of) the REPLICATION SLAVE privilege(s) for this operation";
         assert_eq!(retry(1227, denied, "repl"), Retry::fix("GRANT REPLICATION SLAVE ON *.* TO 'repl'"));
         let denied = "SELECT command denied to user 'repl'@'%' for table 'orders'";
-        assert_eq!(retry(1142, denied, "repl"), Retry::fix("GRANT SELECT to 'repl' on table 'orders'"));
+        let grant = "GRANT SELECT ON `database`.`orders` TO 'repl'@'%', with the table's database";
+        assert_eq!(retry(1142, denied, "repl"), Retry::fix(grant));
+        let denied = "SELECT command denied to user 'repl'@'10.0.0.1' for table `shop`.`orders`";
+        assert_eq!(
+            retry(1142, denied, "repl"),
+            Retry::fix("GRANT SELECT ON `shop`.`orders` TO 'repl'@'10.0.0.1'")
+        );
         let denied = "Access denied for user 'repl'@'%' to database 'shop'";
         assert_eq!(
             retry(1044, denied, "repl"),

@@ -5,7 +5,8 @@
 //! an error that needs a person retried for ever without words.
 
 use super::SinkError;
-use crate::change::Retry;
+use super::quote::{identifier, qualified};
+use crate::change::{Retry, TargetName};
 use std::error::Error as _;
 use tokio_postgres::error::DbError;
 
@@ -44,11 +45,11 @@ impl ErrorContext<'_> {
                     message,
                 },
                 Class::Retry(retry) => SinkError::Server {
+                    retry: null_remedy(state, db).map_or(retry, Retry::fix),
                     endpoint: self.endpoint.to_owned(),
                     doing: doing.to_owned(),
                     state: state.to_owned(),
                     message,
-                    retry,
                 },
             };
         }
@@ -106,6 +107,15 @@ fn login_remedy(user: &str, message: &str) -> String {
     format!("give the right user and password, or allow '{user}' from this host")
 }
 
+/// The statement that lets a column take NULL, where the server names the column.
+fn null_remedy(state: &str, db: &DbError) -> Option<String> {
+    let (schema, table, column) = (db.schema()?, db.table()?, db.column()?);
+    let name = TargetName { schema: schema.to_owned(), table: table.to_owned() };
+    (state == "23502").then(|| {
+        format!("ALTER TABLE {} ALTER COLUMN {} DROP NOT NULL", qualified(&name), identifier(column))
+    })
+}
+
 /// What an SQLSTATE stands for.
 enum Class {
     /// The connection is of no use any more.
@@ -145,7 +155,8 @@ fn class(state: &str, routine: Option<&str>) -> Class {
         "57P04" | "3D000" => fix("create the target database, or correct the database in the target's url"),
         // 57014: somebody cancelled the statement. 25006: a standby that may be promoted soon.
         // 55P03, 40001, 40P01: another session was in the way.
-        "57014" | "25006" | "55P03" | "40001" | "40003" | "40P01" | "40000" => {
+        // 55006: an object is in use.
+        "57014" | "25006" | "55P03" | "55006" | "40001" | "40003" | "40P01" | "40000" => {
             Class::Retry(Retry::AfterBackoff)
         }
         "42501" => fix("grant the target user the privilege that the message names, or make it the owner"),
@@ -176,6 +187,13 @@ fn class(state: &str, routine: Option<&str>) -> Class {
         "08P01" if routine == Some("pq_copymsgbytes") => Class::Retry(Retry::AfterBackoff),
         "26000" | "08P01" => fix(
             "connect to the server itself: a pooler that shares sessions between transactions is in between",
+        ),
+        "22023" => fix(
+            "the target refuses the value of a parameter or option that the message names: correct it (storage of the table's section, where it is one of WITH (…))",
+        ),
+        // Words of the config stand in CREATE TABLE … WITH (…) only.
+        "42601" => fix(
+            "correct storage in the table's section, if there is one: it is what stands in the brackets of CREATE TABLE … WITH (…); else report this",
         ),
         // `_bt_check_third_page` and its forerunners.
         "54000" if routine.is_some_and(|routine| routine.starts_with("_bt_")) => fix(
@@ -266,7 +284,7 @@ mod tests {
 
     #[test]
     fn what_passes_by_itself_is_tried_again() {
-        for state in ["40001", "40P01", "55P03", "53300", "53100", "58M01", "XX000", "57014"] {
+        for state in ["40001", "40P01", "55P03", "55006", "53300", "53100", "58M01", "XX000", "57014"] {
             assert_eq!(retry_of(state), Some(Retry::AfterBackoff), "{state}");
         }
     }
@@ -280,6 +298,8 @@ mod tests {
             ("23502", "NOT NULL"),
             ("3D000", "database"),
             ("42939", "schemas"),
+            ("22023", "parameter"),
+            ("42601", "storage"),
         ] {
             let Some(Retry::AfterFix { remedy }) = retry_of(state) else {
                 unreachable!("{state} asks for nobody");
@@ -290,7 +310,7 @@ mod tests {
 
     #[test]
     fn a_statement_the_server_cannot_read_is_our_fault() {
-        assert_eq!(retry_of("42601"), Some(Retry::Never));
+        assert_eq!(retry_of("42803"), Some(Retry::Never));
     }
 
     #[test]

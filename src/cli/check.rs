@@ -37,15 +37,16 @@ pub async fn check(config: Arc<Config>, json: bool, task: Option<String>) -> Res
         }
         out::print(&text)?;
     }
-    // The tasks that can be judged have been; the last error is told by the caller.
+    tell_all(errors, if good { Exit::Good } else { Exit::Problem })
+}
+
+/// Tells what kept tasks from being asked, when those that could be asked have been; the last error is told by the caller.
+fn tell_all(mut errors: Vec<CliError>, exit: Exit) -> Result<Exit, CliError> {
     let last = errors.pop();
     for error in errors {
         out::tell(&error.to_string());
     }
-    match last {
-        Some(error) => Err(error),
-        None => Ok(if good { Exit::Good } else { Exit::Problem }),
-    }
+    last.map_or(Ok(exit), Err)
 }
 
 /// The report of a task of which nothing could be found out: one item says why.
@@ -101,9 +102,16 @@ fn add_report(text: &mut String, name: &str, report: &Report, colour: bool) {
 /// Prints the statements that would prepare the target of each task; 1, and every refusal, when its check fails.
 pub async fn plan(config: Arc<Config>, task: Option<String>) -> Result<Exit, CliError> {
     let mut exit = Exit::Good;
+    let mut errors = Vec::new();
     for name in chosen(&config, task)? {
-        let planned =
-            task::plan(&name, &config).await.map_err(|error| CliError::Task { task: name.clone(), error })?;
+        let planned = match task::plan(&name, &config).await {
+            Ok(planned) => planned,
+            // The others may well be planned.
+            Err(error) => {
+                errors.push(CliError::Task { task: name, error });
+                continue;
+            }
+        };
         match planned {
             Planned::Statements(statements) => {
                 let mut text = String::new();
@@ -123,5 +131,5 @@ pub async fn plan(config: Arc<Config>, task: Option<String>) -> Result<Exit, Cli
             }
         }
     }
-    Ok(exit)
+    tell_all(errors, exit)
 }

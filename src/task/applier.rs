@@ -291,7 +291,9 @@ impl Applying {
         }
         let next = self.store.advance(&self.session, &self.checkpoint, &unit.position).await?;
         self.execute("COMMIT").await?;
-        tracing::info!(task = self.context.name, statement = unit.statement, position = %unit.position.file, "carried a schema change");
+        let tables: Vec<String> = unit.versions.iter().map(|(table, _)| table.name.to_string()).collect();
+        let tables = tables.join(", ");
+        tracing::info!(task = self.context.name, tables, statement = unit.statement, position = %unit.position.file, "carried a schema change");
         self.durable(next, &unit.position, 1, unit.committed_micros, &[], true).await
     }
 

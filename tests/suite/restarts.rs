@@ -1,6 +1,8 @@
 //! What a task that flows asks and judges when it starts again.
 
-use crate::harness::{DEADLINE, Mysql, Proxy, Scene, eventually, mariadb, mysql97, postgres};
+use crate::harness::{
+    DEADLINE, Daemon, Mysql, Proxy, Scene, eventually, mariadb, mysql97, only_postgres, postgres, rowferry,
+};
 
 /// Tables that nobody could carry, beside one that flows.
 #[tokio::test]
@@ -168,4 +170,127 @@ async fn a_task_of_mariadb_starts_behind_an_event_that_is_larger_than_a_packet()
     scene.assert_exact(&daemon, &["t"]).await;
     let place = daemon.task().await.unwrap().position.unwrap();
     assert!(place.contains("7-"), "the domain of the large event is known: {place}");
+}
+
+/// Who has copied needs no right to make anything, and waits for nobody's lock.
+#[tokio::test]
+async fn a_restart_demands_only_what_it_will_use() {
+    if only_postgres("the role would need a line in its pg_hba.conf") {
+        return;
+    }
+    let scene = Scene::new("frugal_restart").await;
+    scene.source.sql("CREATE TABLE t (id INT PRIMARY KEY, v INT); INSERT INTO t VALUES (1, 1)").await;
+    scene
+        .target
+        .sql("DROP ROLE IF EXISTS frugal; CREATE ROLE frugal LOGIN; GRANT CREATE ON DATABASE frugal_restart TO frugal")
+        .await;
+    let own = format!("//{}", scene.target.server.user());
+    let url = scene.target.url().replacen(&own, "//frugal", 1);
+    let config = scene.config().target("url", &format!("{url:?}"));
+    let daemon = scene.start_with(&config).await;
+    scene
+        .target
+        .sql(
+            "REVOKE CREATE ON DATABASE frugal_restart FROM frugal; REVOKE CREATE ON SCHEMA rowferry FROM frugal; \
+             REVOKE CREATE ON SCHEMA frugal_restart FROM frugal",
+        )
+        .await;
+    daemon.start_again().await;
+    daemon.wait_phase("Synchronizing", DEADLINE).await;
+    scene.source.sql("INSERT INTO t VALUES (2, 2)").await;
+    scene.assert_exact(&daemon, &["t"]).await;
+    let check = rowferry(&["check", "-c", &config.file()]).await;
+    assert_eq!(check.code, 0, "{check:?}");
+    // A table that is new has to be made.
+    scene.source.sql("CREATE TABLE n (id INT PRIMARY KEY)").await;
+    daemon.start_again().await;
+    let task = daemon.wait_phase("Synchronizing", DEADLINE).await;
+    let why = task.not_carried.named.get("frugal_restart.n").cloned().unwrap_or_default();
+    assert!(why.contains("may not create tables in the schema"), "{why}");
+
+    let mut session = scene.target.session().await;
+    session.sql("BEGIN").await;
+    session.sql("LOCK TABLE frugal_restart.t IN ACCESS EXCLUSIVE MODE").await;
+    daemon.start_again().await;
+    daemon.wait_phase("Synchronizing", DEADLINE).await;
+    session.sql("ROLLBACK").await;
+    scene.source.sql("UPDATE t SET v = 3").await;
+    scene.assert_exact(&daemon, &["t"]).await;
+}
+
+#[tokio::test]
+async fn a_new_table_that_may_not_be_read_is_left_out() {
+    let scene = Scene::new("unread").await;
+    scene
+        .source
+        .sql(
+            "DROP USER IF EXISTS unread; CREATE USER unread; CREATE TABLE t (id INT PRIMARY KEY); \
+             GRANT REPLICATION SLAVE, REPLICATION CLIENT, XA_RECOVER_ADMIN ON *.* TO unread; GRANT SELECT ON unread.t TO unread",
+        )
+        .await;
+    let url = scene.source.server.url().replace("root@", "unread@");
+    let daemon = scene.start_with(&scene.config().source("url", &format!("{url:?}"))).await;
+    scene
+        .source
+        .sql("CREATE TABLE secret (id INT PRIMARY KEY, v INT); GRANT SELECT (id) ON unread.secret TO unread")
+        .await;
+    daemon.start_again().await;
+    let task = daemon.wait_phase("Synchronizing", DEADLINE).await;
+    let why = task.not_carried.named.get("unread.secret").cloned().unwrap_or_default();
+    assert_eq!(why, "the user may not read it");
+    scene.source.sql("INSERT INTO secret VALUES (1, 1); INSERT INTO t VALUES (1)").await;
+    scene.assert_exact(&daemon, &["t"]).await;
+}
+
+/// Tasks that start at once make one schema, or share one table, and none stands in another's way.
+#[tokio::test]
+async fn tasks_that_start_at_once_make_the_same_things() {
+    let scene = Scene::new("at_once").await;
+    let (mut tables, mut tasks) = (String::new(), String::new());
+    for number in 1..=8 {
+        tables.push_str(&format!(
+            "CREATE TABLE t{number} (id INT PRIMARY KEY); INSERT INTO t{number} VALUES (1); "
+        ));
+        if number > 1 {
+            tasks.push_str(&format!(
+                "[task.t{number}]\nsource = \"src\"\ntarget = \"dst\"\ntables = [\"at_once.t{number}\"]\n"
+            ));
+        }
+    }
+    scene.source.sql(&tables).await;
+    let config = scene.config().task("tables", "[\"at_once.t1\"]").more(&tasks);
+    let daemon = Daemon::start(&config);
+    let all = async |what: &str, wanted: usize| {
+        eventually(DEADLINE, what, async || {
+            daemon.status().await.is_some_and(|model| {
+                model.tasks.len() == wanted
+                    && model
+                        .tasks
+                        .values()
+                        .all(|task| task.phase.name() == "Synchronizing" && task.restarts == 0)
+            })
+        })
+        .await;
+    };
+    all("eight tasks come up in a schema that none finds", 8).await;
+    for number in 1..=8 {
+        assert_eq!(scene.assert_equal(&format!("t{number}")).await, 1);
+    }
+    daemon.terminate();
+    daemon.exit_code(DEADLINE).await;
+
+    scene.source.sql("CREATE TABLE a (id INT PRIMARY KEY); CREATE TABLE b LIKE a; INSERT INTO a VALUES (1); INSERT INTO b VALUES (1)").await;
+    let tagged = |task: &str, table: &str| {
+        format!(
+            "[task.{task}]\nsource = \"src\"\ntarget = \"dst\"\ntables = [\"at_once.{table}\"]\n\
+             [task.{task}.table.\"at_once.{table}\"]\ntarget = \"both\"\nsource_column = \"src\"\n"
+        )
+    };
+    let config =
+        scene.config().task("tables", "[\"at_once.t1\"]").more(&tagged("a", "a")).more(&tagged("b", "b"));
+    daemon.reconfigure(&config);
+    daemon.restart();
+    all("two tasks come up with one table that neither finds", 3).await;
+    let rows = scene.seen("SELECT src, id FROM at_once.both ORDER BY 1").await;
+    assert_eq!(rows, ["a:at_once.a|1", "b:at_once.b|1"]);
 }

@@ -1,6 +1,6 @@
 //! What the log tells at `info`: the whole way of a task, each step once and in its order.
 
-use crate::harness::{DEADLINE, Scene, eventually};
+use crate::harness::{DEADLINE, Proxy, Scene, eventually};
 
 /// Panics unless the log has these words in this order, from byte `from` on; where it goes on behind them.
 fn told(log: &str, from: usize, words: &[&str]) -> usize {
@@ -46,6 +46,7 @@ async fn the_log_tells_every_step_in_its_order() {
             "following the log",
             "Synchronizing",
             "carried a schema change",
+            "tables=\"story.t\"",
             "SIGTERM: draining",
             "drained",
         ],
@@ -60,4 +61,26 @@ async fn the_log_tells_every_step_in_its_order() {
     told(&log, drained, &again);
     assert_eq!(log.matches("the copy of a table begins").count(), 1, "{log}");
     assert_eq!(log.matches("the copy of a table has ended").count(), 1, "{log}");
+}
+
+#[tokio::test]
+async fn the_log_tells_a_lost_connection_and_how_it_goes_on() {
+    let scene = Scene::new("story_lost").await;
+    scene.source.sql("CREATE TABLE t (id INT PRIMARY KEY)").await;
+    let proxy = Proxy::start(scene.source.server.port());
+    let daemon = scene.start_with(&scene.config_through(Some(&proxy), None)).await;
+    scene.source.sql("INSERT INTO t VALUES (1)").await;
+    scene.wait_applied(&daemon).await;
+    let from = daemon.log().len();
+    proxy.cut();
+    daemon
+        .wait_task("it goes on", DEADLINE, |task| task.restarts > 0 && task.phase.name() == "Synchronizing")
+        .await;
+    scene.source.sql("INSERT INTO t VALUES (2)").await;
+    scene.assert_exact(&daemon, &["t"]).await;
+    told(
+        &daemon.log(),
+        from,
+        &["; trying again", "going on from the checkpoint", "following the log", "Synchronizing"],
+    );
 }

@@ -119,7 +119,10 @@ async fn a_password_is_read_from_the_credentials_directory_of_the_service() {
     // It is that file that counts.
     write("another\n");
     let daemon = manager.start(&config, &directory);
-    manager.until("STATUS=main: Failed").await;
+    let seen = manager.until("STATUS=main: Failed").await;
+    let words = seen.last().unwrap();
+    assert!(words.contains("STATUS=main: Failed: source src") && words.contains("is refused"), "{words}");
+    assert_eq!(words.lines().count(), 1, "{words}");
     daemon.signal("TERM");
     assert_eq!(daemon.exit_code(DEADLINE).await, 0);
 

@@ -56,8 +56,6 @@ impl Ground<'_> {
     pub async fn play(&self, cases: &mut [Case], mut dice: Dice) -> Vec<Outcome> {
         let Self { server, mysql, postgres, name } = *self;
         let target = postgres.database(name).await;
-        // Tasks that make one schema at the same time stand in each other's way.
-        target.sql("CREATE SCHEMA fence").await;
         mysql.sql("DROP DATABASE IF EXISTS fence; CREATE DATABASE fence").await;
         let made: Vec<bool> = stream::iter(cases.iter_mut())
             .map(|case| async move {

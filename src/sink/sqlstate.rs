@@ -45,7 +45,7 @@ impl ErrorContext<'_> {
                     message,
                 },
                 Class::Retry(retry) => SinkError::Server {
-                    retry: null_remedy(state, db).map_or(retry, Retry::fix),
+                    retry: remedy(state, db, doing).map_or(retry, Retry::fix),
                     endpoint: self.endpoint.to_owned(),
                     doing: doing.to_owned(),
                     state: state.to_owned(),
@@ -107,13 +107,21 @@ fn login_remedy(user: &str, message: &str) -> String {
     format!("give the right user and password, or allow '{user}' from this host")
 }
 
-/// The statement that lets a column take NULL, where the server names the column.
-fn null_remedy(state: &str, db: &DbError) -> Option<String> {
-    let (schema, table, column) = (db.schema()?, db.table()?, db.column()?);
-    let name = TargetName { schema: schema.to_owned(), table: table.to_owned() };
-    (state == "23502").then(|| {
-        format!("ALTER TABLE {} ALTER COLUMN {} DROP NOT NULL", qualified(&name), identifier(column))
-    })
+/// A remedy that takes more than the SQLSTATE to know.
+fn remedy(state: &str, db: &DbError, doing: &str) -> Option<String> {
+    match state {
+        "23502" => {
+            let (schema, table, column) = (db.schema()?, db.table()?, db.column()?);
+            let name = TargetName { schema: schema.to_owned(), table: table.to_owned() };
+            Some(format!("ALTER TABLE {} ALTER COLUMN {} DROP NOT NULL", qualified(&name), identifier(column)))
+        }
+        // The only words of the config in any statement.
+        "42601" if doing.starts_with("creating table") => Some(
+            "correct storage in the table's section: it is what stands in the brackets of CREATE TABLE … WITH (…); without storage report this"
+                .to_owned(),
+        ),
+        _ => None,
+    }
 }
 
 /// What an SQLSTATE stands for.
@@ -190,10 +198,6 @@ fn class(state: &str, routine: Option<&str>) -> Class {
         ),
         "22023" => fix(
             "the target refuses the value of a parameter or option that the message names: correct it (storage of the table's section, where it is one of WITH (…))",
-        ),
-        // Words of the config stand in CREATE TABLE … WITH (…) only.
-        "42601" => fix(
-            "correct storage in the table's section, if there is one: it is what stands in the brackets of CREATE TABLE … WITH (…); else report this",
         ),
         // `_bt_check_third_page` and its forerunners.
         "54000" if routine.is_some_and(|routine| routine.starts_with("_bt_")) => fix(
@@ -299,7 +303,6 @@ mod tests {
             ("3D000", "database"),
             ("42939", "schemas"),
             ("22023", "parameter"),
-            ("42601", "storage"),
         ] {
             let Some(Retry::AfterFix { remedy }) = retry_of(state) else {
                 unreachable!("{state} asks for nobody");
@@ -310,7 +313,7 @@ mod tests {
 
     #[test]
     fn a_statement_the_server_cannot_read_is_our_fault() {
-        assert_eq!(retry_of("42803"), Some(Retry::Never));
+        assert_eq!(retry_of("42601"), Some(Retry::Never));
     }
 
     #[test]

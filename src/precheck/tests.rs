@@ -443,7 +443,9 @@ fn existing_target_tables_are_judged_by_the_chosen_handling() {
         ("target.active", |t| t.active = vec!["trigger x".into()]),
         ("target.unlogged", |t| t.unlogged = true),
         ("target.collation", |t| t.loose_columns = vec!["id".into()]),
-        ("target.unique", |t| t.unique_indexes = vec!["u".into()]),
+        ("target.unique", |t| {
+            (t.unique_indexes, t.unique_statements) = (vec!["u".into()], vec!["DROP INDEX u".into()]);
+        }),
         ("target.primary_key", |t| t.table.primary_key.clear()),
         ("target.column", |t| t.table.columns.clear()),
         ("target.column", |t| t.table.columns[0].data_type = TargetType::Text),
@@ -492,5 +494,6 @@ fn two_tables_into_one_need_a_source_column() {
 }
 
 mod greenplum;
+mod remedies;
 mod room;
 mod shared;

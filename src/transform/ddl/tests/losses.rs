@@ -244,8 +244,12 @@ fn a_remedy_names_no_policy_that_the_config_refuses() {
         "DROP DATABASE shop",
     ] {
         let Err(TransformError::Ddl { remedy, .. }) = run(sql, &rules()) else { panic!("{sql}") };
+        // What is gone cannot be put back.
+        let gone = ["RENAME TO", "DROP TABLE", "DROP DATABASE"].iter().any(|words| sql.contains(words));
+        assert_eq!(remedy.contains("copy Shop.Orders again"), !gone, "{sql}: {remedy}");
         assert!(
-            remedy.contains("copy Shop.Orders again") && !remedy.contains("ddl_policy"),
+            remedy.contains("take it out of \"tables\" (add \"!Shop.Orders\" to the list)")
+                && !remedy.contains("ddl_policy"),
             "{sql}: {remedy}"
         );
     }

@@ -1,0 +1,74 @@
+//! What items print.
+
+use super::*;
+
+fn remedies(task: &TaskConfig, source: &SourceFacts, target: &TargetFacts, code: &str) -> Vec<String> {
+    let mappings = vec![(TableName::new("shop", "orders"), Ok(mapping()))];
+    let report = check(&Subject {
+        task,
+        source,
+        target,
+        mappings: &mappings,
+        definitions: &[],
+        rivals: &[],
+        deviations: &[],
+        resuming: None,
+    });
+    report.items.into_iter().filter(|item| item.code == code).map(|item| item.remedy).collect()
+}
+
+#[test]
+fn cascades_of_all_tables_are_accepted_by_one_list() {
+    let mut facts = good_source();
+    facts.version_number = 80_400;
+    let orders = facts.tables.values().next().unwrap().clone();
+    let with = |names: &[&str]| SourceTableFacts {
+        cascades: names.iter().map(|name| (*name).to_owned()).collect(),
+        ..orders.clone()
+    };
+    facts.tables.insert(TableName::new("shop", "orders"), with(&["fk1", "fk2"]));
+    facts.tables.insert(TableName::new("shop", "items"), with(&["fk3"]));
+    let task = task("accept_cascades = [\"shop.orders.fk1\"]");
+    let told = remedies(&task, &facts, &good_target(), "source.cascades");
+    let list = r#"accept_cascades = ["shop.orders.fk1", "shop.items.fk3", "shop.orders.fk2"]"#;
+    assert_eq!(told.len(), 2);
+    assert!(told.iter().all(|remedy| remedy.contains(list)), "{told:?}");
+}
+
+#[test]
+fn truncate_is_asked_for_where_the_table_is_to_be_emptied() {
+    let mut target = good_target();
+    target.tables.insert(mapping().target.name, FoundTable { truncatable: false, ..existing() });
+    let told = |extra: &str| remedies(&task(extra), &good_source(), &target, "target.privileges");
+    assert!(told("existing_tables = \"clear\"").iter().all(|remedy| remedy.contains("TRUNCATE ON")));
+    assert_eq!(told("existing_tables = \"clear\"").len(), 1);
+    assert!(told("existing_tables = \"ignore\"").is_empty());
+}
+
+#[test]
+fn another_owner_is_told() {
+    let mut target = good_target();
+    target.tables.insert(mapping().target.name, FoundTable { owned: false, ..existing() });
+    let told = remedies(&task("existing_tables = \"ignore\""), &good_source(), &target, "target.owner");
+    assert_eq!(told, ["ALTER TABLE \"shop\".\"orders\" OWNER TO the user"]);
+}
+
+#[test]
+fn a_reserved_schema_is_mapped_by_the_name_of_its_database() {
+    let mut reserved = mapping();
+    reserved.target.name.schema = "pg_shop".into();
+    let mappings = vec![(TableName::new("shop", "orders"), Ok(reserved))];
+    let (task, source, target) = (task(""), good_source(), good_target());
+    let report = check(&Subject {
+        task: &task,
+        source: &source,
+        target: &target,
+        mappings: &mappings,
+        definitions: &[],
+        rivals: &[],
+        deviations: &[],
+        resuming: None,
+    });
+    let item = report.failures().find(|item| item.code == "target.schema").unwrap();
+    assert!(item.remedy.contains("schemas = { shop = "), "{item:?}");
+}

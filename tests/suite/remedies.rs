@@ -23,7 +23,7 @@ async fn start_again(daemon: &Daemon, config: &Config) {
     daemon.wait_phase("Synchronizing", DEADLINE).await;
 }
 
-/// "take it out of "tables", start, stop, drop its target table, put it back"
+/// "take it out of "tables" (add "!database.table" to the list), start, stop, drop its target table, put it back"
 async fn copy_again(scene: &Scene<'_>, daemon: &Daemon, config: &Config, table: &str) {
     let name = &scene.source.name;
     start_again(daemon, &config.clone().task("tables", &format!("[\"{name}.*\", \"!{name}.{table}\"]")))
@@ -40,7 +40,7 @@ async fn start_again_stopped(daemon: &Daemon, config: &Config) {
     daemon.wait_phase("Synchronizing", DEADLINE).await;
 }
 
-const AGAIN: &str = "again: take it out of \"tables\", start, stop, drop its target table";
+const AGAIN: &str = "to the list), start, stop, drop its target table";
 
 #[tokio::test]
 async fn what_is_printed_for_values_of_the_stream_works() {
@@ -174,4 +174,128 @@ async fn statements_that_the_check_prints_mend_what_it_found() {
         assert_eq!(scene.assert_equal(table).await, 1);
     }
     assert_eq!(scene.target.one("SELECT w FROM remedies_check.c WHERE v IS NULL").await, "3");
+}
+
+/// A task of one table, and a table that is gone for good.
+#[tokio::test]
+async fn what_is_printed_for_the_only_table_of_a_task_works() {
+    let scene = Scene::new("remedies_one").await;
+    scene
+        .source
+        .sql("CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(20)); INSERT INTO t VALUES (1, 'a'); CREATE TABLE u (id INT PRIMARY KEY)")
+        .await;
+    let config = scene.config().task("tables", "[\"remedies_one.t\"]");
+    let daemon = scene.start_with(&config).await;
+    let out = config.clone().task("tables", "[\"remedies_one.t\", \"!remedies_one.t\"]");
+
+    scene.source.sql("ALTER TABLE t MODIFY v VARCHAR(10)").await;
+    remedy(&daemon, &["add \"!remedies_one.t\" to the list", AGAIN.trim_end_matches(" its target table")])
+        .await;
+    start_again(&daemon, &out).await;
+    // Nothing is followed, which a restart bears too.
+    start_again(&daemon, &out).await;
+    daemon.terminate();
+    daemon.exit_code(DEADLINE).await;
+    scene.target.sql("DROP TABLE remedies_one.t").await;
+    start_again_stopped(&daemon, &config).await;
+    scene.source.sql("INSERT INTO t VALUES (2, 'b')").await;
+    scene.wait_applied(&daemon).await;
+    assert_eq!(scene.assert_equal("t").await, 2);
+
+    // While it is gone a restart tells the same as before.
+    scene.source.sql("DROP TABLE t").await;
+    remedy(&daemon, &["add \"!remedies_one.t\" to the list) and start: its target table stays as it is"])
+        .await;
+    daemon.start_again().await;
+    let error = remedy(&daemon, &["add \"!remedies_one.t\" to the list) and start"]).await;
+    assert!(error.contains("DROP TABLE"), "{error}");
+    start_again(&daemon, &out).await;
+    assert_eq!(scene.target.one("SELECT count(*) FROM remedies_one.t").await, "2");
+    // A list that is mistyped makes a task forget nothing.
+    let both = config.clone().task("tables", "[\"remedies_one.t\", \"!remedies_one.t\", \"remedies_one.u\"]");
+    start_again(&daemon, &both).await;
+    let mistyped = config.task("tables", "[\"remedies_on.*\"]");
+    daemon.terminate();
+    daemon.exit_code(DEADLINE).await;
+    daemon.reconfigure(&mistyped);
+    daemon.restart();
+    remedy(&daemon, &["correct \"tables\""]).await;
+    start_again(&daemon, &both).await;
+    scene.source.sql("INSERT INTO u VALUES (1)").await;
+    scene.wait_applied(&daemon).await;
+    assert_eq!(scene.assert_equal("u").await, 1);
+}
+
+/// Names that want quotes, and each kind of thing that can be in the way.
+#[tokio::test]
+async fn statements_for_odd_names_and_odd_tables_work() {
+    if only_postgres("9.4 has neither identity nor generated columns") {
+        return;
+    }
+    let scene = Scene::new("remedies_odd").await;
+    scene
+        .source
+        .sql(
+            "CREATE TABLE Users (id INT PRIMARY KEY, userName VARCHAR(20), Big INT, Twice INT, Always INT NOT NULL); \
+             CREATE TABLE Late (id INT PRIMARY KEY); \
+             CREATE TABLE Keyed (a INT NOT NULL, B INT NOT NULL, PRIMARY KEY (a, B)); \
+             DROP USER IF EXISTS odd",
+        )
+        .await;
+    scene
+        .target
+        .sql(
+            "DROP ROLE IF EXISTS odd; CREATE ROLE odd LOGIN; GRANT CREATE ON DATABASE remedies_odd TO odd; \
+             CREATE SCHEMA \"Shop DW\"; SET search_path = \"Shop DW\"; \
+             CREATE TABLE \"Users\" (id integer PRIMARY KEY, \"userName\" varchar(5) UNIQUE, \"Big\" bigint, \
+              \"Twice\" integer GENERATED ALWAYS AS (id * 2) STORED, \"Always\" integer GENERATED ALWAYS AS IDENTITY); \
+             CREATE TABLE \"Keyed\" (a integer, \"B\" integer NOT NULL, \"More\" integer NOT NULL); \
+             CREATE TABLE \"Late\" (id integer CONSTRAINT \"The Key\" PRIMARY KEY DEFERRABLE); CREATE UNIQUE INDEX \"One B\" ON \"Keyed\" (\"B\"); \
+             CREATE TABLE \"Others\" (id integer CONSTRAINT \"To Users\" REFERENCES \"Users\"); \
+             CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; \
+             CREATE TRIGGER \"Fires\" BEFORE INSERT ON \"Users\" FOR EACH ROW EXECUTE FUNCTION nothing(); \
+             CREATE RULE \"Diverts\" AS ON INSERT TO \"Keyed\" DO INSTEAD NOTHING",
+        )
+        .await;
+    let own = format!("//{}", scene.target.server.user());
+    let url = scene.target.url().replacen(&own, "//odd", 1);
+    let mut config = scene
+        .config()
+        .target("url", &format!("{url:?}"))
+        .task("schemas", "{ remedies_odd = \"Shop DW\" }")
+        .task("identifier_case", "\"preserve\"")
+        .task("existing_tables", "\"clear\"");
+    let mut followed = Vec::new();
+    while let Some(item) = failing(&config).await.first() {
+        let remedy = item["remedy"].as_str().unwrap();
+        let first = remedy.split(", or ").next().unwrap().replace("the user", "odd");
+        assert!(!followed.contains(&first), "it did not help: {item}");
+        if let Some((section, line)) = first.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
+            config = config.more(&format!("[{section}]\n{line}"));
+        } else {
+            scene.target.sql(&first).await;
+        }
+        followed.push(first);
+    }
+    let types = "[task.main.table.\"remedies_odd.Users\"] types = { Big = \"bigint\" }";
+    assert!(followed.iter().any(|way| way == types), "{followed:?}");
+    // Nothing is asked of who owns what: the grants are enough, and what is not had is told.
+    let check = rowferry(&["check", "-c", &config.file()]).await;
+    assert!(check.stdout.contains("ALTER TABLE \"Shop DW\".\"Users\" OWNER TO the user"), "{}", check.stdout);
+    let daemon = scene.start_with(&config).await;
+    scene
+        .source
+        .sql("INSERT INTO Users VALUES (1, 'longer than five', 5, 6, 7); INSERT INTO Keyed VALUES (1, 2), (2, 2)")
+        .await;
+    scene.wait_applied(&daemon).await;
+    let users = scene.target.one("SELECT row_to_json(u)::text FROM \"Shop DW\".\"Users\" u").await;
+    let row = r#"{"id":1,"userName":"longer than five","Big":5,"Twice":6,"Always":7}"#;
+    assert_eq!(users, row);
+    assert_eq!(scene.target.one("SELECT count(*) FROM \"Shop DW\".\"Keyed\"").await, "2");
+    crate::harness::eventually(DEADLINE, "upkeep is left to the owner", async || {
+        daemon.log().matches("ANALYZE and VACUUM are left to it").count() == 3
+    })
+    .await;
+    let recorded = scene.target.one("SELECT count(*) FROM rowferry.main_upkeep WHERE kind = 'analyze'").await;
+    assert_eq!(recorded, "0", "nothing was analyzed");
 }

@@ -16,6 +16,12 @@ pub struct Session {
     pub client_collation: Option<u16>,
     /// See `client_collation`.
     pub connection_collation: Option<u16>,
+    /// Collation number of `default_collation_for_utf8mb4`, what `utf8mb4` without a collation means to MySQL; `None` where it is not
+    /// known.
+    pub utf8mb4_collation: Option<u16>,
+    /// MariaDB's `character_set_collations`, what sets without a collation mean: numbers of the set's own default collation and of
+    /// the session's. Sets that are not among them have their own. `None` where they are not known.
+    pub set_collations: Option<Vec<(u16, u16)>>,
     /// `explicit_defaults_for_timestamp`, where the log says it.
     pub explicit_timestamps: Option<bool>,
     /// When the statement began by the source's clock: seconds since 1970 UTC and, where the log has them, the microseconds of

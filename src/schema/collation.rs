@@ -122,6 +122,30 @@ pub fn charset_of(id: u16) -> Option<&'static str> {
     RANGES.get(index).filter(|(first, _, _)| *first <= id).map(|(_, _, name)| *name)
 }
 
+/// Name of a collation that may be a default of its character set; `None` for one that is not listed here. The numbers from
+/// `information_schema.COLLATIONS` of MySQL 9.7 and MariaDB 11.8.
+pub fn name_of(id: u16) -> Option<&'static str> {
+    Some(match id {
+        33 => "utf8mb3_general_ci",
+        83 => "utf8mb3_bin",
+        192 => "utf8mb3_unicode_ci",
+        2048 => "utf8mb3_uca1400_ai_ci",
+        45 => "utf8mb4_general_ci",
+        46 => "utf8mb4_bin",
+        224 => "utf8mb4_unicode_ci",
+        255 => "utf8mb4_0900_ai_ci",
+        2304 => "utf8mb4_uca1400_ai_ci",
+        35 => "ucs2_general_ci",
+        2560 => "ucs2_uca1400_ai_ci",
+        54 => "utf16_general_ci",
+        2816 => "utf16_uca1400_ai_ci",
+        60 => "utf32_general_ci",
+        3072 => "utf32_uca1400_ai_ci",
+        8 => "latin1_swedish_ci",
+        _ => return None,
+    })
+}
+
 /// Whether two names mean one character set.
 pub fn same(a: &str, b: &str) -> bool {
     let plain = |name| if name == "utf8" { "utf8mb3" } else { name };

@@ -7,7 +7,7 @@
 //! What must never happen here: a spelling that is not understood being taken for one that is. It becomes
 //! [`MySqlType::Unknown`].
 
-use super::charset::{charset, charset_of_collation, is_wide, max_bytes_per_char};
+use super::charset::{Defaults, charset, charset_of_collation, is_wide, max_bytes_per_char};
 use super::column::{Charset, MySqlType};
 use super::table::Limits;
 use token::{Token, Tokens};
@@ -22,13 +22,26 @@ mod token;
 /// text does not name one; attributes in the text win over it. MariaDB's `JSON` is an alias of `LONGTEXT` in
 /// DDL text: the caller who knows the flavour translates it before.
 pub fn parse(declared: &str, charset: &Charset) -> MySqlType {
-    parse_with(declared, charset, true)
+    parse_with(declared, charset, true, None)
 }
 
-/// As [`parse`]; `backslash_escapes` is false when the text was written under `NO_BACKSLASH_ESCAPES`.
-pub fn parse_with(declared: &str, charset: &Charset, backslash_escapes: bool) -> MySqlType {
-    read(declared, charset, backslash_escapes)
+/// As [`parse`]; `backslash_escapes` is false when the text was written under `NO_BACKSLASH_ESCAPES`. `defaults` are those of the
+/// session that declares the type, for character sets without a collation; what information_schema shows has none.
+pub fn parse_with(
+    declared: &str,
+    charset: &Charset,
+    backslash_escapes: bool,
+    defaults: Option<Defaults<'_>>,
+) -> MySqlType {
+    read(declared, charset, backslash_escapes, defaults)
         .unwrap_or_else(|| MySqlType::Unknown { declared: declared.trim().to_owned() })
+}
+
+fn named(defaults: Option<Defaults<'_>>, set: &str, collation: Option<&str>) -> Charset {
+    match defaults {
+        Some(defaults) => defaults.charset(set, collation),
+        None => charset(set, collation),
+    }
 }
 
 /// What the declaration of a number allows; nothing special for what is none.
@@ -56,7 +69,11 @@ struct Attributes {
     charset: Option<Charset>,
 }
 
-fn attributes(tokens: &mut Tokens, inherited: &Charset) -> Option<Attributes> {
+fn attributes(
+    tokens: &mut Tokens,
+    inherited: &Charset,
+    defaults: Option<Defaults<'_>>,
+) -> Option<Attributes> {
     let mut found = Attributes { unsigned: false, byte: false, charset: None };
     let (mut set, mut collation, mut binary) = (None, None, false);
     while let Some(word) = tokens.word() {
@@ -75,7 +92,7 @@ fn attributes(tokens: &mut Tokens, inherited: &Charset) -> Option<Attributes> {
     }
     found.charset = match (set, collation) {
         (Some(set), collation) => {
-            let mut chosen = charset(&set, collation.as_deref());
+            let mut chosen = named(defaults, &set, collation.as_deref());
             if binary && collation.is_none() && chosen.name != "binary" {
                 chosen.collation = format!("{}_bin", chosen.name);
             }
@@ -83,7 +100,7 @@ fn attributes(tokens: &mut Tokens, inherited: &Charset) -> Option<Attributes> {
         }
         (None, Some(collation)) => Some(
             charset_of_collation(&collation)
-                .unwrap_or_else(|| Charset { name: inherited.name.clone(), collation }),
+                .unwrap_or_else(|| named(defaults, &inherited.name, Some(&collation))),
         ),
         (None, None) if binary => {
             let name = charset(&inherited.name, Some("")).name;
@@ -124,12 +141,17 @@ enum Draft {
     Set(Vec<String>),
 }
 
-fn read(declared: &str, inherited: &Charset, backslash_escapes: bool) -> Option<MySqlType> {
+fn read(
+    declared: &str,
+    inherited: &Charset,
+    backslash_escapes: bool,
+    defaults: Option<Defaults<'_>>,
+) -> Option<MySqlType> {
     let mut tokens = Tokens::read(declared, backslash_escapes)?;
     let mut first = tokens.word()?;
     let mut own_charset = charset(&inherited.name, Some(&inherited.collation));
     if first == "national" || first == "nchar" || first == "nvarchar" {
-        own_charset = charset("utf8mb3", None);
+        own_charset = named(defaults, "utf8mb3", None);
         first = match first.as_str() {
             "national" => tokens
                 .word()
@@ -140,7 +162,7 @@ fn read(declared: &str, inherited: &Charset, backslash_escapes: bool) -> Option<
     }
     let draft = draft(&first, &mut tokens)?;
     let (old_format, of_bytes) = (tokens.old_format, tokens.bytes);
-    let attributes = attributes(&mut tokens, &own_charset)?;
+    let attributes = attributes(&mut tokens, &own_charset, defaults)?;
     if tokens.rest.next().is_some() {
         return None;
     }

@@ -1,6 +1,6 @@
 //! Statements that change rows of the source without row events: the task stops, or the target changes likewise.
 
-use crate::harness::{DEADLINE, Daemon, Mysql, Scene, mariadb, mysql56, mysql97, postgres};
+use crate::harness::{DEADLINE, Daemon, Mysql, Scene, mariadb, mariadb118, mysql56, mysql97, postgres};
 use rowferry::change::status::Phase;
 
 /// Waits for Failed and gives error and remedy.
@@ -149,4 +149,77 @@ async fn the_default_of_a_float_is_the_same_for_old_and_new_rows_in_a_wider_colu
     // The text of a double depends on the server's version.
     let same = "SELECT count(*) FROM float_default.t WHERE price = 0.10000000149011612::double precision";
     assert_eq!(scene.target.one(same).await, "2");
+}
+
+/// A statement that names a character set and no collation gives text the collation of its session, in which other texts are equal.
+#[tokio::test]
+async fn a_default_collation_that_the_session_chose_is_not_taken_for_the_usual_one() {
+    let (mysql, maria) = tokio::join!(mysql97(), mariadb118());
+    let general = "CHARACTER SET utf8mb3 COLLATE utf8mb3_general_ci";
+    for (case, server, table, rows, statement, word) in [
+        (
+            "computed",
+            maria,
+            format!("v VARCHAR(10) {general}, g INT AS (v = 's') STORED) CHARACTER SET utf8mb4"),
+            "INSERT INTO t (id, v) VALUES (1, 'ß')",
+            "ALTER TABLE t MODIFY v VARCHAR(10) CHARACTER SET utf8mb3",
+            "generated column g",
+        ),
+        (
+            "labelled",
+            maria,
+            format!("g ENUM('ss', 'ß') {general}) CHARACTER SET utf8mb4"),
+            "INSERT INTO t VALUES (1, 'ß')",
+            "SET sql_mode = ''; ALTER TABLE t MODIFY g ENUM('ss', 'ß') CHARACTER SET utf8mb3",
+            "converts the values of column g",
+        ),
+        (
+            "converted",
+            mysql,
+            "v VARCHAR(10), g INT AS (v = 'ss') STORED) CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_ai_ci"
+                .to_owned(),
+            "INSERT INTO t (id, v) VALUES (1, 'ß')",
+            "SET default_collation_for_utf8mb4 = utf8mb4_general_ci; ALTER TABLE t CONVERT TO CHARACTER SET utf8mb4",
+            "generated column g",
+        ),
+    ] {
+        let scene = Scene::on(server, postgres().await, &format!("own_default_{case}")).await;
+        scene.source.sql(&format!("CREATE TABLE t (id INT PRIMARY KEY, {table}; {rows}")).await;
+        let before = scene.source.one("SELECT g FROM t").await;
+        let daemon = scene.start().await;
+        scene.source.sql(statement).await;
+        let after = scene.source.one("SELECT g FROM t").await;
+        assert_ne!(before, after, "{case}: the source has another value");
+        let (error, _) = failed(&daemon).await;
+        assert!(error.contains(word), "{case}: {error}");
+    }
+}
+
+/// The other way round: where the default is what the column has, nothing changes.
+#[tokio::test]
+async fn a_default_collation_that_a_column_has_already_changes_nothing() {
+    for (mysql, settings) in [
+        (mysql97().await, "SET default_collation_for_utf8mb4 = utf8mb4_general_ci; "),
+        (mariadb().await, ""),
+        (mariadb118().await, "SET character_set_collations = ''; "),
+    ] {
+        let scene = Scene::on(mysql, postgres().await, &format!("same_default_{}", mysql.kind())).await;
+        scene
+            .source
+            .sql(
+                "CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(10), g INT AS (v = 's') STORED) \
+                 CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci; INSERT INTO t (id, v) VALUES (1, 'ß')",
+            )
+            .await;
+        let daemon = scene.start().await;
+        for statement in [
+            "MODIFY v VARCHAR(10) CHARACTER SET utf8mb4",
+            "DEFAULT CHARSET utf8mb4",
+            "CONVERT TO CHARACTER SET utf8mb4",
+        ] {
+            scene.source.sql(&format!("{settings}ALTER TABLE t {statement}")).await;
+        }
+        scene.source.sql("INSERT INTO t (id, v) VALUES (2, 'ß')").await;
+        scene.assert_exact(&daemon, &["t"]).await;
+    }
 }

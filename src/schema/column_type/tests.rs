@@ -125,7 +125,7 @@ fn labels_may_hold_anything() {
     );
     assert_eq!(labels("set('x ','y')"), ["x", "y"]);
     assert_eq!(labels("SET('x','y') CHARACTER SET latin1"), ["x", "y"]);
-    let unescaped = parse_with(r"enum('a\','b')", &utf8mb4(), false);
+    let unescaped = parse_with(r"enum('a\','b')", &utf8mb4(), false, None);
     assert_eq!(unescaped, MySqlType::Enum { labels: vec!["a\\".into(), "b".into()], charset: utf8mb4() });
 }
 

@@ -10,7 +10,7 @@
 use super::keys::evolve_keys;
 use super::statement::{AlterStep, AlterTable, ColumnDefinition, InlineKey, Place};
 use crate::change::TableName;
-use crate::schema::charset::{charset, charset_of_collation, max_bytes_per_char};
+use crate::schema::charset::{Defaults, charset_of_collation, max_bytes_per_char};
 use crate::schema::{Charset, Column, MySqlType, SchemaError, Table, column_type};
 
 /// A table after a statement.
@@ -38,17 +38,17 @@ struct Draft {
     origin: Option<usize>,
 }
 
-/// The definition after `alter`.
+/// The definition after `alter`. `unnamed` is what its session takes for the collation of a character set without one.
 ///
 /// # Errors
 /// [`SchemaError::Misfit`] when the statement speaks of columns that are not there, [`SchemaError::Uncertain`] when
 /// the outcome depends on something the statement does not say.
-pub fn evolve(before: &Table, alter: &AlterTable) -> Result<Evolved, SchemaError> {
+pub fn evolve(before: &Table, alter: &AlterTable, unnamed: Defaults<'_>) -> Result<Evolved, SchemaError> {
     let name = &before.name;
-    let defaults = default_charset(before, &alter.steps)?;
+    let defaults = default_charset(before, &alter.steps, unnamed)?;
     let mut kept = Vec::new();
     for (index, column) in before.columns.iter().enumerate() {
-        kept.extend(keep(column, index, &alter.steps, name, &defaults)?);
+        kept.extend(keep(column, index, &alter.steps, name, &defaults, unnamed)?);
     }
     for step in &alter.steps {
         let (draft, place) = match step {
@@ -58,7 +58,7 @@ pub fn evolve(before: &Table, alter: &AlterTable) -> Result<Evolved, SchemaError
                 continue;
             }
             AlterStep::AddColumn { column, place, .. } => {
-                (Draft { column: declare(name, column, &defaults)?, origin: None }, place)
+                (Draft { column: declare(name, column, &defaults, unnamed)?, origin: None }, place)
             }
             AlterStep::ChangeColumn { from, if_exists, .. }
             | AlterStep::RenameColumn { from, if_exists, .. }
@@ -94,9 +94,10 @@ pub fn evolve(before: &Table, alter: &AlterTable) -> Result<Evolved, SchemaError
         }
     }
     forget_renamed(before, &mut kept);
-    if let Some(charset) = conversion(name, &alter.steps)? {
+    if let Some(charset) = conversion(name, &alter.steps, unnamed)? {
         for draft in &mut kept {
-            let after = converted(&draft.column.data_type, &charset);
+            let mut after = converted(&draft.column.data_type, &charset);
+            told_from(&mut after, &draft.column.data_type);
             let declared = alter.steps.iter().any(|step| match step {
                 AlterStep::AddColumn { column, .. } | AlterStep::ChangeColumn { column, .. } => {
                     same(&column.name, &draft.column.name)
@@ -162,13 +163,15 @@ fn keep(
     steps: &[AlterStep],
     name: &TableName,
     defaults: &Charset,
+    unnamed: Defaults<'_>,
 ) -> Result<Option<Draft>, SchemaError> {
     let mut kept = column.clone();
     for step in steps {
         match step {
             AlterStep::DropColumn { name, .. } if same(name, &column.name) => return Ok(None),
             AlterStep::ChangeColumn { from, column: new, .. } if same(from, &column.name) => {
-                kept = declare(name, new, defaults)?;
+                kept = declare(name, new, defaults, unnamed)?;
+                told_from(&mut kept.data_type, &column.data_type);
             }
             AlterStep::RenameColumn { from, to, .. } if same(from, &column.name) => kept.name.clone_from(to),
             AlterStep::SetDefault { column: of, default } if same(of, &column.name) => {
@@ -180,6 +183,24 @@ fn keep(
     Ok(Some(Draft { column: kept, origin: Some(index) }))
 }
 
+/// A collation that is not known is not taken for the one that a column had before the statement declared or converted it.
+fn told_from(after: &mut MySqlType, before: &MySqlType) {
+    if let (Some(after), Some(before)) = (charset_mut(after), charset_mut(&mut before.clone())) {
+        after.told_from(before);
+    }
+}
+
+fn charset_mut(of: &mut MySqlType) -> Option<&mut Charset> {
+    match of {
+        MySqlType::Char { charset, .. }
+        | MySqlType::VarChar { charset, .. }
+        | MySqlType::Text { charset, .. }
+        | MySqlType::Enum { charset, .. }
+        | MySqlType::Set { charset, .. } => Some(charset),
+        _ => None,
+    }
+}
+
 /// A declared column as a table keeps it. `charset` is the table's default.
 ///
 /// # Errors
@@ -188,8 +209,9 @@ pub fn declare(
     table: &TableName,
     definition: &ColumnDefinition,
     charset: &Charset,
+    unnamed: Defaults<'_>,
 ) -> Result<Column, SchemaError> {
-    let data_type = column_type::parse_with(&definition.declared, charset, false);
+    let data_type = column_type::parse_with(&definition.declared, charset, false, Some(unnamed));
     let never_null = definition.auto_increment || definition.key == InlineKey::Primary;
     let nullable = match definition.nullable {
         _ if never_null => false,
@@ -218,31 +240,45 @@ pub fn declare(
 }
 
 /// The table's default character set after the statement.
-fn default_charset(before: &Table, steps: &[AlterStep]) -> Result<Charset, SchemaError> {
+fn default_charset(
+    before: &Table,
+    steps: &[AlterStep],
+    unnamed: Defaults<'_>,
+) -> Result<Charset, SchemaError> {
     let mut default = before.charset.clone();
     for step in steps {
         if let AlterStep::DefaultCharset { charset, collation }
         | AlterStep::ConvertCharset { charset, collation } = step
         {
-            default = named(&before.name, charset.as_deref(), collation.as_deref())?;
+            default = named(&before.name, charset.as_deref(), collation.as_deref(), unnamed)?;
+            default.told_from(&before.charset);
         }
     }
     Ok(default)
 }
 
 /// The character set that every text column is converted to.
-fn conversion(name: &TableName, steps: &[AlterStep]) -> Result<Option<Charset>, SchemaError> {
+fn conversion(
+    name: &TableName,
+    steps: &[AlterStep],
+    unnamed: Defaults<'_>,
+) -> Result<Option<Charset>, SchemaError> {
     for step in steps {
         if let AlterStep::ConvertCharset { charset, collation } = step {
-            return named(name, charset.as_deref(), collation.as_deref()).map(Some);
+            return named(name, charset.as_deref(), collation.as_deref(), unnamed).map(Some);
         }
     }
     Ok(None)
 }
 
-fn named(table: &TableName, set: Option<&str>, collation: Option<&str>) -> Result<Charset, SchemaError> {
+fn named(
+    table: &TableName,
+    set: Option<&str>,
+    collation: Option<&str>,
+    unnamed: Defaults<'_>,
+) -> Result<Charset, SchemaError> {
     let known = match (set, collation) {
-        (Some(set), collation) => Some(charset(set, collation)),
+        (Some(set), collation) => Some(unnamed.charset(set, collation)),
         (None, Some(collation)) => charset_of_collation(collation),
         (None, None) => None,
     };
@@ -260,7 +296,7 @@ fn converted(before: &MySqlType, to: &Charset) -> MySqlType {
         MySqlType::Char { length, .. } => MySqlType::Char { length: *length, charset: to },
         MySqlType::VarChar { length, .. } => {
             let declared = format!("varchar({length})");
-            column_type::parse_with(&declared, &to, false)
+            column_type::parse_with(&declared, &to, false, None)
         }
         MySqlType::Text { length_bytes, charset } => {
             let most = (1_u64 << (8 * u32::from(*length_bytes).min(4))) - 1;

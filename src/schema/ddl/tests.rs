@@ -7,9 +7,10 @@ mod texts;
 
 use super::effect::{Effect, effect};
 use super::*;
+use crate::change::Session;
 use crate::change::TableName;
 use crate::change::facts::Flavour;
-use crate::schema::charset::charset;
+use crate::schema::charset::{Defaults, charset};
 use crate::schema::table::UniqueKey;
 use crate::schema::{Column, ColumnDefault, Table, column_type};
 
@@ -24,6 +25,11 @@ fn mariadb() -> SqlMode {
 
 fn mariadb_in(sql_mode: u64) -> SqlMode {
     SqlMode::from_bits(sql_mode).with_flavour(Flavour::MariaDb)
+}
+
+/// A session of MySQL 9.7's defaults.
+fn told() -> Session {
+    Session { utf8mb4_collation: Some(255), ..Session::default() }
 }
 
 fn name(name: &Name) -> String {

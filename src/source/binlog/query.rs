@@ -63,6 +63,7 @@ pub fn read(header: &Header, body: &Bytes, more_fixed: usize, flavour: Flavour) 
         Flavour::MySql => settings.explicit_timestamps,
         Flavour::MariaDb => settings.flags.map(|flags| flags & FLAG_EXPLICIT_TIMESTAMPS != 0),
     };
+    let utf8mb4_collation = settings.utf8mb4_collation(flavour);
     let session = Session {
         id,
         server_id: header.server_id,
@@ -70,6 +71,10 @@ pub fn read(header: &Header, body: &Bytes, more_fixed: usize, flavour: Flavour) 
         time_zone: settings.time_zone,
         client_collation: settings.client_collation,
         connection_collation: settings.connection_collation,
+        utf8mb4_collation,
+        // It stands before the character sets where it stands at all.
+        set_collations: (flavour == Flavour::MariaDb && settings.client_collation.is_some())
+            .then_some(settings.set_collations),
         explicit_timestamps,
         started: Some((u64::from(header.timestamp), settings.started_micros)),
         uses_temporary: header.flags & FLAG_THREAD_SPECIFIC != 0,
@@ -99,6 +104,24 @@ struct Settings {
     started_micros: Option<u32>,
     databases: Option<Vec<String>>,
     explicit_timestamps: Option<bool>,
+    /// Collation number of `default_collation_for_utf8mb4`.
+    utf8mb4: Option<u16>,
+    /// Pairs of `character_set_collations`.
+    set_collations: Vec<(u16, u16)>,
+    /// There is something that no server before 8.0 says, or that was left unread.
+    of_8: bool,
+}
+
+impl Settings {
+    /// MySQL says it with every statement since it can be set (8.0.11), and had one default before.
+    fn utf8mb4_collation(&self, flavour: Flavour) -> Option<u16> {
+        const GENERAL: u16 = 45;
+        match (flavour, self.utf8mb4) {
+            (Flavour::MariaDb, _) => None,
+            (Flavour::MySql, Some(number)) => Some(number),
+            (Flavour::MySql, None) => (!self.of_8).then_some(GENERAL),
+        }
+    }
 }
 
 /// Finds the settings among the status variables. The codes and their lengths are the server's
@@ -162,11 +185,28 @@ fn settings(variables: &Bytes) -> Result<Settings, Malformed> {
             // MariaDB's CHARACTER_SET_COLLATIONS, which stands before CHARSET: pairs of collation numbers
             131 => {
                 let pairs = usize::from(at.u8("collations of character sets")?);
-                at.read(4 * pairs, "collations of character sets")?;
+                for _ in 0..pairs {
+                    let of = at.u16("collations of character sets")?;
+                    settings.set_collations.push((of, at.u16("collations of character sets")?));
+                }
             }
             // EXPLICIT_DEFAULTS_FOR_TIMESTAMP
             16 => settings.explicit_timestamps = Some(at.u8("explicit_defaults_for_timestamp")? != 0),
-            _ => break,
+            // DDL_LOGGED_WITH_XID
+            17 => {
+                settings.of_8 = true;
+                at.u64("transaction of a DDL statement")?;
+            }
+            18 => settings.utf8mb4 = Some(at.u16("default_collation_for_utf8mb4")?),
+            // SQL_REQUIRE_PRIMARY_KEY, DEFAULT_TABLE_ENCRYPTION
+            19 | 20 => {
+                settings.of_8 = true;
+                at.u8("variable")?;
+            }
+            _ => {
+                settings.of_8 = true;
+                break;
+            }
         }
     }
     Ok(settings)
@@ -258,7 +298,8 @@ mod tests {
         variables.extend([1, 4, 0, 0, 0, 0, 0, 0, 0, 4, 33, 0, 8, 0, 8, 0, 200, 1]);
         let found = settings(&variables.into()).unwrap();
         assert_eq!((found.sql_mode, found.client_collation), (Some(4), Some(33)));
-        assert_eq!(settings(&Bytes::from_static(&[200, 1, 4])), Ok(Settings::default()));
+        let unread = Settings { of_8: true, ..Settings::default() };
+        assert_eq!(settings(&Bytes::from_static(&[200, 1, 4])), Ok(unread));
     }
 
     #[test]
@@ -277,6 +318,35 @@ mod tests {
         variables.extend_from_slice(&[128, 0x40, 0xe2, 0x01, 129, 1, 2, 3, 4, 5, 6, 7, 8]);
         let found = settings(&variables.into()).unwrap();
         assert_eq!((found.time_zone.as_deref(), found.started_micros), (Some("UT"), Some(123_456)));
+        assert_eq!(found.set_collations, [(33, 2304), (45, 2309)]);
+    }
+
+    #[test]
+    fn what_sets_without_a_collation_mean_is_read() {
+        let body = |variables: &[u8]| {
+            let mut body = vec![0; 13];
+            body[11] = u8::try_from(variables.len()).unwrap();
+            body.extend(variables);
+            body.extend(b"\0DROP TABLE t");
+            Bytes::from(body)
+        };
+        let mysql = |variables: &[u8]| read(&header(0), &body(variables), 0, Flavour::MySql).unwrap().session;
+        let xid = [17, 1, 0, 0, 0, 0, 0, 0, 0];
+        // 9.7 and 8.0; 5.6; one that says it is of 8.0 and not this; one with something unknown in between.
+        assert_eq!(mysql(&[&xid[..], &[18, 45, 0, 19, 0]].concat()).utf8mb4_collation, Some(45));
+        assert_eq!(mysql(&[18, 255, 0]).utf8mb4_collation, Some(255));
+        assert_eq!(mysql(&[4, 33, 0, 33, 0, 8, 0]).utf8mb4_collation, Some(45));
+        assert_eq!(mysql(&xid).utf8mb4_collation, None);
+        assert_eq!(mysql(&[200, 1, 18, 45, 0]).utf8mb4_collation, None);
+        let maria =
+            |variables: &[u8]| read(&header(0), &body(variables), 0, Flavour::MariaDb).unwrap().session;
+        assert_eq!(
+            maria(&[131, 1, 45, 0, 0, 9, 4, 33, 0, 33, 0, 8, 0]).set_collations,
+            Some(vec![(45, 2304)])
+        );
+        assert_eq!(maria(&[4, 33, 0, 33, 0, 8, 0]).set_collations, Some(Vec::new()));
+        assert_eq!(maria(&[4, 33, 0, 33, 0, 8, 0]).utf8mb4_collation, None);
+        assert_eq!(maria(&[200, 1]).set_collations, None);
     }
 
     #[test]

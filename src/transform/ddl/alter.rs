@@ -7,6 +7,7 @@ use crate::change::policy::DdlPolicy;
 use crate::change::remedy::leave_out;
 use crate::change::shape::{Distribution, RowsOf};
 use crate::change::{TargetChange, TargetColumn, TargetType};
+use crate::schema::charset::Defaults;
 use crate::schema::ddl::effect::{Changed, Effect, effect};
 use crate::schema::ddl::{AlterStep, AlterTable, Clause, Evolved, InlineKey, evolve};
 use crate::schema::{Column, Table};
@@ -54,7 +55,8 @@ impl Case<'_> {
             }
         }
         self.adds_cascades(alter)?;
-        let evolved = evolve(self.before, alter).map_err(|error| {
+        let unnamed = Defaults::of(self.issued.session, self.issued.mode.flavour);
+        let evolved = evolve(self.before, alter, unnamed).map_err(|error| {
             let remedy = match error.retry() {
                 crate::change::Retry::AfterFix { remedy } => remedy,
                 crate::change::Retry::AfterBackoff | crate::change::Retry::Never => self.copy_again(),

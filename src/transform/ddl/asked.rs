@@ -111,6 +111,17 @@ impl Asking<'_> {
                 );
             }
         }
+        // What is equal, and which letters are, hangs on it.
+        let labelled = matches!(self.column.data_type, MySqlType::Enum { .. } | MySqlType::Set { .. });
+        let own = match &self.column.data_type {
+            MySqlType::Enum { charset, .. } | MySqlType::Set { charset, .. } => charset,
+            _ => self.table_charset,
+        };
+        let expression = matches!(self.definition.default, DeclaredDefault::Expression(_));
+        let of_maria = mode.flavour == Some(Flavour::MariaDb);
+        if !own.is_collation_known() && (labelled || (expression && of_maria)) {
+            return Err(self.uncertain("the log does not tell the collation"));
+        }
         let session = self.issued.session;
         let (started, micros) = match session.started {
             Some((_, micros)) => (true, micros.is_some()),
@@ -428,6 +439,7 @@ pub(super) fn wide(issued: &Issued<'_>) -> bool {
 /// The clause of a character set. MySQL's own default collations, which are filled in where none is named, are unknown to MariaDB.
 fn set(charset: &Charset) -> String {
     match charset.collation.as_str() {
+        _ if !charset.is_collation_known() => format!("CHARACTER SET {}", charset.name),
         collation if collation.is_empty() || collation.contains("_0900_") => {
             format!("CHARACTER SET {}", charset.name)
         }

@@ -25,7 +25,12 @@ fn zoned(zone: &str) -> &'static Session {
 
 /// Strict mode, at [`AT`].
 fn plain() -> &'static Session {
-    session(Session { started: Some((AT, Some(7))), ..Session::default() })
+    session(Session {
+        started: Some((AT, Some(7))),
+        utf8mb4_collation: Some(255),
+        set_collations: Some(Vec::new()),
+        ..Session::default()
+    })
 }
 
 /// No answers.

@@ -16,7 +16,7 @@ fn shop() -> Table {
 fn after(before: &Table, sql: &str) -> Result<Evolved, SchemaError> {
     match read(sql, mysql()) {
         Statement::AlterTable(alter) | Statement::CreateIndex(alter) | Statement::DropIndex(alter) => {
-            evolve(before, &alter)
+            evolve(before, &alter, Defaults::of(&told(), Some(Flavour::MySql)))
         }
         other => panic!("{sql} was read as {other:?}"),
     }
@@ -138,7 +138,10 @@ fn what_does_not_fit_the_definition_is_an_error() {
     let Statement::AlterTable(alter) = read("ALTER TABLE t ADD x TIMESTAMP", SqlMode::default()) else {
         panic!("not read");
     };
-    assert!(matches!(evolve(&shop(), &alter), Err(SchemaError::Uncertain { .. })));
+    assert!(matches!(
+        evolve(&shop(), &alter, Defaults::of(&told(), None)),
+        Err(SchemaError::Uncertain { .. })
+    ));
 }
 
 #[test]

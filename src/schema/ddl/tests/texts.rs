@@ -176,7 +176,7 @@ proptest::proptest! {
         let sql = format!("ALTER TABLE t {}", words.join(" "));
         if let Statement::AlterTable(alter) = read(&sql, mysql()) {
             let before = table(&[("id", "int", false), ("a", "int", true), ("b", "text", true)], &[0]);
-            if let Ok(after) = evolve(&before, &alter) {
+            if let Ok(after) = evolve(&before, &alter, Defaults::of(&told(), Some(Flavour::MySql))) {
                 proptest::prop_assert_eq!(after.table.columns.len(), after.origin.len());
                 proptest::prop_assert!(after.table.primary_key.iter().all(|index| *index < after.origin.len()));
             }

@@ -100,7 +100,7 @@ fn a_generated_column_is_not_left_as_it_was_when_its_table_changes_types() {
         assert!(found.contains("generated column g") || found.contains("convert_charset"), "{sql}: {found}");
     }
     // It is computed where it is read, and nothing that it could be computed from becomes another value.
-    before.columns[2].generation = Some(Generation { stored: false, expression: "d / n".into() });
+    before.columns[2].generation = Some(Generation { stored: false, expression: "d * n".into() });
     let renamed = "ALTER TABLE Orders CHANGE d e DECIMAL(10,2) NOT NULL COMMENT 'x', ADD y INT";
     assert_eq!(outcome(&before, renamed), "rename d e; add y integer?=NULL");
     let both = "ALTER TABLE Orders MODIFY d DECIMAL(12,4) NOT NULL, DROP g";
@@ -253,4 +253,95 @@ fn a_remedy_names_no_policy_that_the_config_refuses() {
             "{sql}: {remedy}"
         );
     }
+}
+
+/// A table of utf8mb4 with labels that its old collation tells apart, and under `generated` a column computed from `v`.
+fn lettered(collation: &str, generated: bool) -> Table {
+    let mut before = table(&["id int", "v varchar(10)", "e enum('ss','ß') null", "g int"]);
+    let set = |name: &str, collation: &str| crate::schema::charset::charset(name, Some(collation));
+    before.charset = set("utf8mb4", collation);
+    for column in &mut before.columns {
+        if let crate::schema::MySqlType::VarChar { charset, .. }
+        | crate::schema::MySqlType::Enum { charset, .. } = &mut column.data_type
+        {
+            *charset = set("utf8mb4", collation);
+        }
+    }
+    before.columns[3].generated = generated;
+    before.columns[3].generation =
+        generated.then(|| Generation { stored: true, expression: "`v` = 's'".into() });
+    before
+}
+
+/// The same statement under the defaults of different sessions.
+#[test]
+fn a_collation_that_a_statement_does_not_name_is_its_sessions() {
+    const GENERAL: &str = "utf8mb4_general_ci";
+    let outcome = |before: &Table, sql: &str, session: Session, flavour, mode: u64| {
+        let mode = SqlMode::from_bits(mode).with_flavour(flavour).with_explicit_timestamps(true);
+        match run_on(before, sql, &rules(), &Issued { session: &session, mode, ..issued(sql) }) {
+            Ok(translated) => changes(&translated),
+            Err(error) => error.to_string(),
+        }
+    };
+    let mysql = |number| Session { utf8mb4_collation: number, ..plain().clone() };
+    let maria = |pairs: &[(u16, u16)]| Session { set_collations: Some(pairs.to_vec()), ..plain().clone() };
+    let untold = Session { set_collations: None, ..plain().clone() };
+    let strict = 0x20_0000;
+    let modify = "ALTER TABLE Orders MODIFY v VARCHAR(10) CHARACTER SET utf8mb4 NOT NULL, ALGORITHM=INPLACE";
+    let default = "ALTER TABLE Orders DEFAULT CHARSET utf8mb4, ALGORITHM=INPLACE";
+    let convert = "ALTER TABLE Orders CONVERT TO CHARACTER SET utf8mb4, ALGORITHM=INPLACE";
+    for sql in [modify, default, convert] {
+        let before = lettered(GENERAL, true);
+        for (session, flavour, goes) in [
+            (mysql(Some(45)), Flavour::MySql, true),
+            (mysql(Some(255)), Flavour::MySql, false),
+            (mysql(None), Flavour::MySql, false),
+            (maria(&[]), Flavour::MariaDb, true),
+            (maria(&[(33, 2048)]), Flavour::MariaDb, true),
+            (maria(&[(45, 2304)]), Flavour::MariaDb, false),
+            (maria(&[(45, 46)]), Flavour::MariaDb, false),
+            (untold.clone(), Flavour::MariaDb, false),
+        ] {
+            let found = outcome(&before, sql, session.clone(), flavour, strict);
+            assert_eq!(!found.contains("generated column g"), goes, "{flavour:?} {sql} {session:?}: {found}");
+        }
+    }
+    // Labels go by the collation only where that becomes another.
+    let relabel = "ALTER TABLE Orders MODIFY e ENUM('ss','ß') CHARACTER SET utf8mb4";
+    for (session, flavour, goes) in [
+        (mysql(Some(45)), Flavour::MySql, true),
+        (mysql(Some(255)), Flavour::MySql, false),
+        (maria(&[]), Flavour::MariaDb, true),
+        (maria(&[(45, 2304)]), Flavour::MariaDb, false),
+        (untold.clone(), Flavour::MariaDb, false),
+    ] {
+        let found = outcome(&lettered(GENERAL, false), relabel, session.clone(), flavour, 0);
+        assert_eq!(
+            !found.contains("converts the values of column e"),
+            goes,
+            "{flavour:?} {session:?}: {found}"
+        );
+    }
+}
+
+#[test]
+fn a_collation_that_is_not_known_stays_unequal_and_disturbs_no_other_statement() {
+    let session = Session { set_collations: None, ..plain().clone() };
+    let maria = SqlMode::from_bits(0).with_flavour(Flavour::MariaDb).with_explicit_timestamps(true);
+    let run = |before: &Table, sql: &str| {
+        run_on(before, sql, &rules(), &Issued { session: &session, mode: maria, ..issued(sql) })
+    };
+    let before = lettered("utf8mb4_general_ci", false);
+    let retyped = "ALTER TABLE Orders MODIFY e ENUM('ss','a') CHARACTER SET utf8mb4 NULL";
+    let plain_labels = table(&["id int", "v varchar(10)", "e enum('ss','a') null"]);
+    let once = run(&plain_labels, retyped).unwrap().table;
+    assert!(run(&once, "ALTER TABLE Orders ADD n INT").is_ok(), "another column");
+    let mut once = once;
+    if let crate::schema::MySqlType::Enum { labels, .. } = &mut once.columns[2].data_type {
+        labels[1] = "ß".into();
+    }
+    let again = run(&once, "ALTER TABLE Orders MODIFY e ENUM('ss','ß') CHARACTER SET utf8mb4 NULL");
+    assert!(again.unwrap_err().to_string().contains("converts the values of column e"));
+    assert!(run(&before, "ALTER TABLE Orders ADD n INT").is_ok());
 }

@@ -6,7 +6,8 @@
 //! that others see). So the names count. A session that began before the stream may have tables that were never seen here;
 //! what then means one of two tables is not decided. A session that logs rows does not log what becomes of its temporary tables,
 //! nor does one that logs nothing (`sql_log_bin`), so one that is known here may be gone or have another name: a statement means it
-//! only where its header says so too, and nothing else explains that.
+//! only where its header says so too, and nothing else explains that. The other way round, where the header says
+//! so and the session is not known to have, or have had, any temporary table, there is one whose making was not logged.
 //!
 //! What must never happen here: a statement on the table that others see taken for one on a temporary table; growth without
 //! bound.
@@ -17,10 +18,13 @@ use super::selected::SelectedTables;
 use crate::change::TableName;
 use crate::change::facts::Flavour;
 use crate::schema::ddl::{DmlKind, Name, Statement};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 /// How many names are kept.
 const REMEMBERED: usize = 4096;
+
+/// How many sessions are kept that have no temporary table any more.
+const EMPTIED: usize = 1024;
 
 /// A session: the server where it was, and its number there.
 pub type SessionKey = (u32, u32);
@@ -31,6 +35,8 @@ pub struct TemporaryTables {
     names: HashMap<SessionKey, BTreeSet<TableName>>,
     /// How many they are.
     count: usize,
+    /// Sessions that had some and have none, the last to lose it at the end. One that is forgotten is decided less, not wrongly.
+    emptied: VecDeque<SessionKey>,
     /// Sessions of this server with higher numbers began when the stream was open.
     known_behind: Option<SessionKey>,
 }
@@ -55,6 +61,7 @@ impl TemporaryTables {
     /// The server has started anew: all of its sessions are gone, and numbers begin at the start.
     pub fn server_started(&mut self, server: u32) {
         self.names.retain(|(other, _), _| *other != server);
+        self.emptied.retain(|(other, _)| *other != server);
         self.count = self.names.values().map(BTreeSet::len).sum();
         if self.known_behind.is_some_and(|(known, _)| known == server) {
             self.known_behind = Some((server, 0));
@@ -69,6 +76,11 @@ impl TemporaryTables {
     /// Whether all temporary tables that the session has are known.
     fn knows_all(&self, session: SessionKey) -> bool {
         self.known_behind.is_some_and(|known| known.0 == session.0 && known.1 < session.1)
+    }
+
+    /// Whether temporary tables that are known explain that the header tells of one: in a procedure it does so behind them.
+    fn explains(&self, session: SessionKey) -> bool {
+        self.names.contains_key(&session) || self.emptied.contains(&session)
     }
 
     /// Which table a statement means.
@@ -126,7 +138,7 @@ impl TemporaryTables {
             Means::Shared
         } else if self.has(session, name) {
             Means::Temporary
-        } else if self.knows_all(session) {
+        } else if self.knows_all(session) && self.explains(session) {
             Means::Shared
         } else {
             Means::Either
@@ -190,6 +202,11 @@ impl TemporaryTables {
         let removed = names.remove(name);
         if names.is_empty() {
             self.names.remove(&session);
+            self.emptied.retain(|other| *other != session);
+            if self.emptied.len() >= EMPTIED {
+                self.emptied.pop_front();
+            }
+            self.emptied.push_back(session);
         }
         self.count = self.count.saturating_sub(usize::from(removed));
         removed

@@ -83,6 +83,27 @@ async fn older_than_the_daemon(kind: Kind) {
 
 on_every_kind!(a_session_that_had_temporary_tables_before_is_not_guessed_about, older_than_the_daemon);
 
+/// The log has the statement on the temporary table and not the one that made it.
+async fn made_unseen(kind: Kind) {
+    if matches!(kind, Kind::Maria) {
+        // It logs what becomes of a temporary table only where it has logged the table.
+        return;
+    }
+    let scene = scene(kind, "temporary_unseen").await;
+    let daemon = scene.start().await;
+    let mut session = scene.source.session().await;
+    session
+        .sql(&format!(
+            "SET SESSION binlog_format = {}; SET sql_log_bin = 0; CREATE TEMPORARY TABLE t (id INT PRIMARY KEY, v VARCHAR(50)); \
+             SET sql_log_bin = 1; ALTER TABLE t CHANGE v x VARCHAR(50); DROP TEMPORARY TABLE t",
+            by_statement(kind)
+        ))
+        .await;
+    stops(&daemon, &["ALTER TABLE t CHANGE v x", "temporary"]).await;
+}
+
+on_every_kind!(a_temporary_table_that_was_made_unseen_is_not_the_carried_one, made_unseen);
+
 /// The log does not tell which table it renames, and what is known of temporary ones may be out of date.
 #[tokio::test]
 async fn a_rename_of_mariadb_in_a_session_with_a_temporary_table_of_that_name_stops_the_task() {

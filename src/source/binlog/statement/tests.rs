@@ -333,6 +333,9 @@ fn a_temporary_table_is_not_the_table_of_that_name() {
         }
     };
     assert_eq!(judge(11, true, "CREATE TEMPORARY TABLE item (a INT)"), "pass");
+    assert_eq!(judge(13, true, "CREATE TEMPORARY TABLE tmp (a INT)"), "pass");
+    assert_eq!(judge(15, true, "CREATE TEMPORARY TABLE tmp (a INT)"), "pass");
+    assert_eq!(judge(15, true, "DROP TEMPORARY TABLE tmp"), "pass");
     for sql in [
         "ALTER TABLE item ADD COLUMN b INT",
         "CREATE INDEX i ON Shop.item (a)",
@@ -343,6 +346,8 @@ fn a_temporary_table_is_not_the_table_of_that_name() {
         assert_eq!(judge(12, false, sql), "ddl", "{sql} of another session");
         // In a procedure that used another temporary table before.
         assert_eq!(judge(13, true, sql), "ddl", "{sql} behind a temporary table");
+        assert_eq!(judge(15, true, sql), "ddl", "{sql} behind one that is gone");
+        assert_eq!(judge(14, true, sql), "stop", "{sql} where no temporary table is known");
         assert_eq!(judge(9, true, sql), "stop", "{sql} of a session that is older than the stream");
         assert_eq!(judge(9, false, sql), "ddl", "{sql}");
     }
@@ -365,6 +370,8 @@ fn a_session_of_a_server_that_started_anew_has_no_temporary_tables() {
     judging.judge(&create, Flavour::MySql, &selected, "src").unwrap();
     judging.server_started(1);
     for id in [3, 11] {
+        let own = from_session(id, true, "CREATE TEMPORARY TABLE tmp (a INT)");
+        judging.judge(&own, Flavour::MySql, &selected, "src").unwrap();
         let truncate = from_session(id, true, "TRUNCATE item");
         let meaning = judging.judge(&truncate, Flavour::MySql, &selected, "src");
         assert!(matches!(meaning, Ok(Meaning::Ddl { .. })), "{id} {meaning:?}");

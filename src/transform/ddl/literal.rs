@@ -7,6 +7,7 @@ use super::calendar::days;
 use crate::schema::MySqlType;
 use crate::schema::charset::is_wide;
 use crate::schema::ddl::{ColumnDefinition, DeclaredDefault};
+use crate::transform::charset::has;
 
 /// A value of a column.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,14 +77,17 @@ pub(super) fn value(
         {
             None
         }
-        MySqlType::Char { length, .. } => text(literal)
+        // What the column's set lacks becomes another letter there, and some sets give letters back as others.
+        MySqlType::Char { length, charset } => text(literal)
             .map(|text| text.trim_end_matches(' ').to_owned())
-            .filter(|text| fits(text, *length))
+            .filter(|text| fits(text, *length) && has(&charset.name, text))
             .map(Value::Text),
-        MySqlType::VarChar { length, .. } => {
-            text(literal).filter(|text| fits(text, *length)).map(Value::Text)
+        MySqlType::VarChar { length, charset } => {
+            text(literal).filter(|text| fits(text, *length) && has(&charset.name, text)).map(Value::Text)
         }
-        MySqlType::Text { .. } => text(literal).map(Value::Text),
+        MySqlType::Text { charset, .. } => {
+            text(literal).filter(|text| has(&charset.name, text)).map(Value::Text)
+        }
         MySqlType::Enum { labels, .. } => {
             written(literal).and_then(|text| label(labels, text)).map(Value::Text)
         }

@@ -226,6 +226,10 @@ impl<'a> Lexer<'a> {
 
     /// Skips a comment, or enters or leaves one whose contents are code.
     fn comment(&mut self, rest: &str) -> Result<bool, String> {
+        if rest.strip_prefix("--").is_some_and(|after| after.starts_with(|c: char| !c.is_ascii())) {
+            // A blank or control character of the client's set begins a comment; which byte it was is not known here.
+            return Err("whether -- before a letter beyond ASCII begins a comment is not known".into());
+        }
         let line = rest.starts_with('#')
             || rest.strip_prefix("--").is_some_and(|after| {
                 after.chars().next().is_none_or(|c| c.is_ascii_whitespace() || c.is_ascii_control())
@@ -240,6 +244,9 @@ impl<'a> Lexer<'a> {
             return Ok(true);
         }
         let Some(inside) = rest.strip_prefix("/*") else { return Ok(false) };
+        if self.in_code_comment || holds_another(inside) {
+            return Err("a comment inside a version comment".into());
+        }
         let code = if let Some(code) = inside.strip_prefix('!') {
             // The server blanks the `!` of a version comment that it does not execute before it logs the
             // text, so what is still marked was executed.
@@ -378,6 +385,14 @@ impl<'a> Lexer<'a> {
         self.push(kind, Cow::Borrowed(digits), end + 3);
         Ok(())
     }
+}
+
+/// Whether a version comment that the server did not execute holds another comment, which it stepped over as a whole. It has
+/// blanked what marks it: the `!`, and on MariaDB the `M` perhaps.
+fn holds_another(inside: &str) -> bool {
+    let versioned = inside.trim_start_matches([' ', '!', 'M']).starts_with(|c: char| c.is_ascii_digit());
+    let end = inside.find("*/").unwrap_or(inside.len());
+    versioned && inside.get(..end).is_some_and(|held| held.contains("/*"))
 }
 
 /// `0x1F` and `0b01`: kind and digits.

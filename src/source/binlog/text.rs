@@ -21,9 +21,25 @@ pub fn decode(bytes: &[u8], collation: Option<u16>) -> (String, bool) {
         }
         How::With(encoding) => {
             let (text, broken) = encoding.decode_without_bom_handling(bytes);
-            (text.into_owned(), !broken)
+            (text.into_owned(), !broken && belongs(bytes, &charset))
         }
     }
+}
+
+/// Whether characters of two bytes are of this set, where it is read with the tables of a larger one.
+fn belongs(bytes: &[u8], charset: &str) -> bool {
+    let belongs: fn(u8, u8) -> bool = match charset {
+        "gb2312" => |lead, trail| (0xa1..=0xf7).contains(&lead) && trail >= 0xa1,
+        "big5" => |lead, _| (0xa1..=0xf9).contains(&lead),
+        _ => return true,
+    };
+    let mut rest = bytes.iter();
+    while let Some(lead) = rest.next() {
+        if !lead.is_ascii() && !rest.next().is_some_and(|trail| belongs(*lead, *trail)) {
+            return false;
+        }
+    }
+    true
 }
 
 /// Whether literals of a statement are what its text says. The server converts them to `collation_connection`'s character set,
@@ -131,6 +147,22 @@ mod tests {
             (b"\x83\x5c", Some(13), "ソ"),
         ] {
             assert_eq!(decode(bytes, collation), (text.to_owned(), true));
+        }
+    }
+
+    #[test]
+    fn a_set_is_not_read_with_the_letters_of_a_larger_one() {
+        const BIG5: u16 = 1;
+        const GB2312: u16 = 24;
+        for (bytes, collation, known) in [
+            (&b"'\xd6\xd0'"[..], GB2312, true),
+            (b"'\xd6\x5c'", GB2312, false),
+            (b"'\x81\xa1'", GB2312, false),
+            (b"'\xa4\xa4\xa4\x5c'", BIG5, true),
+            (b"'\x87\x5c'", BIG5, false),
+            (b"'\xfa\x5c'", BIG5, false),
+        ] {
+            assert_eq!(decode(bytes, Some(collation)).1, known, "{bytes:?}");
         }
     }
 

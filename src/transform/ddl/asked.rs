@@ -9,6 +9,7 @@ use super::constant::{Needs, needs};
 use super::fill::{Added, Unfilled};
 use super::literal::{self, Value};
 use super::store::{Given, stored};
+use super::time_of_day::may_become_date;
 use super::{Issued, decimal::Decimal};
 use crate::change::facts::Flavour;
 use crate::change::{AnsweredValue, Asked, Literals, Question, ValueKind};
@@ -121,6 +122,9 @@ impl Asking<'_> {
         let of_maria = mode.flavour == Some(Flavour::MariaDb);
         if !own.is_collation_known() && (labelled || (expression && of_maria)) {
             return Err(self.uncertain("the log does not tell the collation"));
+        }
+        if of_maria && may_become_date(&self.sql, mode, &self.column.data_type) {
+            return Err(self.uncertain("a time of the day may become a date, as old_mode has it"));
         }
         let session = self.issued.session;
         let (started, micros) = match session.started {

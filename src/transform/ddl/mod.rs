@@ -22,6 +22,7 @@ mod rename;
 mod retype;
 mod silent;
 mod store;
+mod time_of_day;
 mod zone;
 
 use super::{Rules, TableMapping, TransformError};

@@ -48,7 +48,12 @@ fn within(table: &Table, column: &Column, depth: usize) -> Result<(), String> {
         return Err(format!("{} holds dates or times", column.name));
     }
     let tokens = tokenize(text, SqlMode::default())?;
-    let (mut numbers, mut bytes) = (false, false);
+    // A column of bytes takes those of what it is given.
+    let of_bytes = matches!(
+        column.data_type,
+        MySqlType::Binary { .. } | MySqlType::VarBinary { .. } | MySqlType::Blob { .. }
+    );
+    let (mut numbers, mut bytes) = (false, of_bytes);
     for (at, token) in tokens.iter().enumerate() {
         let word = token.value.to_ascii_lowercase();
         let lists = |list: &[&str]| list.contains(&word.as_str());
@@ -60,6 +65,7 @@ fn within(table: &Table, column: &Column, depth: usize) -> Result<(), String> {
             ["collate", "set", "charset", "using"].iter().any(|word| before.is_word(word))
         });
         let introduces = word.starts_with('_') && next.is_some_and(|next| next.kind == TokenKind::Text);
+        bytes |= token.is_word("binary");
         let named = match token.kind {
             TokenKind::Number | TokenKind::Hex | TokenKind::Bit | TokenKind::Text => continue,
             TokenKind::Symbol if token.value.chars().all(|sign| SIGNS.contains(sign)) => continue,
@@ -185,10 +191,24 @@ mod tests {
             "nosuch",
             "concat('it\\'s', `v`)",
             "hex(concat(`a`, `v`))",
+            "cast(concat(`a`,'x') as binary)",
+            "convert(concat(`a`) using binary)",
+            "char_length(binary concat(`a`))",
             "round(`a` / 3)",
             "avg(`a`)",
         ] {
             assert!(of(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_in_a_column_of_bytes_is_not_settled() {
+        let mut table = table(&["id int", "a int", "v varchar(9)", "g varbinary(9)"]);
+        table.columns[3].generated = true;
+        for (expression, settles) in [("concat(`a`)", false), ("`v`", true)] {
+            table.columns[3].generation =
+                Some(Generation { stored: true, expression: expression.to_owned() });
+            assert_eq!(settled(&table, &table.columns[3]).is_ok(), settles, "{expression}");
         }
     }
 

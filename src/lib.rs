@@ -15,13 +15,13 @@
 //! - Rows and the checkpoint that stands for them commit in one target transaction.
 //! - An event, value or statement that is not understood stops its task; nothing is skipped because it is unknown.
 //! - Memory held between source and target is counted in bytes and capped.
-//! - Rooms import downwards only: `change` nothing, `schema` `change`, `transform` those two,
-//!   `tls` `config`, `source` and `sink` all of these, never each other; `task` everything. Only `source` knows `mysql_*`, only `sink` `tokio_postgres`.
+//! - Rooms import downwards only (`tests/layers.rs` has the list); `source` and `sink` never each other, `task` everything. Only `source` knows `mysql_*`, only `sink` `tokio_postgres`.
 
 pub mod change;
 pub mod cli;
 pub mod config;
 pub mod precheck;
+pub mod quote;
 pub mod schema;
 pub mod sink;
 pub mod source;

@@ -7,15 +7,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room and those it may import.
-const ROOMS: [(&str, &[&str]); 12] = [
+const ROOMS: [(&str, &[&str]); 13] = [
     ("change", &[]),
+    ("quote", &["change"]),
     ("schema", &["change"]),
     ("transform", &["change", "schema"]),
     ("config", &["change"]),
     ("tls", &["config"]),
     ("source", &["change", "schema", "config", "tls"]),
-    ("sink", &["change", "schema", "config", "tls"]),
-    ("precheck", &["change", "schema", "transform", "config"]),
+    ("sink", &["change", "quote", "schema", "config", "tls"]),
+    ("precheck", &["change", "quote", "schema", "transform", "config"]),
     ("status", &["change"]),
     ("task", &["change", "schema", "transform", "config", "source", "sink", "precheck"]),
     ("supervisor", &["change", "config", "task"]),

@@ -10,8 +10,8 @@ use crate::change::remedy::copy_table_again;
 use crate::change::shape::Distribution;
 use crate::change::{TargetColumn, TargetType};
 use crate::config::ExistingTables;
+use crate::quote::{identifier, identifiers, qualified};
 use crate::schema::Table;
-use crate::sink::quote::{identifier, identifiers, qualified};
 use crate::transform::{TableMapping, mapping};
 use std::collections::BTreeMap;
 

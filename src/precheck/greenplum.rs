@@ -6,7 +6,7 @@
 use super::{Report, Subject, Verdict};
 use crate::change::facts::{FoundTable, TargetKind};
 use crate::change::shape::Distribution;
-use crate::sink::quote::{identifiers, qualified};
+use crate::quote::{identifiers, qualified};
 use crate::transform::TableMapping;
 
 /// Tells what the server understands and judges every wanted table, whether it exists or will be made.

@@ -5,7 +5,7 @@ use super::{Report, Subject, Verdict};
 use crate::change::TargetName;
 use crate::change::facts::TargetKind;
 use crate::change::remedy::copy_table_again;
-use crate::sink::quote::identifier;
+use crate::quote::identifier;
 use crate::transform::TableMapping;
 use std::collections::BTreeMap;
 

@@ -13,7 +13,6 @@ pub mod facts;
 pub mod held_up;
 pub mod owner;
 mod pooler;
-pub mod quote;
 pub mod room;
 pub mod session;
 mod sqlstate;

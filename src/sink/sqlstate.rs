@@ -5,8 +5,8 @@
 //! an error that needs a person retried for ever without words.
 
 use super::SinkError;
-use super::quote::{identifier, qualified};
 use crate::change::{Retry, TargetName};
+use crate::quote::{identifier, qualified};
 use std::error::Error as _;
 use tokio_postgres::error::DbError;
 

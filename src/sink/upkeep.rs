@@ -4,10 +4,10 @@
 //! Exclusive of UPDATE and DELETE), COPY does not. What must never happen here: a queue behind a lock that is not had,
 //! for writers would queue behind it; [`open`] bounds the wait.
 
-use super::quote::qualified;
 use super::{Session, SinkError};
 use crate::change::TargetName;
 use crate::config::types::TargetEndpoint;
+use crate::quote::qualified;
 use std::collections::BTreeMap;
 use tokio_postgres::types::Type;
 

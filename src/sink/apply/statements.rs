@@ -8,7 +8,7 @@ use super::plan::Expect;
 use super::shape::Shape;
 use super::{types, update};
 use crate::change::RowLayout;
-use crate::sink::quote::{identifier, literal, qualified};
+use crate::quote::{identifier, literal, qualified};
 use crate::sink::{Session, SinkError};
 use std::collections::HashMap;
 use std::fmt::Write as _;

@@ -7,7 +7,7 @@ use super::plan::{Expect, Step};
 use super::statements::{Kind, Statements, columns, key, key_text};
 use super::{ApplyError, Drift, staging};
 use crate::change::RowLayout;
-use crate::sink::quote::identifier;
+use crate::quote::identifier;
 use crate::sink::{Session, SinkError};
 use futures_util::TryStreamExt;
 use std::pin::pin;

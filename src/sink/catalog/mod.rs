@@ -6,11 +6,11 @@
 mod partitions;
 mod types;
 
-use super::quote::qualified;
 use super::{Session, SinkError};
 use crate::change::facts::FoundTable;
 use crate::change::shape::Distribution;
 use crate::change::{TargetColumn, TargetName, TargetTable};
+use crate::quote::qualified;
 use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;

@@ -6,10 +6,11 @@
 
 pub mod render;
 
-use super::{Session, SinkError, Store, catalog, quote};
+use super::{Session, SinkError, Store, catalog};
 use crate::change::facts::FoundTable;
 use crate::change::shape::RowsOf;
 use crate::change::{TargetChange, TargetName, TargetTable};
+use crate::quote;
 use render::Unfit;
 use std::collections::BTreeSet;
 use tokio_postgres::types::Type;

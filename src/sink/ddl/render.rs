@@ -4,10 +4,10 @@
 //! no writable CTE.
 
 use super::super::Dialect;
-use super::super::quote::{identifier, identifiers, literal, qualified};
 use crate::change::facts::FoundTable;
 use crate::change::shape::{Distribution, RowsOf};
 use crate::change::{TargetChange, TargetColumn, TargetName, TargetTable, TargetType};
+use crate::quote::{identifier, identifiers, literal, qualified};
 
 /// Longest identifier in bytes (`NAMEDATALEN` − 1); the server cuts longer ones off without an error, and two
 /// of them may become one.

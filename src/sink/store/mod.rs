@@ -19,10 +19,10 @@ pub use read::{Stored, StoredSchema, StoredTable, peek};
 pub use tables::{is_made, remove};
 pub use upkeep::{Done, Kept};
 
-use super::quote::identifier;
 use super::{Session, SinkError};
 use crate::change::TargetName;
 use crate::change::state::Checkpoint;
+use crate::quote::identifier;
 
 /// The layout of schema `rowferry` that this version reads and writes.
 const FORMAT: i32 = 1;

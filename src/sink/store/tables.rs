@@ -2,8 +2,8 @@
 
 use super::{FORMAT, Names, SCHEMA, unreadable};
 use crate::change::TargetName;
+use crate::quote::{identifier, literal};
 use crate::sink::ddl::DDL_LOCK;
-use crate::sink::quote::{identifier, literal};
 use crate::sink::{Session, SinkError};
 use std::collections::BTreeSet;
 use tokio_postgres::types::{ToSql, Type};

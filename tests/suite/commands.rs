@@ -178,7 +178,7 @@ async fn the_check_prints_json_and_passes_a_resumed_task() {
     let failed: Vec<_> =
         report["main"]["items"].as_array().unwrap().iter().filter(|item| item["verdict"] == "fail").collect();
     assert!(code == 1 && failed.len() == 1 && failed[0]["why"].to_string().contains("is gone"), "{failed:?}");
-    assert!(failed[0]["remedy"].to_string().contains("copy again"), "{failed:?}");
+    assert!(failed[0]["remedy"].to_string().contains("copy commands_check.t again"), "{failed:?}");
 }
 
 #[tokio::test]

@@ -46,9 +46,9 @@ async fn what_holds_up_a_start_is_told_with_its_holder() {
         .target
         .sql("CREATE SCHEMA held_start; CREATE TABLE held_start.t (id integer PRIMARY KEY, v integer)")
         .await;
-    let config = scene.config().task("existing_tables", "\"clear\"");
+    let config = scene.config().task("existing_tables", "\"clear\"").task("initial", "[\"data\"]");
     let mut dba = scene.target.session().await;
-    // The precheck asks whether there are rows.
+    // The precheck asks whether there are rows in a table that was made ready.
     dba.sql("SET application_name = 'a DBA'; BEGIN; LOCK TABLE held_start.t IN ACCESS EXCLUSIVE MODE").await;
     let daemon = Daemon::start(&config);
     names_the_lock(&daemon, "held_start.t").await;

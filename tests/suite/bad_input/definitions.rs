@@ -207,7 +207,7 @@ const TABLES: &[Case] = &[
         "target.check",
         "warn",
         "CHECK constraints (positive)",
-        "ALTER TABLE bad_definitions.had_check DROP CONSTRAINT positive",
+        "ALTER TABLE \"bad_definitions\".\"had_check\" DROP CONSTRAINT \"positive\"",
     ),
     (
         "had_default (id INT PRIMARY KEY)",
@@ -223,7 +223,7 @@ const TABLES: &[Case] = &[
         "target.column",
         "fail",
         "column more is NOT NULL and nothing fills it",
-        "ALTER TABLE bad_definitions.had_not_null ALTER COLUMN more DROP NOT NULL",
+        "ALTER TABLE \"bad_definitions\".\"had_not_null\" ALTER COLUMN \"more\" DROP NOT NULL",
     ),
     (
         "had_less (id INT PRIMARY KEY, v INT)",
@@ -231,7 +231,7 @@ const TABLES: &[Case] = &[
         "target.column",
         "fail",
         "column v is missing",
-        "ALTER TABLE bad_definitions.had_less ADD COLUMN v integer",
+        "ALTER TABLE \"bad_definitions\".\"had_less\" ADD COLUMN \"v\" integer",
     ),
     (
         "had_type (id INT PRIMARY KEY, v INT)",
@@ -239,7 +239,7 @@ const TABLES: &[Case] = &[
         "target.column",
         "fail",
         "column v is bigint, wanted is integer",
-        "set types for the table to bigint",
+        "[task.main.table.\"bad_definitions.had_type\"] types = { v = \"bigint\" }, or ALTER TABLE",
     ),
     (
         "had_no_null (id INT PRIMARY KEY, v INT)",
@@ -247,7 +247,7 @@ const TABLES: &[Case] = &[
         "target.column",
         "fail",
         "column v is NOT NULL, but NULL can come",
-        "ALTER COLUMN v DROP NOT NULL",
+        "ALTER COLUMN \"v\" DROP NOT NULL",
     ),
     (
         "had_key (id INT PRIMARY KEY, v INT NOT NULL)",
@@ -255,7 +255,7 @@ const TABLES: &[Case] = &[
         "target.primary_key",
         "fail",
         "its primary key is (v), wanted is (id)",
-        "set primary_key for the table",
+        "DROP CONSTRAINT \"had_key_pkey\", ADD PRIMARY KEY (\"id\")",
     ),
     (
         "had_unique (id INT PRIMARY KEY, v INT)",
@@ -263,7 +263,7 @@ const TABLES: &[Case] = &[
         "target.unique",
         "fail",
         "unique indexes beside the primary key",
-        "make them non-unique",
+        "DROP CONSTRAINT had_unique_v_key; CREATE INDEX had_unique_v_key ON",
     ),
     (
         "had_unlogged (id INT PRIMARY KEY)",
@@ -271,16 +271,16 @@ const TABLES: &[Case] = &[
         "target.unlogged",
         "fail",
         "it is UNLOGGED",
-        "ALTER TABLE bad_definitions.had_unlogged SET LOGGED",
+        "ALTER TABLE \"bad_definitions\".\"had_unlogged\" SET LOGGED",
     ),
-    ("had_view (id INT PRIMARY KEY)", "", "target.active", "fail", "it is a view", "drop them"),
+    ("had_view (id INT PRIMARY KEY)", "", "target.active", "fail", "it is a view", "drop or rename it"),
     (
         "had_generated (id INT PRIMARY KEY, v INT)",
         "",
         "target.active",
         "fail",
         "generated column v",
-        "drop them",
+        "ALTER COLUMN \"v\" DROP EXPRESSION",
     ),
 ];
 

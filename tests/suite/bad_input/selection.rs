@@ -89,7 +89,7 @@ async fn an_existing_target_table() {
     // With `clear` its columns are judged.
     let config = scene.config().task("existing_tables", "\"clear\"");
     let output = check_writes_nothing(&config, &scene.target).await;
-    fails(&output, "target.column", &["column v is bigint, wanted is integer", "set types"]);
+    fails(&output, "target.column", &["column v is bigint, wanted is integer", "types = { v = \"bigint\" }"]);
     scene
         .target
         .sql("ALTER TABLE bad_existing.t ALTER v TYPE integer; CREATE UNIQUE INDEX u ON bad_existing.t (id, v)")

@@ -240,7 +240,9 @@ impl Existing<'_> {
         // An append-optimized or randomly distributed table can have none; what is to be done is said where that is judged.
         let keyless = found.append_optimized
             || matches!(&found.table.distribution, Some(Distribution::By(columns)) if columns.is_empty());
-        if is == wanted || keyless {
+        // A view has none and takes none, which is said already.
+        let ordinary = !found.active.iter().any(|active| active.starts_with("it is "));
+        if is == wanted || keyless || !ordinary {
             return;
         }
         let dropped = found.primary_key_name.as_deref().filter(|_| !is.is_empty());

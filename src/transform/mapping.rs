@@ -4,6 +4,7 @@ mod refused;
 
 pub(super) use refused::excluded;
 
+use super::ddl::computed::time_zone;
 use super::rules::{Rules, same};
 use super::typemap::{self, Fit, default_type, fit, parse_target_type};
 use super::{Support, TransformError, charset_support, names};
@@ -76,7 +77,9 @@ pub fn map_table(table: &Table, rules: &Rules) -> Result<TableMapping, Transform
         if rules.excludes(&column.name) {
             continue;
         }
-        let made = match made_column(&table.name, column, key.contains(&source), rules) {
+        let made = has_one_value(table, column)
+            .and_then(|()| made_column(&table.name, column, key.contains(&source), rules));
+        let made = match made {
             Ok(made) => made,
             Err(error) => {
                 refused.push((column.name.as_str(), error));
@@ -106,6 +109,21 @@ pub fn map_table(table: &Table, rules: &Rules) -> Result<TableMapping, Transform
     }
     mapping.target.distribution = distribution(table, &mapping, rules)?;
     Ok(mapping)
+}
+
+/// A virtual column is computed where it is read: by the copy, and by each session that writes a row to the log. Where the time zone
+/// decides, their values differ, and the log does not tell under which one a value came about.
+fn has_one_value(table: &Table, column: &Column) -> Result<(), TransformError> {
+    let read = column.generation.as_ref().is_some_and(|generation| !generation.stored);
+    let Some(what) = (if read { time_zone(table, column) } else { None }) else { return Ok(()) };
+    Err(mapping_error(
+        &table.name,
+        format!(
+            "virtual column {} has no one value: it is computed where it is read, under the time zone of whoever reads it ({what})",
+            column.name
+        ),
+        format!("leave the column out with {}, or make it a STORED one at the source", excluded(&[], &column.name)),
+    ))
 }
 
 /// What the rules now say otherwise than a recorded mapping of `table`, in words. Such a change has no effect: the

@@ -223,3 +223,32 @@ async fn a_default_collation_that_a_column_has_already_changes_nothing() {
         scene.assert_exact(&daemon, &["t"]).await;
     }
 }
+
+#[tokio::test]
+async fn a_virtual_column_that_hangs_on_who_reads_it_is_refused_unless_it_is_left_out() {
+    for mysql in [mysql97().await, mariadb().await] {
+        let name = format!("virtual_instant_{}", mysql.kind());
+        let scene = Scene::on(mysql, postgres().await, &name).await;
+        scene
+            .source
+            .sql(
+                "CREATE TABLE t (id INT PRIMARY KEY, ts TIMESTAMP NULL, w VARCHAR(30) AS (CONCAT(ts)) VIRTUAL, n INT AS (id + 1) VIRTUAL); \
+                 SET time_zone = '+05:00'; INSERT INTO t (id, ts) VALUES (1, '2024-01-02 03:04:05')",
+            )
+            .await;
+        let daemon = Daemon::start(&scene.config());
+        let (error, remedy) = failed(&daemon).await;
+        assert!(error.contains("virtual column w has no one value"), "{error}");
+        assert!(remedy.contains("exclude_columns"), "{remedy}");
+        drop(daemon);
+        let left_out =
+            scene.config().more(&format!("[task.main.table.\"{name}.*\"]\nexclude_columns = [\"w\"]"));
+        let daemon = scene.start_with(&left_out).await;
+        scene
+            .source
+            .sql("SET time_zone = '+05:00'; INSERT INTO t (id, ts) VALUES (2, '2024-01-02 03:04:05')")
+            .await;
+        scene.wait_applied(&daemon).await;
+        assert_eq!(scene.target.one(&format!("SELECT count(*) FROM {name}.t WHERE n = id + 1")).await, "2");
+    }
+}

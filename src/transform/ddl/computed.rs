@@ -94,6 +94,28 @@ fn within(table: &Table, column: &Column, depth: usize) -> Result<(), String> {
     if numbers && bytes { Err("it takes the bytes of what is perhaps a number".into()) } else { Ok(()) }
 }
 
+/// What in the expression of a generated column has another value under another time zone.
+pub(in crate::transform) fn time_zone(table: &Table, column: &Column) -> Option<String> {
+    zoned(table, column, table.columns.len())
+}
+
+/// With at most so many generated columns computed from each other.
+fn zoned(table: &Table, column: &Column, depth: usize) -> Option<String> {
+    let generation = column.generation.as_ref().filter(|_| depth > 0)?;
+    let tokens = tokenize(&generation.expression, SqlMode::default()).unwrap_or_default();
+    tokens.iter().filter(|token| matches!(token.kind, TokenKind::Word | TokenKind::Quoted)).find_map(|token| {
+        let called = ["from_unixtime", "unix_timestamp"].iter().any(|function| token.is_word(function));
+        let named = table.column_index(&token.value).and_then(|index| table.columns.get(index));
+        match named {
+            Some(named) if matches!(named.data_type, MySqlType::Timestamp { .. }) => {
+                Some(format!("it reads TIMESTAMP column {}", named.name))
+            }
+            Some(named) => zoned(table, named, depth - 1),
+            None => called.then(|| format!("it calls {}", token.value)),
+        }
+    })
+}
+
 fn is_time(of: &MySqlType) -> bool {
     matches!(
         of,

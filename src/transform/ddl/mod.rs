@@ -12,7 +12,7 @@ mod added;
 mod alter;
 mod asked;
 pub(super) mod calendar;
-mod computed;
+pub(super) mod computed;
 mod constant;
 mod decimal;
 mod fill;

@@ -284,3 +284,25 @@ fn a_mapping_survives_being_stored() {
     let text = serde_json::to_string(&mapping).unwrap();
     assert_eq!(serde_json::from_str::<TableMapping>(&text).unwrap(), mapping);
 }
+
+#[test]
+fn a_virtual_column_that_hangs_on_who_reads_it_is_not_mapped() {
+    let mapped = |stored: bool, expression: &str, excluded: &[&str]| {
+        let mut table = table(&["id int", "ts timestamp", "d datetime", "g varchar(30)"]);
+        table.columns[3].generated = true;
+        table.columns[3].generation =
+            Some(crate::schema::Generation { stored, expression: expression.to_owned() });
+        let mut rules = rules();
+        rules.options.exclude_columns = excluded.iter().map(|&name| name.to_owned()).collect();
+        map_table(&table, &rules).map(|_| ()).map_err(|error| format!("{error} {:?}", error.retry()))
+    };
+    let refused = mapped(false, "concat(`ts`)", &[]).unwrap_err();
+    assert!(refused.contains("virtual column g has no one value"), "{refused}");
+    assert!(refused.contains("exclude_columns = [\\\"g\\\"]"), "{refused}");
+    assert_eq!(mapped(false, "concat(`ts`)", &["g"]), Ok(()));
+    for settled in ["`id` + 1", "`id` / 3", "date(`d`)"] {
+        assert_eq!(mapped(false, settled, &[]), Ok(()), "{settled}");
+    }
+    assert!(mapped(false, "from_unixtime(`id`)", &[]).is_err());
+    assert_eq!(mapped(true, "concat(`ts`)", &[]), Ok(()));
+}

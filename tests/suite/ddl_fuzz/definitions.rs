@@ -189,8 +189,12 @@ fn expression(dice: &mut Dice, others: &[Column]) -> String {
 
 fn generated(dice: &mut Dice, server: Server, r#type: &str, others: &[Column]) -> String {
     let always = *dice.pick(&["", " GENERATED ALWAYS"]);
-    // An instant that is computed where it is read is one of whoever reads it.
-    let kind = *dice.pick(if r#type.starts_with("TIMESTAMP") {
+    // Times, and the bytes of numbers, that are computed where they are read are those of whoever reads them.
+    let upper = r#type.to_uppercase();
+    let own = upper.starts_with("DATE")
+        || upper.starts_with("TIME")
+        || ["BINARY", "BLOB", "BYTE"].iter().any(|word| upper.contains(word));
+    let kind = *dice.pick(if own {
         &[" STORED"][..]
     } else if server.is_maria() {
         &["", " VIRTUAL", " STORED", " PERSISTENT"][..]
@@ -227,8 +231,14 @@ fn generated(dice: &mut Dice, server: Server, r#type: &str, others: &[Column]) -
         "MD5(OTHER)",
     ];
     let stored = kind == " STORED" || kind == " PERSISTENT";
-    let expression = if stored && dice.percent(50) { *dice.pick(&hanging) } else { *dice.pick(&plain) };
-    let expression = expression.replace("OTHER", &other);
+    let settled =
+        ["OTHER", "CONCAT(OTHER)", "OTHER + 1", "OTHER IS NULL", "COALESCE(OTHER, 'x')", "OTHER * 1.10"];
+    let expression = match stored {
+        true if dice.percent(50) => dice.pick(&hanging).replace("OTHER", &other),
+        true => dice.pick(&plain).replace("OTHER", &other),
+        // Of others than the key it is not known here whether all read them alike.
+        false => dice.pick(&settled).replace("OTHER", "id"),
+    };
     let null = if server.is_maria() { "" } else { *dice.pick(&["", "", " NOT NULL", " NULL"]) };
     format!("{type}{always} AS ({expression}){kind}{null}")
 }

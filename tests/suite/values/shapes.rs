@@ -14,7 +14,7 @@ pub(super) fn families() -> Vec<Family> {
             "generated",
             "a INT, s INT GENERATED ALWAYS AS (a + 1) STORED, v INT AS (a * 2) VIRTUAL, t VARCHAR(20) AS (CONCAT('<', a, '>')) \
              VIRTUAL, j JSON, k BIGINT AS (j->'$.k') VIRTUAL, d DATE AS (DATE_ADD('2020-01-01', INTERVAL a DAY)) STORED, \
-             f DOUBLE AS (a / 3e0) VIRTUAL NOT NULL, l INT",
+             f DOUBLE AS (a / 3e0) STORED NOT NULL, l INT",
             &["1, '{\"k\": 5}', 7", "-5, '{}', NULL", "0, '{\"k\": -9007199254740993}', 0"],
         ),
         Family::new(

@@ -451,3 +451,14 @@ fn a_timestamp_without_a_default_gets_the_current_time_only_as_the_first_of_its_
     assert_eq!(run("ADD n TIMESTAMP NOT NULL FIRST", None), "STOP");
     assert_eq!(run("ADD n TIMESTAMP", None), "STOP");
 }
+
+#[test]
+fn text_that_the_columns_set_does_not_give_back_is_not_plainly_the_default() {
+    check(&[
+        ("VARCHAR(9) CHARACTER SET latin1 DEFAULT 'é'", "é"),
+        ("CHAR(9) CHARACTER SET utf8mb3 DEFAULT 'é'", "é"),
+        // It is a letter of ASCII there, and comes back as that.
+        ("VARCHAR(9) CHARACTER SET sjis DEFAULT '‾'", "STOP"),
+        ("CHAR(9) CHARACTER SET cp932 NOT NULL DEFAULT '‾'", "STOP"),
+    ]);
+}

@@ -83,7 +83,15 @@ pub fn settings(dice: &mut Dice, server: Server, wide: bool) -> Vec<String> {
         set(dice, 10, &|_| "SET old_alter_table = 1".to_owned());
         set(dice, 4, &|_| "SET timestamp = 1729988000".to_owned());
     }
+    if server == Server::Maria118 {
+        set(dice, 20, &|dice| {
+            let sets =
+                dice.pick(&["", "utf8mb3=utf8mb3_bin,utf8mb4=utf8mb4_general_ci", "utf8mb4=utf8mb4_bin"]);
+            format!("SET character_set_collations = '{sets}'")
+        });
+    }
     if server == Server::Mysql97 {
+        set(dice, 20, &|_| "SET default_collation_for_utf8mb4 = utf8mb4_general_ci".to_owned());
         set(dice, 4, &|_| "SET sql_require_primary_key = 1".to_owned());
         set(dice, 4, &|_| "SET sql_generate_invisible_primary_key = 1".to_owned());
         set(dice, 3, &|_| "SET binlog_transaction_compression = 1".to_owned());

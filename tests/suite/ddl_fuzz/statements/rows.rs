@@ -92,6 +92,11 @@ fn temporary(dice: &mut Dice, at: At<'_>) -> Vec<Statement> {
     ]);
     // A table is not like itself: by way of another.
     let mut statements = vec![Statement::plain(make.replace("LIKE t", "LIKE p"))];
+    // One whose making nobody is told of is told of by what is done to it alone, which may concern everybody.
+    if at.wide && dice.percent(25) {
+        statements.insert(0, Statement::plain("SET sql_log_bin = 0".to_owned()));
+        statements.push(Statement::plain("SET sql_log_bin = 1".to_owned()));
+    }
     for _ in 0..dice.between(1, 2) {
         // Rows of a temporary table are logged as text, if at all, and MariaDB's text names no database.
         let kinds = if at.server.is_maria() && !at.wide { 5 } else { 8 };

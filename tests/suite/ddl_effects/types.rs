@@ -202,7 +202,7 @@ fn computed(read: &'static str) -> Vec<Case> {
     const DIVIDED: &str = "CREATE TABLE {t} (id INT PRIMARY KEY, a INT, g VARCHAR(40) AS (a / 3) STORED); \
         INSERT INTO {t} (id, a) VALUES (1, 100)";
     const SETTLED: &str = "CREATE TABLE {t} (id INT PRIMARY KEY, a INT, v VARCHAR(4), h INT AS (a + 1), \
-        g VARCHAR(20) AS (CONCAT(v, '|', h)) STORED, w DOUBLE AS (a / 3)); INSERT INTO {t} (id, a, v) VALUES (1, 100, 'x')";
+        g VARCHAR(20) AS (CONCAT(v, '|', h)) STORED, w DOUBLE AS (a * 3)); INSERT INTO {t} (id, a, v) VALUES (1, 100, 'x')";
     let told = Told("generated column g");
     let case = |table, made, session, statement, outcome| Case { table, made, session, statement, outcome };
     let places = "SET div_precision_increment = 9";

@@ -254,5 +254,31 @@ async fn a_virtual_column_that_hangs_on_who_reads_it_is_refused_unless_it_is_lef
             .await;
         scene.wait_applied(&daemon).await;
         assert_eq!(scene.target.one(&format!("SELECT count(*) FROM {name}.t WHERE n = id + 1")).await, "2");
+
+/// MariaDB's MSSQL mode quotes names by brackets: what looks like a comment is a part of a name there.
+#[tokio::test]
+async fn names_in_brackets_hide_no_statement() {
+    for kind in ["mariadb", "mariadb118"] {
+        let mysql = Mysql::start(kind, &[]).await;
+        let mode = "SET sql_mode = 'MSSQL,STRICT_TRANS_TABLES'";
+        let create = "CREATE TABLE t (id INT PRIMARY KEY, `no#` INT, e ENUM('a','b')); INSERT INTO t VALUES (1, 1, 'a')";
+        let hidden = "ALTER TABLE t ADD INDEX i ([no#]), MODIFY e ENUM('b','a'), ADD INDEX k (e\n); \
+                      INSERT INTO t VALUES (5, 1, 'b')";
+        let foreign = "SET binlog_format = STATEMENT; CREATE DATABASE away; CREATE TABLE away.t (id INT, [no#] INT); \
+                       USE away; UPDATE [brackets_foreign].[t] SET [no#] = 9";
+        for (name, statements, told) in [
+            ("brackets_hidden", hidden, "ENUM('b','a')"),
+            ("brackets_foreign", foreign, "brackets_foreign.t"),
+        ] {
+            let scene = Scene::on(&mysql, postgres().await, name).await;
+            scene.source.sql(create).await;
+            let daemon = scene.start().await;
+            // What is written in brackets goes on flowing where it changes no values.
+            scene.source.sql(&format!("{mode}; ALTER TABLE [t] ADD [x y] INT; UPDATE t SET [x y] = 7")).await;
+            scene.assert_exact(&daemon, &["t"]).await;
+            scene.source.sql(&format!("{mode}; {statements}")).await;
+            let (error, _) = failed(&daemon).await;
+            assert!(error.contains(told), "{kind}: {error}");
+        }
     }
 }

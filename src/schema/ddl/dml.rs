@@ -18,11 +18,15 @@ pub(super) fn dml(cursor: &mut Cursor<'_, '_>) -> Option<Statement> {
     let (kind, tables) = match verb {
         Some("INSERT") => (DmlKind::Insert, insert(cursor)),
         Some("REPLACE") => (DmlKind::Replace, insert(cursor)),
-        Some("UPDATE") => (DmlKind::Update, Some(update(cursor))),
+        Some("UPDATE") => (DmlKind::Update, update(cursor)),
         Some("DELETE") => delete(cursor),
         Some("LOAD") => (DmlKind::Load, load(cursor)),
         // The rows may be changed behind the named query: WITH … UPDATE, WITH … DELETE.
-        Some("WITH") => (DmlKind::Other, writes(cursor).then(|| names(whole))),
+        Some("WITH") if !writes(cursor) => (DmlKind::Other, None),
+        Some("WITH") => match names(whole) {
+            Some(names) => (DmlKind::Other, Some(names)),
+            None => (DmlKind::Update, None),
+        },
         Some("CALL") => (DmlKind::Call, None),
         Some(_) => (DmlKind::Other, None),
         None if cursor.at_symbol('(') => (DmlKind::Other, None),
@@ -47,17 +51,17 @@ fn insert(cursor: &mut Cursor<'_, '_>) -> Option<Vec<Name>> {
 }
 
 /// One table, with an alias or without one, or several joined in any way.
-fn update(cursor: &mut Cursor<'_, '_>) -> Vec<Name> {
+fn update(cursor: &mut Cursor<'_, '_>) -> Option<Vec<Name>> {
     modifiers(cursor);
     let whole = *cursor;
     if let Ok(table) = cursor.table() {
         let mut ahead = *cursor;
         alias(&mut ahead);
         if ahead.at_word("SET") || cursor.at_word("SET") {
-            return vec![table];
+            return Some(vec![table]);
         }
     }
-    updated(whole).unwrap_or_else(|| names(whole))
+    updated(whole).or_else(|| names(whole))
 }
 
 fn delete(cursor: &mut Cursor<'_, '_>) -> (DmlKind, Option<Vec<Name>>) {
@@ -82,7 +86,7 @@ fn delete(cursor: &mut Cursor<'_, '_>) -> (DmlKind, Option<Vec<Name>>) {
             return (DmlKind::Delete, Some(vec![table]));
         }
     }
-    (DmlKind::DeleteJoined, Some(deleted(whole).unwrap_or_else(|| names(whole))))
+    (DmlKind::DeleteJoined, deleted(whole).or_else(|| names(whole)))
 }
 
 fn alias(cursor: &mut Cursor<'_, '_>) {
@@ -101,8 +105,9 @@ fn load(cursor: &mut Cursor<'_, '_>) -> Option<Vec<Name>> {
     None
 }
 
-/// Every name from here on, with its database where one is written, and each part by itself.
-fn names(mut cursor: Cursor<'_, '_>) -> Vec<Name> {
+/// Every name from here on, with its database where one is written, and each part by itself. `None` where something other than a
+/// name stands before a dot: it may be a database that is written in a way which is not known.
+fn names(mut cursor: Cursor<'_, '_>) -> Option<Vec<Name>> {
     let mut found = Vec::new();
     let mut before: Option<String> = None;
     let mut behind_dot = false;
@@ -115,12 +120,13 @@ fn names(mut cursor: Cursor<'_, '_>) -> Vec<Name> {
             }
             before = Some(name);
             behind_dot = false;
-        } else if token.is_symbol('.') && before.is_some() {
+        } else if token.is_symbol('.') {
+            before.as_ref()?;
             behind_dot = true;
         } else {
             before = None;
             behind_dot = false;
         }
     }
-    found
+    Some(found)
 }

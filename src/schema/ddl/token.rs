@@ -22,6 +22,8 @@ pub struct SqlMode {
     pub timestamp_is_datetime: bool,
     /// MariaDB reads names of types as Oracle does; MySQL 5.x has the mode too, and it changes no types there.
     pub oracle: bool,
+    /// `[x]` is a name: MSSQL of MariaDB. MySQL 5.x has the mode too, and it changes no names there.
+    pub brackets: bool,
     /// The empty string is NULL, on MariaDB. On MySQL the bit has to do with fractions of seconds.
     pub empty_is_null: bool,
     /// A value that does not fit is an error of the statement, not a warning.
@@ -44,6 +46,7 @@ impl SqlMode {
         const REAL_AS_FLOAT: u64 = 1;
         const ANSI_QUOTES: u64 = 4;
         const ORACLE: u64 = 0x200;
+        const MSSQL: u64 = 0x400;
         const MAXDB: u64 = 0x1000;
         const NO_AUTO_VALUE_ON_ZERO: u64 = 0x8_0000;
         const NO_BACKSLASH_ESCAPES: u64 = 0x10_0000;
@@ -57,6 +60,7 @@ impl SqlMode {
             real_as_float: bits & REAL_AS_FLOAT != 0,
             timestamp_is_datetime: bits & MAXDB != 0,
             oracle: bits & ORACLE != 0,
+            brackets: bits & MSSQL != 0,
             empty_is_null: bits & EMPTY_STRING_IS_NULL != 0,
             strict: bits & (STRICT_TRANS_TABLES | STRICT_ALL_TABLES) != 0,
             pads_char: bits & PAD_CHAR_TO_FULL_LENGTH != 0,
@@ -69,8 +73,8 @@ impl SqlMode {
     /// The same with the server's family.
     pub fn with_flavour(self, flavour: Flavour) -> Self {
         let maria = flavour == Flavour::MariaDb;
-        let (oracle, empty_is_null) = (self.oracle && maria, self.empty_is_null && maria);
-        Self { flavour: Some(flavour), oracle, empty_is_null, ..self }
+        let (oracle, brackets) = (self.oracle && maria, self.brackets && maria);
+        Self { flavour: Some(flavour), oracle, brackets, empty_is_null: self.empty_is_null && maria, ..self }
     }
 
     /// Of a session of a server of this family.
@@ -86,12 +90,13 @@ impl SqlMode {
     pub fn every_reading(self) -> Vec<Self> {
         let both = [false, true];
         let mut modes = vec![self];
-        let settings: [fn(&mut Self, bool); 5] = [
+        let settings: [fn(&mut Self, bool); 6] = [
             |mode, on| mode.ansi_quotes = on,
             |mode, on| mode.no_backslash_escapes = on,
             |mode, on| mode.real_as_float = on,
             |mode, on| mode.timestamp_is_datetime = on,
             |mode, on| mode.oracle = on,
+            |mode, on| mode.brackets = on && mode.flavour != Some(Flavour::MySql),
         ];
         for set in settings {
             modes = modes
@@ -104,6 +109,7 @@ impl SqlMode {
                     })
                 })
                 .collect();
+            modes.dedup();
         }
         modes
     }
@@ -210,6 +216,7 @@ impl<'a> Lexer<'a> {
         match first {
             '`' => self.quoted(rest, '`')?,
             '"' if self.mode.ansi_quotes => self.quoted(rest, '"')?,
+            '[' if self.mode.brackets => self.quoted(rest, ']')?,
             '\'' | '"' => self.string(first, 0)?,
             _ if is_name(first) => self.name_or_number(rest, first)?,
             '.' if !self.follows_name() && rest.chars().nth(1).is_some_and(|c| c.is_ascii_digit()) => {
@@ -293,6 +300,7 @@ impl<'a> Lexer<'a> {
             && last.next().is_some_and(|token| matches!(token.kind, TokenKind::Word | TokenKind::Quoted))
     }
 
+    /// A name that ends with this quote; twice it stands for itself.
     fn quoted(&mut self, rest: &'a str, quote: char) -> Result<(), String> {
         let mut value = String::new();
         let mut characters = rest.char_indices().skip(1).peekable();

@@ -38,6 +38,37 @@ fn the_mode_decides_what_double_quotes_and_backslashes_mean() {
 }
 
 #[test]
+fn brackets_are_quotes_where_mariadb_is_told_so() {
+    let mssql = mariadb_in(0x400);
+    check(
+        mssql,
+        &[
+            ("ALTER TABLE [a]]b].[t u] ADD [x#] INT, ADD [[y] INT", "alter a]b.t u; add x# int; add [y int"),
+            ("ALTER TABLE t ADD INDEX i ([no#]), DROP b", "alter t; ~INDEX; drop b"),
+            ("UPDATE [d].[t] SET a=9", "Update d.t"),
+            ("UPDATE u JOIN [d].[t] SET t.a=9", "Update d.t"),
+            ("DROP TABLE [t", "unknown"),
+        ],
+    );
+    for other in [mariadb_in(0), SqlMode::from_bits(0x400).with_flavour(Flavour::MySql)] {
+        check(
+            other,
+            &[
+                ("ALTER TABLE [t] ADD x INT", "unknown"),
+                // What stands before the dot may be a database: which table is meant is not known.
+                ("UPDATE [d].[t] SET a=9", "Update ?"),
+                ("DELETE FROM [d].[t] USING [d].[t]", "DeleteJoined ?"),
+                ("WITH c AS (SELECT 1) DELETE FROM [d].[t]", "Update ?"),
+            ],
+        );
+    }
+    // The mode may be set by the very statement, and what it was before is not logged.
+    let set = "SET STATEMENT sql_mode='MSSQL' FOR ALTER TABLE t ADD INDEX i ([no#]), MODIFY e INT\n, DROP b";
+    check(mariadb_in(0x400), &[(set, "unknown")]);
+    check(mariadb_in(0), &[(set, "unknown")]);
+}
+
+#[test]
 fn comments_are_no_code_and_version_comments_are() {
     check(
         mysql(),

@@ -218,6 +218,11 @@ pub(super) fn default(cursor: &mut Cursor<'_, '_>) -> Result<DeclaredDefault, Un
         if cursor.mode.flavour != Some(Flavour::MariaDb) {
             return Ok(DeclaredDefault::Expression(written));
         }
+        inside = inside.peeled();
+        // Two groups side by side, or more of something else.
+        if inside.at_symbol('(') {
+            return Ok(DeclaredDefault::Expression(written));
+        }
         let literal = default(&mut inside);
         return Ok(match literal {
             Ok(literal) if inside.at_end() => literal,

@@ -162,6 +162,25 @@ impl<'t, 'a> Cursor<'t, 'a> {
         Ok(Cursor { tokens, text: self.text, mode: self.mode })
     }
 
+    /// The same without parentheses that stand around all that is left, however many.
+    pub(super) fn peeled(self) -> Self {
+        let opened = self.tokens.iter().take_while(|token| token.is_symbol('(')).count();
+        let (mut depth, mut left_open) = (0_usize, opened);
+        for (at, token) in self.tokens.iter().enumerate() {
+            if token.is_symbol('(') {
+                depth += 1;
+            } else if token.is_symbol(')') {
+                depth = depth.saturating_sub(1);
+                // One of those at the beginning is closed, and of what is balanced only the ends of those around it are left.
+                if depth < left_open && at + 1 + depth == self.tokens.len() {
+                    return Self { tokens: self.tokens.get(depth + 1..at).unwrap_or_default(), ..self };
+                }
+                left_open = left_open.min(depth);
+            }
+        }
+        self
+    }
+
     fn inside_group(&mut self) -> Result<&'t [Token<'a>], Unreadable> {
         self.need_symbol('(')?;
         let start = self.tokens;

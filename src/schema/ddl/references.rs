@@ -14,13 +14,16 @@ struct Reference {
 
 const JOINS: [&str; 8] = ["INNER", "CROSS", "LEFT", "RIGHT", "OUTER", "NATURAL", "FULL", "STRAIGHT_JOIN"];
 
+/// How deep parentheses may stand around tables: as many levels as nobody writes by hand, and few enough for any stack.
+const DEEPEST: usize = 64;
+
 /// What comes behind the tables or assignments. RETURNING is not among them: MySQL takes it for a name, and MariaDB does not have
 /// it where there are several tables.
 const ENDS: [&str; 3] = ["WHERE", "ORDER", "LIMIT"];
 
 /// `a JOIN b … SET a.x = …`: what SET assigns to.
 pub(super) fn updated(mut cursor: Cursor<'_, '_>) -> Option<Vec<Name>> {
-    let references = references(&mut cursor)?;
+    let references = references(&mut cursor, DEEPEST)?;
     if !cursor.word("SET") {
         return None;
     }
@@ -72,7 +75,7 @@ pub(super) fn deleted(mut cursor: Cursor<'_, '_>) -> Option<Vec<Name>> {
     if !cursor.word(if first { "USING" } else { "FROM" }) {
         return None;
     }
-    let references = references(&mut cursor)?;
+    let references = references(&mut cursor, DEEPEST)?;
     let ended = cursor.at_end() || ENDS.iter().any(|word| cursor.at_word(word));
     if ended { named(references, &targets) } else { None }
 }
@@ -105,10 +108,11 @@ fn named(references: Vec<Reference>, targets: &[String]) -> Option<Vec<Name>> {
     Some(written.map(|reference| reference.table).collect())
 }
 
-fn references(cursor: &mut Cursor<'_, '_>) -> Option<Vec<Reference>> {
+/// `levels` of parentheses may follow.
+fn references(cursor: &mut Cursor<'_, '_>, levels: usize) -> Option<Vec<Reference>> {
     let mut found = Vec::new();
     loop {
-        reference(cursor, &mut found)?;
+        reference(cursor, &mut found, levels)?;
         loop {
             if cursor.symbol(',') || cursor.word("JOIN") {
                 break;
@@ -130,12 +134,12 @@ fn references(cursor: &mut Cursor<'_, '_>) -> Option<Vec<Reference>> {
 }
 
 /// One table, or several in parentheses; a query there is not written.
-fn reference(cursor: &mut Cursor<'_, '_>, found: &mut Vec<Reference>) -> Option<()> {
+fn reference(cursor: &mut Cursor<'_, '_>, found: &mut Vec<Reference>, levels: usize) -> Option<()> {
     if cursor.at_symbol('(') {
         let mut inside = cursor.group_reader().ok()?;
         let is_query = ["SELECT", "WITH", "VALUES", "TABLE"].iter().any(|word| inside.at_word(word));
         if !is_query {
-            found.extend(references(&mut inside)?);
+            found.extend(references(&mut inside, levels.checked_sub(1)?)?);
             if !inside.at_end() {
                 return None;
             }

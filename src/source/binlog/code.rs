@@ -420,17 +420,19 @@ impl Walk<'_> {
 
     /// A table or view that may be written, with the tables that foreign keys take it to.
     fn write(&mut self, table: &TableName, next: &mut Vec<(usize, bool)>) {
-        for name in self.names(table).iter().map(lower) {
-            if !self.written.insert(name.clone()) {
-                continue;
-            }
-            for index in self.code.by_table.get(&name).into_iter().flatten() {
-                // As something written it is more than what was read before.
-                self.seen.remove(index);
-                next.push((*index, true));
-            }
-            for child in self.children(&name) {
-                self.write(&child, next);
+        // One after the other: a chain of keys may be as long as a source has tables.
+        let mut tables = vec![table.clone()];
+        while let Some(table) = tables.pop() {
+            for name in self.names(&table).iter().map(lower) {
+                if !self.written.insert(name.clone()) {
+                    continue;
+                }
+                for index in self.code.by_table.get(&name).into_iter().flatten() {
+                    // As something written it is more than what was read before.
+                    self.seen.remove(index);
+                    next.push((*index, true));
+                }
+                tables.extend(self.children(&name));
             }
         }
     }

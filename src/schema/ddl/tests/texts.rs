@@ -219,3 +219,40 @@ proptest::proptest! {
         }
     }
 }
+
+/// Any user of the source can write such a statement; each level must cost no stack.
+#[test]
+fn parentheses_may_stand_as_deep_as_anybody_likes() {
+    let around = |inside: &str| format!("{}{inside}{}", "(".repeat(100_000), ")".repeat(100_000));
+    let one = around("1");
+    let sum = format!("{}1{}", "(".repeat(100_000), ")+1".repeat(100_000));
+    let texts = [
+        (mariadb(), format!("ALTER TABLE t ALTER a SET DEFAULT {one}"), "alter t; default a Number(\"1\")"),
+        (mariadb(), format!("ALTER TABLE t ALTER a SET DEFAULT ({sum})"), "alter t; default a Expression("),
+        (mysql(), format!("ALTER TABLE t ADD a INT DEFAULT {one}"), "alter t; add a int =expr"),
+        (mysql(), format!("ALTER TABLE t ADD a INT AS {one}, ADD CHECK {one}"), "alter t; add a int"),
+        (mysql(), format!("UPDATE {} SET a=1", around("d.x")), "Update "),
+        (mariadb(), format!("DELETE x FROM {}", around("d.x")), "DeleteJoined x"),
+        (mysql(), format!("UPDATE x JOIN {} USING (a) SET x.a={one}", around("SELECT 1")), "Update x"),
+        (mysql(), format!("UPDATE x JOIN y ON {one} SET x.a=1"), "Update x"),
+        (mysql(), format!("ALTER TABLE t PARTITION BY HASH {one}"), "alter t"),
+        (mysql(), format!("CREATE TABLE t (a INT, CHECK {one}) SELECT {one}"), "create t select"),
+        (mysql(), format!("CREATE INDEX i ON t ({one})"), "index t"),
+        (mysql(), format!("INSERT INTO t VALUES ({one})"), "Insert t"),
+        (mysql(), format!("SELECT {one}"), "Other ?"),
+        (mysql(), one.clone(), "Other ?"),
+        (mysql(), "(".repeat(100_000), "Other ?"),
+    ];
+    std::thread::Builder::new()
+        .stack_size(2 << 20)
+        .spawn(move || {
+            for (mode, sql, begins) in texts {
+                let found = line(&read(&sql, mode));
+                let shown: String = found.chars().take(60).collect();
+                assert!(found.starts_with(begins), "{begins}: {shown}");
+            }
+        })
+        .unwrap()
+        .join()
+        .unwrap();
+}

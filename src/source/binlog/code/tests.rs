@@ -268,3 +268,17 @@ fn a_database_that_the_log_names_must_be_explained() {
         assert_eq!(reached(Vec::new()), Reached::Nothing, "{text}");
     }
 }
+
+/// A source has as many tables as its users make.
+#[test]
+fn a_chain_of_foreign_keys_may_be_as_long_as_anybody_likes() {
+    let key = |at: usize| Cascade { parent: table(&format!("o.t{at}")), child: table(&format!("o.t{}", at + 1)) };
+    let mut cascades: Vec<Cascade> = (0..100_000).map(key).collect();
+    cascades.push(Cascade { parent: table("o.t100000"), child: table("shop.item") });
+    let walk = move || {
+        let code = StoredCode::new(Vec::new(), cascades, String::new());
+        reach(&code, "DELETE FROM t0", "o", Some(&["o.t0"]))
+    };
+    let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(walk).unwrap();
+    assert_eq!(thread.join().unwrap(), "selected");
+}

@@ -2,9 +2,9 @@
 //! alters or drops.
 
 use super::cursor::Cursor;
-use super::read::set_statement;
+use super::read::{HEAD, set_statement};
 use super::statement::Name;
-use super::token::{SqlMode, tokenize};
+use super::token::{SqlMode, head, tokenize};
 
 /// What a statement does to stored code.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct CodeChange {
 
 /// What a statement does to views, routines, triggers and events; `None` when it is about something else.
 pub fn code_change(sql: &str, mode: SqlMode) -> Option<CodeChange> {
-    let tokens = tokenize(sql, mode).ok()?;
+    let tokens = head(sql, mode, HEAD);
     let mut cursor = Cursor::new(&tokens, sql, mode);
     let mut settings = cursor;
     while set_statement(&mut settings).ok()?.is_some() {
@@ -61,6 +61,9 @@ pub enum Beginning {
     Other,
 }
 
+/// The longest text whose beginning is looked for: it is cut up in many ways.
+const LONGEST: usize = 1 << 20;
+
 /// How a statement begins, behind any `SET STATEMENT … FOR`, and in whatever way it is cut up.
 pub fn beginning(sql: &str, mode: SqlMode) -> Beginning {
     let begins = |mode| {
@@ -87,8 +90,11 @@ pub fn beginning(sql: &str, mode: SqlMode) -> Beginning {
         cursor.word("IGNORE");
         if cursor.word("TABLE") { Beginning::AlterTable } else { Beginning::Other }
     };
+    if sql.len() > LONGEST {
+        return Beginning::Other;
+    }
     let found = begins(mode);
-    if mode.every_reading().into_iter().all(|other| begins(other) == found) {
+    if found == Beginning::Other || mode.every_reading().into_iter().all(|other| begins(other) == found) {
         found
     } else {
         Beginning::Other

@@ -36,6 +36,34 @@ pub(super) fn dml(cursor: &mut Cursor<'_, '_>) -> Option<Statement> {
     Some(Statement::Dml { kind, tables })
 }
 
+/// A statement that changes rows of one table, by its beginning alone; `None` where more of it has to be read.
+pub(super) fn begun(mut cursor: Cursor<'_, '_>) -> Option<Statement> {
+    if cursor.at_words(&["LOAD", "INDEX"]) {
+        return None;
+    }
+    let verb =
+        cursor.one_of(&["INSERT", "REPLACE", "UPDATE", "DELETE", "LOAD", "CALL", "DO", "SELECT", "VALUES"]);
+    let (kind, tables) = match verb? {
+        "INSERT" => (DmlKind::Insert, Some(insert(&mut cursor)?)),
+        "REPLACE" => (DmlKind::Replace, Some(insert(&mut cursor)?)),
+        "LOAD" => (DmlKind::Load, Some(load(&mut cursor)?)),
+        "UPDATE" => {
+            modifiers(&mut cursor);
+            (DmlKind::Update, Some(vec![one_updated(&mut cursor)?]))
+        }
+        "DELETE" => {
+            delete_modifiers(&mut cursor);
+            (DmlKind::Delete, Some(vec![one_deleted(&mut cursor)?]))
+        }
+        "CALL" => (DmlKind::Call, None),
+        _ => (DmlKind::Other, None),
+    };
+    // What seems to end soon may go on, where this is not all of the text.
+    cursor.next();
+    cursor.next();
+    if cursor.at_end() { None } else { Some(Statement::Dml { kind, tables }) }
+}
+
 fn writes(cursor: &Cursor<'_, '_>) -> bool {
     cursor.any(|token| ["UPDATE", "DELETE", "INSERT", "REPLACE"].iter().any(|verb| token.is_word(verb)))
 }
@@ -54,39 +82,52 @@ fn insert(cursor: &mut Cursor<'_, '_>) -> Option<Vec<Name>> {
 fn update(cursor: &mut Cursor<'_, '_>) -> Option<Vec<Name>> {
     modifiers(cursor);
     let whole = *cursor;
-    if let Ok(table) = cursor.table() {
-        let mut ahead = *cursor;
-        alias(&mut ahead);
-        if ahead.at_word("SET") || cursor.at_word("SET") {
-            return Some(vec![table]);
-        }
+    match one_updated(cursor) {
+        Some(table) => Some(vec![table]),
+        None => updated(whole).or_else(|| names(whole)),
     }
-    updated(whole).or_else(|| names(whole))
+}
+
+/// The table, where SET follows it or its alias.
+fn one_updated(cursor: &mut Cursor<'_, '_>) -> Option<Name> {
+    let table = cursor.table().ok()?;
+    let mut ahead = *cursor;
+    alias(&mut ahead);
+    (ahead.at_word("SET") || cursor.at_word("SET")).then_some(table)
+}
+
+fn delete_modifiers(cursor: &mut Cursor<'_, '_>) {
+    // The last is a name in other statements.
+    while cursor.one_of(&["LOW_PRIORITY", "IGNORE", "QUICK"]).is_some() {}
 }
 
 fn delete(cursor: &mut Cursor<'_, '_>) -> (DmlKind, Option<Vec<Name>>) {
-    // The last is a name in other statements.
-    while cursor.one_of(&["LOW_PRIORITY", "IGNORE", "QUICK"]).is_some() {}
+    delete_modifiers(cursor);
     let whole = *cursor;
-    if cursor.word("FROM")
-        && let Ok(table) = cursor.table()
-    {
-        let plain = |cursor: &Cursor<'_, '_>| {
-            cursor.at_end()
-                || ["WHERE", "ORDER", "LIMIT", "RETURNING", "PARTITION", "FOR", "BEFORE"]
-                    .iter()
-                    .any(|word| cursor.at_word(word))
-        };
-        let mut ahead = *cursor;
-        // Behind USING stand the tables of which that one is a name.
-        if !ahead.at_word("USING") {
-            alias(&mut ahead);
-        }
-        if plain(cursor) || plain(&ahead) {
-            return (DmlKind::Delete, Some(vec![table]));
-        }
+    match one_deleted(cursor) {
+        Some(table) => (DmlKind::Delete, Some(vec![table])),
+        None => (DmlKind::DeleteJoined, deleted(whole).or_else(|| names(whole))),
     }
-    (DmlKind::DeleteJoined, deleted(whole).or_else(|| names(whole)))
+}
+
+/// The table behind FROM, where it is the only one.
+fn one_deleted(cursor: &mut Cursor<'_, '_>) -> Option<Name> {
+    if !cursor.word("FROM") {
+        return None;
+    }
+    let table = cursor.table().ok()?;
+    let plain = |cursor: &Cursor<'_, '_>| {
+        cursor.at_end()
+            || ["WHERE", "ORDER", "LIMIT", "RETURNING", "PARTITION", "FOR", "BEFORE"]
+                .iter()
+                .any(|word| cursor.at_word(word))
+    };
+    let mut ahead = *cursor;
+    // Behind USING stand the tables of which that one is a name.
+    if !ahead.at_word("USING") {
+        alias(&mut ahead);
+    }
+    (plain(cursor) || plain(&ahead)).then_some(table)
 }
 
 fn alias(cursor: &mut Cursor<'_, '_>) {

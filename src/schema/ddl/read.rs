@@ -4,9 +4,9 @@ use super::alter::alter_table;
 use super::code::stored_code;
 use super::create::{create_index, create_table, drop_index, lock_wait};
 use super::cursor::{Cursor, Unreadable};
-use super::dml::dml;
+use super::dml::{begun, dml};
 use super::statement::{Name, Statement};
-use super::token::{SqlMode, tokenize};
+use super::token::{SqlMode, head, tokenize};
 
 /// Reads a statement. What is not understood to the end is [`Statement::Unknown`].
 ///
@@ -26,8 +26,8 @@ pub fn read(sql: &str, mode: SqlMode) -> Statement {
 
 /// Whether the text begins with SET STATEMENT and sets `sql_mode` there, however it is cut up, or may do so in a hint.
 fn sets_sql_mode(sql: &str, mode: SqlMode) -> bool {
-    let head = sql.trim_start().get(..3).unwrap_or_default();
-    let may_begin = head.eq_ignore_ascii_case("SET") || head.starts_with("/*");
+    let first = sql.trim_start().get(..3).unwrap_or_default();
+    let may_begin = first.eq_ignore_ascii_case("SET") || first.starts_with("/*");
     let lower = if may_begin || sql.contains("/*+") { sql.to_ascii_lowercase() } else { return false };
     if !lower.contains("sql_mode") {
         return false;
@@ -36,13 +36,18 @@ fn sets_sql_mode(sql: &str, mode: SqlMode) -> bool {
         return true;
     }
     let begins = |mode| {
-        let tokens = tokenize(sql, mode).unwrap_or_default();
-        Cursor::new(&tokens, sql, mode).at_words(&["SET", "STATEMENT"])
+        Cursor::new(&head(sql, mode, 2), sql, mode).at_words(&["SET", "STATEMENT"])
     };
     may_begin && (begins(mode) || mode.every_reading().into_iter().any(begins))
 }
 
+/// How many tokens of a text are looked at before all of them are: more than stand before a name in any statement.
+pub(super) const HEAD: usize = 4096;
+
 fn read_under(sql: &str, mode: SqlMode) -> Statement {
+    if let Some(found) = by_head(Cursor::new(&head(sql, mode, HEAD), sql, mode)) {
+        return found;
+    }
     let tokens = match tokenize(sql, mode) {
         Ok(tokens) => tokens,
         Err(why) => return Statement::Unknown { why },
@@ -53,6 +58,17 @@ fn read_under(sql: &str, mode: SqlMode) -> Statement {
         Ok(statement) => statement,
         Err(why) => Statement::Unknown { why },
     }
+}
+
+/// A statement that its beginning decides, whatever stands behind: rows may be many, and the body of stored code may be in another
+/// language.
+fn by_head(mut cursor: Cursor<'_, '_>) -> Option<Statement> {
+    let mut settings = cursor;
+    while set_statement(&mut settings).ok()?.is_some() {
+        cursor = settings;
+    }
+    let code = || stored_code(&mut cursor.clone(), false).map(Statement::Harmless);
+    begun(cursor).or_else(code)
 }
 
 fn statement(cursor: &mut Cursor<'_, '_>) -> Result<Statement, Unreadable> {

@@ -163,22 +163,45 @@ impl Token<'_> {
     }
 }
 
-/// Cuts `text` up. The error says what is left open or ambiguous.
+/// Most tokens that are taken in of one text. A definition has fewer (65,535 labels of an ENUM are 131,070), and nobody can make
+/// the daemon hold more of a text than these.
+const MOST: usize = 1 << 19;
+
+/// Cuts `text` up. The error says what is left open or ambiguous, or that there is too much of it.
 pub fn tokenize(text: &str, mode: SqlMode) -> Result<Vec<Token<'_>>, String> {
-    let mut lexer = Lexer { text, at: 0, mode, in_code_comment: false, tokens: Vec::new() };
-    while lexer.step()? {}
-    if lexer.in_code_comment {
-        return Err("a /*! comment is not closed".into());
+    let (mut lexer, mut tokens) = (Lexer::new(text, mode), Vec::new());
+    lexer.take(&mut tokens, MOST)?;
+    match lexer.next_token()? {
+        Some(_) => Err(format!("it has more than {MOST} words and signs")),
+        None => Ok(tokens),
     }
-    Ok(lexer.tokens)
 }
 
+/// The first `most` tokens of a text, or those before what is left open or ambiguous.
+pub fn head(text: &str, mode: SqlMode, most: usize) -> Vec<Token<'_>> {
+    let mut tokens = Vec::new();
+    // What cannot be cut up lies behind what has been.
+    let _ = Lexer::new(text, mode).take(&mut tokens, most);
+    tokens
+}
+
+/// Cuts a text up, one token at a time.
 struct Lexer<'a> {
     text: &'a str,
     at: usize,
     mode: SqlMode,
     in_code_comment: bool,
-    tokens: Vec<Token<'a>>,
+    found: Option<Token<'a>>,
+    /// The last two tokens, the last one first.
+    before: [Option<Seen>; 2],
+}
+
+/// What is remembered of a token.
+#[derive(Clone, Copy)]
+struct Seen {
+    is_name: bool,
+    is_dot: bool,
+    end: usize,
 }
 
 /// A character of a name without quotes (reference manual, "Schema Object Names").
@@ -187,6 +210,29 @@ fn is_name(character: char) -> bool {
 }
 
 impl<'a> Lexer<'a> {
+    fn new(text: &'a str, mode: SqlMode) -> Self {
+        Self { text, at: 0, mode, in_code_comment: false, found: None, before: [None; 2] }
+    }
+
+    /// Takes up to `most` tokens.
+    fn take(&mut self, tokens: &mut Vec<Token<'a>>, most: usize) -> Result<(), String> {
+        while tokens.len() < most
+            && let Some(token) = self.next_token()?
+        {
+            tokens.push(token);
+        }
+        Ok(())
+    }
+
+    fn next_token(&mut self) -> Result<Option<Token<'a>>, String> {
+        while self.found.is_none() && self.step()? {}
+        let token = self.found.take();
+        if token.is_none() && self.in_code_comment {
+            return Err("a /*! comment is not closed".into());
+        }
+        Ok(token)
+    }
+
     fn rest(&self) -> &'a str {
         self.text.get(self.at..).unwrap_or_default()
     }
@@ -199,7 +245,11 @@ impl<'a> Lexer<'a> {
     fn push(&mut self, kind: TokenKind, value: Cow<'a, str>, bytes: usize) {
         let start = self.at;
         self.at += bytes;
-        self.tokens.push(Token { kind, value, span: start..self.at });
+        let token = Token { kind, value, span: start..self.at };
+        let is_name = matches!(kind, TokenKind::Word | TokenKind::Quoted);
+        let seen = Seen { is_name, is_dot: token.is_symbol('.'), end: self.at };
+        self.before = [Some(seen), self.before[0]];
+        self.found = Some(token);
     }
 
     /// Takes one token or comment; `false` at the end.
@@ -288,16 +338,17 @@ impl<'a> Lexer<'a> {
 
     /// Whether the last token is a name that ends right here, so that `.5x` goes on with it.
     fn follows_name(&self) -> bool {
-        self.tokens.last().is_some_and(|token| {
-            token.span.end == self.at && matches!(token.kind, TokenKind::Word | TokenKind::Quoted)
-        })
+        self.before[0].is_some_and(|token| token.is_name && token.end == self.at)
     }
 
-    /// Whether a `.` stands right before: then digits begin a name (`db.1t`).
+    /// Whether a `.` stands right before.
+    fn is_behind_dot(&self) -> bool {
+        self.before[0].is_some_and(|token| token.is_dot && token.end == self.at)
+    }
+
+    /// Whether that `.` stands behind a name: then digits begin a name (`db.1t`).
     fn follows_dot(&self) -> bool {
-        let mut last = self.tokens.iter().rev();
-        last.next().is_some_and(|token| token.is_symbol('.') && token.span.end == self.at)
-            && last.next().is_some_and(|token| matches!(token.kind, TokenKind::Word | TokenKind::Quoted))
+        self.is_behind_dot() && self.before[1].is_some_and(|token| token.is_name)
     }
 
     /// A name that ends with this quote; twice it stands for itself.
@@ -375,9 +426,7 @@ impl<'a> Lexer<'a> {
             }
         }
         // Servers look for no keyword right behind a dot: `c.set = s.id`.
-        let behind_dot =
-            self.tokens.last().is_some_and(|token| token.is_symbol('.') && token.span.end == self.at);
-        let kind = if behind_dot { TokenKind::Quoted } else { TokenKind::Word };
+        let kind = if self.is_behind_dot() { TokenKind::Quoted } else { TokenKind::Word };
         self.push(kind, Cow::Borrowed(name), bytes);
         Ok(())
     }

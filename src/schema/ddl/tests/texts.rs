@@ -256,3 +256,28 @@ fn parentheses_may_stand_as_deep_as_anybody_likes() {
         .join()
         .unwrap();
 }
+
+/// Of many rows only the beginning is looked at, and so of stored code in another language.
+#[test]
+fn what_the_beginning_decides_needs_no_end() {
+    let rows = "(1,2),".repeat(1 << 20) + "('open";
+    for (begins, expected) in [
+        ("INSERT INTO d.t VALUES", "Insert d.t"),
+        ("REPLACE t VALUES", "Replace t"),
+        ("SET STATEMENT a=1 FOR UPDATE d.t AS x SET a=", "Update d.t"),
+        ("DELETE FROM t WHERE a IN ", "Delete t"),
+        ("SELECT ", "Other ?"),
+        ("CREATE DEFINER=a@b FUNCTION f() RETURNS INT LANGUAGE JAVASCRIPT AS ", "harmless FUNCTION"),
+        // These need all of it, and there is too much.
+        ("UPDATE t JOIN u SET t.a=", "unknown"),
+        ("DELETE t FROM t JOIN u ON ", "unknown"),
+        ("ALTER TABLE t ADD a INT DEFAULT ", "unknown"),
+        ("WITH x AS ", "unknown"),
+    ] {
+        assert_eq!(line(&read(&format!("{begins} {rows}"), mariadb())), expected, "{begins}");
+    }
+    let Statement::Unknown { why } = read(&"a,".repeat(1 << 19), mysql()) else { panic!("understood") };
+    assert!(why.contains("524288"), "{why}");
+    let change = code_change(&format!("CREATE TRIGGER x AFTER INSERT ON d.t FOR EACH ROW SET @a = {rows}"), mysql());
+    assert_eq!(change.unwrap().on, Some(Name { database: Some("d".into()), table: "t".into() }));
+}

@@ -120,7 +120,9 @@ pub(super) fn stored_code(cursor: &mut Cursor<'_, '_>, materialized: bool) -> Op
             break;
         }
     }
-    cursor.words(&["JSON", "RELATIONAL", "DUALITY"]);
+    if !cursor.words(&["JSON", "RELATIONAL", "DUALITY"]) {
+        cursor.words(&["JSON", "DUALITY"]);
+    }
     cursor.one_of(&["VIEW", "PROCEDURE", "FUNCTION", "TRIGGER", "EVENT", "PACKAGE", "LIBRARY"])
 }
 

@@ -374,8 +374,13 @@ impl Walk<'_> {
                 && (name.database.eq_ignore_ascii_case(default_database) || mentions.name(&name.database))
         };
         let nameless = mentions.has_others().then_some("");
-        let candidates = mentions.words().chain(nameless).filter_map(|word| self.code.by_word.get(word));
+        let by_word = &self.code.by_word;
+        let candidates: Vec<&Vec<usize>> = match mentions.words() {
+            Some(words) => words.chain(nameless).filter_map(|word| by_word.get(word)).collect(),
+            None => by_word.values().collect(),
+        };
         let mut found: Vec<usize> = candidates
+            .into_iter()
             .flatten()
             .copied()
             .filter(|index| self.code.objects.get(*index).is_some_and(|object| named(&object.name)))

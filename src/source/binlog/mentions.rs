@@ -6,14 +6,20 @@
 //! ignored, and quotes, comments and strings are not told from code. So a name may be found that is not there, and never the
 //! other way round.
 //!
-//! What must never happen here: a name that the server would read in the text not being found.
+//! What must never happen here: a name that the server would read in the text not being found; growth far beyond the text's length.
 
+use memchr::memmem;
 use std::collections::HashSet;
+
+/// Most words that are kept of a text. Behind them it is searched for each.
+const MOST: usize = 1 << 16;
 
 /// The words of a text.
 #[derive(Debug)]
 pub struct Mentions {
     words: HashSet<String>,
+    /// There are more than are kept.
+    has_more: bool,
     /// All of it, in lower case where it is ASCII.
     text: Vec<u8>,
     has_others: bool,
@@ -35,7 +41,8 @@ pub fn words(text: &[u8]) -> impl Iterator<Item = String> {
 impl Mentions {
     /// Cuts a text up.
     pub fn of(text: &[u8]) -> Self {
-        let mut mentions = Self { words: HashSet::new(), has_others: false, text: Vec::new() };
+        let mut mentions =
+            Self { words: HashSet::new(), has_more: false, has_others: false, text: Vec::new() };
         mentions.add(text);
         mentions
     }
@@ -43,6 +50,10 @@ impl Mentions {
     /// Takes in another reading of the text.
     pub fn add(&mut self, text: &[u8]) {
         for word in words(text) {
+            if self.words.len() >= MOST {
+                self.has_more = true;
+                break;
+            }
             // Digits may end a number or be the version of a comment, five or six: `/*!50001t */`, `/*!500012024t */`.
             let digits = word.len() - word.trim_start_matches(|letter: char| letter.is_ascii_digit()).len();
             for cut in [5, 6, digits] {
@@ -52,14 +63,16 @@ impl Mentions {
             self.words.insert(word);
         }
         self.has_others |= !text.is_ascii();
+        self.text.reserve_exact(text.len().saturating_add(1));
         self.text.push(0);
-        self.text.extend(text.to_ascii_lowercase());
+        self.text.extend(text.iter().map(u8::to_ascii_lowercase));
     }
 
     /// Whether the name may stand in the text.
     pub fn name(&self, name: &str) -> bool {
         if name.is_ascii() || self.has_others {
-            words(name.as_bytes()).all(|word| self.words.contains(&word))
+            words(name.as_bytes())
+                .all(|word| self.words.contains(&word) || (self.has_more && self.has_word(&word)))
         } else {
             false
         }
@@ -68,13 +81,26 @@ impl Mentions {
     /// Whether these letters may stand in the text, as a part of a name too.
     pub fn part(&self, part: &str) -> bool {
         (part.is_ascii() || self.has_others)
-            && words(part.as_bytes())
-                .all(|word| self.text.windows(word.len()).any(|window| window == word.as_bytes()))
+            && words(part.as_bytes()).all(|word| memmem::find(&self.text, word.as_bytes()).is_some())
     }
 
-    /// The words, each once.
-    pub fn words(&self) -> impl Iterator<Item = &str> {
-        self.words.iter().map(String::as_str)
+    /// The words, each once; `None` where they are too many to be kept.
+    pub fn words(&self) -> Option<impl Iterator<Item = &str>> {
+        (!self.has_more).then(|| self.words.iter().map(String::as_str))
+    }
+
+    /// Whether a word stands somewhere in the text, behind any digits.
+    fn has_word(&self, word: &str) -> bool {
+        // Among digits it may stand in many places, one inside the other.
+        if word.bytes().all(|byte| byte.is_ascii_digit()) {
+            return memmem::find(&self.text, word.as_bytes()).is_some();
+        }
+        memmem::find_iter(&self.text, word.as_bytes()).any(|at| {
+            let (before, rest) = self.text.split_at(at);
+            let ends = rest.get(word.len()).is_none_or(|byte| !is_word(*byte));
+            let start = before.iter().rev().find(|byte| !byte.is_ascii_digit());
+            ends && start.is_none_or(|byte| !is_word(*byte))
+        })
     }
 
     /// Whether there are letters beyond ASCII.
@@ -125,6 +151,31 @@ mod tests {
             assert!(Mentions::of(text.as_bytes()).name("2024shop"), "{text}");
         }
         assert!(!Mentions::of(b"/*!50002024shop*/").name("2024shop"));
+    }
+
+    #[test]
+    fn a_text_of_more_words_than_are_kept_is_searched() {
+        let many: String = (0..MOST).map(|at| format!("w{at}, ")).collect();
+        let text =
+            format!("INSERT INTO away.log VALUES {many} shop.item workshop /*!500012024t*/ 'x5y' last");
+        let mentions = Mentions::of(text.as_bytes());
+        assert!(mentions.words().is_none() && mentions.words.len() <= MOST + 3);
+        for (name, is_there) in [
+            ("log", true),
+            ("Shop", true),
+            ("item", true),
+            ("2024t", true),
+            ("t", true),
+            ("last", true),
+            ("w60000", true),
+            ("hop", false),
+            ("works", false),
+            ("y", false),
+            ("shop-log", true),
+        ] {
+            assert_eq!(mentions.name(name), is_there, "{name}");
+        }
+        assert!(Mentions::of(b"a b").words().is_some());
     }
 
     #[test]

@@ -76,6 +76,21 @@ pub struct StatementEvent {
     pub gtid: Option<TransactionId>,
     /// The statement is its own transaction; the stream may be cut behind it.
     pub boundary: Boundary,
+    /// What it did is not known for sure. Only who knows what is carried knows whether that matters.
+    pub doubt: Option<Doubt>,
+}
+
+/// Why a statement cannot be carried, where it concerns a carried table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Doubt {
+    /// What is wrong.
+    pub why: String,
+    /// Its text, shortened.
+    pub statement: String,
+    /// What the user can do.
+    pub remedy: String,
+    /// Tables that it may concern beside those that its text names.
+    pub also: Vec<TableName>,
 }
 
 /// What a row event does.

@@ -25,7 +25,7 @@ pub mod status;
 
 pub use domain::{DomainGtid, Domains};
 pub use encoded::{EncodedRows, RowLayout, RowOp, RowSpan};
-pub use event::{Boundary, Change, LogFile, RowsEvent, RowsKind, StatementEvent, TableMap};
+pub use event::{Boundary, Change, Doubt, LogFile, RowsEvent, RowsKind, StatementEvent, TableMap};
 pub use gtid::{Gtid, GtidSet, Tag, Uuid};
 pub use position::{FilePosition, Position, Taken, TransactionId};
 pub use prepared::{CommittedXa, Committer, Prepared, ReadAgain, XaState, XaStep};

@@ -248,6 +248,7 @@ impl<'a> LogRead<'a> {
             let database = name.database.unwrap_or_else(|| event.default_database.clone());
             TableName::new(database, name.table)
         });
+        let tables = tables.chain(event.doubt.iter().flat_map(|doubt| doubt.also.clone()));
         Found { sql: event.sql.clone(), tables: tables.collect(), database }
     }
 

@@ -9,7 +9,7 @@ use super::context::Context;
 use super::tables::{Carried, Tables};
 use crate::change::facts::{Cascades, Flavour};
 use crate::change::remedy::leave_out;
-use crate::change::{Answers, StatementEvent, TableName, TargetChange};
+use crate::change::{Answers, Doubt, StatementEvent, TableName, TargetChange};
 use crate::schema::ddl::{self, SqlMode, Statement};
 use crate::source::server::{Server, Setting};
 use crate::source::{SourceError, binlog};
@@ -64,6 +64,21 @@ impl Translate {
         let begun = binlog::file_begun(self.context.source(), &event.boundary.file.file).await?;
         let since = begun.is_some_and(|begun| u64::from(begun) >= setting.since);
         Ok(if since { mode.with_explicit_timestamps(setting.on) } else { mode })
+    }
+
+    /// The error of a statement that cannot be carried.
+    fn refused(&self, doubt: &Doubt, event: &StatementEvent) -> SourceError {
+        let file = &event.boundary.file;
+        SourceError::Statement {
+            endpoint: self.context.task().source.clone(),
+            position: match &event.gtid {
+                Some(name) => format!("{file} (transaction {name})"),
+                None => file.to_string(),
+            },
+            why: doubt.why.clone(),
+            statement: doubt.statement.clone(),
+            remedy: doubt.remedy.clone(),
+        }
     }
 
     /// Translates for one table, and asks the source what it has to be asked.
@@ -127,6 +142,9 @@ impl Translator for Translate {
                 continue;
             }
             let Some(one) = tables.get(index) else { continue };
+            if let Some(doubt) = &event.doubt {
+                return Err(self.refused(doubt, event).into());
+            }
             let name = &one.table.name;
             let translated = self.one(one, &statement, event, mode).await?;
             if translated.ended {
@@ -187,6 +205,7 @@ fn concerned(tables: &Tables, statement: &Statement, event: &StatementEvent) -> 
             let database = name.database.unwrap_or_else(|| event.default_database.clone());
             tables.find(&TableName::new(database, name.table))
         })
+        .chain(event.doubt.iter().flat_map(|doubt| &doubt.also).filter_map(|name| tables.find(name)))
         .collect();
     found.sort_unstable();
     found.dedup();

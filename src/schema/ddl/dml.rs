@@ -148,7 +148,7 @@ fn load(cursor: &mut Cursor<'_, '_>) -> Option<Vec<Name>> {
 
 /// Every name from here on, with its database where one is written, and each part by itself. `None` where something other than a
 /// name stands before a dot: it may be a database that is written in a way which is not known.
-fn names(mut cursor: Cursor<'_, '_>) -> Option<Vec<Name>> {
+pub(super) fn names(mut cursor: Cursor<'_, '_>) -> Option<Vec<Name>> {
     let mut found = Vec::new();
     let mut before: Option<String> = None;
     let mut behind_dot = false;

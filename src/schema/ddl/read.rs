@@ -4,7 +4,7 @@ use super::alter::alter_table;
 use super::code::stored_code;
 use super::create::{create_index, create_table, drop_index, lock_wait};
 use super::cursor::{Cursor, Unreadable};
-use super::dml::{begun, dml};
+use super::dml::{begun, dml, names};
 use super::statement::{Name, Statement};
 use super::token::{SqlMode, head, tokenize};
 
@@ -21,7 +21,10 @@ pub fn read(sql: &str, mode: SqlMode) -> Statement {
     if mode.every_reading().into_iter().all(|other| read_under(sql, other) == statement) {
         return statement;
     }
-    Statement::Unknown { why: "it sets the sql_mode under which the rest was read, or does not".into() }
+    Statement::Unknown {
+        why: "it sets the sql_mode under which the rest was read, or does not".into(),
+        tables: None,
+    }
 }
 
 /// Whether the text begins with SET STATEMENT and sets `sql_mode` there, however it is cut up, or may do so in a hint.
@@ -35,9 +38,7 @@ fn sets_sql_mode(sql: &str, mode: SqlMode) -> bool {
     if lower.contains("set_var") {
         return true;
     }
-    let begins = |mode| {
-        Cursor::new(&head(sql, mode, 2), sql, mode).at_words(&["SET", "STATEMENT"])
-    };
+    let begins = |mode| Cursor::new(&head(sql, mode, 2), sql, mode).at_words(&["SET", "STATEMENT"]);
     may_begin && (begins(mode) || mode.every_reading().into_iter().any(begins))
 }
 
@@ -50,14 +51,33 @@ fn read_under(sql: &str, mode: SqlMode) -> Statement {
     }
     let tokens = match tokenize(sql, mode) {
         Ok(tokens) => tokens,
-        Err(why) => return Statement::Unknown { why },
+        Err(why) => return Statement::Unknown { why, tables: None },
     };
     let end = tokens.iter().rposition(|token| !token.is_symbol(';')).map_or(0, |last| last + 1);
     let mut cursor = Cursor::new(tokens.get(..end).unwrap_or_default(), sql, mode);
-    match statement(&mut cursor) {
+    match statement(&mut cursor.clone()) {
         Ok(statement) => statement,
-        Err(why) => Statement::Unknown { why },
+        Err(why) => Statement::Unknown { why, tables: about(&mut cursor) },
     }
+}
+
+/// What a statement may be about whose beginning says that it is about a table and its indexes, and nothing else: every name in it.
+fn about(cursor: &mut Cursor<'_, '_>) -> Option<Vec<Name>> {
+    while set_statement(cursor).ok()?.is_some() {}
+    let all = *cursor;
+    let verb = cursor.one_of(&["ALTER", "CREATE", "DROP", "TRUNCATE", "OPTIMIZE", "REPAIR"])?;
+    cursor.words(&["OR", "REPLACE"]);
+    cursor.one_of(&["ONLINE", "OFFLINE", "NO_WRITE_TO_BINLOG", "LOCAL"]);
+    cursor.one_of(&["IGNORE", "UNIQUE", "FULLTEXT", "SPATIAL", "VECTOR"]);
+    let is_one = match verb {
+        "CREATE" | "DROP" => cursor.word("INDEX"),
+        _ => cursor.one_of(&["TABLES", "TABLE"]).is_some() || verb == "TRUNCATE",
+    };
+    cursor.word("IF");
+    cursor.word("NOT");
+    cursor.word("EXISTS");
+    cursor.table().ok().filter(|_| is_one)?;
+    names(all)
 }
 
 /// A statement that its beginning decides, whatever stands behind: rows may be many, and the body of stored code may be in another

@@ -106,6 +106,9 @@ pub enum Statement {
     Unknown {
         /// What could not be read.
         why: String,
+        /// The tables that it may be about: every name in it, where it is about one table and its words can be told. `None` where
+        /// it may be about any.
+        tables: Option<Vec<Name>>,
     },
 }
 
@@ -350,8 +353,7 @@ impl Statement {
             Self::DropTable { tables, .. } => Some(tables.clone()),
             Self::TruncateTable(table) => Some(vec![table.clone()]),
             Self::OptimizeTable(tables) | Self::RepairTable(tables) => Some(tables.clone()),
-            Self::Dml { tables, .. } => tables.clone(),
-            Self::Unknown { .. } => None,
+            Self::Dml { tables, .. } | Self::Unknown { tables, .. } => tables.clone(),
             Self::Begin
             | Self::Commit
             | Self::Rollback

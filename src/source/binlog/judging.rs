@@ -91,8 +91,13 @@ impl Judging {
         if meaning == Meaning::Ask {
             return Ok(meaning);
         }
-        self.temporary.note(&statement, query, flavour, selected);
         self.watch.note(&statement, &sql, query, flavour, selected);
+        // Where the stream goes on, the names in it are of no carried tables, whatever they mean.
+        if matches!(&meaning, Meaning::Ddl { doubt: Some(_), .. }) {
+            self.watch.doubt();
+        } else {
+            self.temporary.note(&statement, query, flavour, selected);
+        }
         if meaning == Meaning::OutOfReach {
             self.passed = self.passed.saturating_add(1);
             self.tell(&sql, &query.database, endpoint);

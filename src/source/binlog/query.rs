@@ -232,12 +232,11 @@ impl Query {
 
     /// The text as UTF-8, where that is another reading of it than the client's character set gives. Servers write some texts
     /// themselves and in UTF-8, whatever the client uses: 5.6 a DROP TABLE, all of them the CREATE TABLE of a CREATE … SELECT.
-    pub fn decoded_as_utf8(&self) -> Option<String> {
+    pub fn as_utf8(&self, decoded: &str) -> Option<&str> {
         if self.text.is_ascii() {
             return None;
         }
-        let text = std::str::from_utf8(&self.text).ok()?;
-        (self.decoded().0 != text).then(|| text.to_owned())
+        std::str::from_utf8(&self.text).ok().filter(|text| *text != decoded)
     }
 
     /// The session, among those of all servers whose statements this log holds.

@@ -14,8 +14,8 @@ use super::selected::{FILE_NAME, SelectedTables};
 use super::temporary::{Means, TemporaryTables};
 use super::watch::Watch;
 use super::xid::Xid;
-use crate::change::TableName;
 use crate::change::facts::Flavour;
+use crate::change::{Doubt, TableName};
 use crate::schema::ddl::{self, Beginning, DmlKind, Name, SqlMode, Statement};
 use std::cell::OnceCell;
 
@@ -52,6 +52,8 @@ pub enum Meaning {
         /// CREATE TABLE: it may stand in a transaction in which the rows of its SELECT follow. MySQL 8.0.21 says so by
         /// START TRANSACTION; 5.6 and MariaDB by nothing but its place.
         rows_may_follow: bool,
+        /// Why it cannot be carried, if it concerns a table that is carried.
+        doubt: Option<Doubt>,
     },
     /// Changes nothing that is carried.
     Pass,
@@ -103,7 +105,7 @@ pub fn read(query: &Query, flavour: Flavour) -> Read {
     let mode = SqlMode::of_session(&query.session, flavour);
     let (sql, understood) = query.decoded();
     let statement = ddl::read(&sql, mode);
-    let other = query.decoded_as_utf8().map(|text| ddl::read(&text, mode));
+    let other = query.as_utf8(&sql).map(|text| ddl::read(text, mode));
     Read { sql, understood, statement, other }
 }
 
@@ -115,11 +117,7 @@ pub fn judge(query: &Query, read: Read, around: &Surroundings<'_>) -> Result<Mea
         return judge.unknown("its sql_mode is not logged, so it cannot be read");
     }
     if judge.has_two_meanings(&read) {
-        return Err(judge.refuse(
-            "its names can be read in two ways: in its client's character set and, as servers write some statements themselves, in \
-             UTF-8",
-            "give such statements with utf8mb4 as character set; compare the tables it may have meant, and copy those again that differ",
-        ));
+        return judge.two_meanings(&read);
     }
     let concerned = judge.concerns(&read.statement);
     let by_file = read.sql.contains(FILE_NAME) || query.database.starts_with(FILE_NAME);
@@ -135,8 +133,9 @@ pub fn judge(query: &Query, read: Read, around: &Surroundings<'_>) -> Result<Mea
             "it has bytes that its client's character set does not have, so its names cannot be told",
         );
     }
+    let mut doubt = None;
     if concerned && matches!(read.statement, Statement::AlterTable(_)) && !query.keeps_literals(&read.sql) {
-        return Err(judge.refuse(
+        doubt = Some(judge.doubt(
             "its session's collation_connection lacks some of its letters, so its literals cannot be told",
             "compare the table's definition with the target's, and copy the table again; give such statements with the same \
              character set for client and connection (SET NAMES utf8mb4)",
@@ -146,7 +145,7 @@ pub fn judge(query: &Query, read: Read, around: &Surroundings<'_>) -> Result<Mea
         match around.temporary.meant(&read.statement, query, around.flavour, around.selected) {
             Means::Shared => {}
             Means::Temporary => return Ok(Meaning::Pass),
-            Means::Either => return Err(judge.either()),
+            Means::Either => doubt = Some(judge.doubt(EITHER.0, EITHER.1)),
         }
     }
     let xid = |sql: &str| judge.xid(sql);
@@ -164,7 +163,14 @@ pub fn judge(query: &Query, read: Read, around: &Surroundings<'_>) -> Result<Mea
         Statement::XaPrepare => {
             return Err(judge.refuse("XA PREPARE stands in the log as a statement", REPORT));
         }
-        Statement::Unknown { why } => return judge.unknown(&format!("it is not understood ({why})")),
+        // The task says so, if one of its tables is among them.
+        Statement::Unknown { tables: Some(_), .. } if concerned => {
+            Meaning::Ddl { sql: read.sql, rows_may_follow: false, doubt }
+        }
+        Statement::Unknown { tables: Some(_), .. } => Meaning::OutOfReach,
+        Statement::Unknown { why, tables: None } => {
+            return judge.unknown(&format!("it is not understood ({why})"));
+        }
         Statement::Dml { kind, tables } => return judge.dml(kind, tables.as_deref()),
         // With its SELECT in it the statement made the rows itself, and called what that calls.
         Statement::CreateTable(create) if create.select => {
@@ -172,11 +178,13 @@ pub fn judge(query: &Query, read: Read, around: &Surroundings<'_>) -> Result<Mea
             if create.temporary || !concerned || reached == Meaning::Ask {
                 return Ok(reached);
             }
-            Meaning::Ddl { sql: read.sql, rows_may_follow: true }
+            Meaning::Ddl { sql: read.sql, rows_may_follow: true, doubt }
         }
         Statement::DropTable { temporary: true, .. } | Statement::Harmless(_) => Meaning::Pass,
         Statement::CreateTable(create) if create.temporary => Meaning::Pass,
-        Statement::CreateTable(_) if concerned => Meaning::Ddl { sql: read.sql, rows_may_follow: true },
+        Statement::CreateTable(_) if concerned => {
+            Meaning::Ddl { sql: read.sql, rows_may_follow: true, doubt }
+        }
         Statement::AlterTable(_)
         | Statement::CreateIndex(_)
         | Statement::DropIndex(_)
@@ -189,7 +197,7 @@ pub fn judge(query: &Query, read: Read, around: &Surroundings<'_>) -> Result<Mea
             if concerned =>
         {
             if query.error_code != 0 {
-                return Err(judge.refuse(
+                doubt = Some(judge.doubt(
                     &format!(
                         "it ended with error {} at the source after a part of its work",
                         query.error_code
@@ -197,7 +205,7 @@ pub fn judge(query: &Query, read: Read, around: &Surroundings<'_>) -> Result<Mea
                     "compare the table's definition with the target's, and copy the table again",
                 ));
             }
-            Meaning::Ddl { sql: read.sql, rows_may_follow: false }
+            Meaning::Ddl { sql: read.sql, rows_may_follow: false, doubt }
         }
         Statement::CreateTable(_)
         | Statement::AlterTable(_)
@@ -272,6 +280,28 @@ impl Judge<'_> {
             && (self.concerns(&read.statement) || self.concerns(other))
     }
 
+    /// The error for a statement that has two meanings. Where both define tables the task knows whether one of them is carried.
+    fn two_meanings(&self, read: &Read) -> Result<Meaning, Refusal> {
+        let why = "its names can be read in two ways: in its client's character set and, as servers write some statements \
+                   themselves, in UTF-8";
+        let remedy = "give such statements with utf8mb4 as character set; compare the tables it may have meant, and copy those \
+                      again that differ";
+        let creates = matches!(read.statement, Statement::CreateTable(_));
+        let defines = |statement: &Statement| match statement {
+            Statement::DropTable { .. } | Statement::TruncateTable(_) => !creates,
+            Statement::CreateTable(create) => creates && !create.select,
+            _ => false,
+        };
+        match read.other.as_ref().filter(|other| defines(other)).and_then(Statement::tables) {
+            Some(names) if read.understood && defines(&read.statement) => {
+                let also = names.iter().map(|name| self.query.full_name(name, self.selected())).collect();
+                let doubt = Some(Doubt { also, ..self.doubt(why, remedy) });
+                Ok(Meaning::Ddl { sql: read.sql.clone(), rows_may_follow: creates, doubt })
+            }
+            _ => Err(self.refuse(why, remedy)),
+        }
+    }
+
     /// A statement of which only the text and the log's word are known.
     fn unknown(&self, why: &str) -> Result<Meaning, Refusal> {
         let database = &self.query.database;
@@ -314,7 +344,15 @@ impl Judge<'_> {
         let is_selected = |name: &&TableName| self.selected().contains(&name.database, &name.table);
         let mut written = written;
         if let Some(names) = &mut written {
-            let means = |name: &TableName| self.around.temporary.written(name, kind, self.query, self.text());
+            let temporary = self.around.temporary;
+            let means = |name: &TableName| {
+                // A long text is not searched for what does not matter.
+                if temporary.has(self.query.session_key(), name) {
+                    temporary.written(name, kind, self.query, self.text())
+                } else {
+                    Means::Shared
+                }
+            };
             if names.iter().any(|name| is_selected(&name) && means(name) == Means::Either) {
                 return Err(self.either());
             }
@@ -388,11 +426,7 @@ impl Judge<'_> {
 
     /// One of two tables of a selected name is meant.
     fn either(&self) -> Refusal {
-        self.refuse(
-            "its session has or had a temporary table, and the log does not tell whether that one is meant or the selected one of that \
-             name",
-            "compare the table's definition and rows with the target's; where they differ copy the table again",
-        )
+        self.refuse(EITHER.0, EITHER.1)
     }
 
     /// The id that an XA statement names.
@@ -401,14 +435,27 @@ impl Judge<'_> {
             .ok_or_else(|| self.refuse("its XA id is not in the form that servers log", REPORT))
     }
 
-    fn refuse(&self, why: &str, remedy: &str) -> Refusal {
+    /// What cannot be carried and may be a statement on another table.
+    fn doubt(&self, why: &str, remedy: &str) -> Doubt {
         let mut statement: String = self.sql.chars().take(SHOWN).collect();
         if statement.len() < self.sql.len() {
             statement.push('…');
         }
-        Refusal::Statement { why: why.to_owned(), statement, remedy: remedy.to_owned() }
+        Doubt { why: why.to_owned(), statement, remedy: remedy.to_owned(), also: Vec::new() }
+    }
+
+    fn refuse(&self, why: &str, remedy: &str) -> Refusal {
+        let Doubt { why, statement, remedy, .. } = self.doubt(why, remedy);
+        Refusal::Statement { why, statement, remedy }
     }
 }
+
+/// Which of two tables is meant is not known: why, and what to do.
+const EITHER: (&str, &str) = (
+    "its session has or had a temporary table, and the log does not tell whether that one is meant or the selected one of that \
+     name",
+    "compare the table's definition and rows with the target's; where they differ copy the table again",
+);
 
 const BY_ROWS: &str =
     "set binlog_format = ROW for all sessions of the source, and copy the tables it changed again";

@@ -25,7 +25,7 @@ use super::resume::Resume;
 use super::xid::Xid;
 use crate::change::facts::Flavour;
 use crate::change::{
-    Boundary, Change, Domains, FilePosition, RowsEvent, Session, StatementEvent, Taken, TransactionId,
+    Boundary, Change, Domains, Doubt, FilePosition, RowsEvent, Session, StatementEvent, Taken, TransactionId,
 };
 use xa::HandOut;
 
@@ -296,7 +296,7 @@ impl Transactions {
 
     /// DDL on a selected table.
     pub fn ddl(&mut self, ddl: Ddl, end: End, out: &mut Vec<Change>) -> Result<(), Refusal> {
-        let Ddl { default_database, sql, session, rows_may_follow } = ddl;
+        let Ddl { default_database, sql, session, rows_may_follow, doubt } = ddl;
         let State::Open(open) = &self.state else {
             let name = self.take_name()?;
             let boundary = boundary(&name, end);
@@ -306,6 +306,7 @@ impl Transactions {
                 session,
                 gtid: name.gtid.clone(),
                 boundary: boundary.clone(),
+                doubt,
             }));
             self.ended(boundary);
             return Ok(());
@@ -329,6 +330,7 @@ impl Transactions {
             session,
             gtid: open.name.gtid.clone(),
             boundary,
+            doubt,
         }));
         Ok(())
     }
@@ -415,6 +417,8 @@ pub struct Ddl {
     pub session: Session,
     /// It may stand in a transaction in which the rows it makes follow.
     pub rows_may_follow: bool,
+    /// See [`StatementEvent`].
+    pub doubt: Option<Doubt>,
 }
 
 fn boundary(name: &GtidEvent, end: End) -> Boundary {

@@ -191,6 +191,13 @@ impl Watch {
         self.defined.retain(|_, object| !matches!(&object.kind, Kind::Trigger { on } if on == table));
     }
 
+    /// What the last statement did to tables is not known for sure.
+    pub fn doubt(&mut self) {
+        self.forget();
+        self.new_tables.clear();
+        self.defined.clear();
+    }
+
     fn forget(&mut self) {
         self.code = None;
     }

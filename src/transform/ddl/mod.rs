@@ -111,7 +111,7 @@ pub fn translate(
             "it changes rows by statement, not by row events",
             "set binlog_format=ROW for the session that wrote it, and copy the table again",
         )),
-        Statement::Unknown { why } => Err(case.stop(
+        Statement::Unknown { why, .. } => Err(case.stop(
             format!("it is not understood: {why}"),
             "leave the table out of tables, or copy it again from behind the statement",
         )),

@@ -8,6 +8,7 @@ mod look_up;
 mod own_texts;
 mod start_again;
 mod temporary;
+mod uncarried;
 
 use crate::harness::{DEADLINE, Daemon, Scene, failure};
 

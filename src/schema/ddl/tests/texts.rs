@@ -267,6 +267,8 @@ fn what_the_beginning_decides_needs_no_end() {
         ("SET STATEMENT a=1 FOR UPDATE d.t AS x SET a=", "Update d.t"),
         ("DELETE FROM t WHERE a IN ", "Delete t"),
         ("SELECT ", "Other ?"),
+        ("CREATE JSON DUALITY VIEW v AS $$ it's $$ ", "harmless VIEW"),
+        ("CREATE FUNCTION f() RETURNS INT LANGUAGE JAVASCRIPT AS $js$ it's $js$ ", "harmless FUNCTION"),
         ("CREATE DEFINER=a@b FUNCTION f() RETURNS INT LANGUAGE JAVASCRIPT AS ", "harmless FUNCTION"),
         // These need all of it, and there is too much.
         ("UPDATE t JOIN u SET t.a=", "unknown"),
@@ -276,8 +278,36 @@ fn what_the_beginning_decides_needs_no_end() {
     ] {
         assert_eq!(line(&read(&format!("{begins} {rows}"), mariadb())), expected, "{begins}");
     }
-    let Statement::Unknown { why } = read(&"a,".repeat(1 << 19), mysql()) else { panic!("understood") };
+    let Statement::Unknown { why, .. } = read(&"a,".repeat(1 << 19), mysql()) else { panic!("understood") };
     assert!(why.contains("524288"), "{why}");
-    let change = code_change(&format!("CREATE TRIGGER x AFTER INSERT ON d.t FOR EACH ROW SET @a = {rows}"), mysql());
+    let change =
+        code_change(&format!("CREATE TRIGGER x AFTER INSERT ON d.t FOR EACH ROW SET @a = {rows}"), mysql());
     assert_eq!(change.unwrap().on, Some(Name { database: Some("d".into()), table: "t".into() }));
+}
+
+#[test]
+fn what_is_not_understood_of_one_table_is_about_no_other() {
+    for (sql, expected) in [
+        (
+            "ALTER TABLE d.t ADD UNIQUE (a, p WITHOUT OVERLAPS)",
+            Some("ALTER TABLE d d.t t ADD UNIQUE a p WITHOUT OVERLAPS"),
+        ),
+        ("SET STATEMENT x=1 FOR TRUNCATE t DROP STORAGE", Some("TRUNCATE t DROP STORAGE")),
+        (
+            "CREATE OR REPLACE UNIQUE INDEX i ON t (a), ODDLY b.c c.`d e`",
+            Some("CREATE OR REPLACE UNIQUE INDEX i ON t a ODDLY b b.c c c c.d e d e"),
+        ),
+        ("REPAIR LOCAL TABLE t ODDLY", Some("REPAIR LOCAL TABLE t ODDLY")),
+        ("ALTER TABLE 'a'.t ODDLY", None),
+        ("ALTER TABLE 'a' t ODDLY", None),
+        ("ALTER TABLE t ODDLY 'open", None),
+        ("ALTER VIEWS t", None),
+        ("SET STATEMENT old_mode='' FOR ALTER TABLE t ODDLY", None),
+    ] {
+        let found = match read(sql, mariadb()) {
+            Statement::Unknown { tables, .. } => tables.map(|tables| names(&tables)),
+            other => panic!("{sql}: {other:?}"),
+        };
+        assert_eq!(found.as_deref(), expected, "{sql}");
+    }
 }

@@ -43,7 +43,7 @@ impl Framer {
         match meaning {
             Ok(Meaning::Ask) | Err(_) if self.transactions.is_open() => Meaning::Pass,
             Ok(Meaning::Ask) => Meaning::Pass,
-            Err(_) => Meaning::Ddl { sql: query.decoded().0, rows_may_follow: false },
+            Err(_) => Meaning::Ddl { sql: query.decoded().0, rows_may_follow: false, doubt: None },
             Ok(meaning) => meaning,
         }
     }
@@ -103,10 +103,11 @@ impl Framer {
                 self.asking = Some((query, end));
                 Ok(())
             }
-            Meaning::Ddl { sql, rows_may_follow } => {
-                // Which table it means has been decided.
-                let session = Session { uses_temporary: false, ..query.session };
-                let ddl = Ddl { default_database: query.database, sql, session, rows_may_follow };
+            Meaning::Ddl { sql, rows_may_follow, doubt } => {
+                // Which table it means has been decided, but where there is a doubt.
+                let uses_temporary = query.session.uses_temporary && doubt.is_some();
+                let session = Session { uses_temporary, ..query.session };
+                let ddl = Ddl { default_database: query.database, sql, session, rows_may_follow, doubt };
                 self.transactions.ddl(ddl, end, out)
             }
         }

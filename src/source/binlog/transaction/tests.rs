@@ -56,7 +56,13 @@ pub(super) fn short(items: &[Change]) -> Vec<String> {
 }
 
 fn ddl(sql: &str, rows_may_follow: bool) -> Ddl {
-    Ddl { default_database: "d".into(), sql: sql.into(), session: Session::default(), rows_may_follow }
+    Ddl {
+        default_database: "d".into(),
+        sql: sql.into(),
+        session: Session::default(),
+        rows_may_follow,
+        doubt: None,
+    }
 }
 
 #[test]

@@ -185,6 +185,19 @@ pub fn head(text: &str, mode: SqlMode, most: usize) -> Vec<Token<'_>> {
     tokens
 }
 
+/// Whether this letter may stand elsewhere than in strings and comments.
+pub fn stands_in_code(text: &str, mode: SqlMode, letter: char) -> bool {
+    let mut lexer = Lexer::new(text, mode);
+    loop {
+        match lexer.next_token() {
+            Ok(Some(token)) if token.kind != TokenKind::Text && token.value.contains(letter) => return true,
+            Ok(Some(_)) => {}
+            Ok(None) => return false,
+            Err(_) => return true,
+        }
+    }
+}
+
 /// Cuts a text up, one token at a time.
 struct Lexer<'a> {
     text: &'a str,

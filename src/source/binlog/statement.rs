@@ -12,6 +12,7 @@ use super::query::Query;
 use super::refusal::Refusal;
 use super::selected::{FILE_NAME, SelectedTables};
 use super::temporary::{Means, TemporaryTables};
+use super::text;
 use super::watch::Watch;
 use super::xid::Xid;
 use crate::change::facts::Flavour;
@@ -83,8 +84,10 @@ pub struct Surroundings<'a> {
 pub struct Read {
     /// Its text.
     pub sql: String,
-    /// Every byte of it was understood.
+    /// Every byte of it was understood, but for some in strings.
     understood: bool,
+    /// There are bytes in its strings that were not.
+    unclear_strings: bool,
     /// What it is.
     pub statement: Statement,
     /// What it is when its text is UTF-8, where that is another reading.
@@ -103,10 +106,13 @@ pub fn framing(query: &Query) -> Option<Meaning> {
 /// Reads a statement.
 pub fn read(query: &Query, flavour: Flavour) -> Read {
     let mode = SqlMode::of_session(&query.session, flavour);
-    let (sql, understood) = query.decoded();
+    let (sql, all) = query.decoded();
+    let understood = all
+        || (text::stands_alone(query.session.client_collation)
+            && !ddl::token::stands_in_code(&sql, mode, char::REPLACEMENT_CHARACTER));
     let statement = ddl::read(&sql, mode);
     let other = query.as_utf8(&sql).map(|text| ddl::read(text, mode));
-    Read { sql, understood, statement, other }
+    Read { sql, understood, unclear_strings: understood && !all, statement, other }
 }
 
 /// Judges a statement.
@@ -139,6 +145,12 @@ pub fn judge(query: &Query, read: Read, around: &Surroundings<'_>) -> Result<Mea
             "its session's collation_connection lacks some of its letters, so its literals cannot be told",
             "compare the table's definition with the target's, and copy the table again; give such statements with the same \
              character set for client and connection (SET NAMES utf8mb4)",
+        ));
+    }
+    if concerned && read.unclear_strings {
+        doubt = Some(judge.doubt(
+            "it has bytes that its client's character set does not have, so its strings cannot be told",
+            "compare the table's definition with the target's, and copy the table again",
         ));
     }
     if concerned {

@@ -58,6 +58,17 @@ pub fn keeps(text: &str, collation: Option<u16>) -> bool {
     }
 }
 
+/// Whether a byte that is not understood stands for nothing but itself: every ASCII byte near it is that sign.
+pub fn stands_alone(collation: Option<u16>) -> bool {
+    let charset = charset(collation);
+    match how(&charset) {
+        How::Utf8 => true,
+        How::Ascii => ["armscii8", "dec8", "geostd8", "hp8", "keybcs2", "macce", "cp850", "cp852", "ascii"]
+            .contains(&charset.as_ref()),
+        How::With(encoding) => encoding.is_single_byte(),
+    }
+}
+
 /// MySQL's name of a collation's character set; without one the text is taken as UTF-8.
 fn charset(collation: Option<u16>) -> Cow<'static, str> {
     match collation {

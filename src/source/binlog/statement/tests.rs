@@ -488,3 +488,31 @@ fn what_cannot_be_carried_is_left_to_who_knows_what_is() {
     assert_eq!(meaning("other", "ALTER TABLE item ODDLY"), Ok(Meaning::OutOfReach));
     assert_eq!(meaning("other", "ALTER TABLE item COMMENT 'Shop' ODDLY"), Ok(Meaning::OutOfReach));
 }
+
+#[test]
+fn unreadable_bytes_in_strings_hide_no_names() {
+    let with = |database: &str, collation: u16, text: &[u8]| {
+        let mut query = Query { text: Bytes::copy_from_slice(text), ..query(database, "") };
+        query.session.client_collation = Some(collation);
+        query
+    };
+    // utf8mb4, binary, and a set of which only the ASCII part is known.
+    for collation in [255, 63, 4] {
+        for text in [&b"ALTER TABLE away.x COMMENT 'caf\xe9'"[..], b"TRUNCATE away.x -- caf\xe9"] {
+            let meaning = judged(&with("Shop", collation, text), &selected(false));
+            assert_eq!(meaning, Ok(Meaning::Pass), "{collation} {text:?}");
+        }
+        // Of a carried table what it says counts.
+        for text in [
+            &b"ALTER TABLE item ADD e ENUM('caf\xe9')"[..],
+            b"TRUNCATE away.caf\xe9",
+            b"TRUNCATE away.`caf\xe9`",
+        ] {
+            assert!(stops(&with("Shop", collation, text)), "{collation} {text:?}");
+        }
+    }
+    // In sjis the byte may take the quote behind it; swe7 has letters in the places of signs; the last is not known at all.
+    for collation in [13, 10, 60000] {
+        assert!(stops(&with("Shop", collation, b"ALTER TABLE away.x COMMENT 'caf\xff'")), "{collation}");
+    }
+}

@@ -122,7 +122,10 @@ fn has_one_value(table: &Table, column: &Column) -> Result<(), TransformError> {
             "virtual column {} has no one value: it is computed where it is read, under the time zone of whoever reads it ({what})",
             column.name
         ),
-        format!("leave the column out with {}, or make it a STORED one at the source", excluded(&[], &column.name)),
+        format!(
+            "leave the column out with {}, or make it a STORED one at the source",
+            excluded(&[], &column.name)
+        ),
     ))
 }
 

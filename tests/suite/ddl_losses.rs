@@ -254,6 +254,8 @@ async fn a_virtual_column_that_hangs_on_who_reads_it_is_refused_unless_it_is_lef
             .await;
         scene.wait_applied(&daemon).await;
         assert_eq!(scene.target.one(&format!("SELECT count(*) FROM {name}.t WHERE n = id + 1")).await, "2");
+    }
+}
 
 /// MariaDB's MSSQL mode quotes names by brackets: what looks like a comment is a part of a name there.
 #[tokio::test]

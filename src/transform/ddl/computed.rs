@@ -103,17 +103,19 @@ pub(in crate::transform) fn time_zone(table: &Table, column: &Column) -> Option<
 fn zoned(table: &Table, column: &Column, depth: usize) -> Option<String> {
     let generation = column.generation.as_ref().filter(|_| depth > 0)?;
     let tokens = tokenize(&generation.expression, SqlMode::default()).unwrap_or_default();
-    tokens.iter().filter(|token| matches!(token.kind, TokenKind::Word | TokenKind::Quoted)).find_map(|token| {
-        let called = ["from_unixtime", "unix_timestamp"].iter().any(|function| token.is_word(function));
-        let named = table.column_index(&token.value).and_then(|index| table.columns.get(index));
-        match named {
-            Some(named) if matches!(named.data_type, MySqlType::Timestamp { .. }) => {
-                Some(format!("it reads TIMESTAMP column {}", named.name))
+    tokens.iter().filter(|token| matches!(token.kind, TokenKind::Word | TokenKind::Quoted)).find_map(
+        |token| {
+            let called = ["from_unixtime", "unix_timestamp"].iter().any(|function| token.is_word(function));
+            let named = table.column_index(&token.value).and_then(|index| table.columns.get(index));
+            match named {
+                Some(named) if matches!(named.data_type, MySqlType::Timestamp { .. }) => {
+                    Some(format!("it reads TIMESTAMP column {}", named.name))
+                }
+                Some(named) => zoned(table, named, depth - 1),
+                None => called.then(|| format!("it calls {}", token.value)),
             }
-            Some(named) => zoned(table, named, depth - 1),
-            None => called.then(|| format!("it calls {}", token.value)),
-        }
-    })
+        },
+    )
 }
 
 fn is_time(of: &MySqlType) -> bool {

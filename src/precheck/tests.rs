@@ -91,6 +91,19 @@ fn mapping() -> TableMapping {
     }
 }
 
+/// The report on tables of which nothing else is known.
+fn judged(
+    task: &TaskConfig,
+    source: &SourceFacts,
+    target: &TargetFacts,
+    mappings: &[(TableName, Result<TableMapping, TransformError>)],
+    resuming: Option<&Resuming>,
+) -> Report {
+    let subject =
+        Subject { task, source, target, mappings, definitions: &[], rivals: &[], deviations: &[], resuming };
+    check(&subject)
+}
+
 fn failures(
     task: &TaskConfig,
     source: &SourceFacts,
@@ -98,16 +111,7 @@ fn failures(
     resuming: Option<&Resuming>,
 ) -> Vec<&'static str> {
     let mappings = vec![(TableName::new("shop", "orders"), Ok(mapping()))];
-    let report = check(&Subject {
-        task,
-        source,
-        target,
-        mappings: &mappings,
-        definitions: &[],
-        rivals: &[],
-        deviations: &[],
-        resuming,
-    });
+    let report = judged(task, source, target, &mappings, resuming);
     for item in report.failures() {
         assert!(!item.remedy.is_empty() && !item.why.is_empty(), "{item:?}");
     }
@@ -173,17 +177,7 @@ fn what_a_log_may_lack_is_told_where_it_need_not() {
         spoil(&mut source);
         let (task, target) = (task(""), good_target());
         let mappings = vec![(TableName::new("shop", "orders"), Ok(mapping()))];
-        let subject = Subject {
-            task: &task,
-            source: &source,
-            target: &target,
-            mappings: &mappings,
-            definitions: &[],
-            rivals: &[],
-            deviations: &[],
-            resuming: None,
-        };
-        let report = check(&subject);
+        let report = judged(&task, &source, &target, &mappings, None);
         assert!(report.passed(), "{report:?}");
         let told = report.items.into_iter().filter(|item| item.verdict == Verdict::Warn);
         told.map(|item| item.code).collect::<Vec<_>>()
@@ -212,17 +206,7 @@ fn prepared_xa_transactions_matter_only_where_a_copy_starts() {
     let verdict = |prepared, resuming: Option<&Resuming>| {
         let source = SourceFacts { prepared_xa: prepared, ..good_source() };
         let (task, target) = (task(""), good_target());
-        let subject = Subject {
-            task: &task,
-            source: &source,
-            target: &target,
-            mappings: &mappings,
-            definitions: &[],
-            rivals: &[],
-            deviations: &[],
-            resuming,
-        };
-        let report = check(&subject);
+        let report = judged(&task, &source, &target, &mappings, resuming);
         report.items.iter().find(|item| item.code == "source.xa").unwrap().verdict
     };
     for resuming in [None, Some(&resuming)] {
@@ -480,16 +464,7 @@ fn two_tables_into_one_need_a_source_column() {
         (TableName::new("shop", "orders2"), Ok(second)),
     ];
     let task = task("");
-    let report = check(&Subject {
-        task: &task,
-        source: &facts,
-        target: &good_target(),
-        mappings: &mappings,
-        definitions: &[],
-        rivals: &[],
-        deviations: &[],
-        resuming: None,
-    });
+    let report = judged(&task, &facts, &good_target(), &mappings, None);
     assert_eq!(report.failures().map(|item| item.code).collect::<Vec<_>>(), vec!["target.shared"]);
 }
 

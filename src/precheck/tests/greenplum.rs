@@ -63,16 +63,7 @@ fn storage_that_would_take_no_primary_key_is_refused() {
         wanted.target.storage = Some(storage.into());
         let mappings = vec![(TableName::new("shop", "orders"), Ok(wanted))];
         let (task, source, target) = (task(""), good_source(), cluster());
-        let report = check(&Subject {
-            task: &task,
-            source: &source,
-            target: &target,
-            mappings: &mappings,
-            definitions: &[],
-            rivals: &[],
-            deviations: &[],
-            resuming: None,
-        });
+        let report = judged(&task, &source, &target, &mappings, None);
         assert_eq!(report.passed(), good, "{storage}");
     }
 }
@@ -89,16 +80,7 @@ fn schema_names_that_the_server_keeps_for_itself_are_refused() {
         let mappings = vec![(TableName::new("shop", "orders"), Ok(wanted))];
         let target = TargetFacts { kind, version_number: 150_000, ..good_target() };
         let (task, source) = (task(""), good_source());
-        let report = check(&Subject {
-            task: &task,
-            source: &source,
-            target: &target,
-            mappings: &mappings,
-            definitions: &[],
-            rivals: &[],
-            deviations: &[],
-            resuming: None,
-        });
+        let report = judged(&task, &source, &target, &mappings, None);
         assert_eq!(report.passed(), good, "{schema} {kind:?}");
     }
 }

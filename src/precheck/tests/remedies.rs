@@ -4,16 +4,7 @@ use super::*;
 
 fn remedies(task: &TaskConfig, source: &SourceFacts, target: &TargetFacts, code: &str) -> Vec<String> {
     let mappings = vec![(TableName::new("shop", "orders"), Ok(mapping()))];
-    let report = check(&Subject {
-        task,
-        source,
-        target,
-        mappings: &mappings,
-        definitions: &[],
-        rivals: &[],
-        deviations: &[],
-        resuming: None,
-    });
+    let report = judged(task, source, target, &mappings, None);
     report.items.into_iter().filter(|item| item.code == code).map(|item| item.remedy).collect()
 }
 
@@ -59,16 +50,7 @@ fn a_reserved_schema_is_mapped_by_the_name_of_its_database() {
     reserved.target.name.schema = "pg_shop".into();
     let mappings = vec![(TableName::new("shop", "orders"), Ok(reserved))];
     let (task, source, target) = (task(""), good_source(), good_target());
-    let report = check(&Subject {
-        task: &task,
-        source: &source,
-        target: &target,
-        mappings: &mappings,
-        definitions: &[],
-        rivals: &[],
-        deviations: &[],
-        resuming: None,
-    });
+    let report = judged(&task, &source, &target, &mappings, None);
     let item = report.failures().find(|item| item.code == "target.schema").unwrap();
     assert!(item.remedy.contains("schemas = { shop = "), "{item:?}");
 }

@@ -9,17 +9,7 @@ fn told(resuming: Option<&Resuming>, spoil: Spoil<TargetFacts>) -> Vec<(&'static
     spoil(&mut target);
     let (task, source) = (task("existing_tables = \"clear\"\nsnapshot = { parallel = 4 }"), good_source());
     let mappings = vec![(TableName::new("shop", "orders"), Ok(mapping()))];
-    let subject = Subject {
-        task: &task,
-        source: &source,
-        target: &target,
-        mappings: &mappings,
-        definitions: &[],
-        rivals: &[],
-        deviations: &[],
-        resuming,
-    };
-    let report = check(&subject);
+    let report = judged(&task, &source, &target, &mappings, resuming);
     let told = report.items.iter().filter(|item| item.verdict != Verdict::Pass);
     told.map(|item| {
         assert!(!item.remedy.is_empty(), "{item:?}");
@@ -57,17 +47,7 @@ fn storage_that_the_target_refuses_fails() {
     wanted.target.storage = Some("fillfactor=5".into());
     let (task, source) = (task(""), good_source());
     let mappings = vec![(TableName::new("shop", "orders"), Ok(wanted))];
-    let subject = Subject {
-        task: &task,
-        source: &source,
-        target: &target,
-        mappings: &mappings,
-        definitions: &[],
-        rivals: &[],
-        deviations: &[],
-        resuming: None,
-    };
-    let report = check(&subject);
+    let report = judged(&task, &source, &target, &mappings, None);
     let failed: Vec<_> = report.failures().map(|item| (item.code, item.why.clone())).collect();
     assert_eq!(
         failed,

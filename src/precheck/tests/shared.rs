@@ -33,16 +33,7 @@ fn verdicts(followed: &[&str]) -> Vec<&'static str> {
         tables: followed.iter().map(|&table| TableName::new("shop", table)).collect(),
     };
     let task = task("");
-    let report = check(&Subject {
-        task: &task,
-        source: &facts,
-        target: &target,
-        mappings: &mappings,
-        definitions: &[],
-        rivals: &[],
-        deviations: &[],
-        resuming: Some(&resuming),
-    });
+    let report = judged(&task, &facts, &target, &mappings, Some(&resuming));
     report.failures().map(|item| item.code).collect()
 }
 

@@ -72,7 +72,10 @@ async fn a_dropped_distribution_column_is_neither_made_nor_overlooked() {
     daemon.restart();
     let task = daemon.wait_task("the task is refused", DEADLINE, |task| task.phase.name() == "Failed").await;
     let told = format!("{:?}", task.phase);
-    assert!(told.contains("distributed randomly") && told.contains("SET DISTRIBUTED BY (a, b)"), "{told}");
+    assert!(
+        told.contains("distributed randomly") && told.contains(r#"SET DISTRIBUTED BY (\"a\", \"b\")"#),
+        "{told}"
+    );
 }
 
 /// One place in its resource queue is enough for a role: nothing it does needs two statements at once.

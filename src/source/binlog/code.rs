@@ -16,8 +16,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// What a thing of the source's is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A procedure, a function or a package: it runs where it is named.
+    /// A function or a package: it runs where it is named.
     Routine,
+    /// A procedure: it runs where a body calls it; a statement that changes rows cannot.
+    Procedure,
     /// A view: what it names is read, and written when the view is.
     View,
     /// A table of several others (MERGE): written when it is.
@@ -121,7 +123,7 @@ impl StoredCode {
             match &object.kind {
                 Kind::Trigger { on: table } => by_table.entry(lower(table)).or_default().push(index),
                 Kind::View | Kind::Union => by_table.entry(lower(&object.name)).or_default().push(index),
-                Kind::Routine => {}
+                Kind::Routine | Kind::Procedure => {}
             }
         }
         let mut children: HashMap<TableName, Vec<TableName>> = HashMap::new();
@@ -233,6 +235,7 @@ impl Walk<'_> {
         let mut next = self.named(mentions, default_database);
         match written {
             Some(tables) => {
+                next.retain(|(index, _)| !self.is_procedure(*index));
                 for table in tables {
                     self.write(table, &mut next);
                 }
@@ -367,6 +370,10 @@ impl Walk<'_> {
         children.flatten().cloned().collect()
     }
 
+    fn is_procedure(&self, index: usize) -> bool {
+        self.code.objects.get(index).is_some_and(|object| object.kind == Kind::Procedure)
+    }
+
     /// The routines and views that a text may name.
     fn named(&self, mentions: &Mentions, default_database: &str) -> Vec<(usize, bool)> {
         let named = |name: &TableName| {
@@ -411,7 +418,7 @@ impl Walk<'_> {
             .iter()
             .map(|object| match &object.kind {
                 Kind::Trigger { on } => on,
-                Kind::View | Kind::Union | Kind::Routine => &object.name,
+                Kind::View | Kind::Union | Kind::Routine | Kind::Procedure => &object.name,
             })
             .chain(self.code.cascades.iter().map(|cascade| &cascade.parent))
             .chain(self.code.changed.renamed.iter().flat_map(|(from, to)| [from, to]))
@@ -459,7 +466,9 @@ impl Walk<'_> {
         // A body without any of these words changes no rows itself.
         let verbs = ["insert", "update", "delete", "replace", "load", "merge"];
         let reads_only = match object.kind {
-            Kind::Routine | Kind::Trigger { .. } => !verbs.iter().any(|verb| mentions.name(verb)),
+            Kind::Routine | Kind::Procedure | Kind::Trigger { .. } => {
+                !verbs.iter().any(|verb| mentions.name(verb))
+            }
             Kind::View | Kind::Union => reads_only,
         };
         if !reads_only && (self.selected.may_hold(database) || self.selected.may_be_named(&mentions)) {

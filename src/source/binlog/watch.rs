@@ -83,6 +83,7 @@ impl Watch {
             // A package has two texts.
             ("TRIGGER", None) | ("PACKAGE", _) => return,
             ("VIEW", _) => Kind::View,
+            ("PROCEDURE", _) => Kind::Procedure,
             _ => Kind::Routine,
         };
         let whole = change.creates && !change.if_not_exists && query.error_code == 0;

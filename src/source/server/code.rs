@@ -41,9 +41,14 @@ impl Server {
             object(row, Kind::Trigger { on })
         }));
         let routines = self
-            .rows("SELECT ROUTINE_SCHEMA, ROUTINE_NAME, ROUTINE_DEFINITION FROM information_schema.ROUTINES")
+            .rows(
+                "SELECT ROUTINE_SCHEMA, ROUTINE_NAME, ROUTINE_DEFINITION, ROUTINE_TYPE FROM information_schema.ROUTINES",
+            )
             .await?;
-        objects.extend(routines.iter().map(|row| object(row, Kind::Routine)));
+        objects.extend(routines.iter().map(|row| {
+            let procedure = text(row, 3) == Some("PROCEDURE");
+            object(row, if procedure { Kind::Procedure } else { Kind::Routine })
+        }));
         let views = self
             .rows("SELECT TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS")
             .await?;

@@ -39,6 +39,8 @@ fn code() -> StoredCode {
         object(Kind::Routine, "other.hidden", ""),
         object(Kind::Routine, "other.dynamic", "BEGIN PREPARE p FROM @x; EXECUTE p; END"),
         object(Kind::Routine, "shop.own", "INSERT INTO item VALUES (1)"),
+        object(Kind::Procedure, "other.sweep", "DELETE FROM shop.item"),
+        object(Kind::Routine, "other.sweeps", "BEGIN CALL sweep(); RETURN 1; END"),
         object(Kind::Routine, "other.loop_a", "RETURN loop_b()"),
         object(Kind::Routine, "other.loop_b", "RETURN loop_a()"),
         object(Kind::View, "other.window", "select `shop`.`item`.`id` AS `id` from `shop`.`item`"),
@@ -105,6 +107,16 @@ fn a_statement_goes_as_far_as_what_it_calls() {
         "selected"
     );
     assert_eq!(reach(&code, "INSERT INTO t VALUES (writes(1))", "third", Some(&["third.t"])), "nothing");
+}
+
+/// A column may be named like a procedure.
+#[test]
+fn a_procedure_runs_where_a_body_calls_it() {
+    let code = code();
+    let sums = Some(&["other.sums"][..]);
+    assert_eq!(reach(&code, "UPDATE sums SET sweep = 1", "other", sums), "nothing");
+    assert_eq!(reach(&code, "UPDATE sums SET a = sweeps()", "other", sums), "selected");
+    assert_eq!(reach(&code, "FROB sweep", "other", None), "selected");
 }
 
 #[test]

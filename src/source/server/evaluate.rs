@@ -9,6 +9,7 @@
 use super::{Server, text};
 use crate::change::facts::Flavour;
 use crate::change::{Answer, AnsweredValue, Asked, Literals, Question, Retry, Session, ValueKind};
+use crate::schema::collation;
 use crate::source::SourceError;
 use crate::source::wire::fields::Fields;
 use bytes::Bytes;
@@ -94,6 +95,9 @@ impl Server {
             (None, None) => {}
         }
         self.wire.execute(&set).await?;
+        if let Err(why) = self.set_collations(session).await? {
+            return Ok(Err(why));
+        }
         if question.same_server {
             let rows = self.rows("SELECT @@server_id").await?;
             let found = rows.first().and_then(|row| text(row, 0)).unwrap_or_default();
@@ -105,6 +109,39 @@ impl Server {
             }
         }
         self.set_clock(session).await
+    }
+
+    /// Lets sets without a collation mean what they meant to the statement, where the log tells it and servers differ in it.
+    async fn set_collations(&mut self, session: &Session) -> Result<Result<(), String>, SourceError> {
+        match self.flavour {
+            Flavour::MySql if self.version_number >= 80_000 => {
+                let Some(name) = session.utf8mb4_collation.and_then(collation::name_of) else {
+                    return Ok(Ok(()));
+                };
+                let rows = self.rows("SELECT @@default_collation_for_utf8mb4").await?;
+                let found = rows.first().and_then(|row| text(row, 0)).unwrap_or_default();
+                // To set it takes a privilege that copying does not.
+                if found != name {
+                    return Ok(Err(format!(
+                        "its session had default_collation_for_utf8mb4 {name}, and those of the source have {found}"
+                    )));
+                }
+            }
+            Flavour::MariaDb if self.version_number >= 110_200 => {
+                let Some(pairs) = &session.set_collations else { return Ok(Ok(())) };
+                let named = pairs.iter().map(|(of, number)| {
+                    Some(format!("{}={}", collation::charset_of(*of)?, collation::name_of(*number)?))
+                });
+                let Some(pairs) = named.collect::<Option<Vec<_>>>() else {
+                    return Ok(Err("its session had a collation that is not known here".to_owned()));
+                };
+                self.wire
+                    .execute(&format!("SET SESSION character_set_collations='{}'", pairs.join(",")))
+                    .await?;
+            }
+            Flavour::MySql | Flavour::MariaDb => {}
+        }
+        Ok(Ok(()))
     }
 
     /// Sets the session's clock. The variable is a double: the half of a microsecond more keeps the server from cutting one off.
@@ -159,7 +196,6 @@ fn is_plain(name: &str) -> bool {
 
 /// The kind of a result column, from its `ColumnDefinition41`.
 fn kind(definition: &Bytes) -> Option<ValueKind> {
-    const BINARY: u16 = crate::schema::collation::BINARY;
     let mut fields = Fields(definition);
     // Catalog, database, table and column under their alias and their own name; then the length of the rest, which MariaDB
     // puts more texts before where the client asked for them.
@@ -167,7 +203,7 @@ fn kind(definition: &Bytes) -> Option<ValueKind> {
         fields.string()?;
     }
     fields.integer()?;
-    let collation = fields.u16()?;
+    let collated = fields.u16()?;
     fields.u32()?;
     Some(match fields.u8()? {
         // TINY, SHORT, LONG, LONGLONG, INT24, YEAR
@@ -182,7 +218,7 @@ fn kind(definition: &Bytes) -> Option<ValueKind> {
         11 => ValueKind::Time,
         245 => ValueKind::Json,
         // VARCHAR, the BLOBs, VAR_STRING, STRING
-        15 | 249..=254 if collation == BINARY => ValueKind::Bytes,
+        15 | 249..=254 if collated == collation::BINARY => ValueKind::Bytes,
         15 | 249..=254 => ValueKind::Text,
         _ => ValueKind::Other,
     })

@@ -7,8 +7,9 @@
 
 use super::constant::{Needs, needs};
 use super::fill::{Added, Unfilled};
+use super::kept::changed_when_kept;
 use super::literal::{self, Value};
-use super::store::{Given, stored};
+use super::store::{Given, casts_as_stored, stored};
 use super::time_of_day::may_become_date;
 use super::{Issued, decimal::Decimal};
 use crate::change::facts::Flavour;
@@ -122,6 +123,12 @@ impl Asking<'_> {
         let of_maria = mode.flavour == Some(Flavour::MariaDb);
         if !own.is_collation_known() && (labelled || (expression && of_maria)) {
             return Err(self.uncertain("the log does not tell the collation"));
+        }
+        if of_maria
+            && expression
+            && let Some(what) = changed_when_kept(&self.sql, mode)?
+        {
+            return Err(self.uncertain(&format!("MariaDB keeps {what}")));
         }
         if of_maria && may_become_date(&self.sql, mode, &self.column.data_type) {
             return Err(self.uncertain("a time of the day may become a date, as old_mode has it"));
@@ -448,29 +455,6 @@ fn set(charset: &Charset) -> String {
             format!("CHARACTER SET {}", charset.name)
         }
         collation => format!("CHARACTER SET {} COLLATE {collation}", charset.name),
-    }
-}
-
-/// Whether the cast of a value to a type of date and time is what storing makes of it.
-fn casts_as_stored(given: &Given, column: &MySqlType) -> bool {
-    // The server rounds what it reads to microseconds, and then again.
-    let few_places = |text: &str| {
-        let places = text.rsplit_once('.').map_or("", |(_, places)| places);
-        places.chars().take_while(char::is_ascii_digit).count() <= 6
-    };
-    match given {
-        Given::Integer(_) => true,
-        Given::Exact(text) | Given::Text(text) => few_places(text),
-        Given::Temporal(text) => {
-            let (dated, timed) = (text.contains('-') && text.len() >= 10, text.contains(':'));
-            match column {
-                MySqlType::Time { .. } => timed && !dated,
-                // Without a fraction nothing is rounded up to the next day.
-                MySqlType::Date => dated && !text.contains('.'),
-                _ => dated,
-            }
-        }
-        Given::Real(_) | Given::Hybrid(_) | Given::Bytes(_) | Given::Json(_) => false,
     }
 }
 

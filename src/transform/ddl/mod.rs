@@ -16,6 +16,7 @@ pub(super) mod computed;
 mod constant;
 mod decimal;
 mod fill;
+mod kept;
 mod letters;
 mod literal;
 mod rename;

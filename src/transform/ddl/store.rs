@@ -311,3 +311,25 @@ fn some_labels(given: &Given, labels: &[String]) -> Option<String> {
         _ => None,
     }
 }
+/// Whether the cast of a value to a type of date and time is what storing makes of it.
+pub(super) fn casts_as_stored(given: &Given, column: &MySqlType) -> bool {
+    // The server rounds what it reads to microseconds, and then again.
+    let few_places = |text: &str| {
+        let places = text.rsplit_once('.').map_or("", |(_, places)| places);
+        places.chars().take_while(char::is_ascii_digit).count() <= 6
+    };
+    match given {
+        Given::Integer(_) => true,
+        Given::Exact(text) | Given::Text(text) => few_places(text),
+        Given::Temporal(text) => {
+            let (dated, timed) = (text.contains('-') && text.len() >= 10, text.contains(':'));
+            match column {
+                MySqlType::Time { .. } => timed && !dated,
+                // Without a fraction nothing is rounded up to the next day.
+                MySqlType::Date => dated && !text.contains('.'),
+                _ => dated,
+            }
+        }
+        Given::Real(_) | Given::Hybrid(_) | Given::Bytes(_) | Given::Json(_) => false,
+    }
+}

@@ -1,6 +1,8 @@
 //! What of the session and the server decides the value, and what happens when that is not known or cannot be asked.
 
-use crate::harness::{Daemon, Mysql, Proxy, Scene, applied_or_failed, mariadb, mysql56, mysql97, postgres};
+use crate::harness::{
+    Daemon, Mysql, Proxy, Scene, applied_or_failed, mariadb, mariadb118, mysql56, mysql97, postgres,
+};
 
 /// A table before, and what is added to it.
 const TIMESTAMPS: &[(&str, &str)] = &[
@@ -93,6 +95,68 @@ async fn the_time_zone_of_another_server_stops_the_task() {
         .await;
     let failure = applied_or_failed(&daemon, scene.source.server).await.unwrap_err();
     assert!(failure.contains("server_id 99") && failure.contains("exclude_columns = [\"b\"]"), "{failure}");
+}
+
+async fn with_table(scene: &Scene<'_>) -> Daemon {
+    scene.source.sql("CREATE TABLE t (id INT PRIMARY KEY); INSERT INTO t VALUES (1)").await;
+    scene.start().await
+}
+
+/// What a set without a collation means is asked of a session that takes it as the statement's did.
+#[tokio::test]
+async fn a_comparison_in_a_default_goes_by_the_collation_of_its_session() {
+    let scene = Scene::on(mariadb118().await, postgres().await, "set_collations").await;
+    let daemon = with_table(&scene).await;
+    for (column, collations) in [("a", ""), ("b", "utf8mb4=utf8mb4_bin"), ("c", "utf8mb4=utf8mb4_unicode_ci")]
+    {
+        scene
+            .source
+            .sql(&format!(
+                "SET character_set_collations = '{collations}'; \
+                 ALTER TABLE t ADD {column} INT DEFAULT ((_utf8mb4'a' = _utf8mb4'A') * 2)"
+            ))
+            .await;
+    }
+    scene.assert_exact(&daemon, &["t"]).await;
+    let row = scene.target.one("SELECT concat(a, b, c) FROM set_collations.t").await;
+    assert_eq!(row, "202", "each session had its own");
+
+    let scene = Scene::on(mysql97().await, postgres().await, "set_collation").await;
+    let daemon = with_table(&scene).await;
+    let equal = "INT DEFAULT (_utf8mb4'ß' = _utf8mb4's')";
+    scene.source.sql(&format!("ALTER TABLE t ADD a {equal}")).await;
+    scene.assert_exact(&daemon, &["t"]).await;
+    scene
+        .source
+        .sql(&format!("SET default_collation_for_utf8mb4 = utf8mb4_general_ci; ALTER TABLE t ADD b {equal}"))
+        .await;
+    let failure = applied_or_failed(&daemon, scene.source.server).await.unwrap_err();
+    assert!(failure.contains("default_collation_for_utf8mb4 utf8mb4_general_ci"), "{failure}");
+}
+
+/// MariaDB writes the default down in its own words and takes those for the rows that are there.
+#[tokio::test]
+async fn an_expression_that_mariadb_keeps_as_another_one_stops_the_task() {
+    let cases = [
+        ("VARCHAR(20)", "CONCAT(_utf8mb4'ß', 'x')", "xC3x9Fx"),
+        ("VARCHAR(20)", "CONCAT(_utf8mb4'a\\\\b', 'x')", "a\u{8}x"),
+        ("VARCHAR(20)", "CONCAT(_latin1 x'E9', 'x')", "xE9x"),
+        ("VARBINARY(20)", "ROUND(5., 1)", "5"),
+        ("VARCHAR(20)", "TIME(TIMESTAMP '2024-02-29 10:11:12.5')", "10:11:12"),
+    ];
+    for (server, name) in [(mariadb().await, "kept_10"), (mariadb118().await, "kept_11")] {
+        for (declared, expression, kept) in cases {
+            let scene = Scene::on(server, postgres().await, name).await;
+            let daemon = with_table(&scene).await;
+            scene.source.sql(&format!("ALTER TABLE t ADD a {declared} DEFAULT ({expression})")).await;
+            assert_eq!(server.one(&format!("SELECT a FROM {name}.t")).await, kept, "{expression}");
+            let failure = applied_or_failed(&daemon, server).await.unwrap_err();
+            assert!(
+                failure.contains("MariaDB keeps") && failure.contains("exclude_columns = [\"a\"]"),
+                "{failure}"
+            );
+        }
+    }
 }
 
 #[tokio::test]

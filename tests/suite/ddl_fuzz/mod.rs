@@ -20,10 +20,12 @@ mod values;
 use crate::harness::{Postgres, greenplum, postgres};
 use crate::load::Dice;
 use case::Case;
+use futures_util::FutureExt;
 use report::Report;
 use round::{Ground, Outcome};
 use server::Server;
 use std::io::Write;
+use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
 /// How often cases are played again that others have stopped.
@@ -104,6 +106,11 @@ async fn play_again(ground: &Ground<'_>, cases: &mut [Case], outcomes: &mut [Out
     u64::try_from(stopped.len()).expect("few")
 }
 
+/// The seed of the round behind this one.
+fn next(seed: u64) -> u64 {
+    (seed.wrapping_mul(1_103_515_245) + 12_345) % 1_073_741_824
+}
+
 impl Run {
     async fn on(mut self, target: &Postgres, name: &str) {
         let mysql = self.server.start().await;
@@ -117,7 +124,18 @@ impl Run {
             let wide = Dice::of(seed, u64::MAX - 1).percent(self.wide);
             let tables = if wide { self.tables.div_ceil(4) } else { self.tables };
             let mut cases: Vec<Case> = (0..tables).map(|number| Case::drawn(seed, number, wide)).collect();
-            let mut outcomes = ground.play(&mut cases, Dice::of(seed, u64::MAX)).await;
+            let round = AssertUnwindSafe(ground.play(&mut cases, Dice::of(seed, u64::MAX)));
+            let mut outcomes = match round.catch_unwind().await {
+                Ok(outcomes) => outcomes,
+                // Servers have faults of their own at statements that nobody issues.
+                Err(_) if mysql.has_ended() => {
+                    self.note(&format!("given up: the source crashed; seed={seed} {}", self.server.name()));
+                    mysql.restart().await;
+                    self.seed = next(seed);
+                    continue;
+                }
+                Err(panic) => std::panic::resume_unwind(panic),
+            };
             let mut report = Report::default();
             for _ in 0..AGAIN {
                 let others = play_again(&ground, &mut cases, &mut outcomes).await;
@@ -143,7 +161,7 @@ impl Run {
                 self.tell(&ground, case, outcome).await;
             }
             refused.extend(cases.iter().flat_map(|case| case.refusals.iter().flatten().flatten().cloned()));
-            self.seed = (seed.wrapping_mul(1_103_515_245) + 12_345) % 1_073_741_824;
+            self.seed = next(seed);
         }
         for line in all.words().lines() {
             eprintln!("ddl: {line}");

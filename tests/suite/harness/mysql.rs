@@ -204,6 +204,11 @@ impl Mysql {
         super::daemon::tail(&self.folder.join("error.log"))
     }
 
+    /// Whether its process is no more.
+    pub fn has_ended(&self) -> bool {
+        self.with_process(Process::ended).is_some()
+    }
+
     fn with_process<R>(&self, act: impl FnOnce(&Process) -> R) -> R {
         act(&self.process.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -124,11 +124,8 @@ impl Asking<'_> {
         if !own.is_collation_known() && (labelled || (expression && of_maria)) {
             return Err(self.uncertain("the log does not tell the collation"));
         }
-        if of_maria
-            && expression
-            && let Some(what) = changed_when_kept(&self.sql, mode)?
-        {
-            return Err(self.uncertain(&format!("MariaDB keeps {what}")));
+        if expression && let Some(what) = changed_when_kept(&self.sql, mode)? {
+            return Err(self.uncertain(&format!("the source keeps {what}")));
         }
         if of_maria && may_become_date(&self.sql, mode, &self.column.data_type) {
             return Err(self.uncertain("a time of the day may become a date, as old_mode has it"));

@@ -179,7 +179,7 @@ const TEMPORAL_FUNCTIONS: &[&str] = &[
 
 /// The time at which the statement began, with or without parentheses; a number in these is the digits of a fraction. (Not
 /// SYSDATE, which is the time of each row.)
-const CLOCK: &[&str] = &[
+pub(super) const CLOCK: &[&str] = &[
     "curdate",
     "current_date",
     "current_time",

@@ -1,19 +1,27 @@
-//! Expressions whose text MariaDB keeps as another one. It stores a default as text of its own making and reads that again, also for
-//! the rows that are there; so what it stores is what this text gives. (Seen on 10.11 and 11.8, by comparing what fifteen thousand
-//! random expressions give with what columns hold that have them as defaults.)
+//! Expressions whose text the source keeps as another one. It stores a default as text of its own making and reads that again,
+//! also for the rows that are there; so what they get is what this text gives. (Seen on MySQL 9.7, MariaDB 10.11 and 11.8, by
+//! comparing what thousands of random expressions give with what columns hold that have them as defaults.)
 //!
 //! What must never happen here: an expression taken for kept because nothing is known against one of its literals behind an
 //! introducer.
 
+use super::constant::CLOCK;
+use crate::change::facts::Flavour;
 use crate::schema::ddl::SqlMode;
 use crate::schema::ddl::token::{Token, TokenKind, tokenize};
 
-/// What of `sql` MariaDB writes down as something else; `None` where it keeps what was meant.
+/// What of `sql` the source writes down as something else; `None` where it keeps what was meant.
 pub(super) fn changed_when_kept(sql: &str, mode: SqlMode) -> Result<Option<&'static str>, String> {
     let tokens = tokenize(sql, mode)?;
+    if time_may_lose_fraction(&tokens) {
+        return Ok(Some("TIME() as a cast to whole seconds"));
+    }
     let parenthesis = |token: &&Token<'_>| token.is_symbol('(') || token.is_symbol(')');
     // A literal alone is evaluated before it is kept.
     if tokens.iter().filter(|token| !parenthesis(token)).count() <= 2 {
+        return Ok(None);
+    }
+    if mode.flavour != Some(Flavour::MariaDb) {
         return Ok(None);
     }
     let of_json = tokens.iter().any(|token| is_word(token, |word| word.starts_with("json")));
@@ -27,9 +35,6 @@ pub(super) fn changed_when_kept(sql: &str, mode: SqlMode) -> Result<Option<&'sta
             TokenKind::Word if token.value.starts_with('_') => next
                 .filter(|literal| is_literal(literal) && !is_plain(literal))
                 .map(|_| "a string behind a character set without its backslashes"),
-            TokenKind::Word if is_word(token, |word| word == "time" || word == "timestamp") => next
-                .filter(|literal| literal.kind == TokenKind::Text && literal.value.contains('.'))
-                .map(|_| "a time without its fraction"),
             _ => None,
         };
         if reason.is_some() {
@@ -41,6 +46,31 @@ pub(super) fn changed_when_kept(sql: &str, mode: SqlMode) -> Result<Option<&'sta
 
 fn is_word(token: &Token<'_>, matches: impl Fn(&str) -> bool) -> bool {
     token.kind == TokenKind::Word && matches(&token.value.to_ascii_lowercase())
+}
+
+/// Whether the function TIME has an argument that may have a fraction.
+fn time_may_lose_fraction(tokens: &[Token<'_>]) -> bool {
+    let calls = |at: &usize| {
+        let opens = tokens.get(at + 1).is_some_and(|next| next.is_symbol('('));
+        opens && tokens.get(*at).is_some_and(|token| is_word(token, |word| word == "time"))
+    };
+    let whole = |token: &Token<'_>| match token.kind {
+        TokenKind::Text => !token.value.contains('.'),
+        TokenKind::Word => is_word(token, |word| CLOCK.contains(&word)),
+        _ => token.is_symbol('(') || token.is_symbol(')'),
+    };
+    (0..tokens.len()).filter(calls).any(|at| {
+        let mut depth = 0_usize;
+        let argument = tokens.iter().skip(at + 1).take_while(|token| {
+            depth = match () {
+                () if token.is_symbol('(') => depth + 1,
+                () if token.is_symbol(')') => depth.saturating_sub(1),
+                () => depth,
+            };
+            depth > 0
+        });
+        !argument.into_iter().all(whole)
+    })
 }
 
 fn is_literal(token: &Token<'_>) -> bool {
@@ -77,12 +107,28 @@ mod tests {
             ("(_utf8mb4'ß')", false),
             ("round(5., 1)", true),
             ("round(5.0, 1)", false),
-            ("time(timestamp '2024-02-29 10:11:12.5')", true),
-            ("time(timestamp '2024-02-29 10:11:12')", false),
-            ("timestamp '2024-02-29 10:11:12.5'", false),
             ("json_object('a', FALSE)", true),
             ("json_object('a', 0)", false),
             ("if(true, 1, 2)", false),
+        ] {
+            let mode = |flavour| SqlMode { flavour: Some(flavour), ..SqlMode::default() };
+            let found = |flavour| changed_when_kept(sql, mode(flavour)).unwrap().is_some();
+            assert_eq!(found(Flavour::MariaDb), changed, "{sql}");
+            assert!(!found(Flavour::MySql), "{sql}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_kept_in_whole_seconds() {
+        for (sql, changed) in [
+            ("time(timestamp '2024-02-29 10:11:12.5')", true),
+            ("time('10:11:12.5')", true),
+            ("time(now(6))", true),
+            ("time(maketime(1, 2, 3.5))", true),
+            ("time(now())", false),
+            ("hour(time(('10:11:12')))", false),
+            ("concat(timestamp '2024-02-29 10:11:12.5', 'x')", false),
+            ("concat(time '10:11:12.5', 'x')", false),
         ] {
             assert_eq!(changed_when_kept(sql, SqlMode::default()).unwrap().is_some(), changed, "{sql}");
         }

@@ -134,9 +134,9 @@ async fn a_comparison_in_a_default_goes_by_the_collation_of_its_session() {
     assert!(failure.contains("default_collation_for_utf8mb4 utf8mb4_general_ci"), "{failure}");
 }
 
-/// MariaDB writes the default down in its own words and takes those for the rows that are there.
+/// The source writes the default down in its own words and takes those for the rows that are there.
 #[tokio::test]
-async fn an_expression_that_mariadb_keeps_as_another_one_stops_the_task() {
+async fn an_expression_that_the_source_keeps_as_another_one_stops_the_task() {
     let cases = [
         ("VARCHAR(20)", "CONCAT(_utf8mb4'ß', 'x')", "xC3x9Fx"),
         ("VARCHAR(20)", "CONCAT(_utf8mb4'a\\\\b', 'x')", "a\u{8}x"),
@@ -144,15 +144,20 @@ async fn an_expression_that_mariadb_keeps_as_another_one_stops_the_task() {
         ("VARBINARY(20)", "ROUND(5., 1)", "5"),
         ("VARCHAR(20)", "TIME(TIMESTAMP '2024-02-29 10:11:12.5')", "10:11:12"),
     ];
-    for (server, name) in [(mariadb().await, "kept_10"), (mariadb118().await, "kept_11")] {
+    let of_mysql = [("VARCHAR(20)", "TIME(TIMESTAMP '2024-02-29 10:11:12.5')", "10:11:13")];
+    for (server, name, cases) in [
+        (mariadb().await, "kept_10", &cases[..]),
+        (mariadb118().await, "kept_11", &cases),
+        (mysql97().await, "kept_9", &of_mysql),
+    ] {
         for (declared, expression, kept) in cases {
             let scene = Scene::on(server, postgres().await, name).await;
             let daemon = with_table(&scene).await;
             scene.source.sql(&format!("ALTER TABLE t ADD a {declared} DEFAULT ({expression})")).await;
-            assert_eq!(server.one(&format!("SELECT a FROM {name}.t")).await, kept, "{expression}");
+            assert_eq!(server.one(&format!("SELECT a FROM {name}.t")).await, *kept, "{expression}");
             let failure = applied_or_failed(&daemon, server).await.unwrap_err();
             assert!(
-                failure.contains("MariaDB keeps") && failure.contains("exclude_columns = [\"a\"]"),
+                failure.contains("the source keeps") && failure.contains("exclude_columns = [\"a\"]"),
                 "{failure}"
             );
         }

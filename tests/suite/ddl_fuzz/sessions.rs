@@ -26,10 +26,11 @@ const MODES_OF_97: [&str; 1] = ["TIME_TRUNCATE_FRACTIONAL"];
 
 const MODES_OF_OLD: [&str; 4] = ["MYSQL40", "ANSI", "TRADITIONAL", "NO_FIELD_OPTIONS"];
 
-const MODES_OF_MARIA: [&str; 7] = [
+const MODES_OF_MARIA: [&str; 8] = [
     "ORACLE",
     "EMPTY_STRING_IS_NULL",
     "MAXDB",
+    "MSSQL",
     "SIMULTANEOUS_ASSIGNMENT",
     "TIME_ROUND_FRACTIONAL",
     "ANSI",

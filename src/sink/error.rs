@@ -98,6 +98,26 @@ pub enum SinkError {
 }
 
 impl SinkError {
+    /// Whether it is about what a row holds, which somebody must mend.
+    pub fn is_of_a_row(&self) -> bool {
+        match self {
+            Self::Server { state, retry: Retry::AfterFix { .. }, .. } => {
+                state.get(..2).is_some_and(|class| ["22", "23", "54"].contains(&class))
+            }
+            _ => false,
+        }
+    }
+
+    /// The same with more words of where.
+    pub fn at(self, place: &str) -> Self {
+        match self {
+            Self::Server { endpoint, doing, state, message, retry } => {
+                Self::Server { endpoint, doing, state, message: format!("{message}; {place}"), retry }
+            }
+            other => other,
+        }
+    }
+
     /// Whether trying again can help.
     pub fn retry(&self) -> Retry {
         match self {

@@ -14,8 +14,9 @@ use super::prepare::Recorded;
 use crate::change::state::{Checkpoint, TableState};
 use crate::change::status::{NotCommitted, TablePhase, now_seconds};
 use crate::change::{Position, RowLayout, TableName, TargetName};
-use crate::sink::apply::{Applier, ApplyError, Mode, Outcome, Way};
+use crate::sink::apply::{Applier, ApplyError, Mode, Outcome, Way, refused};
 use crate::sink::batch::BatchEnd;
+use crate::sink::compact::Compacted;
 use crate::sink::{Owner, Session, SinkError, Store, ddl};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -205,7 +206,9 @@ impl Applying {
                         .send_replace(Some(AtWork { pid: self.session.backend_pid(), bounded: true }));
                     way = Way::General;
                 }
-                Err(Attempt::Failed(error)) => return Err(error),
+                Err(Attempt::Failed(error)) => {
+                    return Err(self.with_row(error, &batch.changes, position.map(|at| &**at)).await);
+                }
             }
         };
         self.uncommitted.push(outcome);
@@ -224,7 +227,7 @@ impl Applying {
     /// One try at a batch, up to but without its commit.
     async fn attempt(
         &mut self,
-        changes: &crate::sink::compact::Compacted,
+        changes: &Compacted,
         continues: bool,
         mode_of: impl Fn(&RowLayout) -> Mode,
         way: Way,
@@ -259,6 +262,31 @@ impl Applying {
         };
         let next = advanced.map_err(|error| Attempt::Failed(error.into()))?;
         Ok((outcome, next))
+    }
+
+    /// The error with the row that it is about and its place in the source's log, where it is about a row.
+    async fn with_row(&self, error: TaskError, changes: &Compacted, until: Option<&Position>) -> TaskError {
+        let TaskError::Sink(error) = error else { return error };
+        if !error.is_of_a_row() {
+            return error.into();
+        }
+        let mut place = match until {
+            Some(until) => format!("in what the source has committed until {}", until.file),
+            None => "in a large transaction of the source".to_owned(),
+        };
+        let found = async {
+            let (session, _) = connect(&self.context, &self.owner).await?;
+            let Some(refused) = refused(&session, changes).await? else { return Ok(None) };
+            let (session, _) = connect(&self.context, &self.owner).await?;
+            Ok::<_, TaskError>(refused.key(&session).await?)
+        };
+        match found.await {
+            Ok(Some(key)) => place = format!("the row is {key}, {place}"),
+            Ok(None) => {}
+            // What it is about is told all the same.
+            Err(error) => tracing::warn!(task = self.context.name, %error, "the row is not found"),
+        }
+        error.at(&place).into()
     }
 
     async fn record_caught_up(&self, tables: &[TableName]) -> Result<(), TaskError> {

@@ -42,6 +42,7 @@ mod options;
 mod outages;
 mod printing;
 mod refused_events;
+mod refused_rows;
 mod refused_sessions;
 mod remedies;
 mod restarts;

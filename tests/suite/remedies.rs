@@ -104,8 +104,10 @@ async fn what_is_printed_for_values_of_the_stream_works() {
     source
         .sql("INSERT INTO long_key SELECT CONCAT(RANDOM_BYTES(1000), RANDOM_BYTES(1000), RANDOM_BYTES(1000))")
         .await;
-    remedy(&daemon, &["shorten the row's key in the source", "copy the table again", "leave the table out"])
-        .await;
+    let words = &["shorten the row's key in the source", "copy the table again", "leave the table out"];
+    let error = remedy(&daemon, words).await;
+    let key = scene.source.server.one("SELECT LOWER(HEX(k)) FROM remedies_stream.long_key").await;
+    assert!(error.contains(&format!("the row is k=\\x{}…", &key[..196])), "{error}");
     source.sql("UPDATE long_key SET k = LEFT(k, 100)").await;
     copy_again(&scene, &daemon, &config, "long_key").await;
     source.sql("INSERT INTO other VALUES (1)").await;

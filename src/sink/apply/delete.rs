@@ -52,19 +52,20 @@ pub(super) async fn run(
     if drift.missing > 0 {
         let sql = statements::lacking_key(&step.changes.layout);
         let params: Vec<&ArrayParam> = params.iter().chain(&found).collect();
-        drift.example = example(session, "missing", &sql, &types, &params).await?;
+        drift.example =
+            printed(session, &sql, &types, &params).await?.map(|key: String| format!("missing {key}"));
     } else if drift.existing > 0 {
         let sql = statements::any_key(&step.changes.layout);
         let params: Vec<&ArrayParam> = found.iter().collect();
-        drift.example = example(session, "existing", &sql, &types, &params).await?;
+        drift.example =
+            printed(session, &sql, &types, &params).await?.map(|key: String| format!("existing {key}"));
     }
     Ok(drift)
 }
 
 /// Has the server print one of the keys in `params`, which hold the key columns' types once or twice over.
-async fn example(
+pub(super) async fn printed(
     session: &Session,
-    what: &str,
     sql: &str,
     types: &[(Type, Type)],
     params: &[&ArrayParam],
@@ -76,8 +77,7 @@ async fn example(
         pin!(session.client().query_raw(&statement, params.iter().copied()).await.map_err(failed)?);
     let mut text = None;
     while let Some(row) = rows.try_next().await.map_err(failed)? {
-        let key: String = row.try_get(0).map_err(failed)?;
-        text = Some(format!("{what} {key}"));
+        text = Some(row.try_get(0).map_err(failed)?);
     }
     Ok(text)
 }

@@ -23,6 +23,7 @@ mod delete;
 mod merge;
 mod pipeline;
 mod plan;
+mod refused;
 mod shape;
 mod staging;
 mod statements;
@@ -34,6 +35,7 @@ use super::{Dialect, Session, SinkError};
 use crate::change::{RowLayout, TargetName};
 pub use chunk::ChunkWriter;
 use plan::{Act, Step};
+pub use refused::{Refused, refused};
 use statements::Statements;
 use std::sync::Arc;
 

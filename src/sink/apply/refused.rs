@@ -1,0 +1,93 @@
+//! Which row of a batch the target does not take.
+//!
+//! Statements over arrays and staging fail as one. So the batch is written once more, in a transaction that is never committed:
+//! its keys deleted, then its rows by COPY, whose error names the line. What must never happen here: a commit.
+
+use super::plan::{self, Act, Step};
+use super::statements::{Kind, Statements, any_key};
+use super::{Mode, Strategy, Way, copy, delete, pipeline, types};
+use crate::change::RowLayout;
+use crate::sink::compact::Compacted;
+use crate::sink::{Session, SinkError};
+use std::sync::Arc;
+
+/// How many letters of a key are shown.
+const SHOWN: usize = 200;
+
+/// A row that is not taken.
+#[derive(Debug)]
+pub struct Refused {
+    layout: Arc<RowLayout>,
+    /// The fields of its key, encoded.
+    key: Vec<u8>,
+}
+
+/// Finds the first row of `changes` that the target refuses, if it is a row alone that it refuses. The session is of no use
+/// afterwards: its transaction is open or lost.
+///
+/// # Errors
+/// What the target answers to anything but such a row.
+pub async fn refused(session: &Session, changes: &Compacted) -> Result<Option<Refused>, SinkError> {
+    session.client().batch_execute("BEGIN").await.map_err(|error| session.error("BEGIN", error))?;
+    let manners = vec![(Mode::Convergent, Strategy::DeleteCopy); changes.tables.len()];
+    let steps = plan::plan(&changes.tables, &manners, Way::General);
+    let mut statements = Statements::default();
+    let (deletes, writes): (Vec<&Step<'_>>, Vec<&Step<'_>>) = steps.iter().partition(|step| step.at_once());
+    match pipeline::run(session, &mut statements, &deletes).await {
+        Ok(_) => {}
+        Err(super::ApplyError::Sink(error)) => return Err(error),
+        Err(conflict @ super::ApplyError::Conflict { .. }) => {
+            return Err(session.unexpected("looking for a row", conflict.to_string()));
+        }
+    }
+    for step in writes.into_iter().filter(|step| step.act == Act::Copy) {
+        let layout = &step.changes.layout;
+        let statement = statements.get(session, layout, Kind::CopyTable).await?;
+        let Err(error) = copy::send(session, &statement, step.rows()).await else { continue };
+        let line = error.as_db_error().and_then(|error| line(error.where_()?, &layout.target.table));
+        let key = line.and_then(|line| step.keys().nth(line.checked_sub(1)?));
+        return Ok(key.map(|key| Refused { layout: Arc::clone(layout), key: key.to_vec() }));
+    }
+    Ok(None)
+}
+
+impl Refused {
+    /// Its key as `id=7, region=north`, printed by the target; a long one is cut.
+    ///
+    /// # Errors
+    /// What the target answers.
+    pub async fn key(&self, session: &Session) -> Result<Option<String>, SinkError> {
+        let types = types::key_arrays(&self.layout).unwrap_or_default();
+        let params = super::arrays::columns(&types, std::iter::once(self.key.as_slice()))
+            .map_err(|_| session.unexpected("printing a key", "an encoded key is malformed"))?;
+        let params: Vec<_> = params.iter().collect();
+        let key: Option<String> = delete::printed(session, &any_key(&self.layout), &types, &params).await?;
+        Ok(key.map(|key| match key.char_indices().nth(SHOWN) {
+            Some((end, _)) => format!("{}…", key.get(..end).unwrap_or_default()),
+            None => key,
+        }))
+    }
+}
+
+/// The number in `COPY table, line 7, column a`, in whatever language.
+fn line(context: &str, table: &str) -> Option<usize> {
+    let behind = context.lines().find_map(|line| line.strip_prefix("COPY ")?.strip_prefix(table))?;
+    let (_, number) = behind.strip_prefix(", ")?.split(", ").next()?.rsplit_once(' ')?;
+    number.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::line;
+
+    #[test]
+    fn the_line_is_found() {
+        assert_eq!(line("COPY t, line 7, column a 8", "t"), Some(7));
+        assert_eq!(line("COPY t, line 7", "t"), Some(7));
+        assert_eq!(line("COPY odd, line 3, line 12, column b", "odd, line 3"), Some(12));
+        assert_eq!(line("COPY t, Zeile 9, Spalte a", "t"), Some(9));
+        assert_eq!(line("SQL function \"f\"\nCOPY t, line 2", "t"), Some(2));
+        assert_eq!(line("PL/pgSQL function f()", "t"), None);
+        assert_eq!(line("COPY t2, line 7", "t"), None);
+    }
+}

@@ -1,0 +1,53 @@
+//! A row that the target refuses is told by its key and its place, however it is written.
+
+use crate::harness::{DEADLINE, Scene, failure};
+use rowferry::change::status::Phase;
+
+#[tokio::test]
+async fn a_row_that_the_target_refuses_is_told_by_its_key() {
+    let scene = Scene::new("refused_rows").await;
+    let many = |from: u32| {
+        let rows: Vec<String> = (from..from + 100).map(|id| format!("({id}, 'n', {id})")).collect();
+        format!("INSERT INTO t VALUES {}", rows.join(", "))
+    };
+    scene
+        .source
+        .sql(&format!(
+            "CREATE TABLE t (id INT, area VARCHAR(10), v INT, PRIMARY KEY (area, id)); {}; \
+             CREATE TABLE other (id INT PRIMARY KEY, v INT)",
+            many(1)
+        ))
+        .await;
+    let daemon = scene.start().await;
+    for (statement, key) in [
+        // By COPY, as an array, by an update, behind other tables' rows.
+        (format!("{}; UPDATE t SET v = 1 WHERE id = 177", many(1001).replace("1077)", "-7)")), "area=n, id=1077"),
+        ("INSERT INTO t VALUES (5000, 'it''s', -7)".to_owned(), "area=it's, id=5000"),
+        ("UPDATE t SET v = -7 WHERE id = 55".to_owned(), "area=n, id=55"),
+        ("UPDATE t SET v = -v".to_owned(), "area=n, id=1"),
+        (
+            "BEGIN; INSERT INTO other VALUES (1, 1); DELETE FROM t WHERE id < 50; UPDATE t SET v = -7 WHERE id = 60; COMMIT"
+                .to_owned(),
+            "area=n, id=60",
+        ),
+    ] {
+        scene.wait_applied(&daemon).await;
+        // In vain where it is broken already.
+        scene.target.sql("ALTER TABLE refused_rows.t ADD CONSTRAINT small CHECK (v > 0)").await;
+        scene.source.sql(&statement).await;
+        let failed = daemon
+            .wait_task("the task fails", DEADLINE, |task| matches!(task.phase, Phase::Failed { .. }))
+            .await;
+        let told = failure(&failed).unwrap();
+        for words in ["refused_rows.t", "small", &format!("the row is {key}, in what the source has committed until binlog.")]
+        {
+            assert!(told.contains(words), "{statement}: {words} is not in {told}");
+        }
+        scene.target.sql("ALTER TABLE refused_rows.t DROP CONSTRAINT small").await;
+        daemon.terminate();
+        daemon.exit_code(DEADLINE).await;
+        daemon.restart();
+        scene.assert_exact(&daemon, &["t", "other"]).await;
+        scene.source.sql("UPDATE t SET v = 1000 + id").await;
+    }
+}

@@ -172,7 +172,7 @@ pub struct Limit {
 }
 
 /// An existing target table.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct FoundTable {
     /// Its shape.
     pub table: TargetTable,

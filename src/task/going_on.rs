@@ -5,14 +5,16 @@
 
 use super::context::Context;
 use super::gather::{self, Gathered};
-use super::prepare;
+use super::prepare::{self, Recorded};
 use super::{Started, TaskError, connect, folds, refuse_failures, stream, waiting};
-use crate::change::TableName;
-use crate::change::facts::{SourceFacts, TargetFacts};
+use crate::change::facts::{FoundTable, SourceFacts, TargetFacts};
 use crate::change::state::TableState;
 use crate::change::status::Phase;
+use crate::change::{TableName, TargetName};
+use crate::config::ExistingTables;
 use crate::precheck::{self, Subject};
-use crate::sink::{Owner, SinkError, owner};
+use crate::schema::Table;
+use crate::sink::{Owner, SinkError, catalog, owner};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -25,18 +27,34 @@ pub struct Passed {
     target_start: String,
     tables: BTreeSet<TableName>,
     left_out: BTreeMap<TableName, String>,
+    /// Target tables that others make and alter too, as they were.
+    shared: BTreeMap<TargetName, FoundTable>,
 }
 
 impl Passed {
     /// What was gathered of a task that now carries `tables`.
-    pub fn new(gathered: Gathered, owner: &Owner, tables: impl Iterator<Item = TableName>) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// When the target cannot be asked.
+    pub async fn new(
+        context: &Context,
+        gathered: Gathered,
+        owner: &Owner,
+        tables: &BTreeMap<TableName, (Table, Recorded)>,
+    ) -> Result<Self, TaskError> {
+        let found_there = context.task().existing_tables == ExistingTables::Ignore;
+        let shared = tables.values().map(|(_, recorded)| &recorded.mapping);
+        let shared = shared.filter(|mapping| found_there || mapping.source_tag.is_some());
+        let shared: BTreeSet<TargetName> = shared.map(|mapping| mapping.target.name.clone()).collect();
+        let shared: Vec<TargetName> = shared.into_iter().collect();
+        Ok(Self {
             left_out: gathered.reasons(),
             source: gathered.source,
             target: gathered.target,
             target_start: owner.session().server_start().to_owned(),
-            tables: tables.collect(),
-        }
+            tables: tables.keys().cloned().collect(),
+            shared: catalog::tables(owner.session(), &shared, &BTreeSet::new()).await?,
+        })
     }
 }
 
@@ -66,6 +84,11 @@ pub(super) async fn go_on(context: &Context, passed: &Passed) -> Result<Option<S
         |facts: &SourceFacts| (facts.settings.clone(), facts.only_logged.clone(), facts.never_logged.clone());
     if judged(&facts) != judged(&passed.source) {
         tracing::info!(task = context.name, "the source has other settings now: everything is judged anew");
+        return Ok(None);
+    }
+    let shared: Vec<TargetName> = passed.shared.keys().cloned().collect();
+    if catalog::tables(owner.session(), &shared, &BTreeSet::new()).await? != passed.shared {
+        tracing::info!(task = context.name, "target tables are others now: everything is judged anew");
         return Ok(None);
     }
     let tables = prepare::known(context, &stored)?;

@@ -190,13 +190,7 @@ async fn start(context: &Context, memory: &Memory) -> Result<Started, TaskError>
         left_out: gathered.reasons(),
         file_begun: gathered.file_begun,
     };
-    // What others make of a shared table is seen by a whole start only.
-    let shared = |recorded: &Recorded| recorded.mapping.source_tag.is_some();
-    if context.task().existing_tables != ExistingTables::Ignore
-        && !tables.values().any(|(_, recorded)| shared(recorded))
-    {
-        memory.has_passed(Passed::new(gathered, &owner, tables.keys().cloned()));
-    }
+    memory.has_passed(Passed::new(context, gathered, &owner, &tables).await?);
     Ok(Started { source, owner, checkpoint, tables })
 }
 

@@ -6,6 +6,10 @@ use super::TableName;
 pub const COPY_AGAIN: &str = "copy again (stop the daemon, drop the task's target tables and its tables in schema rowferry, start it: \
                               docs/operations.md, \"Copying again\")";
 
+/// How one table is copied anew, where the message names it.
+pub const COPY_TABLE_AGAIN: &str = "copy the table again (take it out of \"tables\" by adding \"!database.table\" to the list, \
+                                    start, stop, drop its target table, put it back)";
+
 /// How one table is copied anew while the others go on; `emptied` says what becomes of its target table. The same list works
 /// for a task of one table, for which an empty one is refused.
 pub fn copy_table_again(table: &TableName, emptied: &str) -> String {

@@ -5,6 +5,7 @@
 //! an error that needs a person retried for ever without words.
 
 use super::SinkError;
+use crate::change::remedy::COPY_TABLE_AGAIN;
 use crate::change::{Retry, TargetName};
 use crate::quote::{identifier, qualified};
 use std::error::Error as _;
@@ -178,7 +179,7 @@ fn class(state: &str, routine: Option<&str>) -> Class {
         "23514" => fix("drop the check constraint of the target table"),
         "23P01" => fix("drop the exclusion constraint of the target table"),
         "42P01" | "42703" | "3F000" => {
-            fix("restore the table, column or schema that the message names, or copy the table again")
+            fix(&format!("restore the table, column or schema that the message names, or {COPY_TABLE_AGAIN}"))
         }
         "42P07" | "42701" | "42P06" | "42710" => {
             fix("rename or drop the object of that name in the target, or map the source to another name")
@@ -200,11 +201,10 @@ fn class(state: &str, routine: Option<&str>) -> Class {
             "the target refuses the value of a parameter or option that the message names: correct it (storage of the table's section, where it is one of WITH (…))",
         ),
         // `_bt_check_third_page` and its forerunners.
-        "54000" if routine.is_some_and(|routine| routine.starts_with("_bt_")) => fix(
-            "the key of a row is longer than an index row of the target may be: choose a shorter key with primary_key, or shorten the \
-             row's key in the source, and copy the table again (take it out of \"tables\" by adding \"!database.table\" to the list, \
-             start, stop, drop its target table, put it back); or leave the table out",
-        ),
+        "54000" if routine.is_some_and(|routine| routine.starts_with("_bt_")) => fix(&format!(
+            "the key of a row is longer than an index row of the target may be: choose a shorter key with primary_key, or shorten \
+                 the row's key in the source, and {COPY_TABLE_AGAIN}; or leave the table out"
+        )),
         "58P01" | "58P02" => fix("mend the server's installation: it misses a file"),
         "F0000" | "F0001" => fix("mend the server's configuration"),
         // A statement prepared before somebody's ALTER: a new session prepares it anew.

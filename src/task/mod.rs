@@ -32,6 +32,7 @@ pub use error::TaskError;
 pub use inspect::{Planned, check, plan, stored};
 
 use crate::change::facts::SourceFacts;
+use crate::change::remedy::COPY_AGAIN;
 use crate::change::state::{Checkpoint, TableState};
 use crate::change::status::{Board, Phase, Reached, TablePhase, now_seconds};
 use crate::change::{Retry, TableName};
@@ -265,8 +266,7 @@ async fn schema_sync(
             task: context.name.clone(),
             why: "there are tables on record but no checkpoint, so it is not known up to where they are"
                 .to_owned(),
-            remedy: "restore the task's tables in schema rowferry, or drop them all and copy again"
-                .to_owned(),
+            remedy: format!("restore the task's tables in schema rowferry, or {COPY_AGAIN}"),
         }
         .into());
     }

@@ -7,6 +7,7 @@ use super::TaskError;
 use super::context::Context;
 use super::gather::Gathered;
 use super::handoff::Settled;
+use crate::change::remedy::COPY_AGAIN;
 use crate::change::state::{Checkpoint, TableState};
 use crate::change::{TableName, TargetName};
 use crate::config::ExistingTables;
@@ -43,12 +44,13 @@ impl Recorded {
     /// # Errors
     /// When it is not what this version writes.
     pub fn read(context: &Context, name: &TableName, stored: &StoredTable) -> Result<Self, TaskError> {
-        let form: Form = serde_json::from_value(stored.mapping.clone()).map_err(|error| SinkError::State {
-            endpoint: context.task().target.clone(),
-            task: context.name.clone(),
-            why: format!("the mapping of {name} cannot be read: {error}"),
-            remedy: "use the version that wrote it, or drop the task's tables in schema rowferry and copy again".to_owned(),
-        })?;
+        let form: Form =
+            serde_json::from_value(stored.mapping.clone()).map_err(|error| SinkError::State {
+                endpoint: context.task().target.clone(),
+                task: context.name.clone(),
+                why: format!("the mapping of {name} cannot be read: {error}"),
+                remedy: format!("use the version that wrote it, or {COPY_AGAIN}"),
+            })?;
         Ok(Self { state: stored.state.clone(), mapping: form.mapping, created: form.created })
     }
 

@@ -5,6 +5,7 @@
 
 use super::super::Dialect;
 use crate::change::facts::FoundTable;
+use crate::change::remedy::COPY_TABLE_AGAIN;
 use crate::change::shape::{Distribution, RowsOf};
 use crate::change::{TargetChange, TargetColumn, TargetName, TargetTable, TargetType};
 use crate::quote::{identifier, identifiers, literal, qualified};
@@ -248,7 +249,7 @@ fn alter_column(
         return Err(Unfit::new(
             table,
             format!("column {} is missing", column.name),
-            "restore the column, or copy the table again",
+            &format!("restore the column, or {COPY_TABLE_AGAIN}"),
         ));
     };
     let (target, name) = (qualified(table), identifier(&column.name));

@@ -1,6 +1,7 @@
 //! Reads a task's records: by its owner before it works, and by `status` and `check` without writing anything.
 
 use super::{Names, Store, tables, unreadable};
+use crate::change::remedy::COPY_AGAIN;
 use crate::change::state::{Checkpoint, ChunkRecord, TableState};
 use crate::change::{Position, TableName, TargetName};
 use crate::schema::Table;
@@ -11,7 +12,6 @@ use std::time::SystemTime;
 use tokio_postgres::Row;
 
 const DOING: &str = "reading the stored state";
-const REMEDY: &str = "run the version of rowferry that wrote it, or drop the task and copy again";
 
 /// Everything that is durable about a task.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -195,6 +195,11 @@ impl Reader<'_> {
     }
 
     fn unreadable(&self, why: String) -> SinkError {
-        unreadable(self.session, self.task, why, REMEDY)
+        unreadable(
+            self.session,
+            self.task,
+            why,
+            &format!("run the version of rowferry that wrote it, or {COPY_AGAIN}"),
+        )
     }
 }

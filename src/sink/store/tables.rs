@@ -2,6 +2,7 @@
 
 use super::{FORMAT, Names, SCHEMA, unreadable};
 use crate::change::TargetName;
+use crate::change::remedy::COPY_AGAIN;
 use crate::quote::{identifier, literal};
 use crate::sink::ddl::DDL_LOCK;
 use crate::sink::{Session, SinkError};
@@ -202,7 +203,7 @@ pub(super) async fn check_format(session: &Session, task: &str) -> Result<(), Si
             session,
             task,
             "rowferry.meta is empty",
-            "restore schema rowferry, or drop it and copy again",
+            &format!("restore schema rowferry, or {COPY_AGAIN}"),
         )),
     }
 }

@@ -5,6 +5,7 @@
 
 use super::frame::Checksum;
 use crate::change::facts::Flavour;
+use crate::change::remedy::COPY_AGAIN;
 use crate::change::{GtidSet, Position, Retry, Taken};
 use crate::source::SourceError;
 use crate::source::wire::Wire;
@@ -146,7 +147,7 @@ pub async fn start(wire: &mut Wire, server_id: u32, start: &Position) -> Result<
         return Err(SourceError::Unsupported {
             endpoint: wire.label().to_owned(),
             what: format!("{} lies beyond the 4 GiB of a file that can be asked for", start.file),
-            remedy: "turn on GTIDs at the source (gtid_mode = ON) and copy again".to_owned(),
+            remedy: format!("turn on GTIDs at the source (gtid_mode = ON) and {COPY_AGAIN}"),
         });
     };
     wire.send_command(&command).await
@@ -198,7 +199,7 @@ fn other_family(wire: &Wire, family: &str, start: &Position) -> SourceError {
         what: format!(
             "the task follows a log with other names of transactions ({start}), and this server is {family}"
         ),
-        remedy: "connect to a server of the family the task was copied from, or copy again".to_owned(),
+        remedy: format!("connect to a server of the family the task was copied from, or {COPY_AGAIN}"),
     }
 }
 
@@ -318,10 +319,10 @@ fn refused_reading(message: &str) -> Reading {
         return Reading::Purged;
     }
     Reading::Other(if has("more GTIDs than") || has("not in the master's binlog") {
-        Retry::fix(
+        Retry::fix(format!(
             "the source lost or never had transactions that this task has already carried (a failover or a restore?): \
-             name the server that has them, or drop the task's state and copy again",
-        )
+                 name the server that has them, or {COPY_AGAIN}"
+        ))
     } else if has("same server_uuid") || has("same server_id") || has("Connection was killed") {
         // Ours are random, so the next one will differ.
         Retry::AfterBackoff
@@ -330,9 +331,9 @@ fn refused_reading(message: &str) -> Reading {
             "SET GLOBAL max_allowed_packet to more at the source, and in its option file: an event of its log is larger",
         )
     } else if has("crc check") || has("bogus data") || has("truncated in the middle") {
-        Retry::fix(
-            "the file is damaged at the source (what does its error log say of the disk?): copy again, behind FLUSH BINARY LOGS",
-        )
+        Retry::fix(format!(
+            "the file is damaged at the source (what does its error log say of the disk?): FLUSH BINARY LOGS, then {COPY_AGAIN}"
+        ))
     } else if has("not open") {
         Retry::fix("turn on the binlog of the source (log_bin)")
     } else if has("GTID_MODE") || has("gtid_mode") {
@@ -425,7 +426,28 @@ mod tests {
             panic!("no remedy")
         };
         assert!(remedy.contains("never had transactions"));
-        assert!(matches!(refused_reading("bogus data"), Reading::Other(Retry::AfterFix { .. })));
+        for (words, expected) in [
+            (
+                "log event entry exceeded max_allowed_packet; Increase max_allowed_packet on source; the first event",
+                "SET GLOBAL max_allowed_packet",
+            ),
+            (
+                "event read from binlog did not pass crc check; the first event 'b.000001' at 4",
+                "the file is damaged",
+            ),
+            ("bogus data in log event; the first event 'b.000001' at 4", "the file is damaged"),
+            ("binlog truncated in the middle of event; consider out of disk space", "the file is damaged"),
+            ("Binary log is not open", "log_bin"),
+            (
+                "The replication sender thread cannot start in AUTO_POSITION mode: this server has GTID_MODE = OFF",
+                "gtid_mode = ON",
+            ),
+        ] {
+            let Reading::Other(Retry::AfterFix { remedy }) = refused_reading(words) else {
+                panic!("no remedy: {words}")
+            };
+            assert!(remedy.contains(expected), "{words}: {remedy}");
+        }
     }
 
     #[test]

@@ -23,6 +23,7 @@ use super::rows::{self, BodyError};
 use super::table_map::{DUMMY_ID, Mapped, TableMaps};
 use super::transaction::{End, Naming, Transactions};
 use super::xid;
+use crate::change::remedy::COPY_TABLE_AGAIN;
 use crate::change::{Change, Domains, FilePosition, LogFile, Position, RowsEvent, Tag};
 use crate::source::SourceError;
 use bytes::Bytes;
@@ -427,7 +428,7 @@ impl Framer {
                     BodyError::Malformed(error) => Refusal::from(error),
                     BodyError::MissingColumns => Refusal::event(
                         format!("rows of {} are logged without all of their columns", table.name),
-                        "set binlog_row_image = FULL for all sessions of the source, and copy the table again",
+                        format!("set binlog_row_image = FULL for all sessions of the source, and {COPY_TABLE_AGAIN}"),
                     ),
                 })?;
                 let body = match inflate {

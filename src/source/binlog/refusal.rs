@@ -3,6 +3,7 @@
 use super::cursor::Malformed;
 use super::frame::FrameError;
 use crate::change::DomainGtid;
+use crate::change::remedy::COPY_AGAIN;
 use crate::source::SourceError;
 
 /// A reason to stop, without its place.
@@ -44,7 +45,9 @@ impl Refusal {
     pub fn reset_log() -> Self {
         Self::event(
             "the log was reset: it is not the file the task has read, it was begun at another time",
-            "copy again: transactions since then may carry the names or places of others that the task has taken in",
+            format!(
+                "{COPY_AGAIN}: transactions since then may carry the names or places of others that the task has taken in"
+            ),
         )
     }
 

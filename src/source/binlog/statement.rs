@@ -16,6 +16,7 @@ use super::text;
 use super::watch::Watch;
 use super::xid::Xid;
 use crate::change::facts::Flavour;
+use crate::change::remedy::COPY_TABLE_AGAIN;
 use crate::change::{Doubt, TableName};
 use crate::schema::ddl::{self, Beginning, DmlKind, Name, SqlMode, Statement};
 use std::cell::OnceCell;
@@ -143,14 +144,16 @@ pub fn judge(query: &Query, read: Read, around: &Surroundings<'_>) -> Result<Mea
     if concerned && matches!(read.statement, Statement::AlterTable(_)) && !query.keeps_literals(&read.sql) {
         doubt = Some(judge.doubt(
             "its session's collation_connection lacks some of its letters, so its literals cannot be told",
-            "compare the table's definition with the target's, and copy the table again; give such statements with the same \
-             character set for client and connection (SET NAMES utf8mb4)",
+            &format!(
+                "compare the table's definition with the target's, and {COPY_TABLE_AGAIN}; give such statements with the same \
+                 character set for client and connection (SET NAMES utf8mb4)"
+            ),
         ));
     }
     if concerned && read.unclear_strings {
         doubt = Some(judge.doubt(
             "it has bytes that its client's character set does not have, so its strings cannot be told",
-            "compare the table's definition with the target's, and copy the table again",
+            &format!("compare the table's definition with the target's, and {COPY_TABLE_AGAIN}"),
         ));
     }
     if concerned {
@@ -214,7 +217,7 @@ pub fn judge(query: &Query, read: Read, around: &Surroundings<'_>) -> Result<Mea
                         "it ended with error {} at the source after a part of its work",
                         query.error_code
                     ),
-                    "compare the table's definition with the target's, and copy the table again",
+                    &format!("compare the table's definition with the target's, and {COPY_TABLE_AGAIN}"),
                 ));
             }
             Meaning::Ddl { sql: read.sql, rows_may_follow: false, doubt }

@@ -110,7 +110,7 @@ pub fn translate(
         )),
         Statement::Dml { .. } => Err(case.stop(
             "it changes rows by statement, not by row events",
-            "set binlog_format=ROW for the session that wrote it, and copy the table again",
+            format!("set binlog_format=ROW for the session that wrote it, and {}", case.copy_again()),
         )),
         Statement::Unknown { why, .. } => Err(case.stop(
             format!("it is not understood: {why}"),

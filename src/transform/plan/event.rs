@@ -4,6 +4,7 @@
 use super::told::KeyWords;
 use super::{Marks, Place, Plan, Step};
 use crate::change::policy::Operations;
+use crate::change::remedy::COPY_TABLE_AGAIN;
 use crate::change::{EncodedRows, RowOp, RowSpan, RowsEvent, RowsKind};
 use crate::schema::{BoundColumn, BoundTable};
 use crate::transform::TransformError;
@@ -51,8 +52,9 @@ impl Plan {
             return Err(TransformError::Mapping {
                 table: self.table.clone(),
                 why: format!("the event at {} does not hold all columns of its rows", event.position),
-                remedy: "set binlog_row_image=FULL in the source, for running sessions too, and copy the table again"
-                    .into(),
+                remedy: format!(
+                    "set binlog_row_image=FULL in the source, for running sessions too, and {COPY_TABLE_AGAIN}"
+                ),
             });
         }
         let (spans, bytes) = (out.spans.len(), out.buffer.len());

@@ -21,7 +21,7 @@ use crate::change::{TableMap, TableName};
 pub struct BoundTable {
     /// The source table.
     pub name: TableName,
-    /// One a column, in the order of the row images.
+    /// One a column, in the order of the row images; hidden ones are the last.
     pub columns: Vec<BoundColumn>,
 }
 
@@ -87,14 +87,16 @@ pub fn bind(table: &Table, map: &TableMap) -> Result<BoundTable, SchemaError> {
         column: column.to_owned(),
         why,
     };
-    if map.types.len() != table.columns.len() || map.metadata.len() != table.columns.len() {
+    let hidden = map.types.len().saturating_sub(table.columns.len());
+    let expected = (table.hidden.least..=table.hidden.most).contains(&hidden);
+    if map.types.len() != table.columns.len() + hidden || map.metadata.len() != map.types.len() || !expected {
         let first = table.columns.get(map.types.len()).map_or("(all)", |column| &column.name);
         return Err(contradiction(
             first,
             format!("it has {} columns, the definition {}", map.types.len(), table.columns.len()),
         ));
     }
-    let mut columns = Vec::with_capacity(table.columns.len());
+    let mut columns = Vec::with_capacity(map.types.len());
     for (index, (column, (&type_code, &metadata))) in
         table.columns.iter().zip(map.types.iter().zip(&map.metadata)).enumerate()
     {
@@ -108,6 +110,12 @@ pub fn bind(table: &Table, map: &TableMap) -> Result<BoundTable, SchemaError> {
                 format!("it {} in the log and {} in the definition", word(nullable), word(column.nullable)),
             ));
         }
+    }
+    for index in table.columns.len()..map.types.len() {
+        if map.types.get(index) != Some(&code::LONGLONG) {
+            return Err(contradiction("(all)", "it has a column more, which is not a hidden one".to_owned()));
+        }
+        columns.push(BoundColumn { wire: Wire::Fixed(8), old_format: false });
     }
     optional::check(table, map).map_err(|(column, why)| contradiction(&column, why))?;
     Ok(BoundTable { name: table.name.clone(), columns })

@@ -26,6 +26,11 @@ impl<'a> Defaults<'a> {
         Self { session, flavour }
     }
 
+    /// The server's family, where it is known.
+    pub(super) fn flavour(self) -> Option<Flavour> {
+        self.flavour
+    }
+
     fn collation(self, set: &str) -> String {
         let constant = match default_collation(set) {
             "" => UNKNOWN,

@@ -15,4 +15,4 @@ pub mod table;
 pub use binding::{BoundColumn, BoundTable, Wire, bind};
 pub use column::{Charset, MySqlType};
 pub use error::SchemaError;
-pub use table::{Column, ColumnDefault, Generation, Limits, Table};
+pub use table::{Column, ColumnDefault, Generation, HiddenColumns, Limits, Table};

@@ -75,6 +75,24 @@ pub struct Table {
     pub unique_keys: Vec<UniqueKey>,
     /// The table's default character set and collation, for columns added without one.
     pub charset: super::Charset,
+    /// Columns behind the others that nobody sees, but for the log.
+    #[serde(default)]
+    pub hidden: HiddenColumns,
+}
+
+/// How many columns MariaDB keeps hidden in a table: one for each unique key that is too long for an index (of a TEXT, say) or
+/// declared `USING HASH`, of which it keeps hashes. Which key that is after a statement hangs on more than the statement says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HiddenColumns {
+    /// At least.
+    pub least: usize,
+    /// At most.
+    pub most: usize,
+}
+
+impl HiddenColumns {
+    /// As many as a table may have keys.
+    pub const ANY: Self = Self { least: 0, most: 64 };
 }
 
 /// A unique key over NOT NULL columns.

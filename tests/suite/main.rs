@@ -28,6 +28,7 @@ mod greenplum;
 mod handoff_by_source;
 mod harness_works;
 mod held_up;
+mod hidden_columns;
 mod histories;
 mod honest_lag;
 mod hostile_globals;

@@ -10,6 +10,9 @@ use crate::change::TableMap;
 /// A column (or `"(all)"`) and what does not fit.
 type Mismatch = (String, String);
 
+/// How MariaDB names hidden columns.
+const HIDDEN: &[u8] = b"DB_ROW_HASH_";
+
 const SIGNEDNESS: u8 = 1;
 const DEFAULT_CHARSET: u8 = 2;
 const COLUMN_CHARSET: u8 = 3;
@@ -222,6 +225,11 @@ fn names(table: &Table, value: &mut Reader<'_>) -> Result<(), Mismatch> {
         // Column names are case-insensitive, and a rename may change nothing but case.
         if name.to_lowercase() != column.name.to_lowercase() {
             return Err((column.name.clone(), format!("it is named {name} in the log")));
+        }
+    }
+    while let Some(name) = value.packed().and_then(|length| value.bytes(length)) {
+        if !name.starts_with(HIDDEN) {
+            return Err(whole(&format!("it has a column {} more in the log", String::from_utf8_lossy(name))));
         }
     }
     Ok(())

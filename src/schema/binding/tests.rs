@@ -59,6 +59,7 @@ fn table() -> Table {
         columns,
         primary_key: vec![0],
         unique_keys: vec![],
+        hidden: crate::schema::HiddenColumns::default(),
         charset: utf8(),
     }
 }
@@ -264,4 +265,35 @@ proptest::proptest! {
     fn no_optional_metadata_makes_binding_panic(optional: Vec<u8>) {
         let _ = bind(&table(), &TableMap { optional: optional.into(), ..map() });
     }
+}
+
+#[test]
+fn hidden_columns_are_taken_where_the_definition_may_have_them_and_nothing_else_is() {
+    let table = |least: usize, most: usize| Table {
+        name: TableName::new("db", "h"),
+        columns: vec![column("id", MySqlType::Int { unsigned: false }, false)],
+        primary_key: vec![0],
+        unique_keys: vec![],
+        hidden: crate::schema::HiddenColumns { least, most },
+        charset: charset("utf8mb4"),
+    };
+    let map = |types: &[u8], nullable: u8, optional: &'static [u8]| TableMap {
+        types: types.to_vec().into(),
+        metadata: vec![0; types.len()].into(),
+        nullable: vec![nullable].into(),
+        optional: bytes::Bytes::from_static(optional),
+        ..super::tests::map()
+    };
+    let fits = |table: &Table, map: &TableMap| bind(table, map).map(|bound| bound.columns.len()).ok();
+    let one = map(&[code::LONG, code::LONGLONG], 2, b"");
+    assert_eq!(fits(&table(1, 1), &one), Some(2));
+    assert_eq!(fits(&table(1, 1), &map(&[code::LONG, code::LONGLONG], 0, b"")), Some(2));
+    assert_eq!(fits(&table(0, 64), &one), Some(2));
+    assert_eq!(fits(&table(0, 0), &one), None, "a column that was added unseen");
+    assert_eq!(fits(&table(2, 2), &one), None);
+    assert_eq!(fits(&table(1, 1), &map(&[code::LONG], 0, b"")), None);
+    assert_eq!(fits(&table(1, 1), &map(&[code::LONG, code::LONG], 2, b"")), None, "another type");
+    let named = |name| map(&[code::LONG, code::LONGLONG], 2, name);
+    assert_eq!(fits(&table(1, 1), &named(b"\x04\x11\x02id\x0dDB_ROW_HASH_1")), Some(2));
+    assert_eq!(fits(&table(1, 1), &named(b"\x04\x05\x02id\x01x")), None);
 }

@@ -10,8 +10,9 @@
 use super::keys::evolve_keys;
 use super::statement::{AlterStep, AlterTable, ColumnDefinition, InlineKey, Place};
 use crate::change::TableName;
+use crate::change::facts::Flavour;
 use crate::schema::charset::{Defaults, charset_of_collation, max_bytes_per_char};
-use crate::schema::{Charset, Column, MySqlType, SchemaError, Table, column_type};
+use crate::schema::{Charset, Column, HiddenColumns, MySqlType, SchemaError, Table, column_type};
 
 /// A table after a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,9 +131,24 @@ pub fn evolve(before: &Table, alter: &AlterTable, unnamed: Defaults<'_>) -> Resu
         primary_key: Vec::new(),
         unique_keys: Vec::new(),
         charset: defaults,
+        hidden: hidden(before, alter, unnamed),
     };
     evolve_keys(before, &mut table, &origin, &alter.steps)?;
     Ok(Evolved { table, origin })
+}
+
+/// How many columns are hidden afterwards.
+fn hidden(before: &Table, alter: &AlterTable, unnamed: Defaults<'_>) -> HiddenColumns {
+    let may_change = alter.steps.iter().any(|step| match step {
+        AlterStep::AddColumn { column, .. } => column.key == InlineKey::Unique,
+        AlterStep::ChangeColumn { .. }
+        | AlterStep::DropColumn { .. }
+        | AlterStep::AddUnique { .. }
+        | AlterStep::DropIndex { .. }
+        | AlterStep::ConvertCharset { .. } => true,
+        _ => false,
+    });
+    if may_change && unnamed.flavour() == Some(Flavour::MariaDb) { HiddenColumns::ANY } else { before.hidden }
 }
 
 /// MariaDB puts new names of columns into the expressions of generated ones, which is not followed here: an expression that may

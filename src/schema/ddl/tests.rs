@@ -205,6 +205,7 @@ fn table(columns: &[(&str, &str, bool)], primary_key: &[usize]) -> Table {
             .collect(),
         primary_key: primary_key.to_vec(),
         unique_keys: Vec::new(),
+        hidden: crate::schema::HiddenColumns::default(),
         charset: defaults,
     }
 }

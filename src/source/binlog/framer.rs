@@ -424,7 +424,7 @@ impl Framer {
             Some(Mapped::Selected(_)) if passes => {}
             Some(Mapped::Selected(table)) => {
                 let table = Arc::clone(table);
-                let body = rows::body(&mut at, code, table.types.len()).map_err(|error| match error {
+                let body = rows::body(&mut at, code, &table.types).map_err(|error| match error {
                     BodyError::Malformed(error) => Refusal::from(error),
                     BodyError::MissingColumns => Refusal::event(
                         format!("rows of {} are logged without all of their columns", table.name),

@@ -7,6 +7,7 @@
 use super::cursor::{Cursor, Malformed};
 use super::event::RowsCode;
 use crate::change::RowsKind;
+use crate::schema::binding::code::LONGLONG;
 use bytes::Bytes;
 
 /// `STMT_END_F`: the last row event of its statement.
@@ -62,8 +63,9 @@ pub fn header(at: &mut Cursor<'_>, version_two: bool, short_id: bool) -> Result<
     Ok(RowsHeader { table_id, ends_statement: flags & STATEMENT_ENDS != 0 })
 }
 
-/// Reads the column sets of an event on a table of `columns` columns.
-pub fn body(at: &mut Cursor<'_>, code: RowsCode, columns: usize) -> Result<RowsBody, BodyError> {
+/// Reads the column sets of an event on a table whose columns have these type codes.
+pub fn body(at: &mut Cursor<'_>, code: RowsCode, types: &[u8]) -> Result<RowsBody, BodyError> {
+    let columns = types.len();
     let width = at.packed_length("number of columns")?;
     if width != columns {
         return Err(
@@ -76,7 +78,10 @@ pub fn body(at: &mut Cursor<'_>, code: RowsCode, columns: usize) -> Result<RowsB
         RowsKind::Update | RowsKind::PartialUpdate => at.take(set_length, "column set after")?,
         RowsKind::Insert | RowsKind::Delete => Bytes::new(),
     };
-    if !is_full(&before, columns) || (code.kind.has_both_images() && !is_full(&columns_after, columns)) {
+    // MariaDB 11.8 leaves out its hidden columns. Which these are is known with the definition, where all is looked at again.
+    let hidden = types.iter().rev().take_while(|code| **code == LONGLONG).count();
+    let shown = columns - hidden;
+    if !is_full(&before, shown) || (code.kind.has_both_images() && !is_full(&columns_after, shown)) {
         return Err(BodyError::MissingColumns);
     }
     Ok(RowsBody { columns: before, columns_after, rows: at.rest() })
@@ -118,7 +123,7 @@ mod tests {
         let bytes = Bytes::from_static(&[0x71, 0, 0, 0, 0, 0, 1, 0, 5, 0, 9, 9, 9, 2, 0xff, 0xff, 0]);
         let mut at = Cursor::new(&bytes);
         assert_eq!(header(&mut at, true, false), Ok(RowsHeader { table_id: 0x71, ends_statement: true }));
-        assert_eq!(body(&mut at, UPDATE, 2).unwrap().rows, Bytes::from_static(&[0]));
+        assert_eq!(body(&mut at, UPDATE, &[3; 2]).unwrap().rows, Bytes::from_static(&[0]));
         assert!(header(&mut Cursor::new(&Bytes::from_static(&[0; 10])), true, false).is_err());
     }
 
@@ -129,7 +134,7 @@ mod tests {
         let read = header(&mut at, false, false).unwrap();
         assert_eq!(read, RowsHeader { table_id: 0x0100_0000_0071, ends_statement: false });
         let insert = RowsCode { kind: RowsKind::Insert, version_two: false };
-        let body = body(&mut at, insert, 2).unwrap();
+        let body = body(&mut at, insert, &[3; 2]).unwrap();
         assert_eq!((body.columns.len(), body.columns_after.len(), body.rows.len()), (1, 0, 1));
     }
 
@@ -149,13 +154,20 @@ mod tests {
             }
         }
         let bytes = Bytes::from_static(&[2, 0xff, 0xfe]);
-        assert_eq!(body(&mut Cursor::new(&bytes), UPDATE, 2), Err(BodyError::MissingColumns));
+        assert_eq!(body(&mut Cursor::new(&bytes), UPDATE, &[3; 2]), Err(BodyError::MissingColumns));
+    }
+
+    #[test]
+    fn hidden_columns_may_be_missing() {
+        let bytes = Bytes::from_static(&[3, 0b111, 0b011, 9]);
+        assert!(body(&mut Cursor::new(&bytes), UPDATE, &[3, 3, 8]).is_ok());
+        assert_eq!(body(&mut Cursor::new(&bytes), UPDATE, &[3, 8, 3]), Err(BodyError::MissingColumns));
     }
 
     #[test]
     fn a_column_count_unlike_the_table_map_is_refused() {
         let bytes = Bytes::from_static(&[2, 0xff, 1]);
-        assert!(matches!(body(&mut Cursor::new(&bytes), INSERT, 3), Err(BodyError::Malformed(_))));
+        assert!(matches!(body(&mut Cursor::new(&bytes), INSERT, &[3; 3]), Err(BodyError::Malformed(_))));
     }
 
     #[test]
@@ -164,7 +176,7 @@ mod tests {
         for cut in 0..bytes.len() {
             let part = bytes.slice(..cut);
             let mut at = Cursor::new(&part);
-            let failed = header(&mut at, true, false).is_err() || body(&mut at, UPDATE, 2).is_err();
+            let failed = header(&mut at, true, false).is_err() || body(&mut at, UPDATE, &[3; 2]).is_err();
             assert!(failed, "{cut}");
         }
     }

@@ -16,10 +16,10 @@ use crate::change::facts::Flavour;
 use crate::config::types::Selection;
 use crate::schema::charset::{charset, charset_of_collation};
 use crate::schema::table::UniqueKey;
-use crate::schema::{Charset, Table};
+use crate::schema::{Charset, HiddenColumns, Table};
 use columns::ColumnRow;
 use filter::in_databases;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A base table as `information_schema` shows it.
 #[derive(Clone, Debug)]
@@ -62,7 +62,7 @@ pub async fn read(
              WHERE {databases}"
         ),
         format!(
-            "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX, COLUMN_NAME, SUB_PART, {visible} \
+            "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX, COLUMN_NAME, SUB_PART, {visible}, INDEX_TYPE \
              FROM information_schema.STATISTICS WHERE NON_UNIQUE = 0 AND {databases}"
         ),
     ];
@@ -127,7 +127,13 @@ fn assemble(
         let charset = table_charset(text(&row, 4).unwrap_or_default());
         let (mut table, readable) = definition(flavour, name.clone(), charset, columns)?;
         let mut prefix_key = false;
-        for (index, parts) in keys(indexes_of.remove(&name).unwrap_or_default()) {
+        let indexes = indexes_of.remove(&name).unwrap_or_default();
+        if flavour == Flavour::MariaDb {
+            let hashed = indexes.iter().filter(|row| text(row, 7) == Some("HASH"));
+            let hashed: BTreeSet<_> = hashed.map(|row| text(row, 2)).collect();
+            table.hidden = HiddenColumns { least: hashed.len(), most: hashed.len() };
+        }
+        for (index, parts) in keys(indexes) {
             prefix_key |= index == "PRIMARY" && parts.iter().any(|part| !part.whole);
             add_key(&mut table, index, &parts)?;
         }
@@ -193,7 +199,8 @@ fn definition(
         };
         columns.push(shown.column(flavour, &charset));
     }
-    Ok((Table { name, columns, primary_key: Vec::new(), unique_keys: Vec::new(), charset }, readable))
+    let (primary_key, unique_keys, hidden) = (Vec::new(), Vec::new(), HiddenColumns::default());
+    Ok((Table { name, columns, primary_key, unique_keys, charset, hidden }, readable))
 }
 
 /// A part of an index: its column (none for an expression), and whether it is the whole column of a visible index.

@@ -42,13 +42,12 @@ impl Plan {
             table: self.table.clone(),
             why: format!("event at {}: {why}", event.position),
         };
-        if bound.columns.len() != self.steps.len() || self.steps.is_empty() {
+        if !(self.columns..=self.steps.len()).contains(&bound.columns.len()) || self.columns == 0 {
             return Err(malformed("its table map has another number of columns than the plan"));
         }
-        let full = |bits: &[u8]| {
-            (0..self.steps.len()).all(|at| bits.get(at / 8).is_some_and(|byte| byte >> (at % 8) & 1 == 1))
-        };
-        if !full(&event.columns) || (event.kind.has_both_images() && !full(&event.columns_after)) {
+        let after = if event.kind.has_both_images() { &event.columns_after } else { &event.columns };
+        let all = bound.columns.len();
+        let (Some(before), Some(after)) = (self.width(&event.columns, all), self.width(after, all)) else {
             return Err(TransformError::Mapping {
                 table: self.table.clone(),
                 why: format!("the event at {} does not hold all columns of its rows", event.position),
@@ -56,13 +55,13 @@ impl Plan {
                     "set binlog_row_image=FULL in the source, for running sessions too, and {COPY_TABLE_AGAIN}"
                 ),
             });
-        }
+        };
         let (spans, bytes) = (out.spans.len(), out.buffer.len());
         if event.kind != RowsKind::Delete {
             // Lengths grow to four bytes and narrow numbers to wider ones.
             out.buffer.reserve(event.rows.len().saturating_mul(3) / 2);
         }
-        let mut walk = Walk::new(self, bound, &event.rows);
+        let mut walk = Walk::new(self, bound, (before, after), &event.rows);
         let walked = match event.kind {
             RowsKind::Insert => walk.inserts(out),
             RowsKind::Update => walk.updates(out),
@@ -77,18 +76,32 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// How many columns an image has, of `all` of which the set `bits` says whether they are there: those that are hidden may be
+    /// missing.
+    fn width(&self, bits: &[u8], all: usize) -> Option<usize> {
+        let is_there = |at: &usize| bits.get(at / 8).is_some_and(|byte| byte >> (at % 8) & 1 == 1);
+        (0..self.columns).all(|at| is_there(&at)).then(|| (0..all).filter(is_there).count())
+    }
+}
+
 pub(super) struct Walk<'p, 'e> {
     pub(super) plan: &'p Plan,
     pub(super) bound: &'p BoundTable,
     pub(super) cursor: Cursor<'e>,
+    /// Columns of images before and after.
+    widths: (usize, usize),
+    /// Columns of the image at hand.
+    width: usize,
     /// Where the image at hand begins.
     image: Cursor<'e>,
     marks: Marks,
 }
 
 impl<'p, 'e> Walk<'p, 'e> {
-    pub(super) fn new(plan: &'p Plan, bound: &'p BoundTable, rows: &'e [u8]) -> Self {
-        Self { plan, bound, cursor: Cursor::new(rows), image: Cursor::new(rows), marks: plan.marks() }
+    pub(super) fn new(plan: &'p Plan, bound: &'p BoundTable, widths: (usize, usize), rows: &'e [u8]) -> Self {
+        let cursor = Cursor::new(rows);
+        Self { plan, bound, image: cursor.clone(), cursor, widths, width: widths.0, marks: plan.marks() }
     }
 
     /// The key of the image at hand.
@@ -161,12 +174,12 @@ impl<'p, 'e> Walk<'p, 'e> {
         &mut self,
     ) -> Result<impl Iterator<Item = (&'p Step, BoundColumn, bool)> + use<'p, 'e>, Met<'p>> {
         let plan = self.plan;
-        let nulls = self.cursor.take(plan.steps.len().div_ceil(8)).map_err(|fault| (fault, None))?;
+        let nulls = self.cursor.take(self.width.div_ceil(8)).map_err(|fault| (fault, None))?;
         let bits = nulls.iter().flat_map(|byte| (0..8).map(move |bit| byte >> bit & 1 == 1));
         Ok(plan
             .steps
             .iter()
-            .zip(&self.bound.columns)
+            .zip(self.bound.columns.iter().take(self.width))
             .zip(bits)
             .map(|((step, bound), null)| (step, *bound, null)))
     }
@@ -175,6 +188,7 @@ impl<'p, 'e> Walk<'p, 'e> {
     #[inline]
     fn row(&mut self, out: &mut Vec<u8>) -> Result<Range<usize>, Met<'p>> {
         self.image = self.cursor.clone();
+        self.width = self.widths.1;
         let start = self.plan.start_row(&mut self.marks, out);
         for (step, bound, null) in self.columns()? {
             let at = out.len();
@@ -200,6 +214,7 @@ impl<'p, 'e> Walk<'p, 'e> {
     pub(super) fn key(&mut self, scratch: &mut Vec<u8>) -> Result<(), Met<'p>> {
         scratch.clear();
         self.image = self.cursor.clone();
+        self.width = self.widths.0;
         if let Some(slot) = self.plan.tag_slot {
             let tag = self.plan.head.get(self.plan.tag.clone()).unwrap_or_default();
             scratch.extend_from_slice(tag);

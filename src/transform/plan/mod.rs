@@ -42,8 +42,10 @@ pub struct Policies {
 pub struct Plan {
     table: TableName,
     layout: Arc<RowLayout>,
-    /// One a source column, in their order.
+    /// One a source column, in their order, and behind them one each that may be hidden.
     steps: Vec<Step>,
+    /// The source columns that are not hidden.
+    columns: usize,
     /// What every row starts with: the number of fields and the constant source tag, if any.
     head: Vec<u8>,
     /// The part of `head` that is the tag's field.
@@ -66,6 +68,12 @@ struct Step {
     nullable: bool,
     /// Its place in the key.
     key_slot: Option<usize>,
+}
+
+impl Step {
+    fn skipping(name: String) -> Self {
+        Self { name, codec: None, nullable: true, key_slot: None }
+    }
 }
 
 /// Where the fields of a key were written, by their place in the key.
@@ -127,7 +135,8 @@ impl Plan {
         let mut steps: Vec<Step> = table
             .columns
             .iter()
-            .map(|column| Step { name: column.name.clone(), codec: None, nullable: true, key_slot: None })
+            .map(|column| Step::skipping(column.name.clone()))
+            .chain((0..table.hidden.most).map(|_| Step::skipping(String::new())))
             .collect();
         let key_slot = |name: &str| mapping.target.primary_key.iter().position(|key| key == name);
         let mut last = None;
@@ -169,6 +178,7 @@ impl Plan {
         Ok(Self {
             table: table.name.clone(),
             steps,
+            columns: table.columns.len(),
             tag: 2..head.len(),
             head,
             tag_slot,

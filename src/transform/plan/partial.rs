@@ -24,7 +24,7 @@ const PARTIAL_JSON: u64 = 1;
 impl<'p> Walk<'p, '_> {
     /// Updates of a table whose columns have these type codes.
     pub(super) fn partial_updates(&mut self, types: &[u8], out: &mut EncodedRows) -> Result<(), Met<'p>> {
-        if types.len() != self.plan.steps.len() {
+        if types.len() != self.bound.columns.len() {
             return Err((
                 Fault::Malformed("its table map has another number of columns than the plan"),
                 None,
@@ -40,7 +40,8 @@ impl<'p> Walk<'p, '_> {
                     image.clear();
                     self.put_together(before, types, &mut image)?;
                     let (plan, bound) = (self.plan, self.bound);
-                    Walk::new(plan, bound, &image).after(&old_key, out)?;
+                    let widths = (types.len(), types.len());
+                    Walk::new(plan, bound, widths, &image).after(&old_key, out)?;
                 }
                 _ => return Err(whole_row(Fault::Malformed("an update has options that are not known"))),
             }

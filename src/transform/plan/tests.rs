@@ -83,6 +83,7 @@ fn try_fixture(
         columns: columns.collect(),
         primary_key: key.to_vec(),
         unique_keys: vec![],
+        hidden: crate::schema::HiddenColumns::default(),
         charset: utf8(),
     };
     let mut target: Vec<TargetColumn> = specs

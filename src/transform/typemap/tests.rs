@@ -229,6 +229,7 @@ fn a_fit_is_promised_exactly_where_the_plan_has_a_codec() {
                 columns: vec![column],
                 primary_key: Vec::new(),
                 unique_keys: Vec::new(),
+                hidden: crate::schema::HiddenColumns::default(),
                 charset: charset("utf8mb4", None),
             };
             let columns = vec![TargetColumn { name: "a".into(), data_type: target.clone(), nullable: true }];

@@ -33,7 +33,12 @@ pub async fn run(config: Arc<Config>) -> Result<Exit, CliError> {
             address = config.daemon.listen,
             "status page, /api/status, /metrics, /healthz and /readyz"
         );
-        listener = Some(tokio::spawn(status::serve(socket, board.clone(), stop.clone())));
+        let served = status::serve(socket, board.clone(), stop.clone());
+        listener = Some(tokio::spawn(async move {
+            if let Err(error) = served.await {
+                tracing::error!(%error, "the status page is gone until the daemon is started again; the tasks go on");
+            }
+        }));
     }
     let process = |source| CliError::Process { doing: "listening for signals", source };
     let mut terminate = signal(SignalKind::terminate()).map_err(process)?;

@@ -73,8 +73,10 @@ async fn step<T, E: Into<TaskError>>(
         done = work => done.map_err(Into::into),
         () = vigil => Err(TaskError::Overdue { what: what.clone(), seconds: LIMIT.as_secs() }),
     };
-    // What it waited for is no more; the next step tells its own.
-    tell(context, None);
+    // What it waited for is no more; the next step tells its own, and so does one beside it.
+    context.board.task(&context.name, |task| {
+        task.waiting_for.take_if(|told| pid.is_some() || *told == what);
+    });
     result
 }
 

@@ -8,7 +8,7 @@ pub const COPY_AGAIN: &str = "copy again (stop the daemon, drop the task's targe
 
 /// How one table is copied anew, where the message names it.
 pub const COPY_TABLE_AGAIN: &str = "copy the table again (take it out of \"tables\" by adding \"!database.table\" to the list, \
-                                    start, stop, drop its target table, put it back)";
+                                    start, stop, drop its target table (where others feed it too, delete its own rows), put it back)";
 
 /// How one table is copied anew while the others go on; `emptied` says what becomes of its target table. The same list works
 /// for a task of one table, for which an empty one is refused.

@@ -93,7 +93,11 @@ pub fn bind(table: &Table, map: &TableMap) -> Result<BoundTable, SchemaError> {
         let first = table.columns.get(map.types.len()).map_or("(all)", |column| &column.name);
         return Err(contradiction(
             first,
-            format!("it has {} columns, the definition {}", map.types.len(), table.columns.len()),
+            format!(
+                "it has {} columns, the definition {}",
+                map.types.len(),
+                table.columns.len() + table.hidden.least
+            ),
         ));
     }
     let mut columns = Vec::with_capacity(map.types.len());

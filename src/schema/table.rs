@@ -88,11 +88,8 @@ pub struct HiddenColumns {
     pub least: usize,
     /// At most.
     pub most: usize,
-}
-
-impl HiddenColumns {
-    /// As many as a table may have keys.
-    pub const ANY: Self = Self { least: 0, most: 64 };
+    /// Unique keys beside the primary one, of which each may need one.
+    pub keys: usize,
 }
 
 /// A unique key over NOT NULL columns.

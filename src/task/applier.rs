@@ -15,12 +15,13 @@ use crate::change::state::{Checkpoint, TableState};
 use crate::change::status::{NotCommitted, TablePhase, now_seconds};
 use crate::change::{Position, RowLayout, TableName, TargetName};
 use crate::sink::apply::{Applier, ApplyError, Mode, Outcome, Way, refused};
-use crate::sink::batch::BatchEnd;
+use crate::sink::batch::{Batch, BatchEnd};
 use crate::sink::compact::Compacted;
 use crate::sink::{Owner, Session, SinkError, Store, ddl};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 /// What outlives a restart of the task within this process.
@@ -74,6 +75,9 @@ impl Memory {
         }
     }
 }
+
+/// How long a row that the target refuses is looked for.
+const LOOKING: Duration = Duration::from_secs(60);
 
 /// What the applying session works at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,7 +211,7 @@ impl Applying {
                     way = Way::General;
                 }
                 Err(Attempt::Failed(error)) => {
-                    return Err(self.with_row(error, &batch.changes, position.map(|at| &**at)).await);
+                    return Err(self.with_row(error, &batch, position.map(|at| &**at)).await);
                 }
             }
         };
@@ -264,27 +268,33 @@ impl Applying {
         Ok((outcome, next))
     }
 
-    /// The error with the row that it is about and its place in the source's log, where it is about a row.
-    async fn with_row(&self, error: TaskError, changes: &Compacted, until: Option<&Position>) -> TaskError {
+    /// The error with the row that it is about and its place in the source's log, where it is about a row. The session is another one
+    /// afterwards, and of no use.
+    async fn with_row(&mut self, error: TaskError, batch: &Batch, until: Option<&Position>) -> TaskError {
         let TaskError::Sink(error) = error else { return error };
         if !error.is_of_a_row() {
             return error.into();
         }
-        let mut place = match until {
-            Some(until) => format!("in what the source has committed until {}", until.file),
-            None => "in a large transaction of the source".to_owned(),
+        // Of a piece, what went before it is rolled back, and its rows meet another table.
+        let (Some(until), false) = (until, batch.continues) else {
+            return error.at("in a large transaction of the source").into();
         };
+        let mut place = format!("in what the source has committed until {}", until.file);
         let found = async {
-            let (session, _) = connect(&self.context, &self.owner).await?;
-            let Some(refused) = refused(&session, changes).await? else { return Ok(None) };
-            let (session, _) = connect(&self.context, &self.owner).await?;
-            Ok::<_, TaskError>(refused.key(&session).await?)
+            (self.session, self.applier) = connect(&self.context, &self.owner).await?;
+            let at_work = AtWork { pid: self.session.backend_pid(), bounded: true };
+            self.at_work.send_replace(Some(at_work));
+            match refused(&self.session, &batch.changes, &error).await? {
+                Some(refused) => Ok(refused.key(self.owner.session()).await?),
+                None => Ok::<_, TaskError>(None),
+            }
         };
-        match found.await {
-            Ok(Some(key)) => place = format!("the row is {key}, {place}"),
-            Ok(None) => {}
+        match tokio::time::timeout(LOOKING, found).await {
+            Ok(Ok(Some(key))) => place = format!("the row is {key}, {place}"),
+            Ok(Ok(None)) => {}
             // What it is about is told all the same.
-            Err(error) => tracing::warn!(task = self.context.name, %error, "the row is not found"),
+            Ok(Err(error)) => tracing::warn!(task = self.context.name, %error, "the row is not found"),
+            Err(_) => tracing::warn!(task = self.context.name, "the row is not found in time"),
         }
         error.at(&place).into()
     }

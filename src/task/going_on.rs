@@ -32,7 +32,8 @@ pub struct Passed {
 }
 
 impl Passed {
-    /// What was gathered of a task that now carries `tables`.
+    /// What was gathered of a task that now carries `tables`; `None` when target tables that others alter too are not any more as they
+    /// were judged.
     ///
     /// # Errors
     /// When the target cannot be asked.
@@ -41,20 +42,31 @@ impl Passed {
         gathered: Gathered,
         owner: &Owner,
         tables: &BTreeMap<TableName, (Table, Recorded)>,
-    ) -> Result<Self, TaskError> {
+    ) -> Result<Option<Self>, TaskError> {
         let found_there = context.task().existing_tables == ExistingTables::Ignore;
         let shared = tables.values().map(|(_, recorded)| &recorded.mapping);
         let shared = shared.filter(|mapping| found_there || mapping.source_tag.is_some());
         let shared: BTreeSet<TargetName> = shared.map(|mapping| mapping.target.name.clone()).collect();
         let shared: Vec<TargetName> = shared.into_iter().collect();
-        Ok(Self {
+        let (session, none) = (owner.session(), BTreeSet::new());
+        let found = catalog::tables(session, &shared, &none);
+        let shared = waiting::at_target(context, session.backend_pid(), found).await?;
+        // Neither rows nor who feeds it is a matter of its shape.
+        let shape = |found: &FoundTable| FoundTable { has_rows: false, fed_by: None, ..found.clone() };
+        let as_judged = |(name, found): (&TargetName, &FoundTable)| {
+            gathered.target.tables.get(name).is_none_or(|judged| shape(judged) == shape(found))
+        };
+        if !shared.iter().all(as_judged) {
+            return Ok(None);
+        }
+        Ok(Some(Self {
             left_out: gathered.reasons(),
             source: gathered.source,
             target: gathered.target,
             target_start: owner.session().server_start().to_owned(),
             tables: tables.keys().cloned().collect(),
-            shared: catalog::tables(owner.session(), &shared, &BTreeSet::new()).await?,
-        })
+            shared,
+        }))
     }
 }
 
@@ -86,8 +98,11 @@ pub(super) async fn go_on(context: &Context, passed: &Passed) -> Result<Option<S
         tracing::info!(task = context.name, "the source has other settings now: everything is judged anew");
         return Ok(None);
     }
+    let none = BTreeSet::new();
     let shared: Vec<TargetName> = passed.shared.keys().cloned().collect();
-    if catalog::tables(owner.session(), &shared, &BTreeSet::new()).await? != passed.shared {
+    let pid = owner.session().backend_pid();
+    let found = catalog::tables(owner.session(), &shared, &none);
+    if waiting::at_target(context, pid, found).await? != passed.shared {
         tracing::info!(task = context.name, "target tables are others now: everything is judged anew");
         return Ok(None);
     }

@@ -191,7 +191,9 @@ async fn start(context: &Context, memory: &Memory) -> Result<Started, TaskError>
         left_out: gathered.reasons(),
         file_begun: gathered.file_begun,
     };
-    memory.has_passed(Passed::new(context, gathered, &owner, &tables).await?);
+    if let Some(passed) = Passed::new(context, gathered, &owner, &tables).await? {
+        memory.has_passed(passed);
+    }
     Ok(Started { source, owner, checkpoint, tables })
 }
 

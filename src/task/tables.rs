@@ -7,6 +7,7 @@ use super::strangers::{self, Strangers};
 use crate::change::state::{CatchUpTarget, TableState};
 use crate::change::status::NotCarried;
 use crate::change::{FilePosition, Position, RowsEvent, TableMap, TableName, TransactionId};
+use crate::schema::HiddenColumns;
 use crate::schema::Table;
 use crate::schema::binding::{self, BoundTable};
 use crate::transform::{Plan, Policies, TableMapping};
@@ -153,9 +154,13 @@ impl Tables {
         index: Option<usize>,
     ) -> Result<Option<(usize, Arc<BoundTable>)>, TaskError> {
         let table = if let Some((index, one)) =
-            index.and_then(|index| self.carried.get(index).map(|one| (index, one)))
+            index.and_then(|index| self.carried.get_mut(index).map(|one| (index, one)))
         {
-            Some((index, Arc::new(binding::bind(&one.table, map)?)))
+            let bound = binding::bind(&one.table, map)?;
+            // What a statement has left open is settled by the first rows behind it.
+            let hidden = bound.columns.len().saturating_sub(one.table.columns.len());
+            one.table.hidden = HiddenColumns { least: hidden, most: hidden, ..one.table.hidden };
+            Some((index, Arc::new(bound)))
         } else {
             if self.strangers.met(&map.name) {
                 tracing::warn!(table = %map.name, "rows of this table are not carried: {}", strangers::UNKNOWN);

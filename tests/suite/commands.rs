@@ -104,10 +104,13 @@ async fn the_plan_of_existing_tables_is_what_the_config_says() {
     let follow = scene.config().task("initial", "[]").task("start_position", "\"now\"");
     let none = plan(follow.task("existing_tables", "\"clear\"")).await;
     assert!(!none.stdout.contains("CREATE") && !none.stdout.contains("TRUNCATE"), "{none:?}");
-    // A table that cannot be carried is told as such.
-    scene.source.sql("CREATE TABLE c (id INT)").await;
+    // Tables that cannot be carried are told as such, all of them.
+    scene.source.sql("CREATE TABLE c (id INT); CREATE TABLE d (id INT PRIMARY KEY) ENGINE = MyISAM").await;
     let refused = plan(scene.config()).await;
-    assert!(refused.code == 1 && refused.stderr.contains("commands_plan_existing.c"), "{refused:?}");
+    assert!(refused.code == 1 && refused.stdout.is_empty(), "{refused:?}");
+    for table in ["commands_plan_existing.a", "commands_plan_existing.c", "commands_plan_existing.d"] {
+        assert!(refused.stderr.contains(table), "{table}: {refused:?}");
+    }
 }
 
 /// Whose rows are emptied is the plan's to say as well.

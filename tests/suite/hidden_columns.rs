@@ -1,6 +1,6 @@
 //! MariaDB keeps hashes of long unique keys in columns that only its log shows.
 
-use crate::harness::{Daemon, Mysql, Scene, postgres};
+use crate::harness::{Daemon, Mysql, Scene, applied_or_failed, postgres};
 
 async fn follows(kind: &'static str) {
     for metadata in ["NO_LOG", "FULL"] {
@@ -38,6 +38,12 @@ async fn follows(kind: &'static str) {
         let daemon = Daemon::start(&scene.config());
         source.sql(&format!("{rows}; DELETE FROM t WHERE id = 1")).await;
         scene.assert_exact(&daemon, &["t", "u", "w"]).await;
+        // A column that was added unseen is not taken for one.
+        source
+            .sql(&format!("SET sql_log_bin = 0; ALTER TABLE t ADD z BIGINT; SET sql_log_bin = 1; {rows}"))
+            .await;
+        let failure = applied_or_failed(&daemon, &mysql).await.unwrap_err();
+        assert!(failure.contains("the log describes column (all) differently"), "{failure}");
     }
 }
 

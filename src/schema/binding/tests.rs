@@ -274,7 +274,7 @@ fn hidden_columns_are_taken_where_the_definition_may_have_them_and_nothing_else_
         columns: vec![column("id", MySqlType::Int { unsigned: false }, false)],
         primary_key: vec![0],
         unique_keys: vec![],
-        hidden: crate::schema::HiddenColumns { least, most },
+        hidden: crate::schema::HiddenColumns { least, most, keys: most },
         charset: charset("utf8mb4"),
     };
     let map = |types: &[u8], nullable: u8, optional: &'static [u8]| TableMap {

@@ -131,24 +131,37 @@ pub fn evolve(before: &Table, alter: &AlterTable, unnamed: Defaults<'_>) -> Resu
         primary_key: Vec::new(),
         unique_keys: Vec::new(),
         charset: defaults,
-        hidden: hidden(before, alter, unnamed),
+        hidden: hidden(before.hidden, alter, unnamed),
     };
     evolve_keys(before, &mut table, &origin, &alter.steps)?;
     Ok(Evolved { table, origin })
 }
 
 /// How many columns are hidden afterwards.
-fn hidden(before: &Table, alter: &AlterTable, unnamed: Defaults<'_>) -> HiddenColumns {
-    let may_change = alter.steps.iter().any(|step| match step {
-        AlterStep::AddColumn { column, .. } => column.key == InlineKey::Unique,
-        AlterStep::ChangeColumn { .. }
-        | AlterStep::DropColumn { .. }
-        | AlterStep::AddUnique { .. }
-        | AlterStep::DropIndex { .. }
-        | AlterStep::ConvertCharset { .. } => true,
-        _ => false,
-    });
-    if may_change && unnamed.flavour() == Some(Flavour::MariaDb) { HiddenColumns::ANY } else { before.hidden }
+fn hidden(before: HiddenColumns, alter: &AlterTable, unnamed: Defaults<'_>) -> HiddenColumns {
+    if unnamed.flavour() != Some(Flavour::MariaDb) {
+        return before;
+    }
+    let HiddenColumns { mut least, mut most, mut keys } = before;
+    for step in &alter.steps {
+        let made = match step {
+            AlterStep::AddColumn { column, .. } | AlterStep::ChangeColumn { column, .. } => {
+                column.key == InlineKey::Unique
+            }
+            AlterStep::AddUnique { .. } => true,
+            _ => false,
+        };
+        (keys, most) = (keys + usize::from(made), most + usize::from(made));
+    }
+    for step in &alter.steps {
+        match step {
+            // A key may come to need one, or to need none.
+            AlterStep::ChangeColumn { .. } | AlterStep::ConvertCharset { .. } => (least, most) = (0, keys),
+            AlterStep::DropColumn { .. } | AlterStep::DropIndex { .. } => least = 0,
+            _ => {}
+        }
+    }
+    HiddenColumns { least, most, keys }
 }
 
 /// MariaDB puts new names of columns into the expressions of generated ones, which is not followed here: an expression that may

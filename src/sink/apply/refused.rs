@@ -10,6 +10,7 @@ use crate::change::RowLayout;
 use crate::sink::compact::Compacted;
 use crate::sink::{Session, SinkError};
 use std::sync::Arc;
+use tokio_postgres::error::DbError;
 
 /// How many letters of a key are shown.
 const SHOWN: usize = 200;
@@ -22,13 +23,20 @@ pub struct Refused {
     key: Vec<u8>,
 }
 
-/// Finds the first row of `changes` that the target refuses, if it is a row alone that it refuses. The session is of no use
-/// afterwards: its transaction is open or lost.
+/// How long another's lock on one of the rows is waited for.
+const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '5s'";
+
+/// Finds the first row of `changes` that the target refuses for the reason `why`, an error that writing them has given. The session is
+/// of no use afterwards: its transaction is open or lost.
 ///
 /// # Errors
 /// What the target answers to anything but such a row.
-pub async fn refused(session: &Session, changes: &Compacted) -> Result<Option<Refused>, SinkError> {
-    session.client().batch_execute("BEGIN").await.map_err(|error| session.error("BEGIN", error))?;
+pub async fn refused(
+    session: &Session,
+    changes: &Compacted,
+    why: &SinkError,
+) -> Result<Option<Refused>, SinkError> {
+    session.client().batch_execute(BEGIN).await.map_err(|error| session.error(BEGIN, error))?;
     let manners = vec![(Mode::Convergent, Strategy::DeleteCopy); changes.tables.len()];
     let steps = plan::plan(&changes.tables, &manners, Way::General);
     let mut statements = Statements::default();
@@ -44,7 +52,8 @@ pub async fn refused(session: &Session, changes: &Compacted) -> Result<Option<Re
         let layout = &step.changes.layout;
         let statement = statements.get(session, layout, Kind::CopyTable).await?;
         let Err(error) = copy::send(session, &statement, step.rows()).await else { continue };
-        let line = error.as_db_error().and_then(|error| line(error.where_()?, &layout.target.table));
+        let line = error.as_db_error().filter(|error| is_same(error, why));
+        let line = line.and_then(|error| line_of(error.where_()?, &layout.target.table));
         let key = line.and_then(|line| step.keys().nth(line.checked_sub(1)?));
         return Ok(key.map(|key| Refused { layout: Arc::clone(layout), key: key.to_vec() }));
     }
@@ -69,8 +78,18 @@ impl Refused {
     }
 }
 
+/// Whether it is the same error, and the line in its context that of its row: that of a row that is too long for a page is the line
+/// at which many were written at once.
+fn is_same(found: &DbError, why: &SinkError) -> bool {
+    let SinkError::Server { state, message, .. } = why else { return false };
+    let of_index = found.routine().is_some_and(|routine| routine.starts_with("_bt_"));
+    found.code().code() == state
+        && message.starts_with(found.message())
+        && (of_index || !state.starts_with("54"))
+}
+
 /// The number in `COPY table, line 7, column a`, in whatever language.
-fn line(context: &str, table: &str) -> Option<usize> {
+fn line_of(context: &str, table: &str) -> Option<usize> {
     let behind = context.lines().find_map(|line| line.strip_prefix("COPY ")?.strip_prefix(table))?;
     let (_, number) = behind.strip_prefix(", ")?.split(", ").next()?.rsplit_once(' ')?;
     number.parse().ok()
@@ -78,16 +97,16 @@ fn line(context: &str, table: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::line;
+    use super::line_of;
 
     #[test]
     fn the_line_is_found() {
-        assert_eq!(line("COPY t, line 7, column a 8", "t"), Some(7));
-        assert_eq!(line("COPY t, line 7", "t"), Some(7));
-        assert_eq!(line("COPY odd, line 3, line 12, column b", "odd, line 3"), Some(12));
-        assert_eq!(line("COPY t, Zeile 9, Spalte a", "t"), Some(9));
-        assert_eq!(line("SQL function \"f\"\nCOPY t, line 2", "t"), Some(2));
-        assert_eq!(line("PL/pgSQL function f()", "t"), None);
-        assert_eq!(line("COPY t2, line 7", "t"), None);
+        assert_eq!(line_of("COPY t, line 7, column a 8", "t"), Some(7));
+        assert_eq!(line_of("COPY t, line 7", "t"), Some(7));
+        assert_eq!(line_of("COPY odd, line 3, line 12, column b", "odd, line 3"), Some(12));
+        assert_eq!(line_of("COPY t, Zeile 9, Spalte a", "t"), Some(9));
+        assert_eq!(line_of("SQL function \"f\"\nCOPY t, line 2", "t"), Some(2));
+        assert_eq!(line_of("PL/pgSQL function f()", "t"), None);
+        assert_eq!(line_of("COPY t2, line 7", "t"), None);
     }
 }

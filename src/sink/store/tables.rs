@@ -2,7 +2,6 @@
 
 use super::{FORMAT, Names, SCHEMA, unreadable};
 use crate::change::TargetName;
-use crate::change::remedy::COPY_AGAIN;
 use crate::quote::{identifier, literal};
 use crate::sink::ddl::DDL_LOCK;
 use crate::sink::{Session, SinkError};
@@ -203,7 +202,7 @@ pub(super) async fn check_format(session: &Session, task: &str) -> Result<(), Si
             session,
             task,
             "rowferry.meta is empty",
-            &format!("restore schema rowferry, or {COPY_AGAIN}"),
+            "restore schema rowferry, or drop it: every task then copies again",
         )),
     }
 }

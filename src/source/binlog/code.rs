@@ -291,7 +291,7 @@ impl Walk<'_> {
         if let Some(table) = lost {
             return Some(gone(&table.to_string()));
         }
-        let Some(written) = written else { return self.changed(mentions, default_database, true) };
+        let Some(written) = written else { return self.changed(mentions, default_database, true, true) };
         for table in written.iter().filter(|table| !(self.known)(table)) {
             let names: Vec<TableName> = self.names(table).iter().map(lower).collect();
             if names.iter().any(|name| changed.databases.contains(&name.database)) {
@@ -308,19 +308,19 @@ impl Walk<'_> {
                 return Some(gone(&what.to_string()));
             }
         }
-        self.changed(mentions, default_database, false)
+        self.changed(mentions, default_database, false, false)
     }
 
-    /// Whether the list no longer holds what a text may have called, or written.
-    fn changed(&self, mentions: &Mentions, default_database: &str, writes: bool) -> Option<Reached> {
+    /// Whether the list no longer holds what a text may have called, or written; with `calls` it may call procedures.
+    fn changed(&self, mentions: &Mentions, default: &str, writes: bool, calls: bool) -> Option<Reached> {
         let changed = &self.code.changed;
-        let in_reach =
-            |database: &str| database.eq_ignore_ascii_case(default_database) || mentions.name(database);
+        let in_reach = |database: &str| database.eq_ignore_ascii_case(default) || mentions.name(database);
         let named = |name: &TableName| {
             self.names(name).iter().any(|name| mentions.name(&name.table) && in_reach(&name.database))
         };
         let code = changed.code.iter().find(|(kind, name)| match *kind {
             "TRIGGER" => writes && in_reach(&name.database),
+            "PROCEDURE" => calls && named(name),
             _ => named(name),
         });
         let table = changed.tables.iter().find(|table| writes && named(table) && !(self.known)(table));
@@ -476,7 +476,7 @@ impl Walk<'_> {
         }
         // No statements are made up here: servers refuse PREPARE and EXECUTE in functions and triggers, and in what these call
         // (error 1336).
-        if let Some(changed) = self.changed(&mentions, database, !reads_only) {
+        if let Some(changed) = self.changed(&mentions, database, !reads_only, true) {
             return Some(changed);
         }
         next.extend(self.named(&mentions, database));

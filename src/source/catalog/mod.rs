@@ -129,9 +129,12 @@ fn assemble(
         let mut prefix_key = false;
         let indexes = indexes_of.remove(&name).unwrap_or_default();
         if flavour == Flavour::MariaDb {
-            let hashed = indexes.iter().filter(|row| text(row, 7) == Some("HASH"));
-            let hashed: BTreeSet<_> = hashed.map(|row| text(row, 2)).collect();
-            table.hidden = HiddenColumns { least: hashed.len(), most: hashed.len() };
+            let named = |hashed: bool| {
+                let rows = indexes.iter().filter(|row| !hashed || text(row, 7) == Some("HASH"));
+                let names = rows.map(|row| text(row, 2)).filter(|name| *name != Some("PRIMARY"));
+                names.collect::<BTreeSet<_>>().len()
+            };
+            table.hidden = HiddenColumns { least: named(true), most: named(true), keys: named(false) };
         }
         for (index, parts) in keys(indexes) {
             prefix_key |= index == "PRIMARY" && parts.iter().any(|part| !part.whole);

@@ -16,25 +16,24 @@ pub(super) fn changed_when_kept(sql: &str, mode: SqlMode) -> Result<Option<&'sta
     if time_may_lose_fraction(&tokens) {
         return Ok(Some("TIME() as a cast to whole seconds"));
     }
-    let parenthesis = |token: &&Token<'_>| token.is_symbol('(') || token.is_symbol(')');
-    // A literal alone is evaluated before it is kept.
-    if tokens.iter().filter(|token| !parenthesis(token)).count() <= 2 {
+    if is_one_literal(&tokens) {
         return Ok(None);
     }
     if mode.flavour != Some(Flavour::MariaDb) {
         return Ok(None);
     }
     let of_json = tokens.iter().any(|token| is_word(token, |word| word.starts_with("json")));
-    let pairs = tokens.iter().zip(tokens.iter().skip(1).map(Some).chain([None]));
-    for (token, next) in pairs {
+    for (at, token) in tokens.iter().enumerate() {
+        // Strings beside one another are one.
+        let mut behind = tokens.iter().skip(at + 1).take_while(|token| is_literal(token));
         let reason = match token.kind {
             TokenKind::Number if token.value.ends_with('.') => Some("a number without its point"),
             TokenKind::Word if of_json && is_word(token, |word| word == "true" || word == "false") => {
                 Some("true and false as 1 and 0")
             }
-            TokenKind::Word if token.value.starts_with('_') => next
-                .filter(|literal| is_literal(literal) && !is_plain(literal))
-                .map(|_| "a string behind a character set without its backslashes"),
+            TokenKind::Word if token.value.starts_with('_') && !behind.all(is_plain) => {
+                Some("a string behind a character set without its backslashes")
+            }
             _ => None,
         };
         if reason.is_some() {
@@ -48,11 +47,28 @@ fn is_word(token: &Token<'_>, matches: impl Fn(&str) -> bool) -> bool {
     token.kind == TokenKind::Word && matches(&token.value.to_ascii_lowercase())
 }
 
+/// Whether it is a literal alone, with or without a word before it that says what it is: that is evaluated before it is kept.
+fn is_one_literal(tokens: &[Token<'_>]) -> bool {
+    let parenthesis = |token: &&Token<'_>| token.is_symbol('(') || token.is_symbol(')');
+    let mut inner = tokens.iter().filter(|token| !parenthesis(token)).peekable();
+    let says_what =
+        |word: &str| word.starts_with('_') || ["binary", "date", "time", "timestamp"].contains(&word);
+    let called = tokens
+        .iter()
+        .zip(tokens.iter().skip(1))
+        .any(|(word, next)| word.kind == TokenKind::Word && next.is_symbol('('));
+    inner.next_if(|token| is_word(token, says_what));
+    !called && inner.all(|token| is_literal(token) || token.kind == TokenKind::Number)
+}
+
 /// Whether the function TIME has an argument that may have a fraction.
 fn time_may_lose_fraction(tokens: &[Token<'_>]) -> bool {
     let calls = |at: &usize| {
         let opens = tokens.get(at + 1).is_some_and(|next| next.is_symbol('('));
-        opens && tokens.get(*at).is_some_and(|token| is_word(token, |word| word == "time"))
+        // A type's digits: `CAST(… AS TIME(3))`.
+        let sized = tokens.get(at + 2).is_some_and(|next| next.kind == TokenKind::Number)
+            && tokens.get(at + 3).is_some_and(|next| next.is_symbol(')'));
+        opens && !sized && tokens.get(*at).is_some_and(|token| is_word(token, |word| word == "time"))
     };
     let whole = |token: &Token<'_>| match token.kind {
         TokenKind::Text => !token.value.contains('.'),
@@ -105,6 +121,9 @@ mod tests {
             ("concat(_latin1 x'4142', _utf8mb4 'a b', 'ß\\\\', N'ß', x'E9')", false),
             ("_latin1 x'E9'", false),
             ("(_utf8mb4'ß')", false),
+            ("concat(_utf8mb4'a' 'ß', 'x')", true),
+            ("_utf8mb4'a' 'ß'", false),
+            ("json_array(true)", true),
             ("round(5., 1)", true),
             ("round(5.0, 1)", false),
             ("json_object('a', FALSE)", true),
@@ -125,6 +144,7 @@ mod tests {
             ("time('10:11:12.5')", true),
             ("time(now(6))", true),
             ("time(maketime(1, 2, 3.5))", true),
+            ("cast('10:11:12.5' as time(3))", false),
             ("time(now())", false),
             ("hour(time(('10:11:12')))", false),
             ("concat(timestamp '2024-02-29 10:11:12.5', 'x')", false),

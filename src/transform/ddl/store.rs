@@ -311,6 +311,7 @@ fn some_labels(given: &Given, labels: &[String]) -> Option<String> {
         _ => None,
     }
 }
+
 /// Whether the cast of a value to a type of date and time is what storing makes of it.
 pub(super) fn casts_as_stored(given: &Given, column: &MySqlType) -> bool {
     // The server rounds what it reads to microseconds, and then again.

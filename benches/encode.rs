@@ -99,6 +99,7 @@ fn case() -> Case {
             .collect(),
         primary_key: vec![0],
         unique_keys: vec![],
+        hidden: rowferry::schema::HiddenColumns::default(),
         charset: Charset { name: "utf8mb4".into(), collation: "utf8mb4_0900_ai_ci".into() },
     };
     let target: Vec<TargetColumn> = columns

@@ -278,9 +278,9 @@ fn hidden_columns_are_taken_where_the_definition_may_have_them_and_nothing_else_
         charset: charset("utf8mb4"),
     };
     let map = |types: &[u8], nullable: u8, optional: &'static [u8]| TableMap {
-        types: types.to_vec().into(),
-        metadata: vec![0; types.len()].into(),
-        nullable: vec![nullable].into(),
+        types: types.to_vec(),
+        metadata: vec![0; types.len()],
+        nullable: vec![nullable],
         optional: bytes::Bytes::from_static(optional),
         ..super::tests::map()
     };

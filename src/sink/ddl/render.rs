@@ -249,7 +249,7 @@ fn alter_column(
         return Err(Unfit::new(
             table,
             format!("column {} is missing", column.name),
-            &format!("restore the column, or {COPY_TABLE_AGAIN}"),
+            format!("restore the column, or {COPY_TABLE_AGAIN}"),
         ));
     };
     let (target, name) = (qualified(table), identifier(&column.name));

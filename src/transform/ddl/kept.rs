@@ -51,8 +51,7 @@ fn is_word(token: &Token<'_>, matches: impl Fn(&str) -> bool) -> bool {
 fn is_one_literal(tokens: &[Token<'_>]) -> bool {
     let parenthesis = |token: &&Token<'_>| token.is_symbol('(') || token.is_symbol(')');
     let mut inner = tokens.iter().filter(|token| !parenthesis(token)).peekable();
-    let says_what =
-        |word: &str| word.starts_with('_') || ["binary", "date", "time", "timestamp"].contains(&word);
+    let says_what = |word: &str| word.starts_with('_') || ["date", "time", "timestamp"].contains(&word);
     let called = tokens
         .iter()
         .zip(tokens.iter().skip(1))
@@ -66,7 +65,10 @@ fn time_may_lose_fraction(tokens: &[Token<'_>]) -> bool {
     let calls = |at: &usize| {
         let opens = tokens.get(at + 1).is_some_and(|next| next.is_symbol('('));
         // A type's digits: `CAST(… AS TIME(3))`.
-        let sized = tokens.get(at + 2).is_some_and(|next| next.kind == TokenKind::Number)
+        let digits = |next: &Token<'_>| {
+            next.kind == TokenKind::Number && next.value.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        let sized = tokens.get(at + 2).is_some_and(digits)
             && tokens.get(at + 3).is_some_and(|next| next.is_symbol(')'));
         opens && !sized && tokens.get(*at).is_some_and(|token| is_word(token, |word| word == "time"))
     };
@@ -142,6 +144,9 @@ mod tests {
         for (sql, changed) in [
             ("time(timestamp '2024-02-29 10:11:12.5')", true),
             ("time('10:11:12.5')", true),
+            ("time(101112.5)", true),
+            ("time(1e-1)", true),
+            ("time(101112)", false),
             ("time(now(6))", true),
             ("time(maketime(1, 2, 3.5))", true),
             ("cast('10:11:12.5' as time(3))", false),

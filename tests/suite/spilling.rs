@@ -14,7 +14,7 @@ impl SmallDisk {
     fn mount(size: &str) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a folder");
         let options = format!("size={size},mode=1777");
-        mount(&["-t", "tmpfs", "-o", &options, "rowferry-test"], folder.path()).then_some(Self { folder })
+        mount(&["-t", "tmpfs", "-o", &options, "rowferry-test"], folder.path()).then(|| Self { folder })
     }
 
     fn resize(&self, size: &str) {

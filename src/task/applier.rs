@@ -77,7 +77,7 @@ impl Memory {
 }
 
 /// How long a row that the target refuses is looked for.
-const LOOKING: Duration = Duration::from_secs(60);
+pub(super) const LOOKING: Duration = Duration::from_secs(60);
 
 /// What the applying session works at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,13 +6,15 @@
 //! What must never happen here: a chunk's rows committed without its record, a table called copied with a hole in it.
 
 use super::TaskError;
+use super::applier::LOOKING;
 use super::context::Context;
 use super::waiting::{AtTarget, Moves};
 use crate::change::EncodedRows;
 use crate::change::state::ChunkRecord;
 use crate::change::status::TableStatus;
 use crate::schema::Table;
-use crate::sink::apply::{Applier, Existing};
+use crate::sink::apply::{Applier, Existing, refused};
+use crate::sink::compact::Compactor;
 use crate::sink::{Owner, Session, SinkError, Store};
 use crate::source::SourceError;
 use crate::source::server::Server;
@@ -242,11 +244,7 @@ struct Connections {
 
 impl Worker {
     async fn run(self, number: usize, queue: Arc<AsyncMutex<mpsc::Receiver<Job>>>) -> Result<(), TaskError> {
-        let wire = snapshot::connect(self.context.source()).await?;
-        let session =
-            Session::connect(self.context.target(), &format!("rowferry/{}/copy {number}", self.context.name))
-                .await?;
-        self.owner.register(&session, &format!("copy {number}")).await?;
+        let (wire, session) = self.connect(number).await?;
         let at_target = self.group.moves.worker(session.backend_pid());
         let applier = Applier::open(&session).await?;
         let mut connections = Connections { wire, session, at_target, applier };
@@ -258,13 +256,86 @@ impl Worker {
             let mut read = 0;
             if let Err(error) = self.chunk(&mut connections, copied, &mut job.chunk, &mut read).await {
                 self.tell(copied, |status| status.copied_rows = status.copied_rows.saturating_sub(read));
-                return Err(error);
+                drop(connections);
+                return Err(self.with_row(error, number, copied, &job.chunk).await);
             }
             self.group.step(job.table, |tally, _| {
                 tally.rows += read;
                 tally.open -= 1;
             });
         }
+    }
+
+    async fn connect(&self, number: usize) -> Result<(Wire, Session), TaskError> {
+        let wire = snapshot::connect(self.context.source()).await?;
+        let name = format!("rowferry/{}/copy {number}", self.context.name);
+        let session = Session::connect(self.context.target(), &name).await?;
+        self.owner.register(&session, &format!("copy {number}")).await?;
+        Ok((wire, session))
+    }
+
+    /// What reads a chunk.
+    fn query(&self, copied: &CopyTable, chunk: &ChunkRecord) -> Result<String, SourceError> {
+        let columns = copied.plan.select_columns();
+        match ChunkKey::of(&copied.table, &copied.key) {
+            Some(key) => key
+                .chunk_query(&columns, chunk.after.as_deref(), chunk.upto.as_deref())
+                .map_err(|mismatch| changed(&self.context, copied, &mismatch)),
+            None => Ok(whole_table_query(&copied.table.name, &columns)),
+        }
+    }
+
+    /// The error with the row that it is about, where it is about a row.
+    async fn with_row(
+        &self,
+        error: TaskError,
+        number: usize,
+        copied: &CopyTable,
+        chunk: &ChunkRecord,
+    ) -> TaskError {
+        let TaskError::Sink(error) = error else { return error };
+        if !error.is_of_a_row() {
+            return error.into();
+        }
+        match tokio::time::timeout(LOOKING, self.refused(&error, number, copied, chunk)).await {
+            Ok(Ok(Some(key))) => error.at(&format!("the row is {key}, in the copy")).into(),
+            Ok(Ok(None)) => error.at("in the copy").into(),
+            // What it is about is told all the same.
+            Ok(Err(other)) => {
+                tracing::warn!(task = self.context.name, error = %other, "the row is not found");
+                error.at("in the copy").into()
+            }
+            Err(_) => {
+                tracing::warn!(task = self.context.name, "the row is not found in time");
+                error.at("in the copy").into()
+            }
+        }
+    }
+
+    /// The key of the first row of a chunk that the target refuses for the reason `why`. A COPY goes on while more rows are read, so the
+    /// chunk is read once more, and what is read at a time is tried by itself.
+    async fn refused(
+        &self,
+        why: &SinkError,
+        number: usize,
+        copied: &CopyTable,
+        chunk: &ChunkRecord,
+    ) -> Result<Option<String>, TaskError> {
+        let (mut wire, session) = self.connect(number).await?;
+        let sql = self.query(copied, chunk)?;
+        let mut reader = ChunkReader::open(&mut wire, &copied.table.name, &sql).await?;
+        while let Some(rows) = reader.next(self.block_bytes).await? {
+            let mut encoded = EncodedRows::new(copied.plan.layout().clone());
+            copied.plan.encode_result(&rows, &mut encoded)?;
+            let mut compactor = Compactor::new();
+            compactor.push(&mut encoded);
+            if let Some(refused) = refused(&session, &compactor.finish(), why).await? {
+                return Ok(refused.key(self.owner.session()).await?);
+            }
+            execute(&session, "ROLLBACK").await?;
+            self.group.moves.moved();
+        }
+        Ok(None)
     }
 
     /// Copies one chunk in one target transaction; `read` counts its rows.
@@ -277,14 +348,8 @@ impl Worker {
     ) -> Result<(), TaskError> {
         let Connections { wire, session, at_target, applier } = connections;
         let name = &copied.table.name;
-        let columns = copied.plan.select_columns();
-        let sql = match ChunkKey::of(&copied.table, &copied.key) {
-            Some(key) => key
-                .chunk_query(&columns, chunk.after.as_deref(), chunk.upto.as_deref())
-                .map_err(|mismatch| changed(&self.context, copied, &mismatch))?,
-            None => whole_table_query(name, &columns),
-        };
-        at_target.during(begin(session)).await?;
+        let sql = self.query(copied, chunk)?;
+        at_target.during(execute(session, "BEGIN")).await?;
         let mut reader = ChunkReader::open(wire, name, &sql).await?;
         let layout = copied.plan.layout();
         let mut writer = applier.chunk(session, layout, copied.existing);
@@ -309,7 +374,7 @@ impl Worker {
         let ended = async {
             writer.finish().await?;
             self.store.record_chunk(session, name, chunk).await?;
-            commit(session).await
+            execute(session, "COMMIT").await
         };
         at_target.during(ended).await?;
         self.group.moves.moved();
@@ -334,12 +399,8 @@ fn changed(context: &Context, copied: &CopyTable, mismatch: &BoundMismatch) -> S
     }
 }
 
-async fn begin(session: &Session) -> Result<(), SinkError> {
-    session.client().batch_execute("BEGIN").await.map_err(|error| session.error("BEGIN", error))
-}
-
-async fn commit(session: &Session) -> Result<(), SinkError> {
-    session.client().batch_execute("COMMIT").await.map_err(|error| session.error("COMMIT", error))
+async fn execute(session: &Session, sql: &str) -> Result<(), SinkError> {
+    session.client().batch_execute(sql).await.map_err(|error| session.error(sql, error))
 }
 
 /// Spreads rows over time so that all workers together read at most a given rate.

@@ -1,6 +1,6 @@
 //! A row that the target refuses is told by its key and its place, however it is written.
 
-use crate::harness::{DEADLINE, Scene, failure};
+use crate::harness::{DEADLINE, Daemon, Scene, failure};
 use rowferry::change::status::Phase;
 
 #[tokio::test]
@@ -49,5 +49,35 @@ async fn a_row_that_the_target_refuses_is_told_by_its_key() {
         daemon.restart();
         scene.assert_exact(&daemon, &["t", "other"]).await;
         scene.source.sql("UPDATE t SET v = 1000 + id").await;
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_the_target_refuses_in_the_copy_is_told_by_its_key() {
+    for existing in ["clear", "ignore"] {
+        let schema = format!("refused_{existing}");
+        let scene = Scene::new(&schema).await;
+        // A chunk is read in several blocks, and what it sends is refused while later ones are read.
+        let rows: Vec<String> =
+            (0..1000).map(|id| format!("({id}, 'n', {}, REPEAT('w', 3000))", 776 - id)).collect();
+        let rows = rows.join(", ");
+        let columns = "(id INT, area VARCHAR(10), v INT, words VARCHAR(3000), PRIMARY KEY (area, id)";
+        scene.source.sql(&format!("CREATE TABLE t {columns}); INSERT INTO t VALUES {rows}")).await;
+        // The row that is there is no error of its own.
+        scene
+            .target
+            .sql(&format!(
+                "CREATE SCHEMA {schema}; CREATE TABLE {schema}.t {columns}, CONSTRAINT small CHECK (v >= 0)); \
+                 INSERT INTO {schema}.t VALUES (775, 'n', 1, 'there before')"
+            ))
+            .await;
+        let daemon = Daemon::start(&scene.config().task("existing_tables", &format!("{existing:?}")));
+        let failed = daemon
+            .wait_task("the task fails", DEADLINE, |task| matches!(task.phase, Phase::Failed { .. }))
+            .await;
+        let told = failure(&failed).unwrap();
+        for words in [&format!("{schema}.t"), "small", "the row is area=n, id=777, in the copy"] {
+            assert!(told.contains(words), "{existing}: {words} is not in {told}");
+        }
     }
 }

@@ -429,11 +429,12 @@ enum Attempt {
 async fn connect(context: &Context, owner: &Owner) -> Result<(Session, Applier), TaskError> {
     let session = Session::connect(context.target(), &format!("rowferry/{}/apply", context.name)).await?;
     owner.register(&session, "apply").await?;
-    let applier = Applier::open(&session).await?;
     // Rows come in batches that no server works at for minutes. One that does is stuck: the statement ends, and is tried again on
     // another connection.
     let sql = format!("SET statement_timeout = {}", context.task().apply.statement_timeout.as_millis());
-    session.client().batch_execute(&sql).await.map_err(|error| session.error(&sql, error))?;
+    let (applier, limited) = tokio::join!(Applier::open(&session), session.client().batch_execute(&sql));
+    limited.map_err(|error| session.error(&sql, error))?;
+    let applier = applier?;
     Ok((session, applier))
 }
 

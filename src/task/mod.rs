@@ -31,7 +31,6 @@ pub use applier::Memory;
 pub use error::TaskError;
 pub use inspect::{Planned, check, plan, stored};
 
-use crate::change::facts::SourceFacts;
 use crate::change::remedy::COPY_AGAIN;
 use crate::change::state::{Checkpoint, TableState};
 use crate::change::status::{Board, Phase, Reached, TablePhase, now_seconds};
@@ -186,7 +185,7 @@ async fn start(context: &Context, memory: &Memory) -> Result<Started, TaskError>
     waiting::at_target(context, pid, renew_p1(context, &mut server, &owner, &mut tables)).await?;
     let source = stream::Source {
         server,
-        fold: folds(&gathered.source),
+        names: gathered.source.names(),
         cascades: gathered.source.cascades(),
         left_out: gathered.reasons(),
         file_begun: gathered.file_begun,
@@ -235,11 +234,6 @@ async fn connect(context: &Context, application: &str) -> Result<(Server, Sessio
     Ok((server?, session?))
 }
 
-/// Whether the source folds table names: what DDL text spells in capitals is then the same table.
-fn folds(source: &SourceFacts) -> bool {
-    source.lower_case_table_names != 0
-}
-
 fn refuse_failures(report: &Report) -> Result<(), TaskError> {
     if report.passed() {
         return Ok(());
@@ -282,7 +276,7 @@ async fn schema_sync(
     let mut settled = waiting::waits(context, server.waits(), async {
         let start = handoff::start_position(context, server, stored).await?;
         // Its stream makes it large.
-        Box::pin(handoff::settle(context, server, folds(&gathered.source), start.as_ref())).await
+        Box::pin(handoff::settle(context, server, gathered.source.names(), start.as_ref())).await
     })
     .await?;
     settled.tables.retain(|(table, _)| gathered.has_judged(&table.name));

@@ -1,6 +1,7 @@
 //! What the config says about one source table, resolved: the input of mapping and DDL translation.
 
 use crate::change::TableName;
+use crate::change::names::alike;
 use crate::change::policy::{
     DdlPolicies, IdentifierCase, Operations, TableOptions, TimeAs, TinyInt1, ZeroDates,
 };
@@ -52,7 +53,7 @@ impl Rules {
 
     /// Whether a source column is left out.
     pub fn excludes(&self, column: &str) -> bool {
-        self.options.exclude_columns.iter().any(|name| same(name, column))
+        self.options.exclude_columns.iter().any(|name| alike(name, column))
     }
 
     /// The text of the source tag for a table.
@@ -62,12 +63,8 @@ impl Rules {
 }
 
 /// MySQL's column names are case-insensitive, so the config's are.
-pub(super) fn same(one: &str, other: &str) -> bool {
-    one == other || one.to_lowercase() == other.to_lowercase()
-}
-
 fn by_name<'a>(map: &'a BTreeMap<String, String>, column: &str) -> Option<&'a str> {
     map.get(column)
-        .or_else(|| map.iter().find(|(name, _)| same(name, column)).map(|(_, value)| value))
+        .or_else(|| map.iter().find(|(name, _)| alike(name, column)).map(|(_, value)| value))
         .map(String::as_str)
 }

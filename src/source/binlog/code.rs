@@ -10,7 +10,8 @@
 
 use super::mentions::{Mentions, words};
 use super::selected::SelectedTables;
-use crate::change::{FilePosition, TableName};
+use crate::change::names::{alike, folded};
+use crate::change::{FilePosition, TableName, TableNames};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What a thing of the source's is.
@@ -182,12 +183,16 @@ impl StoredCode {
                 remedy: self.missing.clone(),
             };
         }
-        let (seen, tables) = (BTreeSet::new(), BTreeSet::new());
-        Walk { code: self, selected, known, unexplained: logged, seen, written: tables }.statement(
-            text,
-            default_database,
-            written,
-        )
+        let walk = Walk {
+            code: self,
+            selected,
+            known,
+            unexplained: logged,
+            seen: BTreeSet::new(),
+            written: BTreeSet::new(),
+            led_to: BTreeSet::new(),
+        };
+        walk.statement(text, default_database, written)
     }
 }
 
@@ -204,8 +209,19 @@ fn gone(what: &str) -> Reached {
     }
 }
 
+/// Here names that differ by case alone may be the same ones at every source: more is followed then, never less.
 fn lower(name: &TableName) -> TableName {
-    TableName::new(name.database.to_lowercase(), name.table.to_lowercase())
+    TableNames::FOLDED.folded(name)
+}
+
+/// Whether a text of a session with this default database may use that one.
+fn may_use(mentions: &Mentions, default_database: &str, database: &str) -> bool {
+    alike(database, default_database) || mentions.name(database)
+}
+
+/// Whether it may name this table, view or routine.
+fn may_name(mentions: &Mentions, default_database: &str, name: &TableName) -> bool {
+    mentions.name(&name.table) && may_use(mentions, default_database, &name.database)
 }
 
 /// One statement's way through the code.
@@ -219,6 +235,8 @@ struct Walk<'a> {
     seen: BTreeSet<usize>,
     /// Tables that may be written, in lower case.
     written: BTreeSet<TableName>,
+    /// Their databases, as the source compares names: here too many would hide one that nothing leads to.
+    led_to: BTreeSet<String>,
 }
 
 impl Walk<'_> {
@@ -253,8 +271,9 @@ impl Walk<'_> {
         if let Some(stop) = self.written.iter().find_map(|table| self.cascades_into(table)) {
             return stop;
         }
-        let written: BTreeSet<&str> = self.written.iter().map(|table| table.database.as_str()).collect();
-        match self.unexplained.iter().find(|database| !written.contains(&*database.to_lowercase())) {
+        let names = self.selected.names();
+        match self.unexplained.iter().find(|database| !self.led_to.contains(&names.folded_database(database)))
+        {
             Some(database) => Reached::Unknown {
                 why: format!(
                     "the log says that it used the database {database}, to which nothing leads that it names or calls"
@@ -267,8 +286,8 @@ impl Walk<'_> {
 
     /// A text of this database, which may name others.
     fn explain(&mut self, mentions: &Mentions, database: &str) {
-        self.unexplained
-            .retain(|logged| logged.to_lowercase() != database.to_lowercase() && !mentions.name(logged));
+        let names = self.selected.names();
+        self.unexplained.retain(|logged| !names.same_database(logged, database) && !mentions.name(logged));
     }
 
     /// Whether the list no longer holds what a statement may have met.
@@ -282,7 +301,7 @@ impl Walk<'_> {
         // Unknown tables may have referred to what was written, and these to them.
         let mut parents = self.code.cascades.iter().map(|cascade| &cascade.parent);
         let lost = parents.find(|parent| {
-            changed.databases.contains(&parent.database.to_lowercase()) && self.leads_to_selected(parent)
+            changed.databases.contains(&folded(&parent.database)) && self.leads_to_selected(parent)
         });
         let lost = lost.or_else(|| {
             changed.tables.iter().chain(&changed.keys).find(|table| self.leads_to_selected(table))
@@ -299,7 +318,7 @@ impl Walk<'_> {
             }
             let is_one = |one: &TableName| names.contains(&lower(one));
             let code = changed.code.iter().find(|(kind, code)| match *kind {
-                "TRIGGER" => names.iter().any(|name| name.database == code.database.to_lowercase()),
+                "TRIGGER" => names.iter().any(|name| name.database == folded(&code.database)),
                 "VIEW" => is_one(code),
                 _ => false,
             });
@@ -314,10 +333,8 @@ impl Walk<'_> {
     /// Whether the list no longer holds what a text may have called, or written; with `calls` it may call procedures.
     fn changed(&self, mentions: &Mentions, default: &str, writes: bool, calls: bool) -> Option<Reached> {
         let changed = &self.code.changed;
-        let in_reach = |database: &str| database.eq_ignore_ascii_case(default) || mentions.name(database);
-        let named = |name: &TableName| {
-            self.names(name).iter().any(|name| mentions.name(&name.table) && in_reach(&name.database))
-        };
+        let in_reach = |database: &str| may_use(mentions, default, database);
+        let named = |name: &TableName| self.names(name).iter().any(|name| may_name(mentions, default, name));
         let code = changed.code.iter().find(|(kind, name)| match *kind {
             "TRIGGER" => writes && in_reach(&name.database),
             "PROCEDURE" => calls && named(name),
@@ -376,10 +393,7 @@ impl Walk<'_> {
 
     /// The routines and views that a text may name.
     fn named(&self, mentions: &Mentions, default_database: &str) -> Vec<(usize, bool)> {
-        let named = |name: &TableName| {
-            mentions.name(&name.table)
-                && (name.database.eq_ignore_ascii_case(default_database) || mentions.name(&name.database))
-        };
+        let named = |name: &TableName| may_name(mentions, default_database, name);
         let nameless = mentions.has_others().then_some("");
         let by_word = &self.code.by_word;
         let candidates: Vec<&Vec<usize>> = match mentions.words() {
@@ -408,10 +422,6 @@ impl Walk<'_> {
 
     /// Everything that a text names and that reacts to being written.
     fn write_named(&mut self, mentions: &Mentions, default_database: &str, next: &mut Vec<(usize, bool)>) {
-        let named = |table: &TableName| {
-            mentions.name(&table.table)
-                && (table.database.eq_ignore_ascii_case(default_database) || mentions.name(&table.database))
-        };
         let tables: Vec<TableName> = self
             .code
             .objects
@@ -422,7 +432,7 @@ impl Walk<'_> {
             })
             .chain(self.code.cascades.iter().map(|cascade| &cascade.parent))
             .chain(self.code.changed.renamed.iter().flat_map(|(from, to)| [from, to]))
-            .filter(|table| named(table))
+            .filter(|table| may_name(mentions, default_database, table))
             .cloned()
             .collect();
         for table in &tables {
@@ -435,7 +445,9 @@ impl Walk<'_> {
         // One after the other: a chain of keys may be as long as a source has tables.
         let mut tables = vec![table.clone()];
         while let Some(table) = tables.pop() {
-            for name in self.names(&table).iter().map(lower) {
+            for name in self.names(&table) {
+                self.led_to.insert(self.selected.names().folded_database(&name.database));
+                let name = lower(&name);
                 if !self.written.insert(name.clone()) {
                     continue;
                 }

@@ -30,7 +30,7 @@ use super::{Rules, TableMapping, TransformError};
 use crate::change::facts::Cascades;
 use crate::change::policy::DdlPolicy;
 use crate::change::remedy::{copy_table_again, leave_out};
-use crate::change::{Answers, Session, TargetChange, TargetName};
+use crate::change::{Answers, Session, TableNames, TargetChange, TargetName};
 use crate::schema::Table;
 use crate::schema::ddl::{Name, SqlMode, Statement};
 
@@ -45,8 +45,8 @@ pub struct Issued<'a> {
     pub mode: SqlMode,
     /// The settings of its session.
     pub session: &'a Session,
-    /// The source's names of databases and tables do not differ by case (`lower_case_table_names` 1 or 2).
-    pub folds: bool,
+    /// How the source compares names of databases and tables.
+    pub names: TableNames,
     /// What the source makes of foreign keys that cascade.
     pub cascades: Cascades,
     /// What the source has answered so far.
@@ -234,12 +234,7 @@ impl Case<'_> {
 
     /// Whether a name in the statement means this table.
     fn is_named(&self, name: &Name) -> bool {
-        let database = name.database.as_deref().unwrap_or(self.issued.default_database);
-        let own = &self.before.name;
-        let same = |one: &str, other: &str| {
-            one == other || (self.issued.folds && one.to_lowercase() == other.to_lowercase())
-        };
-        same(database, &own.database) && same(&name.table, &own.table)
+        self.issued.names.same(&name.full(self.issued.default_database), &self.before.name)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What changes values of existing rows, or lets them change later, without a row event and without a new type.
 
 use super::{Case, computed};
+use crate::change::names::alike;
 use crate::change::policy::DdlPolicy;
 use crate::schema::charset::is_wide;
 use crate::schema::ddl::{AlterStep, AlterTable, Evolved};
@@ -34,7 +35,7 @@ impl Case<'_> {
         };
         let accepted = &self.rules.accepted_cascades;
         let accepted = match name {
-            Some(name) => accepted.iter().any(|accepted| accepted.to_lowercase() == name.to_lowercase()),
+            Some(name) => accepted.iter().any(|accepted| alike(accepted, name)),
             None => accepted.iter().any(generated),
         };
         if accepted || !self.issued.cascades.silent {

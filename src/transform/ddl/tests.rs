@@ -45,7 +45,7 @@ fn issued(sql: &str) -> Issued<'_> {
         default_database: "shop",
         mode: SqlMode::from_bits(strict).with_flavour(Flavour::MySql).with_explicit_timestamps(true),
         session: plain(),
-        folds: true,
+        names: TableNames::FOLDED,
         cascades: Cascades { silent: true, inline: true },
         answers: unasked(),
     }

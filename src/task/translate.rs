@@ -8,7 +8,6 @@ use super::builder::{Translation, Translator};
 use super::context::Context;
 use super::tables::{Carried, Tables};
 use crate::change::facts::{Cascades, Flavour};
-use crate::change::remedy::leave_out;
 use crate::change::{Answers, Doubt, StatementEvent, TableNames, TargetChange};
 use crate::schema::ddl::{self, SqlMode, Statement};
 use crate::source::server::{Server, Setting};
@@ -142,13 +141,6 @@ impl Translator for Translate {
             }
             let name = &one.table.name;
             let translated = self.one(one, &statement, event, mode).await?;
-            if translated.ended {
-                return Err(TaskError::Stream {
-                    why: format!("{name} is gone ({})", event.sql),
-                    position: event.boundary.file.to_string(),
-                    remedy: format!("going on without the table is not supported yet: {}", leave_out(name)),
-                });
-            }
             if one.until.is_some() && self.context.task().initial_data && !only_adds(one, &translated) {
                 return Err(SourceError::TableChanged {
                     endpoint: self.context.task().source.clone(),

@@ -2,9 +2,7 @@
 
 use crate::change::TableName;
 use crate::change::names::alike;
-use crate::change::policy::{
-    DdlPolicies, IdentifierCase, Operations, TableOptions, TimeAs, TinyInt1, ZeroDates,
-};
+use crate::change::policy::{IdentifierCase, Operations, TableOptions, TimeAs, TinyInt1, ZeroDates};
 use std::collections::BTreeMap;
 
 /// The rules for one source table. The task makes one a table from its config and from what it found at the target.
@@ -22,14 +20,10 @@ pub struct Rules {
     pub tinyint1: TinyInt1,
     /// What TIME becomes.
     pub time: TimeAs,
-    /// PostGIS is there: geometries become its type.
-    pub postgis: bool,
     /// What is carried.
     pub operations: Operations,
     /// Names of the table's foreign keys whose cascades were accepted (`accept_cascades`).
     pub accepted_cascades: Vec<String>,
-    /// What to do about statements that need a policy.
-    pub ddl: DdlPolicies,
     /// The table's own options.
     pub options: TableOptions,
     /// The options were written for this very table, not for a glob: a column they name must be there.

@@ -314,7 +314,7 @@ async fn snapshot(
     context.enter(Phase::Snapshot);
     let mut group = Vec::new();
     for name in &copying {
-        let Some((table, recorded)) = tables.get(name) else { continue };
+        let (table, recorded) = tables.get(name).ok_or_else(|| TaskError::missing(name))?;
         let plan =
             Plan::compile(table, &recorded.mapping, &recorded.mapping.target.columns, &context.policies())?;
         let key = table_key(table, recorded);
@@ -379,7 +379,7 @@ async fn snapshot(
     let session = owner.session();
     prepare::transaction(session, "BEGIN").await?;
     for name in &copying {
-        let Some((_, recorded)) = tables.get_mut(name) else { continue };
+        let (_, recorded) = tables.get_mut(name).ok_or_else(|| TaskError::missing(name))?;
         if let TableState::Snapshotting { from } = &recorded.state {
             recorded.state = TableState::CatchingUp { from: from.clone(), until: until.clone() };
         }

@@ -148,9 +148,8 @@ impl Tables {
         map: &Arc<TableMap>,
         index: Option<usize>,
     ) -> Result<Option<(usize, Arc<BoundTable>)>, TaskError> {
-        let table = if let Some((index, one)) =
-            index.and_then(|index| self.carried.get_mut(index).map(|one| (index, one)))
-        {
+        let table = if let Some(index) = index {
+            let one = self.carried.get_mut(index).ok_or_else(|| TaskError::missing(&map.name))?;
             let bound = binding::bind(&one.table, map)?;
             // What a statement has left open is settled by the first rows behind it.
             let hidden = bound.columns.len().saturating_sub(one.table.columns.len());
@@ -192,11 +191,8 @@ impl Tables {
         policies: Policies,
     ) -> Result<(), TaskError> {
         let plan = Plan::compile(&table, &mapping, &mapping.target.columns, &policies)?;
-        if let Some(one) = self.carried.get_mut(index) {
-            one.table = table;
-            one.mapping = mapping;
-            one.plan = plan;
-        }
+        let one = self.carried.get_mut(index).ok_or_else(|| TaskError::missing(&table.name))?;
+        (one.table, one.mapping, one.plan) = (table, mapping, plan);
         self.bound.clear();
         Ok(())
     }

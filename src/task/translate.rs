@@ -135,7 +135,7 @@ impl Translator for Translate {
             if tables.skips(index, event.gtid.as_ref(), &event.boundary.file) {
                 continue;
             }
-            let Some(one) = tables.get(index) else { continue };
+            let one = tables.get(index).ok_or_else(|| TaskError::missing("a table of the statement"))?;
             if let Some(doubt) = &event.doubt {
                 return Err(self.refused(doubt, event).into());
             }

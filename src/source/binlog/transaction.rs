@@ -245,7 +245,9 @@ impl Transactions {
             return Err(Refusal::contradiction(format!("there is no savepoint '{name}' to roll back to")));
         };
         open.marks.truncate(index.saturating_add(1));
-        let Some(mark) = open.marks.last() else { return Ok(()) };
+        let Some(mark) = open.marks.last() else {
+            return Err(Refusal::contradiction(format!("savepoint '{name}' is lost")));
+        };
         self.prepared.counted(&mut open.held, |rows| rows.rollback_to(mark.at))
     }
 

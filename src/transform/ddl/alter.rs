@@ -155,9 +155,8 @@ impl Case<'_> {
         alter: &AlterTable,
         draft: &mut Draft,
     ) -> Result<(), TransformError> {
-        let (Some(before), Some(current)) = (self.before.columns.get(old), draft.columns.get(target)) else {
-            return Ok(());
-        };
+        let before = self.before.columns.get(old).ok_or_else(|| self.internal("a column before it"))?;
+        let current = draft.columns.get(target).ok_or_else(|| self.internal("a target column"))?;
         let in_key = self.target_key(target);
         let name = &before.name;
         if column.generated != before.generated {

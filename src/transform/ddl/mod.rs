@@ -164,6 +164,12 @@ impl Case<'_> {
         }
     }
 
+    /// The mapping names something that is not there.
+    fn internal(&self, what: &str) -> TransformError {
+        let why = format!("its mapping names {what} that is not there ({})", self.issued.sql);
+        TransformError::Internal { table: self.before.name.clone(), why }
+    }
+
     fn copy_again(&self) -> String {
         let target = self.target();
         let tag = self.mapping.source_tag.as_ref();

@@ -2,7 +2,7 @@
 
 use super::gtid::GtidSet;
 use super::shape::{TargetName, TargetTable};
-use super::{Domains, FilePosition, TableName};
+use super::{Domains, FilePosition, TableName, TableNames};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Which family of servers the source belongs to.
@@ -71,6 +71,11 @@ pub struct SourceFacts {
 }
 
 impl SourceFacts {
+    /// How it compares names of databases and tables.
+    pub fn names(&self) -> TableNames {
+        TableNames::of(self.lower_case_table_names)
+    }
+
     /// What becomes of the rows that cascades change.
     ///
     /// MySQL runs cascades above InnoDB, and so logs them, since 9.6 unless `innodb_native_foreign_keys` is on. It makes

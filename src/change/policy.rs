@@ -62,42 +62,6 @@ pub enum TimeAs {
     Time,
 }
 
-/// What to do about a statement that needs a policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DdlPolicy {
-    /// Stop the task.
-    Stop,
-    /// Go on without it.
-    Ignore,
-    /// Do the same in the target.
-    Apply,
-}
-
-/// `ddl_policy = { … }`; every one defaults to `stop`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DdlPolicies {
-    /// DROP COLUMN
-    pub drop_column: DdlPolicy,
-    /// MODIFY to a narrower type
-    pub narrow_column: DdlPolicy,
-    /// New meaning of existing ENUM or SET numbers
-    pub relabel_enum: DdlPolicy,
-    /// DROP TABLE
-    pub drop_table: DdlPolicy,
-    /// DROP DATABASE
-    pub drop_database: DdlPolicy,
-    /// TRUNCATE TABLE
-    pub truncate_table: DdlPolicy,
-    /// DROP, TRUNCATE, EXCHANGE PARTITION, IMPORT TABLESPACE
-    pub truncate_partition: DdlPolicy,
-    /// RENAME TABLE
-    pub rename_table: DdlPolicy,
-    /// DROP/ADD PRIMARY KEY
-    pub change_primary_key: DdlPolicy,
-    /// CONVERT TO CHARACTER SET
-    pub convert_charset: DdlPolicy,
-}
-
 /// Detail for one table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TableOptions {

@@ -212,13 +212,6 @@ pub enum TargetChange {
         /// The column as it shall be.
         column: TargetColumn,
     },
-    /// A column goes.
-    DropColumn {
-        /// The table.
-        table: TargetName,
-        /// Its name.
-        name: String,
-    },
     /// No row may hold an instant of these spans: else the source has changed it without a word, and the change stops here.
     RequireNone {
         /// The table.
@@ -231,10 +224,5 @@ pub enum TargetChange {
         why: String,
         /// What the user can do then.
         remedy: String,
-    },
-    /// All rows go.
-    Truncate {
-        /// The table.
-        table: TargetName,
     },
 }

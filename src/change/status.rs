@@ -22,8 +22,6 @@ pub enum Phase {
     CatchingUp,
     /// Past P1: the target equals the source at the applied position.
     Synchronizing,
-    /// Stopped on the user's wish; the daemon lives.
-    Paused,
     /// Waiting to try again after an error that may pass by itself.
     Retrying {
         /// One paragraph.
@@ -51,7 +49,6 @@ impl Phase {
             Self::Snapshot => "Snapshot",
             Self::CatchingUp => "CatchingUp",
             Self::Synchronizing => "Synchronizing",
-            Self::Paused => "Paused",
             Self::Retrying { .. } => "Retrying",
             Self::Failed { .. } => "Failed",
             Self::Stopped => "Stopped",

@@ -115,7 +115,6 @@ fn in_a_line(task: &TaskStatus) -> String {
         | Phase::Snapshot
         | Phase::CatchingUp
         | Phase::Synchronizing
-        | Phase::Paused
         | Phase::Stopped => phase.to_owned(),
     }
 }

@@ -101,7 +101,6 @@ fn add_task(text: &mut String, name: &str, task: &TaskStatus, live: bool) {
         | Phase::Snapshot
         | Phase::CatchingUp
         | Phase::Synchronizing
-        | Phase::Paused
         | Phase::Stopped => {}
     }
     if let Some(what) = &task.waiting_for {

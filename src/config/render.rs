@@ -1,7 +1,7 @@
 //! The effective configuration as TOML, secrets masked: what `rowferry config` prints.
 
 use super::types::{
-    Config, DdlPolicy, Distributed, ExistingTables, IdentifierCase, Indexes, LogFormat, NulBytes, Password,
+    Config, DDL_POLICIES, Distributed, ExistingTables, IdentifierCase, LogFormat, NulBytes, Password,
     SourceTlsMode, StartPosition, TableOptions, TargetTlsMode, TaskConfig, TimeAs, TinyInt1, TlsFiles,
     VacuumMode, ZeroDates,
 };
@@ -159,7 +159,7 @@ fn render_task(task: &TaskConfig) -> Table {
         "identifier_case",
         if task.identifier_case == IdentifierCase::Lower { "lower" } else { "preserve" },
     );
-    put(&mut table, "indexes", if task.indexes == Indexes::None { "none" } else { "non_unique" });
+    put(&mut table, "indexes", "none");
     put(&mut table, "zero_dates", if task.zero_dates == ZeroDates::Null { "null" } else { "error" });
     put(
         &mut table,
@@ -202,29 +202,8 @@ fn render_task(task: &TaskConfig) -> Table {
     }
     put(&mut table, "vacuum", vacuum);
     put(&mut table, "accept_cascades", strings(&task.accept_cascades));
-    let policy = &task.ddl_policy;
-    let policies: Table = [
-        ("drop_column", policy.drop_column),
-        ("narrow_column", policy.narrow_column),
-        ("relabel_enum", policy.relabel_enum),
-        ("drop_table", policy.drop_table),
-        ("drop_database", policy.drop_database),
-        ("truncate_table", policy.truncate_table),
-        ("truncate_partition", policy.truncate_partition),
-        ("rename_table", policy.rename_table),
-        ("change_primary_key", policy.change_primary_key),
-        ("convert_charset", policy.convert_charset),
-    ]
-    .into_iter()
-    .map(|(name, policy)| {
-        let word = match policy {
-            DdlPolicy::Stop => "stop",
-            DdlPolicy::Ignore => "ignore",
-            DdlPolicy::Apply => "apply",
-        };
-        (name.to_owned(), Value::from(word))
-    })
-    .collect();
+    let policies: Table =
+        DDL_POLICIES.into_iter().map(|name| (name.to_owned(), Value::from("stop"))).collect();
     put(&mut table, "ddl_policy", policies);
     let tables: Table = task
         .table_options

@@ -3,8 +3,8 @@
 use super::section::{Problems, Section, quoted};
 use super::table;
 use super::types::{
-    ApplyConfig, DdlPolicies, DdlPolicy, ExistingTables, IdentifierCase, Indexes, NulBytes, Operations,
-    Selection, SnapshotConfig, StartPosition, TableOptions, TaskConfig, TimeAs, TinyInt1, ZeroDates,
+    ApplyConfig, DDL_POLICIES, ExistingTables, IdentifierCase, NulBytes, Operations, Selection,
+    SnapshotConfig, StartPosition, TableOptions, TaskConfig, TimeAs, TinyInt1, ZeroDates,
 };
 use crate::change::FilePosition;
 use std::collections::BTreeSet;
@@ -52,10 +52,7 @@ pub fn task(
     let cases = [("lower", IdentifierCase::Lower), ("preserve", IdentifierCase::Preserve)];
     let identifier_case =
         section.choice("identifier_case", &cases, problems).unwrap_or(IdentifierCase::Lower);
-    let indexes = section
-        .choice("indexes", &[("none", Indexes::None), ("non_unique", Indexes::NonUnique)], problems)
-        .unwrap_or(Indexes::None);
-    if indexes == Indexes::NonUnique {
+    if section.choice("indexes", &[("none", false), ("non_unique", true)], problems) == Some(true) {
         problems.add(
             section.key("indexes"),
             Some("\"non_unique\""),
@@ -82,7 +79,7 @@ pub fn task(
     let snapshot = snapshot(section.table("snapshot", problems), problems);
     let apply = apply(section.table("apply", problems), memory_limit, problems);
     let vacuum = super::vacuum::vacuum(section.table("vacuum", problems), problems);
-    let ddl_policy = ddl_policy(section.table("ddl_policy", problems), problems);
+    ddl_policy(section.table("ddl_policy", problems), problems);
     let accept_cascades = section.strings("accept_cascades", problems).unwrap_or_default();
     let mut table_options = Vec::new();
     for (pattern, table) in section.tables("table", problems) {
@@ -103,7 +100,6 @@ pub fn task(
         existing_tables,
         operations,
         identifier_case,
-        indexes,
         zero_dates,
         nul_bytes,
         tinyint1,
@@ -113,7 +109,6 @@ pub fn task(
         snapshot,
         apply,
         vacuum,
-        ddl_policy,
         accept_cascades,
         table_options,
     })
@@ -408,46 +403,20 @@ fn parse_bytes(text: &str) -> Option<usize> {
     digits.trim().parse::<usize>().ok()?.checked_mul(factor)
 }
 
-fn ddl_policy(section: Option<Section>, problems: &mut Problems) -> DdlPolicies {
-    let mut policies = DdlPolicies {
-        drop_column: DdlPolicy::Stop,
-        narrow_column: DdlPolicy::Stop,
-        relabel_enum: DdlPolicy::Stop,
-        drop_table: DdlPolicy::Stop,
-        drop_database: DdlPolicy::Stop,
-        truncate_table: DdlPolicy::Stop,
-        truncate_partition: DdlPolicy::Stop,
-        rename_table: DdlPolicy::Stop,
-        change_primary_key: DdlPolicy::Stop,
-        convert_charset: DdlPolicy::Stop,
-    };
-    let Some(mut section) = section else { return policies };
-    let choices = [("stop", DdlPolicy::Stop), ("ignore", DdlPolicy::Ignore), ("apply", DdlPolicy::Apply)];
-    let mut read = |name: &'static str, policy: &mut DdlPolicy| {
-        if let Some(chosen) = section.choice(name, &choices, problems) {
-            if chosen != DdlPolicy::Stop {
-                problems.add(
-                    section.key(name),
-                    None,
-                    format!("a policy other than \"stop\" {NOT_YET}"),
-                    "use \"stop\"",
-                );
-            }
-            *policy = chosen;
+fn ddl_policy(section: Option<Section>, problems: &mut Problems) {
+    let Some(mut section) = section else { return };
+    for name in DDL_POLICIES {
+        let choices = [("stop", true), ("ignore", false), ("apply", false)];
+        if section.choice(name, &choices, problems) == Some(false) {
+            problems.add(
+                section.key(name),
+                None,
+                format!("a policy other than \"stop\" {NOT_YET}"),
+                "use \"stop\"",
+            );
         }
-    };
-    read("drop_column", &mut policies.drop_column);
-    read("narrow_column", &mut policies.narrow_column);
-    read("relabel_enum", &mut policies.relabel_enum);
-    read("drop_table", &mut policies.drop_table);
-    read("drop_database", &mut policies.drop_database);
-    read("truncate_table", &mut policies.truncate_table);
-    read("truncate_partition", &mut policies.truncate_partition);
-    read("rename_table", &mut policies.rename_table);
-    read("change_primary_key", &mut policies.change_primary_key);
-    read("convert_charset", &mut policies.convert_charset);
+    }
     section.finish(problems);
-    policies
 }
 
 fn options(pattern: &str, mut section: Section, problems: &mut Problems) -> TableOptions {

@@ -153,8 +153,6 @@ pub struct TaskConfig {
     pub operations: Operations,
     /// How identifiers are spelled in the target.
     pub identifier_case: IdentifierCase,
-    /// `non_unique` builds secondary indexes after the copy.
-    pub indexes: Indexes,
     /// What a zero date becomes.
     pub zero_dates: ZeroDates,
     /// What a NUL in text becomes.
@@ -173,8 +171,6 @@ pub struct TaskConfig {
     pub apply: ApplyConfig,
     /// When target tables are vacuumed.
     pub vacuum: VacuumConfig,
-    /// DDL policies by name (see [`DdlPolicy`]).
-    pub ddl_policy: DdlPolicies,
     /// Foreign keys with cascades that the user accepts (`database.table.constraint`).
     pub accept_cascades: Vec<String>,
     /// `[task.NAME.table."db.table"]` in the order written; the first match of an exact name, else of a glob, is used.
@@ -205,14 +201,30 @@ pub enum ExistingTables {
     Ignore,
 }
 
-/// `indexes`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Indexes {
-    /// The primary key only.
-    None,
-    /// The source's other indexes too, not unique.
-    NonUnique,
-}
+/// Keys of `ddl_policy = { … }`. Each stands for what a statement may do that cannot simply be carried; "stop" is what can be
+/// wanted of it so far.
+pub const DDL_POLICIES: [&str; 10] = [
+    // DROP COLUMN
+    "drop_column",
+    // MODIFY to a narrower type
+    "narrow_column",
+    // New meaning of existing ENUM or SET numbers
+    "relabel_enum",
+    // DROP TABLE
+    "drop_table",
+    // DROP DATABASE
+    "drop_database",
+    // TRUNCATE TABLE
+    "truncate_table",
+    // DROP, TRUNCATE, EXCHANGE PARTITION, IMPORT TABLESPACE
+    "truncate_partition",
+    // RENAME TABLE
+    "rename_table",
+    // DROP/ADD PRIMARY KEY
+    "change_primary_key",
+    // CONVERT TO CHARACTER SET
+    "convert_charset",
+];
 
 /// `snapshot = { … }`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -108,14 +108,11 @@ fn databases(subject: &Subject<'_>, report: &mut Report, name: &str) {
     } else {
         format!("binlog_do_db is {}", list(only.iter()))
     };
-    let same = |one: &str, other: &str| match facts.lower_case_table_names {
-        0 => one == other,
-        _ => one.to_lowercase() == other.to_lowercase(),
-    };
+    let names = facts.names();
     let unlogged = |database: &str| {
         // With names that are folded the server may still compare letter by letter.
         (!only.is_empty() && !only.iter().any(|logged| logged == database))
-            || never.iter().any(|ignored| same(ignored, database))
+            || never.iter().any(|ignored| names.same_database(ignored, database))
     };
     let tables: Vec<String> = subject
         .mappings

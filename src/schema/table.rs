@@ -2,6 +2,7 @@
 
 use super::column::MySqlType;
 use crate::change::TableName;
+use crate::change::names::alike;
 use serde::{Deserialize, Serialize};
 
 /// What a column of existing rows gets when it is added.
@@ -104,8 +105,6 @@ pub struct UniqueKey {
 impl Table {
     /// The index of a column by name; MySQL column names are case-insensitive.
     pub fn column_index(&self, name: &str) -> Option<usize> {
-        self.columns.iter().position(|column| {
-            column.name.eq_ignore_ascii_case(name) || column.name.to_lowercase() == name.to_lowercase()
-        })
+        self.columns.iter().position(|column| alike(&column.name, name))
     }
 }

@@ -28,12 +28,9 @@ fn render_task(page: &mut String, name: &str, task: &TaskStatus) {
     let class = match task.phase {
         Phase::Synchronizing => "good",
         Phase::Failed { .. } | Phase::Retrying { .. } => "bad",
-        Phase::Prechecking
-        | Phase::SchemaSync
-        | Phase::Snapshot
-        | Phase::CatchingUp
-        | Phase::Paused
-        | Phase::Stopped => "wait",
+        Phase::Prechecking | Phase::SchemaSync | Phase::Snapshot | Phase::CatchingUp | Phase::Stopped => {
+            "wait"
+        }
     };
     // Writing to a String cannot fail.
     let _ = write!(
@@ -63,7 +60,6 @@ fn render_task(page: &mut String, name: &str, task: &TaskStatus) {
         | Phase::Snapshot
         | Phase::CatchingUp
         | Phase::Synchronizing
-        | Phase::Paused
         | Phase::Stopped => {}
     }
     if let Some(what) = &task.waiting_for {

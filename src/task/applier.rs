@@ -216,7 +216,11 @@ impl Applying {
             }
         };
         self.uncommitted.push(outcome);
-        let (Some(position), Some(next)) = (position, next) else { return Ok(()) };
+        let (position, next) = match (position, next) {
+            (Some(position), Some(next)) => (position, next),
+            (None, None) => return Ok(()),
+            _ => return Err(TaskError::Internal("a checkpoint and its position came one by one".to_owned())),
+        };
         self.record_caught_up(&caught_up).await?;
         self.execute("COMMIT").await?;
         self.memory.committed(batch.continues);
@@ -301,12 +305,11 @@ impl Applying {
 
     async fn record_caught_up(&self, tables: &[TableName]) -> Result<(), TaskError> {
         for table in tables {
-            if let Some(recorded) = self.recorded.get(table) {
-                let target = &recorded.mapping.target.name;
-                self.store
-                    .record_table(&self.session, table, target, &TableState::Streaming, &recorded.json()?)
-                    .await?;
-            }
+            let recorded = self.recorded.get(table).ok_or_else(|| TaskError::missing(table))?;
+            let target = &recorded.mapping.target.name;
+            self.store
+                .record_table(&self.session, table, target, &TableState::Streaming, &recorded.json()?)
+                .await?;
         }
         Ok(())
     }
@@ -319,13 +322,13 @@ impl Applying {
         }
         for (table, mapping) in &unit.versions {
             self.store.record_schema(&self.session, table, &unit.position).await?;
-            if let Some(recorded) = self.recorded.get_mut(&table.name) {
-                recorded.mapping = mapping.clone();
-                let state = recorded.state.clone();
-                self.store
-                    .record_table(&self.session, &table.name, &mapping.target.name, &state, &recorded.json()?)
-                    .await?;
-            }
+            let recorded = self.recorded.get_mut(&table.name);
+            let recorded = recorded.ok_or_else(|| TaskError::missing(&table.name))?;
+            recorded.mapping = mapping.clone();
+            let state = recorded.state.clone();
+            self.store
+                .record_table(&self.session, &table.name, &mapping.target.name, &state, &recorded.json()?)
+                .await?;
         }
         let next = self.store.advance(&self.session, &self.checkpoint, &unit.position).await?;
         self.execute("COMMIT").await?;
@@ -347,9 +350,8 @@ impl Applying {
     ) -> Result<(), TaskError> {
         self.checkpoint = next;
         for table in caught_up {
-            if let Some(recorded) = self.recorded.get_mut(table) {
-                recorded.state = TableState::Streaming;
-            }
+            let recorded = self.recorded.get_mut(table).ok_or_else(|| TaskError::missing(table))?;
+            recorded.state = TableState::Streaming;
         }
         self.context.board.task(&self.context.name, |task| {
             task.position = Some(position.to_string());

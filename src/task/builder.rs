@@ -122,13 +122,14 @@ impl<T: Translator> Builder<T> {
     fn rows(&mut self, event: &RowsEvent) -> Result<(), TaskError> {
         self.received_bytes += u64::try_from(event.rows.len()).unwrap_or(0);
         let Some((index, bound)) = self.tables.bind(event, self.gtid.as_ref())? else { return Ok(()) };
-        let Some(one) = self.tables.get(index) else { return Ok(()) };
+        let one = self.tables.get(index).ok_or_else(|| TaskError::missing(&event.table.name))?;
         one.plan.encode_event(&bound, event, &self.operations, self.batch.run(one.plan.layout()))?;
         loop {
             match self.batch.ready() {
                 Ready::Full => self.close(),
                 Ready::Piece => {
-                    let Some(piece) = self.batch.take_piece() else { return Ok(()) };
+                    let piece = self.batch.take_piece();
+                    let piece = piece.ok_or_else(|| TaskError::missing("the piece of a transaction"))?;
                     self.push(piece, Vec::new(), None);
                 }
                 Ready::Nothing | Ready::Position | Ready::Rows => return Ok(()),
@@ -163,9 +164,8 @@ impl<T: Translator> Builder<T> {
         self.close();
         let mut translation = self.translator.translate(&mut self.tables, event).await?;
         for (table, mapping) in &translation.versions {
-            if let Some(index) = self.tables.find(&table.name) {
-                self.tables.replace(index, table.clone(), mapping.clone(), self.policies)?;
-            }
+            let index = self.tables.find(&table.name).ok_or_else(|| TaskError::missing(&table.name))?;
+            self.tables.replace(index, table.clone(), mapping.clone(), self.policies)?;
         }
         self.batch.commit(&event.boundary);
         if translation.changes.is_empty() && translation.versions.is_empty() {
@@ -174,7 +174,10 @@ impl<T: Translator> Builder<T> {
         }
         // The position moves with the change itself, so the rows' builder has nothing left to say of it.
         let position = self.batch.position().clone();
-        drop(self.batch.take());
+        if self.batch.take().is_some_and(|batch| !batch.changes.is_empty()) {
+            let why = format!("rows came before a statement in its transaction ({})", event.sql);
+            return Err(TaskError::Internal(why));
+        }
         self.ready.push_back(Unit::Schema(SchemaUnit {
             changes: std::mem::take(&mut translation.changes),
             versions: std::mem::take(&mut translation.versions),

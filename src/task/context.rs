@@ -111,14 +111,11 @@ fn rules(task: &TaskConfig, table: &TableName) -> Rules {
         zero_dates: task.zero_dates,
         tinyint1: task.tinyint1,
         time: task.time,
-        // PostGIS types wait for their part; geometries are bytes until then.
-        postgis: false,
         operations: task.operations,
         accepted_cascades: {
             let named = task.accept_cascades.iter().filter_map(|entry| entry.strip_prefix(&name));
             named.filter_map(|rest| rest.strip_prefix('.')).map(str::to_owned).collect()
         },
-        ddl: task.ddl_policy,
         exact_options: task.table_options.iter().any(|(pattern, _)| *pattern == name),
         foreign_rows: task.existing_tables == ExistingTables::Ignore,
         shared_target: options.source_column.is_some(),

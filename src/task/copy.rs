@@ -144,10 +144,10 @@ pub async fn copy(context: &Context, owner: &Arc<Owner>, tables: Vec<CopyTable>)
             }
         }
         // A worker that never came to a chunk is not missed where the others have copied all.
-        match lost.filter(|_| !group.is_copied()) {
-            Some(error) => Err(error),
-            None => Ok(()),
+        if group.is_copied() {
+            return Ok(());
         }
+        Err(lost.unwrap_or_else(|| TaskError::Internal("the copy has ended with chunks missing".to_owned())))
     };
     tokio::select! {
         copied = copied => copied,
@@ -251,7 +251,8 @@ impl Worker {
         loop {
             let job = queue.lock().await.recv().await;
             let Some(mut job) = job else { return Ok(()) };
-            let Some(copied) = self.group.tables.get(job.table) else { return Ok(()) };
+            let copied = self.group.tables.get(job.table);
+            let copied = copied.ok_or_else(|| TaskError::missing("the table of a chunk"))?;
             self.group.begins(job.table);
             let mut read = 0;
             if let Err(error) = self.chunk(&mut connections, copied, &mut job.chunk, &mut read).await {

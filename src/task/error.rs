@@ -64,12 +64,17 @@ pub enum TaskError {
         /// How long.
         seconds: u64,
     },
-    /// A part of the task ended without saying why: a defect of this program.
+    /// A part of the task ended without saying why, or what the task knows contradicts itself: a defect of this program.
     #[error("internal: {0}")]
     Internal(String),
 }
 
 impl TaskError {
+    /// Something that the task goes by is not where it must be.
+    pub(super) fn missing(what: impl std::fmt::Display) -> Self {
+        Self::Internal(format!("{what} is not known to the task"))
+    }
+
     /// Who has the task, where it is another that it waits for.
     pub fn owner(&self) -> Option<&str> {
         match self {

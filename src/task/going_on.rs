@@ -6,7 +6,7 @@
 use super::context::Context;
 use super::gather::{self, Gathered};
 use super::prepare::{self, Recorded};
-use super::{Started, TaskError, connect, folds, refuse_failures, stream, waiting};
+use super::{Started, TaskError, connect, refuse_failures, stream, waiting};
 use crate::change::facts::{FoundTable, SourceFacts, TargetFacts};
 use crate::change::state::TableState;
 use crate::change::status::Phase;
@@ -134,7 +134,7 @@ pub(super) async fn go_on(context: &Context, passed: &Passed) -> Result<Option<S
     }))?;
     let source = stream::Source {
         server,
-        fold: folds(&facts),
+        names: facts.names(),
         cascades: facts.cascades(),
         left_out: passed.left_out.clone(),
         file_begun: checkpoint.position.file_begun,

@@ -20,11 +20,13 @@ use super::TaskError;
 use super::context::Context;
 use crate::change::facts::Flavour;
 use crate::change::state::CatchUpTarget;
-use crate::change::{Change, FilePosition, LogFile, Position, StatementEvent, TableName, Taken, XaState};
+use crate::change::{
+    Affected, Change, FilePosition, LogFile, Position, StatementEvent, TableNames, Taken, XaState,
+};
 use crate::config::StartPosition;
 use crate::config::types::Selection;
 use crate::schema::Table;
-use crate::schema::ddl::{self, SqlMode, Statement};
+use crate::schema::ddl::{self, SqlMode};
 use crate::sink::store::Stored;
 use crate::source::SourceError;
 use crate::source::binlog::{BinlogStream, StreamRequest};
@@ -97,7 +99,7 @@ pub async fn start_position(
 pub async fn settle(
     context: &Context,
     server: &mut Server,
-    fold: bool,
+    names: TableNames,
     start: Option<&Position>,
 ) -> Result<Settled, TaskError> {
     for attempt in 1..=ATTEMPTS {
@@ -106,7 +108,7 @@ pub async fn settle(
             None if context.task().initial_data => server.stream_start().await?,
             None => server.stream_start_alone().await?,
         };
-        let mut read = LogRead::behind(context, fold, position.clone());
+        let mut read = LogRead::behind(context, names, position.clone());
         if start.is_none() && !server.start_is_now(&position) {
             if let Some(later) = server.later_start(&position).await? {
                 let mut history = LogRead { only_statements: true, ..read };
@@ -114,7 +116,7 @@ pub async fn settle(
                 history.wait(server, &context.task().tables).await?;
                 let own_file = history.files.iter().find(|file| file.file == later.file.file);
                 position = Position { file_begun: own_file.map(|file| file.begun), ..later };
-                read = LogRead::behind(context, fold, position.clone());
+                read = LogRead::behind(context, names, position.clone());
             } else {
                 let end = server.log_end().await?;
                 read.on(&end).await.map_err(|error| begins_with_a_file(error, server.label()))?;
@@ -165,16 +167,13 @@ pub async fn settle(
 #[derive(Debug)]
 struct Found {
     sql: String,
-    /// The tables it names; none when it may concern any.
-    tables: Vec<TableName>,
-    /// A whole database.
-    database: Option<String>,
+    affected: Affected,
 }
 
 /// The log as far as it has been read, and the statements on selected tables in it, each with the place behind it.
 struct LogRead<'a> {
     context: &'a Context,
-    fold: bool,
+    names: TableNames,
     reached: Position,
     found: Vec<(Found, Position)>,
     files: Vec<LogFile>,
@@ -183,18 +182,18 @@ struct LogRead<'a> {
 }
 
 impl<'a> LogRead<'a> {
-    fn behind(context: &'a Context, fold: bool, reached: Position) -> Self {
-        Self { context, fold, reached, found: Vec::new(), files: Vec::new(), only_statements: false }
+    fn behind(context: &'a Context, names: TableNames, reached: Position) -> Self {
+        Self { context, names, reached, found: Vec::new(), files: Vec::new(), only_statements: false }
     }
 
     /// Waits until the statements that were found have ended.
     async fn wait(&self, server: &mut Server, selection: &Selection) -> Result<(), TaskError> {
         for (statement, _) in &self.found {
-            server.wait_for_statement(&statement.tables).await?;
+            if let Affected::Tables(tables) = &statement.affected {
+                server.wait_for_statement(tables).await?;
+            }
         }
-        // One that names no table may be about any.
-        let names_none = |found: &Found| found.tables.is_empty() && found.database.is_none();
-        if self.found.iter().any(|(statement, _)| names_none(statement)) {
+        if self.found.iter().any(|(statement, _)| statement.affected == Affected::Any) {
             let all: Vec<_> = server.tables(selection).await?.into_iter().map(|table| table.name).collect();
             server.wait_for_statement(&all).await?;
         }
@@ -207,7 +206,7 @@ impl<'a> LogRead<'a> {
             return Ok(());
         }
         let from = self.reached.clone();
-        let request = request(self.context, self.fold, from, HEARTBEAT, SILENCE);
+        let request = request(self.context, self.names, from, HEARTBEAT, SILENCE);
         let request = StreamRequest { only_statements: self.only_statements, ..request };
         let mut stream = BinlogStream::open(request).await?;
         let mut changes = Vec::new();
@@ -238,40 +237,22 @@ impl<'a> LogRead<'a> {
 
     fn statement(&self, event: &StatementEvent) -> Found {
         let mode = SqlMode::of_session(&event.session, self.reached.taken.flavour());
-        let statement = ddl::read(&event.sql, mode);
-        let database = match &statement {
-            Statement::DropDatabase(database) => Some(database.clone()),
-            _ => None,
-        };
-        let names = statement.tables().unwrap_or_default();
-        let tables = names.into_iter().map(|name| {
-            let database = name.database.unwrap_or_else(|| event.default_database.clone());
-            TableName::new(database, name.table)
-        });
-        let tables = tables.chain(event.doubt.iter().flat_map(|doubt| doubt.also.clone()));
-        Found { sql: event.sql.clone(), tables: tables.collect(), database }
+        let affected = ddl::read(&event.sql, mode).affected(&event.default_database);
+        let also = event.doubt.as_ref().map_or(&[][..], |doubt| &doubt.also);
+        Found { sql: event.sql.clone(), affected: affected.and(also) }
     }
 
     /// The place behind the last statement that concerns a table.
     fn start_of(&self, table: &Table) -> Option<&Position> {
-        let same = |a: &str, b: &str| if self.fold { a.to_lowercase() == b.to_lowercase() } else { a == b };
-        let concerns = |found: &Found| match &found.database {
-            Some(database) => same(database, &table.name.database),
-            None => {
-                found.tables.is_empty()
-                    || found.tables.iter().any(|name| {
-                        same(&name.database, &table.name.database) && same(&name.table, &table.name.table)
-                    })
-            }
-        };
+        let concerns = |found: &Found| self.names.concerns(&found.affected, &table.name);
         self.found.iter().rev().find(|(found, _)| concerns(found)).map(|(_, position)| position)
     }
 }
 
-/// A stream request with this task's settings; `fold` where the source folds table names.
+/// A stream request with this task's settings; `names` says how the source compares those of tables.
 pub fn request(
     context: &Context,
-    fold: bool,
+    names: TableNames,
     start: Position,
     heartbeat: Duration,
     read_timeout: Duration,
@@ -282,7 +263,7 @@ pub fn request(
         server_id: task.server_id,
         start,
         selection: task.tables.clone(),
-        fold_names: fold,
+        names,
         heartbeat,
         read_timeout,
         max_event_bytes: 1 << 30,

@@ -31,7 +31,6 @@ pub use applier::Memory;
 pub use error::TaskError;
 pub use inspect::{Planned, check, plan, stored};
 
-use crate::change::facts::SourceFacts;
 use crate::change::remedy::COPY_AGAIN;
 use crate::change::state::{Checkpoint, TableState};
 use crate::change::status::{Board, Phase, Reached, TablePhase, now_seconds};
@@ -186,7 +185,7 @@ async fn start(context: &Context, memory: &Memory) -> Result<Started, TaskError>
     waiting::at_target(context, pid, renew_p1(context, &mut server, &owner, &mut tables)).await?;
     let source = stream::Source {
         server,
-        fold: folds(&gathered.source),
+        names: gathered.source.names(),
         cascades: gathered.source.cascades(),
         left_out: gathered.reasons(),
         file_begun: gathered.file_begun,
@@ -235,11 +234,6 @@ async fn connect(context: &Context, application: &str) -> Result<(Server, Sessio
     Ok((server?, session?))
 }
 
-/// Whether the source folds table names: what DDL text spells in capitals is then the same table.
-fn folds(source: &SourceFacts) -> bool {
-    source.lower_case_table_names != 0
-}
-
 fn refuse_failures(report: &Report) -> Result<(), TaskError> {
     if report.passed() {
         return Ok(());
@@ -282,7 +276,7 @@ async fn schema_sync(
     let mut settled = waiting::waits(context, server.waits(), async {
         let start = handoff::start_position(context, server, stored).await?;
         // Its stream makes it large.
-        Box::pin(handoff::settle(context, server, folds(&gathered.source), start.as_ref())).await
+        Box::pin(handoff::settle(context, server, gathered.source.names(), start.as_ref())).await
     })
     .await?;
     settled.tables.retain(|(table, _)| gathered.has_judged(&table.name));
@@ -320,7 +314,7 @@ async fn snapshot(
     context.enter(Phase::Snapshot);
     let mut group = Vec::new();
     for name in &copying {
-        let Some((table, recorded)) = tables.get(name) else { continue };
+        let (table, recorded) = tables.get(name).ok_or_else(|| TaskError::missing(name))?;
         let plan =
             Plan::compile(table, &recorded.mapping, &recorded.mapping.target.columns, &context.policies())?;
         let key = table_key(table, recorded);
@@ -385,7 +379,7 @@ async fn snapshot(
     let session = owner.session();
     prepare::transaction(session, "BEGIN").await?;
     for name in &copying {
-        let Some((_, recorded)) = tables.get_mut(name) else { continue };
+        let (_, recorded) = tables.get_mut(name).ok_or_else(|| TaskError::missing(name))?;
         if let TableState::Snapshotting { from } = &recorded.state {
             recorded.state = TableState::CatchingUp { from: from.clone(), until: until.clone() };
         }

@@ -22,7 +22,7 @@ use crate::change::facts::Cascades;
 use crate::change::remedy::COPY_AGAIN;
 use crate::change::state::Checkpoint;
 use crate::change::status::{NotCommitted, Phase, SILENT_SECONDS, TablePhase};
-use crate::change::{FilePosition, Position, TableName, Taken, TargetName};
+use crate::change::{FilePosition, Position, TableName, TableNames, Taken, TargetName};
 use crate::schema::Table;
 use crate::sink::Owner;
 use crate::sink::batch::BatchLimits;
@@ -49,8 +49,8 @@ const TELL_EVERY: Duration = Duration::from_millis(250);
 pub struct Source {
     /// A session for questions, of use until the stream is open.
     pub server: Server,
-    /// It folds table names.
-    pub fold: bool,
+    /// How it compares names of tables.
+    pub names: TableNames,
     /// What it makes of foreign keys that cascade.
     pub cascades: Cascades,
     /// Selected tables that are not carried, and why.
@@ -104,7 +104,7 @@ async fn open(
 ) -> Result<Pipeline, TaskError> {
     let task = context.task();
     let policies = context.policies();
-    let Source { mut server, fold, cascades, left_out, file_begun } = source;
+    let Source { mut server, names, cascades, left_out, file_begun } = source;
     let (uuid, flavour) = (server.identity().to_owned(), server.flavour());
     let mut start = checkpoint.position.clone();
     if start.server != uuid && start.taken == Taken::Files {
@@ -160,14 +160,14 @@ async fn open(
         recorded.iter().map(|(name, record)| (name.clone(), record.mapping.target.name.clone())).collect();
     let limits = BatchLimits { rows: task.apply.batch_rows, bytes: task.apply.batch_bytes };
     let mut builder = Builder::new(
-        Tables::new(carried, left_out, fold),
-        Translate::new(context.clone(), flavour, cascades, fold),
+        Tables::new(carried, left_out, names),
+        Translate::new(context.clone(), flavour, cascades, names),
         policies,
         task.operations,
         limits,
         start.clone(),
     );
-    let request = handoff::request(context, fold, start, HEARTBEAT, SILENCE);
+    let request = handoff::request(context, names, start, HEARTBEAT, SILENCE);
     let stream = BinlogStream::open(request).await?;
     // Asked when the stream is open, so that no reset of the log slips in between; a later one breaks the stream.
     let end = server.log_end().await?.file;

@@ -6,7 +6,9 @@ use super::TaskError;
 use super::strangers::{self, Strangers};
 use crate::change::state::{CatchUpTarget, TableState};
 use crate::change::status::NotCarried;
-use crate::change::{FilePosition, Position, RowsEvent, TableMap, TableName, TransactionId};
+use crate::change::{
+    Affected, FilePosition, Position, RowsEvent, TableMap, TableName, TableNames, TransactionId,
+};
 use crate::schema::HiddenColumns;
 use crate::schema::Table;
 use crate::schema::binding::{self, BoundTable};
@@ -63,7 +65,7 @@ impl Carried {
 pub struct Tables {
     carried: Vec<Carried>,
     by_name: HashMap<TableName, usize>,
-    fold: bool,
+    names: TableNames,
     /// By table id: the last table map seen under it and what it was bound to.
     bound: HashMap<u64, Binding>,
     /// Selected tables that are not carried.
@@ -78,12 +80,11 @@ struct Binding {
 }
 
 impl Tables {
-    /// The tables of a task, those that are left out with the reason; `fold` where the source folds names
-    /// (`lower_case_table_names` not 0).
-    pub fn new(carried: Vec<Carried>, left_out: BTreeMap<TableName, String>, fold: bool) -> Self {
+    /// The tables of a task, those that are left out with the reason, and how the source compares names.
+    pub fn new(carried: Vec<Carried>, left_out: BTreeMap<TableName, String>, names: TableNames) -> Self {
         let by_name =
-            carried.iter().enumerate().map(|(index, one)| (folded(&one.table.name, fold), index)).collect();
-        Self { carried, by_name, fold, bound: HashMap::new(), strangers: Strangers::of(left_out) }
+            carried.iter().enumerate().map(|(index, one)| (names.folded(&one.table.name), index)).collect();
+        Self { carried, by_name, names, bound: HashMap::new(), strangers: Strangers::of(left_out) }
     }
 
     /// Every table.
@@ -98,22 +99,16 @@ impl Tables {
 
     /// The index of a table by name.
     pub fn find(&self, name: &TableName) -> Option<usize> {
-        self.by_name.get(&folded(name, self.fold)).copied()
+        self.by_name.get(&self.names.folded(name)).copied()
     }
 
-    /// The tables of a database.
-    pub fn in_database(&self, database: &str) -> Vec<usize> {
-        let same = |other: &str| {
-            if self.fold { other.to_lowercase() == database.to_lowercase() } else { other == database }
-        };
-        (0..self.carried.len())
-            .filter(|index| self.get(*index).is_some_and(|one| same(&one.table.name.database)))
+    /// The tables that a statement concerns.
+    pub fn concerned(&self, affected: &Affected) -> Vec<usize> {
+        let carried = self.carried.iter().enumerate();
+        carried
+            .filter(|(_, one)| self.names.concerns(affected, &one.table.name))
+            .map(|(index, _)| index)
             .collect()
-    }
-
-    /// Every table.
-    pub fn all(&self) -> Vec<usize> {
-        (0..self.carried.len()).collect()
     }
 
     /// The carried table an event is for and its binding; `None` when it is not carried, or its rows are in the chunks already.
@@ -153,9 +148,8 @@ impl Tables {
         map: &Arc<TableMap>,
         index: Option<usize>,
     ) -> Result<Option<(usize, Arc<BoundTable>)>, TaskError> {
-        let table = if let Some((index, one)) =
-            index.and_then(|index| self.carried.get_mut(index).map(|one| (index, one)))
-        {
+        let table = if let Some(index) = index {
+            let one = self.carried.get_mut(index).ok_or_else(|| TaskError::missing(&map.name))?;
             let bound = binding::bind(&one.table, map)?;
             // What a statement has left open is settled by the first rows behind it.
             let hidden = bound.columns.len().saturating_sub(one.table.columns.len());
@@ -180,14 +174,9 @@ impl Tables {
         self.strangers.take_changed()
     }
 
-    /// A table, or all of a database, is dropped: if it was not carried, that need not be told any more.
-    pub fn dropped(&mut self, database: &str, table: Option<&str>) {
-        let same = |one: &str, other: &str| {
-            if self.fold { one.to_lowercase() == other.to_lowercase() } else { one == other }
-        };
-        self.strangers.gone(|name| {
-            same(&name.database, database) && table.is_none_or(|table| same(&name.table, table))
-        });
+    /// These tables are dropped: those that were not carried need not be told any more.
+    pub fn dropped(&mut self, affected: &Affected) {
+        self.strangers.gone(|name| self.names.concerns(affected, name));
     }
 
     /// Replaces a table's definition after DDL. Bindings are made anew: the source gives the new version a new id.
@@ -202,11 +191,8 @@ impl Tables {
         policies: Policies,
     ) -> Result<(), TaskError> {
         let plan = Plan::compile(&table, &mapping, &mapping.target.columns, &policies)?;
-        if let Some(one) = self.carried.get_mut(index) {
-            one.table = table;
-            one.mapping = mapping;
-            one.plan = plan;
-        }
+        let one = self.carried.get_mut(index).ok_or_else(|| TaskError::missing(&table.name))?;
+        (one.table, one.mapping, one.plan) = (table, mapping, plan);
         self.bound.clear();
         Ok(())
     }
@@ -231,8 +217,4 @@ impl Tables {
     pub fn catching_up(&self) -> bool {
         self.carried.iter().any(|one| one.until.is_some() || one.from.is_some())
     }
-}
-
-fn folded(name: &TableName, fold: bool) -> TableName {
-    if fold { TableName::new(name.database.to_lowercase(), name.table.to_lowercase()) } else { name.clone() }
 }

@@ -8,8 +8,7 @@ use super::builder::{Translation, Translator};
 use super::context::Context;
 use super::tables::{Carried, Tables};
 use crate::change::facts::{Cascades, Flavour};
-use crate::change::remedy::leave_out;
-use crate::change::{Answers, Doubt, StatementEvent, TableName, TargetChange};
+use crate::change::{Answers, Doubt, StatementEvent, TableNames, TargetChange};
 use crate::schema::ddl::{self, SqlMode, Statement};
 use crate::source::server::{Server, Setting};
 use crate::source::{SourceError, binlog};
@@ -21,7 +20,7 @@ pub struct Translate {
     context: Context,
     flavour: Flavour,
     cascades: Cascades,
-    folds: bool,
+    names: TableNames,
     timestamps: Timestamps,
 }
 
@@ -37,9 +36,9 @@ enum Timestamps {
 }
 
 impl Translate {
-    /// A translator for the task of `context`, whose source is of this family and treats cascades so and folds names of tables or not.
-    pub fn new(context: Context, flavour: Flavour, cascades: Cascades, folds: bool) -> Self {
-        Self { context, flavour, cascades, folds, timestamps: Timestamps::NotAsked }
+    /// A translator for the task of `context`, whose source is of this family and treats cascades and compares names so.
+    pub fn new(context: Context, flavour: Flavour, cascades: Cascades, names: TableNames) -> Self {
+        Self { context, flavour, cascades, names, timestamps: Timestamps::NotAsked }
     }
 
     /// How a statement is read. MySQL before 8.0 does not log how it takes TIMESTAMPs. In 5.6 only a restart changes that, so it is
@@ -97,7 +96,7 @@ impl Translate {
                 default_database: &event.default_database,
                 mode,
                 session: &event.session,
-                folds: self.folds,
+                names: self.names,
                 cascades: self.cascades,
                 answers: &answers,
             };
@@ -125,35 +124,23 @@ impl Translator for Translate {
     ) -> Result<Translation, TaskError> {
         let mode = self.mode(event).await?;
         let statement = ddl::read(&event.sql, mode);
-        match &statement {
-            Statement::DropTable { tables: names, temporary: false, .. } => {
-                for name in names {
-                    let database = name.database.as_ref().unwrap_or(&event.default_database);
-                    tables.dropped(database, Some(&name.table));
-                }
-            }
-            Statement::DropDatabase(database) => tables.dropped(database, None),
-            _ => {}
+        let affected = statement.affected(&event.default_database);
+        if let Statement::DropTable { temporary: false, .. } | Statement::DropDatabase(_) = statement {
+            tables.dropped(&affected);
         }
+        let affected = affected.and(event.doubt.as_ref().map_or(&[], |doubt| &doubt.also));
         let mut translation = Translation::default();
-        for index in concerned(tables, &statement, event) {
+        for index in tables.concerned(&affected) {
             // A statement before the table's P0 is in the definition that was read there.
             if tables.skips(index, event.gtid.as_ref(), &event.boundary.file) {
                 continue;
             }
-            let Some(one) = tables.get(index) else { continue };
+            let one = tables.get(index).ok_or_else(|| TaskError::missing("a table of the statement"))?;
             if let Some(doubt) = &event.doubt {
                 return Err(self.refused(doubt, event).into());
             }
             let name = &one.table.name;
             let translated = self.one(one, &statement, event, mode).await?;
-            if translated.ended {
-                return Err(TaskError::Stream {
-                    why: format!("{name} is gone ({})", event.sql),
-                    position: event.boundary.file.to_string(),
-                    remedy: format!("going on without the table is not supported yet: {}", leave_out(name)),
-                });
-            }
             if one.until.is_some() && self.context.task().initial_data && !only_adds(one, &translated) {
                 return Err(SourceError::TableChanged {
                     endpoint: self.context.task().source.clone(),
@@ -188,26 +175,4 @@ fn only_adds(before: &Carried, after: &Translated) -> bool {
             new.is_some_and(|new| new.data_type == old.data_type)
                 && feeds.is_some_and(|feeds| feeds.name == fed.name)
         })
-}
-
-/// The carried tables a statement concerns.
-fn concerned(tables: &Tables, statement: &Statement, event: &StatementEvent) -> Vec<usize> {
-    if let Statement::DropDatabase(database) = statement {
-        return tables.in_database(database);
-    }
-    let Some(names) = statement.tables() else {
-        // It may concern any: each says so in its error.
-        return tables.all();
-    };
-    let mut found: Vec<usize> = names
-        .into_iter()
-        .filter_map(|name| {
-            let database = name.database.unwrap_or_else(|| event.default_database.clone());
-            tables.find(&TableName::new(database, name.table))
-        })
-        .chain(event.doubt.iter().flat_map(|doubt| &doubt.also).filter_map(|name| tables.find(name)))
-        .collect();
-    found.sort_unstable();
-    found.dedup();
-    found
 }

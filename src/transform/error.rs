@@ -51,6 +51,14 @@ pub enum TransformError {
         /// What was noticed.
         why: String,
     },
+    /// What this program knows of the table contradicts itself: a defect.
+    #[error("{table}: internal: {why}")]
+    Internal {
+        /// The source table.
+        table: TableName,
+        /// What contradicts what.
+        why: String,
+    },
     /// Names, keys or options that do not fit the table.
     #[error("{table}: {why}")]
     Mapping {
@@ -87,6 +95,7 @@ impl TransformError {
             | Self::Type { table, .. }
             | Self::Malformed { table, .. }
             | Self::Changed { table, .. }
+            | Self::Internal { table, .. }
             | Self::Mapping { table, .. }
             | Self::Ddl { table, .. } => text.strip_prefix(&format!("{table}: ")),
             Self::Asks(_) => None,
@@ -102,7 +111,7 @@ impl TransformError {
             | Self::Mapping { remedy, .. }
             | Self::Ddl { remedy, .. } => Retry::fix(remedy.clone()),
             Self::Changed { .. } => Retry::AfterBackoff,
-            Self::Malformed { .. } | Self::Asks(_) => Retry::Never,
+            Self::Malformed { .. } | Self::Internal { .. } | Self::Asks(_) => Retry::Never,
         }
     }
 }

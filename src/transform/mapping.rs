@@ -5,9 +5,10 @@ mod refused;
 pub(super) use refused::excluded;
 
 use super::ddl::computed::time_zone;
-use super::rules::{Rules, same};
+use super::rules::Rules;
 use super::typemap::{self, Fit, default_type, fit, parse_target_type};
 use super::{Support, TransformError, charset_support, names};
+use crate::change::names::alike;
 use crate::change::policy::{Distributed, ZeroDates};
 use crate::change::shape::Distribution;
 use crate::change::{TableName, TargetColumn, TargetName, TargetTable, TargetType};
@@ -161,7 +162,7 @@ pub fn deviation(table: &Table, mapping: &TableMapping, rules: &Rules) -> Option
     }
     let key = rules.options.primary_key.as_ref()?;
     let in_target =
-        |name: &String| carried.iter().find(|(source, _)| same(source, name)).map(|(_, now)| *now);
+        |name: &String| carried.iter().find(|(source, _)| alike(source, name)).map(|(_, now)| *now);
     let key: Vec<&str> = key.iter().filter_map(in_target).collect();
     let tagged = usize::from(tag.is_some());
     let differs = !target.primary_key.iter().skip(tagged).map(String::as_str).eq(key);
@@ -205,7 +206,7 @@ fn check_options(table: &Table, rules: &Rules) -> Result<(), TransformError> {
     let named = named.chain(options.exclude_columns.iter().map(|name| ("exclude_columns", name)));
     let named = named.chain(options.primary_key.iter().flatten().map(|name| ("primary_key", name)));
     // The source tag is no column of the source.
-    let tag = |name: &String| options.source_column.as_ref().is_some_and(|tag| same(tag, name));
+    let tag = |name: &String| options.source_column.as_ref().is_some_and(|tag| alike(tag, name));
     let distributed = distributed.iter().filter(|name| !tag(name));
     let mut named = named.chain(distributed.map(|name| ("distributed_by", name)));
     match named.find(|(_, name)| table.column_index(name).is_none()) {
@@ -439,7 +440,7 @@ fn distribution(
     let mut by = Vec::new();
     for name in columns {
         // The source tag is no source column and may be named by its own name.
-        let tag = rules.options.source_column.as_ref().filter(|tag| same(tag, name)).cloned();
+        let tag = rules.options.source_column.as_ref().filter(|tag| alike(tag, name)).cloned();
         let target = table
             .column_index(name)
             .and_then(|index| mapping.target_of(index))

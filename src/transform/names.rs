@@ -1,10 +1,9 @@
 //! Names in the target: how a source name is spelled there, and what no name may be.
 
+use super::TransformError;
 use super::rules::Rules;
-use super::{TableMapping, TransformError};
 use crate::change::TableName;
 use crate::change::policy::IdentifierCase;
-use std::collections::BTreeMap;
 
 /// Longest identifier in bytes; the target cuts longer ones silently (PostgreSQL docs, "Identifiers and Key Words").
 pub const LONGEST_IDENTIFIER_BYTES: usize = 63;
@@ -56,31 +55,4 @@ pub(super) fn check(table: &TableName, name: &str, what: &str, key: &str) -> Res
         why,
         remedy: format!("give another name with {key}"),
     })
-}
-
-/// Refuses source tables of one task that would feed one target table without having been told to: by the case of
-/// their names, or by two databases that go to one schema. One error a target table.
-pub fn collisions<'a>(
-    tables: impl IntoIterator<Item = (&'a TableMapping, &'a Rules)>,
-) -> Vec<TransformError> {
-    let mut by_target = BTreeMap::<_, Vec<_>>::new();
-    for (mapping, rules) in tables {
-        by_target.entry(&mapping.target.name).or_default().push((mapping, rules));
-    }
-    let told = |rules: &Rules| rules.options.target.is_some();
-    by_target
-        .into_iter()
-        .filter_map(|(target, sources)| {
-            let (first, rest) = sources.split_first()?;
-            let stray = sources.iter().find(|(_, rules)| !told(rules))?;
-            let other = rest.iter().chain([first]).find(|other| other.0.source != stray.0.source)?;
-            Some(TransformError::Mapping {
-                table: stray.0.source.clone(),
-                why: format!("its target table {target} is also that of {}", other.0.source),
-                remedy: "give one of them another name with target = \"…\" in its table options, or use \
-                         identifier_case = \"preserve\"; to merge them on purpose, write target for each"
-                    .into(),
-            })
-        })
-        .collect()
 }

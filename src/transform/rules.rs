@@ -1,9 +1,8 @@
 //! What the config says about one source table, resolved: the input of mapping and DDL translation.
 
 use crate::change::TableName;
-use crate::change::policy::{
-    DdlPolicies, IdentifierCase, Operations, TableOptions, TimeAs, TinyInt1, ZeroDates,
-};
+use crate::change::names::alike;
+use crate::change::policy::{IdentifierCase, Operations, TableOptions, TimeAs, TinyInt1, ZeroDates};
 use std::collections::BTreeMap;
 
 /// The rules for one source table. The task makes one a table from its config and from what it found at the target.
@@ -21,14 +20,10 @@ pub struct Rules {
     pub tinyint1: TinyInt1,
     /// What TIME becomes.
     pub time: TimeAs,
-    /// PostGIS is there: geometries become its type.
-    pub postgis: bool,
     /// What is carried.
     pub operations: Operations,
     /// Names of the table's foreign keys whose cascades were accepted (`accept_cascades`).
     pub accepted_cascades: Vec<String>,
-    /// What to do about statements that need a policy.
-    pub ddl: DdlPolicies,
     /// The table's own options.
     pub options: TableOptions,
     /// The options were written for this very table, not for a glob: a column they name must be there.
@@ -52,7 +47,7 @@ impl Rules {
 
     /// Whether a source column is left out.
     pub fn excludes(&self, column: &str) -> bool {
-        self.options.exclude_columns.iter().any(|name| same(name, column))
+        self.options.exclude_columns.iter().any(|name| alike(name, column))
     }
 
     /// The text of the source tag for a table.
@@ -62,12 +57,8 @@ impl Rules {
 }
 
 /// MySQL's column names are case-insensitive, so the config's are.
-pub(super) fn same(one: &str, other: &str) -> bool {
-    one == other || one.to_lowercase() == other.to_lowercase()
-}
-
 fn by_name<'a>(map: &'a BTreeMap<String, String>, column: &str) -> Option<&'a str> {
     map.get(column)
-        .or_else(|| map.iter().find(|(name, _)| same(name, column)).map(|(_, value)| value))
+        .or_else(|| map.iter().find(|(name, _)| alike(name, column)).map(|(_, value)| value))
         .map(String::as_str)
 }

@@ -53,7 +53,6 @@ pub fn default_type(source: &MySqlType, rules: &Rules) -> Option<TargetType> {
             TargetType::Varchar(Some((*length).max(1)))
         }
         MySqlType::Text { .. } | MySqlType::Enum { .. } | MySqlType::Set { .. } => TargetType::Text,
-        MySqlType::Geometry { .. } if rules.postgis => TargetType::Geometry,
         MySqlType::Binary { .. }
         | MySqlType::VarBinary { .. }
         | MySqlType::Blob { .. }

@@ -6,6 +6,7 @@ use super::super::collation::{BINARY, charset_of, same};
 use super::super::{Charset, MySqlType, Table};
 use super::code;
 use crate::change::TableMap;
+use crate::change::names::alike;
 
 /// A column (or `"(all)"`) and what does not fit.
 type Mismatch = (String, String);
@@ -223,7 +224,7 @@ fn names(table: &Table, value: &mut Reader<'_>) -> Result<(), Mismatch> {
             .ok_or_else(|| whole("the column names are cut short"))?;
         let name = String::from_utf8_lossy(name);
         // Column names are case-insensitive, and a rename may change nothing but case.
-        if name.to_lowercase() != column.name.to_lowercase() {
+        if !alike(&name, &column.name) {
             return Err((column.name.clone(), format!("it is named {name} in the log")));
         }
     }

@@ -11,6 +11,7 @@ use super::keys::evolve_keys;
 use super::statement::{AlterStep, AlterTable, ColumnDefinition, InlineKey, Place};
 use crate::change::TableName;
 use crate::change::facts::Flavour;
+use crate::change::names::alike;
 use crate::schema::charset::{Defaults, charset_of_collation, max_bytes_per_char};
 use crate::schema::{Charset, Column, HiddenColumns, MySqlType, SchemaError, Table, column_type};
 
@@ -21,11 +22,6 @@ pub struct Evolved {
     pub table: Table,
     /// For each column of `table`, which column of the definition before it was; `None` for a new one.
     pub origin: Vec<Option<usize>>,
-}
-
-/// Whether two column names are one: MySQL's are case-insensitive.
-pub(super) fn same(one: &str, other: &str) -> bool {
-    one.eq_ignore_ascii_case(other) || one.to_lowercase() == other.to_lowercase()
 }
 
 pub(super) fn misfit(table: &TableName, why: impl Into<String>) -> SchemaError {
@@ -83,14 +79,14 @@ pub fn evolve(before: &Table, alter: &AlterTable, unnamed: Defaults<'_>) -> Resu
             Place::Default => kept.len(),
             Place::First => 0,
             Place::After(after) => {
-                let found = kept.iter().position(|draft| same(&draft.column.name, after));
+                let found = kept.iter().position(|draft| alike(&draft.column.name, after));
                 found.ok_or_else(|| misfit(name, format!("there is no column {after}")))? + 1
             }
         };
         kept.insert(at, draft);
     }
     for (index, draft) in kept.iter().enumerate() {
-        if kept.iter().skip(index + 1).any(|other| same(&other.column.name, &draft.column.name)) {
+        if kept.iter().skip(index + 1).any(|other| alike(&other.column.name, &draft.column.name)) {
             return Err(misfit(name, format!("column {} would be there twice", draft.column.name)));
         }
     }
@@ -101,7 +97,7 @@ pub fn evolve(before: &Table, alter: &AlterTable, unnamed: Defaults<'_>) -> Resu
             told_from(&mut after, &draft.column.data_type);
             let declared = alter.steps.iter().any(|step| match step {
                 AlterStep::AddColumn { column, .. } | AlterStep::ChangeColumn { column, .. } => {
-                    same(&column.name, &draft.column.name)
+                    alike(&column.name, &draft.column.name)
                 }
                 _ => false,
             });
@@ -118,7 +114,7 @@ pub fn evolve(before: &Table, alter: &AlterTable, unnamed: Defaults<'_>) -> Resu
     for step in &alter.steps {
         let AlterStep::AddPeriod { columns } = step else { continue };
         for draft in &mut kept {
-            if columns.iter().any(|column| same(column, &draft.column.name)) {
+            if columns.iter().any(|column| alike(column, &draft.column.name)) {
                 draft.column.nullable = false;
             }
         }
@@ -197,13 +193,13 @@ fn keep(
     let mut kept = column.clone();
     for step in steps {
         match step {
-            AlterStep::DropColumn { name, .. } if same(name, &column.name) => return Ok(None),
-            AlterStep::ChangeColumn { from, column: new, .. } if same(from, &column.name) => {
+            AlterStep::DropColumn { name, .. } if alike(name, &column.name) => return Ok(None),
+            AlterStep::ChangeColumn { from, column: new, .. } if alike(from, &column.name) => {
                 kept = declare(name, new, defaults, unnamed)?;
                 told_from(&mut kept.data_type, &column.data_type);
             }
-            AlterStep::RenameColumn { from, to, .. } if same(from, &column.name) => kept.name.clone_from(to),
-            AlterStep::SetDefault { column: of, default } if same(of, &column.name) => {
+            AlterStep::RenameColumn { from, to, .. } if alike(from, &column.name) => kept.name.clone_from(to),
+            AlterStep::SetDefault { column: of, default } if alike(of, &column.name) => {
                 kept.default = default.to_column_default();
             }
             _ => {}

@@ -1,10 +1,11 @@
 //! Keys as ALTER TABLE and CREATE INDEX declare them, and what they make of a table's keys.
 
-use super::apply::{misfit, same};
+use super::apply::misfit;
 use super::clause::Clause;
 use super::column;
 use super::cursor::{Cursor, Unreadable};
 use super::statement::{AlterStep, InlineKey};
+use crate::change::names::alike;
 use crate::schema::table::UniqueKey;
 use crate::schema::{SchemaError, Table};
 
@@ -118,7 +119,7 @@ pub(super) fn evolve_keys(
         let name = before.columns.get(*old).map(|column| column.name.as_str())?;
         after.columns.iter().zip(origin).position(|(column, from)| {
             let bears = from.and_then(|from| before.columns.get(from)).unwrap_or(column);
-            same(&bears.name, name)
+            alike(&bears.name, name)
         })
     };
     let moved = |columns: &[usize]| -> Vec<usize> { columns.iter().filter_map(place).collect() };
@@ -179,9 +180,10 @@ fn drop_keys(after: &mut Table, steps: &[AlterStep]) {
                 // A key that was declared without a name got its first column's, perhaps with a number that
                 // cannot be known here: when in doubt the key counts as gone.
                 let base = name.rsplit_once('_').filter(|(_, number)| number.parse::<u8>().is_ok());
-                let known = after.unique_keys.iter().any(|key| same(&key.name, name));
+                let known = after.unique_keys.iter().any(|key| alike(&key.name, name));
                 after.unique_keys.retain(|key| {
-                    !same(&key.name, name) && (known || !base.is_some_and(|(base, _)| same(&key.name, base)))
+                    !alike(&key.name, name)
+                        && (known || !base.is_some_and(|(base, _)| alike(&key.name, base)))
                 });
             }
             _ => {}
@@ -190,7 +192,7 @@ fn drop_keys(after: &mut Table, steps: &[AlterStep]) {
     // All at once: two keys may take each other's name.
     for key in &mut after.unique_keys {
         let renamed = steps.iter().find_map(|step| match step {
-            AlterStep::RenameIndex { from, to } if same(&key.name, from) => Some(to),
+            AlterStep::RenameIndex { from, to } if alike(&key.name, from) => Some(to),
             _ => None,
         });
         if let Some(to) = renamed {
@@ -221,7 +223,7 @@ fn set_primary_key(table: &mut Table, columns: &[String]) -> Result<(), SchemaEr
 
 fn add_unique(table: &mut Table, name: Option<&str>, columns: &[String]) -> Result<(), SchemaError> {
     let key = indexes(table, columns)?;
-    let taken = |name: &str| table.unique_keys.iter().any(|key| same(&key.name, name));
+    let taken = |name: &str| table.unique_keys.iter().any(|key| alike(&key.name, name));
     let name = match (name, columns.first()) {
         (Some(name), _) => name.to_owned(),
         (None, Some(first)) if !taken(first) => first.clone(),

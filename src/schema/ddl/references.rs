@@ -5,6 +5,7 @@
 use super::cursor::Cursor;
 use super::statement::Name;
 use super::token::TokenKind;
+use crate::change::names::alike;
 
 /// A table with the name under which the statement speaks of it.
 struct Reference {
@@ -97,7 +98,8 @@ fn all(references: Vec<Reference>) -> Vec<Name> {
 /// The tables that the statement speaks of by these names.
 fn named(references: Vec<Reference>, targets: &[String]) -> Option<Vec<Name>> {
     let is = |reference: &Reference, target: &String| {
-        reference.alias.as_ref().unwrap_or(&reference.table.table).to_lowercase() == target.to_lowercase()
+        // Where case matters these may be two: more is written then, never less.
+        alike(reference.alias.as_ref().unwrap_or(&reference.table.table), target)
     };
     let found = |target: &String| references.iter().any(|reference| is(reference, target));
     if !targets.iter().all(found) {

@@ -1,6 +1,7 @@
 //! What a statement of the log says, as far as tables and transactions are concerned.
 
 use super::clause::Clause;
+use crate::change::{Affected, TableName};
 use crate::schema::{ColumnDefault, Generation};
 
 /// A table's name as a statement spells it.
@@ -10,6 +11,13 @@ pub struct Name {
     pub database: Option<String>,
     /// The table.
     pub table: String,
+}
+
+impl Name {
+    /// The whole name, in a session with this default database.
+    pub fn full(&self, default_database: &str) -> TableName {
+        TableName::new(self.database.as_deref().unwrap_or(default_database), &self.table)
+    }
 }
 
 /// What kind of statement changes or reads rows.
@@ -337,6 +345,16 @@ impl DeclaredDefault {
 }
 
 impl Statement {
+    /// What it is about, in a session with this default database.
+    pub fn affected(&self, default_database: &str) -> Affected {
+        if let Self::DropDatabase(database) = self {
+            return Affected::Database(database.clone());
+        }
+        self.tables().map_or(Affected::Any, |names| {
+            Affected::Tables(names.iter().map(|name| name.full(default_database)).collect())
+        })
+    }
+
     /// The tables it names as written or removed, in the order written; `None` where it may concern any table.
     ///
     /// A database statement names none: its database decides.

@@ -289,9 +289,8 @@ impl Applier {
 
 impl Outcome {
     fn add(&mut self, table: usize, drift: Drift) {
-        if let Some(table) = self.tables.get_mut(table) {
-            table.dead = table.dead.saturating_sub(drift.missing).saturating_add(drift.existing);
-            table.drift.add(drift);
-        }
+        let table = &mut self.tables[table];
+        table.dead = table.dead.saturating_sub(drift.missing).saturating_add(drift.existing);
+        table.drift.add(drift);
     }
 }

@@ -56,7 +56,7 @@ impl Compactor {
             None => self.add_route(address, &run.layout),
         };
         self.operations += run.spans.len();
-        let Some(space) = self.spaces.get_mut(route.space) else { return };
+        let space = &mut self.spaces[route.space];
         let before = space.weight_bytes();
         space.push(route.layout, run);
         self.weight_bytes += space.weight_bytes() - before;
@@ -68,7 +68,7 @@ impl Compactor {
             self.spaces.push(KeySpace::new());
             self.spaces.len() - 1
         });
-        let layout = self.spaces.get_mut(space).map_or(0, |space| space.add_layout(layout));
+        let layout = self.spaces[space].add_layout(layout);
         let route = Route { space, layout };
         self.routes.insert(address, route);
         route

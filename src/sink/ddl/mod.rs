@@ -169,10 +169,7 @@ pub async fn carry(session: &Session, store: &Store, change: &TargetChange) -> R
     let alone = match change {
         TargetChange::AddColumn { rows, .. } => *rows == RowsOf::One,
         TargetChange::RenameColumn { .. } => true,
-        TargetChange::AlterColumn { .. }
-        | TargetChange::DropColumn { .. }
-        | TargetChange::RequireNone { .. }
-        | TargetChange::Truncate { .. } => false,
+        TargetChange::AlterColumn { .. } | TargetChange::RequireNone { .. } => false,
     };
     if !alone {
         return self::change(session, change).await;
@@ -247,9 +244,7 @@ fn table_of(change: &TargetChange) -> &TargetName {
         TargetChange::AddColumn { table, .. }
         | TargetChange::RenameColumn { table, .. }
         | TargetChange::AlterColumn { table, .. }
-        | TargetChange::DropColumn { table, .. }
-        | TargetChange::RequireNone { table, .. }
-        | TargetChange::Truncate { table } => table,
+        | TargetChange::RequireNone { table, .. } => table,
     }
 }
 

@@ -115,9 +115,7 @@ pub fn change(change: &TargetChange, dialect: &Dialect, found: &FoundTable) -> R
             )])
         }
         TargetChange::AlterColumn { table, column } => alter_column(table, column, dialect, found),
-        TargetChange::DropColumn { table, name } => drop_column(table, name, found),
         TargetChange::RequireNone { .. } => Ok(Vec::new()),
-        TargetChange::Truncate { table } => Ok(vec![format!("TRUNCATE TABLE {}", qualified(table))]),
     }
 }
 
@@ -328,28 +326,6 @@ fn hash_alike(one: &TargetType, other: &TargetType) -> bool {
         | T::Other(_) => None,
     };
     family(one).is_some() && family(one) == family(other)
-}
-
-/// Dropping a key column drops the primary key with it, and on Greenplum a distribution column leaves the table
-/// distributed randomly, both without a word: such a drop is refused.
-fn drop_column(table: &TargetName, name: &str, found: &FoundTable) -> Result<Vec<String>, Unfit> {
-    let distributed = match &found.table.distribution {
-        Some(Distribution::By(columns)) => columns.as_slice(),
-        Some(Distribution::Replicated) | None => &[],
-    };
-    if found.table.primary_key.iter().chain(distributed).any(|key| key == name) {
-        return Err(Unfit::new(
-            table,
-            format!(
-                "column {name} belongs to the primary key or distribution key and cannot be dropped alone"
-            ),
-            "drop the target table and copy it again",
-        ));
-    }
-    if !found.table.columns.iter().any(|column| column.name == name) {
-        return Ok(Vec::new());
-    }
-    Ok(vec![format!("ALTER TABLE {} DROP COLUMN {}", qualified(table), identifier(name))])
 }
 
 fn nullability(column: &TargetColumn) -> &'static str {

@@ -40,7 +40,7 @@ mod xid;
 
 pub(super) use numbered::domains_before;
 
-use crate::change::{Change, Position};
+use crate::change::{Change, Position, TableNames};
 use crate::config::types::Selection;
 use crate::source::wire::Wire;
 use crate::source::{SameServer, SourceError};
@@ -65,8 +65,8 @@ pub struct StreamRequest {
     pub start: Position,
     /// The tables whose rows and DDL are handed out.
     pub selection: Selection,
-    /// Names at the source do not differ by case (`lower_case_table_names` 1 or 2).
-    pub fold_names: bool,
+    /// How the source compares names of databases and tables.
+    pub names: TableNames,
     /// How often the server shall speak up when it has nothing to send.
     pub heartbeat: Duration,
     /// For how long nothing at all may come; several times `heartbeat`.
@@ -122,15 +122,14 @@ impl BinlogStream {
     /// [`SourceError::Server`] for what else it answers.
     pub async fn open(request: StreamRequest) -> Result<Self, SourceError> {
         let (mut wire, _) = request.endpoint.connect().await?;
-        let selected =
-            SelectedTables::new(request.selection.clone(), request.fold_names).map_err(|error| {
-                SourceError::Definition {
-                    endpoint: wire.label().to_owned(),
-                    table: "tables of the task".to_owned(),
-                    why: error.to_string(),
-                    remedy: "correct the pattern".to_owned(),
-                }
-            })?;
+        let selected = SelectedTables::new(request.selection.clone(), request.names).map_err(|error| {
+            SourceError::Definition {
+                endpoint: wire.label().to_owned(),
+                table: "tables of the task".to_owned(),
+                why: error.to_string(),
+                remedy: "correct the pattern".to_owned(),
+            }
+        })?;
         let dump::Prepared { checksum, own, server_id } =
             dump::prepare(&mut wire, request.heartbeat, request.server_id).await?;
         dump::register(&mut wire, server_id).await?;

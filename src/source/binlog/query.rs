@@ -246,8 +246,7 @@ impl Query {
 
     /// A name of the statement with its database, in the form in which names are compared.
     pub fn full_name(&self, name: &Name, selected: &SelectedTables) -> TableName {
-        let database = name.database.as_deref().unwrap_or(&self.database);
-        selected.folded(database, &name.table)
+        selected.folded(&name.full(&self.database))
     }
 
     /// Whether literals in the decoded text are what the server took them for.

@@ -1,7 +1,8 @@
 //! Which tables the stream carries, by name.
 
 use super::mentions::Mentions;
-use crate::change::TableName;
+use crate::change::names::folded;
+use crate::change::{Affected, TableName, TableNames};
 use crate::config::types::Selection;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
@@ -33,17 +34,17 @@ enum Rule {
 }
 
 impl SelectedTables {
-    /// `fold_names` says that the source's names do not differ by case.
-    pub fn new(selection: Selection, fold_names: bool) -> Result<Self, globset::Error> {
-        let databases = databases(&selection, fold_names)?;
+    /// The selection at a source that compares names so.
+    pub fn new(selection: Selection, names: TableNames) -> Result<Self, globset::Error> {
+        let databases = databases(&selection, names)?;
         let named = named(&selection);
-        if !fold_names {
+        if !names.folds() {
             return Ok(Self { rule: Rule::Exact(selection), databases, named });
         }
         let mut include = GlobSetBuilder::new();
         let mut exclude = GlobSetBuilder::new();
         for pattern in &selection.patterns {
-            let folded = pattern.to_lowercase();
+            let folded = folded(pattern);
             match folded.strip_prefix('!') {
                 Some(rest) => exclude.add(Glob::new(rest.trim())?),
                 None => include.add(Glob::new(folded.trim())?),
@@ -70,22 +71,44 @@ impl SelectedTables {
         match &self.rule {
             Rule::Exact(selection) => selection.contains(database, table),
             Rule::Folded { include, exclude, all } => {
-                let (database, table) = (database.to_lowercase(), table.to_lowercase());
+                let as_written = all.contains(database, table);
+                let (database, table) = (folded(database), folded(table));
                 let name = format!("{database}.{table}");
-                (include.is_match(&name) || all.contains(&database, &table))
-                    && !exclude.is_match(&name)
-                    && !is_system(&database)
+                // What is copied is chosen by the server's own spelling. None of that may be missed here, so a pattern of other
+                // letters takes nothing away from it.
+                as_written
+                    || all.contains(&database, &table)
+                    || (include.is_match(&name) && !exclude.is_match(&name) && !is_system(&database))
             }
         }
     }
 
-    /// A table's name as names of this source are compared.
-    pub fn folded(&self, database: &str, table: &str) -> TableName {
-        let (database, table) = (plain(database).unwrap_or(database), plain(table).unwrap_or(table));
-        match &self.rule {
-            Rule::Exact(_) => TableName::new(database, table),
-            Rule::Folded { .. } => TableName::new(database.to_lowercase(), table.to_lowercase()),
+    /// Whether what a statement is about may be selected.
+    pub fn concerned(&self, affected: &Affected) -> bool {
+        match affected {
+            Affected::Any => true,
+            Affected::Database(database) => self.may_hold(database),
+            Affected::Tables(names) => names.iter().any(|name| self.contains(&name.database, &name.table)),
         }
+    }
+
+    /// How names of this source are compared.
+    pub fn names(&self) -> TableNames {
+        match &self.rule {
+            Rule::Exact(_) => TableNames::EXACT,
+            Rule::Folded { .. } => TableNames::FOLDED,
+        }
+    }
+
+    /// A table's name as names of this source are compared.
+    pub fn folded(&self, name: &TableName) -> TableName {
+        let part = |part: &str| self.folded_database(part);
+        TableName::new(part(&name.database), part(&name.table))
+    }
+
+    /// The same of a database's name.
+    pub fn folded_database(&self, name: &str) -> String {
+        self.names().folded_database(plain(name).unwrap_or(name))
     }
 
     /// Whether a text may name a database that holds selected tables. What is no plain pattern may stand for any name.
@@ -99,12 +122,7 @@ impl SelectedTables {
     /// Whether a selected table may lie in `database`, as far as the patterns tell.
     pub fn may_hold(&self, database: &str) -> bool {
         let Some(database) = plain(database) else { return !self.is_none() };
-        let folded = database.to_lowercase();
-        let database = match &self.rule {
-            Rule::Exact(_) => database,
-            Rule::Folded { .. } => &folded,
-        };
-        !is_system(&folded) && self.databases.is_match(database)
+        !is_system(&folded(database)) && self.databases.is_match(self.names().folded_database(database))
     }
 }
 
@@ -121,10 +139,10 @@ fn plain(name: &str) -> Option<&str> {
 }
 
 /// A pattern is `database.table`; what has no dot may stand for both together.
-fn databases(selection: &Selection, fold_names: bool) -> Result<GlobSet, globset::Error> {
+fn databases(selection: &Selection, names: TableNames) -> Result<GlobSet, globset::Error> {
     let mut set = GlobSetBuilder::new();
     for pattern in selection.patterns.iter().filter(|pattern| !pattern.starts_with('!')) {
-        let pattern = if fold_names { pattern.to_lowercase() } else { pattern.clone() };
+        let pattern = names.folded_database(pattern);
         let database = pattern.split_once('.').map_or("*", |(database, _)| database.trim());
         // A part that is no glob by itself (an alternative over the dot) may stand for anything.
         set.add(Glob::new(database).or_else(|_| Glob::new("*"))?);
@@ -176,29 +194,47 @@ mod tests {
     #[test]
     fn case_matters_unless_the_source_folds_names() {
         let patterns = selection(&["Shop.*", "!Shop.Log_*"]);
-        let exact = SelectedTables::new(patterns.clone(), false).unwrap();
+        let exact = SelectedTables::new(patterns.clone(), TableNames::EXACT).unwrap();
         assert!(exact.contains("Shop", "Item"));
         assert!(!exact.contains("shop", "item"));
-        let folded = SelectedTables::new(patterns, true).unwrap();
+        let folded = SelectedTables::new(patterns, TableNames::FOLDED).unwrap();
         assert!(folded.contains("shop", "item") && folded.contains("SHOP", "Item"));
         assert!(!folded.contains("shop", "log_x") && !folded.contains("SHOP", "LOG_X"));
     }
 
+    /// A copy reads what is selected as the server spells it; the stream must not miss rows of that.
+    #[test]
+    fn what_is_copied_is_not_taken_away_by_other_letters() {
+        let folded =
+            SelectedTables::new(selection(&["shop.*", "!Shop.Kept", "!shop.gone"]), TableNames::FOLDED);
+        let folded = folded.unwrap();
+        assert!(folded.contains("shop", "kept") && folded.contains("SHOP", "KEPT"));
+        assert!(!folded.contains("shop", "gone") && !folded.contains("SHOP", "GONE"));
+    }
+
+    /// `to_lowercase` makes ς of a word's last Σ, which servers do not.
+    #[test]
+    fn patterns_are_folded_as_servers_fold_names() {
+        let folded = SelectedTables::new(selection(&["ΣΑΣ*.ΟΔΟΣ*"]), TableNames::FOLDED).unwrap();
+        assert!(folded.contains("σασ", "οδοσ") && folded.may_hold("ΣΑΣ1"));
+    }
+
     #[test]
     fn a_database_holds_selected_tables_when_its_name_matches() {
-        let exact = SelectedTables::new(selection(&["Shop.a*", "x?.t", "!other.*"]), false).unwrap();
+        let exact =
+            SelectedTables::new(selection(&["Shop.a*", "x?.t", "!other.*"]), TableNames::EXACT).unwrap();
         assert!(exact.may_hold("Shop") && exact.may_hold("x1"));
         assert!(!exact.may_hold("shop") && !exact.may_hold("other") && !exact.may_hold("mysql"));
-        let folded = SelectedTables::new(selection(&["Shop.a*"]), true).unwrap();
+        let folded = SelectedTables::new(selection(&["Shop.a*"]), TableNames::FOLDED).unwrap();
         assert!(folded.may_hold("sHOP"));
-        assert!(SelectedTables::new(selection(&["*"]), false).unwrap().may_hold("any"));
-        assert!(SelectedTables::new(selection(&["{a.b,c.d}"]), false).unwrap().may_hold("c"));
+        assert!(SelectedTables::new(selection(&["*"]), TableNames::EXACT).unwrap().may_hold("any"));
+        assert!(SelectedTables::new(selection(&["{a.b,c.d}"]), TableNames::EXACT).unwrap().may_hold("c"));
     }
 
     #[test]
     fn a_text_names_a_selected_database_or_may_do_so() {
         let named = |patterns: &[&str], text: &str| {
-            let selected = SelectedTables::new(selection(patterns), false).unwrap();
+            let selected = SelectedTables::new(selection(patterns), TableNames::EXACT).unwrap();
             selected.may_be_named(&Mentions::of(text.as_bytes()))
         };
         assert!(named(&["shop.*", "!other.*"], "FROB `shop`.t") && !named(&["shop.*"], "FROB workshop.t"));
@@ -211,7 +247,7 @@ mod tests {
 
     #[test]
     fn names_of_files_are_those_of_their_tables() {
-        let exact = SelectedTables::new(selection(&["Shop.a*"]), false).unwrap();
+        let exact = SelectedTables::new(selection(&["Shop.a*"]), TableNames::EXACT).unwrap();
         for (database, table) in
             [("#mysql50#Shop", "a1"), ("Shop", "#mysql50#a1"), ("other", "#mysql50#a@002db")]
         {
@@ -220,14 +256,17 @@ mod tests {
         assert!(!exact.contains("#mysql50#other", "a1") && !exact.contains("Shop", "#mysql50#b"));
         assert!(exact.may_hold("#mysql50#Shop") && exact.may_hold("#mysql50#S@0048op"));
         assert!(!exact.may_hold("#mysql50#other"));
-        assert_eq!(exact.folded("#mysql50#Shop", "#mysql50#a1"), TableName::new("Shop", "a1"));
+        assert_eq!(
+            exact.folded(&TableName::new("#mysql50#Shop", "#mysql50#a1")),
+            TableName::new("Shop", "a1")
+        );
         assert!(!SelectedTables::none().contains("x", "#mysql50#a@0040"));
     }
 
     #[test]
     fn system_databases_are_never_selected() {
-        for fold in [false, true] {
-            let all = SelectedTables::new(selection(&["*.*"]), fold).unwrap();
+        for names in [TableNames::EXACT, TableNames::FOLDED] {
+            let all = SelectedTables::new(selection(&["*.*"]), names).unwrap();
             assert!(all.contains("a", "b"));
             assert!(!all.contains("MySQL", "user") && !all.contains("sys", "x"));
         }

@@ -140,6 +140,9 @@ pub fn judge(query: &Query, read: Read, around: &Surroundings<'_>) -> Result<Mea
             "it has bytes that its client's character set does not have, so its names cannot be told",
         );
     }
+    if judge.lacks_database(&read.statement) {
+        return judge.unknown(NO_DATABASE);
+    }
     let mut doubt = None;
     if concerned && matches!(read.statement, Statement::AlterTable(_)) && !query.keeps_literals(&read.sql) {
         doubt = Some(judge.doubt(
@@ -268,15 +271,19 @@ impl Judge<'_> {
 
     /// Whether a statement concerns, or may concern, a selected table by what it names.
     fn concerns(&self, statement: &Statement) -> bool {
-        let hit = |name: &Name| {
-            let database = name.database.as_deref().unwrap_or(&self.query.database);
-            // Without any database the statement cannot have succeeded as we read it.
-            database.is_empty() || self.selected().contains(database, &name.table)
+        self.selected().concerned(&statement.affected(&self.query.database))
+    }
+
+    /// Whether it is read as DDL on a table of no database, as which it cannot have succeeded.
+    fn lacks_database(&self, statement: &Statement) -> bool {
+        let is_other = match statement {
+            Statement::Dml { .. } | Statement::Unknown { .. } => true,
+            Statement::DropTable { temporary, .. } => *temporary,
+            Statement::CreateTable(create) => create.temporary,
+            _ => false,
         };
-        match statement {
-            Statement::DropDatabase(database) => self.selected().may_hold(database),
-            _ => statement.tables().is_none_or(|tables| tables.iter().any(hit)),
-        }
+        let nowhere = |name: &Name| name.full(&self.query.database).database.is_empty();
+        !is_other && statement.tables().is_some_and(|tables| tables.iter().any(nowhere))
     }
 
     /// Whether a kind of statement that servers write themselves names selected tables in one reading and others in another.
@@ -354,7 +361,7 @@ impl Judge<'_> {
         let written: Option<Vec<TableName>> = tables
             .map(|tables| tables.iter().map(|table| self.query.full_name(table, self.selected())).collect());
         if written.iter().flatten().any(|name| name.database.is_empty()) {
-            return self.unknown("its session had no database, and it names a table without one");
+            return self.unknown(NO_DATABASE);
         }
         let is_selected = |name: &&TableName| self.selected().contains(&name.database, &name.table);
         let mut written = written;
@@ -417,7 +424,7 @@ impl Judge<'_> {
         }
         let Some(code) = self.around.watch.code() else { return Ok(Meaning::Ask) };
         let known = |table: &TableName| self.around.watch.knows(table);
-        let database = self.selected().folded(&self.query.database, "").database;
+        let database = self.selected().folded_database(&self.query.database);
         let logged = self.query.databases.iter().flatten().map(String::as_str);
         let logged = logged.filter(|name| self.selected().may_hold(name)).collect();
         let reached = code.reach(self.text(), &database, written, &known, self.selected(), logged);
@@ -471,6 +478,8 @@ const EITHER: (&str, &str) = (
      name",
     "compare the table's definition and rows with the target's; where they differ copy the table again",
 );
+
+const NO_DATABASE: &str = "its session had no database, and it names a table without one";
 
 const BY_ROWS: &str =
     "set binlog_format = ROW for all sessions of the source, and copy the tables it changed again";

@@ -24,6 +24,7 @@ use super::refusal::Refusal;
 use super::resume::Resume;
 use super::xid::Xid;
 use crate::change::facts::Flavour;
+use crate::change::names::alike;
 use crate::change::{
     Boundary, Change, Domains, Doubt, FilePosition, RowsEvent, Session, StatementEvent, Taken, TransactionId,
 };
@@ -229,7 +230,7 @@ impl Transactions {
     /// `SAVEPOINT`; a name used before stands for the new mark only.
     pub fn savepoint(&mut self, name: &str) -> Result<(), Refusal> {
         let open = self.open()?;
-        open.marks.retain(|other| !same(&other.name, name));
+        open.marks.retain(|other| !alike(&other.name, name));
         let at = open.held.mark();
         open.marks.push(Savepoint { name: name.to_owned(), at });
         Ok(())
@@ -240,18 +241,20 @@ impl Transactions {
         let State::Open(open) = &mut self.state else {
             return Err(Refusal::contradiction("no transaction is open"));
         };
-        let Some(index) = open.marks.iter().position(|other| same(&other.name, name)) else {
+        let Some(index) = open.marks.iter().position(|other| alike(&other.name, name)) else {
             return Err(Refusal::contradiction(format!("there is no savepoint '{name}' to roll back to")));
         };
         open.marks.truncate(index.saturating_add(1));
-        let Some(mark) = open.marks.last() else { return Ok(()) };
+        let Some(mark) = open.marks.last() else {
+            return Err(Refusal::contradiction(format!("savepoint '{name}' is lost")));
+        };
         self.prepared.counted(&mut open.held, |rows| rows.rollback_to(mark.at))
     }
 
     /// `RELEASE SAVEPOINT`: the mark and later ones are gone.
     pub fn release(&mut self, name: &str) -> Result<(), Refusal> {
         let open = self.open()?;
-        if let Some(index) = open.marks.iter().position(|other| same(&other.name, name)) {
+        if let Some(index) = open.marks.iter().position(|other| alike(&other.name, name)) {
             open.marks.truncate(index);
         }
         Ok(())
@@ -431,11 +434,6 @@ fn boundary(name: &GtidEvent, end: End) -> Boundary {
 
 fn shown(name: &GtidEvent) -> String {
     name.gtid.as_ref().map_or_else(|| "the transaction".to_owned(), TransactionId::to_string)
-}
-
-/// Savepoint names do not differ by case.
-fn same(a: &str, b: &str) -> bool {
-    a == b || a.to_lowercase() == b.to_lowercase()
 }
 
 #[cfg(test)]

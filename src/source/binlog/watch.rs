@@ -13,6 +13,7 @@ use super::mentions::Mentions;
 use super::query::Query;
 use super::selected::SelectedTables;
 use crate::change::facts::Flavour;
+use crate::change::names::folded;
 use crate::change::{FilePosition, TableName};
 use crate::schema::ddl::{self, Beginning, CodeChange, Name, SqlMode, Statement};
 use std::collections::{BTreeMap, BTreeSet};
@@ -156,9 +157,9 @@ impl Watch {
                 }
             }
             Statement::DropDatabase(database) => {
-                let database = database.to_lowercase();
-                self.new_tables.retain(|table| table.database.to_lowercase() != database);
-                self.defined.retain(|(_, name), _| name.database.to_lowercase() != database);
+                let database = selected.folded_database(database);
+                self.new_tables.retain(|table| table.database != database);
+                self.defined.retain(|(_, name), _| name.database != database);
             }
             Statement::Harmless(_) | Statement::Unknown { .. }
                 if ddl::code_change(sql, SqlMode::of_session(&query.session, flavour)).is_some() =>
@@ -265,7 +266,7 @@ impl Changed {
                 }
             }
             Statement::DropDatabase(database) => {
-                self.databases.insert(database.to_lowercase());
+                self.databases.insert(folded(&selected.folded_database(database)));
             }
             Statement::Unknown { .. } => match ddl::beginning(&sql, mode) {
                 Beginning::AlterTable if may_refer(&sql) || may_swap(&sql) => {
@@ -302,7 +303,7 @@ impl Changed {
 fn code_name(change: &CodeChange, query: &Query, selected: &SelectedTables) -> Option<CodeName> {
     let mut name = query.full_name(change.name.as_ref()?, selected);
     if !matches!(change.kind, "VIEW" | "TRIGGER") {
-        name.table = name.table.to_lowercase();
+        name.table = folded(&name.table);
     }
     Some((change.kind, name))
 }

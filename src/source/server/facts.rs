@@ -77,7 +77,9 @@ impl Server {
             domains,
             domains_purged,
             log_end,
-            lower_case_table_names: value("lower_case_table_names").and_then(|n| n.parse().ok()).unwrap_or(0),
+            lower_case_table_names: value("lower_case_table_names")
+                .and_then(|number| number.parse().ok())
+                .ok_or_else(|| self.protocol("the server does not tell lower_case_table_names"))?,
             prepared_xa,
             missing_privileges,
             settings: variables,

@@ -21,11 +21,7 @@ impl Case<'_> {
                 continue;
             }
             let made = target_column(&self.before.name, column, false, self.rules)?;
-            let taken = draft.columns.iter().enumerate();
-            if taken
-                .filter(|(index, _)| !draft.dropped.contains(index))
-                .any(|(_, other)| other.name == made.name)
-            {
+            if draft.columns.iter().any(|other| other.name == made.name) {
                 return Err(self.name_taken(&made.name));
             }
             let definition = definition_of(alter, &column.name);

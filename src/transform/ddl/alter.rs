@@ -3,7 +3,6 @@
 use super::rename::{Rename, in_order};
 use super::retype::{Context, retype};
 use super::{Case, Translated};
-use crate::change::policy::DdlPolicy;
 use crate::change::remedy::leave_out;
 use crate::change::shape::{Distribution, RowsOf};
 use crate::change::{TargetChange, TargetColumn, TargetType};
@@ -23,24 +22,17 @@ pub(super) struct Draft {
     renames: Vec<Rename>,
     altered: Vec<usize>,
     pub(super) added: Vec<(usize, Option<String>)>,
-    pub(super) dropped: Vec<usize>,
 }
 
 impl Case<'_> {
     pub(super) fn alter(&self, alter: &AlterTable) -> Result<Translated, TransformError> {
-        let policies = &self.rules.ddl;
         if !self.is_named(&alter.table) {
             // It is the other table of the statement: its rows are exchanged, or its name is taken.
-            return if alter.rename_to.as_ref().is_some_and(|to| self.is_named(to)) {
-                self.gone(
-                    "rename_table",
-                    policies.rename_table,
-                    "gives its name to another table",
-                    self.copy_again(),
-                )
+            return Err(if alter.rename_to.as_ref().is_some_and(|to| self.is_named(to)) {
+                self.stopped_by("rename_table", "gives its name to another table")
             } else {
-                self.moves_rows("exchanges its rows").map(|()| self.unchanged())
-            };
+                self.moves_rows("exchanges its rows")
+            });
         }
         if alter.ignore {
             return Err(self.stop(
@@ -77,9 +69,8 @@ impl Case<'_> {
             renames: Vec::new(),
             altered: Vec::new(),
             added: Vec::new(),
-            dropped: Vec::new(),
         };
-        self.drop_columns(&evolved, &mut draft)?;
+        self.drops_columns(&evolved)?;
         for (column, origin) in evolved.table.columns.iter().zip(&evolved.origin) {
             let feed = match origin.and_then(|old| Some((old, self.mapping.target_of(old)?))) {
                 Some((old, target)) => {
@@ -98,7 +89,7 @@ impl Case<'_> {
         self.check_key(alter, &translated)?;
         match &alter.rename_to {
             Some(to) if !self.is_named(to) => {
-                self.gone("rename_table", policies.rename_table, "renames it", leave_out(&self.before.name))
+                Err(self.gone("rename_table", "renames it", leave_out(&self.before.name)))
             }
             Some(_) | None => Ok(translated),
         }
@@ -122,30 +113,19 @@ impl Case<'_> {
                 format!("ALTER TABLE {} ENGINE = InnoDB, then {}", self.before.name, self.copy_again()),
             )),
             (Effect::Values(_) | Effect::Rows, _) => {
-                self.moves_rows(&format!("may move, add or remove rows without a word in the log ({})", clause.words()))
+                let what = format!("may move, add or remove rows without a word in the log ({})", clause.words());
+                Err(self.moves_rows(&what))
             }
         }
     }
 
-    fn moves_rows(&self, what: &str) -> Result<(), TransformError> {
-        match self.rules.ddl.truncate_partition {
-            DdlPolicy::Stop => Err(self.stopped_by("truncate_partition", what)),
-            DdlPolicy::Ignore => Ok(()),
-            DdlPolicy::Apply => Err(self.not_yet("truncate_partition", what)),
-        }
+    fn moves_rows(&self, what: &str) -> TransformError {
+        self.stopped_by("truncate_partition", what)
     }
 
-    /// Text that is stored anew. Its characters stay as they are where the new set has them; in strict mode the
-    /// statement fails where it has not.
-    pub(super) fn converts_charset(&self, key: &str) -> Result<(), TransformError> {
-        match self.rules.ddl.convert_charset {
-            DdlPolicy::Stop => Err(self.stopped_by(key, "converts text")),
-            DdlPolicy::Apply if !self.issued.mode.strict => Err(self.stop(
-                "it converts text outside strict mode, where characters may have been replaced",
-                self.copy_again(),
-            )),
-            DdlPolicy::Apply | DdlPolicy::Ignore => Ok(()),
-        }
+    /// Text that is stored anew, with what its characters become in another set.
+    pub(super) fn converts_charset(&self) -> TransformError {
+        self.stopped_by("convert_charset", "converts text")
     }
 
     fn target_key(&self, target: usize) -> bool {
@@ -153,35 +133,17 @@ impl Case<'_> {
         name.is_some_and(|name| self.mapping.target.primary_key.contains(name))
     }
 
-    fn drop_columns(&self, evolved: &Evolved, draft: &mut Draft) -> Result<(), TransformError> {
-        for (old, column) in self.before.columns.iter().enumerate() {
-            if evolved.origin.contains(&Some(old)) {
-                continue;
+    fn drops_columns(&self, evolved: &Evolved) -> Result<(), TransformError> {
+        let dropped =
+            self.before.columns.iter().enumerate().find(|(old, _)| {
+                !evolved.origin.contains(&Some(*old)) && self.mapping.target_of(*old).is_some()
+            });
+        match dropped {
+            Some((_, column)) => {
+                Err(self.stopped_by("drop_column", &format!("drops column {}", column.name)))
             }
-            let Some(target) = self.mapping.target_of(old) else { continue };
-            let what = format!("drops column {}", column.name);
-            let policy = self.rules.ddl.drop_column;
-            if policy == DdlPolicy::Stop {
-                return Err(self.stopped_by("drop_column", &what));
-            }
-            if self.target_key(target) {
-                return Err(self.stop(format!("{what}, which is in the target's key"), self.copy_again()));
-            }
-            if policy == DdlPolicy::Apply {
-                if self.rules.shared_target {
-                    return Err(self.stop(
-                        format!("{what}, and other tables feed the same target table"),
-                        self.copy_again(),
-                    ));
-                }
-                draft.dropped.push(target);
-            } else if let Some(kept) = draft.columns.get_mut(target).filter(|kept| !kept.nullable) {
-                // The rows that come have no value for it.
-                kept.nullable = true;
-                draft.altered.push(target);
-            }
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Type and nullability of a carried column that stays.
@@ -193,9 +155,8 @@ impl Case<'_> {
         alter: &AlterTable,
         draft: &mut Draft,
     ) -> Result<(), TransformError> {
-        let (Some(before), Some(current)) = (self.before.columns.get(old), draft.columns.get(target)) else {
-            return Ok(());
-        };
+        let before = self.before.columns.get(old).ok_or_else(|| self.internal("a column before it"))?;
+        let current = draft.columns.get(target).ok_or_else(|| self.internal("a target column"))?;
         let in_key = self.target_key(target);
         let name = &before.name;
         if column.generated != before.generated {
@@ -215,25 +176,14 @@ impl Case<'_> {
         let retyped = match retype(before, column, Context::of(self.issued)) {
             Effect::Nothing => false,
             Effect::Definition => true,
-            Effect::Values(Changed::Narrowed) => match self.rules.ddl.narrow_column {
-                DdlPolicy::Stop => {
-                    let what = format!("narrows column {name}");
-                    return Err(self.stopped_by("narrow_column", &what));
-                }
-                DdlPolicy::Ignore => false,
-                DdlPolicy::Apply => true,
-            },
+            Effect::Values(Changed::Narrowed) => {
+                return Err(self.stopped_by("narrow_column", &format!("narrows column {name}")));
+            }
             Effect::Values(Changed::Relabelled) => {
-                if self.rules.ddl.relabel_enum == DdlPolicy::Stop {
-                    let what = format!("gives labels of column {name} other numbers");
-                    return Err(self.stopped_by("relabel_enum", &what));
-                }
-                false
+                let what = format!("gives labels of column {name} other numbers");
+                return Err(self.stopped_by("relabel_enum", &what));
             }
-            Effect::Values(Changed::Recoded) => {
-                self.converts_charset("convert_charset")?;
-                true
-            }
+            Effect::Values(Changed::Recoded) => return Err(self.converts_charset()),
             Effect::Values(Changed::Padded) => {
                 return Err(self.stop(
                     format!("under PAD_CHAR_TO_FULL_LENGTH it makes the trailing blanks of CHAR column {name} part of its values"),
@@ -323,10 +273,7 @@ impl Case<'_> {
             }
             renames.push(Rename { from: current.name.clone(), to });
         }
-        let present = |(index, column): (usize, &TargetColumn)| {
-            (!draft.dropped.contains(&index)).then(|| column.name.clone())
-        };
-        let taken: Vec<String> = draft.columns.iter().enumerate().filter_map(present).collect();
+        let taken: Vec<String> = draft.columns.iter().map(|column| column.name.clone()).collect();
         let stays = |name: &String| !renames.iter().any(|rename| rename.from == *name);
         if let Some(clash) = renames
             .iter()
@@ -339,10 +286,8 @@ impl Case<'_> {
         {
             return Err(self.name_taken(clash));
         }
-        for (index, column) in draft.columns.iter_mut().enumerate() {
-            if !draft.dropped.contains(&index)
-                && let Some(rename) = renames.iter().find(|rename| rename.from == column.name)
-            {
+        for column in &mut draft.columns {
+            if let Some(rename) = renames.iter().find(|rename| rename.from == column.name) {
                 column.name.clone_from(&rename.to);
             }
         }
@@ -361,11 +306,6 @@ impl Case<'_> {
         let target = self.target();
         let mut changes = Vec::new();
         let old = &self.mapping.target.columns;
-        let dropped = draft.dropped.iter().filter_map(|index| old.get(*index));
-        changes.extend(
-            dropped
-                .map(|column| TargetChange::DropColumn { table: target.clone(), name: column.name.clone() }),
-        );
         changes.extend(draft.renames.into_iter().map(|rename| TargetChange::RenameColumn {
             table: target.clone(),
             from: rename.from,
@@ -401,23 +341,14 @@ impl Case<'_> {
         if let Some(Distribution::By(columns)) = &mut mapping.target.distribution {
             *columns = columns.iter().map(renamed).collect();
         }
-        // Target columns behind a dropped one move up.
-        let place = |index: usize| index - draft.dropped.iter().filter(|dropped| **dropped < index).count();
         mapping.columns = draft
             .feeds
             .iter()
             .enumerate()
-            .filter_map(|(source, feed)| feed.map(|target| ColumnMapping { source, target: place(target) }))
+            .filter_map(|(source, feed)| feed.map(|target| ColumnMapping { source, target }))
             .collect();
-        mapping.source_tag = mapping.source_tag.map(|(index, tag)| (place(index), tag));
-        mapping.target.columns = draft
-            .columns
-            .into_iter()
-            .enumerate()
-            .filter(|(index, _)| !draft.dropped.contains(index))
-            .map(|(_, column)| column)
-            .collect();
-        Translated { table, mapping, changes, ended: false }
+        mapping.target.columns = draft.columns;
+        Translated { table, mapping, changes }
     }
 
     /// The target's key must go on telling rows apart, and a changed primary key is for the policy.
@@ -439,10 +370,8 @@ impl Case<'_> {
             }
             _ => false,
         });
-        let policy = self.rules.ddl.change_primary_key;
-        let what = "changes the primary key";
-        if changes && policy == DdlPolicy::Stop {
-            return Err(self.stopped_by("change_primary_key", what));
+        if changes {
+            return Err(self.stopped_by("change_primary_key", "changes the primary key"));
         }
         if !identifies_rows(&after.table, &key) {
             return Err(self.stop(
@@ -453,9 +382,6 @@ impl Case<'_> {
                 ),
                 self.copy_again(),
             ));
-        }
-        if changes && policy == DdlPolicy::Apply {
-            return Err(self.not_yet("change_primary_key", what));
         }
         Ok(())
     }

@@ -1,11 +1,11 @@
 //! From a DDL statement of the source to what is done at the target, and to the definition and mapping under which
 //! the rows behind it are read.
 //!
-//! Sequence: the policies of the statement are asked, the definition evolves, every carried column is followed from
-//! the old definition to the new, and what changed becomes [`TargetChange`]s: drops, renames, types, additions, in
-//! that order.
+//! Sequence: what only a policy could let pass stops, the definition evolves, every carried column is followed from
+//! the old definition to the new, and what changed becomes [`TargetChange`]s: renames, types, additions, in that
+//! order.
 //!
-//! What must never happen here: a target that differs from the source afterwards without a policy that said so.
+//! What must never happen here: a target that differs from the source afterwards.
 //! What cannot be done exactly, or not yet, stops the task with a remedy.
 
 mod added;
@@ -28,9 +28,8 @@ mod zone;
 
 use super::{Rules, TableMapping, TransformError};
 use crate::change::facts::Cascades;
-use crate::change::policy::DdlPolicy;
 use crate::change::remedy::{copy_table_again, leave_out};
-use crate::change::{Answers, Session, TargetChange, TargetName};
+use crate::change::{Answers, Session, TableNames, TargetChange, TargetName};
 use crate::schema::Table;
 use crate::schema::ddl::{Name, SqlMode, Statement};
 
@@ -45,8 +44,8 @@ pub struct Issued<'a> {
     pub mode: SqlMode,
     /// The settings of its session.
     pub session: &'a Session,
-    /// The source's names of databases and tables do not differ by case (`lower_case_table_names` 1 or 2).
-    pub folds: bool,
+    /// How the source compares names of databases and tables.
+    pub names: TableNames,
     /// What the source makes of foreign keys that cascade.
     pub cascades: Cascades,
     /// What the source has answered so far.
@@ -62,9 +61,6 @@ pub struct Translated {
     pub mapping: TableMapping,
     /// What is done at the target before the rows behind the statement, in this order.
     pub changes: Vec<TargetChange>,
-    /// The source table is gone under this name, and a policy said to go on: rows of that name that come later are
-    /// another table's.
-    pub ended: bool,
 }
 
 /// Translates `statement` for the table `before`, which it concerns.
@@ -81,28 +77,27 @@ pub fn translate(
     issued: &Issued<'_>,
 ) -> Result<Translated, TransformError> {
     let case = Case { before, mapping, rules, issued };
-    let policies = &rules.ddl;
     match statement {
         Statement::AlterTable(alter) | Statement::CreateIndex(alter) | Statement::DropIndex(alter) => {
             case.alter(alter)
         }
         Statement::RenameTable(_) => {
-            case.gone("rename_table", policies.rename_table, "renames it", leave_out(&before.name))
+            Err(case.gone("rename_table", "renames it", leave_out(&before.name)))
         }
         Statement::DropTable { temporary: false, .. } => {
-            case.gone("drop_table", policies.drop_table, "drops it", leave_out(&before.name))
+            Err(case.gone("drop_table", "drops it", leave_out(&before.name)))
         }
         Statement::CreateTable(create) if create.or_replace && !create.temporary => {
-            case.gone("drop_table", policies.drop_table, "drops it for another", case.copy_again())
+            Err(case.gone("drop_table", "drops it for another", case.copy_again()))
         }
         Statement::CreateTable(create) if !create.temporary && !create.if_not_exists => Err(case.stop(
             "it creates a table that is already known, so the known one is not the source's",
             case.copy_again(),
         )),
         Statement::DropDatabase(_) => {
-            case.gone("drop_database", policies.drop_database, "drops its database", leave_out(&before.name))
+            Err(case.gone("drop_database", "drops its database", leave_out(&before.name)))
         }
-        Statement::TruncateTable(_) => case.truncate(),
+        Statement::TruncateTable(_) => Err(case.stopped_by("truncate_table", "empties it")),
         Statement::OptimizeTable(_) => case.optimized(),
         Statement::RepairTable(_) => Err(case.stop(
             "it may remove rows that cannot be read or lie in a wrong partition, and the log does not say which",
@@ -151,12 +146,7 @@ impl Case<'_> {
     }
 
     fn unchanged(&self) -> Translated {
-        Translated {
-            table: self.before.clone(),
-            mapping: self.mapping.clone(),
-            changes: Vec::new(),
-            ended: false,
-        }
+        Translated { table: self.before.clone(), mapping: self.mapping.clone(), changes: Vec::new() }
     }
 
     /// The error that stops the task over the statement.
@@ -174,6 +164,12 @@ impl Case<'_> {
         }
     }
 
+    /// The mapping names something that is not there.
+    fn internal(&self, what: &str) -> TransformError {
+        let why = format!("its mapping names {what} that is not there ({})", self.issued.sql);
+        TransformError::Internal { table: self.before.name.clone(), why }
+    }
+
     fn copy_again(&self) -> String {
         let target = self.target();
         let tag = self.mapping.source_tag.as_ref();
@@ -189,57 +185,19 @@ impl Case<'_> {
         copy_table_again(&self.before.name, &emptied)
     }
 
-    /// The stop that a policy asked for. The config takes no other policy yet, so none is offered.
+    /// The stop that a policy asks for. The config takes no other policy yet, so none is offered.
     fn stopped_by(&self, key: &str, what: &str) -> TransformError {
-        self.stop(format!("it {what}, and ddl_policy.{key} is \"stop\""), self.copy_again())
+        self.gone(key, what, self.copy_again())
     }
 
-    fn not_yet(&self, key: &str, what: &str) -> TransformError {
-        let why = format!("it {what}, and ddl_policy.{key} = \"apply\" cannot do that yet");
-        self.stop(why, self.copy_again())
-    }
-
-    /// A statement after which the table is not there any more under its name.
-    fn gone(
-        &self,
-        key: &str,
-        policy: DdlPolicy,
-        what: &str,
-        remedy: String,
-    ) -> Result<Translated, TransformError> {
-        match policy {
-            DdlPolicy::Stop => Err(self.stop(format!("it {what}, and ddl_policy.{key} is \"stop\""), remedy)),
-            DdlPolicy::Ignore => Ok(Translated { ended: true, ..self.unchanged() }),
-            DdlPolicy::Apply => {
-                Err(self
-                    .stop(format!("it {what}, and ddl_policy.{key} = \"apply\" cannot do that yet"), remedy))
-            }
-        }
-    }
-
-    fn truncate(&self) -> Result<Translated, TransformError> {
-        match self.rules.ddl.truncate_table {
-            DdlPolicy::Stop => Err(self.stopped_by("truncate_table", "empties it")),
-            DdlPolicy::Ignore => Ok(self.unchanged()),
-            DdlPolicy::Apply if self.rules.shared_target || self.mapping.source_tag.is_some() => {
-                Err(self
-                    .stop("it empties the table, whose target table holds rows of others", self.copy_again()))
-            }
-            DdlPolicy::Apply => Ok(Translated {
-                changes: vec![TargetChange::Truncate { table: self.target().clone() }],
-                ..self.unchanged()
-            }),
-        }
+    /// The same for a statement after which the table is not there any more under its name.
+    fn gone(&self, key: &str, what: &str, remedy: String) -> TransformError {
+        self.stop(format!("it {what}, and ddl_policy.{key} is \"stop\""), remedy)
     }
 
     /// Whether a name in the statement means this table.
     fn is_named(&self, name: &Name) -> bool {
-        let database = name.database.as_deref().unwrap_or(self.issued.default_database);
-        let own = &self.before.name;
-        let same = |one: &str, other: &str| {
-            one == other || (self.issued.folds && one.to_lowercase() == other.to_lowercase())
-        };
-        same(database, &own.database) && same(&name.table, &own.table)
+        self.issued.names.same(&name.full(self.issued.default_database), &self.before.name)
     }
 }
 

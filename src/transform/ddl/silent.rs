@@ -1,7 +1,7 @@
 //! What changes values of existing rows, or lets them change later, without a row event and without a new type.
 
 use super::{Case, computed};
-use crate::change::policy::DdlPolicy;
+use crate::change::names::alike;
 use crate::schema::charset::is_wide;
 use crate::schema::ddl::{AlterStep, AlterTable, Evolved};
 use crate::schema::{Column, MySqlType};
@@ -34,7 +34,7 @@ impl Case<'_> {
         };
         let accepted = &self.rules.accepted_cascades;
         let accepted = match name {
-            Some(name) => accepted.iter().any(|accepted| accepted.to_lowercase() == name.to_lowercase()),
+            Some(name) => accepted.iter().any(|accepted| alike(accepted, name)),
             None => accepted.iter().any(generated),
         };
         if accepted || !self.issued.cascades.silent {
@@ -76,7 +76,7 @@ impl Case<'_> {
                 continue;
             }
             let wide = is_wide(&old) || new.is_some_and(|new| is_wide(&new));
-            if wide && self.rules.ddl.convert_charset != DdlPolicy::Ignore {
+            if wide {
                 return Err(self.stop(
                     format!(
                         "it takes the bytes of the labels of column {} for those of another character set",
@@ -86,7 +86,7 @@ impl Case<'_> {
                 ));
             }
             if !ascii {
-                self.converts_charset("convert_charset")?;
+                return Err(self.converts_charset());
             }
         }
         Ok(())
@@ -198,10 +198,6 @@ impl Case<'_> {
         } else {
             format!("makes column {name} NOT NULL outside strict mode, which replaces NULLs")
         };
-        match self.rules.ddl.narrow_column {
-            DdlPolicy::Stop => Err(self.stopped_by("narrow_column", &what)),
-            DdlPolicy::Apply => Err(self.not_yet("narrow_column", &what)),
-            DdlPolicy::Ignore => Ok(()),
-        }
+        Err(self.stopped_by("narrow_column", &what))
     }
 }

@@ -46,24 +46,22 @@ impl Case<'_> {
         let doubled = self.doubled(zone)?;
         let mut changes = Vec::new();
         for (name, target) in instants.into_iter().filter(|_| !doubled.is_empty()) {
-            let Some(column) = self.mapping.target.columns.get(target) else { continue };
+            let column = self.mapping.target.columns.get(target);
+            let column = column.ok_or_else(|| self.internal("a target column"))?;
             let why = format!(
                 "it may have stored the instants of TIMESTAMP column {name} anew by way of the session's time zone ({zone}), and some \
                  rows have one of an hour that this zone has twice"
             );
             let remedy =
                 format!("{}; under SET time_zone = '+00:00' such a statement is carried", self.copy_again());
-            let TransformError::Ddl { table, statement, why, remedy } = self.stop(why, remedy) else {
-                continue;
-            };
             if !matches!(column.data_type, TargetType::TimestampTz(_)) {
-                return Err(TransformError::Ddl { table, statement, why, remedy });
+                return Err(self.stop(why, remedy));
             }
             changes.push(TargetChange::RequireNone {
                 table: self.target().clone(),
                 column: column.name.clone(),
                 between: doubled.clone(),
-                why: format!("{table}: {statement}: {why}"),
+                why: self.stop(why, "").to_string(),
                 remedy,
             });
         }

@@ -22,6 +22,8 @@ pub(crate) mod text;
 pub(crate) enum Fault {
     /// The bytes are not what their type says.
     Malformed(&'static str),
+    /// The plan or the encoder contradicts itself: a defect.
+    Internal(&'static str),
     /// The value is readable and cannot be carried.
     Refused(Box<Refusal>),
 }

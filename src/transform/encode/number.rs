@@ -59,7 +59,7 @@ pub(crate) fn write_signed(value: i64, target: IntegerTarget, out: &mut Vec<u8>)
             field::four(out, i32::try_from(value).map_err(|_| out_of_range(value))?.to_be_bytes());
         }
         IntegerTarget::Bigint => field::eight(out, value.to_be_bytes()),
-        IntegerTarget::Numeric => numeric::write_integer(value < 0, value.unsigned_abs(), out),
+        IntegerTarget::Numeric => numeric::write_integer(value < 0, value.unsigned_abs(), out)?,
         IntegerTarget::Boolean => match value {
             0 => field::one(out, 0),
             1 => field::one(out, 1),
@@ -74,10 +74,7 @@ pub(crate) fn write_signed(value: i64, target: IntegerTarget, out: &mut Vec<u8>)
 #[inline]
 pub(crate) fn write_unsigned(value: u64, target: IntegerTarget, out: &mut Vec<u8>) -> Result<(), Fault> {
     match target {
-        IntegerTarget::Numeric => {
-            numeric::write_integer(false, value, out);
-            Ok(())
-        }
+        IntegerTarget::Numeric => numeric::write_integer(false, value, out),
         IntegerTarget::Text => write_text(false, value, out),
         _ => write_signed(i64::try_from(value).map_err(|_| out_of_range(value))?, target, out),
     }

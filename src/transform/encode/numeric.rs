@@ -14,6 +14,7 @@ const GROUPS: usize = 20;
 const DIGITS: usize = 72;
 
 const MALFORMED: Fault = Fault::Malformed("a DECIMAL holds no decimal number");
+const TOO_LONG: Fault = Fault::Internal("a number has more groups of digits than any can have");
 const POWERS: [u64; 4] = [1, 10, 100, 1000];
 
 /// The groups of a number, most significant first, zeros and all.
@@ -30,10 +31,14 @@ impl Number {
     }
 
     #[inline]
-    fn push(&mut self, group: u64) {
-        if let Some(place) = self.groups.get_mut(self.count) {
-            *place = u16::try_from(group).unwrap_or(0);
-            self.count += 1;
+    fn push(&mut self, group: impl TryInto<u16>) {
+        match (self.groups.get_mut(self.count), group.try_into()) {
+            (Some(place), Ok(group)) => {
+                *place = group;
+                self.count += 1;
+            }
+            // More than there can be: writing fails.
+            _ => self.count = GROUPS + 1,
         }
     }
 
@@ -62,31 +67,29 @@ impl Number {
         let groups = digits.div_ceil(4);
         // The last group is filled up with zeros on its right.
         let pad = groups * 4 - digits;
-        let value = u128::from(value)
-            * u128::from(usize::try_from(pad).ok().and_then(|pad| POWERS.get(pad)).copied().unwrap_or(1));
+        let value = u128::from(value) * 10u128.pow(pad);
         if let Ok(value) = u64::try_from(value) {
             for index in (0..groups).rev() {
                 self.push(value / 10_000u64.pow(index) % 10_000);
             }
         } else {
             for index in (0..groups).rev() {
-                self.push(u64::try_from(value / 10_000u128.pow(index) % 10_000).unwrap_or(0));
+                self.push(value / 10_000u128.pow(index) % 10_000);
             }
         }
     }
 
     #[inline]
-    fn write(&self, negative: bool, dscale: u8, out: &mut Vec<u8>) {
-        let groups = self.groups.get(..self.count).unwrap_or_default();
+    fn write(&self, negative: bool, dscale: u8, out: &mut Vec<u8>) -> Result<(), Fault> {
+        let groups = self.groups.get(..self.count).ok_or(TOO_LONG)?;
         let leading = groups.iter().take_while(|group| **group == 0).count();
         let trailing = groups.iter().rev().take_while(|group| **group == 0).count();
         let kept = groups.get(leading..groups.len() - trailing).unwrap_or_default();
-        // At most 20 groups: every one of these fits.
-        let small = |value: usize| i16::try_from(value).unwrap_or(0);
-        let weight = if kept.is_empty() { 0 } else { small(self.whole) - small(leading) - 1 };
+        let small = |value: usize| i16::try_from(value).map_err(|_| TOO_LONG);
+        let weight = if kept.is_empty() { 0 } else { small(self.whole)? - small(leading)? - 1 };
         let sign = if negative && !kept.is_empty() { 0x4000i16 } else { 0 };
         let mut bytes = [0u8; 12 + 2 * GROUPS];
-        let header = [small(8 + 2 * kept.len()), small(kept.len()), weight, sign, i16::from(dscale)];
+        let header = [small(8 + 2 * kept.len())?, small(kept.len())?, weight, sign, i16::from(dscale)];
         // The field length's upper half is always zero.
         for (place, value) in bytes.iter_mut().skip(2).zip(header.into_iter().flat_map(i16::to_be_bytes)) {
             *place = value;
@@ -94,23 +97,23 @@ impl Number {
         for (place, value) in bytes.iter_mut().skip(12).zip(kept.iter().copied().flat_map(u16::to_be_bytes)) {
             *place = value;
         }
-        out.extend_from_slice(bytes.get(..12 + 2 * kept.len()).unwrap_or_default());
+        out.extend_from_slice(bytes.get(..12 + 2 * kept.len()).ok_or(TOO_LONG)?);
+        Ok(())
     }
 }
 
 /// A whole number.
 #[inline]
-pub(crate) fn write_integer(negative: bool, value: u64, out: &mut Vec<u8>) {
+pub(crate) fn write_integer(negative: bool, value: u64, out: &mut Vec<u8>) -> Result<(), Fault> {
     let mut number = Number::new();
     number.push_integer(value);
-    number.write(negative, 0, out);
+    number.write(negative, 0, out)
 }
 
 /// DECIMAL from its text in a result row, which must have exactly `scale` fraction digits.
 pub(crate) fn from_text(raw: &[u8], scale: u8, out: &mut Vec<u8>) -> Result<(), Fault> {
     let (negative, whole, fraction) = split_text(raw, scale)?;
-    number_of_digits(whole, fraction)?.write(negative, scale, out);
-    Ok(())
+    number_of_digits(whole, fraction)?.write(negative, scale, out)
 }
 
 /// Sign, digits before and digits behind the point.
@@ -147,7 +150,7 @@ fn number_of_digits(whole: &[u8], fraction: &[u8]) -> Result<Number, Fault> {
     }
     number.whole = number.count;
     for digits in fraction.chunks(4) {
-        let pad = POWERS.get(4usize.saturating_sub(digits.len())).copied().unwrap_or(1);
+        let pad = 4usize.checked_sub(digits.len()).and_then(|zeros| POWERS.get(zeros)).ok_or(MALFORMED)?;
         number.push(group(digits)? * pad);
     }
     Ok(number)
@@ -224,12 +227,11 @@ pub(crate) fn from_packed(raw: &[u8], precision: u8, scale: u8, out: &mut Vec<u8
         let mut number = Number::new();
         number.push_integer(whole);
         number.push_fraction(fraction, scale.into());
-        number.write(packed.negative, scale, out);
+        number.write(packed.negative, scale, out)
     } else {
         let digits = AsciiDigits::of(&packed, precision, scale)?;
-        number_of_digits(digits.whole(), digits.fraction())?.write(packed.negative, scale, out);
+        number_of_digits(digits.whole(), digits.fraction())?.write(packed.negative, scale, out)
     }
-    Ok(())
 }
 
 /// A packed DECIMAL as ASCII digits, `precision` of them.

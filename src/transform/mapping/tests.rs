@@ -1,7 +1,5 @@
 use super::*;
-use crate::change::policy::{
-    DdlPolicies, DdlPolicy, IdentifierCase, Operations, TableOptions, TimeAs, TinyInt1,
-};
+use crate::change::policy::{IdentifierCase, Operations, TableOptions, TimeAs, TinyInt1};
 use crate::schema::charset::charset;
 use crate::schema::table::UniqueKey;
 use crate::schema::{ColumnDefault, column_type};
@@ -9,7 +7,6 @@ use std::collections::BTreeMap;
 
 /// The config's defaults.
 pub(crate) fn rules() -> Rules {
-    let stop = DdlPolicy::Stop;
     Rules {
         task: "shop".into(),
         schemas: BTreeMap::new(),
@@ -17,21 +14,8 @@ pub(crate) fn rules() -> Rules {
         zero_dates: ZeroDates::Null,
         tinyint1: TinyInt1::Smallint,
         time: TimeAs::Interval,
-        postgis: false,
         operations: Operations { insert: true, update: true, delete: true, alter_table: true },
         accepted_cascades: Vec::new(),
-        ddl: DdlPolicies {
-            drop_column: stop,
-            narrow_column: stop,
-            relabel_enum: stop,
-            drop_table: stop,
-            drop_database: stop,
-            truncate_table: stop,
-            truncate_partition: stop,
-            rename_table: stop,
-            change_primary_key: stop,
-            convert_charset: stop,
-        },
         options: TableOptions::default(),
         exact_options: true,
         foreign_rows: false,
@@ -262,21 +246,6 @@ fn a_misspelt_column_is_an_error_unless_a_glob_named_it() {
     assert!(refusal(&orders, &rules).contains("secert"));
     rules.exact_options = false;
     assert!(map_table(&orders, &rules).is_ok());
-}
-
-#[test]
-fn tables_that_meet_in_one_target_are_found() {
-    let mut other = table(&["id int"]);
-    other.name = TableName::new("shop", "ORDERS");
-    let plain = rules();
-    let one = map_table(&table(&["id int"]), &plain).unwrap();
-    let two = map_table(&other, &plain).unwrap();
-    assert_eq!(names::collisions([(&one, &plain), (&two, &plain)]).len(), 1);
-    assert_eq!(names::collisions([(&one, &plain)]).len(), 0);
-    let mut told = rules();
-    told.options.target = Some("orders".into());
-    assert_eq!(names::collisions([(&one, &told), (&two, &told)]).len(), 0);
-    assert_eq!(names::collisions([(&one, &told), (&two, &plain)]).len(), 1);
 }
 
 #[test]

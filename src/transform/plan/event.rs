@@ -216,7 +216,8 @@ impl<'p, 'e> Walk<'p, 'e> {
         self.image = self.cursor.clone();
         self.width = self.widths.0;
         if let Some(slot) = self.plan.tag_slot {
-            let tag = self.plan.head.get(self.plan.tag.clone()).unwrap_or_default();
+            let tag = self.plan.head.get(self.plan.tag.clone());
+            let tag = tag.ok_or((Fault::Internal("the plan has no source tag where it says"), None))?;
             scratch.extend_from_slice(tag);
             self.marks.set(slot, 0..scratch.len());
         }

@@ -259,6 +259,10 @@ impl Plan {
                 table: self.table.clone(),
                 why: format!("column {column} of {row}: {why}"),
             },
+            Fault::Internal(why) => TransformError::Internal {
+                table: self.table.clone(),
+                why: format!("column {column} of {row}: {why}"),
+            },
             Fault::Refused(refusal) => TransformError::Value {
                 table: self.table.clone(),
                 column: column.to_owned(),

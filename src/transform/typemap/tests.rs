@@ -58,12 +58,10 @@ fn the_tasks_choices_change_the_defaults() {
     let mut rules = rules();
     rules.tinyint1 = TinyInt1::Boolean;
     rules.time = TimeAs::Time;
-    rules.postgis = true;
     assert_eq!(default_type(&source("tinyint(1)"), &rules), Some(TargetType::Boolean));
     assert_eq!(default_type(&source("tinyint(1) unsigned"), &rules), Some(TargetType::Smallint));
     assert_eq!(default_type(&source("tinyint"), &rules), Some(TargetType::Smallint));
     assert_eq!(default_type(&source("time"), &rules), Some(TargetType::Time(0)));
-    assert_eq!(default_type(&source("geometry"), &rules), Some(TargetType::Geometry));
 }
 
 #[test]

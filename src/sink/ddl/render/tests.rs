@@ -234,27 +234,10 @@ fn a_column_is_altered_only_where_it_differs() {
 }
 
 #[test]
-fn a_key_column_is_never_dropped_and_a_dropped_one_not_again() {
-    let drop = |column: &str| TargetChange::DropColumn { table: name(), name: column.into() };
-    assert_eq!(
-        on_postgres(&drop("seen")).unwrap(),
-        ["ALTER TABLE \"Shop\".\"or\"\"ders\" DROP COLUMN \"seen\""]
-    );
-    assert_eq!(on_postgres(&drop("gone")).unwrap(), Vec::<String>::new());
-    assert!(on_postgres(&drop("region")).is_err());
-    let mut spread = found();
-    spread.table.primary_key.clear();
-    spread.table.distribution = Some(Distribution::By(vec!["seen".into()]));
-    assert!(change(&drop("seen"), &dialect(TargetKind::Greenplum), &spread).is_err());
-}
-
-#[test]
-fn renaming_and_truncating_are_plain() {
+fn renaming_is_plain() {
     let rename = TargetChange::RenameColumn { table: name(), from: "seen".into(), to: "Last".into() };
     assert_eq!(
         on_postgres(&rename).unwrap(),
         ["ALTER TABLE \"Shop\".\"or\"\"ders\" RENAME COLUMN \"seen\" TO \"Last\""]
     );
-    let truncate = TargetChange::Truncate { table: name() };
-    assert_eq!(on_postgres(&truncate).unwrap(), ["TRUNCATE TABLE \"Shop\".\"or\"\"ders\""]);
 }

@@ -8,7 +8,7 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 pub fn selected(pattern: &str, fold_names: bool) -> SelectedTables {
     let include = GlobSetBuilder::new().add(Glob::new(pattern).unwrap()).build().unwrap();
     let selection = Selection { patterns: vec![pattern.to_owned()], include, exclude: GlobSet::empty() };
-    SelectedTables::new(selection, fold_names).unwrap()
+    SelectedTables::new(selection, TableNames::of(fold_names.into())).unwrap()
 }
 
 fn table(name: &str) -> TableName {
@@ -278,6 +278,26 @@ fn a_database_that_the_log_names_must_be_explained() {
         };
         assert_eq!(reached(vec!["shop"]) == Reached::Nothing, explained, "{text}");
         assert_eq!(reached(Vec::new()), Reached::Nothing, "{text}");
+    }
+}
+
+/// Where names differ by case, a database is not explained by another whose name differs by case alone.
+#[test]
+fn databases_of_two_spellings_are_two_where_case_matters() {
+    let code = StoredCode::new(
+        vec![trigger("other.log", "other.fill", "INSERT INTO away VALUES (1)")],
+        vec![Cascade { parent: table("other.parent"), child: table("SHOP.child") }],
+        String::new(),
+    );
+    let mentions = Mentions::of(b"INSERT INTO x VALUES (1)");
+    for (default, written) in [("Shop", "Shop.x"), ("other", "other.parent")] {
+        let reached = |fold_names| {
+            let (written, selected) = ([table(written)], selected("shop.item", fold_names));
+            let default = selected.folded_database(default);
+            code.reach(&mentions, &default, Some(&written), &|_| false, &selected, vec!["shop"])
+        };
+        assert!(matches!(reached(false), Reached::Unknown { .. }), "{default}");
+        assert_eq!(reached(true), Reached::Nothing, "{default}");
     }
 }
 

@@ -24,7 +24,7 @@ struct Log {
 fn maps(pattern: &str) -> TableMaps {
     let include = GlobSetBuilder::new().add(Glob::new(pattern).unwrap()).build().unwrap();
     let selection = Selection { patterns: vec![pattern.to_owned()], include, exclude: GlobSet::empty() };
-    TableMaps::new(SelectedTables::new(selection, false).unwrap())
+    TableMaps::new(SelectedTables::new(selection, crate::change::TableNames::EXACT).unwrap())
 }
 
 fn description(checksum: bool) -> Vec<u8> {

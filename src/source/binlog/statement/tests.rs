@@ -3,7 +3,7 @@ mod doubts;
 use super::super::code::{Kind, Object, StoredCode};
 use super::super::judging::Judging;
 use super::*;
-use crate::change::Session;
+use crate::change::{Session, TableNames};
 use crate::config::types::Selection;
 use bytes::Bytes;
 use globset::{Glob, GlobSet, GlobSetBuilder};
@@ -12,7 +12,7 @@ fn selected(fold_names: bool) -> SelectedTables {
     let pattern = "Shop.*";
     let include = GlobSetBuilder::new().add(Glob::new(pattern).unwrap()).build().unwrap();
     let selection = Selection { patterns: vec![pattern.to_owned()], include, exclude: GlobSet::empty() };
-    SelectedTables::new(selection, fold_names).unwrap()
+    SelectedTables::new(selection, TableNames::of(fold_names.into())).unwrap()
 }
 
 fn query(database: &str, sql: &str) -> Query {
@@ -94,6 +94,29 @@ fn folded_names_count_in_any_case() {
     for sql in ["ALTER TABLE SHOP.Item ADD COLUMN c INT", "DROP DATABASE shop"] {
         let judged = judged(&query("", sql), &selected(true));
         assert!(matches!(judged, Ok(Meaning::Ddl { .. })), "{sql}");
+    }
+}
+
+/// The task finds no carried table under such a name, so it must not come that far.
+#[test]
+fn ddl_on_a_table_of_no_database_is_not_what_it_is_read_as() {
+    let without = |sql: &str, logged: &str| {
+        let query = Query { databases: Some(vec![logged.to_owned()]), ..query("", sql) };
+        judged(&query, &selected(false))
+    };
+    for sql in [
+        "ALTER TABLE item ADD COLUMN c INT",
+        "RENAME TABLE other.a TO item",
+        "DROP TABLE other.a, item",
+        "CREATE TABLE item (id INT)",
+        "TRUNCATE item",
+    ] {
+        let Err(Refusal::Statement { why, .. }) = without(sql, "Shop") else { panic!("{sql}") };
+        assert!(why.contains("had no database"), "{why}");
+        assert_eq!(without(sql, "other"), Ok(Meaning::OutOfReach), "{sql}");
+    }
+    for sql in ["DROP TEMPORARY TABLE item", "CREATE TEMPORARY TABLE item (a INT)", "DROP DATABASE other"] {
+        assert_eq!(without(sql, "Shop"), Ok(Meaning::Pass), "{sql}");
     }
 }
 

@@ -5,7 +5,7 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 fn selected(pattern: &str) -> SelectedTables {
     let include = GlobSetBuilder::new().add(Glob::new(pattern).unwrap()).build().unwrap();
     let selection = Selection { patterns: vec![pattern.to_owned()], include, exclude: GlobSet::empty() };
-    SelectedTables::new(selection, false).unwrap()
+    SelectedTables::new(selection, crate::change::TableNames::EXACT).unwrap()
 }
 
 /// `rf_binlog.t1 (id INT, v VARCHAR(20))` as MySQL 9.7.4 wrote it.

@@ -116,6 +116,18 @@ fn a_view_that_has_another_name_is_known_by_that_one() {
 }
 
 #[test]
+fn a_dropped_database_takes_its_own_tables_along() {
+    let statements = ["CREATE TABLE t (a INT)", "CREATE VIEW v AS SELECT 1", "DROP DATABASE Other"];
+    let knows = |watch: Watch| [watch.knows(&table("t")), watch.knows(&table("v"))];
+    assert_eq!(knows(watched(&statements, true)), [false, false]);
+    assert_eq!(knows(watched(&statements, false)), [true, true], "case matters");
+    assert_eq!(
+        knows(watched(&["CREATE TABLE t (a INT)", "DROP DATABASE `#mysql50#other`"], false)),
+        [false, false]
+    );
+}
+
+#[test]
 fn statements_that_leave_triggers_and_foreign_keys_alone_change_nothing() {
     let harmless = changed(&[
         "ALTER TABLE x ENGINE = InnoDB",

@@ -1,7 +1,6 @@
 //! Statements after which rows of the source change, or have changed, without a row event.
 
 use super::*;
-use crate::change::policy::DdlPolicies;
 use crate::schema::Generation;
 
 fn source(cascades: Cascades) -> impl Fn(&str, &[&str]) -> Result<Translated, TransformError> {
@@ -138,9 +137,9 @@ fn a_stored_column_is_not_computed_anew_under_other_settings() {
         (&settled, "ALTER TABLE Orders DROP d, CHANGE n d INT NOT NULL, ALGORITHM=INPLACE", "takes the name"),
     ] {
         before.columns[2].generation.clone_from(generation);
-        let rules = Rules { ddl: DdlPolicies { drop_column: DdlPolicy::Ignore, ..rules().ddl }, ..rules() };
-        let found =
-            run_on(&before, sql, &rules, &issued(sql)).err().map_or(String::new(), |error| error.to_string());
+        let found = run_on(&before, sql, &rules(), &issued(sql))
+            .err()
+            .map_or(String::new(), |error| error.to_string());
         assert!(found.contains(word) && found.is_empty() == word.is_empty(), "{sql}: {found}");
     }
     // An expression that names a column which has another name now is not known any more.

@@ -15,6 +15,12 @@ use tokio_util::sync::CancellationToken;
 
 /// Runs until a signal; then drains within `shutdown_grace`.
 pub async fn run(config: Arc<Config>) -> Result<Exit, CliError> {
+    // Before anything tells that the daemon is there: who knows of it may stop it.
+    let process = |source| CliError::Process { doing: "listening for signals", source };
+    let mut terminate = signal(SignalKind::terminate()).map_err(process)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(process)?;
+    // Until a config can be taken in while running, a reload ends the daemon as tidily as a stop does.
+    let mut hangup = signal(SignalKind::hangup()).map_err(process)?;
     let bars = Bars::new(std::io::stderr().is_terminal() && config.daemon.log_format == LogFormat::Text);
     log::start(&config, bars.clone());
     let board = Board::new();
@@ -40,11 +46,6 @@ pub async fn run(config: Arc<Config>) -> Result<Exit, CliError> {
             }
         }));
     }
-    let process = |source| CliError::Process { doing: "listening for signals", source };
-    let mut terminate = signal(SignalKind::terminate()).map_err(process)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(process)?;
-    // Until a config can be taken in while running, a reload ends the daemon as tidily as a stop does.
-    let mut hangup = signal(SignalKind::hangup()).map_err(process)?;
     notify(&[NotifyState::Ready]);
     let teller = tokio::spawn(tell(board.clone(), bars));
     let mut tasks = tokio::spawn(supervisor::run(config.clone(), board.clone(), stop.clone()));

@@ -10,6 +10,8 @@
 //! (and a checkpoint on its predecessor), and no row written is [`SinkError::CheckpointMoved`]: roll back, take
 //! the task again, load.
 
+#[cfg(test)]
+pub(crate) mod golden;
 mod read;
 mod tables;
 mod upkeep;

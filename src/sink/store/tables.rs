@@ -243,6 +243,12 @@ mod tests {
     }
 
     #[test]
+    fn the_layout_is_that_of_its_golden_file() {
+        let made = missing(&Names::new("shop"), None, false);
+        assert_eq!(made, crate::sink::store::golden::file("layout.0.sql"));
+    }
+
+    #[test]
     fn on_greenplum_the_distribution_key_lies_inside_the_primary_key() {
         let names = Names::new("shop");
         for (name, columns, key) in definitions(&names) {

@@ -21,9 +21,10 @@ pub struct Recorded {
     pub created: bool,
 }
 
-/// The form stored in the target.
-#[derive(Serialize, Deserialize)]
-struct Form {
+/// The form stored in the target. A change of it, or of what lies in it, takes a new version of
+/// [`Form::Mapping`](crate::sink::store::form::Form::Mapping).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct StoredMapping {
     mapping: TableMapping,
     created: bool,
 }
@@ -34,7 +35,7 @@ impl Recorded {
     /// # Errors
     /// When it is not what this version writes.
     pub fn read(context: &Context, name: &TableName, stored: &StoredTable) -> Result<Self, TaskError> {
-        let form: Form =
+        let form: StoredMapping =
             serde_json::from_value(stored.mapping.clone()).map_err(|error| SinkError::State {
                 endpoint: context.task().target.clone(),
                 task: context.name.clone(),
@@ -49,7 +50,7 @@ impl Recorded {
     /// # Errors
     /// Never in practice; a mapping is plain data.
     pub fn json(&self) -> Result<serde_json::Value, TaskError> {
-        serde_json::to_value(Form { mapping: self.mapping.clone(), created: self.created })
+        serde_json::to_value(StoredMapping { mapping: self.mapping.clone(), created: self.created })
             .map_err(|error| TaskError::Internal(format!("a mapping cannot be written as JSON: {error}")))
     }
 }
@@ -59,6 +60,7 @@ mod tests {
     use super::*;
     use crate::change::shape::Distribution;
     use crate::change::{TargetColumn, TargetName, TargetTable, TargetType};
+    use crate::sink::store::form::Form;
     use crate::sink::store::golden;
     use crate::transform::mapping::ColumnMapping;
     use std::iter::successors;
@@ -104,7 +106,7 @@ mod tests {
         TargetColumn { name: name.to_owned(), data_type, nullable: false }
     }
 
-    fn form(columns: Vec<TargetColumn>, distribution: Option<Distribution>) -> Form {
+    fn form(columns: Vec<TargetColumn>, distribution: Option<Distribution>) -> StoredMapping {
         let target = TargetTable {
             name: TargetName { schema: "dw".to_owned(), table: "orders \"all\"".to_owned() },
             columns,
@@ -114,11 +116,11 @@ mod tests {
         };
         let columns = vec![ColumnMapping { source: 2, target: 0 }];
         let source = TableName::new("shop", "Orders");
-        Form { mapping: TableMapping { source, target, columns, source_tag: None }, created: true }
+        StoredMapping { mapping: TableMapping { source, target, columns, source_tag: None }, created: true }
     }
 
     /// One for each distribution and one for each type; the first with all that is optional.
-    fn samples() -> Vec<Form> {
+    fn samples() -> Vec<StoredMapping> {
         let mut full = form(vec![column("from", TargetType::Text), column("id", TargetType::Bigint)], None);
         full.mapping.target.storage = Some("fillfactor=70".to_owned());
         full.mapping.source_tag = Some((0, "shop:shop.Orders".to_owned()));
@@ -133,8 +135,11 @@ mod tests {
 
     #[test]
     fn what_is_stored_of_a_mapping_is_what_the_golden_files_say() {
-        let samples: Vec<serde_json::Value> =
-            samples().iter().map(|sample| serde_json::to_value(sample).unwrap()).collect();
-        golden::hold("mapping", &samples);
+        let value = |sample: &StoredMapping| serde_json::to_value(sample).unwrap();
+        let samples = samples();
+        golden::hold(Form::Mapping, &samples.iter().map(value).collect::<Vec<_>>());
+        for sample in samples {
+            assert_eq!(serde_json::from_value::<StoredMapping>(value(&sample)).unwrap(), sample);
+        }
     }
 }

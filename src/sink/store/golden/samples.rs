@@ -1,4 +1,5 @@
-//! The values of the golden files. New ones come last, so that the lines of older files stay beside theirs.
+//! The values of the golden files: all that a form can hold, so each variant of each type has a line. New ones come last, so that the
+//! lines of older files stay beside theirs.
 
 use crate::change::state::{CatchUpTarget, TableState};
 use crate::change::{

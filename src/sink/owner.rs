@@ -1,8 +1,8 @@
 //! One owner per task, whatever is killed, cut off or started twice.
 //!
-//! Sequence of a takeover: session-level advisory lock on a session of its own → end the server processes that
-//! earlier owners left behind → raise the epoch (owner record and, with it, a copy of the head checkpoint) → end
-//! what registered in between → only then may anything be loaded. What must never happen here: the epoch raised
+//! Sequence of a takeover: session-level advisory lock on a session of its own → refuse what a newer program has stored → end the
+//! server processes that earlier owners left behind → raise the epoch (owner record and, with it, a copy of the head checkpoint;
+//! an older layout of the tables is upgraded in front of them) → end what registered in between → only then may anything be loaded. What must never happen here: the epoch raised
 //! while an earlier writer could still commit under its own.
 //!
 //! The lock keeps two live daemons apart. The epoch keeps out whoever lost the lock without knowing: its next
@@ -67,9 +67,10 @@ impl Owner {
     pub async fn take_again(session: Session, task: &str) -> Result<Self, SinkError> {
         let unowned = Store::new(task, 0);
         lock(&session, &unowned).await?;
+        let upgrade = unowned.examine(&session).await?;
         let host = host_name();
         end_earlier(&session, &unowned, i64::MAX).await?;
-        let epoch = raise_epoch(&session, &unowned, &host).await?;
+        let epoch = raise_epoch(&session, &unowned, &host, &upgrade).await?;
         end_earlier(&session, &unowned, epoch).await?;
         let forget = format!("DELETE FROM {} WHERE epoch < {epoch}", unowned.owner_table());
         session.client().batch_execute(&forget).await.map_err(|error| session.error(DOING, error))?;
@@ -258,11 +259,13 @@ async fn end_earlier(session: &Session, store: &Store, epoch: i64) -> Result<(),
 }
 
 /// Puts the new owner on record and, in the same transaction, repeats the head checkpoint under its epoch. An
-/// earlier owner that is still about to commit the next checkpoint then collides with this one.
-async fn raise_epoch(session: &Session, store: &Store, host: &str) -> Result<i64, SinkError> {
+/// earlier owner that is still about to commit the next checkpoint then collides with this one. Before all that, `upgrade` brings
+/// the task's tables to the present layout.
+async fn raise_epoch(session: &Session, store: &Store, host: &str, upgrade: &str) -> Result<i64, SinkError> {
     let failed = |error| session.error(DOING, error);
     let client = session.client();
-    let (begun, highest) = tokio::join!(client.batch_execute("BEGIN"), store.highest_epoch(session));
+    let begin = format!("BEGIN; {upgrade}");
+    let (begun, highest) = tokio::join!(client.batch_execute(&begin), store.highest_epoch(session));
     begun.map_err(failed)?;
     let epoch = highest?.saturating_add(1);
     let record = Record { epoch, slot: 0, role: "owner", start: session.backend_start(), host };

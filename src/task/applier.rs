@@ -10,7 +10,7 @@ use super::TaskError;
 use super::batch::{RowsUnit, SchemaUnit, Unit};
 use super::context::Context;
 use super::going_on::Passed;
-use super::prepare::Recorded;
+use super::recorded::Recorded;
 use crate::change::state::{Checkpoint, TableState};
 use crate::change::status::{NotCommitted, TablePhase, now_seconds};
 use crate::change::{Position, RowLayout, TableName, TargetName};

@@ -2,7 +2,7 @@
 
 use super::TaskError;
 use super::context::Context;
-use super::prepare::Recorded;
+use super::recorded::Recorded;
 use crate::change::facts::{SourceFacts, TargetFacts};
 use crate::change::state::TableState;
 use crate::change::{GtidSet, TableName, TargetName};

@@ -5,7 +5,8 @@
 
 use super::context::Context;
 use super::gather::{self, Gathered};
-use super::prepare::{self, Recorded};
+use super::prepare;
+use super::recorded::Recorded;
 use super::{Started, TaskError, connect, refuse_failures, stream, waiting};
 use crate::change::facts::{FoundTable, SourceFacts, TargetFacts};
 use crate::change::state::TableState;

@@ -1,7 +1,8 @@
 //! What can be asked of a task without running it: its precheck, its plan, and what is on record of it. Writes nothing.
 
 use super::context::Context;
-use super::prepare::{self, Recorded};
+use super::prepare;
+use super::recorded::Recorded;
 use super::{TaskError, ask, gather, tell};
 use crate::change::TableName;
 use crate::change::state::TableState;

@@ -7,62 +7,17 @@ use super::TaskError;
 use super::context::Context;
 use super::gather::Gathered;
 use super::handoff::Settled;
-use crate::change::remedy::COPY_AGAIN;
+use super::recorded::Recorded;
 use crate::change::state::{Checkpoint, TableState};
 use crate::change::{TableName, TargetName};
 use crate::config::ExistingTables;
 use crate::schema::Table;
 use crate::sink::ddl::Clear;
-use crate::sink::store::{self, Stored, StoredTable};
+use crate::sink::store::{self, Stored};
 use crate::sink::{Owner, Session, SinkError, catalog, ddl};
 use crate::source::server::Server;
 use crate::transform::{TableMapping, TransformError, map_table};
-use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// What is recorded of a table beside its state and definitions.
-#[derive(Clone, Debug)]
-pub struct Recorded {
-    /// Its state.
-    pub state: TableState,
-    /// How it is carried.
-    pub mapping: TableMapping,
-    /// The task made the target table itself, so it may drop it when the copy starts over.
-    pub created: bool,
-}
-
-/// The form stored in the target.
-#[derive(Serialize, Deserialize)]
-struct Form {
-    mapping: TableMapping,
-    created: bool,
-}
-
-impl Recorded {
-    /// Reads a stored record.
-    ///
-    /// # Errors
-    /// When it is not what this version writes.
-    pub fn read(context: &Context, name: &TableName, stored: &StoredTable) -> Result<Self, TaskError> {
-        let form: Form =
-            serde_json::from_value(stored.mapping.clone()).map_err(|error| SinkError::State {
-                endpoint: context.task().target.clone(),
-                task: context.name.clone(),
-                why: format!("the mapping of {name} cannot be read: {error}"),
-                remedy: format!("use the version that wrote it, or {COPY_AGAIN}"),
-            })?;
-        Ok(Self { state: stored.state.clone(), mapping: form.mapping, created: form.created })
-    }
-
-    /// The form stored in the target.
-    ///
-    /// # Errors
-    /// Never in practice; a mapping is plain data.
-    pub fn json(&self) -> Result<serde_json::Value, TaskError> {
-        serde_json::to_value(Form { mapping: self.mapping.clone(), created: self.created })
-            .map_err(|error| TaskError::Internal(format!("a mapping cannot be written as JSON: {error}")))
-    }
-}
 
 /// A group that is ready to be copied (or to be followed, when nothing is copied).
 #[derive(Debug)]

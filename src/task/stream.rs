@@ -13,7 +13,7 @@ use super::channel;
 use super::context::Context;
 use super::ending::{Ending, Stage};
 use super::handoff;
-use super::prepare::Recorded;
+use super::recorded::Recorded;
 use super::tables::{Carried, Tables};
 use super::translate::Translate;
 use super::waiting::watched;

@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::gather::Gathered;
-use super::prepare::Recorded;
+use super::recorded::Recorded;
 use crate::change::TableName;
 use crate::change::state::TableState;
 use crate::change::status::{NotCarried, TablePhase, TableStatus, Upkeep, now_seconds};

@@ -298,3 +298,32 @@ async fn tasks_that_start_at_once_make_the_same_things() {
     let rows = scene.seen("SELECT src, id FROM at_once.both ORDER BY 1").await;
     assert_eq!(rows, ["a:at_once.a|1", "b:at_once.b|1"]);
 }
+
+/// What the first release left behind, which wrote no versions.
+#[tokio::test]
+async fn a_task_whose_records_have_no_versions_goes_on() {
+    let scene = Scene::new("unversioned").await;
+    scene.source.sql("CREATE TABLE t (id INT PRIMARY KEY, v INT); INSERT INTO t VALUES (1, 1), (2, 2)").await;
+    let daemon = scene.start().await;
+    scene.assert_exact(&daemon, &["t"]).await;
+    daemon.terminate();
+    daemon.exit_code(DEADLINE).await;
+    let mut bare = String::from("COMMENT ON TABLE rowferry.main_position IS NULL;");
+    for (table, column) in [
+        ("position", "place"),
+        ("tables", "state"),
+        ("tables", "mapping"),
+        ("schemas", "definition"),
+        ("schemas", "valid_from"),
+        ("chunks", "after_key"),
+        ("chunks", "upto_key"),
+    ] {
+        bare += &format!("UPDATE rowferry.main_{table} SET {column} = ({column}::json->'value')::text;");
+    }
+    scene.target.sql(&bare).await;
+    scene.source.sql("ALTER TABLE t ADD COLUMN w INT NOT NULL DEFAULT 7; UPDATE t SET v = 3; INSERT INTO t VALUES (4, 4, 4)").await;
+    daemon.restart();
+    scene.assert_exact(&daemon, &["t"]).await;
+    assert!(daemon.log().contains("get the present layout"), "{}", daemon.log());
+    assert_eq!(daemon.log().matches("P0: definitions are settled").count(), 1, "it was copied again");
+}

@@ -10,8 +10,13 @@
 //! (and a checkpoint on its predecessor), and no row written is [`SinkError::CheckpointMoved`]: roll back, take
 //! the task again, load.
 
+pub mod form;
+#[cfg(test)]
+pub(crate) mod golden;
+mod layout;
 mod read;
 mod tables;
+mod upgrade;
 mod upkeep;
 mod write;
 
@@ -24,7 +29,8 @@ use crate::change::TargetName;
 use crate::change::state::Checkpoint;
 use crate::quote::identifier;
 
-/// The layout of schema `rowferry` that this version reads and writes.
+/// The version of what all tasks share in schema `rowferry`: the table that says it, and how the others are named. What is a task's own
+/// has versions of its own, so that programs of several versions can work beside each other: see [`form`].
 const FORMAT: i32 = 1;
 /// The schema.
 const SCHEMA: &str = "rowferry";

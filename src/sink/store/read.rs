@@ -1,11 +1,13 @@
 //! Reads a task's records: by its owner before it works, and by `status` and `check` without writing anything.
 
-use super::{Names, Store, tables, unreadable};
+use super::form::{self, Form, FormError};
+use super::{Names, Store, layout, tables, unreadable};
 use crate::change::remedy::COPY_AGAIN;
 use crate::change::state::{Checkpoint, ChunkRecord, TableState};
 use crate::change::{Position, TableName, TargetName};
 use crate::schema::Table;
 use crate::sink::{Session, SinkError};
+use futures_util::future::try_join_all;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -66,8 +68,10 @@ pub async fn peek(session: &Session, task: &str) -> Result<Option<Stored>, SinkE
     let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
     session.client().batch_execute(begin).await.map_err(|error| session.error(DOING, error))?;
     let found = tables::existing(session).await?.unwrap_or_default();
-    let stored = if names.all().into_iter().all(|name| found.contains(name)) {
-        tables::check_format(session, task).await?;
+    tables::check_format(session, task, &found).await?;
+    // A newer layout may have other tables.
+    layout::found(session, task, &names, &found)?;
+    let stored = if names.all().into_iter().all(|name| found.contains_key(name)) {
         Some(read(session, task, &names).await?)
     } else {
         None
@@ -80,10 +84,11 @@ pub async fn peek(session: &Session, task: &str) -> Result<Option<Stored>, SinkE
 struct Reader<'a> {
     session: &'a Session,
     task: &'a str,
+    names: &'a Names,
 }
 
 async fn read(session: &Session, task: &str, names: &Names) -> Result<Stored, SinkError> {
-    let reader = Reader { session, task };
+    let reader = Reader { session, task, names };
     let head = head(names);
     let states = format!(
         "SELECT DISTINCT ON (source_database, source_table) source_database, source_table, target_schema, \
@@ -116,8 +121,8 @@ async fn read(session: &Session, task: &str, names: &Names) -> Result<Stored, Si
     for row in &states {
         let table = StoredTable {
             target: TargetName { schema: reader.get(row, 2)?, table: reader.get(row, 3)? },
-            state: reader.json(&reader.get::<String>(row, 4)?, "a table's state")?,
-            mapping: reader.json(&reader.get::<String>(row, 5)?, "a table's mapping")?,
+            state: reader.value(row, 4, &names.tables, Form::State)?,
+            mapping: reader.value(row, 5, &names.tables, Form::Mapping)?,
             schemas: Vec::new(),
             chunks: Vec::new(),
         };
@@ -126,8 +131,8 @@ async fn read(session: &Session, task: &str, names: &Names) -> Result<Stored, Si
     for row in &schemas {
         let schema = StoredSchema {
             version: reader.get(row, 2)?,
-            table: reader.json(&reader.get::<String>(row, 3)?, "a table's definition")?,
-            valid_from: reader.json(&reader.get::<String>(row, 4)?, "a definition's position")?,
+            table: reader.value(row, 3, &names.schemas, Form::Definition)?,
+            valid_from: reader.value(row, 4, &names.schemas, Form::Position)?,
             sequence: reader.get(row, 5)?,
         };
         reader.table(&mut stored, row)?.schemas.push(schema);
@@ -142,6 +147,28 @@ async fn read(session: &Session, task: &str, names: &Names) -> Result<Stored, Si
         reader.table(&mut stored, row)?.chunks.push(chunk);
     }
     Ok(stored)
+}
+
+/// Refuses records that hold a form of a newer program, before anything is written.
+pub(super) async fn check_forms(session: &Session, task: &str, names: &Names) -> Result<(), SinkError> {
+    let reader = Reader { session, task, names };
+    let places = form::places(names);
+    let asked = places.map(|(table, columns)| {
+        let highest: Vec<String> = columns.iter().map(|(column, _)| form::highest(column)).collect();
+        format!("SELECT {} FROM {table}", highest.join(", "))
+    });
+    // Sent together, and answered in this order.
+    let answers = try_join_all(asked.iter().map(|sql| reader.rows(sql))).await?;
+    for ((table, columns), rows) in places.iter().zip(&answers) {
+        for (index, (_, form)) in columns.iter().enumerate() {
+            let found = rows.first().map(|row| reader.get::<Option<i64>>(row, index)).transpose()?;
+            let found = found.flatten().and_then(|found| u64::try_from(found).ok()).unwrap_or(0);
+            if found > u64::from(form.version()) {
+                return Err(reader.refused(table, &FormError::Newer { form: *form, found }));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The latest checkpoint.
@@ -179,17 +206,33 @@ impl Reader<'_> {
         }
     }
 
-    fn json<T: DeserializeOwned>(&self, text: &str, what: &str) -> Result<T, SinkError> {
-        serde_json::from_str(text).map_err(|error| self.unreadable(format!("{what} cannot be read: {error}")))
+    /// A stored value, of column `column` of `row`, which is one of `table`.
+    fn value<T: DeserializeOwned>(
+        &self,
+        row: &Row,
+        column: usize,
+        table: &str,
+        form: Form,
+    ) -> Result<T, SinkError> {
+        form::read(form, self.get(row, column)?).map_err(|error| self.refused(table, &error))
     }
 
     fn key(&self, row: &Row, column: usize) -> Result<Option<Vec<String>>, SinkError> {
-        let text: Option<String> = self.get(row, column)?;
-        text.map(|text| self.json(&text, "a chunk's bound")).transpose()
+        let text: Option<&str> = self.get(row, column)?;
+        let key = text.map(|text| form::read(Form::Bound, text)).transpose();
+        key.map_err(|error| self.refused(&self.names.chunks, &error))
+    }
+
+    fn refused(&self, table: &str, error: &FormError) -> SinkError {
+        let why = format!("in {table}: {error}");
+        match error {
+            FormError::Newer { .. } => unreadable(self.session, self.task, why, &layout::newer_remedy()),
+            FormError::Unreadable { .. } => self.unreadable(why),
+        }
     }
 
     fn checkpoint(&self, row: &Row) -> Result<(Checkpoint, SystemTime), SinkError> {
-        let position = self.json(&self.get::<String>(row, 2)?, "the checkpoint's position")?;
+        let position = self.value(row, 2, &self.names.position, Form::Position)?;
         let checkpoint = Checkpoint { sequence: self.get(row, 0)?, epoch: self.get(row, 1)?, position };
         Ok((checkpoint, self.get(row, 3)?))
     }

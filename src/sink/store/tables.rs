@@ -1,11 +1,11 @@
 //! The tables of the store: made when missing, dropped with their task.
 
-use super::{FORMAT, Names, SCHEMA, unreadable};
+use super::{FORMAT, Names, SCHEMA, layout, unreadable};
 use crate::change::TargetName;
 use crate::quote::{identifier, literal};
 use crate::sink::ddl::DDL_LOCK;
 use crate::sink::{Session, SinkError};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use tokio_postgres::types::{ToSql, Type};
 
 const DOING: &str = "preparing schema rowferry";
@@ -63,26 +63,43 @@ fn definitions(names: &Names) -> [(&str, &'static str, &'static str); 6] {
     ]
 }
 
-/// Which tables of schema `rowferry` exist, as `rowferry."name"`; `None` when the schema does not.
-pub(super) async fn existing(session: &Session) -> Result<Option<BTreeSet<String>>, SinkError> {
+/// A table of schema `rowferry`.
+#[derive(Debug, Default)]
+pub(super) struct Made {
+    /// Its comment.
+    pub(super) comment: Option<String>,
+    /// Whether its owner's rights are the user's.
+    pub(super) owned: bool,
+}
+
+/// The tables of schema `rowferry`, by `rowferry."name"`.
+pub(super) type Existing = BTreeMap<String, Made>;
+
+/// Which tables of schema `rowferry` exist; `None` when the schema does not.
+pub(super) async fn existing(session: &Session) -> Result<Option<Existing>, SinkError> {
+    let failed = |error| session.error(DOING, error);
     let rows = session
         .client()
         .query_typed(
-            "SELECT $1 || '.' || '\"' || c.relname::text || '\"' FROM pg_namespace n \
+            "SELECT $1 || '.' || '\"' || c.relname::text || '\"', obj_description(c.oid, 'pg_class'), \
+             coalesce(pg_has_role(c.relowner, 'USAGE'), false) FROM pg_namespace n \
              LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p') WHERE n.nspname::text = $1",
             &[(&SCHEMA, Type::TEXT)],
         )
         .await
-        .map_err(|error| session.error(DOING, error))?;
+        .map_err(failed)?;
     if rows.is_empty() {
         return Ok(None);
     }
-    let mut names = BTreeSet::new();
+    let mut found = Existing::new();
     for row in &rows {
-        let name: Option<String> = row.try_get(0).map_err(|error| session.error(DOING, error))?;
-        names.extend(name);
+        if let Some(name) = row.try_get::<_, Option<String>>(0).map_err(failed)? {
+            let made =
+                Made { comment: row.try_get(1).map_err(failed)?, owned: row.try_get(2).map_err(failed)? };
+            found.insert(name, made);
+        }
     }
-    Ok(Some(names))
+    Ok(Some(found))
 }
 
 /// The name of another task that has a target table on record as its own. Records that the user may not read are passed
@@ -125,34 +142,42 @@ pub(super) async fn other_feeder(
 /// # Errors
 /// What the server answers.
 pub async fn is_made(session: &Session, task: &str) -> Result<bool, SinkError> {
-    let found = existing(session).await?;
-    Ok(found.is_some_and(|found| {
-        found.contains(&meta()) && Names::new(task).all().into_iter().all(|name| found.contains(name))
-    }))
+    Ok(is_whole(&Names::new(task), existing(session).await?.as_ref()))
 }
 
-/// Makes what is missing. Two tasks that start at once do it one after the other.
+fn is_whole(names: &Names, found: Option<&Existing>) -> bool {
+    found.is_some_and(|found| {
+        found.contains_key(&meta()) && names.all().into_iter().all(|name| found.contains_key(name))
+    })
+}
+
+/// Makes what is missing, in the present layout. Two tasks that start at once do it one after the other.
 pub(super) async fn create(session: &Session, task: &str) -> Result<(), SinkError> {
     let names = Names::new(task);
     let failed = |error| session.error(DOING, error);
-    if !is_made(session, task).await? {
-        let lock = format!("BEGIN; SELECT pg_advisory_xact_lock({DDL_LOCK})");
-        session.client().batch_execute(&lock).await.map_err(failed)?;
-        let found = existing(session).await?;
-        let sql = missing(&names, found.as_ref(), session.dialect().distributed);
-        session.client().batch_execute(&sql).await.map_err(failed)?;
-        session.client().batch_execute("COMMIT").await.map_err(failed)?;
+    if is_made(session, task).await? {
+        return Ok(());
     }
-    check_format(session, task).await
+    let lock = format!("BEGIN; SELECT pg_advisory_xact_lock({DDL_LOCK})");
+    session.client().batch_execute(&lock).await.map_err(failed)?;
+    let found = existing(session).await?;
+    if let Some(found) = &found {
+        // What is missing may be what a newer program has taken away.
+        check_format(session, task, found).await?;
+        layout::found(session, task, &names, found)?;
+    }
+    let sql = missing(&names, found.as_ref(), session.dialect().distributed);
+    session.client().batch_execute(&sql).await.map_err(failed)?;
+    session.client().batch_execute("COMMIT").await.map_err(failed)
 }
 
 /// The statements that make what is not in `found`.
-fn missing(names: &Names, found: Option<&BTreeSet<String>>, distributed: bool) -> String {
+fn missing(names: &Names, found: Option<&Existing>, distributed: bool) -> String {
     let mut sql = String::new();
     if found.is_none() {
         sql.push_str("CREATE SCHEMA rowferry;\n");
     }
-    let has = |name: &str| found.is_some_and(|found| found.contains(name));
+    let has = |name: &str| found.is_some_and(|found| found.contains_key(name));
     let mut make = |name: &str, columns: &str, key: &str| {
         let clause = if distributed { format!(" DISTRIBUTED BY ({key})") } else { String::new() };
         let storage = if distributed { " WITH (appendonly=false)" } else { "" };
@@ -172,6 +197,9 @@ fn missing(names: &Names, found: Option<&BTreeSet<String>>, distributed: bool) -
             make(name, columns, key);
         }
     }
+    if !has(&names.position) {
+        sql.push_str(&layout::label(names));
+    }
     if new {
         sql.push_str(&["INSERT INTO ", &meta, " (format) VALUES (", &FORMAT.to_string(), ");\n"].concat());
     }
@@ -182,9 +210,13 @@ fn meta() -> String {
     format!("{SCHEMA}.\"meta\"")
 }
 
-/// Refuses a layout of another version.
-pub(super) async fn check_format(session: &Session, task: &str) -> Result<(), SinkError> {
-    let sql = format!("SELECT max(format) FROM {}", meta());
+/// Refuses a schema `rowferry` of another version.
+pub(super) async fn check_format(session: &Session, task: &str, found: &Existing) -> Result<(), SinkError> {
+    let meta = meta();
+    if !found.contains_key(&meta) {
+        return Ok(());
+    }
+    let sql = format!("SELECT max(format) FROM {meta}");
     let rows = session.client().query_typed(&sql, &[]).await.map_err(|error| session.error(DOING, error))?;
     let format: Option<i32> = match rows.first() {
         Some(row) => row.try_get(0).map_err(|error| session.error(DOING, error))?,
@@ -192,12 +224,15 @@ pub(super) async fn check_format(session: &Session, task: &str) -> Result<(), Si
     };
     match format {
         Some(FORMAT) => Ok(()),
-        Some(other) => Err(unreadable(
-            session,
-            task,
-            format!("schema rowferry has format {other} and this version knows {FORMAT}"),
-            "run the version of rowferry that wrote it, or a newer one",
-        )),
+        Some(other) => {
+            let why = format!(
+                "{meta} says that schema {SCHEMA} has format {other}, and rowferry {} knows format {FORMAT} only",
+                env!("CARGO_PKG_VERSION")
+            );
+            let remedy =
+                "run the newer rowferry that wrote it, or have the task in another database of the target";
+            Err(unreadable(session, task, why, remedy))
+        }
         None => Err(unreadable(
             session,
             task,
@@ -214,7 +249,7 @@ pub async fn remove(session: &Session, task: &str) -> Result<(), SinkError> {
     let Some(found) = existing(session).await? else { return Ok(()) };
     let names = Names::new(task);
     let present: Vec<&str> =
-        names.all().into_iter().filter(|name| found.contains(*name)).map(String::as_str).collect();
+        names.all().into_iter().filter(|name| found.contains_key(*name)).map(String::as_str).collect();
     if present.is_empty() {
         return Ok(());
     }
@@ -225,6 +260,7 @@ pub async fn remove(session: &Session, task: &str) -> Result<(), SinkError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sink::store::golden;
 
     #[test]
     fn only_what_is_missing_is_made() {
@@ -233,13 +269,19 @@ mod tests {
         assert!(all.starts_with("CREATE SCHEMA rowferry;\nCREATE TABLE rowferry.\"meta\""), "{all}");
         assert_eq!(all.matches("CREATE TABLE").count(), 7);
         assert!(all.ends_with("INSERT INTO rowferry.\"meta\" (format) VALUES (1);\n"));
-        let mut found: BTreeSet<String> = names.all().into_iter().cloned().collect();
-        found.insert(meta());
+        let mut found: Existing =
+            names.all().into_iter().map(|name| (name.clone(), Made::default())).collect();
+        found.insert(meta(), Made::default());
         assert_eq!(missing(&names, Some(&found), false), "");
         found.remove(&names.chunks);
         let one = missing(&names, Some(&found), false);
         assert!(one.starts_with("CREATE TABLE rowferry.\"shop_chunks\" ("), "{one}");
         assert_eq!(one.matches("CREATE").count(), 1);
+    }
+
+    #[test]
+    fn the_layout_is_that_of_its_golden_file() {
+        golden::hold_layout(&missing(&Names::new("shop"), None, false));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! Sequence of a commit: BEGIN → rows → [`Store::advance`] (and table states, schemas, chunks) → COMMIT.
 
+use super::form::{self, Form};
 use super::{KEPT_CHECKPOINTS, KEPT_STATES, Store};
 use crate::change::state::{Checkpoint, ChunkRecord, TableState};
 use crate::change::{Position, TableName, TargetName};
@@ -25,7 +26,7 @@ impl Store {
         );
         let offset = offset(session, position)?;
         let gtids = position.taken.to_string();
-        let place = json(session, position)?;
+        let place = json(session, Form::Position, position)?;
         let parameters: [Parameter<'_>; 6] = [
             (&self.epoch, Type::INT8),
             (&position.server, Type::TEXT),
@@ -65,7 +66,7 @@ impl Store {
         );
         let offset = offset(session, next)?;
         let gtids = next.taken.to_string();
-        let place = json(session, next)?;
+        let place = json(session, Form::Position, next)?;
         let parameters: [Parameter<'_>; 8] = [
             (&sequence, Type::INT8),
             (&self.epoch, Type::INT8),
@@ -127,8 +128,8 @@ impl Store {
              WHERE $7 = (SELECT max(epoch) FROM {2})",
             self.names.tables, self.names.position, self.names.owner
         );
-        let state = json(session, state)?;
-        let mapping = mapping.to_string();
+        let state = json(session, Form::State, state)?;
+        let mapping = json(session, Form::Mapping, mapping)?;
         let parameters: [Parameter<'_>; 7] = [
             (&source.database, Type::TEXT),
             (&source.table, Type::TEXT),
@@ -156,7 +157,8 @@ impl Store {
              WHERE $5 = (SELECT max(epoch) FROM {2})",
             self.names.schemas, self.names.position, self.names.owner
         );
-        let (text, from) = (json(session, definition)?, json(session, valid_from)?);
+        let (text, from) =
+            (json(session, Form::Definition, definition)?, json(session, Form::Position, valid_from)?);
         let parameters: [Parameter<'_>; 5] = [
             (&definition.name.database, Type::TEXT),
             (&definition.name.table, Type::TEXT),
@@ -182,8 +184,8 @@ impl Store {
              SELECT $1, $2, $3, $4, $5, $6, $7 WHERE $7 = (SELECT max(epoch) FROM {})",
             self.names.chunks, self.names.owner
         );
-        let after = chunk.after.as_ref().map(|key| json(session, key)).transpose()?;
-        let upto = chunk.upto.as_ref().map(|key| json(session, key)).transpose()?;
+        let after = chunk.after.as_ref().map(|key| json(session, Form::Bound, key)).transpose()?;
+        let upto = chunk.upto.as_ref().map(|key| json(session, Form::Bound, key)).transpose()?;
         let parameters: [Parameter<'_>; 7] = [
             (&source.database, Type::TEXT),
             (&source.table, Type::TEXT),
@@ -319,9 +321,8 @@ impl Store {
     }
 }
 
-fn json<T: Serialize>(session: &Session, value: &T) -> Result<String, SinkError> {
-    serde_json::to_string(value)
-        .map_err(|error| session.unexpected("writing state as JSON", error.to_string()))
+fn json<T: Serialize>(session: &Session, form: Form, value: &T) -> Result<String, SinkError> {
+    form::write(form, value).map_err(|error| session.unexpected("writing state as JSON", error.to_string()))
 }
 
 fn offset(session: &Session, position: &Position) -> Result<i64, SinkError> {

@@ -6,6 +6,7 @@ mod owner;
 mod session;
 mod store;
 mod tagged;
+mod upgrade;
 
 use crate::harness::PostgresDatabase;
 use rowferry::change::{

@@ -1,0 +1,145 @@
+//! How one table is carried, as it is stored in the target beside the table's state.
+
+use super::TaskError;
+use super::context::Context;
+use crate::change::TableName;
+use crate::change::remedy::COPY_AGAIN;
+use crate::change::state::TableState;
+use crate::sink::SinkError;
+use crate::sink::store::StoredTable;
+use crate::transform::TableMapping;
+use serde::{Deserialize, Serialize};
+
+/// What is recorded of a table beside its state and definitions.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// Its state.
+    pub state: TableState,
+    /// How it is carried.
+    pub mapping: TableMapping,
+    /// The task made the target table itself, so it may drop it when the copy starts over.
+    pub created: bool,
+}
+
+/// The form stored in the target. A change of it, or of what lies in it, takes a new version of
+/// [`Form::Mapping`](crate::sink::store::form::Form::Mapping).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct StoredMapping {
+    mapping: TableMapping,
+    created: bool,
+}
+
+impl Recorded {
+    /// Reads a stored record.
+    ///
+    /// # Errors
+    /// When it is not what this version writes.
+    pub fn read(context: &Context, name: &TableName, stored: &StoredTable) -> Result<Self, TaskError> {
+        let form: StoredMapping =
+            serde_json::from_value(stored.mapping.clone()).map_err(|error| SinkError::State {
+                endpoint: context.task().target.clone(),
+                task: context.name.clone(),
+                why: format!("the mapping of {name} cannot be read: {error}"),
+                remedy: format!("use the version that wrote it, or {COPY_AGAIN}"),
+            })?;
+        Ok(Self { state: stored.state.clone(), mapping: form.mapping, created: form.created })
+    }
+
+    /// The form stored in the target.
+    ///
+    /// # Errors
+    /// Never in practice; a mapping is plain data.
+    pub fn json(&self) -> Result<serde_json::Value, TaskError> {
+        serde_json::to_value(StoredMapping { mapping: self.mapping.clone(), created: self.created })
+            .map_err(|error| TaskError::Internal(format!("a mapping cannot be written as JSON: {error}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::shape::Distribution;
+    use crate::change::{TargetColumn, TargetName, TargetTable, TargetType};
+    use crate::sink::store::form::Form;
+    use crate::sink::store::golden;
+    use crate::transform::mapping::ColumnMapping;
+    use std::iter::successors;
+
+    fn next_type(data_type: &TargetType) -> Option<TargetType> {
+        Some(match data_type {
+            TargetType::Boolean => TargetType::Smallint,
+            TargetType::Smallint => TargetType::Integer,
+            TargetType::Integer => TargetType::Bigint,
+            TargetType::Bigint => TargetType::Numeric(None),
+            TargetType::Numeric(None) => TargetType::Numeric(Some((65, 30))),
+            TargetType::Numeric(Some(_)) => TargetType::Real,
+            TargetType::Real => TargetType::Double,
+            TargetType::Double => TargetType::Bit(64),
+            TargetType::Bit(_) => TargetType::Varchar(None),
+            TargetType::Varchar(None) => TargetType::Varchar(Some(255)),
+            TargetType::Varchar(Some(_)) => TargetType::Text,
+            TargetType::Text => TargetType::Bytea,
+            TargetType::Bytea => TargetType::Date,
+            TargetType::Date => TargetType::Timestamp(6),
+            TargetType::Timestamp(_) => TargetType::TimestampTz(0),
+            TargetType::TimestampTz(_) => TargetType::Time(3),
+            TargetType::Time(_) => TargetType::Interval(6),
+            TargetType::Interval(_) => TargetType::Json,
+            TargetType::Json => TargetType::Jsonb,
+            TargetType::Jsonb => TargetType::RealArray,
+            TargetType::RealArray => TargetType::Uuid,
+            TargetType::Uuid => TargetType::Geometry,
+            TargetType::Geometry => TargetType::Other("citext".to_owned()),
+            TargetType::Other(_) => return None,
+        })
+    }
+
+    fn next_distribution(distribution: Option<&Distribution>) -> Option<Distribution> {
+        match distribution {
+            None => Some(Distribution::By(vec!["id".to_owned()])),
+            Some(Distribution::By(_)) => Some(Distribution::Replicated),
+            Some(Distribution::Replicated) => None,
+        }
+    }
+
+    fn column(name: &str, data_type: TargetType) -> TargetColumn {
+        TargetColumn { name: name.to_owned(), data_type, nullable: false }
+    }
+
+    fn form(columns: Vec<TargetColumn>, distribution: Option<Distribution>) -> StoredMapping {
+        let target = TargetTable {
+            name: TargetName { schema: "dw".to_owned(), table: "orders \"all\"".to_owned() },
+            columns,
+            primary_key: vec!["id".to_owned()],
+            distribution,
+            storage: None,
+        };
+        let columns = vec![ColumnMapping { source: 2, target: 0 }];
+        let source = TableName::new("shop", "Orders");
+        StoredMapping { mapping: TableMapping { source, target, columns, source_tag: None }, created: true }
+    }
+
+    /// One for each distribution and one for each type; the first with all that is optional.
+    fn samples() -> Vec<StoredMapping> {
+        let mut full = form(vec![column("from", TargetType::Text), column("id", TargetType::Bigint)], None);
+        full.mapping.target.storage = Some("fillfactor=70".to_owned());
+        full.mapping.source_tag = Some((0, "shop:shop.Orders".to_owned()));
+        full.created = false;
+        let mut samples = vec![full];
+        let distributions = successors(next_distribution(None), |last| next_distribution(Some(last)));
+        samples.extend(distributions.map(|by| form(vec![column("id", TargetType::Bigint)], Some(by))));
+        let types = successors(Some(TargetType::Boolean), next_type);
+        samples.extend(types.map(|data_type| form(vec![column("id", data_type)], None)));
+        samples
+    }
+
+    #[test]
+    fn what_is_stored_of_a_mapping_is_what_the_golden_files_say() {
+        let value = |sample: &StoredMapping| serde_json::to_value(sample).unwrap();
+        let samples = samples();
+        golden::hold(Form::Mapping, &samples.iter().map(value).collect::<Vec<_>>());
+        for sample in samples {
+            assert_eq!(serde_json::from_value::<StoredMapping>(value(&sample)).unwrap(), sample);
+        }
+    }
+}

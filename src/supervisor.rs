@@ -3,8 +3,9 @@
 //! What must never happen here: a task that ends without its status saying so, or an error that ends the daemon.
 
 use crate::change::Retry;
-use crate::change::status::{Board, Phase};
+use crate::change::status::Phase;
 use crate::config::Config;
+use crate::status::Board;
 use crate::task::{self, TaskError};
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -2,9 +2,9 @@
 
 use super::progress::Bars;
 use super::{CliError, Exit, log, spill};
-use crate::change::status::{Board, Phase, TaskStatus};
+use crate::change::status::{Phase, TaskStatus};
 use crate::config::{Config, LogFormat};
-use crate::status;
+use crate::status::{self, Board};
 use crate::supervisor;
 use sd_notify::NotifyState;
 use std::io::IsTerminal;

@@ -12,12 +12,13 @@ use super::context::Context;
 use super::going_on::Passed;
 use super::prepare::Recorded;
 use crate::change::state::{Checkpoint, TableState};
-use crate::change::status::{NotCommitted, TablePhase, now_seconds};
+use crate::change::status::{NotCommitted, TablePhase};
 use crate::change::{Position, RowLayout, TableName, TargetName};
 use crate::sink::apply::{Applier, ApplyError, Mode, Outcome, Way, refused};
 use crate::sink::batch::{Batch, BatchEnd};
 use crate::sink::compact::Compacted;
 use crate::sink::{Owner, Session, SinkError, Store, ddl};
+use crate::status::now;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -353,10 +354,10 @@ impl Applying {
         }
         self.context.board.task(&self.context.name, |task| {
             task.position = Some(position.to_string());
-            task.committed = now_seconds();
+            task.committed = now().seconds();
             task.transactions += transactions;
             task.batches += 1;
-            task.reached.transaction(committed_micros);
+            task.reached.transaction(committed_micros, now());
             // A batch of another attempt may end before the one that failed, which is then still to come. Where that is not known
             // it is the first that comes: everything before it was durable.
             let passed = |failed: &NotCommitted| match &failed.until {

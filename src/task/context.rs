@@ -3,9 +3,10 @@
 use super::TaskError;
 use crate::change::TableName;
 use crate::change::policy::TableOptions;
-use crate::change::status::{Board, Phase};
+use crate::change::status::Phase;
 use crate::config::{Config, ExistingTables, TargetEndpoint, TaskConfig};
 use crate::source::SameServer;
+use crate::status::Board;
 use crate::transform::{Policies, Rules, TableMapping, names};
 use std::sync::Arc;
 

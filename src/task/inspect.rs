@@ -5,11 +5,12 @@ use super::prepare::{self, Recorded};
 use super::{TaskError, ask, gather, tell};
 use crate::change::TableName;
 use crate::change::state::TableState;
-use crate::change::status::{Board, Phase, TaskStatus};
+use crate::change::status::{Phase, TaskStatus};
 use crate::config::{Config, ExistingTables};
 use crate::precheck::Report;
 use crate::sink::ddl::{self, Clear};
 use crate::sink::{Session, catalog, store};
+use crate::status::{Board, now};
 use crate::transform::map_table;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -88,7 +89,7 @@ pub async fn plan(name: &str, config: &Arc<Config>) -> Result<Planned, TaskError
 pub async fn stored(name: &str, config: &Arc<Config>) -> Result<TaskStatus, TaskError> {
     let context = Context::new(name, config, &Board::new())?;
     let session = Session::connect(context.target(), &format!("rowferry/{name}/status")).await?;
-    let mut status = TaskStatus { phase: Phase::Stopped, ..TaskStatus::new() };
+    let mut status = TaskStatus { phase: Phase::Stopped, ..TaskStatus::new(now()) };
     context.task().source.clone_into(&mut status.source);
     context.task().target.clone_into(&mut status.target);
     let Some(stored) = store::peek(&session, name).await? else { return Ok(status) };

@@ -34,7 +34,7 @@ pub use inspect::{Planned, check, plan, stored};
 use crate::change::facts::SourceFacts;
 use crate::change::remedy::COPY_AGAIN;
 use crate::change::state::{Checkpoint, TableState};
-use crate::change::status::{Board, Phase, Reached, TablePhase, now_seconds};
+use crate::change::status::{Phase, Reached, TablePhase};
 use crate::change::{Retry, TableName};
 use crate::config::{Config, ExistingTables};
 use crate::precheck::Report;
@@ -44,6 +44,7 @@ use crate::sink::store::Stored;
 use crate::sink::{Owner, Session, SinkError, owner};
 use crate::source::SourceError;
 use crate::source::server::Server;
+use crate::status::{Board, now};
 use crate::transform::{Plan, TransformError};
 use context::Context;
 use copy::CopyTable;
@@ -118,7 +119,7 @@ async fn follow(
             task.reached = Reached::default();
         }
         task.position = position;
-        task.heard = now_seconds();
+        task.heard = now().seconds();
     });
     let followed =
         Box::pin(stream::follow(context, source, owner.clone(), checkpoint, tables, memory, stop)).await;

@@ -10,10 +10,10 @@ use super::context::Context;
 use super::ending::Stage;
 use super::stream::every;
 use super::translate::Translate;
-use crate::change::status::now_seconds;
 use crate::change::{Change, FilePosition};
 use crate::sink::batch::Ready;
 use crate::source::binlog::BinlogStream;
+use crate::status::now;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -45,7 +45,7 @@ pub(super) async fn read(
         }
         let passed = stream.take_passed();
         context.board.task(&context.name, |task| {
-            task.heard = now_seconds();
+            task.heard = now().seconds();
             task.statements_passed += passed;
         });
         let sending = blocks.send(changes);
@@ -56,7 +56,7 @@ pub(super) async fn read(
                 sent = &mut sending => break sent,
                 // It is not listened to while the target is behind: that is no silence of the source.
                 () = tokio::time::sleep(Duration::from_secs(1)) => {
-                    context.board.task(&context.name, |task| task.heard = now_seconds());
+                    context.board.task(&context.name, |task| task.heard = now().seconds());
                 }
             }
         };
@@ -135,12 +135,12 @@ pub(super) async fn build(
                     }
                     match end {
                         End::Nothing if durable => {
-                            task.reached.all();
+                            task.reached.all(now());
                             task.not_committed = None;
                         }
                         End::Nothing | End::Pause => {}
                         // Else the applier says how late it is.
-                        End::Transaction(committed_micros) if durable => task.reached.transaction(committed_micros),
+                        End::Transaction(committed_micros) if durable => task.reached.transaction(committed_micros, now()),
                         End::Transaction(_) => {}
                     }
                 });

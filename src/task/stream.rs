@@ -29,6 +29,7 @@ use crate::sink::batch::BatchLimits;
 use crate::source::SourceError;
 use crate::source::binlog::BinlogStream;
 use crate::source::server::Server;
+use crate::status::now;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -255,7 +256,7 @@ fn tell_state(context: &Context, held_up: &Mutex<Option<String>>) {
     context.enter(if synchronizing { Phase::Synchronizing } else { Phase::CatchingUp });
     let held_up = held_up.lock().unwrap_or_else(PoisonError::into_inner).clone();
     context.board.task(&context.name, |task| {
-        let silent = task.silent_seconds().filter(|silent| *silent > SILENT_SECONDS);
+        let silent = task.silent_seconds(now()).filter(|silent| *silent > SILENT_SECONDS);
         let silent = silent.map(|silent| format!("the source, of which nothing was heard for {silent} s"));
         task.waiting_for = silent.or(held_up);
     });

@@ -5,9 +5,10 @@ use super::gather::Gathered;
 use super::prepare::Recorded;
 use crate::change::TableName;
 use crate::change::state::TableState;
-use crate::change::status::{NotCarried, TablePhase, TableStatus, Upkeep, now_seconds};
+use crate::change::status::{NotCarried, TablePhase, TableStatus, Upkeep};
 use crate::schema::Table;
 use crate::sink::store::Stored;
+use crate::status::now;
 use std::collections::BTreeMap;
 
 /// Which servers they are.
@@ -23,7 +24,7 @@ pub(super) fn servers(context: &Context, gathered: &Gathered) {
         // PostgreSQL goes on with the machine and the compiler.
         let version = gathered.target.version.split(" on ").next();
         version.unwrap_or_default().clone_into(&mut task.target_server);
-        task.heard = now_seconds();
+        task.heard = now().seconds();
     });
 }
 

@@ -6,12 +6,13 @@
 //! What must never happen here: the stream stopped by a failure; one is told, and tried again later.
 
 use super::context::Context;
-use crate::change::status::{TablePhase, Upkeep, now_seconds};
+use crate::change::status::{TablePhase, Upkeep};
 use crate::change::{TableName, TargetName};
 use crate::config::types::{VacuumConfig, VacuumMode};
 use crate::sink::store::Done;
 use crate::sink::upkeep::{self, Size};
 use crate::sink::{Owner, Session, SinkError};
+use crate::status::now;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -132,7 +133,7 @@ impl Keeper {
     async fn measure(&mut self, session: &Session, targets: &[TargetName]) -> Result<(), SinkError> {
         for (target, size) in upkeep::sizes(session, targets).await? {
             if let Some(source) = self.targets.get(&target) {
-                self.tell(source, |upkeep| (upkeep.bytes, upkeep.measured) = (size.bytes, now_seconds()));
+                self.tell(source, |upkeep| (upkeep.bytes, upkeep.measured) = (size.bytes, now().seconds()));
             }
             self.sizes.insert(target, size);
         }
@@ -144,7 +145,7 @@ impl Keeper {
         let size = self.sizes.get(target)?;
         let (copied, upkeep) = self.seen(self.targets.get(target)?)?;
         let enough = self.enough(size.rows);
-        let open = self.policy.window.is_none_or(|window| window.contains(now_seconds()));
+        let open = self.policy.window.is_none_or(|window| window.contains(now().seconds()));
         let counted = self.counted.get(target).copied().unwrap_or(0);
         let ours = !self.foreign.contains(target);
         let due = Due {
@@ -180,7 +181,7 @@ impl Keeper {
             self.measure(session, only).await?;
             let bytes = self.sizes.get(target).map_or(0, |size| size.bytes);
             store.record_upkeep(session, target, Done::Analyze, bytes, 0).await?;
-            self.tell(&source, |upkeep| (upkeep.copied_bytes, upkeep.analyzed) = (bytes, now_seconds()));
+            self.tell(&source, |upkeep| (upkeep.copied_bytes, upkeep.analyzed) = (bytes, now().seconds()));
         }
         let dead = self.seen(&source).map_or(0, |(_, upkeep)| upkeep.dead_rows);
         if due.vacuum {
@@ -190,7 +191,7 @@ impl Keeper {
             self.measure(session, only).await?;
             // Rows that have died meanwhile are left for the next time.
             let left = self.tell(&source, |upkeep| {
-                upkeep.vacuumed = now_seconds();
+                upkeep.vacuumed = now().seconds();
                 upkeep.dead_rows = upkeep.dead_rows.saturating_sub(dead);
                 upkeep.dead_rows
             });

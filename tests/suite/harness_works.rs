@@ -4,7 +4,8 @@ use crate::harness::{
     Comparison, DEADLINE, Mysql, Postgres, Process, Proxy, eventually, free_port, mysql97, on_greenplum,
     postgres, run_folder, tables_equal,
 };
-use rowferry::change::status::{Board, Model, Phase, TablePhase, TableStatus};
+use rowferry::change::status::{Model, Phase, TablePhase, TableStatus};
+use rowferry::status::Board;
 use std::process::Command;
 
 #[tokio::test]

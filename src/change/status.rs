@@ -88,7 +88,7 @@ impl Phase {
 }
 
 /// The state of one table, for people.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum TablePhase {
     /// Nothing done yet.
@@ -144,9 +144,6 @@ pub struct Upkeep {
     pub vacuumed: u64,
     /// Seconds since 1970 of the ANALYZE after its copy; 0 for none.
     pub analyzed: u64,
-    /// What is on record has been taken in.
-    #[serde(skip)]
-    pub loaded: bool,
 }
 
 /// One task.
@@ -195,9 +192,6 @@ pub struct TaskStatus {
     /// Statements passed over since the daemon started that are not known to be harmless: they reach no selected table.
     #[serde(default)]
     pub statements_passed: u64,
-    /// Rows made durable since the daemon started, by the copy and by the stream.
-    #[serde(skip)]
-    pub durable_rows: u64,
     /// Times the task started over after an error.
     pub restarts: u64,
     /// Selected tables whose rows have come and are not carried.

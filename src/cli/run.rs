@@ -17,8 +17,7 @@ use tokio_util::sync::CancellationToken;
 pub async fn run(config: Arc<Config>) -> Result<Exit, CliError> {
     let bars = Bars::new(std::io::stderr().is_terminal() && config.daemon.log_format == LogFormat::Text);
     log::start(&config, bars.clone());
-    let board = Board::new();
-    board.change(|model| model.config = config.identity());
+    let board = Board::new(config.identity());
     let stop = CancellationToken::new();
     // A daemon that cannot have its address has not started, and says only why.
     let socket = match config.daemon.listen.as_str() {

@@ -3,7 +3,8 @@
 //! What must never happen here: an answer for those who tell. What a task does is decided by what it holds itself.
 
 use super::clock::now;
-use crate::change::status::{Model, Phase, TaskStatus};
+use crate::change::status::{Identity, Model, TaskStatus};
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// The shared, live model.
@@ -11,14 +12,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 pub struct Board(Arc<RwLock<Model>>);
 
 impl Board {
-    /// A board for a daemon that starts now.
-    pub fn new() -> Self {
-        let board = Self::default();
-        board.change(|model| {
-            env!("CARGO_PKG_VERSION").clone_into(&mut model.version);
-            model.started = now().seconds();
-        });
-        board
+    /// The board of a daemon that starts now and runs this config.
+    pub fn new(config: Identity) -> Self {
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let model = Model { version, config, started: now().seconds(), tasks: BTreeMap::new() };
+        Self(Arc::new(RwLock::new(model)))
     }
 
     /// A copy of the model, with the lag as it is now.
@@ -31,29 +29,14 @@ impl Board {
         model
     }
 
-    /// Changes the model.
-    pub fn change<R>(&self, change: impl FnOnce(&mut Model) -> R) -> R {
-        change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner))
+    /// Which config the daemon runs.
+    pub fn config(&self) -> Identity {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).config.clone()
     }
 
-    /// Changes one task; creates it when new.
-    pub fn task<R>(&self, name: &str, change: impl FnOnce(&mut TaskStatus) -> R) -> R {
-        self.change(|model| {
-            let task = model.tasks.entry(name.to_owned()).or_insert_with(|| TaskStatus::new(now()));
-            change(task)
-        })
-    }
-
-    /// Enters a phase; whether it is another than before.
-    pub fn enter(&self, name: &str, phase: Phase) -> bool {
-        self.task(name, |task| {
-            let news = task.phase != phase;
-            if news {
-                task.since = now().seconds();
-                task.phase = phase;
-                task.waiting_for = None;
-            }
-            news
-        })
+    /// Changes what is told of a task; begins with it when it is new.
+    pub fn tell(&self, name: &str, change: impl FnOnce(&mut TaskStatus)) {
+        let mut model = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        change(model.tasks.entry(name.to_owned()).or_insert_with(|| TaskStatus::new(now())));
     }
 }

@@ -171,16 +171,15 @@ mod tests {
 
     #[test]
     fn metrics_carry_task_and_phase() {
-        let board = Board::new();
-        board.enter("shop", Phase::Synchronizing);
-        board.task("shop", |task| task.transactions = 7);
-        board.task("late", |task| task.waiting_for = Some("somebody".into()));
+        let board = Board::default();
+        board.tell("shop", |task| (task.phase, task.transactions) = (Phase::Synchronizing, 7));
+        board.tell("late", |task| task.waiting_for = Some("somebody".into()));
         let text = render(&board).unwrap();
         assert!(text.contains("rowferry_task_waiting{task=\"shop\"} 0"), "{text}");
         assert!(text.contains("rowferry_task_waiting{task=\"late\"} 1"), "{text}");
         assert!(text.contains("rowferry_sink_transactions_total{task=\"shop\"} 7"), "{text}");
         assert!(!text.contains("rowferry_task_lag_milliseconds{"), "{text}");
-        board.task("shop", |task| {
+        board.tell("shop", |task| {
             task.heard = now().seconds();
             task.reached.all(now());
         });

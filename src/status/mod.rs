@@ -72,10 +72,7 @@ pub async fn serve(listener: TcpListener, board: Board, stop: CancellationToken)
     let router = Router::new()
         .route("/", get(async |State(board): State<Board>| Html(page::render(&board.read(), now()))))
         .route("/api/status", get(async |State(board): State<Board>| axum::Json(board.read())))
-        .route(
-            "/api/config",
-            get(async |State(board): State<Board>| axum::Json(board.change(|model| model.config.clone()))),
-        )
+        .route("/api/config", get(async |State(board): State<Board>| axum::Json(board.config())))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(async |State(board): State<Board>| ready(&board.read())))
         .route("/metrics", get(async |State(board): State<Board>| scrape(&board)))

@@ -117,9 +117,11 @@ mod tests {
 
     #[test]
     fn what_servers_say_is_escaped() {
-        let board = Board::new();
-        board.enter("shop", Phase::Failed { error: "<b>&\"".into(), remedy: String::new() });
-        board.task("shop", |task| task.waiting_for = Some("<xid>".into()));
+        let board = Board::default();
+        board.tell("shop", |task| {
+            task.phase = Phase::Failed { error: "<b>&\"".into(), remedy: String::new() };
+            task.waiting_for = Some("<xid>".into());
+        });
         let page = render(&board.read(), now());
         assert!(page.contains("waits for &lt;xid&gt;"), "{page}");
         assert!(page.contains("&lt;b&gt;&amp;&quot;") && !page.contains("<b>"));
@@ -127,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_tables_growth_is_shown() {
-        let board = Board::new();
+        let board = Board::default();
         let upkeep =
             Upkeep { bytes: 63_149_999, copied_bytes: 51_000_000, dead_rows: 7, ..Upkeep::default() };
         let table = TableStatus {
@@ -142,7 +144,7 @@ mod tests {
             drift_example: None,
             upkeep,
         };
-        board.task("shop", |task| task.tables.insert("shop.t".into(), table));
+        board.tell("shop", |task| drop(task.tables.insert("shop.t".into(), table)));
         let page = render(&board.read(), now());
         assert!(page.contains("63.1 MB (51.0 MB when copied), 7 dead rows"), "{page}");
     }

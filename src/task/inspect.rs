@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::prepare::{self, Recorded};
+use super::progress::Progress;
 use super::{TaskError, ask, gather, tell};
 use crate::change::TableName;
 use crate::change::state::TableState;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 /// # Errors
 /// When a server cannot be asked.
 pub async fn check(name: &str, config: &Arc<Config>) -> Result<Report, TaskError> {
-    let context = Context::new(name, config, &Board::new())?;
+    let context = Context::new(config, &Progress::new(name, Board::default()))?;
     let (_, _, mut gathered) = ask(&context, &format!("rowferry/{name}/check")).await?;
     Ok(gather::judge(&context, &mut gathered))
 }
@@ -39,7 +40,7 @@ pub enum Planned {
 /// # Errors
 /// When a server cannot be asked.
 pub async fn plan(name: &str, config: &Arc<Config>) -> Result<Planned, TaskError> {
-    let context = Context::new(name, config, &Board::new())?;
+    let context = Context::new(config, &Progress::new(name, Board::default()))?;
     let (mut server, session, mut gathered) = ask(&context, &format!("rowferry/{name}/plan")).await?;
     let report = gather::judge(&context, &mut gathered);
     if !report.passed() {
@@ -87,7 +88,7 @@ pub async fn plan(name: &str, config: &Arc<Config>) -> Result<Planned, TaskError
 /// # Errors
 /// When the target cannot be asked or its records cannot be read.
 pub async fn stored(name: &str, config: &Arc<Config>) -> Result<TaskStatus, TaskError> {
-    let context = Context::new(name, config, &Board::new())?;
+    let context = Context::new(config, &Progress::new(name, Board::default()))?;
     let session = Session::connect(context.target(), &format!("rowferry/{name}/status")).await?;
     let mut status = TaskStatus { phase: Phase::Stopped, ..TaskStatus::new(now()) };
     context.task().source.clone_into(&mut status.source);

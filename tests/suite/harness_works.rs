@@ -148,9 +148,9 @@ async fn a_killed_process_tells_its_signal() {
 
 #[test]
 fn the_status_reads_back_as_it_is_written() {
-    let board = Board::new();
-    board.enter("main", Phase::Failed { error: "e".to_owned(), remedy: "r".to_owned() });
-    board.task("main", |task| {
+    let board = Board::default();
+    board.tell("main", |task| {
+        task.phase = Phase::Failed { error: "e".to_owned(), remedy: "r".to_owned() };
         let phase = TablePhase::CatchingUp;
         let table = TableStatus {
             target: "a.t".to_owned(),

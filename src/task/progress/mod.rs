@@ -6,6 +6,8 @@
 //! What must never happen here: a task called Synchronizing, or all of the source's called durable, that is not.
 
 mod shared;
+#[cfg(test)]
+mod tests;
 mod upkeep;
 
 pub use shared::Progress;

@@ -3,9 +3,9 @@
 //! What must never happen here: a task that ends without its status saying so, or an error that ends the daemon.
 
 use crate::change::Retry;
-use crate::change::status::{Board, Phase};
 use crate::config::Config;
-use crate::task::{self, TaskError};
+use crate::status::Board;
+use crate::task::{self, Progress, TaskError, TaskProgress};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -34,49 +34,41 @@ impl Backoff {
     }
 }
 
-/// Rows that the task has made durable by now. A checkpoint alone, which moves over what nobody waits for, is not what an attempt
-/// is for.
-fn durable_rows(board: &Board, name: &str) -> u64 {
-    board.task(name, |task| task.durable_rows)
-}
-
 /// Runs every task of `config` until `stop`, then waits for all to drain. Returns when the last has ended.
 pub async fn run(config: Arc<Config>, board: Board, stop: CancellationToken) {
     let mut tasks = JoinSet::new();
-    let mut names = HashMap::new();
+    let mut known = HashMap::new();
     for name in config.tasks.keys() {
-        let handle = tasks.spawn(supervise(name.clone(), config.clone(), board.clone(), stop.clone()));
-        names.insert(handle.id(), name.clone());
+        let progress = Progress::new(name, board.clone());
+        let handle = tasks.spawn(supervise(progress.clone(), config.clone(), stop.clone()));
+        known.insert(handle.id(), progress);
     }
     while let Some(ended) = tasks.join_next().await {
-        if let Err(error) = ended {
-            let name = names.get(&error.id()).map_or("", String::as_str);
+        if let Err(error) = ended
+            && let Some(progress) = known.get(&error.id())
+        {
             let remedy = "restart the daemon, and please report it with the log".to_owned();
-            fail(name, &board, format!("the task's supervisor ended abnormally: {error}"), remedy);
+            fail(progress, format!("the task's supervisor ended abnormally: {error}"), remedy);
         }
     }
 }
 
-async fn supervise(name: String, config: Arc<Config>, board: Board, stop: CancellationToken) {
+async fn supervise(progress: Progress, config: Arc<Config>, stop: CancellationToken) {
     let mut backoff = Backoff::default();
     let memory = Arc::new(task::Memory::default());
+    let name = progress.task();
     loop {
-        let (started, done_before) = (Instant::now(), durable_rows(&board, &name));
+        let started = Instant::now();
+        progress.step(|progress, _| progress.begins_attempt());
         // A task of its own: a panic in it becomes an error here instead of a silent end.
-        let run = tokio::spawn(task::run(
-            name.clone(),
-            config.clone(),
-            board.clone(),
-            stop.clone(),
-            memory.clone(),
-        ));
+        let run = tokio::spawn(task::run(config.clone(), progress.clone(), stop.clone(), memory.clone()));
         let ended = match run.await {
             Ok(ended) => ended,
             Err(error) => Err(TaskError::Internal(format!("the task ended abnormally: {error}"))),
         };
         let error = match ended {
             Ok(()) => {
-                board.enter(&name, Phase::Stopped);
+                progress.step(TaskProgress::stops);
                 tracing::info!(task = name, "stopped");
                 return;
             }
@@ -84,41 +76,44 @@ async fn supervise(name: String, config: Arc<Config>, board: Board, stop: Cancel
         };
         match error.retry() {
             Retry::AfterBackoff => {
-                let good = started.elapsed() > GOOD_RUN || durable_rows(&board, &name) > done_before;
+                let good = started.elapsed() > GOOD_RUN || progress.ask(TaskProgress::got_somewhere);
                 let pause = backoff.after(good);
-                let attempt = backoff.attempt;
-                tracing::warn!(task = name, attempt, pause_ms = pause.as_millis(), "{error}; trying again");
-                board.enter(&name, Phase::Retrying { error: error.to_string(), attempt });
-                board.task(&name, |status| {
-                    status.restarts += 1;
-                    status.waiting_for =
-                        error.owner().map(|owner| format!("another owner to let go of it: {owner}"));
-                });
+                retry(&progress, &error, backoff.attempt, pause);
                 tokio::select! {
                     () = tokio::time::sleep(pause) => {}
                     () = stop.cancelled() => {}
                 }
                 if stop.is_cancelled() {
-                    board.enter(&name, Phase::Stopped);
+                    progress.step(TaskProgress::stops);
                     return;
                 }
             }
             Retry::AfterFix { remedy } => {
-                fail(&name, &board, error.to_string(), remedy);
+                fail(&progress, error.to_string(), remedy);
                 return;
             }
             Retry::Never => {
                 let remedy = "this cannot be mended from outside: please report it with the log".to_owned();
-                fail(&name, &board, error.to_string(), remedy);
+                fail(&progress, error.to_string(), remedy);
                 return;
             }
         }
     }
 }
 
-fn fail(name: &str, board: &Board, error: String, remedy: String) {
-    tracing::error!(task = name, remedy, "failed: {error}");
-    board.enter(name, Phase::Failed { error, remedy });
+fn retry(progress: &Progress, error: &TaskError, attempt: u32, pause: Duration) {
+    let pause_ms = pause.as_millis();
+    tracing::warn!(task = progress.task(), attempt, pause_ms, "{error}; trying again");
+    let owner = error.owner().map(|owner| format!("another owner to let go of it: {owner}"));
+    progress.step_and_tell(
+        |progress, now| progress.retries(error.to_string(), attempt, owner, now),
+        |status| status.restarts += 1,
+    );
+}
+
+fn fail(progress: &Progress, error: String, remedy: String) {
+    tracing::error!(task = progress.task(), remedy, "failed: {error}");
+    progress.step(|progress, now| progress.fails(error, remedy, now));
 }
 
 #[cfg(test)]

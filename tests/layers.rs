@@ -18,8 +18,8 @@ const ROOMS: [(&str, &[&str]); 13] = [
     ("sink", &["change", "quote", "schema", "config", "tls"]),
     ("precheck", &["change", "quote", "schema", "transform", "config"]),
     ("status", &["change"]),
-    ("task", &["change", "schema", "transform", "config", "source", "sink", "precheck"]),
-    ("supervisor", &["change", "config", "task"]),
+    ("task", &["change", "schema", "transform", "config", "source", "sink", "precheck", "status"]),
+    ("supervisor", &["change", "config", "status", "task"]),
     ("cli", &["change", "config", "precheck", "status", "task", "supervisor"]),
 ];
 

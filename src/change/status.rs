@@ -1,18 +1,46 @@
-//! The status model: what the daemon knows about itself, read by `status/` and the commands.
+//! The status model: what a daemon tells of itself. Room `status` keeps the live one; it is told by `task` and the supervisor, and read
+//! by people, the commands and what scrapes metrics.
 //!
-//! Rooms never print progress; `task` writes here and everything else reads.
+//! What must never happen here: a clock read. What depends on the time is given it.
 
 use super::{FilePosition, TableName};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A time, since 1970 UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Time {
+    micros: u64,
+}
+
+impl Time {
+    /// So many microseconds since 1970.
+    pub fn from_micros(micros: u64) -> Self {
+        Self { micros }
+    }
+
+    /// Microseconds since 1970.
+    pub fn micros(self) -> u64 {
+        self.micros
+    }
+
+    /// Seconds since 1970.
+    pub fn seconds(self) -> u64 {
+        self.micros / 1_000_000
+    }
+
+    /// Seconds that have passed since a time in seconds since 1970; 0 when it is still to come.
+    pub fn seconds_since(self, then: u64) -> u64 {
+        self.seconds().saturating_sub(then)
+    }
+}
 
 /// The phase of a task.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "phase", rename_all = "snake_case")]
 pub enum Phase {
     /// Facts are gathered and judged; nothing is written to the target.
+    #[default]
     Prechecking,
     /// Target schemas and tables are created.
     SchemaSync,
@@ -57,7 +85,7 @@ impl Phase {
 }
 
 /// The state of one table, for people.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum TablePhase {
     /// Nothing done yet.
@@ -113,44 +141,10 @@ pub struct Upkeep {
     pub vacuumed: u64,
     /// Seconds since 1970 of the ANALYZE after its copy; 0 for none.
     pub analyzed: u64,
-    /// What is on record has been taken in.
-    #[serde(skip)]
-    pub loaded: bool,
-}
-
-impl Upkeep {
-    /// `63.1 MB 20s ago (51.0 MB when copied), 12000 dead rows, vacuumed 3m ago`; `None` before anything was measured.
-    pub fn words(&self) -> Option<String> {
-        if self.bytes == 0 {
-            return None;
-        }
-        let ago =
-            |then: u64| humantime::format_duration(Duration::from_secs(now_seconds().saturating_sub(then)));
-        let mut words = megabytes(self.bytes);
-        if self.measured > 0 {
-            words.push_str(&format!(" {} ago", ago(self.measured)));
-        }
-        if self.copied_bytes > 0 {
-            words.push_str(&format!(" ({} when copied)", megabytes(self.copied_bytes)));
-        }
-        if self.dead_rows > 0 {
-            words.push_str(&format!(", {} dead rows", self.dead_rows));
-        }
-        if self.vacuumed > 0 {
-            words.push_str(&format!(", vacuumed {} ago", ago(self.vacuumed)));
-        }
-        Some(words)
-    }
-}
-
-/// A size with one digit behind the point.
-fn megabytes(bytes: u64) -> String {
-    let tenths = bytes.saturating_add(50_000) / 100_000;
-    format!("{}.{} MB", tenths / 10, tenths % 10)
 }
 
 /// One task.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TaskStatus {
     /// The phase.
     #[serde(flatten)]
@@ -195,9 +189,6 @@ pub struct TaskStatus {
     /// Statements passed over since the daemon started that are not known to be harmless: they reach no selected table.
     #[serde(default)]
     pub statements_passed: u64,
-    /// Rows made durable since the daemon started, by the copy and by the stream.
-    #[serde(skip)]
-    pub durable_rows: u64,
     /// Times the task started over after an error.
     pub restarts: u64,
     /// Selected tables whose rows have come and are not carried.
@@ -217,14 +208,14 @@ pub struct Reached {
 
 impl Reached {
     /// A transaction is durable that the source committed at this time (microseconds since 1970; 0 when it does not say).
-    pub fn transaction(&mut self, committed_micros: u64) {
+    pub fn transaction(&mut self, committed_micros: u64, now: Time) {
         // The source's clock may be ahead of ours; what it will commit it has not committed.
-        self.until_micros = self.until_micros.max(committed_micros.min(now_micros()));
+        self.until_micros = self.until_micros.max(committed_micros.min(now.micros()));
     }
 
     /// The source has nothing that is not durable here.
-    pub fn all(&mut self) {
-        *self = Self { until_micros: now_micros(), all: true };
+    pub fn all(&mut self, now: Time) {
+        *self = Self { until_micros: now.micros(), all: true };
     }
 
     /// Something has come.
@@ -271,18 +262,6 @@ impl NotCarried {
     pub fn count(&self) -> usize {
         self.named.len().saturating_add(self.more)
     }
-
-    /// What is said of them; `None` when there are none.
-    pub fn words(&self) -> Option<String> {
-        let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for (name, why) in &self.named {
-            by_reason.entry(why).or_default().push(name);
-        }
-        let told: Vec<String> =
-            by_reason.iter().map(|(why, names)| format!("{}: {why}", names.join(", "))).collect();
-        let more = if self.more > 0 { format!("; and at least {} more", self.more) } else { String::new() };
-        (!told.is_empty()).then(|| format!("not carried: {}{more}", told.join("; ")))
-    }
 }
 
 /// Which config a daemon runs, so that who asks can tell whether it is theirs.
@@ -316,127 +295,28 @@ pub struct Model {
     pub tasks: BTreeMap<String, TaskStatus>,
 }
 
-/// The shared, live model.
-#[derive(Clone, Debug, Default)]
-pub struct Board(Arc<RwLock<Model>>);
-
-impl Board {
-    /// A board for a daemon that starts now.
-    pub fn new() -> Self {
-        let board = Self::default();
-        board.change(|model| {
-            env!("CARGO_PKG_VERSION").clone_into(&mut model.version);
-            model.started = now_seconds();
-        });
-        board
-    }
-
-    /// A copy of the model, with the lag as it is now.
-    pub fn read(&self) -> Model {
-        let mut model = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
-        for task in model.tasks.values_mut() {
-            task.lag_millis = task.lag();
-        }
-        model
-    }
-
-    /// Changes the model.
-    pub fn change<R>(&self, change: impl FnOnce(&mut Model) -> R) -> R {
-        change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Changes one task; creates it when new.
-    pub fn task<R>(&self, name: &str, change: impl FnOnce(&mut TaskStatus) -> R) -> R {
-        self.change(|model| {
-            let task = model.tasks.entry(name.to_owned()).or_insert_with(TaskStatus::new);
-            change(task)
-        })
-    }
-
-    /// Enters a phase; whether it is another than before.
-    pub fn enter(&self, name: &str, phase: Phase) -> bool {
-        self.task(name, |task| {
-            let news = task.phase != phase;
-            if news {
-                task.since = now_seconds();
-                task.phase = phase;
-                task.waiting_for = None;
-            }
-            news
-        })
-    }
-}
-
 impl TaskStatus {
     /// A task of which nothing is known yet.
-    pub fn new() -> Self {
-        Self {
-            phase: Phase::Prechecking,
-            since: now_seconds(),
-            waiting_for: None,
-            source: String::new(),
-            target: String::new(),
-            source_server: String::new(),
-            target_server: String::new(),
-            position: None,
-            source_position: None,
-            lag_millis: None,
-            reached: Reached::default(),
-            not_committed: None,
-            heard: 0,
-            committed: 0,
-            transactions: 0,
-            batches: 0,
-            received_bytes: 0,
-            statements_passed: 0,
-            durable_rows: 0,
-            restarts: 0,
-            not_carried: NotCarried::default(),
-            tables: BTreeMap::new(),
-        }
+    pub fn new(now: Time) -> Self {
+        Self { since: now.seconds(), ..Self::default() }
     }
 
     /// Seconds since the source was last heard of; `None` when it never was.
-    pub fn silent_seconds(&self) -> Option<u64> {
-        (self.heard > 0).then(|| now_seconds().saturating_sub(self.heard))
+    pub fn silent_seconds(&self, now: Time) -> Option<u64> {
+        (self.heard > 0).then(|| now.seconds_since(self.heard))
     }
 
     /// 0 when the source has said that it has nothing further, else the time since the source committed what was last applied. Not
     /// known while the stream does not run, while the source is silent, and before anything was applied.
-    fn lag(&self) -> Option<u64> {
+    pub fn lag(&self, now: Time) -> Option<u64> {
         let follows = matches!(self.phase, Phase::Synchronizing | Phase::CatchingUp);
-        let heard = self.silent_seconds().is_some_and(|silent| silent <= SILENT_SECONDS);
+        let heard = self.silent_seconds(now).is_some_and(|silent| silent <= SILENT_SECONDS);
         if !follows || !heard || self.reached.until_micros == 0 {
             return None;
         }
-        let since = now_micros().saturating_sub(self.reached.until_micros) / 1000;
+        let since = now.micros().saturating_sub(self.reached.until_micros) / 1000;
         Some(if self.reached.all { 0 } else { since })
     }
-
-    /// `lag 12 ms` or `lag unknown`.
-    pub fn lag_words(&self) -> String {
-        self.lag_millis.map_or_else(|| "lag unknown".to_owned(), |millis| format!("lag {millis} ms"))
-    }
-}
-
-impl Default for TaskStatus {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-fn since_1970() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO)
-}
-
-/// Seconds since 1970 UTC by this machine's clock.
-pub fn now_seconds() -> u64 {
-    since_1970().as_secs()
-}
-
-/// Microseconds since 1970 UTC by this machine's clock.
-pub fn now_micros() -> u64 {
-    u64::try_from(since_1970().as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -445,21 +325,20 @@ mod tests {
 
     #[test]
     fn lag_is_told_only_while_the_source_is_heard_and_grows_until_it_has_nothing_further() {
-        let board = Board::new();
-        let lag = |change: &dyn Fn(&mut TaskStatus)| {
-            board.task("t", |task| change(task));
-            board.read().tasks["t"].lag_millis
-        };
-        let ago = |seconds: u64| now_micros() - seconds * 1_000_000;
-        assert_eq!(lag(&|task| task.reached.transaction(ago(7))), None, "the stream does not run");
-        let late = lag(&|task| (task.phase, task.heard) = (Phase::Synchronizing, now_seconds()));
-        assert!(late.is_some_and(|millis| (7_000..9_000).contains(&millis)), "{late:?}");
-        assert_eq!(lag(&|task| task.reached.all()), Some(0));
-        assert!(lag(&|task| task.reached.not_all()).is_some_and(|millis| millis < 2_000));
-        assert!(lag(&|task| task.reached.transaction(now_micros() * 2)).is_some_and(|millis| millis < 2_000));
-        assert_eq!(lag(&|task| task.heard -= SILENT_SECONDS + 1), None, "a source that is not heard");
-        let error = String::new();
-        let retrying = Phase::Retrying { error, attempt: 1 };
-        assert_eq!(lag(&|task| (task.heard, task.phase) = (now_seconds(), retrying.clone())), None);
+        let at = |seconds: u64| Time::from_micros(seconds * 1_000_000);
+        let mut task = TaskStatus::new(at(1000));
+        task.reached.transaction(at(993).micros(), at(1000));
+        assert_eq!(task.lag(at(1000)), None, "the stream does not run");
+        (task.phase, task.heard) = (Phase::Synchronizing, 1000);
+        assert_eq!((task.lag(at(1000)), task.lag(at(1001))), (Some(7_000), Some(8_000)));
+        task.reached.all(at(1001));
+        assert_eq!(task.lag(at(1004)), Some(0));
+        task.reached.not_all();
+        assert_eq!(task.lag(at(1004)), Some(3_000));
+        task.reached.transaction(at(9_000).micros(), at(1004));
+        assert_eq!(task.lag(at(1005)), Some(1_000), "a clock that is ahead");
+        assert_eq!(task.lag(at(1000 + SILENT_SECONDS + 1)), None, "a source that is not heard");
+        task.phase = Phase::Retrying { error: String::new(), attempt: 1 };
+        assert_eq!(task.lag(at(1005)), None);
     }
 }

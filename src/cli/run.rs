@@ -2,9 +2,9 @@
 
 use super::progress::Bars;
 use super::{CliError, Exit, log, spill};
-use crate::change::status::{Board, Phase, TaskStatus};
+use crate::change::status::{Phase, TaskStatus};
 use crate::config::{Config, LogFormat};
-use crate::status;
+use crate::status::{self, Board};
 use crate::supervisor;
 use sd_notify::NotifyState;
 use std::io::IsTerminal;
@@ -23,8 +23,7 @@ pub async fn run(config: Arc<Config>) -> Result<Exit, CliError> {
     let mut hangup = signal(SignalKind::hangup()).map_err(process)?;
     let bars = Bars::new(std::io::stderr().is_terminal() && config.daemon.log_format == LogFormat::Text);
     log::start(&config, bars.clone());
-    let board = Board::new();
-    board.change(|model| model.config = config.identity());
+    let board = Board::new(config.identity());
     let stop = CancellationToken::new();
     // A daemon that cannot have its address has not started, and says only why.
     let socket = match config.daemon.listen.as_str() {

@@ -3,9 +3,9 @@
 use super::ask::{self, Answer};
 use super::out::{self, line};
 use super::{CliError, ConfigFile, Exit, load};
-use crate::change::status::{Model, Phase, TablePhase, TaskStatus, now_seconds};
+use crate::change::status::{Model, Phase, TablePhase, TaskStatus, Time};
 use crate::config::{self, Config};
-use crate::status as listener;
+use crate::status::{not_ready, now, words};
 use crate::task;
 use std::time::Duration;
 
@@ -28,13 +28,13 @@ pub async fn status(file: &ConfigFile, json: bool, watch: bool) -> Result<Exit, 
             out::print(&format!("{text}\n"))?;
         } else {
             let clear = if watch { "\x1b[2J\x1b[H" } else { "" };
-            out::print(&format!("{clear}{}", text(&model, live)))?;
+            out::print(&format!("{clear}{}", text(&model, live, now())))?;
         }
         if watch {
             tokio::time::sleep(Duration::from_secs(1)).await;
             continue;
         }
-        let good = live && model.tasks.values().all(|task| listener::not_ready(task).is_none());
+        let good = live && model.tasks.values().all(|task| not_ready(task, now()).is_none());
         return Ok(if good { Exit::Good } else { Exit::Problem });
     }
 }
@@ -68,25 +68,21 @@ async fn stored(file: &ConfigFile) -> Result<Model, CliError> {
     Ok(model)
 }
 
-fn text(model: &Model, live: bool) -> String {
+fn text(model: &Model, live: bool, now: Time) -> String {
     let mut text = String::new();
     if live {
-        line!(
-            text,
-            "rowferry {} (up {})",
-            model.version,
-            seconds(now_seconds().saturating_sub(model.started))
-        );
+        let up = words::duration(now.seconds_since(model.started));
+        line!(text, "rowferry {} (up {up})", model.version);
     } else {
         line!(text, "no daemon answers for this config; this is what the targets hold");
     }
     for (name, task) in &model.tasks {
-        add_task(&mut text, name, task, live);
+        add_task(&mut text, name, task, live, now);
     }
     text
 }
 
-fn add_task(text: &mut String, name: &str, task: &TaskStatus, live: bool) {
+fn add_task(text: &mut String, name: &str, task: &TaskStatus, live: bool, now: Time) {
     let state = match (live, task.position.is_some()) {
         (true, _) => task.phase.name(),
         (false, true) => "not running",
@@ -118,13 +114,13 @@ fn add_task(text: &mut String, name: &str, task: &TaskStatus, live: bool) {
         line!(
             text,
             "  {}, {} transactions in {} commits, {} restarts",
-            task.lag_words(),
+            words::lag(task),
             task.transactions,
             task.batches,
             task.restarts
         );
     }
-    if let Some(words) = task.not_carried.words() {
+    if let Some(words) = words::not_carried(&task.not_carried) {
         line!(text, "  {words}");
     }
     let width = task.tables.keys().map(String::len).max().unwrap_or(0);
@@ -142,7 +138,7 @@ fn add_task(text: &mut String, name: &str, task: &TaskStatus, live: bool) {
             TablePhase::Streaming => "streaming".to_owned(),
         };
         line!(text, "  {table:width$} → {}  {what}", status.target);
-        if let Some(upkeep) = status.upkeep.words() {
+        if let Some(upkeep) = words::upkeep(&status.upkeep, now) {
             line!(text, "  {:width$}   {upkeep}", "");
         }
         if status.drift > 0 {
@@ -155,8 +151,4 @@ fn add_task(text: &mut String, name: &str, task: &TaskStatus, live: bool) {
             );
         }
     }
-}
-
-fn seconds(seconds: u64) -> String {
-    humantime::format_duration(Duration::from_secs(seconds)).to_string()
 }

@@ -1,6 +1,7 @@
 //! `/metrics`: the status model in OpenMetrics text, encoded at each scrape so that nothing is counted twice.
 
-use crate::change::status::{Board, Model, Phase, TaskStatus, now_seconds};
+use super::{Board, now};
+use crate::change::status::{Model, Phase, TaskStatus, Time};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
 use prometheus_client::metrics::counter::ConstCounter;
@@ -26,39 +27,39 @@ struct Scrape(Board);
 const PHASES: [&str; 8] =
     ["Prechecking", "SchemaSync", "Snapshot", "CatchingUp", "Synchronizing", "Retrying", "Failed", "Stopped"];
 
-type TaskGauge = (&'static str, &'static str, fn(&TaskStatus) -> Option<u64>);
+type TaskGauge = (&'static str, &'static str, fn(&TaskStatus, Time) -> Option<u64>);
 
 /// Gauges of a task: name, help, value. One whose value is not known is left out: an old one would be taken for it.
 const GAUGES: [TaskGauge; 8] = [
     (
         "rowferry_task_lag_milliseconds",
         "Time since the source committed what was last applied, 0 when it has nothing further; absent when not known",
-        |t| t.lag_millis,
+        |t, _| t.lag_millis,
     ),
     (
         "rowferry_source_silence_seconds",
         "Time since the source was last heard of",
         TaskStatus::silent_seconds,
     ),
-    ("rowferry_sink_commit_age_seconds", "Time since the last durable commit in the target", |t| {
-        (t.committed > 0).then(|| now_seconds().saturating_sub(t.committed))
+    ("rowferry_sink_commit_age_seconds", "Time since the last durable commit in the target", |t, now| {
+        (t.committed > 0).then(|| now.seconds_since(t.committed))
     }),
-    ("rowferry_task_synchronizing", "1 when the task is in Synchronizing", |t| {
+    ("rowferry_task_synchronizing", "1 when the task is in Synchronizing", |t, _| {
         Some(u64::from(t.phase == Phase::Synchronizing))
     }),
-    ("rowferry_task_ready", "1 when the task is ready, as /readyz judges it", |t| {
-        Some(u64::from(super::not_ready(t).is_none()))
+    ("rowferry_task_ready", "1 when the task is ready, as /readyz judges it", |t, now| {
+        Some(u64::from(super::not_ready(t, now).is_none()))
     }),
-    ("rowferry_task_waiting", "1 while the task waits for something; the status says what", |t| {
+    ("rowferry_task_waiting", "1 while the task waits for something; the status says what", |t, _| {
         Some(u64::from(t.waiting_for.is_some()))
     }),
-    ("rowferry_task_tables", "Tables the task carries", |t| {
+    ("rowferry_task_tables", "Tables the task carries", |t, _| {
         Some(u64::try_from(t.tables.len()).unwrap_or(u64::MAX))
     }),
     (
         "rowferry_task_not_carried_tables",
         "Selected tables the task does not carry; the status says why",
-        |t| Some(u64::try_from(t.not_carried.count()).unwrap_or(u64::MAX)),
+        |t, _| Some(u64::try_from(t.not_carried.count()).unwrap_or(u64::MAX)),
     ),
 ];
 
@@ -102,12 +103,12 @@ const TABLE_GAUGES: [TableCounter; 3] = [
 
 impl Collector for Scrape {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let model: Model = self.0.read();
+        let (model, now): (Model, Time) = (self.0.read(), now());
         for (name, help, value) in GAUGES {
             let metric = ConstGauge::new(0_u64);
             let mut family = encoder.encode_descriptor(name, help, None, metric.metric_type())?;
             for (task, status) in &model.tasks {
-                let Some(value) = value(status) else { continue };
+                let Some(value) = value(status, now) else { continue };
                 ConstGauge::new(value).encode(family.encode_family(&[("task", task.as_str())])?)?;
             }
         }
@@ -161,18 +162,17 @@ mod tests {
 
     #[test]
     fn metrics_carry_task_and_phase() {
-        let board = Board::new();
-        board.enter("shop", Phase::Synchronizing);
-        board.task("shop", |task| task.transactions = 7);
-        board.task("late", |task| task.waiting_for = Some("somebody".into()));
+        let board = Board::default();
+        board.tell("shop", |task| (task.phase, task.transactions) = (Phase::Synchronizing, 7));
+        board.tell("late", |task| task.waiting_for = Some("somebody".into()));
         let text = render(&board).unwrap();
         assert!(text.contains("rowferry_task_waiting{task=\"shop\"} 0"), "{text}");
         assert!(text.contains("rowferry_task_waiting{task=\"late\"} 1"), "{text}");
         assert!(text.contains("rowferry_sink_transactions_total{task=\"shop\"} 7"), "{text}");
         assert!(!text.contains("rowferry_task_lag_milliseconds{"), "{text}");
-        board.task("shop", |task| {
-            task.heard = now_seconds();
-            task.reached.all();
+        board.tell("shop", |task| {
+            task.heard = now().seconds();
+            task.reached.all(now());
         });
         let text = render(&board).unwrap();
         assert!(text.contains("rowferry_task_lag_milliseconds{task=\"shop\"} 0"), "{text}");

@@ -1,11 +1,17 @@
-//! The daemon's HTTP listener: page, JSON, metrics, health. Reads the status model and nothing else.
+//! The live status model, and the daemon's HTTP listener that reads it and nothing else: page, JSON, metrics, health.
 //!
 //! What must never happen here: a secret in an answer, or an answer that calls a stalled task ready.
 
+mod board;
+mod clock;
 mod metrics;
 mod page;
+pub mod words;
 
-use crate::change::status::{Board, Model, Phase, SILENT_SECONDS, TaskStatus};
+pub use board::Board;
+pub use clock::now;
+
+use crate::change::status::{Model, Phase, SILENT_SECONDS, TaskStatus, Time};
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -64,12 +70,9 @@ pub async fn bind(address: &str) -> Result<TcpListener, StatusError> {
 /// When the listener breaks.
 pub async fn serve(listener: TcpListener, board: Board, stop: CancellationToken) -> Result<(), StatusError> {
     let router = Router::new()
-        .route("/", get(async |State(board): State<Board>| Html(page::render(&board.read()))))
+        .route("/", get(async |State(board): State<Board>| Html(page::render(&board.read(), now()))))
         .route("/api/status", get(async |State(board): State<Board>| axum::Json(board.read())))
-        .route(
-            "/api/config",
-            get(async |State(board): State<Board>| axum::Json(board.change(|model| model.config.clone()))),
-        )
+        .route("/api/config", get(async |State(board): State<Board>| axum::Json(board.config())))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(async |State(board): State<Board>| ready(&board.read())))
         .route("/metrics", get(async |State(board): State<Board>| scrape(&board)))
@@ -82,10 +85,11 @@ pub async fn serve(listener: TcpListener, board: Board, stop: CancellationToken)
 
 /// 200 when every task is Synchronizing and hears its source; else 503 naming those that are not.
 fn ready(model: &Model) -> Response {
+    let now = now();
     let late: Vec<String> = model
         .tasks
         .iter()
-        .filter_map(|(name, task)| not_ready(task).map(|why| format!("{name}: {why}\n")))
+        .filter_map(|(name, task)| not_ready(task, now).map(|why| format!("{name}: {why}\n")))
         .collect();
     if late.is_empty() {
         "ready\n".into_response()
@@ -95,9 +99,9 @@ fn ready(model: &Model) -> Response {
 }
 
 /// Why a task is not ready, if it is not.
-pub fn not_ready(task: &TaskStatus) -> Option<String> {
+pub fn not_ready(task: &TaskStatus, now: Time) -> Option<String> {
     match &task.phase {
-        Phase::Synchronizing => match (&task.not_committed, task.lag_millis, task.silent_seconds()) {
+        Phase::Synchronizing => match (&task.not_committed, task.lag_millis, task.silent_seconds(now)) {
             (Some(failed), ..) => Some(format!("what failed is not committed yet: {}", failed.error)),
             (None, None, Some(silent)) if silent > SILENT_SECONDS => {
                 Some(format!("nothing heard from the source for {silent} s"))
@@ -133,26 +137,27 @@ fn scrape(board: &Board) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::status::{NotCommitted, now_seconds};
+    use crate::change::status::NotCommitted;
 
     #[test]
     fn a_task_is_ready_only_when_it_synchronizes_and_hears_its_source() {
-        let mut task = TaskStatus::new();
-        assert!(not_ready(&task).is_some());
+        let now = Time::from_micros(1_000_000_000);
+        let mut task = TaskStatus::new(now);
+        assert!(not_ready(&task, now).is_some());
         task.phase = Phase::Synchronizing;
-        task.heard = now_seconds();
-        assert!(not_ready(&task).is_some_and(|why| why.contains("not known yet")));
+        task.heard = now.seconds();
+        assert!(not_ready(&task, now).is_some_and(|why| why.contains("not known yet")));
         task.lag_millis = Some(0);
-        assert_eq!(not_ready(&task), None);
+        assert_eq!(not_ready(&task, now), None);
         task.not_committed = Some(NotCommitted { error: "disk full".into(), until: None });
-        assert!(not_ready(&task).is_some_and(|why| why.contains("disk full")));
+        assert!(not_ready(&task, now).is_some_and(|why| why.contains("disk full")));
         task.not_committed = None;
         task.lag_millis = Some(LATE_MILLIS + 1);
-        assert!(not_ready(&task).is_some_and(|why| why.contains("60 s ago")));
+        assert!(not_ready(&task, now).is_some_and(|why| why.contains("60 s ago")));
         task.lag_millis = None;
         task.heard -= SILENT_SECONDS + 5;
-        assert!(not_ready(&task).is_some_and(|why| why.contains("nothing heard")));
+        assert!(not_ready(&task, now).is_some_and(|why| why.contains("nothing heard")));
         task.phase = Phase::Failed { error: "gone".into(), remedy: "mend".into() };
-        assert!(not_ready(&task).is_some_and(|why| why.contains("gone")));
+        assert!(not_ready(&task, now).is_some_and(|why| why.contains("gone")));
     }
 }

@@ -1,6 +1,7 @@
 //! The status page: one self-contained HTML document that reloads itself.
 
-use crate::change::status::{Model, Phase, TablePhase, TaskStatus, now_seconds};
+use super::words::{self, duration};
+use crate::change::status::{Model, Phase, TablePhase, TaskStatus, Time};
 use std::fmt::Write;
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem;color:#1c2430;background:#fbfbfa}\
@@ -10,21 +11,21 @@ td.n,th.n{text-align:right}.good{color:#12724a}.bad{color:#b3261e}.wait{color:#8
 @media(prefers-color-scheme:dark){body{background:#14171c;color:#d9dee6}th,td{border-color:#2b313a}.good{color:#5fd39a}.bad{color:#ff8a80}.wait{color:#f2c063}}";
 
 /// Renders the whole page.
-pub fn render(model: &Model) -> String {
+pub fn render(model: &Model, now: Time) -> String {
     let mut page = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" content=\"3\"><meta name=\"viewport\" content=\"width=device-width\">\
          <title>rowferry</title><style>{STYLE}</style><h1>rowferry {}</h1><p>up {}</p>",
         escape(&model.version),
-        duration(now_seconds().saturating_sub(model.started))
+        duration(now.seconds_since(model.started))
     );
     for (name, task) in &model.tasks {
-        render_task(&mut page, name, task);
+        render_task(&mut page, name, task, now);
     }
     page.push_str("<p><a href=\"/api/status\">JSON</a> · <a href=\"/metrics\">metrics</a></p></html>");
     page
 }
 
-fn render_task(page: &mut String, name: &str, task: &TaskStatus) {
+fn render_task(page: &mut String, name: &str, task: &TaskStatus, now: Time) {
     let class = match task.phase {
         Phase::Synchronizing => "good",
         Phase::Failed { .. } | Phase::Retrying { .. } => "bad",
@@ -42,11 +43,11 @@ fn render_task(page: &mut String, name: &str, task: &TaskStatus) {
         escape(&task.source_server),
         escape(&task.target),
         escape(&task.target_server),
-        task.lag_words(),
+        words::lag(task),
         task.transactions,
         task.batches,
         task.restarts,
-        task.silent_seconds().map_or_else(|| "never".to_owned(), duration)
+        task.silent_seconds(now).map_or_else(|| "never".to_owned(), duration)
     );
     match &task.phase {
         Phase::Failed { error, remedy } => {
@@ -71,7 +72,7 @@ fn render_task(page: &mut String, name: &str, task: &TaskStatus) {
     if let Some(position) = &task.position {
         let _ = write!(page, "<p>applied <code>{}</code></p>", escape(position));
     }
-    if let Some(words) = task.not_carried.words() {
+    if let Some(words) = words::not_carried(&task.not_carried) {
         let _ = write!(page, "<p class=\"bad\">{}</p>", escape(&words));
     }
     page.push_str("<table><tr><th>table<th>target<th>state<th class=n>copied<th class=n>of about<th class=n>inserts<th class=n>updates<th class=n>deletes<th class=n>drift<th>size</tr>");
@@ -94,14 +95,10 @@ fn render_task(page: &mut String, name: &str, task: &TaskStatus) {
             status.deletes,
             if status.drift > 0 { " title=\"see drift_example in the JSON\"" } else { "" },
             status.drift,
-            escape(&status.upkeep.words().unwrap_or_default())
+            escape(&words::upkeep(&status.upkeep, now).unwrap_or_default())
         );
     }
     page.push_str("</table>");
-}
-
-fn duration(seconds: u64) -> String {
-    humantime::format_duration(std::time::Duration::from_secs(seconds)).to_string()
 }
 
 fn escape(text: &str) -> String {
@@ -111,21 +108,24 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::status::{Board, TableStatus, Upkeep};
+    use crate::change::status::{TableStatus, Upkeep};
+    use crate::status::{Board, now};
 
     #[test]
     fn what_servers_say_is_escaped() {
-        let board = Board::new();
-        board.enter("shop", Phase::Failed { error: "<b>&\"".into(), remedy: String::new() });
-        board.task("shop", |task| task.waiting_for = Some("<xid>".into()));
-        let page = render(&board.read());
+        let board = Board::default();
+        board.tell("shop", |task| {
+            task.phase = Phase::Failed { error: "<b>&\"".into(), remedy: String::new() };
+            task.waiting_for = Some("<xid>".into());
+        });
+        let page = render(&board.read(), now());
         assert!(page.contains("waits for &lt;xid&gt;"), "{page}");
         assert!(page.contains("&lt;b&gt;&amp;&quot;") && !page.contains("<b>"));
     }
 
     #[test]
     fn a_tables_growth_is_shown() {
-        let board = Board::new();
+        let board = Board::default();
         let upkeep =
             Upkeep { bytes: 63_149_999, copied_bytes: 51_000_000, dead_rows: 7, ..Upkeep::default() };
         let table = TableStatus {
@@ -140,8 +140,8 @@ mod tests {
             drift_example: None,
             upkeep,
         };
-        board.task("shop", |task| task.tables.insert("shop.t".into(), table));
-        let page = render(&board.read());
+        board.tell("shop", |task| drop(task.tables.insert("shop.t".into(), table)));
+        let page = render(&board.read(), now());
         assert!(page.contains("63.1 MB (51.0 MB when copied), 7 dead rows"), "{page}");
     }
 }

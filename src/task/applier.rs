@@ -10,14 +10,16 @@ use super::TaskError;
 use super::batch::{RowsUnit, SchemaUnit, Unit};
 use super::context::Context;
 use super::going_on::Passed;
+use super::progress::{Committed, TaskProgress};
 use super::recorded::Recorded;
 use crate::change::state::{Checkpoint, TableState};
-use crate::change::status::{NotCommitted, TablePhase, now_seconds};
+use crate::change::status::NotCommitted;
 use crate::change::{Position, RowLayout, TableName, TargetName};
 use crate::sink::apply::{Applier, ApplyError, Mode, Outcome, Way, refused};
 use crate::sink::batch::{Batch, BatchEnd};
 use crate::sink::compact::Compacted;
 use crate::sink::{Owner, Session, SinkError, Store, ddl};
+use crate::status::now;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -157,7 +159,7 @@ impl Applying {
             self.at_work.send_replace(None);
             if let Err(error) = worked {
                 let failed = NotCommitted { error: error.to_string(), until };
-                self.context.board.task(&self.context.name, |task| task.not_committed = Some(failed));
+                self.context.progress.step(|progress, _| progress.cannot_commit(failed));
                 return Err(error);
             }
             self.done.send_modify(|done| *done += 1);
@@ -353,27 +355,15 @@ impl Applying {
             let recorded = self.recorded.get_mut(table).ok_or_else(|| TaskError::missing(table))?;
             recorded.state = TableState::Streaming;
         }
-        self.context.board.task(&self.context.name, |task| {
-            task.position = Some(position.to_string());
-            task.committed = now_seconds();
-            task.transactions += transactions;
-            task.batches += 1;
-            task.reached.transaction(committed_micros);
-            // A batch of another attempt may end before the one that failed, which is then still to come. Where that is not known
-            // it is the first that comes: everything before it was durable.
-            let passed = |failed: &NotCommitted| match &failed.until {
-                Some(until) => position.file.reaches(until),
-                None => work,
-            };
-            if task.not_committed.as_ref().is_some_and(passed) {
-                task.not_committed = None;
-            }
-            for table in caught_up {
-                if let Some(status) = task.tables.get_mut(&table.to_string()) {
-                    status.phase = TablePhase::Streaming;
-                }
-            }
-        });
+        let committed = Committed { position, source_micros: committed_micros, caught_up, work };
+        self.context.progress.step_and_tell(
+            |progress, now| progress.commits(&committed, now),
+            |task| {
+                task.committed = now().seconds();
+                task.transactions += transactions;
+                task.batches += 1;
+            },
+        );
         if Store::prune_is_due(&self.checkpoint)
             && let Err(error) = self.prune().await
         {
@@ -392,9 +382,14 @@ impl Applying {
     }
 
     fn count(&self, outcome: &Outcome) {
-        self.context.board.task(&self.context.name, |task| {
+        let applies = |progress: &mut TaskProgress, _| {
             for table in &outcome.tables {
-                task.durable_rows += table.counts.inserts + table.counts.updates + table.counts.deletes;
+                let rows = table.counts.inserts + table.counts.updates + table.counts.deletes;
+                progress.applies(&table.target, rows, table.dead);
+            }
+        };
+        self.context.progress.step_and_tell(applies, |task| {
+            for table in &outcome.tables {
                 let target = table.target.to_string();
                 let Some(status) = task.tables.values_mut().find(|status| status.target == target) else {
                     continue;
@@ -402,7 +397,6 @@ impl Applying {
                 status.inserts += table.counts.inserts;
                 status.updates += table.counts.updates;
                 status.deletes += table.counts.deletes;
-                status.upkeep.dead_rows += table.dead;
                 if !table.drift.is_none() {
                     status.drift += table.drift.missing + table.drift.existing;
                     status.drift_example.clone_from(&table.drift.example);

@@ -1,9 +1,9 @@
-//! What every part of a running task needs: its config, its endpoints, the board.
+//! What every part of a running task needs: its config, its endpoints, its progress.
 
 use super::TaskError;
+use super::progress::Progress;
 use crate::change::TableName;
 use crate::change::policy::TableOptions;
-use crate::change::status::{Board, Phase};
 use crate::config::{Config, ExistingTables, TargetEndpoint, TaskConfig};
 use crate::source::SameServer;
 use crate::transform::{Policies, Rules, TableMapping, names};
@@ -16,14 +16,15 @@ pub struct Context {
     config: Arc<Config>,
     /// The task's name.
     pub name: String,
-    /// Where it tells how it stands.
-    pub board: Board,
+    /// How it gets on.
+    pub progress: Progress,
     source: SameServer,
 }
 
 impl Context {
-    /// Surroundings of the task `name`, which the config must have.
-    pub fn new(name: &str, config: &Arc<Config>, board: &Board) -> Result<Self, TaskError> {
+    /// Surroundings of the task that gets on so, which the config must have.
+    pub fn new(config: &Arc<Config>, progress: &Progress) -> Result<Self, TaskError> {
+        let name = progress.task();
         let missing = |what: &str| TaskError::Internal(format!("task {name}: no {what} in the config"));
         let task = config.tasks.get(name).ok_or_else(|| missing("such task"))?;
         let source = config.sources.get(&task.source).ok_or_else(|| missing("such endpoint"))?;
@@ -31,7 +32,7 @@ impl Context {
             return Err(missing("such endpoint"));
         }
         let source = SameServer::from(source);
-        Ok(Self { config: config.clone(), name: name.to_owned(), board: board.clone(), source })
+        Ok(Self { config: config.clone(), name: name.to_owned(), progress: progress.clone(), source })
     }
 
     /// The task's section.
@@ -47,14 +48,6 @@ impl Context {
     /// Its target.
     pub fn target(&self) -> &TargetEndpoint {
         &self.config.targets[&self.task().target]
-    }
-
-    /// Enters a phase of its way to Synchronizing, and says so in the log when it is a new one.
-    pub fn enter(&self, phase: Phase) {
-        let name = phase.name();
-        if self.board.enter(&self.name, phase) {
-            tracing::info!(task = self.name, "{name}");
-        }
     }
 
     /// Another task of the config that carries a table of the same source into the same target table, and nothing tells the

@@ -379,13 +379,13 @@ impl Worker {
         };
         at_target.during(ended).await?;
         self.group.moves.moved();
-        self.context.board.task(&self.context.name, |task| task.durable_rows += *read);
+        self.context.progress.step(|progress, _| progress.copies_rows(*read));
         tracing::debug!(task = self.context.name, table = %name, chunk = chunk.number, rows = *read, "chunk copied");
         Ok(())
     }
 
     fn tell(&self, copied: &CopyTable, change: impl FnOnce(&mut TableStatus)) {
-        self.context.board.task(&self.context.name, |task| {
+        self.context.progress.tell(|task| {
             task.tables.get_mut(&copied.table.name.to_string()).map(change);
         });
     }

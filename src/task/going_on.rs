@@ -6,11 +6,11 @@
 use super::context::Context;
 use super::gather::{self, Gathered};
 use super::prepare;
+use super::progress::TaskProgress;
 use super::recorded::Recorded;
 use super::{Started, TaskError, connect, refuse_failures, stream, waiting};
 use crate::change::facts::{FoundTable, SourceFacts, TargetFacts};
 use crate::change::state::TableState;
-use crate::change::status::Phase;
 use crate::change::{TableName, TargetName};
 use crate::config::ExistingTables;
 use crate::precheck::{self, Subject};
@@ -76,7 +76,7 @@ impl Passed {
 /// # Errors
 /// When a server cannot be asked, the log has not what comes next, or another process owns the task.
 pub(super) async fn go_on(context: &Context, passed: &Passed) -> Result<Option<Started>, TaskError> {
-    context.enter(Phase::Prechecking);
+    context.progress.step(TaskProgress::prechecks);
     let (mut server, session) = connect(context, &owner::application(&context.name)).await?;
     let same_source = passed.source.server_uuid.as_deref() == Some(server.identity());
     if !same_source || session.server_start() != passed.target_start {

@@ -2,15 +2,17 @@
 
 use super::context::Context;
 use super::prepare;
+use super::progress::Progress;
 use super::recorded::Recorded;
 use super::{TaskError, ask, gather, tell};
 use crate::change::TableName;
 use crate::change::state::TableState;
-use crate::change::status::{Board, Phase, TaskStatus};
+use crate::change::status::{Phase, TaskStatus};
 use crate::config::{Config, ExistingTables};
 use crate::precheck::Report;
 use crate::sink::ddl::{self, Clear};
 use crate::sink::{Session, catalog, store};
+use crate::status::{Board, now};
 use crate::transform::map_table;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,7 +22,7 @@ use std::sync::Arc;
 /// # Errors
 /// When a server cannot be asked.
 pub async fn check(name: &str, config: &Arc<Config>) -> Result<Report, TaskError> {
-    let context = Context::new(name, config, &Board::new())?;
+    let context = Context::new(config, &Progress::new(name, Board::default()))?;
     let (_, _, mut gathered) = ask(&context, &format!("rowferry/{name}/check")).await?;
     Ok(gather::judge(&context, &mut gathered))
 }
@@ -39,7 +41,7 @@ pub enum Planned {
 /// # Errors
 /// When a server cannot be asked.
 pub async fn plan(name: &str, config: &Arc<Config>) -> Result<Planned, TaskError> {
-    let context = Context::new(name, config, &Board::new())?;
+    let context = Context::new(config, &Progress::new(name, Board::default()))?;
     let (mut server, session, mut gathered) = ask(&context, &format!("rowferry/{name}/plan")).await?;
     let report = gather::judge(&context, &mut gathered);
     if !report.passed() {
@@ -87,9 +89,9 @@ pub async fn plan(name: &str, config: &Arc<Config>) -> Result<Planned, TaskError
 /// # Errors
 /// When the target cannot be asked or its records cannot be read.
 pub async fn stored(name: &str, config: &Arc<Config>) -> Result<TaskStatus, TaskError> {
-    let context = Context::new(name, config, &Board::new())?;
+    let context = Context::new(config, &Progress::new(name, Board::default()))?;
     let session = Session::connect(context.target(), &format!("rowferry/{name}/status")).await?;
-    let mut status = TaskStatus { phase: Phase::Stopped, ..TaskStatus::new() };
+    let mut status = TaskStatus { phase: Phase::Stopped, ..TaskStatus::new(now()) };
     context.task().source.clone_into(&mut status.source);
     context.task().target.clone_into(&mut status.target);
     let Some(stored) = store::peek(&session, name).await? else { return Ok(status) };

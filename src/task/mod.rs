@@ -18,6 +18,7 @@ mod going_on;
 mod handoff;
 mod inspect;
 mod prepare;
+mod progress;
 mod recorded;
 mod stages;
 mod strangers;
@@ -31,10 +32,10 @@ mod waiting;
 pub use applier::Memory;
 pub use error::TaskError;
 pub use inspect::{Planned, check, plan, stored};
+pub use progress::{Progress, TaskProgress};
 
 use crate::change::remedy::COPY_AGAIN;
 use crate::change::state::{Checkpoint, TableState};
-use crate::change::status::{Board, Phase, Reached, TablePhase, now_seconds};
 use crate::change::{Retry, TableName};
 use crate::config::{Config, ExistingTables};
 use crate::precheck::Report;
@@ -60,15 +61,14 @@ use tokio_util::sync::CancellationToken;
 /// # Errors
 /// What stopped it; the supervisor decides by `retry()` what follows.
 pub async fn run(
-    name: String,
     config: Arc<Config>,
-    board: Board,
+    progress: Progress,
     stop: CancellationToken,
     memory: Arc<Memory>,
 ) -> Result<(), TaskError> {
     let mut passed = memory.passed();
     loop {
-        let context = Context::new(&name, &config, &board)?;
+        let context = Context::new(&config, &progress)?;
         let goes_on = passed.take();
         let ready = async {
             match &goes_on {
@@ -111,16 +111,7 @@ async fn follow(
     stop: CancellationToken,
 ) -> Result<(), TaskError> {
     let Started { source, owner, checkpoint, tables } = started;
-    context.board.task(&context.name, |task| {
-        let position = Some(checkpoint.position.to_string());
-        task.reached.not_all();
-        // Another place than the last attempt left: nothing is known of when the source was there.
-        if task.position != position {
-            task.reached = Reached::default();
-        }
-        task.position = position;
-        task.heard = now_seconds();
-    });
+    context.progress.step(|progress, now| progress.follows(checkpoint.position.to_string(), now));
     let followed =
         Box::pin(stream::follow(context, source, owner.clone(), checkpoint, tables, memory, stop)).await;
     if let Err(TaskError::Source(SourceError::TableChanged { table, why, .. })) = &followed {
@@ -151,7 +142,7 @@ struct Started {
 }
 
 async fn start(context: &Context, memory: &Memory) -> Result<Started, TaskError> {
-    context.enter(Phase::Prechecking);
+    context.progress.step(TaskProgress::prechecks);
     memory.forget_passed();
     let (mut server, session, mut gathered) = ask(context, &owner::application(&context.name)).await?;
     tell::servers(context, &gathered);
@@ -274,7 +265,7 @@ async fn schema_sync(
         tracing::info!(task = context.name, position = %checkpoint.position, "resuming from the checkpoint");
         return Ok(Prepared { checkpoint: checkpoint.clone(), tables: known });
     }
-    context.enter(Phase::SchemaSync);
+    context.progress.step(TaskProgress::makes_targets);
     let mut settled = waiting::waits(context, server.waits(), async {
         let start = handoff::start_position(context, server, stored).await?;
         // Its stream makes it large.
@@ -313,7 +304,7 @@ async fn snapshot(
     if copying.is_empty() {
         return Ok(());
     }
-    context.enter(Phase::Snapshot);
+    context.progress.step(TaskProgress::copies);
     let mut group = Vec::new();
     for name in &copying {
         let (table, recorded) = tables.get(name).ok_or_else(|| TaskError::missing(name))?;
@@ -391,14 +382,7 @@ async fn snapshot(
             .await?;
     }
     prepare::transaction(session, "COMMIT").await?;
-    context.board.task(&context.name, |task| {
-        for name in &copying {
-            if let Some(status) = task.tables.get_mut(&name.to_string()) {
-                status.phase = TablePhase::CatchingUp;
-            }
-        }
-    });
-    context.enter(Phase::CatchingUp);
+    context.progress.step(|progress, now| progress.records_p1(&copying, now));
     Ok(())
 }
 

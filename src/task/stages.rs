@@ -8,9 +8,9 @@ use super::builder::Builder;
 use super::channel;
 use super::context::Context;
 use super::ending::Stage;
+use super::progress::TaskProgress;
 use super::stream::every;
 use super::translate::Translate;
-use crate::change::status::now_seconds;
 use crate::change::{Change, FilePosition};
 use crate::sink::batch::Ready;
 use crate::source::binlog::BinlogStream;
@@ -44,10 +44,7 @@ pub(super) async fn read(
             },
         }
         let passed = stream.take_passed();
-        context.board.task(&context.name, |task| {
-            task.heard = now_seconds();
-            task.statements_passed += passed;
-        });
+        context.progress.step_and_tell(TaskProgress::hears, |task| task.statements_passed += passed);
         let sending = blocks.send(changes);
         tokio::pin!(sending);
         let sent = loop {
@@ -55,9 +52,7 @@ pub(super) async fn read(
                 () = stop.cancelled() => return Ok(Stage::Reader),
                 sent = &mut sending => break sent,
                 // It is not listened to while the target is behind: that is no silence of the source.
-                () = tokio::time::sleep(Duration::from_secs(1)) => {
-                    context.board.task(&context.name, |task| task.heard = now_seconds());
-                }
+                () = tokio::time::sleep(Duration::from_secs(1)) => context.progress.step(TaskProgress::hears),
             }
         };
         if sent.is_err() {
@@ -104,10 +99,7 @@ pub(super) async fn build(
                 let Some(mut block) = block else { break };
                 let last = block.changes.iter().rev().find_map(place);
                 let end = ends.look(&block.changes);
-                if let End::Transaction(_) = end {
-                    // Before it is taken in, which may wait for the applier or the source.
-                    context.board.task(&context.name, |task| task.reached.not_all());
-                }
+                context.progress.step(|progress, _| progress.receives(end));
                 for change in block.changes.drain(..) {
                     if let Err(error) = builder.take(change).await {
                         hand_on_all(&mut builder, &units).await;
@@ -125,23 +117,13 @@ pub(super) async fn build(
                 let not_carried = builder.not_carried();
                 // What was taken in is durable, as far as it has rows.
                 let durable = matches!(builder.state(), Ready::Nothing | Ready::Position) && sent == *applied.borrow();
-                context.board.task(&context.name, |task| {
+                context.progress.step_and_tell(|progress, now| progress.takes_in(end, durable, now), |task| {
                     task.received_bytes += received;
                     if let Some(not_carried) = not_carried {
                         task.not_carried = not_carried;
                     }
                     if let Some(last) = last {
                         task.source_position = Some(last);
-                    }
-                    match end {
-                        End::Nothing if durable => {
-                            task.reached.all();
-                            task.not_committed = None;
-                        }
-                        End::Nothing | End::Pause => {}
-                        // Else the applier says how late it is.
-                        End::Transaction(committed_micros) if durable => task.reached.transaction(committed_micros),
-                        End::Transaction(_) => {}
                     }
                 });
             }
@@ -173,7 +155,7 @@ async fn until_wanted(applied: &mut watch::Receiver<u64>, sent: u64) {
 
 /// What a run of stream items ends with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+pub(super) enum End {
     /// The source has nothing further.
     Nothing,
     /// The source pauses, or passes over what has been taken in: then too it sends a heartbeat.

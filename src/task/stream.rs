@@ -21,7 +21,7 @@ use super::{stages, vacuum, waiting};
 use crate::change::facts::Cascades;
 use crate::change::remedy::COPY_AGAIN;
 use crate::change::state::Checkpoint;
-use crate::change::status::{NotCommitted, Phase, SILENT_SECONDS, TablePhase};
+use crate::change::status::NotCommitted;
 use crate::change::{FilePosition, Position, TableName, TableNames, Taken, TargetName};
 use crate::schema::Table;
 use crate::sink::Owner;
@@ -29,7 +29,7 @@ use crate::sink::batch::BatchLimits;
 use crate::source::SourceError;
 use crate::source::binlog::BinlogStream;
 use crate::source::server::Server;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -41,8 +41,8 @@ use tokio_util::task::AbortOnDropHandle;
 const HEARTBEAT: Duration = Duration::from_millis(200);
 /// Silence after which the source counts as lost.
 const SILENCE: Duration = Duration::from_secs(20);
-/// How often lag and phase are told.
-const TELL_EVERY: Duration = Duration::from_millis(250);
+/// How often it is looked whether the task is Synchronizing, and what it waits for.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// What the stream has to know of the source server.
 #[derive(Debug)]
@@ -89,8 +89,8 @@ struct Pipeline {
     applying: Applying,
     /// How many units the applier is done with.
     applied: watch::Receiver<u64>,
-    /// Every carried table and its target.
-    targets: Vec<(TableName, TargetName)>,
+    /// The target tables.
+    targets: BTreeSet<TargetName>,
 }
 
 /// Opens the stream and the applying session.
@@ -156,8 +156,7 @@ async fn open(
         )?);
         recorded.insert(name, record);
     }
-    let targets =
-        recorded.iter().map(|(name, record)| (name.clone(), record.mapping.target.name.clone())).collect();
+    let targets = recorded.values().map(|record| record.mapping.target.name.clone()).collect();
     let limits = BatchLimits { rows: task.apply.batch_rows, bytes: task.apply.batch_bytes };
     let mut builder = Builder::new(
         Tables::new(carried, left_out, names),
@@ -210,7 +209,7 @@ async fn run(
     let held_up = Mutex::new(None);
     let watched = watched(context, owner, at_work, &held_up);
     tokio::pin!(watched);
-    let mut tell = every(TELL_EVERY);
+    let mut look = every(LOOK_EVERY);
     // What the reader or the builder cannot get past is told when all that was whole before it is durable.
     let mut ending = Ending::default();
     let ended = loop {
@@ -233,32 +232,20 @@ async fn run(
                     tracing::error!(task = context.name, %error, "target tables are not tended until the task starts again");
                 }
             }
-            _ = tell.tick() => tell_state(context, &held_up),
+            _ = look.tick() => {
+                let held_up = held_up.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                context.progress.step(|progress, now| progress.looks(held_up, now));
+            }
         }
     };
     if let Err(error @ TaskError::Source(SourceError::SpillFull { .. })) = &ended {
         // It comes again with every attempt, and none is ready before it has passed.
         let failed = NotCommitted { error: error.to_string(), until: None };
-        context.board.task(&context.name, |task| task.not_committed = Some(failed));
+        context.progress.step(|progress, _| progress.cannot_commit(failed));
     }
     // Their sessions end with them: the next attempt must not find the task owned by this one.
     stages.shutdown().await;
     ended
-}
-
-/// Tells the phase and what is waited for.
-fn tell_state(context: &Context, held_up: &Mutex<Option<String>>) {
-    // Synchronizing is told when the tables' transitions are durable, not when they are built.
-    let synchronizing = context
-        .board
-        .task(&context.name, |task| task.tables.values().all(|table| table.phase == TablePhase::Streaming));
-    context.enter(if synchronizing { Phase::Synchronizing } else { Phase::CatchingUp });
-    let held_up = held_up.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    context.board.task(&context.name, |task| {
-        let silent = task.silent_seconds().filter(|silent| *silent > SILENT_SECONDS);
-        let silent = silent.map(|silent| format!("the source, of which nothing was heard for {silent} s"));
-        task.waiting_for = silent.or(held_up);
-    });
 }
 
 /// Ticks that keep their distance: those missed while something else was done do not come in a burst behind it.

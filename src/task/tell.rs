@@ -2,10 +2,11 @@
 
 use super::context::Context;
 use super::gather::Gathered;
+use super::progress::TaskProgress;
 use super::recorded::Recorded;
 use crate::change::TableName;
 use crate::change::state::TableState;
-use crate::change::status::{NotCarried, TablePhase, TableStatus, Upkeep, now_seconds};
+use crate::change::status::{NotCarried, TablePhase, TableStatus, Upkeep};
 use crate::schema::Table;
 use crate::sink::store::Stored;
 use std::collections::BTreeMap;
@@ -16,14 +17,13 @@ pub(super) fn servers(context: &Context, gathered: &Gathered) {
         crate::change::facts::Flavour::MySql => "MySQL",
         crate::change::facts::Flavour::MariaDb => "MariaDB",
     };
-    context.board.task(&context.name, |task| {
+    context.progress.step_and_tell(TaskProgress::hears, |task| {
         context.task().source.clone_into(&mut task.source);
         context.task().target.clone_into(&mut task.target);
         task.source_server = format!("{flavour} {}", gathered.source.version);
         // PostgreSQL goes on with the machine and the compiler.
         let version = gathered.target.version.split(" on ").next();
         version.unwrap_or_default().clone_into(&mut task.target_server);
-        task.heard = now_seconds();
     });
 }
 
@@ -46,38 +46,37 @@ pub(super) fn tables(
     });
     let statuses: Vec<_> = statuses.collect();
     let left_out = gathered.reasons();
-    context.board.task(&context.name, |task| {
-        // What is selected and there is carried from here on, but what the precheck has left out.
-        task.not_carried = NotCarried::new(&left_out);
-        task.tables.retain(|name, _| statuses.iter().any(|(carried, _)| carried == name));
-        for (name, mut status) in statuses {
-            // Counters go on over restarts of the task.
-            if let Some(before) = task.tables.get(&name) {
-                (status.inserts, status.updates, status.deletes) =
-                    (before.inserts, before.updates, before.deletes);
-                (status.drift, status.drift_example) = (before.drift, before.drift_example.clone());
-                status.upkeep = before.upkeep.clone();
-                status.copied_rows = status.copied_rows.max(if status.phase == TablePhase::Snapshotting {
-                    0
-                } else {
-                    before.copied_rows
-                });
-            }
-            task.tables.insert(name, status);
-        }
+    let carried = tables.iter().map(|(name, (_, recorded))| {
+        (name.clone(), recorded.mapping.target.name.clone(), phase(&recorded.state))
     });
+    let carried: Vec<_> = carried.collect();
+    context.progress.step_and_tell(
+        |progress, _| progress.carries(carried),
+        |task| {
+            // What is selected and there is carried from here on, but what the precheck has left out.
+            task.not_carried = NotCarried::new(&left_out);
+            task.tables.retain(|name, _| statuses.iter().any(|(carried, _)| carried == name));
+            for (name, mut status) in statuses {
+                // Counters go on over restarts of the task.
+                if let Some(before) = task.tables.get(&name) {
+                    (status.inserts, status.updates, status.deletes) =
+                        (before.inserts, before.updates, before.deletes);
+                    (status.drift, status.drift_example) = (before.drift, before.drift_example.clone());
+                    status.copied_rows = status
+                        .copied_rows
+                        .max(if status.phase == TablePhase::Snapshotting { 0 } else { before.copied_rows });
+                }
+                task.tables.insert(name, status);
+            }
+        },
+    );
 }
 
 /// A table as it is on record.
 pub(super) fn table(recorded: &Recorded, copied_rows: u64, estimated_rows: u64) -> TableStatus {
     TableStatus {
         target: recorded.mapping.target.name.to_string(),
-        phase: match &recorded.state {
-            TableState::Pending => TablePhase::Pending,
-            TableState::Snapshotting { .. } => TablePhase::Snapshotting,
-            TableState::CatchingUp { .. } => TablePhase::CatchingUp,
-            TableState::Streaming => TablePhase::Streaming,
-        },
+        phase: phase(&recorded.state),
         copied_rows,
         estimated_rows,
         inserts: 0,
@@ -86,5 +85,14 @@ pub(super) fn table(recorded: &Recorded, copied_rows: u64, estimated_rows: u64) 
         drift: 0,
         drift_example: None,
         upkeep: Upkeep::default(),
+    }
+}
+
+fn phase(state: &TableState) -> TablePhase {
+    match state {
+        TableState::Pending => TablePhase::Pending,
+        TableState::Snapshotting { .. } => TablePhase::Snapshotting,
+        TableState::CatchingUp { .. } => TablePhase::CatchingUp,
+        TableState::Streaming => TablePhase::Streaming,
     }
 }

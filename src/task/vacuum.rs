@@ -6,12 +6,12 @@
 //! What must never happen here: the stream stopped by a failure; one is told, and tried again later.
 
 use super::context::Context;
-use crate::change::status::{TablePhase, Upkeep, now_seconds};
-use crate::change::{TableName, TargetName};
+use crate::change::TargetName;
 use crate::config::types::{VacuumConfig, VacuumMode};
 use crate::sink::store::Done;
 use crate::sink::upkeep::{self, Size};
 use crate::sink::{Owner, Session, SinkError};
+use crate::status::now;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,13 +26,8 @@ const PAUSE: Duration = Duration::from_secs(60);
 /// SQLSTATE of a lock that was not had in time.
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
-/// Tends the targets of source tables for as long as it is polled.
-pub(super) async fn tend(context: Context, owner: Arc<Owner>, tables: Vec<(TableName, TargetName)>) {
-    // What several feed is told of with the first, as the applier does.
-    let mut targets = BTreeMap::new();
-    for (source, target) in tables {
-        targets.entry(target).or_insert_with(|| source.to_string());
-    }
+/// Tends target tables for as long as it is polled.
+pub(super) async fn tend(context: Context, owner: Arc<Owner>, targets: BTreeSet<TargetName>) {
     let mut keeper = Keeper {
         policy: context.task().vacuum,
         context,
@@ -61,8 +56,7 @@ struct Keeper {
     context: Context,
     owner: Arc<Owner>,
     policy: VacuumConfig,
-    /// Target tables and the source table whose status tells of them.
-    targets: BTreeMap<TargetName, String>,
+    targets: BTreeSet<TargetName>,
     measured: Option<Instant>,
     sizes: BTreeMap<TargetName, Size>,
     /// Dead rows as last recorded.
@@ -85,7 +79,7 @@ struct Due {
 impl Keeper {
     async fn look(&mut self, session: &mut Option<Session>) -> Result<(), SinkError> {
         let measuring = self.measured.is_none_or(|at| at.elapsed() > MEASURE_EVERY);
-        if !measuring && !self.targets.keys().any(|target| self.due(target).is_some()) {
+        if !measuring && !self.targets.iter().any(|target| self.due(target).is_some()) {
             return Ok(());
         }
         let session = match session {
@@ -93,11 +87,11 @@ impl Keeper {
             other => other.insert(self.open().await?),
         };
         if measuring {
-            let targets: Vec<TargetName> = self.targets.keys().cloned().collect();
+            let targets: Vec<TargetName> = self.targets.iter().cloned().collect();
             self.measure(session, &targets).await?;
             self.measured = Some(Instant::now());
         }
-        for target in self.targets.keys().cloned().collect::<Vec<_>>() {
+        for target in self.targets.clone() {
             let Some(due) = self.due(&target) else { continue };
             self.act(session, &target, due).await?;
         }
@@ -115,25 +109,17 @@ impl Keeper {
             VacuumMode::Off => false,
         };
         let kept = self.owner.store().upkeep(&session).await?;
-        for (target, source) in &self.targets {
+        for target in &self.targets {
             let kept = kept.get(target).cloned().unwrap_or_default();
             self.counted.entry(target.clone()).or_insert(kept.dead_rows);
-            self.tell(source, |upkeep| {
-                if !std::mem::replace(&mut upkeep.loaded, true) {
-                    upkeep.dead_rows += kept.dead_rows;
-                }
-                upkeep.copied_bytes = kept.copied_bytes;
-                (upkeep.analyzed, upkeep.vacuumed) = (kept.analyzed, kept.vacuumed);
-            });
+            self.context.progress.step(|progress, _| progress.loads(target, &kept));
         }
         Ok(session)
     }
 
     async fn measure(&mut self, session: &Session, targets: &[TargetName]) -> Result<(), SinkError> {
         for (target, size) in upkeep::sizes(session, targets).await? {
-            if let Some(source) = self.targets.get(&target) {
-                self.tell(source, |upkeep| (upkeep.bytes, upkeep.measured) = (size.bytes, now_seconds()));
-            }
+            self.context.progress.step(|progress, now| progress.measures(&target, size.bytes, now));
             self.sizes.insert(target, size);
         }
         Ok(())
@@ -142,9 +128,12 @@ impl Keeper {
     /// What a table wants now; `None` for nothing, or when it is not known well enough.
     fn due(&self, target: &TargetName) -> Option<Due> {
         let size = self.sizes.get(target)?;
-        let (copied, upkeep) = self.seen(self.targets.get(target)?)?;
+        let (copied, upkeep) = self
+            .context
+            .progress
+            .ask(|progress| Some((progress.is_copied(target), progress.upkeep(target)?.clone())))?;
         let enough = self.enough(size.rows);
-        let open = self.policy.window.is_none_or(|window| window.contains(now_seconds()));
+        let open = self.policy.window.is_none_or(|window| window.contains(now().seconds()));
         let counted = self.counted.get(target).copied().unwrap_or(0);
         let ours = !self.foreign.contains(target);
         let due = Due {
@@ -163,7 +152,7 @@ impl Keeper {
     }
 
     async fn act(&mut self, session: &Session, target: &TargetName, due: Due) -> Result<(), SinkError> {
-        let Some(source) = self.targets.get(target).cloned() else { return Ok(()) };
+        let progress = self.context.progress.clone();
         let store = self.owner.store();
         let only = std::slice::from_ref(target);
         // The server would only warn, and nothing would be done.
@@ -180,24 +169,20 @@ impl Keeper {
             self.measure(session, only).await?;
             let bytes = self.sizes.get(target).map_or(0, |size| size.bytes);
             store.record_upkeep(session, target, Done::Analyze, bytes, 0).await?;
-            self.tell(&source, |upkeep| (upkeep.copied_bytes, upkeep.analyzed) = (bytes, now_seconds()));
+            progress.step(|progress, now| progress.analyzes(target, bytes, now));
         }
-        let dead = self.seen(&source).map_or(0, |(_, upkeep)| upkeep.dead_rows);
+        let dead = progress.ask(|progress| progress.upkeep(target).map_or(0, |upkeep| upkeep.dead_rows));
         if due.vacuum {
             if !self.done(target, "VACUUM", upkeep::vacuum(session, target).await)? {
                 return Ok(());
             }
             self.measure(session, only).await?;
             // Rows that have died meanwhile are left for the next time.
-            let left = self.tell(&source, |upkeep| {
-                upkeep.vacuumed = now_seconds();
-                upkeep.dead_rows = upkeep.dead_rows.saturating_sub(dead);
-                upkeep.dead_rows
-            });
+            let left = progress.step(|progress, now| progress.vacuums(target, dead, now));
             let bytes = self.sizes.get(target).map_or(0, |size| size.bytes);
             tracing::info!(task = self.context.name, table = %target, dead, bytes, "vacuumed");
-            store.record_upkeep(session, target, Done::Vacuum, bytes, left.unwrap_or(0)).await?;
-            self.counted.insert(target.clone(), left.unwrap_or(0));
+            store.record_upkeep(session, target, Done::Vacuum, bytes, left).await?;
+            self.counted.insert(target.clone(), left);
         } else if due.count {
             let bytes = self.sizes.get(target).map_or(0, |size| size.bytes);
             store.record_upkeep(session, target, Done::Counted, bytes, dead).await?;
@@ -221,24 +206,5 @@ impl Keeper {
             }
             Err(error) => Err(error),
         }
-    }
-
-    /// Whether a source table is copied, and the care for its target.
-    fn seen(&self, source: &str) -> Option<(bool, Upkeep)> {
-        self.context.board.task(&self.context.name, |task| {
-            let status = task.tables.get(source)?;
-            let copied = match status.phase {
-                TablePhase::CatchingUp | TablePhase::Streaming => true,
-                TablePhase::Pending | TablePhase::Snapshotting => false,
-            };
-            Some((copied, status.upkeep.clone()))
-        })
-    }
-
-    fn tell<R>(&self, source: &str, change: impl FnOnce(&mut Upkeep) -> R) -> Option<R> {
-        let task = &self.context.name;
-        self.context
-            .board
-            .task(task, |task| task.tables.get_mut(source).map(|status| change(&mut status.upkeep)))
     }
 }

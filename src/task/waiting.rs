@@ -27,7 +27,7 @@ const LIMIT: Duration = Duration::from_secs(600);
 const STUCK: Duration = Duration::from_secs(30);
 
 fn tell(context: &Context, what: Option<String>) {
-    context.board.task(&context.name, |task| task.waiting_for = what);
+    context.progress.step(|progress, _| progress.waits_for(what));
 }
 
 /// Does `work`, which needs an answer; says what it waits for when that takes long.
@@ -74,9 +74,7 @@ async fn step<T, E: Into<TaskError>>(
         () = vigil => Err(TaskError::Overdue { what: what.clone(), seconds: LIMIT.as_secs() }),
     };
     // What it waited for is no more; the next step tells its own, and so does one beside it.
-    context.board.task(&context.name, |task| {
-        task.waiting_for.take_if(|told| pid.is_some() || *told == what);
-    });
+    context.progress.step(|progress, _| progress.waited_for(&what, pid.is_some()));
     result
 }
 

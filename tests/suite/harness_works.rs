@@ -4,7 +4,8 @@ use crate::harness::{
     Comparison, DEADLINE, Mysql, Postgres, Process, Proxy, eventually, free_port, mysql97, on_greenplum,
     postgres, run_folder, tables_equal,
 };
-use rowferry::change::status::{Board, Model, Phase, TablePhase, TableStatus};
+use rowferry::change::status::{Model, Phase, TablePhase, TableStatus};
+use rowferry::status::Board;
 use std::process::Command;
 
 #[tokio::test]
@@ -147,9 +148,9 @@ async fn a_killed_process_tells_its_signal() {
 
 #[test]
 fn the_status_reads_back_as_it_is_written() {
-    let board = Board::new();
-    board.enter("main", Phase::Failed { error: "e".to_owned(), remedy: "r".to_owned() });
-    board.task("main", |task| {
+    let board = Board::default();
+    board.tell("main", |task| {
+        task.phase = Phase::Failed { error: "e".to_owned(), remedy: "r".to_owned() };
         let phase = TablePhase::CatchingUp;
         let table = TableStatus {
             target: "a.t".to_owned(),

@@ -1,6 +1,7 @@
 //! Tables that join a running task, leave it and come back: each time with a copy of their own and nothing in between lost.
 
 use crate::harness::{DEADLINE, Daemon, Proxy, Scene, eventually};
+use rowferry::status::words;
 
 const RECORDED: &str = "SELECT coalesce(string_agg(DISTINCT source_table, ',' ORDER BY source_table), '') FROM rowferry.main_tables";
 
@@ -62,7 +63,7 @@ async fn a_table_created_after_the_start_is_copied_at_the_next_start() {
         .await;
     drop(held);
     let task = daemon.wait_phase("Synchronizing", DEADLINE).await;
-    assert_eq!(task.not_carried.words(), None);
+    assert_eq!(words::not_carried(&task.not_carried), None);
     scene.assert_exact(&daemon, &["t", "u"]).await;
     scene.source.sql("DELETE FROM u WHERE id = 15; UPDATE t SET v = 'late'; UPDATE u SET v = 'late'").await;
     scene.assert_exact(&daemon, &["t", "u"]).await;
@@ -97,7 +98,7 @@ async fn a_table_that_is_deselected_is_forgotten_and_copied_anew_when_it_is_sele
     daemon.reconfigure(&scene.config());
     daemon.restart();
     let task = daemon.wait_phase("Synchronizing", DEADLINE).await;
-    let words = task.not_carried.words().unwrap();
+    let words = words::not_carried(&task.not_carried).unwrap();
     assert!(words.contains("not carried: table_deselected.u: the table exists already"), "{words}");
     scene.target.sql("DROP TABLE table_deselected.u").await;
     daemon.restart();

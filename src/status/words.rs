@@ -1,0 +1,55 @@
+//! Parts of the status as words, the same on the page and in the terminal.
+
+use crate::change::status::{NotCarried, TaskStatus, Time, Upkeep};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// `lag 12 ms` or `lag unknown`.
+pub fn lag(task: &TaskStatus) -> String {
+    task.lag_millis.map_or_else(|| "lag unknown".to_owned(), |millis| format!("lag {millis} ms"))
+}
+
+/// `3m 20s`.
+pub fn duration(seconds: u64) -> String {
+    humantime::format_duration(Duration::from_secs(seconds)).to_string()
+}
+
+/// What is said of tables that are not carried; `None` when there are none.
+pub fn not_carried(tables: &NotCarried) -> Option<String> {
+    let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (name, why) in &tables.named {
+        by_reason.entry(why).or_default().push(name);
+    }
+    let told: Vec<String> =
+        by_reason.iter().map(|(why, names)| format!("{}: {why}", names.join(", "))).collect();
+    let more = if tables.more > 0 { format!("; and at least {} more", tables.more) } else { String::new() };
+    (!told.is_empty()).then(|| format!("not carried: {}{more}", told.join("; ")))
+}
+
+/// `63.1 MB 20s ago (51.0 MB when copied), 12000 dead rows, vacuumed 3m ago`; `None` before anything was measured.
+pub fn upkeep(upkeep: &Upkeep, now: Time) -> Option<String> {
+    if upkeep.bytes == 0 {
+        return None;
+    }
+    let ago = |then: u64| duration(now.seconds_since(then));
+    let mut words = megabytes(upkeep.bytes);
+    if upkeep.measured > 0 {
+        words.push_str(&format!(" {} ago", ago(upkeep.measured)));
+    }
+    if upkeep.copied_bytes > 0 {
+        words.push_str(&format!(" ({} when copied)", megabytes(upkeep.copied_bytes)));
+    }
+    if upkeep.dead_rows > 0 {
+        words.push_str(&format!(", {} dead rows", upkeep.dead_rows));
+    }
+    if upkeep.vacuumed > 0 {
+        words.push_str(&format!(", vacuumed {} ago", ago(upkeep.vacuumed)));
+    }
+    Some(words)
+}
+
+/// A size with one digit behind the point.
+fn megabytes(bytes: u64) -> String {
+    let tenths = bytes.saturating_add(50_000) / 100_000;
+    format!("{}.{} MB", tenths / 10, tenths % 10)
+}

@@ -1,0 +1,83 @@
+//! What the parts of a task share of its progress.
+//!
+//! What must never happen here: a step that the board is not told.
+
+use super::TaskProgress;
+use crate::change::status::{Phase, TaskStatus, Time};
+use crate::status::{Board, now};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The progress of a task, and the board that is told of it.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    task: Arc<str>,
+    state: Arc<Mutex<TaskProgress>>,
+    board: Board,
+}
+
+impl Progress {
+    /// That of a task that has not begun.
+    pub fn new(task: &str, board: Board) -> Self {
+        let progress =
+            Self { task: task.into(), state: Arc::new(Mutex::new(TaskProgress::new(now()))), board };
+        progress.step(|_, _| {});
+        progress
+    }
+
+    /// The task's name.
+    pub fn task(&self) -> &str {
+        &self.task
+    }
+
+    /// What follows from how it stands.
+    pub fn ask<R>(&self, ask: impl FnOnce(&TaskProgress) -> R) -> R {
+        ask(&self.lock())
+    }
+
+    /// Takes a step, and tells it.
+    pub fn step<R>(&self, step: impl FnOnce(&mut TaskProgress, Time) -> R) -> R {
+        self.step_and_tell(step, |_| {})
+    }
+
+    /// Takes a step, and tells it together with what is only told.
+    pub fn step_and_tell<R>(
+        &self,
+        step: impl FnOnce(&mut TaskProgress, Time) -> R,
+        tell: impl FnOnce(&mut TaskStatus),
+    ) -> R {
+        let mut state = self.lock();
+        let before = state.phase.name();
+        let result = step(&mut state, now());
+        let (phase, on_its_way) = (state.phase.name(), is_on_its_way(&state.phase));
+        self.board.tell(&self.task, |status| {
+            tell(status);
+            state.tell(status);
+        });
+        drop(state);
+        if on_its_way && phase != before {
+            tracing::info!(task = &*self.task, "{phase}");
+        }
+        result
+    }
+
+    /// Tells what nothing follows from.
+    pub fn tell(&self, tell: impl FnOnce(&mut TaskStatus)) {
+        self.board.tell(&self.task, tell);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, TaskProgress> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a phase lies on a task's way to Synchronizing. Of the others the supervisor says more in the log.
+fn is_on_its_way(phase: &Phase) -> bool {
+    match phase {
+        Phase::Prechecking
+        | Phase::SchemaSync
+        | Phase::Snapshot
+        | Phase::CatchingUp
+        | Phase::Synchronizing => true,
+        Phase::Retrying { .. } | Phase::Failed { .. } | Phase::Stopped => false,
+    }
+}

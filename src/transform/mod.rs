@@ -8,6 +8,8 @@ mod cursor;
 pub mod ddl;
 mod encode;
 pub mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod json;
 pub mod mapping;
 pub mod names;

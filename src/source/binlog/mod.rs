@@ -15,6 +15,8 @@ mod event;
 mod format;
 mod frame;
 mod framer;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gtid;
 mod gtid_list;
 mod heartbeat;

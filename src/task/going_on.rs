@@ -8,7 +8,7 @@ use super::gather::{self, Gathered};
 use super::prepare;
 use super::progress::TaskProgress;
 use super::recorded::Recorded;
-use super::{Started, TaskError, connect, refuse_failures, stream, waiting};
+use super::{Started, TaskError, connect, refuse_failures, stream, tell, waiting};
 use crate::change::facts::{FoundTable, SourceFacts, TargetFacts};
 use crate::change::state::TableState;
 use crate::change::{TableName, TargetName};
@@ -120,6 +120,8 @@ pub(super) async fn go_on(context: &Context, passed: &Passed) -> Result<Option<S
         }
         .into());
     };
+    // What was committed, but not answered, is on record only.
+    context.progress.step(|progress, _| progress.carries(tell::carried(&tables)));
     let file_size = files.get(&*checkpoint.position.file.file).copied();
     // That the file is the same one is asked when the stream is open.
     let resuming = gather::resuming(&stored, checkpoint.position.file_begun, file_size);

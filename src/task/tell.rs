@@ -4,9 +4,9 @@ use super::context::Context;
 use super::gather::Gathered;
 use super::progress::TaskProgress;
 use super::recorded::Recorded;
-use crate::change::TableName;
 use crate::change::state::TableState;
 use crate::change::status::{NotCarried, TablePhase, TableStatus, Upkeep};
+use crate::change::{TableName, TargetName};
 use crate::schema::Table;
 use crate::sink::store::Stored;
 use std::collections::BTreeMap;
@@ -46,10 +46,7 @@ pub(super) fn tables(
     });
     let statuses: Vec<_> = statuses.collect();
     let left_out = gathered.reasons();
-    let carried = tables.iter().map(|(name, (_, recorded))| {
-        (name.clone(), recorded.mapping.target.name.clone(), phase(&recorded.state))
-    });
-    let carried: Vec<_> = carried.collect();
+    let carried = carried(tables);
     context.progress.step_and_tell(
         |progress, _| progress.carries(carried),
         |task| {
@@ -70,6 +67,16 @@ pub(super) fn tables(
             }
         },
     );
+}
+
+/// The tables as they are on record: where each goes, and how far it is.
+pub(super) fn carried(
+    tables: &BTreeMap<TableName, (Table, Recorded)>,
+) -> Vec<(TableName, TargetName, TablePhase)> {
+    let carried = tables.iter().map(|(name, (_, recorded))| {
+        (name.clone(), recorded.mapping.target.name.clone(), phase(&recorded.state))
+    });
+    carried.collect()
 }
 
 /// A table as it is on record.

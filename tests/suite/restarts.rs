@@ -92,6 +92,29 @@ async fn a_lost_connection_asks_only_what_going_on_needs() {
     }
 }
 
+/// The table is past P1 on record, and nobody has heard of it.
+#[tokio::test]
+async fn a_lost_answer_to_the_commit_that_reaches_p1_is_found_on_record() {
+    let scene = Scene::new("p1_unanswered").await;
+    scene.source.sql("CREATE TABLE t (id INT PRIMARY KEY, v INT); INSERT INTO t VALUES (1, 1)").await;
+    let proxy = Proxy::start(scene.target.server.port());
+    let reaches = proxy.hold("\"streaming\"");
+    let daemon = Daemon::start(&scene.config_through(None, Some(&proxy)));
+    eventually(DEADLINE, "P1 is reached", async || reaches.is_reached()).await;
+    proxy.lose_reply("COMMIT", "COMMIT");
+    drop(reaches);
+    proxy.wait_sprung(2, DEADLINE).await;
+    daemon.wait_phase("Synchronizing", DEADLINE).await;
+    // What failed was committed, which a word from the source shows.
+    eventually(DEADLINE, "it is ready", async || {
+        daemon.get("/readyz").await.is_some_and(|(code, _)| code == 200)
+    })
+    .await;
+    assert!(daemon.task().await.unwrap().restarts > 0);
+    scene.source.sql("UPDATE t SET v = 2").await;
+    scene.assert_exact(&daemon, &["t"]).await;
+}
+
 /// Two tasks into one table, whose rows a column tells apart. Neither has been told that the table is there.
 #[tokio::test]
 async fn tasks_of_one_table_start_one_after_the_other_and_take_over_what_the_other_widens() {

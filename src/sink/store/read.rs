@@ -68,11 +68,13 @@ pub async fn peek(session: &Session, task: &str) -> Result<Option<Stored>, SinkE
     let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
     session.client().batch_execute(begin).await.map_err(|error| session.error(DOING, error))?;
     let found = tables::existing(session).await?.unwrap_or_default();
-    tables::check_format(session, task, &found).await?;
-    // A newer layout may have other tables.
-    layout::found(session, task, &names, &found)?;
-    let stored = if names.all().into_iter().all(|name| found.contains_key(name)) {
-        Some(read(session, task, &names).await?)
+    let is_found = |name: &String| found.contains_key(name);
+    // Where nothing is of this task the schema may be closed to its user, which the precheck tells.
+    let stored = if names.all().into_iter().any(is_found) {
+        tables::check_format(session, task, &found).await?;
+        // A newer layout may have other tables.
+        layout::found(session, task, &names, &found)?;
+        if names.all().into_iter().all(is_found) { Some(read(session, task, &names).await?) } else { None }
     } else {
         None
     };

@@ -129,3 +129,24 @@ async fn a_target_user_who_may_not_create() {
     assert_eq!(output.code, 0, "{output:?}");
     scene.target.sql("DROP OWNED BY bad_creator; DROP ROLE bad_creator").await;
 }
+
+/// The schema is another task's, made by another user.
+#[tokio::test]
+async fn a_target_user_to_whom_the_state_of_others_is_closed() {
+    let scene = Scene::new("bad_state_privilege").await;
+    scene.source.sql("CREATE TABLE t (id INT PRIMARY KEY)").await;
+    let database = &scene.target.name;
+    scene
+        .target
+        .sql(&format!(
+            "DROP ROLE IF EXISTS bad_newcomer; CREATE ROLE bad_newcomer LOGIN; \
+             GRANT CREATE ON DATABASE \"{database}\" TO bad_newcomer; \
+             CREATE SCHEMA rowferry; CREATE TABLE rowferry.meta (format int PRIMARY KEY); INSERT INTO rowferry.meta VALUES (1)"
+        ))
+        .await;
+    let url = scene.target.url().replacen(&format!("//{}", scene.target.server.user()), "//bad_newcomer", 1);
+    let output =
+        check_writes_nothing(&scene.config().target("url", &format!("{url:?}")), &scene.target).await;
+    fails(&output, "target.state_schema", &["GRANT USAGE, CREATE ON SCHEMA rowferry"]);
+    scene.target.sql("DROP OWNED BY bad_newcomer; DROP ROLE bad_newcomer").await;
+}

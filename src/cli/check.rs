@@ -59,6 +59,7 @@ fn not_asked(config: &Config, name: &str, error: &TaskError) -> Report {
         | TaskError::Schema(_)
         | TaskError::Precheck { .. }
         | TaskError::Unsettled { .. }
+        | TaskError::CopyAgain { .. }
         | TaskError::Stream { .. }
         | TaskError::Overdue { .. }
         | TaskError::PieceConflict { .. }

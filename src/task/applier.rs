@@ -15,7 +15,7 @@ use super::recorded::Recorded;
 use crate::change::state::{Checkpoint, TableState};
 use crate::change::status::NotCommitted;
 use crate::change::{Position, RowLayout, TableName, TargetName};
-use crate::sink::apply::{Applier, ApplyError, Mode, Outcome, Way, refused};
+use crate::sink::apply::{Applier, ApplyError, Existing, Mode, Outcome, Way, refused};
 use crate::sink::batch::{Batch, BatchEnd};
 use crate::sink::compact::Compacted;
 use crate::sink::{Owner, Session, SinkError, Store, ddl};
@@ -290,7 +290,7 @@ impl Applying {
             (self.session, self.applier) = connect(&self.context, &self.owner).await?;
             let at_work = AtWork { pid: self.session.backend_pid(), bounded: true };
             self.at_work.send_replace(Some(at_work));
-            match refused(&self.session, &batch.changes, &error).await? {
+            match refused(&self.session, &batch.changes, Existing::Keep, &error).await? {
                 Some(refused) => Ok(refused.key(self.owner.session()).await?),
                 None => Ok::<_, TaskError>(None),
             }

@@ -174,7 +174,7 @@ impl<T: Translator> Builder<T> {
         }
         // The position moves with the change itself, so the rows' builder has nothing left to say of it.
         let position = self.batch.position().clone();
-        if self.batch.take().is_some_and(|batch| !batch.changes.is_empty()) {
+        if self.batch.take().is_some_and(|batch| batch.continues || !batch.changes.is_empty()) {
             let why = format!("rows came before a statement in its transaction ({})", event.sql);
             return Err(TaskError::Internal(why));
         }

@@ -18,7 +18,7 @@ use crate::sink::compact::Compactor;
 use crate::sink::{Owner, Session, SinkError, Store};
 use crate::source::SourceError;
 use crate::source::server::Server;
-use crate::source::snapshot::chunk::{BoundMismatch, whole_table_query};
+use crate::source::snapshot::chunk::whole_table_query;
 use crate::source::snapshot::{self, ChunkKey, ChunkReader};
 use crate::source::wire::Wire;
 use crate::transform::Plan;
@@ -43,6 +43,23 @@ pub struct CopyTable {
     pub existing: Existing,
     /// Chunks that are durable.
     pub done: Vec<ChunkRecord>,
+}
+
+impl CopyTable {
+    /// What reads a chunk.
+    fn query(&self, chunk: &ChunkRecord) -> Result<String, TaskError> {
+        let columns = self.plan.select_columns();
+        match ChunkKey::of(&self.table, &self.key) {
+            Some(key) => key
+                .chunk_query(&columns, chunk.after.as_deref(), chunk.upto.as_deref())
+                // A stored bound that is not one of this key: the table's key changed since.
+                .map_err(|mismatch| TaskError::CopyAgain {
+                    table: self.table.name.clone(),
+                    why: mismatch.to_string(),
+                }),
+            None => Ok(whole_table_query(&self.table.name, &columns)),
+        }
+    }
 }
 
 /// Where the copy of one table is, for the log.
@@ -275,17 +292,6 @@ impl Worker {
         Ok((wire, session))
     }
 
-    /// What reads a chunk.
-    fn query(&self, copied: &CopyTable, chunk: &ChunkRecord) -> Result<String, SourceError> {
-        let columns = copied.plan.select_columns();
-        match ChunkKey::of(&copied.table, &copied.key) {
-            Some(key) => key
-                .chunk_query(&columns, chunk.after.as_deref(), chunk.upto.as_deref())
-                .map_err(|mismatch| changed(&self.context, copied, &mismatch)),
-            None => Ok(whole_table_query(&copied.table.name, &columns)),
-        }
-    }
-
     /// The error with the row that it is about, where it is about a row.
     async fn with_row(
         &self,
@@ -323,18 +329,22 @@ impl Worker {
         chunk: &ChunkRecord,
     ) -> Result<Option<String>, TaskError> {
         let (mut wire, session) = self.connect(number).await?;
-        let sql = self.query(copied, chunk)?;
+        let at_target = self.group.moves.worker(session.backend_pid());
+        let sql = copied.query(chunk)?;
         let mut reader = ChunkReader::open(&mut wire, &copied.table.name, &sql).await?;
         while let Some(rows) = reader.next(self.block_bytes).await? {
             let mut encoded = EncodedRows::new(copied.plan.layout().clone());
             copied.plan.encode_result(&rows, &mut encoded)?;
             let mut compactor = Compactor::new();
             compactor.push(&mut encoded);
-            if let Some(refused) = refused(&session, &compactor.finish(), why).await? {
+            let changes = compactor.finish();
+            let looked = at_target.during(refused(&session, &changes, copied.existing, why)).await?;
+            if let Some(refused) = looked {
                 return Ok(refused.key(self.owner.session()).await?);
             }
             execute(&session, "ROLLBACK").await?;
             self.group.moves.moved();
+            self.pace.spend(u64::try_from(rows.rows.len()).unwrap_or(u64::MAX), &self.group.moves).await;
         }
         Ok(None)
     }
@@ -349,7 +359,7 @@ impl Worker {
     ) -> Result<(), TaskError> {
         let Connections { wire, session, at_target, applier } = connections;
         let name = &copied.table.name;
-        let sql = self.query(copied, chunk)?;
+        let sql = copied.query(chunk)?;
         at_target.during(execute(session, "BEGIN")).await?;
         let mut reader = ChunkReader::open(wire, name, &sql).await?;
         let layout = copied.plan.layout();
@@ -388,15 +398,6 @@ impl Worker {
         self.context.progress.tell(|task| {
             task.tables.get_mut(&copied.table.name.to_string()).map(change);
         });
-    }
-}
-
-/// A stored bound that is not one of this key: the table's key changed since.
-fn changed(context: &Context, copied: &CopyTable, mismatch: &BoundMismatch) -> SourceError {
-    SourceError::TableChanged {
-        endpoint: context.task().source.clone(),
-        table: copied.table.name.to_string(),
-        why: mismatch.to_string(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What can stop a task.
 
-use crate::change::Retry;
+use crate::change::{Retry, TableName};
 use crate::schema::SchemaError;
 use crate::sink::SinkError;
 use crate::source::SourceError;
@@ -33,6 +33,14 @@ pub enum TaskError {
     #[error("{why}")]
     Unsettled {
         /// What would not hold still.
+        why: String,
+    },
+    /// What was copied of a table is not of one definition: its copy starts over.
+    #[error("{table} changed while it was copied: {why}")]
+    CopyAgain {
+        /// The table.
+        table: TableName,
+        /// What was noticed.
         why: String,
     },
     /// The stream holds something that this version cannot carry.
@@ -111,7 +119,10 @@ impl TaskError {
             Self::Transform(error) => error.retry(),
             Self::Schema(error) => error.retry(),
             Self::Precheck { remedy, .. } | Self::Stream { remedy, .. } => Retry::fix(remedy.clone()),
-            Self::Unsettled { .. } | Self::PieceConflict { .. } | Self::Overdue { .. } => Retry::AfterBackoff,
+            Self::Unsettled { .. }
+            | Self::CopyAgain { .. }
+            | Self::PieceConflict { .. }
+            | Self::Overdue { .. } => Retry::AfterBackoff,
             Self::Internal(_) => Retry::Never,
         }
     }

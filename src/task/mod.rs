@@ -15,6 +15,7 @@ mod ending;
 mod error;
 mod gather;
 mod going_on;
+mod group;
 mod handoff;
 mod inspect;
 mod prepare;
@@ -35,19 +36,15 @@ pub use inspect::{Planned, check, plan, stored};
 pub use progress::{Progress, TaskProgress};
 
 use crate::change::remedy::COPY_AGAIN;
-use crate::change::state::{Checkpoint, TableState};
+use crate::change::state::Checkpoint;
 use crate::change::{Retry, TableName};
-use crate::config::{Config, ExistingTables};
+use crate::config::Config;
 use crate::precheck::Report;
 use crate::schema::Table;
-use crate::sink::apply::Existing;
 use crate::sink::store::Stored;
 use crate::sink::{Owner, Session, SinkError, owner};
-use crate::source::SourceError;
 use crate::source::server::Server;
-use crate::transform::{Plan, TransformError};
 use context::Context;
-use copy::CopyTable;
 use gather::Gathered;
 use going_on::Passed;
 use prepare::Prepared;
@@ -114,23 +111,23 @@ async fn follow(
     context.progress.step(|progress, now| progress.follows(checkpoint.position.to_string(), now));
     let followed =
         Box::pin(stream::follow(context, source, owner.clone(), checkpoint, tables, memory, stop)).await;
-    if let Err(TaskError::Source(SourceError::TableChanged { table, why, .. })) = &followed {
+    if let Err(TaskError::CopyAgain { table, why }) = &followed {
         copy_again(context, &owner, table, why).await?;
     }
     followed
 }
 
 /// The stream has met a statement that lies between P0 and P1 and may have changed what chunks have read.
-async fn copy_again(context: &Context, owner: &Owner, table: &str, why: &str) -> Result<(), TaskError> {
+async fn copy_again(context: &Context, owner: &Owner, table: &TableName, why: &str) -> Result<(), TaskError> {
     tracing::warn!(
         task = context.name,
-        table,
+        %table,
         why,
         "a table changed while it was copied; its copy starts over"
     );
     let stored = owner.store().load(owner.session()).await?;
     let tables = prepare::known(context, &stored)?;
-    prepare::start_over(context, owner, &tables, |name, _| name.to_string() == table, why).await
+    prepare::start_over(context, owner, &tables, |name, _| name == table, why).await
 }
 
 /// All that the stream needs.
@@ -174,8 +171,8 @@ async fn start(context: &Context, memory: &Memory) -> Result<Started, TaskError>
     let Prepared { checkpoint, mut tables } =
         schema_sync(context, &mut server, &owner, &stored, &mut gathered).await?;
     tell::tables(context, &tables, &gathered, &stored);
-    snapshot(context, &mut server, &owner, &stored, &mut tables).await?;
-    waiting::at_target(context, pid, renew_p1(context, &mut server, &owner, &mut tables)).await?;
+    group::copy(context, &mut server, &owner, &stored, &mut tables).await?;
+    waiting::at_target(context, pid, group::renew_p1(context, &mut server, &owner, &mut tables)).await?;
     let source = stream::Source {
         server,
         names: gathered.source.names(),
@@ -286,161 +283,4 @@ async fn schema_sync(
         });
     let prepared = prepare::prepare(context, owner, settled, stored.checkpoint.clone(), known, until, shared);
     waiting::at_target(context, pid, Box::pin(prepared)).await
-}
-
-/// Copies what is not durable yet, then records P1 for the tables of the group.
-async fn snapshot(
-    context: &Context,
-    server: &mut Server,
-    owner: &Arc<Owner>,
-    stored: &Stored,
-    tables: &mut BTreeMap<TableName, (Table, Recorded)>,
-) -> Result<(), TaskError> {
-    let copying: Vec<TableName> = tables
-        .iter()
-        .filter(|(_, (_, recorded))| matches!(recorded.state, TableState::Snapshotting { .. }))
-        .map(|(name, _)| name.clone())
-        .collect();
-    if copying.is_empty() {
-        return Ok(());
-    }
-    context.progress.step(TaskProgress::copies);
-    let mut group = Vec::new();
-    for name in &copying {
-        let (table, recorded) = tables.get(name).ok_or_else(|| TaskError::missing(name))?;
-        let plan =
-            Plan::compile(table, &recorded.mapping, &recorded.mapping.target.columns, &context.policies())?;
-        let key = table_key(table, recorded);
-        let rows_stay = context.task().existing_tables == ExistingTables::Ignore && !recorded.created;
-        // A key of the target that is not the chunks' may have moved to another row since its chunk was read: the stream,
-        // which has both rows' changes, puts it right.
-        let wanders = !key.iter().all(|column| target_key(recorded).contains(column));
-        let done = stored
-            .tables
-            .get(name)
-            .filter(|stored| stored.state == recorded.state)
-            .map(|stored| stored.chunks.clone())
-            .unwrap_or_default();
-        group.push(CopyTable {
-            table: table.clone(),
-            plan,
-            key,
-            existing: if rows_stay || wanders { Existing::Keep } else { Existing::Fresh },
-            done,
-        });
-    }
-    let copied = copy::copy(context, owner, group).await.map_err(|error| match error {
-        // What came does not fit the plan: the same thing, noticed later.
-        TaskError::Transform(TransformError::Changed { table, column, why }) => {
-            let endpoint = context.task().source.clone();
-            SourceError::TableChanged {
-                endpoint,
-                table: table.to_string(),
-                why: format!("column {column}: {why}"),
-            }
-            .into()
-        }
-        other => other,
-    });
-    let copied = match copied {
-        // A value that does not fit may be one of a definition that came after P0.
-        Err(error) if error.retry() != Retry::AfterBackoff => {
-            Err(changed_since(context, server, &copying, tables).await?.unwrap_or(error))
-        }
-        other => other,
-    };
-    match copied {
-        Ok(()) => {}
-        Err(TaskError::Source(SourceError::TableChanged { endpoint, table, why })) => {
-            tracing::warn!(
-                task = context.name,
-                table,
-                why,
-                "a table changed while it was copied; the copy starts over"
-            );
-            let copied = |_: &TableName, recorded: &Recorded| {
-                matches!(recorded.state, TableState::Snapshotting { .. })
-            };
-            prepare::start_over(context, owner, tables, copied, &why).await?;
-            return Err(SourceError::TableChanged { endpoint, table, why }.into());
-        }
-        Err(error) => return Err(error),
-    }
-    // Every chunk has been read: whatever one has seen is logged by now.
-    let until = server.log_end().await?;
-    tracing::info!(task = context.name, position = %until.file, "P1: every chunk is copied, the log is followed from P0 to here");
-    let session = owner.session();
-    prepare::transaction(session, "BEGIN").await?;
-    for name in &copying {
-        let (_, recorded) = tables.get_mut(name).ok_or_else(|| TaskError::missing(name))?;
-        if let TableState::Snapshotting { from } = &recorded.state {
-            recorded.state = TableState::CatchingUp { from: from.clone(), until: until.clone() };
-        }
-        owner
-            .store()
-            .record_table(session, name, &recorded.mapping.target.name, &recorded.state, &recorded.json()?)
-            .await?;
-    }
-    prepare::transaction(session, "COMMIT").await?;
-    context.progress.step(|progress, now| progress.records_p1(&copying, now));
-    Ok(())
-}
-
-/// The first table whose definition is no longer the one that is copied, as an error.
-async fn changed_since(
-    context: &Context,
-    server: &mut Server,
-    copying: &[TableName],
-    tables: &BTreeMap<TableName, (Table, Recorded)>,
-) -> Result<Option<TaskError>, TaskError> {
-    let now = server.tables(&context.task().tables).await?;
-    let same = |name: &TableName| {
-        let copied = tables.get(name).map(|(table, _)| table);
-        now.iter().find(|table| table.name == *name) == copied
-    };
-    Ok(copying.iter().find(|name| !same(name)).map(|name| {
-        let endpoint = context.task().source.clone();
-        let why = "its definition is another one by now".to_owned();
-        SourceError::TableChanged { endpoint, table: name.to_string(), why }.into()
-    }))
-}
-
-/// Source columns that a copy's chunks follow: those of an index of the source, its primary key where it has one.
-fn table_key(table: &Table, recorded: &Recorded) -> Vec<usize> {
-    if table.primary_key.is_empty() { target_key(recorded) } else { table.primary_key.clone() }
-}
-
-/// Source columns of the target's key.
-fn target_key(recorded: &Recorded) -> Vec<usize> {
-    let mapping = &recorded.mapping;
-    let source_of = |name: &String| {
-        let target = mapping.target.columns.iter().position(|column| column.name == *name)?;
-        mapping.columns.iter().find(|column| column.target == target).map(|column| column.source)
-    };
-    mapping.target.primary_key.iter().filter_map(source_of).collect()
-}
-
-/// P1 is a place in one server's files, and on MariaDB P0 too: when the source is another server by now they are recorded anew.
-/// Only of tables that were not copied; see [`prepare::begun_elsewhere`].
-async fn renew_p1(
-    context: &Context,
-    server: &mut Server,
-    owner: &Owner,
-    tables: &mut BTreeMap<TableName, (Table, Recorded)>,
-) -> Result<(), TaskError> {
-    let session = owner.session();
-    if !tables.values().any(|(_, recorded)| matches!(recorded.state, TableState::CatchingUp { .. })) {
-        return Ok(());
-    }
-    let end = server.log_end().await?;
-    for (name, (_, recorded)) in tables.iter_mut() {
-        let Some(moved) = recorded.state.moved_to(&end) else { continue };
-        tracing::info!(task = context.name, table = %name, "the source is another server now: P1 is recorded anew");
-        recorded.state = moved;
-        owner
-            .store()
-            .record_table(session, name, &recorded.mapping.target.name, &recorded.state, &recorded.json()?)
-            .await?;
-    }
-    Ok(())
 }

@@ -142,12 +142,7 @@ impl Translator for Translate {
             let name = &one.table.name;
             let translated = self.one(one, &statement, event, mode).await?;
             if one.until.is_some() && self.context.task().initial_data && !only_adds(one, &translated) {
-                return Err(SourceError::TableChanged {
-                    endpoint: self.context.task().source.clone(),
-                    table: name.to_string(),
-                    why: event.sql.clone(),
-                }
-                .into());
+                return Err(TaskError::CopyAgain { table: name.clone(), why: event.sql.clone() });
             }
             if translated.table != one.table || translated.mapping != one.mapping {
                 translation.versions.push((translated.table, translated.mapping));

@@ -54,12 +54,14 @@ async fn a_row_that_the_target_refuses_is_told_by_its_key() {
 
 #[tokio::test]
 async fn a_row_that_the_target_refuses_in_the_copy_is_told_by_its_key() {
-    for existing in ["clear", "ignore"] {
+    // Beside other chunks at work, and among rows that are there.
+    for (existing, chunk_rows) in [("clear", 100), ("ignore", 10_000)] {
         let schema = format!("refused_{existing}");
         let scene = Scene::new(&schema).await;
-        // A chunk is read in several blocks, and what it sends is refused while later ones are read.
-        let rows: Vec<String> =
-            (0..1000).map(|id| format!("({id}, 'n', {}, REPEAT('w', 3000))", 776 - id)).collect();
+        // A chunk may be read in several blocks, and what it sends is refused while later ones are read.
+        let rows: Vec<String> = (0..1000)
+            .map(|id| format!("({id}, 'n', {}, REPEAT('w', 3000))", if id == 777 { -7 } else { 1 }))
+            .collect();
         let rows = rows.join(", ");
         let columns = "(id INT, area VARCHAR(10), v INT, words VARCHAR(3000), PRIMARY KEY (area, id)";
         scene.source.sql(&format!("CREATE TABLE t {columns}); INSERT INTO t VALUES {rows}")).await;
@@ -71,7 +73,11 @@ async fn a_row_that_the_target_refuses_in_the_copy_is_told_by_its_key() {
                  INSERT INTO {schema}.t VALUES (775, 'n', 1, 'there before')"
             ))
             .await;
-        let daemon = Daemon::start(&scene.config().task("existing_tables", &format!("{existing:?}")));
+        let config = scene
+            .config()
+            .task("existing_tables", &format!("{existing:?}"))
+            .task("snapshot", &format!("{{ chunk_rows = {chunk_rows}, parallel = 2 }}"));
+        let daemon = Daemon::start(&config);
         let failed = daemon
             .wait_task("the task fails", DEADLINE, |task| matches!(task.phase, Phase::Failed { .. }))
             .await;

@@ -5,7 +5,7 @@
 
 use super::plan::{self, Act, Step};
 use super::statements::{Kind, Statements, any_key};
-use super::{Mode, Strategy, Way, copy, delete, pipeline, types};
+use super::{Existing, Mode, Strategy, Way, copy, delete, pipeline, types};
 use crate::change::RowLayout;
 use crate::sink::compact::Compacted;
 use crate::sink::{Session, SinkError};
@@ -23,17 +23,18 @@ pub struct Refused {
     key: Vec<u8>,
 }
 
-/// How long another's lock on one of the rows is waited for.
-const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '5s'";
+/// How long another's lock on one of the rows is waited for, and how long any of it may take.
+const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '60s'";
 
-/// Finds the first row of `changes` that the target refuses for the reason `why`, an error that writing them has given. The session is
-/// of no use afterwards: its transaction is open or lost.
+/// Finds the first row of `changes` that the target refuses for the reason `why`, an error that writing them has given. `existing` tells whether their
+/// keys may be there. The session is of no use afterwards: its transaction is open or lost.
 ///
 /// # Errors
 /// What the target answers to anything but such a row.
 pub async fn refused(
     session: &Session,
     changes: &Compacted,
+    existing: Existing,
     why: &SinkError,
 ) -> Result<Option<Refused>, SinkError> {
     session.client().batch_execute(BEGIN).await.map_err(|error| session.error(BEGIN, error))?;
@@ -41,11 +42,14 @@ pub async fn refused(
     let steps = plan::plan(&changes.tables, &manners, Way::General);
     let mut statements = Statements::default();
     let (deletes, writes): (Vec<&Step<'_>>, Vec<&Step<'_>>) = steps.iter().partition(|step| step.at_once());
-    match pipeline::run(session, &mut statements, &deletes).await {
-        Ok(_) => {}
-        Err(super::ApplyError::Sink(error)) => return Err(error),
-        Err(conflict @ super::ApplyError::Conflict { .. }) => {
-            return Err(session.unexpected("looking for a row", conflict.to_string()));
+    // A delete takes the whole table from others on Greenplum: only where there is something to delete.
+    if existing == Existing::Keep {
+        match pipeline::run(session, &mut statements, &deletes).await {
+            Ok(_) => {}
+            Err(super::ApplyError::Sink(error)) => return Err(error),
+            Err(conflict @ super::ApplyError::Conflict { .. }) => {
+                return Err(session.unexpected("looking for a row", conflict.to_string()));
+            }
         }
     }
     for step in writes.into_iter().filter(|step| step.act == Act::Copy) {

@@ -1,0 +1,196 @@
+//! A copy group: the tables that are copied together, from their plans to P1.
+//!
+//! Sequence of [`copy`]: plan each table of the group that is not copied yet; copy what no done record covers; see that no definition has
+//! changed meanwhile; record P1 for all in one transaction.
+//!
+//! What must never happen here: P1 recorded before the last chunk has been read, a table followed whose copy has seen two definitions.
+
+use super::TaskError;
+use super::context::Context;
+use super::copy::{self, CopyTable};
+use super::prepare;
+use super::progress::TaskProgress;
+use super::recorded::Recorded;
+use crate::change::state::TableState;
+use crate::change::{Retry, TableName};
+use crate::config::ExistingTables;
+use crate::schema::Table;
+use crate::sink::Owner;
+use crate::sink::apply::Existing;
+use crate::sink::store::Stored;
+use crate::source::SourceError;
+use crate::source::server::Server;
+use crate::transform::{Plan, TransformError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Copies what is not durable yet, then records P1 for the tables of the group.
+pub(super) async fn copy(
+    context: &Context,
+    server: &mut Server,
+    owner: &Arc<Owner>,
+    stored: &Stored,
+    tables: &mut BTreeMap<TableName, (Table, Recorded)>,
+) -> Result<(), TaskError> {
+    let copying: Vec<TableName> = tables
+        .iter()
+        .filter(|(_, (_, recorded))| matches!(recorded.state, TableState::Snapshotting { .. }))
+        .map(|(name, _)| name.clone())
+        .collect();
+    if copying.is_empty() {
+        return Ok(());
+    }
+    context.progress.step(TaskProgress::copies);
+    let group = plan(context, stored, tables, &copying)?;
+    let mut copied = copy::copy(context, owner, group).await;
+    if let Err(error) = &copied
+        && error.retry() != Retry::AfterBackoff
+        && let Some(changed) = changed_since(context, server, &copying, tables).await?
+    {
+        // A value that does not fit was one of a definition that came after P0.
+        copied = Err(changed);
+    }
+    let error = match copied {
+        Ok(()) => return record_p1(context, server, owner, tables, &copying).await,
+        Err(error) => error,
+    };
+    // The same thing, noticed by what came and by the question for it.
+    let (table, why) = match &error {
+        TaskError::CopyAgain { table, why } => (table.to_string(), why.clone()),
+        TaskError::Transform(TransformError::Changed { table, column, why }) => {
+            (table.to_string(), format!("column {column}: {why}"))
+        }
+        TaskError::Source(SourceError::TableChanged { table, why, .. }) => (table.clone(), why.clone()),
+        _ => return Err(error),
+    };
+    tracing::warn!(
+        task = context.name,
+        table,
+        why,
+        "a table changed while it was copied; the copy starts over"
+    );
+    let copied =
+        |_: &TableName, recorded: &Recorded| matches!(recorded.state, TableState::Snapshotting { .. });
+    prepare::start_over(context, owner, tables, copied, &why).await?;
+    Err(error)
+}
+
+/// What is copied of each table, and how.
+fn plan(
+    context: &Context,
+    stored: &Stored,
+    tables: &BTreeMap<TableName, (Table, Recorded)>,
+    copying: &[TableName],
+) -> Result<Vec<CopyTable>, TaskError> {
+    let mut group = Vec::new();
+    for name in copying {
+        let (table, recorded) = tables.get(name).ok_or_else(|| TaskError::missing(name))?;
+        let plan =
+            Plan::compile(table, &recorded.mapping, &recorded.mapping.target.columns, &context.policies())?;
+        let key = table_key(table, recorded);
+        let rows_stay = context.task().existing_tables == ExistingTables::Ignore && !recorded.created;
+        // A key of the target that is not the chunks' may have moved to another row since its chunk was read: the stream,
+        // which has both rows' changes, puts it right.
+        let wanders = !key.iter().all(|column| target_key(recorded).contains(column));
+        let done = stored
+            .tables
+            .get(name)
+            .filter(|stored| stored.state == recorded.state)
+            .map(|stored| stored.chunks.clone())
+            .unwrap_or_default();
+        group.push(CopyTable {
+            table: table.clone(),
+            plan,
+            key,
+            existing: if rows_stay || wanders { Existing::Keep } else { Existing::Fresh },
+            done,
+        });
+    }
+    Ok(group)
+}
+
+/// Records P1 for the tables that are copied.
+async fn record_p1(
+    context: &Context,
+    server: &mut Server,
+    owner: &Owner,
+    tables: &mut BTreeMap<TableName, (Table, Recorded)>,
+    copied: &[TableName],
+) -> Result<(), TaskError> {
+    // Every chunk has been read: whatever one has seen is logged by now.
+    let until = server.log_end().await?;
+    tracing::info!(task = context.name, position = %until.file, "P1: every chunk is copied, the log is followed from P0 to here");
+    let session = owner.session();
+    prepare::transaction(session, "BEGIN").await?;
+    for name in copied {
+        let (_, recorded) = tables.get_mut(name).ok_or_else(|| TaskError::missing(name))?;
+        if let TableState::Snapshotting { from } = &recorded.state {
+            recorded.state = TableState::CatchingUp { from: from.clone(), until: until.clone() };
+        }
+        owner
+            .store()
+            .record_table(session, name, &recorded.mapping.target.name, &recorded.state, &recorded.json()?)
+            .await?;
+    }
+    prepare::transaction(session, "COMMIT").await?;
+    context.progress.step(|progress, now| progress.records_p1(copied, now));
+    Ok(())
+}
+
+/// The first table whose definition is no longer the one that is copied, as an error.
+async fn changed_since(
+    context: &Context,
+    server: &mut Server,
+    copying: &[TableName],
+    tables: &BTreeMap<TableName, (Table, Recorded)>,
+) -> Result<Option<TaskError>, TaskError> {
+    let now = server.tables(&context.task().tables).await?;
+    let same = |name: &TableName| {
+        let copied = tables.get(name).map(|(table, _)| table);
+        now.iter().find(|table| table.name == *name) == copied
+    };
+    Ok(copying.iter().find(|name| !same(name)).map(|name| TaskError::CopyAgain {
+        table: name.clone(),
+        why: "its definition is another one by now".to_owned(),
+    }))
+}
+
+/// Source columns that a copy's chunks follow: those of an index of the source, its primary key where it has one.
+fn table_key(table: &Table, recorded: &Recorded) -> Vec<usize> {
+    if table.primary_key.is_empty() { target_key(recorded) } else { table.primary_key.clone() }
+}
+
+/// Source columns of the target's key.
+fn target_key(recorded: &Recorded) -> Vec<usize> {
+    let mapping = &recorded.mapping;
+    let source_of = |name: &String| {
+        let target = mapping.target.columns.iter().position(|column| column.name == *name)?;
+        mapping.columns.iter().find(|column| column.target == target).map(|column| column.source)
+    };
+    mapping.target.primary_key.iter().filter_map(source_of).collect()
+}
+
+/// P1 is a place in one server's files, and on MariaDB P0 too: when the source is another server by now they are recorded anew.
+/// Only of tables that were not copied; see [`prepare::begun_elsewhere`].
+pub(super) async fn renew_p1(
+    context: &Context,
+    server: &mut Server,
+    owner: &Owner,
+    tables: &mut BTreeMap<TableName, (Table, Recorded)>,
+) -> Result<(), TaskError> {
+    let session = owner.session();
+    if !tables.values().any(|(_, recorded)| matches!(recorded.state, TableState::CatchingUp { .. })) {
+        return Ok(());
+    }
+    let end = server.log_end().await?;
+    for (name, (_, recorded)) in tables.iter_mut() {
+        let Some(moved) = recorded.state.moved_to(&end) else { continue };
+        tracing::info!(task = context.name, table = %name, "the source is another server now: P1 is recorded anew");
+        recorded.state = moved;
+        owner
+            .store()
+            .record_table(session, name, &recorded.mapping.target.name, &recorded.state, &recorded.json()?)
+            .await?;
+    }
+    Ok(())
+}

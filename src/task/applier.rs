@@ -11,7 +11,7 @@ use super::batch::{RowsUnit, SchemaUnit, Unit};
 use super::context::Context;
 use super::going_on::Passed;
 use super::progress::{Committed, TaskProgress};
-use super::recorded::Recorded;
+use super::recorded::Known;
 use crate::change::state::{Checkpoint, TableState};
 use crate::change::status::NotCommitted;
 use crate::change::{Position, RowLayout, TableName, TargetName};
@@ -20,7 +20,6 @@ use crate::sink::batch::{Batch, BatchEnd};
 use crate::sink::compact::Compacted;
 use crate::sink::{Owner, Session, SinkError, Store, ddl};
 use crate::status::now;
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -100,7 +99,7 @@ pub struct Applying {
     /// The last durable checkpoint.
     checkpoint: Checkpoint,
     /// Carried tables as recorded, by source name.
-    recorded: BTreeMap<TableName, Recorded>,
+    recorded: Known,
     memory: Arc<Memory>,
     /// How many units are done with: the builder hands on small batches only when all are.
     done: watch::Sender<u64>,
@@ -119,7 +118,7 @@ impl Applying {
         context: Context,
         owner: Arc<Owner>,
         checkpoint: Checkpoint,
-        recorded: BTreeMap<TableName, Recorded>,
+        recorded: Known,
         memory: Arc<Memory>,
         done: watch::Sender<u64>,
     ) -> Result<Self, TaskError> {
@@ -305,13 +304,12 @@ impl Applying {
         error.at(&place).into()
     }
 
-    async fn record_caught_up(&self, tables: &[TableName]) -> Result<(), TaskError> {
+    async fn record_caught_up(&mut self, tables: &[TableName]) -> Result<(), TaskError> {
         for table in tables {
-            let recorded = self.recorded.get(table).ok_or_else(|| TaskError::missing(table))?;
-            let target = &recorded.mapping.target.name;
-            self.store
-                .record_table(&self.session, table, target, &TableState::Streaming, &recorded.json()?)
-                .await?;
+            let recorded = self.recorded.get_mut(table).ok_or_else(|| TaskError::missing(table))?;
+            // Should the commit fail, all of this goes with the attempt.
+            recorded.state = TableState::Streaming;
+            recorded.record(&self.store, &self.session).await?;
         }
         Ok(())
     }
@@ -323,14 +321,11 @@ impl Applying {
             ddl::carry(&self.session, &self.store, change).await?;
         }
         for (table, mapping) in &unit.versions {
-            self.store.record_schema(&self.session, table, &unit.position).await?;
             let recorded = self.recorded.get_mut(&table.name);
             let recorded = recorded.ok_or_else(|| TaskError::missing(&table.name))?;
-            recorded.mapping = mapping.clone();
-            let state = recorded.state.clone();
-            self.store
-                .record_table(&self.session, &table.name, &mapping.target.name, &state, &recorded.json()?)
-                .await?;
+            (recorded.table, recorded.mapping) = (table.clone(), mapping.clone());
+            recorded.record_schema(&self.store, &self.session, &unit.position).await?;
+            recorded.record(&self.store, &self.session).await?;
         }
         let next = self.store.advance(&self.session, &self.checkpoint, &unit.position).await?;
         self.execute("COMMIT").await?;
@@ -351,10 +346,6 @@ impl Applying {
         work: bool,
     ) -> Result<(), TaskError> {
         self.checkpoint = next;
-        for table in caught_up {
-            let recorded = self.recorded.get_mut(table).ok_or_else(|| TaskError::missing(table))?;
-            recorded.state = TableState::Streaming;
-        }
         let committed = Committed { position, source_micros: committed_micros, caught_up, work };
         self.context.progress.step_and_tell(
             |progress, now| progress.commits(&committed, now),

@@ -2,7 +2,7 @@
 
 use super::TaskError;
 use super::context::Context;
-use super::recorded::Recorded;
+use super::recorded;
 use crate::change::facts::{SourceFacts, TargetFacts};
 use crate::change::state::TableState;
 use crate::change::{GtidSet, TableName, TargetName};
@@ -96,7 +96,7 @@ pub async fn gather(
         let known = stored.as_ref().and_then(|stored| stored.tables.get(&table.name));
         let mapping = match known.filter(|known| known.state != TableState::Pending) {
             Some(known) => {
-                let mapping = Recorded::read(context, &table.name, known)?.mapping;
+                let mapping = recorded::mapping(context, &table.name, known)?;
                 let schema = known.schemas.last();
                 let rules = context.rules(&table.name);
                 let why = schema.and_then(|schema| deviation(&schema.table, &mapping, &rules));

@@ -7,14 +7,13 @@ use super::context::Context;
 use super::gather::{self, Gathered};
 use super::prepare;
 use super::progress::TaskProgress;
-use super::recorded::Recorded;
+use super::recorded::Known;
 use super::{Started, TaskError, connect, refuse_failures, stream, tell, waiting};
 use crate::change::facts::{FoundTable, SourceFacts, TargetFacts};
 use crate::change::state::TableState;
 use crate::change::{TableName, TargetName};
 use crate::config::ExistingTables;
 use crate::precheck::{self, Subject};
-use crate::schema::Table;
 use crate::sink::{Owner, SinkError, catalog, owner};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -42,10 +41,10 @@ impl Passed {
         context: &Context,
         gathered: Gathered,
         owner: &Owner,
-        tables: &BTreeMap<TableName, (Table, Recorded)>,
+        tables: &Known,
     ) -> Result<Option<Self>, TaskError> {
         let found_there = context.task().existing_tables == ExistingTables::Ignore;
-        let shared = tables.values().map(|(_, recorded)| &recorded.mapping);
+        let shared = tables.values().map(|recorded| &recorded.mapping);
         let shared = shared.filter(|mapping| found_there || mapping.source_tag.is_some());
         let shared: BTreeSet<TargetName> = shared.map(|mapping| mapping.target.name.clone()).collect();
         let shared: Vec<TargetName> = shared.into_iter().collect();
@@ -111,7 +110,7 @@ pub(super) async fn go_on(context: &Context, passed: &Passed) -> Result<Option<S
     let is_copied = |state: &TableState| !matches!(state, TableState::Snapshotting { .. });
     let (Some(checkpoint), true) = (
         stored.checkpoint.clone(),
-        tables.keys().eq(&passed.tables) && tables.values().all(|(_, recorded)| is_copied(&recorded.state)),
+        tables.keys().eq(&passed.tables) && tables.values().all(|recorded| is_copied(&recorded.state)),
     ) else {
         return Err(SinkError::CheckpointMoved {
             endpoint: owner.session().label().to_owned(),

@@ -10,18 +10,16 @@ use super::context::Context;
 use super::copy::{self, CopyTable};
 use super::prepare;
 use super::progress::TaskProgress;
-use super::recorded::Recorded;
+use super::recorded::{Known, Recorded};
 use crate::change::state::TableState;
 use crate::change::{Retry, TableName};
 use crate::config::ExistingTables;
-use crate::schema::Table;
 use crate::sink::Owner;
 use crate::sink::apply::Existing;
 use crate::sink::store::Stored;
 use crate::source::SourceError;
 use crate::source::server::Server;
 use crate::transform::{Plan, TransformError};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Copies what is not durable yet, then records P1 for the tables of the group.
@@ -30,11 +28,11 @@ pub(super) async fn copy(
     server: &mut Server,
     owner: &Arc<Owner>,
     stored: &Stored,
-    tables: &mut BTreeMap<TableName, (Table, Recorded)>,
+    tables: &mut Known,
 ) -> Result<(), TaskError> {
     let copying: Vec<TableName> = tables
         .iter()
-        .filter(|(_, (_, recorded))| matches!(recorded.state, TableState::Snapshotting { .. }))
+        .filter(|(_, recorded)| matches!(recorded.state, TableState::Snapshotting { .. }))
         .map(|(name, _)| name.clone())
         .collect();
     if copying.is_empty() {
@@ -69,8 +67,7 @@ pub(super) async fn copy(
         why,
         "a table changed while it was copied; the copy starts over"
     );
-    let copied =
-        |_: &TableName, recorded: &Recorded| matches!(recorded.state, TableState::Snapshotting { .. });
+    let copied = |recorded: &Recorded| matches!(recorded.state, TableState::Snapshotting { .. });
     prepare::start_over(context, owner, tables, copied, &why).await?;
     Err(error)
 }
@@ -79,15 +76,16 @@ pub(super) async fn copy(
 fn plan(
     context: &Context,
     stored: &Stored,
-    tables: &BTreeMap<TableName, (Table, Recorded)>,
+    tables: &Known,
     copying: &[TableName],
 ) -> Result<Vec<CopyTable>, TaskError> {
     let mut group = Vec::new();
     for name in copying {
-        let (table, recorded) = tables.get(name).ok_or_else(|| TaskError::missing(name))?;
+        let recorded = tables.get(name).ok_or_else(|| TaskError::missing(name))?;
+        let table = &recorded.table;
         let plan =
             Plan::compile(table, &recorded.mapping, &recorded.mapping.target.columns, &context.policies())?;
-        let key = table_key(table, recorded);
+        let key = table_key(recorded);
         let rows_stay = context.task().existing_tables == ExistingTables::Ignore && !recorded.created;
         // A key of the target that is not the chunks' may have moved to another row since its chunk was read: the stream,
         // which has both rows' changes, puts it right.
@@ -114,23 +112,20 @@ async fn record_p1(
     context: &Context,
     server: &mut Server,
     owner: &Owner,
-    tables: &mut BTreeMap<TableName, (Table, Recorded)>,
+    tables: &mut Known,
     copied: &[TableName],
 ) -> Result<(), TaskError> {
     // Every chunk has been read: whatever one has seen is logged by now.
     let until = server.log_end().await?;
     tracing::info!(task = context.name, position = %until.file, "P1: every chunk is copied, the log is followed from P0 to here");
-    let session = owner.session();
+    let (session, store) = (owner.session(), owner.store());
     prepare::transaction(session, "BEGIN").await?;
     for name in copied {
-        let (_, recorded) = tables.get_mut(name).ok_or_else(|| TaskError::missing(name))?;
+        let recorded = tables.get_mut(name).ok_or_else(|| TaskError::missing(name))?;
         if let TableState::Snapshotting { from } = &recorded.state {
             recorded.state = TableState::CatchingUp { from: from.clone(), until: until.clone() };
         }
-        owner
-            .store()
-            .record_table(session, name, &recorded.mapping.target.name, &recorded.state, &recorded.json()?)
-            .await?;
+        recorded.record(&store, session).await?;
     }
     prepare::transaction(session, "COMMIT").await?;
     context.progress.step(|progress, now| progress.records_p1(copied, now));
@@ -142,11 +137,11 @@ async fn changed_since(
     context: &Context,
     server: &mut Server,
     copying: &[TableName],
-    tables: &BTreeMap<TableName, (Table, Recorded)>,
+    tables: &Known,
 ) -> Result<Option<TaskError>, TaskError> {
     let now = server.tables(&context.task().tables).await?;
     let same = |name: &TableName| {
-        let copied = tables.get(name).map(|(table, _)| table);
+        let copied = tables.get(name).map(|recorded| &recorded.table);
         now.iter().find(|table| table.name == *name) == copied
     };
     Ok(copying.iter().find(|name| !same(name)).map(|name| TaskError::CopyAgain {
@@ -156,8 +151,9 @@ async fn changed_since(
 }
 
 /// Source columns that a copy's chunks follow: those of an index of the source, its primary key where it has one.
-fn table_key(table: &Table, recorded: &Recorded) -> Vec<usize> {
-    if table.primary_key.is_empty() { target_key(recorded) } else { table.primary_key.clone() }
+fn table_key(recorded: &Recorded) -> Vec<usize> {
+    let key = &recorded.table.primary_key;
+    if key.is_empty() { target_key(recorded) } else { key.clone() }
 }
 
 /// Source columns of the target's key.
@@ -176,21 +172,18 @@ pub(super) async fn renew_p1(
     context: &Context,
     server: &mut Server,
     owner: &Owner,
-    tables: &mut BTreeMap<TableName, (Table, Recorded)>,
+    tables: &mut Known,
 ) -> Result<(), TaskError> {
-    let session = owner.session();
-    if !tables.values().any(|(_, recorded)| matches!(recorded.state, TableState::CatchingUp { .. })) {
+    let (session, store) = (owner.session(), owner.store());
+    if !tables.values().any(|recorded| matches!(recorded.state, TableState::CatchingUp { .. })) {
         return Ok(());
     }
     let end = server.log_end().await?;
-    for (name, (_, recorded)) in tables.iter_mut() {
+    for recorded in tables.values_mut() {
         let Some(moved) = recorded.state.moved_to(&end) else { continue };
-        tracing::info!(task = context.name, table = %name, "the source is another server now: P1 is recorded anew");
+        tracing::info!(task = context.name, table = %recorded.name(), "the source is another server now: P1 is recorded anew");
         recorded.state = moved;
-        owner
-            .store()
-            .record_table(session, name, &recorded.mapping.target.name, &recorded.state, &recorded.json()?)
-            .await?;
+        recorded.record(&store, session).await?;
     }
     Ok(())
 }

@@ -3,8 +3,7 @@
 use super::context::Context;
 use super::prepare;
 use super::progress::Progress;
-use super::recorded::Recorded;
-use super::{TaskError, ask, gather, tell};
+use super::{TaskError, ask, gather, recorded, tell};
 use crate::change::TableName;
 use crate::change::state::TableState;
 use crate::change::status::{Phase, TaskStatus};
@@ -57,7 +56,7 @@ pub async fn plan(name: &str, config: &Arc<Config>) -> Result<Planned, TaskError
     let mut targets = BTreeSet::new();
     for (name, table) in stored.iter().flat_map(|stored| &stored.tables) {
         if is_fed(name) {
-            targets.insert(Recorded::read(&context, name, table)?.mapping.target.name);
+            targets.insert(recorded::mapping(&context, name, table)?.target.name);
         }
     }
     for table in server.tables(&context.task().tables).await? {
@@ -102,11 +101,12 @@ pub async fn stored(name: &str, config: &Arc<Config>) -> Result<TaskStatus, Task
         if record.state == TableState::Pending {
             continue;
         }
-        let recorded = Recorded::read(&context, table, record)?;
+        let target = recorded::mapping(&context, table, record)?.target.name;
         let copied: i64 = record.chunks.iter().map(|chunk| chunk.rows).sum();
-        status
-            .tables
-            .insert(table.to_string(), tell::table(&recorded, u64::try_from(copied).unwrap_or(0), 0));
+        status.tables.insert(
+            table.to_string(),
+            tell::table(&target, &record.state, u64::try_from(copied).unwrap_or(0), 0),
+        );
     }
     Ok(status)
 }

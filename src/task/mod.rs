@@ -21,6 +21,7 @@ mod inspect;
 mod prepare;
 mod progress;
 mod recorded;
+mod resume;
 mod stages;
 mod strangers;
 mod stream;
@@ -40,7 +41,6 @@ use crate::change::state::Checkpoint;
 use crate::change::{Retry, TableName};
 use crate::config::Config;
 use crate::precheck::Report;
-use crate::schema::Table;
 use crate::sink::store::Stored;
 use crate::sink::{Owner, Session, SinkError, owner};
 use crate::source::server::Server;
@@ -48,8 +48,7 @@ use context::Context;
 use gather::Gathered;
 use going_on::Passed;
 use prepare::Prepared;
-use recorded::Recorded;
-use std::collections::BTreeMap;
+use recorded::Known;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -127,7 +126,7 @@ async fn copy_again(context: &Context, owner: &Owner, table: &TableName, why: &s
     );
     let stored = owner.store().load(owner.session()).await?;
     let tables = prepare::known(context, &stored)?;
-    prepare::start_over(context, owner, &tables, |name, _| name == table, why).await
+    prepare::start_over(context, owner, &tables, |recorded| recorded.name() == table, why).await
 }
 
 /// All that the stream needs.
@@ -135,7 +134,7 @@ struct Started {
     source: stream::Source,
     owner: Arc<Owner>,
     checkpoint: Checkpoint,
-    tables: BTreeMap<TableName, (Table, Recorded)>,
+    tables: Known,
 }
 
 async fn start(context: &Context, memory: &Memory) -> Result<Started, TaskError> {

@@ -7,17 +7,16 @@ use super::TaskError;
 use super::context::Context;
 use super::gather::Gathered;
 use super::handoff::Settled;
-use super::recorded::Recorded;
+use super::recorded::{Known, Recorded};
 use crate::change::state::{Checkpoint, TableState};
 use crate::change::{TableName, TargetName};
 use crate::config::ExistingTables;
-use crate::schema::Table;
 use crate::sink::ddl::Clear;
 use crate::sink::store::{self, Stored};
 use crate::sink::{Owner, Session, SinkError, catalog, ddl};
 use crate::source::server::Server;
 use crate::transform::{TableMapping, TransformError, map_table};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// A group that is ready to be copied (or to be followed, when nothing is copied).
 #[derive(Debug)]
@@ -25,21 +24,18 @@ pub struct Prepared {
     /// The durable checkpoint.
     pub checkpoint: Checkpoint,
     /// Every carried table with its definition, those of earlier groups too.
-    pub tables: BTreeMap<TableName, (Table, Recorded)>,
+    pub tables: Known,
 }
 
 /// What the stored state says of the tables, read as this version's types.
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn known(
-    context: &Context,
-    stored: &Stored,
-) -> Result<BTreeMap<TableName, (Table, Recorded)>, TaskError> {
-    let mut known = BTreeMap::new();
+pub fn known(context: &Context, stored: &Stored) -> Result<Known, TaskError> {
+    let mut known = Known::new();
     for (name, table) in &stored.tables {
         if let (true, Some(schema)) = (table.state != TableState::Pending, table.schemas.last()) {
-            known.insert(name.clone(), (schema.table.clone(), Recorded::read(context, name, table)?));
+            known.insert(name.clone(), Recorded::read(context, &schema.table, table)?);
         }
     }
     Ok(known)
@@ -82,20 +78,21 @@ pub async fn record_widened(
     gathered: &Gathered,
 ) -> Result<bool, TaskError> {
     let (session, store) = (owner.session(), owner.store());
+    if gathered.widened.is_empty() {
+        return Ok(false);
+    }
+    let mut known = known(context, stored)?;
     for (table, mapping) in &gathered.mappings {
-        let (Ok(mapping), Some(known), true) =
-            (mapping, stored.tables.get(table), gathered.widened.contains(table))
-        else {
-            continue;
-        };
-        let recorded = Recorded { mapping: mapping.clone(), ..Recorded::read(context, table, known)? };
+        let (Ok(mapping), true) = (mapping, gathered.widened.contains(table)) else { continue };
+        let recorded = known.get_mut(table).ok_or_else(|| TaskError::missing(table))?;
+        recorded.mapping = mapping.clone();
         transaction(session, "BEGIN").await?;
-        let target = &mapping.target.name;
-        store.record_table(session, table, target, &recorded.state, &recorded.json()?).await?;
+        recorded.record(&store, session).await?;
         transaction(session, "COMMIT").await?;
+        let target = recorded.target();
         tracing::info!(task = context.name, %table, %target, "somebody has widened columns of the target table: taken over");
     }
-    Ok(!gathered.widened.is_empty())
+    Ok(true)
 }
 
 /// Makes the targets of the tables in `settled` that are not in `known`, and records all of it at once. With `shared` other tasks
@@ -108,7 +105,7 @@ pub async fn prepare(
     owner: &Owner,
     settled: Settled,
     checkpoint: Option<Checkpoint>,
-    known: BTreeMap<TableName, (Table, Recorded)>,
+    known: Known,
     until: Option<crate::change::state::CatchUpTarget>,
     shared: bool,
 ) -> Result<Prepared, TaskError> {
@@ -126,8 +123,7 @@ pub async fn prepare(
     let schemas: BTreeSet<String> =
         fresh.iter().map(|(_, mapping, _)| mapping.target.name.schema.clone()).collect();
     // Tables of the target that feeders of this task have (many-to-one): theirs to share, not found here by chance.
-    let mut ours: BTreeSet<TargetName> =
-        tables.values().map(|(_, recorded)| recorded.mapping.target.name.clone()).collect();
+    let mut ours: BTreeSet<TargetName> = tables.values().map(|recorded| recorded.target().clone()).collect();
     transaction(session, "BEGIN").await?;
     if shared {
         ddl::one_at_a_time(session).await?;
@@ -150,12 +146,11 @@ pub async fn prepare(
             Some(until) => TableState::CatchingUp { from: from.clone(), until: until.clone() },
             None => TableState::Snapshotting { from: from.clone() },
         };
-        let recorded = Recorded { state, mapping, created };
-        let target = &recorded.mapping.target.name;
+        let recorded = Recorded { table, state, mapping, created };
         // With what an earlier copy left: a worker's last commit may have come in behind the reset of its table.
-        store.reset_table(session, &table.name, target, &recorded.state, &recorded.json()?).await?;
-        store.record_schema(session, &table, &from).await?;
-        tables.insert(table.name.clone(), (table, recorded));
+        recorded.reset(&store, session, &recorded.state).await?;
+        recorded.record_schema(&store, session, &from).await?;
+        tables.insert(recorded.name().clone(), recorded);
     }
     transaction(session, "COMMIT").await?;
     Ok(Prepared { checkpoint, tables })
@@ -250,24 +245,17 @@ fn mismatch(mapping: &TableMapping, why: String, remedy: &str) -> TaskError {
 pub async fn start_over(
     context: &Context,
     owner: &Owner,
-    tables: &BTreeMap<TableName, (Table, Recorded)>,
-    chosen: impl Fn(&TableName, &Recorded) -> bool,
+    tables: &Known,
+    chosen: impl Fn(&Recorded) -> bool,
     why: &str,
 ) -> Result<(), TaskError> {
     let session = owner.session();
-    let copying: Vec<&(Table, Recorded)> = tables
-        .iter()
-        .filter(|(name, (_, recorded))| chosen(name, recorded))
-        .map(|(_, known)| known)
-        .collect();
+    let (copying, staying): (Vec<&Recorded>, Vec<&Recorded>) =
+        tables.values().partition(|recorded| chosen(recorded));
     // A table that others feed too keeps their rows.
-    let others: BTreeSet<&TargetName> = tables
-        .iter()
-        .filter(|(name, (_, recorded))| !chosen(name, recorded))
-        .map(|(_, (_, recorded))| &recorded.mapping.target.name)
-        .collect();
+    let others: BTreeSet<&TargetName> = staying.iter().map(|recorded| recorded.target()).collect();
     let mut dropped: BTreeSet<&TargetName> = BTreeSet::new();
-    for (_, recorded) in &copying {
+    for recorded in &copying {
         let name = &recorded.mapping.target.name;
         let other = owner.store().other_feeder(session, name).await?;
         if let (Some(other), None) = (&other, &recorded.mapping.source_tag) {
@@ -291,7 +279,7 @@ pub async fn start_over(
         recorded.mapping.source_tag.is_none() && !dropped.contains(&recorded.mapping.target.name)
     };
     if context.task().existing_tables == ExistingTables::Ignore
-        && copying.iter().any(|(_, recorded)| mixed(recorded))
+        && copying.iter().any(|recorded| mixed(recorded))
     {
         return Err(TaskError::Stream {
             why: format!("{why}, and with existing_tables = \"ignore\" copied rows cannot be told from those that were there"),
@@ -300,18 +288,15 @@ pub async fn start_over(
         });
     }
     transaction(session, "BEGIN").await?;
-    for (table, recorded) in copying {
-        let target = &recorded.mapping.target.name;
+    for recorded in copying {
+        let target = recorded.target();
         if dropped.contains(target) {
             ddl::drop_table(session, target).await?;
         } else {
             // What the copy put into a table that was there before and empty, or is shared and told apart by a tag.
             ddl::clear(session, target, &own_rows(&recorded.mapping)).await?;
         }
-        owner
-            .store()
-            .reset_table(session, &table.name, target, &TableState::Pending, &recorded.json()?)
-            .await?;
+        recorded.reset(&owner.store(), session, &TableState::Pending).await?;
     }
     transaction(session, "COMMIT").await?;
     Ok(())
@@ -333,18 +318,16 @@ pub async fn begun_elsewhere(
     }
     let uuid = server.identity().to_owned();
     let known = known(context, stored)?;
-    let copied_from = |name: &TableName, recorded: &Recorded| match &recorded.state {
+    let copied_from = |recorded: &Recorded| match &recorded.state {
         TableState::Snapshotting { .. } => {
-            let schemas = &stored.tables.get(name)?.schemas;
+            let schemas = &stored.tables.get(recorded.name())?.schemas;
             Some(schemas.first()?.valid_from.server.clone())
         }
         TableState::CatchingUp { until, .. } => Some(until.server.clone()),
         TableState::Pending | TableState::Streaming => None,
     };
-    let elsewhere = |name: &TableName, recorded: &Recorded| {
-        copied_from(name, recorded).is_some_and(|server| server != uuid)
-    };
-    if !known.iter().any(|(name, (_, recorded))| elsewhere(name, recorded)) {
+    let elsewhere = |recorded: &Recorded| copied_from(recorded).is_some_and(|server| server != uuid);
+    if !known.values().any(elsewhere) {
         return Ok(false);
     }
     let why =

@@ -1,18 +1,25 @@
-//! How one table is carried, as it is stored in the target beside the table's state.
+//! One carried table as it is on record in the target: its definition, its state, and how it is carried.
 
 use super::TaskError;
 use super::context::Context;
-use crate::change::TableName;
 use crate::change::remedy::COPY_AGAIN;
 use crate::change::state::TableState;
-use crate::sink::SinkError;
-use crate::sink::store::StoredTable;
+use crate::change::{Position, TableName, TargetName};
+use crate::schema::Table;
+use crate::sink::store::{Store, StoredTable};
+use crate::sink::{Session, SinkError};
 use crate::transform::TableMapping;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
-/// What is recorded of a table beside its state and definitions.
+/// Carried tables by name.
+pub type Known = BTreeMap<TableName, Recorded>;
+
+/// A carried table.
 #[derive(Clone, Debug)]
 pub struct Recorded {
+    /// Its definition.
+    pub table: Table,
     /// Its state.
     pub state: TableState,
     /// How it is carried.
@@ -34,25 +41,76 @@ impl Recorded {
     ///
     /// # Errors
     /// When it is not what this version writes.
-    pub fn read(context: &Context, name: &TableName, stored: &StoredTable) -> Result<Self, TaskError> {
-        let form: StoredMapping =
-            serde_json::from_value(stored.mapping.clone()).map_err(|error| SinkError::State {
-                endpoint: context.task().target.clone(),
-                task: context.name.clone(),
-                why: format!("the mapping of {name} cannot be read: {error}"),
-                remedy: format!("use the version that wrote it, or {COPY_AGAIN}"),
-            })?;
-        Ok(Self { state: stored.state.clone(), mapping: form.mapping, created: form.created })
+    pub fn read(context: &Context, table: &Table, stored: &StoredTable) -> Result<Self, TaskError> {
+        let StoredMapping { mapping, created } = read(context, &table.name, stored)?;
+        Ok(Self { table: table.clone(), state: stored.state.clone(), mapping, created })
+    }
+
+    /// The table's name at the source.
+    pub fn name(&self) -> &TableName {
+        &self.table.name
+    }
+
+    /// The target table.
+    pub fn target(&self) -> &TargetName {
+        &self.mapping.target.name
+    }
+
+    /// Records state and mapping as they are from now on, in the open transaction.
+    ///
+    /// # Errors
+    /// When the target fails, or another process has the task.
+    pub async fn record(&self, store: &Store, session: &Session) -> Result<(), TaskError> {
+        Ok(store.record_table(session, self.name(), self.target(), &self.state, &self.json()?).await?)
+    }
+
+    /// Records the table as one that is copied from the start (or not at all yet), in the open transaction: what is on record of an
+    /// earlier copy is forgotten.
+    ///
+    /// # Errors
+    /// As [`Self::record`].
+    pub async fn reset(&self, store: &Store, session: &Session, state: &TableState) -> Result<(), TaskError> {
+        Ok(store.reset_table(session, self.name(), self.target(), state, &self.json()?).await?)
+    }
+
+    /// Records the definition as the one under which events behind `from` are written.
+    ///
+    /// # Errors
+    /// As [`Self::record`].
+    pub async fn record_schema(
+        &self,
+        store: &Store,
+        session: &Session,
+        from: &Position,
+    ) -> Result<(), TaskError> {
+        Ok(store.record_schema(session, &self.table, from).await?)
     }
 
     /// The form stored in the target.
-    ///
-    /// # Errors
-    /// Never in practice; a mapping is plain data.
-    pub fn json(&self) -> Result<serde_json::Value, TaskError> {
+    fn json(&self) -> Result<serde_json::Value, TaskError> {
         serde_json::to_value(StoredMapping { mapping: self.mapping.clone(), created: self.created })
             .map_err(|error| TaskError::Internal(format!("a mapping cannot be written as JSON: {error}")))
     }
+}
+
+/// How a stored table is carried.
+///
+/// # Errors
+/// When it is not what this version writes.
+pub fn mapping(context: &Context, name: &TableName, stored: &StoredTable) -> Result<TableMapping, TaskError> {
+    read(context, name, stored).map(|form| form.mapping)
+}
+
+fn read(context: &Context, name: &TableName, stored: &StoredTable) -> Result<StoredMapping, TaskError> {
+    serde_json::from_value(stored.mapping.clone()).map_err(|error| {
+        SinkError::State {
+            endpoint: context.task().target.clone(),
+            task: context.name.clone(),
+            why: format!("the mapping of {name} cannot be read: {error}"),
+            remedy: format!("use the version that wrote it, or {COPY_AGAIN}"),
+        }
+        .into()
+    })
 }
 
 #[cfg(test)]

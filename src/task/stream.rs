@@ -13,7 +13,8 @@ use super::channel;
 use super::context::Context;
 use super::ending::{Ending, Stage};
 use super::handoff;
-use super::recorded::Recorded;
+use super::recorded::Known;
+use super::resume::Resume;
 use super::tables::{Carried, Tables};
 use super::translate::Translate;
 use super::waiting::watched;
@@ -22,8 +23,7 @@ use crate::change::facts::Cascades;
 use crate::change::remedy::COPY_AGAIN;
 use crate::change::state::Checkpoint;
 use crate::change::status::NotCommitted;
-use crate::change::{FilePosition, Position, TableName, TableNames, Taken, TargetName};
-use crate::schema::Table;
+use crate::change::{FilePosition, Position, TableName, TableNames, TargetName};
 use crate::sink::Owner;
 use crate::sink::batch::BatchLimits;
 use crate::source::SourceError;
@@ -68,7 +68,7 @@ pub async fn follow(
     source: Source,
     owner: Arc<Owner>,
     checkpoint: Checkpoint,
-    tables: BTreeMap<TableName, (Table, Recorded)>,
+    tables: Known,
     memory: Arc<Memory>,
     stop: CancellationToken,
 ) -> Result<(), TaskError> {
@@ -99,64 +99,24 @@ async fn open(
     source: Source,
     owner: &Arc<Owner>,
     checkpoint: Checkpoint,
-    tables: BTreeMap<TableName, (Table, Recorded)>,
+    tables: Known,
     memory: Arc<Memory>,
 ) -> Result<Pipeline, TaskError> {
     let task = context.task();
     let policies = context.policies();
     let Source { mut server, names, cascades, left_out, file_begun } = source;
-    let (uuid, flavour) = (server.identity().to_owned(), server.flavour());
-    let mut start = checkpoint.position.clone();
-    if start.server != uuid && start.taken == Taken::Files {
-        return Err(TaskError::Stream {
-            why: format!(
-                "the source is another server now ({} instead of {}), and a place in one server's files means nothing on another",
-                uuid, start.server
-            ),
-            position: start.to_string(),
-            remedy: format!(
-                "connect to the server the task was copied from, or {COPY_AGAIN}; with GTIDs (gtid_mode = ON) a task survives such a change"
-            ),
-        });
-    }
-    let same_server = start.server == uuid;
+    let flavour = server.flavour();
+    let Resume { start, same_server, passes_over } =
+        Resume::behind(&checkpoint.position, server.identity(), file_begun)?;
     if !same_server {
-        tracing::info!(
-            task = context.name,
-            was = start.server,
-            now = uuid,
-            "following another server of the same history"
-        );
-        start.server.clone_from(&uuid);
-        // A place in the other server's files.
-        start.xa.seen_until = None;
-    }
-    // What lies before the set's file position may still be to come (logged but not executed when it was recorded, or
-    // another server's files): only the stream itself tells where in the files it is.
-    // MariaDB's domains are better resumed by a place, as long as the file is still the one that was read.
-    let by_place = match start.taken {
-        Taken::Files => true,
-        Taken::Gtids(_) => false,
-        // If it is there no more by now the server says so, and the next attempt asks anew.
-        Taken::Domains(_) => same_server && start.file_begun.is_some() && file_begun == start.file_begun,
-    };
-    if !by_place {
-        start.file = FilePosition { file: "".into(), offset: 0 };
-        start.file_begun = None;
+        let (was, now) = (&checkpoint.position.server, server.identity());
+        tracing::info!(task = context.name, was, now, "following another server of the same history");
     }
     let mut carried = Vec::new();
-    let mut recorded = BTreeMap::new();
-    for (name, (table, record)) in tables {
-        carried.push(Carried::new(
-            table,
-            record.mapping.clone(),
-            policies,
-            &record.state,
-            context.always_convergent(),
-        )?);
-        recorded.insert(name, record);
+    for recorded in tables.values() {
+        carried.push(Carried::new(recorded, policies, context.always_convergent())?);
     }
-    let targets = recorded.values().map(|record| record.mapping.target.name.clone()).collect();
+    let targets = tables.values().map(|recorded| recorded.target().clone()).collect();
     let limits = BatchLimits { rows: task.apply.batch_rows, bytes: task.apply.batch_bytes };
     let mut builder = Builder::new(
         Tables::new(carried, left_out, names),
@@ -176,13 +136,13 @@ async fn open(
         server.close().await;
     }
     tracing::info!(task = context.name, position = %checkpoint.position, "following the log");
-    if let (false, Taken::Domains(_)) = (by_place, &checkpoint.position.taken) {
+    if passes_over {
         // The precheck has found all that the position names in this server's log.
         builder.taken_up_by_names(end);
     }
 
     let (done, applied) = watch::channel(0);
-    let opening = Applying::open(context.clone(), owner.clone(), checkpoint, recorded, memory, done);
+    let opening = Applying::open(context.clone(), owner.clone(), checkpoint, tables, memory, done);
     let what = format!("an answer of target {}", task.target);
     let applying = waiting::patiently(context, what, Box::pin(opening)).await?;
     Ok(Pipeline { stream, builder, applying, applied, targets })

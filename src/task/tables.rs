@@ -3,6 +3,7 @@
 //! What must never happen here: row bytes read with a definition that was not held against their table map.
 
 use super::TaskError;
+use super::recorded::Recorded;
 use super::strangers::{self, Strangers};
 use crate::change::state::{CatchUpTarget, TableState};
 use crate::change::status::NotCarried;
@@ -38,15 +39,10 @@ pub struct Carried {
 
 impl Carried {
     /// A table as its stored state has it.
-    pub fn new(
-        table: Table,
-        mapping: TableMapping,
-        policies: Policies,
-        state: &TableState,
-        always_convergent: bool,
-    ) -> Result<Self, TaskError> {
+    pub fn new(recorded: &Recorded, policies: Policies, always_convergent: bool) -> Result<Self, TaskError> {
+        let (table, mapping) = (recorded.table.clone(), recorded.mapping.clone());
         let plan = Plan::compile(&table, &mapping, &mapping.target.columns, &policies)?;
-        let (from, until) = match state {
+        let (from, until) = match &recorded.state {
             TableState::CatchingUp { from, until } => (Some(from.clone()), Some(until.clone())),
             TableState::Snapshotting { from } => (Some(from.clone()), None),
             TableState::Pending | TableState::Streaming => (None, None),

@@ -3,13 +3,11 @@
 use super::context::Context;
 use super::gather::Gathered;
 use super::progress::TaskProgress;
-use super::recorded::Recorded;
+use super::recorded::Known;
 use crate::change::state::TableState;
 use crate::change::status::{NotCarried, TablePhase, TableStatus, Upkeep};
 use crate::change::{TableName, TargetName};
-use crate::schema::Table;
 use crate::sink::store::Stored;
-use std::collections::BTreeMap;
 
 /// Which servers they are.
 pub(super) fn servers(context: &Context, gathered: &Gathered) {
@@ -28,13 +26,8 @@ pub(super) fn servers(context: &Context, gathered: &Gathered) {
 }
 
 /// What is carried, and how far each table is. Counters go on over restarts of the task.
-pub(super) fn tables(
-    context: &Context,
-    tables: &BTreeMap<TableName, (Table, Recorded)>,
-    gathered: &Gathered,
-    stored: &Stored,
-) {
-    let statuses = tables.iter().map(|(name, (_, recorded))| {
+pub(super) fn tables(context: &Context, tables: &Known, gathered: &Gathered, stored: &Stored) {
+    let statuses = tables.iter().map(|(name, recorded)| {
         let chunks = stored
             .tables
             .get(name)
@@ -42,7 +35,10 @@ pub(super) fn tables(
             .map(|stored| stored.chunks.as_slice());
         let copied: i64 = chunks.unwrap_or_default().iter().map(|chunk| chunk.rows).sum();
         let estimated = gathered.source.tables.get(name).map_or(0, |facts| facts.estimated_rows);
-        (name.to_string(), table(recorded, u64::try_from(copied).unwrap_or(0), estimated))
+        (
+            name.to_string(),
+            table(recorded.target(), &recorded.state, u64::try_from(copied).unwrap_or(0), estimated),
+        )
     });
     let statuses: Vec<_> = statuses.collect();
     let left_out = gathered.reasons();
@@ -70,20 +66,23 @@ pub(super) fn tables(
 }
 
 /// The tables as they are on record: where each goes, and how far it is.
-pub(super) fn carried(
-    tables: &BTreeMap<TableName, (Table, Recorded)>,
-) -> Vec<(TableName, TargetName, TablePhase)> {
-    let carried = tables.iter().map(|(name, (_, recorded))| {
-        (name.clone(), recorded.mapping.target.name.clone(), phase(&recorded.state))
-    });
+pub(super) fn carried(tables: &Known) -> Vec<(TableName, TargetName, TablePhase)> {
+    let carried = tables
+        .iter()
+        .map(|(name, recorded)| (name.clone(), recorded.target().clone(), phase(&recorded.state)));
     carried.collect()
 }
 
 /// A table as it is on record.
-pub(super) fn table(recorded: &Recorded, copied_rows: u64, estimated_rows: u64) -> TableStatus {
+pub(super) fn table(
+    target: &TargetName,
+    state: &TableState,
+    copied_rows: u64,
+    estimated_rows: u64,
+) -> TableStatus {
     TableStatus {
-        target: recorded.mapping.target.name.to_string(),
-        phase: phase(&recorded.state),
+        target: target.to_string(),
+        phase: phase(state),
         copied_rows,
         estimated_rows,
         inserts: 0,

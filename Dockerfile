@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # rowferry on little more than the C library it is linked to: no shell, no package manager, no root.
 #
 #   docker build -t rowferry .

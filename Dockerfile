@@ -14,8 +14,11 @@ COPY src src
 # Cargo wants the files of every target in the manifest to be there.
 COPY tests tests
 COPY benches benches
+# The target folder outlives this build, and cargo goes by the files' times: those of another checkout can be older than
+# what was built there from different files.
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/build/target \
-    cargo build --release --locked --bin rowferry \
+    touch src/lib.rs src/main.rs \
+    && cargo build --release --locked --bin rowferry \
     && objcopy --strip-debug target/release/rowferry /rowferry \
     && mkdir /spill
 

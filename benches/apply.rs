@@ -106,7 +106,7 @@ async fn sql(session: &Session, statement: &str) {
 }
 
 async fn measure(session: &Session, strategy: Strategy, layout: &Arc<RowLayout>, total: i64, batch: i64) {
-    let mut applier = Applier::open(session).await.unwrap().with_strategy(strategy);
+    let mut applier = Applier::new(session).with_strategy(strategy);
     let mut millis = Vec::new();
     for round in 0..=ROUNDS {
         // Keys spread over the whole table, others in every round.
@@ -135,7 +135,7 @@ async fn main() {
     };
     let (total, batch) = (number("ROWFERRY_BENCH_ROWS", 500_000), number("ROWFERRY_BENCH_BATCH", 10_000));
     let to = endpoint(&dsn);
-    let session = Session::connect(&to, "bench").await.unwrap();
+    let (session, _) = Applier::connect(&to, "bench", &[]).await.unwrap();
     let distributed = session.dialect().distributed;
     println!("{}", session.dialect().version);
     println!("{batch} updates per transaction, {total} rows of 12 columns");
@@ -168,7 +168,7 @@ async fn main() {
                 ),
             )
             .await;
-            let mut applier = Applier::open(&session).await.unwrap();
+            let mut applier = Applier::new(&session);
             let start = Instant::now();
             sql(&session, "BEGIN").await;
             let mut chunk = applier.chunk(&session, &layout, Existing::Fresh);

@@ -1,18 +1,19 @@
 //! One connection to the target, pinned so that no default of server, database or role changes what we write
 //! or read.
 //!
-//! Sequence: TCP (and TLS) → login → one query for what the server is and which settings it has → one batch of
-//! SETs. The connection's own task is ended when the [`Session`] is dropped: an open transaction is then rolled
-//! back by the server. What must never happen here: a session handed out half pinned.
+//! Sequence: TCP (and TLS) → login → the pins and the questions what the server is, sent together. The connection's own task is
+//! ended when the [`Session`] is dropped: an open transaction is then rolled back by the server. What must never happen here: a
+//! session handed out half pinned.
 
 use super::dialect::{Dialect, PROBE};
 use super::sqlstate::ErrorContext;
 use super::{SinkError, tls};
 use crate::change::Retry;
+use crate::change::facts::TargetKind;
 use crate::config::types::{TargetEndpoint, TargetTlsMode};
+use crate::quote::literal;
 use secrecy::ExposeSecret;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -57,7 +58,11 @@ const PINS: &[(&str, &str)] = &[
     ("default_with_oids", "off"),
     // Greenplum: with ORCA a one-row statement takes ten times as long.
     ("optimizer", "off"),
+    // A checkpoint that is reported as durable must be: `off` would lose the last commits with a crash. All else is left.
+    (SYNCHRONOUS_COMMIT, "on"),
 ];
+
+const SYNCHRONOUS_COMMIT: &str = "synchronous_commit";
 
 const STARTED: &str = "SELECT backend_start::text, pg_catalog.pg_postmaster_start_time()::text \
     FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid()";
@@ -96,8 +101,18 @@ pub fn label(endpoint: &TargetEndpoint) -> String {
 impl Session {
     /// Connects, logs in and pins. `application_name` is what `pg_stat_activity` shows of us.
     pub async fn connect(endpoint: &TargetEndpoint, application_name: &str) -> Result<Self, SinkError> {
+        Self::connect_with(endpoint, application_name, &[]).await
+    }
+
+    /// As [`Session::connect`], with `settings` of its own beside the pins or in their place, where the server has them.
+    pub async fn connect_with(
+        endpoint: &TargetEndpoint,
+        application_name: &str,
+        settings: &[(&str, &str)],
+    ) -> Result<Self, SinkError> {
         let label = label(endpoint);
-        match tokio::time::timeout(CONNECT_TIMEOUT, Self::open(endpoint, application_name, &label)).await {
+        let opening = Self::open(endpoint, application_name, settings, &label);
+        match tokio::time::timeout(CONNECT_TIMEOUT, opening).await {
             Ok(result) => result,
             Err(_) => Err(SinkError::Connection {
                 endpoint: label,
@@ -107,7 +122,12 @@ impl Session {
         }
     }
 
-    async fn open(endpoint: &TargetEndpoint, application_name: &str, label: &str) -> Result<Self, SinkError> {
+    async fn open(
+        endpoint: &TargetEndpoint,
+        application_name: &str,
+        settings: &[(&str, &str)],
+        label: &str,
+    ) -> Result<Self, SinkError> {
         let mut config = Config::new();
         config
             .host(&endpoint.host)
@@ -157,16 +177,35 @@ impl Session {
                 }
             }),
         };
-        let (mut dialect, backend_pid, settings) = probe(&client, greenplum, endpoint, &context).await?;
+        let pins = pins(settings);
+        // Sent together. Each has a time limit of its own, for the limit of the database may be a short one; and dates are written as
+        // pinned by then.
+        let (unlimited, pinned, probed, started) = tokio::join!(
+            biased;
+            client.batch_execute("SET statement_timeout TO 0; SET search_path TO pg_catalog"),
+            client.simple_query(&pins),
+            client.simple_query(PROBE),
+            client.query_typed(STARTED, &[])
+        );
+        let asking = "asking what the server is";
+        unlimited.map_err(|error| context.map(asking, &error))?;
+        let probed = probed.map_err(|error| context.map(asking, &error))?;
+        let (mut dialect, backend_pid) =
+            read_probe(&probed, greenplum, endpoint.kind).map_err(|message| SinkError::Server {
+                endpoint: label.to_owned(),
+                doing: asking.into(),
+                state: "none".into(),
+                message,
+                retry: Retry::fix(
+                    "let the url name a PostgreSQL, Greenplum or AnalyticDB for PostgreSQL server",
+                ),
+            })?;
         dialect.supported(label)?;
+        pinned.map_err(|error| context.map("pinning the session", &error))?;
         dialect
             .ask(&client)
             .await
             .map_err(|error| context.map("asking what the server understands", &error))?;
-        // Sent together; dates are written as pinned by then.
-        let sql = pins(&settings);
-        let (pinned, started) = tokio::join!(client.batch_execute(&sql), client.query_typed(STARTED, &[]));
-        pinned.map_err(|error| context.map("pinning the session", &error))?;
         let times = |row: &Row| Ok((row.try_get(0)?, row.try_get(1)?));
         let started = started.and_then(|rows| rows.first().map(times).transpose());
         let started = started.map_err(|error| context.map("reading the session's start", &error))?;
@@ -242,77 +281,34 @@ impl Session {
     }
 }
 
-/// Asks what the server is, and for the settings among [`PINS`] that it has, with their values.
-async fn probe(
-    client: &Client,
+/// The answer to [`PROBE`], and the number of the server process in it.
+fn read_probe(
+    answer: &[SimpleQueryMessage],
     greenplum: bool,
-    endpoint: &TargetEndpoint,
-    context: &ErrorContext<'_>,
-) -> Result<(Dialect, i32, BTreeMap<String, String>), SinkError> {
-    const DOING: &str = "asking what the server is";
-    let wanted: Vec<String> = PINS
-        .iter()
-        .map(|(name, _)| *name)
-        .chain(["synchronous_commit"])
-        .map(|name| format!("'{}'", name.to_lowercase()))
-        .collect();
-    let sql = format!(
-        "{PROBE}; SELECT name, setting FROM pg_catalog.pg_settings \
-         WHERE pg_catalog.lower(name) IN ({})",
+    kind: Option<TargetKind>,
+) -> Result<(Dialect, i32), String> {
+    let row = answer.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    });
+    let row = row.ok_or("the answer is empty")?;
+    let fields: Vec<Option<&str>> = (0..row.len()).map(|index| row.try_get(index).ok().flatten()).collect();
+    let dialect = Dialect::read(&fields, greenplum, kind)?;
+    let pid = fields.last().copied().flatten().and_then(|pid| pid.parse().ok());
+    Ok((dialect, pid.ok_or("the answer is incomplete")?))
+}
+
+/// One statement that sets those of [`PINS`] and `settings` that the server has.
+fn pins(settings: &[(&str, &str)]) -> String {
+    let wanted: BTreeMap<&str, &str> = PINS.iter().chain(settings).copied().collect();
+    let wanted: Vec<String> =
+        wanted.iter().map(|(name, value)| format!("({}, {})", literal(name), literal(value))).collect();
+    format!(
+        "SELECT pg_catalog.set_config(s.name, w.value, false) FROM pg_catalog.pg_settings s \
+         JOIN (VALUES {}) AS w (name, value) ON pg_catalog.lower(s.name) = pg_catalog.lower(w.name) \
+         WHERE s.name <> '{SYNCHRONOUS_COMMIT}' OR s.setting = 'off'",
         wanted.join(", ")
-    );
-    // Sent together, but each with a time limit of its own: the limit of the database may be a short one.
-    let (unlimited, answers) = tokio::join!(
-        client.batch_execute("SET statement_timeout TO 0; SET search_path TO pg_catalog"),
-        client.simple_query(&sql)
-    );
-    unlimited.map_err(|error| context.map(DOING, &error))?;
-    let answers = answers.map_err(|error| context.map(DOING, &error))?;
-    let mut dialect = None;
-    let mut settings = BTreeMap::new();
-    for answer in &answers {
-        let SimpleQueryMessage::Row(row) = answer else { continue };
-        if row.len() == 2 {
-            let text = |index| row.try_get(index).ok().flatten().unwrap_or_default().to_owned();
-            settings.insert(text(0), text(1));
-        } else {
-            let fields: Vec<Option<&str>> =
-                (0..row.len()).map(|index| row.try_get(index).ok().flatten()).collect();
-            let pid = fields.last().copied().flatten().and_then(|pid| pid.parse::<i32>().ok());
-            dialect = Some((Dialect::read(&fields, greenplum, endpoint.kind), pid));
-        }
-    }
-    let unreadable = |message: String| SinkError::Server {
-        endpoint: context.endpoint.to_owned(),
-        doing: DOING.into(),
-        state: "none".into(),
-        message,
-        retry: Retry::fix("let the url name a PostgreSQL, Greenplum or AnalyticDB for PostgreSQL server"),
-    };
-    match dialect {
-        Some((Ok(dialect), Some(pid))) => Ok((dialect, pid, settings)),
-        Some((Err(why), _)) => Err(unreadable(why)),
-        Some((Ok(_), None)) | None => Err(unreadable("the answer is incomplete".into())),
-    }
-}
-
-/// The SET statements for a server with these settings.
-fn pins(settings: &BTreeMap<String, String>) -> String {
-    let has = |wanted: &str| settings.keys().any(|name| name.eq_ignore_ascii_case(wanted));
-    let mut sql = String::new();
-    for (name, value) in PINS.iter().filter(|(name, _)| has(name)) {
-        let _ = write!(sql, "SET {name} = {};", literal_list(value));
-    }
-    // A checkpoint that is reported as durable must be: `off` would lose the last commits with a crash.
-    if settings.get("synchronous_commit").is_some_and(|value| value == "off") {
-        sql.push_str("SET synchronous_commit = 'on';");
-    }
-    sql
-}
-
-/// List settings take one quoted word per element.
-fn literal_list(value: &str) -> String {
-    value.split(", ").map(|word| format!("'{word}'")).collect::<Vec<_>>().join(", ")
+    )
 }
 
 /// Why `prefer` may try again without TLS, as libpq does: there is no TLS in common, or `pg_hba.conf` has no line
@@ -332,19 +328,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_settings_the_server_has_are_set() {
-        let settings = [("TimeZone", "Asia/Tokyo"), ("DateStyle", "SQL, DMY"), ("optimizer", "on")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let sql = pins(&settings.into());
-        assert_eq!(sql, "SET DateStyle = 'ISO', 'YMD';SET TimeZone = 'UTC';SET optimizer = 'off';");
-    }
-
-    #[test]
-    fn synchronous_commit_is_raised_from_off_and_otherwise_left() {
-        let with = |value: &str| pins(&[("synchronous_commit".to_owned(), value.to_owned())].into());
-        assert_eq!(with("off"), "SET synchronous_commit = 'on';");
-        for kept in ["local", "remote_write", "on", "remote_apply"] {
-            assert_eq!(with(kept), "");
+    fn a_setting_of_a_session_takes_the_place_of_the_pin() {
+        let sql = pins(&[("lock_timeout", "5s"), ("enable_seqscan", "off")]);
+        assert_eq!(sql.matches("'lock_timeout'").count(), 1, "{sql}");
+        for pair in ["('lock_timeout', '5s')", "('enable_seqscan', 'off')", "('DateStyle', 'ISO, YMD')"] {
+            assert!(sql.contains(pair), "{pair}: {sql}");
         }
     }
 }

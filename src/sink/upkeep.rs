@@ -22,10 +22,7 @@ pub struct Size {
 
 /// A session that waits only seconds for a lock.
 pub async fn open(endpoint: &TargetEndpoint, application_name: &str) -> Result<Session, SinkError> {
-    let session = Session::connect(endpoint, application_name).await?;
-    let sql = "SET lock_timeout = '5s'";
-    session.client().batch_execute(sql).await.map_err(|error| session.error(sql, error))?;
-    Ok(session)
+    Session::connect_with(endpoint, application_name, &[("lock_timeout", "5s")]).await
 }
 
 /// The sizes of those tables that exist. A partitioned table's own size is nothing.

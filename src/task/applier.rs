@@ -414,15 +414,13 @@ enum Attempt {
 }
 
 async fn connect(context: &Context, owner: &Owner) -> Result<(Session, Applier), TaskError> {
-    let session = Session::connect(context.target(), &format!("rowferry/{}/apply", context.name)).await?;
-    owner.register(&session, "apply").await?;
+    let name = format!("rowferry/{}/apply", context.name);
     // Rows come in batches that no server works at for minutes. One that does is stuck: the statement ends, and is tried again on
     // another connection.
-    let sql = format!("SET statement_timeout = {}", context.task().apply.statement_timeout.as_millis());
-    let (applier, limited) = tokio::join!(Applier::open(&session), session.client().batch_execute(&sql));
-    limited.map_err(|error| session.error(&sql, error))?;
-    let applier = applier?;
-    Ok((session, applier))
+    let limit = context.task().apply.statement_timeout.as_millis().to_string();
+    let connected = Applier::connect(context.target(), &name, &[("statement_timeout", &limit)]).await?;
+    owner.register(&connected.0, "apply").await?;
+    Ok(connected)
 }
 
 #[cfg(test)]

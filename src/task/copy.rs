@@ -261,10 +261,7 @@ struct Connections {
 
 impl Worker {
     async fn run(self, number: usize, queue: Arc<AsyncMutex<mpsc::Receiver<Job>>>) -> Result<(), TaskError> {
-        let (wire, session) = self.connect(number).await?;
-        let at_target = self.group.moves.worker(session.backend_pid());
-        let applier = Applier::open(&session).await?;
-        let mut connections = Connections { wire, session, at_target, applier };
+        let mut connections = self.connect(number).await?;
         loop {
             let job = queue.lock().await.recv().await;
             let Some(mut job) = job else { return Ok(()) };
@@ -284,12 +281,13 @@ impl Worker {
         }
     }
 
-    async fn connect(&self, number: usize) -> Result<(Wire, Session), TaskError> {
+    async fn connect(&self, number: usize) -> Result<Connections, TaskError> {
         let wire = snapshot::connect(self.context.source()).await?;
         let name = format!("rowferry/{}/copy {number}", self.context.name);
-        let session = Session::connect(self.context.target(), &name).await?;
+        let (session, applier) = Applier::connect(self.context.target(), &name, &[]).await?;
         self.owner.register(&session, &format!("copy {number}")).await?;
-        Ok((wire, session))
+        let at_target = self.group.moves.worker(session.backend_pid());
+        Ok(Connections { wire, session, at_target, applier })
     }
 
     /// The error with the row that it is about, where it is about a row.
@@ -328,8 +326,7 @@ impl Worker {
         copied: &CopyTable,
         chunk: &ChunkRecord,
     ) -> Result<Option<String>, TaskError> {
-        let (mut wire, session) = self.connect(number).await?;
-        let at_target = self.group.moves.worker(session.backend_pid());
+        let Connections { mut wire, session, at_target, .. } = self.connect(number).await?;
         let sql = copied.query(chunk)?;
         let mut reader = ChunkReader::open(&mut wire, &copied.table.name, &sql).await?;
         while let Some(rows) = reader.next(self.block_bytes).await? {

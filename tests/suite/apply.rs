@@ -5,7 +5,7 @@ mod chunks;
 pub mod fixture;
 
 use crate::harness::{PostgresDatabase, on_greenplum, only_postgres, postgres};
-use fixture::{Log, Model, Shape, compacted, connect, layout, random_log};
+use fixture::{Log, Model, Shape, compacted, layout, random_log};
 use rowferry::change::RowOp::{Arrive, Delete, Insert, Update};
 use rowferry::change::{EncodedRows, RowLayout, TargetType};
 use rowferry::sink::{
@@ -35,8 +35,8 @@ struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     async fn new(database: &'a PostgresDatabase<'a>, strategy: Strategy) -> Self {
-        let session = connect(database).await;
-        let applier = Applier::open(&session).await.unwrap().with_strategy(strategy);
+        let (session, applier) = Applier::connect(&database.endpoint(), "suite", &[]).await.unwrap();
+        let applier = applier.with_strategy(strategy);
         Self { database, session, applier, strategy }
     }
 

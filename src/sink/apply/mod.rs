@@ -33,6 +33,7 @@ mod update;
 use super::compact::{Compacted, OperationCounts, TableChanges};
 use super::{Dialect, Session, SinkError};
 use crate::change::{RowLayout, TargetName};
+use crate::config::types::TargetEndpoint;
 pub use chunk::ChunkWriter;
 use plan::{Act, Step};
 pub use refused::{Refused, refused};
@@ -157,6 +158,19 @@ pub struct Outcome {
     pub tables: Vec<TableOutcome>,
 }
 
+/// Plans that do not depend on the number of keys and always go by the primary key's index, however small or unanalysed the table was
+/// when its statements were prepared.
+const SETTINGS: &[(&str, &str)] = &[
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_nestloop", "on"),
+    ("enable_indexscan", "on"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("enable_material", "off"),
+    ("random_page_cost", "1"),
+];
+
 /// Writes rows through one session; holds what is prepared there. Make a new one for a new session.
 #[derive(Debug)]
 pub struct Applier {
@@ -167,23 +181,23 @@ pub struct Applier {
 }
 
 impl Applier {
-    /// Sets the session up for writing rows: plans that do not depend on the number of keys and always go by the
-    /// primary key's index, however small or unanalysed the table was when its statements were prepared.
-    pub async fn open(session: &Session) -> Result<Self, SinkError> {
-        const SETTINGS: &str = "\
-            SELECT pg_catalog.set_config(name, value, false) FROM (VALUES ('plan_cache_mode', 'force_generic_plan'), \
-            ('enable_nestloop', 'on'), ('enable_indexscan', 'on'), ('enable_seqscan', 'off'), \
-            ('enable_hashjoin', 'off'), ('enable_mergejoin', 'off'), ('enable_material', 'off'), \
-            ('random_page_cost', '1')) AS wanted (name, value) \
-            WHERE EXISTS (SELECT FROM pg_catalog.pg_settings s WHERE s.name = wanted.name)";
-        session
-            .client()
-            .simple_query(SETTINGS)
-            .await
-            .map_err(|error| session.error("setting up the session for writing rows", error))?;
+    /// A session for writing rows, with `settings` of its own.
+    pub async fn connect(
+        endpoint: &TargetEndpoint,
+        application_name: &str,
+        settings: &[(&str, &str)],
+    ) -> Result<(Session, Self), SinkError> {
+        let settings = [SETTINGS, settings].concat();
+        let session = Session::connect_with(endpoint, application_name, &settings).await?;
+        let applier = Self::new(&session);
+        Ok((session, applier))
+    }
+
+    /// One that knows nothing yet of what is prepared in a session of [`Applier::connect`].
+    pub fn new(session: &Session) -> Self {
         let dialect = session.dialect();
         let (strategy, spread) = (Strategy::for_dialect(dialect), dialect.distributed);
-        Ok(Self { strategy, spread, statements: Statements::default() })
+        Self { strategy, spread, statements: Statements::default() }
     }
 
     /// Another strategy than the probed one: for measuring and testing.

@@ -3,7 +3,7 @@
 use crate::harness::PostgresDatabase;
 use futures_util::TryStreamExt;
 use rowferry::change::{EncodedRows, RowLayout, RowOp, RowSpan, TargetColumn, TargetName, TargetType};
-use rowferry::sink::{Compacted, Compactor, Session};
+use rowferry::sink::{Compacted, Compactor};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -208,10 +208,6 @@ pub fn random_log(seed: u64, size: usize, shape: Shape, model: &Model, consisten
         log.extend(step);
     }
     log
-}
-
-pub async fn connect(database: &PostgresDatabase<'_>) -> Session {
-    Session::connect(&database.endpoint(), "suite").await.unwrap()
 }
 
 /// Two equal tables with a column, and a part of the key, of every type; `source` has rows.

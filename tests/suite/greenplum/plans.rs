@@ -22,8 +22,8 @@ async fn writes_go_by_the_primary_key_on_the_segments_that_hold_the_rows() {
         database.sql(&format!("DROP TABLE IF EXISTS t; {create}")).await;
         let layout = layout("t", shape);
         for strategy in [Strategy::DeleteCopy, Strategy::UpdateInsert] {
-            let session = Session::connect(&database.endpoint(), "suite").await.unwrap();
-            let mut applier = Applier::open(&session).await.unwrap().with_strategy(strategy);
+            let (session, applier) = Applier::connect(&database.endpoint(), "suite", &[]).await.unwrap();
+            let mut applier = applier.with_strategy(strategy);
             // Everything is prepared while the table is empty and unknown to the planner.
             for mode in [Mode::Exact, Mode::Convergent] {
                 let log: Log = vec![(Insert, 1, 7), (Update, 2, 7), (Delete, 3, 0)];
@@ -80,8 +80,7 @@ async fn many_changes_of_composite_keys_go_through_staging_and_few_do_not() {
     {
         database.sql(&format!("DROP TABLE IF EXISTS t; {}", shape.create("t"))).await;
         let layout = layout("t", shape);
-        let session = Session::connect(&database.endpoint(), "suite").await.unwrap();
-        let mut applier = Applier::open(&session).await.unwrap();
+        let (session, mut applier) = Applier::connect(&database.endpoint(), "suite", &[]).await.unwrap();
         let mut model = Model::default();
         let fill: Log = (0..size).map(|key| (Insert, key, key)).collect();
         // The last of the changed rows is not there.

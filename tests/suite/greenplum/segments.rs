@@ -41,9 +41,7 @@ fn is_row(message: &tokio_postgres::SimpleQueryMessage) -> bool {
 }
 
 async fn open(database: &PostgresDatabase<'_>) -> (Session, Applier) {
-    let session = Session::connect(&database.endpoint(), "suite").await.unwrap();
-    let applier = Applier::open(&session).await.unwrap();
-    (session, applier)
+    Applier::connect(&database.endpoint(), "suite", &[]).await.unwrap()
 }
 
 /// A transaction that keeps the rows that are there; it needs staging.

@@ -2,13 +2,15 @@
 //!
 //! Sequence of a takeover: session-level advisory lock on a session of its own → refuse what a newer program has stored → end the
 //! server processes that earlier owners left behind → raise the epoch (owner record and, with it, a copy of the head checkpoint;
-//! an older layout of the tables is upgraded in front of them) → end what registered in between → only then may anything be loaded. What must never happen here: the epoch raised
-//! while an earlier writer could still commit under its own.
+//! an older layout of the tables is upgraded in front of them) → end what registered in between → only then is anything loaded. What
+//! must never happen here: the epoch raised while an earlier writer could still commit under its own.
+//!
+//! Questions are sent ahead, in that order: an answer counts only when those before it are as they should be.
 //!
 //! The lock keeps two live daemons apart. The epoch keeps out whoever lost the lock without knowing: its next
 //! checkpoint finds another head, its next chunk another epoch.
 
-use super::store::Store;
+use super::store::{Parameter, Store, Stored};
 use super::{Session, SinkError, pooler};
 use crate::config::types::TargetEndpoint;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -48,14 +50,14 @@ impl Owner {
         if !pooler::is_own(endpoint, &session).await? {
             return Err(pooled(&session, task));
         }
-        Self::take_with(session, task).await
+        Ok(Self::take_with(session, task).await?.0)
     }
 
-    /// As [`Owner::take`], with a session that is known to have a server process of its own.
+    /// As [`Owner::take`], with a session that is known to have a server process of its own; and with what is durable of the task.
     ///
     /// # Errors
     /// As [`Owner::take`].
-    pub async fn take_with(session: Session, task: &str) -> Result<Self, SinkError> {
+    pub async fn take_with(session: Session, task: &str) -> Result<(Self, Stored), SinkError> {
         Store::create(&session, task).await?;
         Self::take_again(session, task).await
     }
@@ -64,17 +66,36 @@ impl Owner {
     ///
     /// # Errors
     /// As [`Owner::take`].
-    pub async fn take_again(session: Session, task: &str) -> Result<Self, SinkError> {
+    pub async fn take_again(session: Session, task: &str) -> Result<(Self, Stored), SinkError> {
         let unowned = Store::new(task, 0);
-        lock(&session, &unowned).await?;
-        let upgrade = unowned.examine(&session).await?;
+        let (locked, upgrade, earlier, highest) = tokio::join!(
+            biased;
+            lock(&session, &unowned),
+            unowned.examine(&session),
+            Earlier::find(&session, &unowned, i64::MAX),
+            unowned.highest_epoch(&session)
+        );
+        locked?;
+        let upgrade = upgrade?;
+        let earlier = earlier?;
+        earlier.end(&session, &unowned).await?;
+        let store = Store::new(task, highest?.saturating_add(1));
         let host = host_name();
-        end_earlier(&session, &unowned, i64::MAX).await?;
-        let epoch = raise_epoch(&session, &unowned, &host, &upgrade).await?;
-        end_earlier(&session, &unowned, epoch).await?;
-        let forget = format!("DELETE FROM {} WHERE epoch < {epoch}", unowned.owner_table());
-        session.client().batch_execute(&forget).await.map_err(|error| session.error(DOING, error))?;
-        Ok(Self { session, store: Store::new(task, epoch), host, slots: AtomicI32::new(0) })
+        let (raised, between, loaded) = tokio::join!(
+            biased;
+            raise_epoch(&session, &store, &host, &upgrade, &earlier),
+            Earlier::find(&session, &store, store.epoch()),
+            store.load(&session)
+        );
+        raised?;
+        let between = between?;
+        let stored = if between.pids.is_empty() {
+            loaded?
+        } else {
+            between.end(&session, &store).await?;
+            store.load(&session).await?
+        };
+        Ok((Self { session, store, host, slots: AtomicI32::new(0) }, stored))
     }
 
     /// The task's records, writable under this ownership.
@@ -213,72 +234,102 @@ fn holder_words(row: &Row) -> Result<String, tokio_postgres::Error> {
     Ok(format!("server process {pid}, application {application}, user {user}, from {address}"))
 }
 
-/// Ends the recorded server processes of owners before `epoch` that are still the same (number and start time), and
-/// waits until they are gone.
-async fn end_earlier(session: &Session, store: &Store, epoch: i64) -> Result<(), SinkError> {
-    let failed = |error| session.error("ending sessions of the earlier owner", error);
-    let sql = format!(
-        "SELECT DISTINCT backend_pid, backend_start::text FROM {} WHERE epoch < $1 AND backend_pid <> pg_backend_pid()",
-        store.owner_table()
-    );
-    let rows = session.client().query_typed(&sql, &[(&epoch, Type::INT8)]).await.map_err(failed)?;
-    let mut pids: Vec<i32> = Vec::with_capacity(rows.len());
-    let mut starts: Vec<String> = Vec::with_capacity(rows.len());
-    for row in &rows {
-        pids.push(row.try_get(0).map_err(failed)?);
-        starts.push(row.try_get(1).map_err(failed)?);
-    }
-    if pids.is_empty() {
-        return Ok(());
-    }
-    let give_up = Instant::now() + END_TIMEOUT;
-    loop {
-        // Asked again each time: a process that ignores one signal in a wait takes the next.
-        let rows = session
-            .client()
-            .query_typed(
-                "SELECT a.pid, pg_terminate_backend(a.pid) FROM pg_stat_activity a \
-                 JOIN unnest($1::int4[], $2::text[]) AS r(pid, start) \
-                 ON a.pid = r.pid AND a.backend_start = r.start::timestamptz",
-                &[(&pids, Type::INT4_ARRAY), (&starts, Type::TEXT_ARRAY)],
-            )
-            .await
-            .map_err(failed)?;
-        let Some(row) = rows.first() else { return Ok(()) };
-        let pid: i32 = row.try_get(0).map_err(failed)?;
-        if Instant::now() >= give_up {
-            return Err(owned(
-                session,
-                store,
-                format!("server process {pid} of an earlier owner does not end"),
-            ));
+/// The sessions of earlier owners that are on record.
+struct Earlier {
+    epochs: Vec<i64>,
+    slots: Vec<i32>,
+    pids: Vec<i32>,
+    starts: Vec<String>,
+}
+
+impl Earlier {
+    /// Those of owners before `epoch`.
+    async fn find(session: &Session, store: &Store, epoch: i64) -> Result<Self, SinkError> {
+        let failed = |error| session.error(DOING, error);
+        let sql = format!(
+            "SELECT epoch, slot, backend_pid, backend_start::text FROM {} WHERE epoch < $1",
+            store.owner_table()
+        );
+        let rows = session.client().query_typed(&sql, &[(&epoch, Type::INT8)]).await.map_err(failed)?;
+        let mut found = Self { epochs: Vec::new(), slots: Vec::new(), pids: Vec::new(), starts: Vec::new() };
+        for row in &rows {
+            found.epochs.push(row.try_get(0).map_err(failed)?);
+            found.slots.push(row.try_get(1).map_err(failed)?);
+            found.pids.push(row.try_get(2).map_err(failed)?);
+            found.starts.push(row.try_get(3).map_err(failed)?);
         }
-        tracing::info!(task = store.task(), pid, "ending a session of the earlier owner");
-        tokio::time::sleep(END_POLL).await;
+        Ok(found)
+    }
+
+    /// Ends their server processes that are still the same (number and start time), and waits until they are gone.
+    async fn end(&self, session: &Session, store: &Store) -> Result<(), SinkError> {
+        let failed = |error| session.error("ending sessions of the earlier owner", error);
+        if self.pids.is_empty() {
+            return Ok(());
+        }
+        let give_up = Instant::now() + END_TIMEOUT;
+        loop {
+            // Asked again each time: a process that ignores one signal in a wait takes the next.
+            let rows = session
+                .client()
+                .query_typed(
+                    "SELECT a.pid, pg_terminate_backend(a.pid) FROM pg_stat_activity a \
+                     JOIN unnest($1::int4[], $2::text[]) AS r(pid, start) \
+                     ON a.pid = r.pid AND a.backend_start = r.start::timestamptz WHERE a.pid <> pg_backend_pid()",
+                    &[(&self.pids, Type::INT4_ARRAY), (&self.starts, Type::TEXT_ARRAY)],
+                )
+                .await
+                .map_err(failed)?;
+            let Some(row) = rows.first() else { return Ok(()) };
+            let pid: i32 = row.try_get(0).map_err(failed)?;
+            if Instant::now() >= give_up {
+                return Err(owned(
+                    session,
+                    store,
+                    format!("server process {pid} of an earlier owner does not end"),
+                ));
+            }
+            tracing::info!(task = store.task(), pid, "ending a session of the earlier owner");
+            tokio::time::sleep(END_POLL).await;
+        }
     }
 }
 
-/// Puts the new owner on record and, in the same transaction, repeats the head checkpoint under its epoch. An
-/// earlier owner that is still about to commit the next checkpoint then collides with this one. Before all that, `upgrade` brings
-/// the task's tables to the present layout.
-async fn raise_epoch(session: &Session, store: &Store, host: &str, upgrade: &str) -> Result<i64, SinkError> {
+/// Puts the new owner on record in the place of those that were ended and, in the same transaction, repeats the head checkpoint under
+/// its epoch. An earlier owner that is still about to commit the next checkpoint then collides with this one. Before all that, `upgrade`
+/// brings the task's tables to the present layout.
+async fn raise_epoch(
+    session: &Session,
+    store: &Store,
+    host: &str,
+    upgrade: &str,
+    ended: &Earlier,
+) -> Result<(), SinkError> {
     let failed = |error| session.error(DOING, error);
     let client = session.client();
-    let begin = format!("BEGIN; {upgrade}");
-    let (begun, highest) = tokio::join!(client.batch_execute(&begin), store.highest_epoch(session));
-    begun.map_err(failed)?;
-    let epoch = highest?.saturating_add(1);
+    let epoch = store.epoch();
     let record = Record { epoch, slot: 0, role: "owner", start: session.backend_start(), host };
+    let begin = format!("BEGIN; {upgrade}");
+    let forget = format!(
+        "DELETE FROM {} o USING unnest($1::int8[], $2::int4[]) AS e(epoch, slot) \
+         WHERE o.epoch = e.epoch AND o.slot = e.slot",
+        store.owner_table()
+    );
+    let records: [Parameter<'_>; 2] = [(&ended.epochs, Type::INT8_ARRAY), (&ended.slots, Type::INT4_ARRAY)];
     // Sent together: where one fails those behind it fail too, and COMMIT rolls back.
-    let (recorded, repeated, committed) = tokio::join!(
+    let (begun, forgot, recorded, repeated, committed) = tokio::join!(
+        biased;
+        client.batch_execute(&begin),
+        client.execute_typed(&forget, &records),
         record.insert(session, store, session.backend_pid(), ""),
         store.repeat_head(session, epoch),
         client.batch_execute("COMMIT")
     );
+    begun.map_err(failed)?;
+    forgot.map_err(failed)?;
     recorded?;
     repeated?;
-    committed.map_err(failed)?;
-    Ok(epoch)
+    committed.map_err(failed)
 }
 
 /// What `pg_stat_activity` shows of an owner.

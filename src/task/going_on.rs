@@ -85,9 +85,8 @@ pub(super) async fn go_on(context: &Context, passed: &Passed) -> Result<Option<S
     let log = async { Ok::<_, TaskError>(server.look_at_log(&mut facts).await?) };
     let pid = session.backend_pid();
     let taken = async {
-        let owner = Arc::new(Owner::take_again(session, &context.name).await?);
-        let stored = owner.store().load(owner.session()).await?;
-        Ok((owner, stored))
+        let (owner, stored) = Owner::take_again(session, &context.name).await?;
+        Ok((Arc::new(owner), stored))
     };
     let asked = async { tokio::try_join!(log, taken) };
     let (files, (owner, stored)) = waiting::at_target(context, pid, Box::pin(asked)).await?;

@@ -200,9 +200,9 @@ async fn take(
     server: &mut Server,
     gathered: &Gathered,
 ) -> Result<(Arc<Owner>, Stored), TaskError> {
-    let owner = Arc::new(Owner::take_with(session, &context.name).await?);
-    // Only now: another owner may have moved it since the facts were gathered.
-    let mut stored = owner.store().load(owner.session()).await?;
+    // As it is now: another owner may have moved it since the facts were gathered.
+    let (owner, mut stored) = Owner::take_with(session, &context.name).await?;
+    let owner = Arc::new(owner);
     prepare::forget_unselected(context, &owner, &mut stored).await?;
     let widened = prepare::record_widened(context, &owner, &stored, gathered).await?;
     if prepare::begun_elsewhere(context, server, &owner, &stored).await? || widened {

@@ -6,7 +6,7 @@
 //! What must never happen here: tables of a newer layout touched.
 
 use super::form::{LAYOUT, newer};
-use super::tables::{Existing, check_format};
+use super::tables::Existing;
 use super::{Names, SCHEMA, Store, read, tables, unreadable, upgrade};
 use crate::change::remedy::COPY_AGAIN;
 use crate::quote::literal;
@@ -60,10 +60,19 @@ impl Store {
     /// layout, for the beginning of the transaction that raises the epoch.
     pub(in crate::sink) async fn examine(&self, session: &Session) -> Result<String, SinkError> {
         let (task, names) = (self.task(), &self.names);
-        let existing = tables::existing(session).await?.unwrap_or_default();
-        check_format(session, task, &existing).await?;
+        // Sent together. A newer layout may not have what is asked: each answer counts only when those before it are as they should be.
+        let (existing, format, forms) = tokio::join!(
+            biased;
+            tables::existing(session),
+            tables::check_format(session, task),
+            read::check_forms(session, task, names)
+        );
+        let existing = existing?.unwrap_or_default();
+        if existing.contains_key(&tables::meta()) {
+            format?;
+        }
         let Some(version) = found(session, task, names, &existing)? else { return Ok(String::new()) };
-        read::check_forms(session, task, names).await?;
+        forms?;
         if version == LAYOUT {
             return Ok(String::new());
         }

@@ -23,6 +23,7 @@ mod write;
 pub use read::{Stored, StoredSchema, StoredTable, peek};
 pub use tables::{is_made, remove};
 pub use upkeep::{Done, Kept};
+pub(super) use write::Parameter;
 
 use super::{Session, SinkError};
 use crate::change::TargetName;

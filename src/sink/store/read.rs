@@ -65,20 +65,32 @@ impl Store {
 /// run inside a transaction.
 pub async fn peek(session: &Session, task: &str) -> Result<Option<Stored>, SinkError> {
     let names = Names::new(task);
+    let client = session.client();
     let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-    session.client().batch_execute(begin).await.map_err(|error| session.error(DOING, error))?;
-    let found = tables::existing(session).await?.unwrap_or_default();
+    let (begun, found) = tokio::join!(biased; client.batch_execute(begin), tables::existing(session));
+    begun.map_err(|error| session.error(DOING, error))?;
+    let found = found?.unwrap_or_default();
     let is_found = |name: &String| found.contains_key(name);
     // Where nothing is of this task the schema may be closed to its user, which the precheck tells.
-    let stored = if names.all().into_iter().any(is_found) {
-        tables::check_format(session, task, &found).await?;
+    let ours = names.all().into_iter().any(is_found);
+    let checking = async {
+        if ours && is_found(&tables::meta()) {
+            tables::check_format(session, task).await?;
+        }
         // A newer layout may have other tables.
-        layout::found(session, task, &names, &found)?;
-        if names.all().into_iter().all(is_found) { Some(read(session, task, &names).await?) } else { None }
-    } else {
-        None
+        if ours { layout::found(session, task, &names, &found).map(|_| ()) } else { Ok(()) }
     };
-    session.client().batch_execute("COMMIT").await.map_err(|error| session.error(DOING, error))?;
+    let reading = async {
+        if names.all().into_iter().all(is_found) {
+            read(session, task, &names).await.map(Some)
+        } else {
+            Ok(None)
+        }
+    };
+    let (checked, stored, ended) = tokio::join!(biased; checking, reading, client.batch_execute("COMMIT"));
+    checked?;
+    let stored = stored?;
+    ended.map_err(|error| session.error(DOING, error))?;
     Ok(stored)
 }
 

@@ -159,16 +159,18 @@ pub(super) async fn create(session: &Session, task: &str) -> Result<(), SinkErro
         return Ok(());
     }
     let lock = format!("BEGIN; SELECT pg_advisory_xact_lock({DDL_LOCK})");
-    session.client().batch_execute(&lock).await.map_err(failed)?;
-    let found = existing(session).await?;
+    let (locked, found) = tokio::join!(biased; session.client().batch_execute(&lock), existing(session));
+    locked.map_err(failed)?;
+    let found = found?;
     if let Some(found) = &found {
         // What is missing may be what a newer program has taken away.
-        check_format(session, task, found).await?;
+        if found.contains_key(&meta()) {
+            check_format(session, task).await?;
+        }
         layout::found(session, task, &names, found)?;
     }
-    let sql = missing(&names, found.as_ref(), session.dialect().distributed);
-    session.client().batch_execute(&sql).await.map_err(failed)?;
-    session.client().batch_execute("COMMIT").await.map_err(failed)
+    let sql = missing(&names, found.as_ref(), session.dialect().distributed) + "COMMIT";
+    session.client().batch_execute(&sql).await.map_err(failed)
 }
 
 /// The statements that make what is not in `found`.
@@ -206,16 +208,13 @@ fn missing(names: &Names, found: Option<&Existing>, distributed: bool) -> String
     sql
 }
 
-fn meta() -> String {
+pub(super) fn meta() -> String {
     format!("{SCHEMA}.\"meta\"")
 }
 
-/// Refuses a schema `rowferry` of another version.
-pub(super) async fn check_format(session: &Session, task: &str, found: &Existing) -> Result<(), SinkError> {
+/// Refuses a schema `rowferry` of another version, where it has the table that says so.
+pub(super) async fn check_format(session: &Session, task: &str) -> Result<(), SinkError> {
     let meta = meta();
-    if !found.contains_key(&meta) {
-        return Ok(());
-    }
     let sql = format!("SELECT max(format) FROM {meta}");
     let rows = session.client().query_typed(&sql, &[]).await.map_err(|error| session.error(DOING, error))?;
     let format: Option<i32> = match rows.first() {

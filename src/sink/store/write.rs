@@ -13,7 +13,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 
 /// A parameter and its type.
-pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
+pub(in crate::sink) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
 impl Store {
     /// Inserts the first checkpoint (P0), when there is none.
@@ -207,9 +207,15 @@ impl Store {
         state: &TableState,
         mapping: &serde_json::Value,
     ) -> Result<(), SinkError> {
-        self.record_table(session, source, target, state, mapping).await?;
-        self.forget_upkeep(session, target).await?;
-        self.delete(session, source, &[&self.names.chunks, &self.names.schemas]).await
+        // Sent together: where one fails those behind it fail too.
+        tokio::try_join!(
+            biased;
+            self.record_table(session, source, target, state, mapping),
+            self.forget_upkeep(session, target),
+            self.delete(session, source, &self.names.chunks),
+            self.delete(session, source, &self.names.schemas)
+        )
+        .map(|_| ())
     }
 
     /// Forgets a table altogether.
@@ -218,7 +224,10 @@ impl Store {
         let state = TableState::Pending;
         let target = TargetName { schema: String::new(), table: String::new() };
         self.record_table(session, source, &target, &state, &serde_json::Value::Null).await?;
-        self.delete(session, source, &[&self.names.chunks, &self.names.schemas, &self.names.tables]).await
+        for records in [&self.names.chunks, &self.names.schemas, &self.names.tables] {
+            self.delete(session, source, records).await?;
+        }
+        Ok(())
     }
 
     /// Deletes records that were superseded long ago. Best run between transactions, when
@@ -299,20 +308,13 @@ impl Store {
         Ok(format!("owner epoch {}, checkpoint epoch {} sequence {}", number(0)?, number(1)?, number(2)?))
     }
 
-    async fn delete(
-        &self,
-        session: &Session,
-        source: &TableName,
-        tables: &[&String],
-    ) -> Result<(), SinkError> {
-        for table in tables {
-            let sql = format!("DELETE FROM {table} WHERE source_database = $1 AND source_table = $2");
-            session
-                .client()
-                .execute_typed(&sql, &[(&source.database, Type::TEXT), (&source.table, Type::TEXT)])
-                .await
-                .map_err(|error| session.error("forgetting a table's records", error))?;
-        }
+    async fn delete(&self, session: &Session, source: &TableName, records: &str) -> Result<(), SinkError> {
+        let sql = format!("DELETE FROM {records} WHERE source_database = $1 AND source_table = $2");
+        session
+            .client()
+            .execute_typed(&sql, &[(&source.database, Type::TEXT), (&source.table, Type::TEXT)])
+            .await
+            .map_err(|error| session.error("forgetting a table's records", error))?;
         Ok(())
     }
 

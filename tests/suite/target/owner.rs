@@ -1,9 +1,12 @@
 //! Takeovers.
 
 use super::{at, connect, endpoint, source};
-use crate::harness::{DEADLINE, PostgresDatabase, eventually, eventually_some, on_greenplum, postgres};
+use crate::harness::{
+    DEADLINE, PostgresDatabase, Proxy, eventually, eventually_some, on_greenplum, postgres,
+};
 use rowferry::change::Retry;
 use rowferry::change::state::ChunkRecord;
+use rowferry::config::types::TargetEndpoint;
 use rowferry::sink::{Owner, SinkError};
 
 /// Ends the session that holds the owner's lock, as a network or an administrator would; the owner does not know.
@@ -67,6 +70,31 @@ async fn a_takeover_ends_the_writers_that_the_earlier_owner_left() {
     assert_eq!((stored.epoch, stored.sequence, &stored.position), (2, 2, &at(4)));
     assert_eq!(database.one("SELECT count(*) FROM rowferry.shop_owner").await, "1", "old records are gone");
     second.store().advance(second.session(), &stored, &at(5)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_session_that_registers_while_the_task_is_taken_is_ended_too() {
+    let database = postgres().await.database("registers_late").await;
+    let first = Owner::take(&endpoint(&database), "shop").await.unwrap();
+    let late = connect(&database).await;
+    cut_lock(&database, &first).await;
+    let proxy = Proxy::start(database.server.port());
+    // What was on record has been read by then.
+    let ends = proxy.hold("pg_terminate_backend");
+    let to = TargetEndpoint { host: "127.0.0.1".into(), port: proxy.port(), ..database.endpoint() };
+    let takeover = tokio::spawn(async move { Owner::take(&to, "shop").await });
+    ends.wait().await;
+    let pid = late.backend_pid();
+    database
+        .sql(&format!(
+            "INSERT INTO rowferry.shop_owner SELECT 1, 9, 'late', {pid}, backend_start, 'h', 1 \
+             FROM pg_stat_activity WHERE pid = {pid}"
+        ))
+        .await;
+    drop(ends);
+    let second = takeover.await.unwrap().unwrap();
+    assert!(late.client().batch_execute("SELECT 1").await.is_err());
+    assert_eq!(second.store().epoch(), 2);
 }
 
 #[tokio::test]

@@ -18,9 +18,11 @@ pub(super) async fn is_own(endpoint: &TargetEndpoint, session: &Session) -> Resu
     let second = Session::connect(endpoint, "rowferry/pooler").await?;
     // No query in it: on Greenplum that would hold one of the role's places in its resource queue, and ours would wait for it.
     second.client().batch_execute("BEGIN").await.map_err(|error| second.error(DOING, error))?;
-    let again: i32 = ask(session, "SELECT pg_catalog.pg_backend_pid()", None).await?;
+    let (again, released) = tokio::try_join!(
+        ask::<i32>(session, "SELECT pg_catalog.pg_backend_pid()", None),
+        ask::<bool>(session, "SELECT pg_catalog.pg_advisory_unlock($1)", Some(key))
+    )?;
     second.client().batch_execute("ROLLBACK").await.map_err(|error| second.error(DOING, error))?;
-    let released: bool = ask(session, "SELECT pg_catalog.pg_advisory_unlock($1)", Some(key)).await?;
     Ok(taken && released && again == session.backend_pid())
 }
 

@@ -125,23 +125,44 @@ async fn shapes(session: &Session, wanted: &[TargetName]) -> Result<BTreeMap<u32
         let (oid, entry) = entry(row).map_err(|error| session.error(DOING, error))?;
         entries.insert(oid, entry);
     }
+    if entries.is_empty() {
+        return Ok(entries);
+    }
     let oids: Vec<u32> = entries.keys().copied().collect();
-    let rows = session
-        .client()
-        .query_typed(COLUMNS, &[(&oids, Type::OID_ARRAY)])
-        .await
-        .map_err(|error| session.error(DOING, error))?;
-    for row in &rows {
+    let (distributed, declared) =
+        (session.dialect().distributed, session.dialect().version_number >= 120_000);
+    // Sent together.
+    let (columns, distributions, partitioned) = tokio::try_join!(
+        ask(session, Some(COLUMNS), &oids),
+        ask(session, distributed.then_some(DISTRIBUTIONS), &oids),
+        ask(session, partitions::question(declared, distributed), &oids)
+    )?;
+    for row in &columns {
         let (oid, column) = column(row).map_err(|error| session.error(DOING, error))?;
         if let Some(entry) = entries.get_mut(&oid) {
             entry.found.table.columns.push(column);
         }
     }
-    if session.dialect().distributed {
-        distributions(session, &oids, &mut entries).await?;
+    for row in &distributions {
+        let (oid, distribution) = distribution(row).map_err(|error| session.error(DOING, error))?;
+        if let Some(entry) = entries.get_mut(&oid) {
+            entry.found.table.distribution = Some(distribution);
+        }
     }
-    partitions::partitions(session, &oids, &mut entries).await?;
+    for row in &partitioned {
+        let oid: u32 = row.try_get(0).map_err(|error| session.error(DOING, error))?;
+        if let Some(entry) = entries.get_mut(&oid) {
+            entry.found.without_default_partition = true;
+        }
+    }
     Ok(entries)
+}
+
+/// What one of the questions has to say of tables; nothing where it is not asked.
+async fn ask(session: &Session, sql: Option<&str>, oids: &Vec<u32>) -> Result<Vec<Row>, SinkError> {
+    let Some(sql) = sql else { return Ok(Vec::new()) };
+    let asked = session.client().query_typed(sql, &[(oids, Type::OID_ARRAY)]).await;
+    asked.map_err(|error| session.error(DOING, error))
 }
 
 fn entry(row: &Row) -> Result<(u32, Entry), tokio_postgres::Error> {
@@ -197,25 +218,6 @@ fn column(row: &Row) -> Result<(u32, TargetColumn), tokio_postgres::Error> {
     let column =
         TargetColumn { name: row.try_get(1)?, data_type: catalog_type.target_type(), nullable: !not_null };
     Ok((row.try_get(0)?, column))
-}
-
-async fn distributions(
-    session: &Session,
-    oids: &Vec<u32>,
-    entries: &mut BTreeMap<u32, Entry>,
-) -> Result<(), SinkError> {
-    let rows = session
-        .client()
-        .query_typed(DISTRIBUTIONS, &[(oids, Type::OID_ARRAY)])
-        .await
-        .map_err(|error| session.error(DOING, error))?;
-    for row in &rows {
-        let (oid, distribution) = distribution(row).map_err(|error| session.error(DOING, error))?;
-        if let Some(entry) = entries.get_mut(&oid) {
-            entry.found.table.distribution = Some(distribution);
-        }
-    }
-    Ok(())
 }
 
 fn distribution(row: &Row) -> Result<(u32, Distribution), tokio_postgres::Error> {

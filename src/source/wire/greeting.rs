@@ -5,9 +5,13 @@ use super::fields::Fields;
 use crate::change::facts::Flavour;
 use crate::source::version;
 use mysql_common::constants::CapabilityFlags;
+use mysql_common::packets::{AuthPlugin, HandshakeResponse, SslRequest};
+use mysql_common::proto::MySerialize;
 
 /// Collation the session starts with: `utf8mb4_general_ci`, which every supported server has.
 const UTF8MB4_GENERAL_CI: u8 = 45;
+/// The version from which `mysql_common` asks for that collation.
+const UTF8MB4_SINCE: (u16, u16, u16) = (5, 5, 3);
 /// The longest packet the client takes, as told to the server: 1 GiB, MySQL's limit.
 const MAX_PACKET_TOLD: u32 = 1 << 30;
 /// Bytes of the nonce of `mysql_native_password` and `caching_sha2_password`; a zero byte follows it on the
@@ -99,46 +103,31 @@ impl Greeting {
     }
 }
 
-/// The start of the answer, which is all of it (`Protocol::SSLRequest`) before TLS begins.
+/// `Protocol::SSLRequest`: the start of the answer, before TLS begins.
 pub fn opening(agreed: CapabilityFlags) -> Vec<u8> {
-    let mut out = Vec::with_capacity(256);
-    out.extend_from_slice(&agreed.bits().to_le_bytes());
-    out.extend_from_slice(&MAX_PACKET_TOLD.to_le_bytes());
-    out.push(UTF8MB4_GENERAL_CI);
-    out.extend_from_slice(&[0; 23]);
-    out
+    written(&SslRequest::new(agreed, MAX_PACKET_TOLD, UTF8MB4_GENERAL_CI))
 }
 
 /// `Protocol::HandshakeResponse41`.
 pub fn answer(agreed: CapabilityFlags, user: &str, plugin: &[u8], response: &[u8]) -> Vec<u8> {
-    let mut out = opening(agreed);
-    out.extend_from_slice(user.as_bytes());
-    out.push(0);
-    // One length byte serves both forms: no response here is longer than 250 bytes.
-    out.extend_from_slice(&short_string(response));
-    if agreed.contains(CapabilityFlags::CLIENT_PLUGIN_AUTH) {
-        out.extend_from_slice(plugin);
-        out.push(0);
-    }
-    if agreed.contains(CapabilityFlags::CLIENT_CONNECT_ATTRS) {
-        // Shown in performance_schema.session_connect_attrs: whose connection it is.
-        let attributes = [
-            short_string(b"program_name"),
-            short_string(b"rowferry"),
-            short_string(b"_client_version"),
-            short_string(env!("CARGO_PKG_VERSION").as_bytes()),
-        ]
-        .concat();
-        out.extend_from_slice(&short_string(&attributes));
-    }
-    out
+    // Shown in performance_schema.session_connect_attrs: whose connection it is.
+    let attributes = [("program_name", "rowferry"), ("_client_version", env!("CARGO_PKG_VERSION"))];
+    let attributes = attributes.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    written(&HandshakeResponse::new(
+        Some(response),
+        UTF8MB4_SINCE,
+        Some(user.as_bytes()),
+        None::<&[u8]>,
+        agreed.contains(CapabilityFlags::CLIENT_PLUGIN_AUTH).then(|| AuthPlugin::from_bytes(plugin)),
+        agreed,
+        agreed.contains(CapabilityFlags::CLIENT_CONNECT_ATTRS).then(|| attributes.into()),
+        MAX_PACKET_TOLD,
+    ))
 }
 
-/// A length-encoded string of up to 250 bytes; a longer one is cut.
-fn short_string(bytes: &[u8]) -> Vec<u8> {
-    let bytes = bytes.get(..250).unwrap_or(bytes);
-    let mut out = vec![u8::try_from(bytes.len()).unwrap_or(250)];
-    out.extend_from_slice(bytes);
+fn written(packet: &impl MySerialize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256);
+    packet.serialize(&mut out);
     out
 }
 

@@ -6,6 +6,9 @@
 use super::fields::Fields;
 use crate::change::Retry;
 use crate::source::SourceError;
+use mysql_common::constants::CapabilityFlags;
+use mysql_common::io::ParseBuf;
+use mysql_common::packets::{ErrPacket, SqlState};
 
 /// The server wants the client to go on reading: another result follows.
 pub const MORE_RESULTS: u16 = 0x0008;
@@ -24,17 +27,14 @@ pub struct Failure {
 impl Failure {
     /// Reads an ERR packet; `None` when it is none.
     pub fn read(packet: &[u8]) -> Option<Self> {
-        let mut fields = Fields(packet);
-        if fields.u8()? != 0xFF {
-            return None;
-        }
-        let code = fields.u16()?;
-        let mut state = "HY000".to_owned();
-        if fields.0.first() == Some(&b'#') {
-            let marked = fields.bytes(6)?;
-            state = String::from_utf8_lossy(marked.get(1..).unwrap_or_default()).into_owned();
-        }
-        Some(Self { code, state, message: String::from_utf8_lossy(fields.0).into_owned() })
+        let with_state = packet.get(3) == Some(&b'#');
+        let form = if with_state { CapabilityFlags::CLIENT_PROTOCOL_41 } else { CapabilityFlags::empty() };
+        let Ok(ErrPacket::Error(error)) = ParseBuf(packet).parse::<ErrPacket<'_>>(form) else { return None };
+        Some(Self {
+            code: error.error_code(),
+            state: error.sql_state_ref().map_or("HY000".into(), SqlState::as_str).into_owned(),
+            message: error.message_str().into_owned(),
+        })
     }
 
     /// The room's error for this answer. `endpoint` is `name (host:port)`, `user` who is logged in, `secure`

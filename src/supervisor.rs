@@ -3,6 +3,7 @@
 //! What must never happen here: a task that ends without its status saying so, or an error that ends the daemon.
 
 use crate::change::Retry;
+use crate::change::remedy::{Remedy, Report};
 use crate::config::Config;
 use crate::status::Board;
 use crate::task::{self, Progress, TaskError, TaskProgress};
@@ -47,7 +48,7 @@ pub async fn run(config: Arc<Config>, board: Board, stop: CancellationToken) {
         if let Err(error) = ended
             && let Some(progress) = known.get(&error.id())
         {
-            let remedy = "restart the daemon, and please report it with the log".to_owned();
+            let remedy = &Report::AndRestart.into();
             fail(progress, format!("the task's supervisor ended abnormally: {error}"), remedy);
         }
     }
@@ -89,12 +90,11 @@ async fn supervise(progress: Progress, config: Arc<Config>, stop: CancellationTo
                 }
             }
             Retry::AfterFix { remedy } => {
-                fail(&progress, error.to_string(), remedy);
+                fail(&progress, error.to_string(), &remedy);
                 return;
             }
             Retry::Never => {
-                let remedy = "this cannot be mended from outside: please report it with the log".to_owned();
-                fail(&progress, error.to_string(), remedy);
+                fail(&progress, error.to_string(), &Report::WithLog.into());
                 return;
             }
         }
@@ -111,9 +111,9 @@ fn retry(progress: &Progress, error: &TaskError, attempt: u32, pause: Duration) 
     );
 }
 
-fn fail(progress: &Progress, error: String, remedy: String) {
-    tracing::error!(task = progress.task(), remedy, "failed: {error}");
-    progress.step(|progress, now| progress.fails(error, remedy, now));
+fn fail(progress: &Progress, error: String, remedy: &Remedy) {
+    tracing::error!(task = progress.task(), %remedy, "failed: {error}");
+    progress.step(|progress, now| progress.fails(error, remedy.to_string(), now));
 }
 
 #[cfg(test)]

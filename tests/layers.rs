@@ -13,7 +13,7 @@ const ROOMS: [(&str, &[&str]); 13] = [
     ("schema", &["change"]),
     ("transform", &["change", "schema"]),
     ("config", &["change"]),
-    ("tls", &["config"]),
+    ("tls", &["change", "config"]),
     ("source", &["change", "schema", "config", "tls"]),
     ("sink", &["change", "quote", "schema", "config", "tls"]),
     ("precheck", &["change", "quote", "schema", "transform", "config"]),

@@ -15,6 +15,7 @@ use super::TableName;
 use super::position::{FilePosition, TransactionId};
 use super::prepared::XaStep;
 use super::session::Session;
+use crate::change::remedy::Remedy;
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -88,7 +89,7 @@ pub struct Doubt {
     /// Its text, shortened.
     pub statement: String,
     /// What the user can do.
-    pub remedy: String,
+    pub remedy: Remedy,
     /// Tables that it may concern beside those that its text names.
     pub also: Vec<TableName>,
 }

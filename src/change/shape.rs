@@ -1,5 +1,6 @@
 //! The shapes of target tables: names, types, keys.
 
+use crate::change::remedy::Remedy;
 use serde::{Deserialize, Serialize};
 
 /// A table of the target.
@@ -223,6 +224,6 @@ pub enum TargetChange {
         /// What is wrong where there is such a row, as a sentence that names the source table and the statement.
         why: String,
         /// What the user can do then.
-        remedy: String,
+        remedy: Remedy,
     },
 }

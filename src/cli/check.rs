@@ -1,7 +1,7 @@
 //! `rowferry check` and `rowferry plan`.
 
 use super::out::{self, line};
-use super::{CliError, Exit, chosen, remedy};
+use super::{CliError, Exit, chosen};
 use crate::config::Config;
 use crate::precheck::{Item, Report, Verdict};
 use crate::task::{self, Planned, TaskError};
@@ -71,7 +71,7 @@ fn not_asked(config: &Config, name: &str, error: &TaskError) -> Report {
             subject: subject.unwrap_or(name).to_owned(),
             verdict: Verdict::Fail,
             why: error.to_string(),
-            remedy: remedy(error.retry()),
+            remedy: Some(error.retry().remedy()),
         }],
     }
 }
@@ -86,8 +86,8 @@ fn add_report(text: &mut String, name: &str, report: &Report, colour: bool) {
         };
         let word = if colour { format!("\x1b[{code}m{word}\x1b[0m") } else { word.to_owned() };
         line!(text, "  {word}  {:<24} {}: {}", item.code, item.subject, item.why);
-        if !item.remedy.is_empty() {
-            line!(text, "        to mend it: {}", item.remedy);
+        if let Some(remedy) = &item.remedy {
+            line!(text, "        to mend it: {remedy}");
         }
     }
     let count = |verdict| report.items.iter().filter(|item| item.verdict == verdict).count();
@@ -124,9 +124,14 @@ pub async fn plan(config: Arc<Config>, task: Option<String>) -> Result<Exit, Cli
             }
             Planned::Refused(report) => {
                 exit = Exit::Problem;
-                let refusals = report
-                    .failures()
-                    .map(|item| format!("\n  - {}: {}. To mend it: {}", item.subject, item.why, item.remedy));
+                let refusals = report.failures().map(|item| {
+                    let remedy = item.remedy.as_ref().map(ToString::to_string).unwrap_or_default();
+                    format!(
+                        "
+  - {}: {}. To mend it: {remedy}",
+                        item.subject, item.why
+                    )
+                });
                 let refusals: String = refusals.collect();
                 out::tell(&format!("task {name} is not planned, since its check fails:{refusals}"));
             }

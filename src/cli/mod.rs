@@ -169,21 +169,9 @@ pub enum CliError {
     Reply(String),
 }
 
-/// What to do about an error.
-fn remedy(retry: Retry) -> String {
-    match retry {
-        Retry::AfterFix { remedy } => remedy,
-        Retry::AfterBackoff => {
-            "it may pass by itself; else see that the server runs and that host and port are right, and try again"
-                .to_owned()
-        }
-        Retry::Never => "nothing outside this program can; please report it".to_owned(),
-    }
-}
-
-/// The same as the end of a paragraph.
+/// What to do about an error, as the end of a paragraph.
 fn to_mend(retry: Retry) -> String {
-    format!(". To mend it: {}.", remedy(retry))
+    format!(". To mend it: {}.", retry.remedy())
 }
 
 /// Rules that are broken come with what to write instead.

@@ -1,5 +1,6 @@
 //! The folder for rows that must be held and do not fit into memory, looked at when the daemon starts and not when it is needed.
 
+use crate::change::remedy::InConfig;
 use crate::config::Config;
 use rustix::fs::fstatfs;
 
@@ -8,8 +9,6 @@ const IN_MEMORY: [i64; 2] = [0x0102_1994, 0x8584_58f6];
 
 const WHAT: &str =
     "rows of XA transactions and behind savepoints go there when they do not fit into memory_limit";
-const REMEDY: &str =
-    "name a folder on a disk with spill_dir in [daemon], or with the environment variable TMPDIR";
 
 /// Has files without a name made in `spill_dir`, and warns when that will not do.
 pub fn set_up(config: &Config) {
@@ -21,12 +20,12 @@ pub fn set_up(config: &Config) {
     let spill_dir = folder.to_string_lossy().into_owned();
     match tempfile::tempfile() {
         Err(error) => {
-            tracing::warn!(spill_dir, %error, remedy = REMEDY, "spill_dir cannot be written to: {WHAT}");
+            tracing::warn!(spill_dir, %error, remedy = %InConfig::SpillToDisk, "spill_dir cannot be written to: {WHAT}");
         }
         Ok(file) if fstatfs(&file).is_ok_and(|system| IN_MEMORY.contains(&system.f_type)) => {
             tracing::warn!(
                 spill_dir,
-                remedy = REMEDY,
+                remedy = %InConfig::SpillToDisk,
                 "spill_dir is memory (tmpfs): {WHAT}, and would fill it"
             );
         }

@@ -1,6 +1,7 @@
 //! What is wrong with a config file: everything at once.
 
 use crate::change::Retry;
+use crate::change::remedy::InConfig;
 use std::fmt;
 
 /// One thing that is wrong.
@@ -75,10 +76,8 @@ impl ConfigError {
     /// Config errors are the user's to mend.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Read { .. } => Retry::fix("give the path of a readable file with -c"),
-            Self::Syntax { .. } | Self::Problems { .. } => {
-                Retry::fix("mend the file; config.example.toml shows every key")
-            }
+            Self::Read { .. } => Retry::fix(InConfig::PathOfFile),
+            Self::Syntax { .. } | Self::Problems { .. } => Retry::fix(InConfig::MendFile),
         }
     }
 }

@@ -6,7 +6,7 @@
 use super::target::{toml_key, toml_text};
 use super::{Report, Subject, Verdict};
 use crate::change::facts::FoundTable;
-use crate::change::remedy::copy_table_again;
+use crate::change::remedy::{AtTarget, Emptied, InConfig, Remedy};
 use crate::change::shape::Distribution;
 use crate::change::{TargetColumn, TargetType};
 use crate::config::ExistingTables;
@@ -43,7 +43,7 @@ impl Existing<'_> {
                 &name,
                 Verdict::Fail,
                 "the table exists already, and existing_tables = \"error\"",
-                "drop or rename it, or choose existing_tables = \"clear\" (its rows go) or \"ignore\" (its rows stay)",
+                InConfig::ExistingTables,
             );
             return;
         }
@@ -64,7 +64,7 @@ impl Existing<'_> {
                 (false, ExistingTables::Clear) => "it exists and will be emptied once",
                 (false, ExistingTables::Ignore | ExistingTables::Error) => "it exists; its rows stay",
             };
-            report.add("target.table", &name, Verdict::Pass, why, "");
+            report.pass("target.table", &name, why);
         }
     }
 
@@ -77,13 +77,22 @@ impl Existing<'_> {
         format!("ALTER TABLE {}", self.quoted())
     }
 
+    fn altering(&self, what: &str) -> Remedy {
+        Remedy::run(format!("{} {what}", self.alter()))
+    }
+
+    fn retyping(&self, column: &TargetColumn) -> Remedy {
+        let name = identifier(&column.name);
+        self.altering(&format!("ALTER COLUMN {name} TYPE {0} USING {name}::{0}", column.data_type))
+    }
+
     fn add(
         &self,
         report: &mut Report,
         code: &'static str,
         verdict: Verdict,
         why: impl Into<String>,
-        remedy: impl Into<String>,
+        remedy: impl Into<Remedy>,
     ) {
         report.add(code, self.mapping.target.name.to_string(), verdict, why, remedy);
     }
@@ -93,7 +102,7 @@ impl Existing<'_> {
         report: &mut Report,
         code: &'static str,
         why: impl Into<String>,
-        remedy: impl Into<String>,
+        remedy: impl Into<Remedy>,
     ) {
         self.add(report, code, Verdict::Fail, why, remedy);
     }
@@ -104,15 +113,14 @@ impl Existing<'_> {
             subject.task.existing_tables == ExistingTables::Clear && subject.task.initial_data && !mine;
         let schema = identifier(&self.mapping.target.name.schema);
         if !found.writable || (emptied && !found.truncatable) {
-            let truncate = if emptied { ", TRUNCATE" } else { "" };
+            let all = ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"];
+            let privileges = if emptied { &all[..] } else { &all[..4] };
             self.fail(
                 report,
                 "target.privileges",
                 if found.writable { "the user may not empty it" } else { "the user may not write to it" },
-                format!(
-                    "GRANT USAGE ON SCHEMA {schema} TO the user; GRANT SELECT, INSERT, UPDATE, DELETE{truncate} ON {} TO the user",
-                    self.quoted()
-                ),
+                Remedy::grant(&["USAGE"], format!("SCHEMA {schema}"))
+                    .also(Remedy::grant(privileges, self.quoted())),
             );
         }
         if !found.owned {
@@ -121,7 +129,7 @@ impl Existing<'_> {
                 "target.owner",
                 Verdict::Warn,
                 "the user does not own it: a schema change that comes from the source (ADD COLUMN) will stop the task, and VACUUM and ANALYZE are skipped",
-                format!("{} OWNER TO the user", self.alter()),
+                self.altering("OWNER TO the user"),
             );
         }
     }
@@ -136,10 +144,7 @@ impl Existing<'_> {
                     report,
                     "target.active",
                     format!("{active}, and rows are written to ordinary tables only"),
-                    format!(
-                        "drop or rename it, or carry the source table elsewhere: {} target = \"…\"",
-                        self.section()
-                    ),
+                    AtTarget::DropOrRename.or(Remedy::CarryElsewhere { section: self.section() }),
                 );
                 continue;
             }
@@ -184,7 +189,7 @@ impl Existing<'_> {
                     "{} would act on replicated rows, for which the source has done that already",
                     acting.join(", ")
                 ),
-                ways.join("; "),
+                Remedy::Run(ways),
             );
         }
     }
@@ -192,15 +197,12 @@ impl Existing<'_> {
     /// How rows are kept, and held apart.
     fn kept(&self, report: &mut Report) {
         let Self { found, mapping, .. } = *self;
-        let alter = self.alter();
         if found.unlogged {
             self.fail(
                 report,
                 "target.unlogged",
                 "it is UNLOGGED (or a partition of it is): a crash of the server empties it, and the task would go on as if nothing were missing",
-                format!(
-                    "{alter} SET LOGGED (before PostgreSQL 9.5 make it anew); what a crash has emptied is to be copied again"
-                ),
+                Remedy::SetLogged { table: self.quoted() },
             );
         }
         if !found.loose_columns.is_empty() {
@@ -218,7 +220,7 @@ impl Existing<'_> {
                     "its primary key has a nondeterministic collation ({}), which takes keys for one that the source tells apart",
                     found.loose_columns.join(", ")
                 ),
-                format!("{alter} {}", ways.join(", ")),
+                self.altering(&ways.join(", ")),
             );
         }
         if !found.unique_indexes.is_empty() {
@@ -229,7 +231,7 @@ impl Existing<'_> {
                     "unique indexes beside the primary key ({}) are violated for moments while rows move",
                     found.unique_indexes.join(", ")
                 ),
-                found.unique_statements.join("; "),
+                Remedy::Run(found.unique_statements.clone()),
             );
         }
     }
@@ -248,10 +250,11 @@ impl Existing<'_> {
         let dropped = found.primary_key_name.as_deref().filter(|_| !is.is_empty());
         let dropped =
             dropped.map(|name| format!("DROP CONSTRAINT {}, ", identifier(name))).unwrap_or_default();
-        let mut remedy = format!("{} {dropped}ADD PRIMARY KEY ({})", self.alter(), identifiers(wanted));
+        let mut remedy = self.altering(&format!("{dropped}ADD PRIMARY KEY ({})", identifiers(wanted)));
         if let Some(columns) = self.definition().and_then(|table| mapping::source_key(table, mapping, is)) {
             let columns: Vec<String> = columns.iter().map(|name| toml_text(name)).collect();
-            remedy.push_str(&format!(", or {} primary_key = [{}]", self.section(), columns.join(", ")));
+            let line = format!("primary_key = [{}]", columns.join(", "));
+            remedy = remedy.or(Remedy::Configure { section: self.section(), line });
         }
         self.fail(
             report,
@@ -263,7 +266,6 @@ impl Existing<'_> {
 
     fn columns(&self, report: &mut Report) {
         let Self { found, mapping, .. } = *self;
-        let alter = self.alter();
         if self.mine {
             self.followed_columns(report);
             return;
@@ -276,13 +278,10 @@ impl Existing<'_> {
                     report,
                     "target.column",
                     format!("column {} is missing", column.name),
-                    format!("{alter} ADD COLUMN {quoted} {}", column.data_type),
+                    self.altering(&format!("ADD COLUMN {quoted} {}", column.data_type)),
                 ),
                 Some(other) if other.data_type != column.data_type => {
-                    let altered = format!(
-                        "{alter} ALTER COLUMN {quoted} TYPE {0} USING {quoted}::{0}",
-                        column.data_type
-                    );
+                    let altered = self.retyping(column);
                     let remedy = match (&types, self.source_column(column)) {
                         (Some(types), Some(source)) if types.contains_key(&source) => {
                             let lines: Vec<String> = types
@@ -291,7 +290,8 @@ impl Existing<'_> {
                                     format!("{} = {}", toml_key(name), toml_text(data_type))
                                 })
                                 .collect();
-                            format!("{} types = {{ {} }}, or {altered}", self.section(), lines.join(", "))
+                            let line = format!("types = {{ {} }}", lines.join(", "));
+                            Remedy::Configure { section: self.section(), line }.or(altered)
                         }
                         _ => altered,
                     };
@@ -309,7 +309,7 @@ impl Existing<'_> {
                     report,
                     "target.column",
                     format!("column {} is NOT NULL, but NULL can come", column.name),
-                    format!("{alter} ALTER COLUMN {quoted} DROP NOT NULL"),
+                    self.altering(&format!("ALTER COLUMN {quoted} DROP NOT NULL")),
                 ),
                 Some(_) => {}
             }
@@ -321,7 +321,7 @@ impl Existing<'_> {
                     report,
                     "target.column",
                     format!("column {} is NOT NULL and nothing fills it", column.name),
-                    format!("{alter} ALTER COLUMN {} DROP NOT NULL", identifier(&column.name)),
+                    self.altering(&format!("ALTER COLUMN {} DROP NOT NULL", identifier(&column.name))),
                 );
             }
         }
@@ -340,10 +340,10 @@ impl Existing<'_> {
                     report,
                     "target.column",
                     format!("column {} is gone", column.name),
-                    format!(
-                        "restore it, or {}",
-                        copy_table_again(&self.mapping.source, "drop its target table")
-                    ),
+                    AtTarget::Restore.or(Remedy::CopyTable {
+                        table: self.mapping.source.clone(),
+                        emptied: Emptied::Dropped,
+                    }),
                 ),
                 Some(other)
                     if other.data_type != column.data_type
@@ -357,12 +357,7 @@ impl Existing<'_> {
                             "column {} has become {}, made was {}",
                             column.name, other.data_type, column.data_type
                         ),
-                        format!(
-                            "{} ALTER COLUMN {1} TYPE {2} USING {1}::{2}",
-                            self.alter(),
-                            identifier(&column.name),
-                            column.data_type
-                        ),
+                        self.retyping(column),
                     );
                 }
                 Some(_) => {}
@@ -384,7 +379,7 @@ impl Existing<'_> {
                     "nothing of the source feeds {}: the default of the column is taken, again whenever a row is written anew",
                     filled.join(", ")
                 ),
-                "drop the column, or live with that",
+                AtTarget::DropColumn,
             );
         }
         if found.without_default_partition {
@@ -398,7 +393,7 @@ impl Existing<'_> {
                 "target.partitions",
                 Verdict::Warn,
                 "it has no default partition: a row that no other takes holds the task up until there is one for it",
-                format!("{default}, or see to it that partitions are made in time"),
+                Remedy::run(default).or(AtTarget::MakePartitions),
             );
         }
         if !found.checks.is_empty() {
@@ -412,7 +407,7 @@ impl Existing<'_> {
                     "a row that its CHECK constraints ({}) refuse stops the task",
                     found.checks.join(", ")
                 ),
-                format!("{alter} {}", dropped.join(", ")),
+                self.altering(&dropped.join(", ")),
             );
         }
     }

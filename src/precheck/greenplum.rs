@@ -5,6 +5,7 @@
 
 use super::{Report, Subject, Verdict};
 use crate::change::facts::{FoundTable, TargetKind};
+use crate::change::remedy::{InConfig, Remedy};
 use crate::change::shape::Distribution;
 use crate::quote::{identifiers, qualified};
 use crate::transform::TableMapping;
@@ -17,17 +18,12 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
         TargetKind::Greenplum | TargetKind::AnalyticDb => {}
     }
     let does = |known: bool| if known { "understands" } else { "does not understand" };
-    report.add(
-        "target.apply",
-        format!("target {}", subject.task.target),
-        Verdict::Pass,
+    report.pass("target.apply", format!("target {}", subject.task.target),
         format!(
             "it {} INSERT … ON CONFLICT and {} COPY … DO ON CONFLICT; rows are written by delete and COPY, which needs neither",
             does(facts.on_conflict),
             does(facts.copy_on_conflict)
-        ),
-        "",
-    );
+        ));
     for mapping in subject.mappings.iter().filter_map(|(_, mapping)| mapping.as_ref().ok()) {
         match subject.target.tables.get(&mapping.target.name) {
             Some(found) => existing(mapping, found, report),
@@ -53,7 +49,7 @@ fn wanted(mapping: &TableMapping, report: &mut Report) {
             mapping.target.name.to_string(),
             Verdict::Fail,
             format!("storage = \"{text}\" makes an append-optimized table, which takes no primary key"),
-            "take appendonly, appendoptimized and orientation out of storage: heap tables are made then",
+            InConfig::HeapStorage,
         );
     }
 }
@@ -67,7 +63,7 @@ fn existing(mapping: &TableMapping, found: &FoundTable, report: &mut Report) {
             &name,
             Verdict::Fail,
             "it is append-optimized: it can have no primary key, and deleted rows stay",
-            format!("make it anew as a heap table: CREATE TABLE {quoted} (…) WITH (appendonly=false)"),
+            Remedy::MakeAnew { statement: format!("CREATE TABLE {quoted} (…) WITH (appendonly=false)") },
         );
         return;
     }
@@ -81,7 +77,9 @@ fn existing(mapping: &TableMapping, found: &FoundTable, report: &mut Report) {
                 &name,
                 Verdict::Fail,
                 "it has no distribution policy, so it is no table of the segments",
-                format!("make it anew: CREATE TABLE {quoted} (…) DISTRIBUTED BY ({quoted_key})"),
+                Remedy::MakeAnew {
+                    statement: format!("CREATE TABLE {quoted} (…) DISTRIBUTED BY ({quoted_key})"),
+                },
             );
             return;
         }
@@ -101,9 +99,10 @@ fn existing(mapping: &TableMapping, found: &FoundTable, report: &mut Report) {
         &name,
         Verdict::Fail,
         why,
-        format!(
-            "ALTER TABLE {quoted} SET DISTRIBUTED BY ({quoted_key}), then ALTER TABLE {quoted} ADD PRIMARY KEY ({quoted_key}) where that is missing"
-        ),
+        Remedy::Run(vec![
+            format!("ALTER TABLE {quoted} SET DISTRIBUTED BY ({quoted_key})"),
+            format!("ALTER TABLE {quoted} ADD PRIMARY KEY ({quoted_key}) where that is missing"),
+        ]),
     );
 }
 
@@ -121,7 +120,11 @@ fn differs(mapping: &TableMapping, found: &FoundTable, report: &mut Report) {
             mapping.target.name.to_string(),
             Verdict::Warn,
             format!("it is DISTRIBUTED {}, and distributed_by asks for {}", words(is), words(wanted)),
-            format!("ALTER TABLE {} SET DISTRIBUTED {}", qualified(&mapping.target.name), words(wanted)),
+            Remedy::run(format!(
+                "ALTER TABLE {} SET DISTRIBUTED {}",
+                qualified(&mapping.target.name),
+                words(wanted)
+            )),
         );
     }
 }

@@ -2,14 +2,12 @@
 
 use super::{Report, Subject, Verdict};
 use crate::change::facts::Flavour;
-use crate::change::remedy::COPY_AGAIN;
+use crate::change::remedy::{AtSource, Because, Connect, InConfig, Remedy};
 use crate::change::{Domains, Taken};
 use crate::config::StartPosition;
 
-fn purged_remedy() -> String {
-    format!(
-        "those transactions cannot be had any more: {COPY_AGAIN}, and keep binlogs longer (binlog_expire_logs_seconds, expire_logs_days)"
-    )
+fn purged_remedy() -> Remedy {
+    Remedy::CopyTask(Because::Purged).and(AtSource::KeepBinlogs)
 }
 
 /// Everything about the log's history.
@@ -36,8 +34,7 @@ fn start_position(subject: &Subject<'_>, report: &mut Report, name: &str) {
                 "start_position is not heeded: the task goes on at its checkpoint, {}",
                 resuming.position
             ),
-            "leave it so, or to start at start_position instead, drop what the task has on record (docs/operations.md, \"Going on behind a \
-             statement\")",
+            InConfig::StartPositionDone,
         );
     }
     let (wanted, good) = match &subject.task.start_position {
@@ -56,7 +53,7 @@ fn start_position(subject: &Subject<'_>, report: &mut Report, name: &str) {
             name,
             Verdict::Fail,
             format!("start_position is {wanted}, and here transactions have {has}"),
-            "give \"now\", or a file and an offset",
+            InConfig::StartPositionKind,
         );
     }
 }
@@ -81,7 +78,7 @@ fn identity(subject: &Subject<'_>, report: &mut Report, name: &str) {
                     facts.server_uuid.as_deref().unwrap_or("another")
                 )
             },
-            format!("connect to that server, or {COPY_AGAIN}: without GTIDs a place in one server's files means nothing on another"),
+            Connect::Same.or(Remedy::copy_task()).also(AtSource::LiveWithGtids),
         );
     }
 }
@@ -119,8 +116,11 @@ fn reset(subject: &Subject<'_>, report: &mut Report, name: &str) {
             "source.reset",
             name,
             Verdict::Fail,
-            format!("its log was reset: {} is not the file the task has read, it was begun at another time", position.file.file),
-            format!("{COPY_AGAIN}: transactions since then may carry the names or places of others that the task has taken in"),
+            format!(
+                "its log was reset: {} is not the file the task has read, it was begun at another time",
+                position.file.file
+            ),
+            Remedy::CopyTask(Because::Reset),
         );
         return;
     }
@@ -133,7 +133,7 @@ fn reset(subject: &Subject<'_>, report: &mut Report, name: &str) {
                 "its log lost its end: {} has {size} bytes, and the task has read it up to {}",
                 position.file.file, position.file.offset
             ),
-            format!("it was restored, or lost its end in a crash (sync_binlog = 1 keeps it): {COPY_AGAIN}, for other transactions may carry the names of the lost ones"),
+            Remedy::CopyTask(Because::Cut),
         );
         return;
     }
@@ -147,7 +147,7 @@ fn reset(subject: &Subject<'_>, report: &mut Report, name: &str) {
         } else {
             "the log goes on from where the task has read it".to_owned()
         },
-        format!("it was reset, restored, or lost its end in a crash: {COPY_AGAIN}"),
+        Remedy::CopyTask(Because::Behind),
     );
 }
 
@@ -205,7 +205,7 @@ impl Missing<'_> {
             } else {
                 format!("{what} includes {unknown}, which this server never executed")
             },
-            format!("connect to the server the task was copied from (or to one that has all its transactions and logs them), or {COPY_AGAIN}"),
+            Connect::SameOrComplete.or(Remedy::copy_task()),
         );
     }
 }

@@ -13,10 +13,11 @@ mod target;
 
 use crate::change::TableName;
 use crate::change::facts::{SourceFacts, TargetFacts};
+use crate::change::remedy::Remedy;
 use crate::config::TaskConfig;
 use crate::schema::Table;
 use crate::transform::{TableMapping, TransformError};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// The judgement of one item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -41,8 +42,17 @@ pub struct Item {
     pub verdict: Verdict,
     /// Why, in a sentence.
     pub why: String,
-    /// The statement or setting that mends it; empty for a pass.
-    pub remedy: String,
+    /// What mends it; nothing for a pass. In JSON its words, empty for nothing.
+    #[serde(serialize_with = "words_or_nothing")]
+    pub remedy: Option<Remedy>,
+}
+
+#[allow(clippy::ref_option, reason = "serde gives it so")]
+fn words_or_nothing<S: Serializer>(remedy: &Option<Remedy>, serializer: S) -> Result<S::Ok, S::Error> {
+    match remedy {
+        Some(remedy) => remedy.serialize(serializer),
+        None => serializer.serialize_str(""),
+    }
 }
 
 /// Everything that was judged for one task.
@@ -125,10 +135,15 @@ impl Report {
         subject: impl Into<String>,
         verdict: Verdict,
         why: impl Into<String>,
-        remedy: impl Into<String>,
+        remedy: impl Into<Remedy>,
     ) {
-        let remedy = if verdict == Verdict::Pass { String::new() } else { remedy.into() };
+        let remedy = (verdict != Verdict::Pass).then(|| remedy.into());
         self.items.push(Item { code, subject: subject.into(), verdict, why: why.into(), remedy });
+    }
+
+    pub(crate) fn pass(&mut self, code: &'static str, subject: impl Into<String>, why: impl Into<String>) {
+        let (subject, why) = (subject.into(), why.into());
+        self.items.push(Item { code, subject, verdict: Verdict::Pass, why, remedy: None });
     }
 
     /// Adds a pass or, unless `good`, a fail.
@@ -138,7 +153,7 @@ impl Report {
         subject: &str,
         good: bool,
         why: impl Into<String>,
-        remedy: impl Into<String>,
+        remedy: impl Into<Remedy>,
     ) {
         self.add(code, subject, if good { Verdict::Pass } else { Verdict::Fail }, why, remedy);
     }

@@ -4,6 +4,7 @@
 
 use super::{Item, Report, Subject, Verdict};
 use crate::change::TableName;
+use crate::change::remedy::Restart;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Judgements about a server that hang on what is to be copied from it.
@@ -49,7 +50,10 @@ pub fn tell(left_out: &BTreeMap<TableName, Item>, report: &mut Report) {
             table.to_string(),
             Verdict::Warn,
             format!("it is new, and not carried: {}", item.why),
-            format!("{}; then restart the daemon", item.remedy),
+            match &item.remedy {
+                Some(remedy) => remedy.clone().also(Restart::Daemon),
+                None => Restart::Daemon.into(),
+            },
         );
     }
 }

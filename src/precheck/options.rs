@@ -3,6 +3,7 @@
 use super::{Report, Subject, Verdict};
 use crate::change::TargetType;
 use crate::change::facts::TargetKind;
+use crate::change::remedy::{AtSource, InConfig, Remedy};
 use crate::schema::{Column, ColumnDefault, MySqlType, Table};
 use crate::transform::TableMapping;
 
@@ -19,7 +20,7 @@ pub fn judge(subject: &Subject<'_>, report: &mut Report) {
             table.to_string(),
             Verdict::Fail,
             format!("task {task} carries it into the same target table, and both would write the same rows"),
-            "take it out of the tables of one of the tasks, give one of them another target, or give both a source_column",
+            InConfig::OneTask,
         );
     }
     for (_, mapping) in subject.mappings {
@@ -60,7 +61,7 @@ fn sections(subject: &Subject<'_>, report: &mut Report) {
                 &section,
                 verdict,
                 format!("no selected table matches {pattern}, so {effect}"),
-                "correct the section's name: it is database.table as in the source, letter by letter; or remove the section",
+                InConfig::SectionName,
             );
         }
         // For the table of that very name its mapping says so.
@@ -73,7 +74,7 @@ fn sections(subject: &Subject<'_>, report: &mut Report) {
                 &section,
                 Verdict::Fail,
                 format!("exclude_columns names column {column}, which no table that matches has"),
-                "correct the column's name, or take it off exclude_columns",
+                InConfig::ColumnName,
             );
         }
         if options.distributed_by.is_some() && subject.target.kind == TargetKind::PostgreSql {
@@ -82,7 +83,7 @@ fn sections(subject: &Subject<'_>, report: &mut Report) {
                 section,
                 Verdict::Warn,
                 "distributed_by has no effect: the target is PostgreSQL, which keeps a table in one place",
-                "take distributed_by out of the section",
+                InConfig::NoDistribution,
             );
         }
     }
@@ -99,7 +100,7 @@ fn cascades(subject: &Subject<'_>, report: &mut Report) {
                 format!("task {}", subject.task.name),
                 Verdict::Warn,
                 format!("accept_cascades names {accepted}, and no selected table has such a foreign key with a cascade"),
-                "write database.table.constraint as SHOW CREATE TABLE prints them, or take it off accept_cascades",
+                InConfig::CascadeName,
             );
         }
     }
@@ -116,10 +117,7 @@ fn geometry(subject: &Subject<'_>, mapping: &TableMapping, report: &mut Report) 
                 "column {} is to be geometry, a type of PostGIS, which the target database does not have",
                 column.name
             ),
-            format!(
-                "CREATE EXTENSION postgis in the target database, or take {} off types: it becomes bytea, which holds EWKB",
-                column.name
-            ),
+            Remedy::Postgis { column: column.name.clone() },
         );
     }
 }
@@ -132,7 +130,7 @@ fn storage(subject: &Subject<'_>, mapping: &TableMapping, report: &mut Report) {
             mapping.source.to_string(),
             Verdict::Fail,
             format!("the target makes no table WITH ({text}): {words}"),
-            "correct storage in the table's section: it is what stands in the brackets of CREATE TABLE … WITH (…), such as \"fillfactor=70\"",
+            InConfig::Storage,
         );
     }
 }
@@ -156,7 +154,7 @@ fn key(definition: &Table, mapping: &TableMapping, report: &mut Report) {
             &table,
             Verdict::Warn,
             format!("key column {} is the zero date by default, which no key of the target can hold: such a row stops the task", column.name),
-            "give the column another default, or choose a key without it with primary_key",
+            AtSource::OtherDefault.or(InConfig::KeyWithout),
         );
     }
     let bytes = columns.iter().map(|column| longest(&column.data_type)).fold(0, u64::saturating_add);
@@ -168,7 +166,7 @@ fn key(definition: &Table, mapping: &TableMapping, report: &mut Report) {
             &table,
             Verdict::Warn,
             format!("its key may hold values {most}, and an index row of the target {INDEX_ROW_BYTES}: a row with a longer key stops the task"),
-            "shorten the columns, choose a shorter key with primary_key, or leave the table out, unless all keys are shorter",
+            AtSource::ShortenColumns.or(InConfig::ShorterKey).or(InConfig::LeaveTableOutUnless),
         );
     }
 }

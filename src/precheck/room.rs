@@ -2,6 +2,7 @@
 
 use super::{Report, Subject, Verdict};
 use crate::change::facts::Limit;
+use crate::change::remedy::Remedy;
 
 /// Connections of a task that follows the log: the owner's, the applier's and the one that looks after the tables.
 const FOLLOWING: u64 = 3;
@@ -34,8 +35,8 @@ pub fn judge(subject: &Subject<'_>, report: &mut Report) {
     }
 }
 
-fn raise(limit: &Limit) -> String {
-    format!("raise {}, or lower snapshot.parallel of the task, which counts while it copies", limit.name)
+fn raise(limit: &Limit) -> Remedy {
+    Remedy::Raise { limit: limit.name.clone() }
 }
 
 /// Connections and statements at a time that the task takes at most.

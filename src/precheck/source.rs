@@ -1,46 +1,44 @@
 //! Items about MySQL.
 
-use super::target::toml_text;
 use super::{Report, Subject, Verdict};
 use crate::change::Taken;
 use crate::change::facts::{Flavour, SourceFacts};
-use crate::change::remedy::COPY_AGAIN;
+use crate::change::remedy::{AtSource, Because, Connect, Emptied, Grantee, InConfig, Remedy, Restart, Scope};
+use crate::change::{Retry, TableName};
 
 /// The server's settings and privileges.
 pub fn server(subject: &Subject<'_>, report: &mut Report) {
     let facts = subject.source;
     let name = format!("source {}", subject.task.source);
-    report.add(
+    report.pass(
         "source.version",
         &name,
-        Verdict::Pass,
         format!(
             "the server is {} {}",
             if facts.flavour == Flavour::MySql { "MySQL" } else { "MariaDB" },
             facts.version
         ),
-        "",
     );
     report.require(
         "source.log_bin",
         &name,
         facts.log_bin,
         if facts.log_bin { "the binary log is on" } else { "the binary log is off" },
-        "start MySQL with log_bin=binlog (on RDS: turn on automated backups) and restart it",
+        AtSource::TurnOnLog,
     );
     report.require(
         "source.binlog_format",
         &name,
         facts.binlog_format == "ROW",
         format!("binlog_format is {}", facts.binlog_format),
-        set(facts, "binlog_format = ROW"),
+        set(facts, "binlog_format", "ROW"),
     );
     report.require(
         "source.binlog_row_image",
         &name,
         facts.binlog_row_image == "FULL",
         format!("binlog_row_image is {}", facts.binlog_row_image),
-        set(facts, "binlog_row_image = FULL"),
+        set(facts, "binlog_row_image", "FULL"),
     );
     databases(subject, report, &name);
     received(subject, report, &name);
@@ -54,7 +52,7 @@ pub fn server(subject: &Subject<'_>, report: &mut Report) {
                  transactions under the same names and at the same places, which the task would take for those it has",
                 facts.sync_binlog
             ),
-            format!("SET PERSIST sync_binlog = 1 (SET GLOBAL and the server's option file before MySQL 8.0 and on MariaDB); after such a crash {COPY_AGAIN}"),
+            AtSource::KeepLogInCrash.also(Remedy::CopyTask(Because::Crash)),
         );
     }
     let options = facts.binlog_row_value_options.as_str();
@@ -67,7 +65,7 @@ pub fn server(subject: &Subject<'_>, report: &mut Report) {
             "PARTIAL_JSON" => "changes in JSON are logged as differences, which are applied".to_owned(),
             _ => format!("binlog_row_value_options is {options}, of which not all is known"),
         },
-        "SET PERSIST binlog_row_value_options = ''; then reconnect the applications",
+        set(facts, "binlog_row_value_options", "''"),
     );
     names(subject, report, &name);
     // What it is for, and whether that matters, is said below.
@@ -82,7 +80,11 @@ pub fn server(subject: &Subject<'_>, report: &mut Report) {
         } else {
             format!("the user lacks {}", list(missing.iter().copied()))
         },
-        format!("GRANT {} ON *.* TO the user", list(missing.iter().copied())),
+        Remedy::Grant {
+            privileges: missing.into_iter().cloned().collect(),
+            on: "*.*".to_owned(),
+            to: Grantee::User,
+        },
     );
     xa(subject, report, &name);
     super::history::judge(subject, report, &name);
@@ -120,9 +122,7 @@ fn databases(subject: &Subject<'_>, report: &mut Report, name: &str) {
         .filter(|(table, _)| unlogged(&table.database))
         .map(|(table, _)| table.to_string())
         .collect();
-    let remedy = format!(
-        "take binlog_do_db and binlog_ignore_db out of the server's option file, restart it, and {COPY_AGAIN}"
-    );
+    let remedy = AtSource::LogEveryDatabase.and(Remedy::copy_task());
     if tables.is_empty() {
         report.add(
             "source.log_filter",
@@ -148,7 +148,6 @@ fn received(subject: &Subject<'_>, report: &mut Report, name: &str) {
     if facts.logs_received || !facts.log_bin {
         return;
     }
-    let remedy = "start it with log_slave_updates=ON (log_replica_updates since MySQL 8.0.26) and restart it, or connect to the server that the changes come from";
     match facts.receives {
         Some(false) => {}
         Some(true) => report.add(
@@ -156,26 +155,25 @@ fn received(subject: &Subject<'_>, report: &mut Report, name: &str) {
             name,
             Verdict::Fail,
             "it takes changes from other servers, and log_slave_updates is OFF, so they are not in its log",
-            format!("{remedy}; if it is no replica any more: RESET REPLICA ALL (RESET SLAVE ALL)"),
+            AtSource::LogReceived.also(AtSource::ForgetReplica),
         ),
         None => report.add(
             "source.log_replica_updates",
             name,
             Verdict::Warn,
             "log_slave_updates is OFF, and the user may not see whether the server is a replica: what it takes from another server would not be in its log",
-            format!("GRANT SLAVE MONITOR ON *.* TO the user, so that it can be seen; for a replica: {remedy}"),
+            Remedy::grant(&["SLAVE MONITOR"], "*.*").also(AtSource::LogReceived),
         ),
     }
 }
 
 /// How a setting is changed for good: MySQL knows PERSIST since 8.0, the others forget SET GLOBAL when they start anew.
-fn set(facts: &SourceFacts, setting: &str) -> String {
-    if facts.flavour == Flavour::MySql && facts.version_number >= 80_000 {
-        format!("SET PERSIST {setting}; then reconnect the applications")
-    } else {
-        format!(
-            "SET GLOBAL {setting}, and the same in the server's option file; then reconnect the applications"
-        )
+fn set(facts: &SourceFacts, variable: &'static str, value: &'static str) -> Remedy {
+    let persists = facts.flavour == Flavour::MySql && facts.version_number >= 80_000;
+    Remedy::SetVariable {
+        variable,
+        value,
+        scope: if persists { Scope::Persist } else { Scope::GlobalAndFile },
     }
 }
 
@@ -184,27 +182,29 @@ fn set(facts: &SourceFacts, setting: &str) -> String {
 fn xa(subject: &Subject<'_>, report: &mut Report, name: &str) {
     let known = subject.resuming.map(|resuming| &resuming.tables);
     let starts = subject.mappings.iter().any(|(table, _)| known.is_none_or(|known| !known.contains(table)));
-    let (verdict, why, remedy) = match subject.source.prepared_xa {
-        Some(0) => (Verdict::Pass, "no XA transaction is prepared".to_owned(), ""),
-        Some(count) if starts => (
+    match subject.source.prepared_xa {
+        Some(0) => report.pass("source.xa", name, "no XA transaction is prepared"),
+        Some(count) if starts => report.add(
+            "source.xa",
+            name,
             Verdict::Warn,
             format!("{count} XA transactions are prepared: the copy waits until they have ended"),
-            "XA COMMIT or XA ROLLBACK those that XA RECOVER lists",
+            AtSource::EndXa,
         ),
-        Some(count) => (
-            Verdict::Pass,
-            format!("{count} XA transactions are prepared: their rows come when they are committed"),
-            "",
-        ),
-        None if starts => (
+        Some(count) => {
+            let why =
+                format!("{count} XA transactions are prepared: their rows come when they are committed");
+            report.pass("source.xa", name, why);
+        }
+        None if starts => report.add(
+            "source.xa",
+            name,
             Verdict::Fail,
-            "prepared XA transactions cannot be seen, and the copy must not start before they have ended"
-                .to_owned(),
-            "GRANT XA_RECOVER_ADMIN ON *.* TO the user",
+            "prepared XA transactions cannot be seen, and the copy must not start before they have ended",
+            Remedy::grant(&["XA_RECOVER_ADMIN"], "*.*"),
         ),
-        None => (Verdict::Pass, "prepared XA transactions are held until they end".to_owned(), ""),
-    };
-    report.add("source.xa", name, verdict, why, remedy);
+        None => report.pass("source.xa", name, "prepared XA transactions are held until they end"),
+    }
 }
 
 /// How transactions are named, and whether that is still how the task knows them.
@@ -228,19 +228,19 @@ fn names(subject: &Subject<'_>, report: &mut Report, name: &str) {
             name,
             Verdict::Fail,
             format!("the task follows a log whose transactions have {was}, and here they have {now}"),
-            format!("turn GTIDs on again (gtid_mode = ON), connect to the server the task was copied from, or {COPY_AGAIN}"),
+            AtSource::TurnOnGtidsAgain.or(Connect::Same).or(Remedy::copy_task()),
         );
         return;
     }
     match (facts.flavour, facts.gtid_mode_on) {
-        (Flavour::MariaDb, _) => report.add("source.gtid_mode", name, Verdict::Pass, "MariaDB names every transaction", ""),
-        (Flavour::MySql, true) => report.add("source.gtid_mode", name, Verdict::Pass, "gtid_mode is ON", ""),
+        (Flavour::MariaDb, _) => report.pass("source.gtid_mode", name, "MariaDB names every transaction"),
+        (Flavour::MySql, true) => report.pass("source.gtid_mode", name, "gtid_mode is ON"),
         (Flavour::MySql, false) => report.add(
             "source.gtid_mode",
             name,
             Verdict::Warn,
             "gtid_mode is not ON: the task follows places in this server's files, and after a failover to another server it must copy again",
-            "set gtid_mode=ON and enforce_gtid_consistency=ON (5.7 on, online: OFF_PERMISSIVE, ON_PERMISSIVE, ON in turn) before the first start",
+            AtSource::TurnOnGtidsBefore,
         ),
     }
 }
@@ -259,13 +259,7 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
         ),
         selected => (Verdict::Pass, format!("{selected} tables are selected")),
     };
-    report.add(
-        "source.tables",
-        &name,
-        verdict,
-        why,
-        "correct \"tables\", or GRANT SELECT on them to the user",
-    );
+    report.add("source.tables", &name, verdict, why, InConfig::Tables.or(AtSource::GrantSelect));
     idle_patterns(subject, &name, report);
     deviations(subject, report);
     for (table, facts) in &subject.source.tables {
@@ -278,7 +272,7 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
                 &subject_name,
                 Verdict::Fail,
                 "the user may not read it",
-                format!("GRANT SELECT ON `{}`.`{}` TO the user", table.database, table.table),
+                Remedy::grant(&["SELECT"], quoted(table)),
             );
         }
         if !facts.has_key && !flows {
@@ -295,10 +289,7 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
                 &subject_name,
                 Verdict::Fail,
                 why,
-                format!(
-                    "ALTER TABLE `{}`.`{}` {statement}, or exclude it with \"!{table}\"",
-                    table.database, table.table
-                ),
+                alter(table, statement).or(Remedy::LeaveOut { table: table.clone() }),
             );
         }
         if facts.versioned && !flows {
@@ -307,10 +298,8 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
                 &subject_name,
                 Verdict::Fail,
                 "it is system-versioned: its log has rows of its history, with columns and a key of their own",
-                format!(
-                    "exclude it with \"!{table}\", or ALTER TABLE `{}`.`{}` DROP SYSTEM VERSIONING (its history is lost)",
-                    table.database, table.table
-                ),
+                Remedy::LeaveOut { table: table.clone() }
+.or(alter(table, "DROP SYSTEM VERSIONING (its history is lost)")),
             );
         }
         if !facts.engine.eq_ignore_ascii_case("InnoDB") && !flows {
@@ -319,10 +308,7 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
                 &subject_name,
                 Verdict::Fail,
                 format!("its engine is {}, which has no transactions", facts.engine),
-                format!(
-                    "ALTER TABLE `{}`.`{}` ENGINE = InnoDB, or exclude it with \"!{table}\"",
-                    table.database, table.table
-                ),
+                alter(table, "ENGINE = InnoDB").or(Remedy::LeaveOut { table: table.clone() }),
             );
         }
         let accepted = &subject.task.accept_cascades;
@@ -340,10 +326,8 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
                     "foreign keys with cascades ({}) change rows that this server does not log",
                     list(refused.iter().copied())
                 ),
-                format!(
-                    "remove the cascades (ALTER TABLE … DROP FOREIGN KEY …), or accept those of all tables: accept_cascades = [{}]",
-                    all_cascades(subject)
-                ),
+                AtSource::RemoveCascades
+                    .or(Remedy::AcceptCascades { cascades: all_cascades(subject), look_up: false }),
             );
         }
     }
@@ -354,13 +338,11 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
             continue;
         }
         match mapping {
-            Ok(_) => report.add("source.table", table.to_string(), Verdict::Pass, "it can be carried", ""),
+            Ok(_) => report.pass("source.table", table.to_string(), "it can be carried"),
             Err(error) => {
                 let remedy = match error.retry() {
-                    crate::change::Retry::AfterFix { remedy } => remedy,
-                    crate::change::Retry::AfterBackoff | crate::change::Retry::Never => {
-                        format!("exclude it with \"!{table}\"")
-                    }
+                    Retry::AfterFix { remedy } => remedy,
+                    Retry::AfterBackoff | Retry::Never => Remedy::LeaveOut { table: table.clone() },
                 };
                 report.add("source.table", table.to_string(), Verdict::Fail, error.without_table(), remedy);
             }
@@ -370,7 +352,7 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
 
 /// Every foreign key with a cascade of every selected table, and what is accepted already, as the config takes them: a list
 /// that holds only some of them would replace the one before it.
-fn all_cascades(subject: &Subject<'_>) -> String {
+fn all_cascades(subject: &Subject<'_>) -> Vec<String> {
     let mut names = subject.task.accept_cascades.clone();
     for (table, facts) in &subject.source.tables {
         for constraint in &facts.cascades {
@@ -380,7 +362,7 @@ fn all_cascades(subject: &Subject<'_>) -> String {
             }
         }
     }
-    names.iter().map(|name| toml_text(name)).collect::<Vec<_>>().join(", ")
+    names
 }
 
 /// How a table is carried is durable: what the config says later has no effect, and is not to be believed to have one.
@@ -391,10 +373,7 @@ fn deviations(subject: &Subject<'_>, report: &mut Report) {
             table.to_string(),
             Verdict::Warn,
             why.as_str(),
-            format!(
-                "take that change back, or copy the table again: start once with \"!{table}\" in tables, then without, with \
-                 existing_tables = \"clear\" when the target table stays"
-            ),
+            InConfig::TakeBack.or(Remedy::CopyTable { table: table.clone(), emptied: Emptied::ByConfig }),
         );
     }
 }
@@ -427,7 +406,7 @@ fn idle_patterns(subject: &Subject<'_>, name: &str, report: &mut Report) {
                 name,
                 Verdict::Fail,
                 format!("there is no table {pattern} that the user may see"),
-                format!("correct \"tables\", or GRANT SELECT ON {} TO the user", grantable(pattern)),
+                InConfig::Tables.or(Remedy::grant(&["SELECT"], grantable(pattern))),
             );
         } else {
             report.add(
@@ -435,10 +414,19 @@ fn idle_patterns(subject: &Subject<'_>, name: &str, report: &mut Report) {
                 name,
                 Verdict::Warn,
                 format!("no table that the user may see matches {pattern}"),
-                "correct \"tables\", or GRANT SELECT on them to the user, and start again",
+                InConfig::Tables.or(AtSource::GrantSelect).and(Restart::Again),
             );
         }
     }
+}
+
+/// A table as the source takes its name.
+fn quoted(table: &TableName) -> String {
+    format!("`{}`.`{}`", table.database, table.table)
+}
+
+fn alter(table: &TableName, what: &str) -> Remedy {
+    Remedy::run(format!("ALTER TABLE {} {what}", quoted(table)))
 }
 
 /// `database.table` as GRANT takes it.

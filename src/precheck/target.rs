@@ -4,7 +4,7 @@ use super::existing::Existing;
 use super::{Report, Subject, Verdict};
 use crate::change::TargetName;
 use crate::change::facts::TargetKind;
-use crate::change::remedy::copy_table_again;
+use crate::change::remedy::{AtTarget, Connect, Emptied, InConfig, Remedy};
 use crate::quote::identifier;
 use crate::transform::TableMapping;
 use std::collections::BTreeMap;
@@ -23,14 +23,14 @@ pub fn server(subject: &Subject<'_>, report: &mut Report) {
         &name,
         supported,
         format!("the server is {}", facts.version.split(" on ").next().unwrap_or_default()),
-        "use PostgreSQL 12 or later, Greenplum 6 or 7, or AnalyticDB for PostgreSQL 6.0 or 7.0",
+        Connect::Supported,
     );
     report.require(
         "target.encoding",
         &name,
         facts.encoding == "UTF8",
         format!("the database's encoding is {}", facts.encoding),
-        "create the database with ENCODING 'UTF8'",
+        AtTarget::CreateUtf8Database,
     );
     report.require(
         "target.session",
@@ -41,7 +41,7 @@ pub fn server(subject: &Subject<'_>, report: &mut Report) {
         } else {
             "the connection goes through a pooler that switches sessions between transactions"
         },
-        "connect to the server itself, or to a pooler in session mode",
+        Connect::WithoutPooler,
     );
     state_schema(subject, report, &name);
     schemas(subject, report);
@@ -62,9 +62,9 @@ fn state_schema(subject: &Subject<'_>, report: &mut Report, name: &str) {
             "the user may not create (in) schema \"rowferry\""
         },
         if there.is_some() {
-            "GRANT USAGE, CREATE ON SCHEMA rowferry TO the user".to_owned()
+            Remedy::grant(&["USAGE", "CREATE"], "SCHEMA rowferry")
         } else {
-            format!("GRANT CREATE ON DATABASE {} TO the user", identifier(&facts.database))
+            create_in(&facts.database)
         },
     );
 }
@@ -88,10 +88,7 @@ fn schemas(subject: &Subject<'_>, report: &mut Report) {
                 schema,
                 Verdict::Fail,
                 "the server keeps names with this prefix for schemas of its own",
-                format!(
-                    "map the database to another schema: schemas = {{ {} = \"…\" }} of the task",
-                    toml_key(&mapping.source.database)
-                ),
+                Remedy::OtherSchema { database: toml_key(&mapping.source.database) },
             );
             continue;
         }
@@ -106,15 +103,17 @@ fn schemas(subject: &Subject<'_>, report: &mut Report) {
         };
         let quoted = identifier(schema);
         let remedy = if there.is_some() {
-            format!("GRANT USAGE, CREATE ON SCHEMA {quoted} TO the user")
+            Remedy::grant(&["USAGE", "CREATE"], format!("SCHEMA {quoted}"))
         } else {
-            let database = identifier(&facts.database);
-            format!(
-                "CREATE SCHEMA {quoted} AUTHORIZATION the user, or GRANT CREATE ON DATABASE {database} TO the user"
-            )
+            Remedy::run(format!("CREATE SCHEMA {quoted} AUTHORIZATION the user"))
+                .or(create_in(&facts.database))
         };
         report.require("target.schema", schema, good, why, remedy);
     }
+}
+
+fn create_in(database: &str) -> Remedy {
+    Remedy::grant(&["CREATE"], format!("DATABASE {}", identifier(database)))
 }
 
 /// A name as a key of the config.
@@ -145,7 +144,7 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
                     "{} feed the same table, and equal keys of theirs would overwrite each other",
                     names.join(" and ")
                 ),
-                "give each a source_column, or targets of their own, or identifier_case = \"preserve\" where only case tells them apart",
+                InConfig::OneFeeder,
             );
             continue;
         }
@@ -169,20 +168,18 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
                 target.to_string(),
                 Verdict::Fail,
                 "the table this task filled is gone",
-                format!(
-                    "restore it, or {}",
-                    copy_table_again(&mapping.source, "drop what is left of its target")
-                ),
+                AtTarget::Restore
+                    .or(Remedy::CopyTable { table: mapping.source.clone(), emptied: Emptied::LeftDropped }),
             ),
             None if subject.task.initial_schema => {
-                report.add("target.table", target.to_string(), Verdict::Pass, "it will be created", "");
+                report.pass("target.table", target.to_string(), "it will be created");
             }
             None => report.add(
                 "target.table",
                 target.to_string(),
                 Verdict::Fail,
                 "it is missing, and \"schema\" is not in initial",
-                "create it, or add \"schema\" to initial",
+                AtTarget::CreateTable.or(InConfig::InitialSchema),
             ),
         }
     }
@@ -211,11 +208,5 @@ fn alike(one: &TableMapping, other: &TableMapping, report: &mut Report) {
     } else {
         return;
     };
-    report.add(
-        "target.shared",
-        one.target.name.to_string(),
-        Verdict::Fail,
-        why,
-        "make them alike (columns, types, exclude_columns, primary_key), or give each a target of its own",
-    );
+    report.add("target.shared", one.target.name.to_string(), Verdict::Fail, why, InConfig::LikeFeeders);
 }

@@ -1,6 +1,6 @@
 //! What can go wrong when a table's definition is followed through the log.
 
-use crate::change::remedy::copy_table_again;
+use crate::change::remedy::{Emptied, Remedy};
 use crate::change::{Retry, TableName};
 
 /// A definition, table map or statement that does not fit what is known of a table.
@@ -40,10 +40,9 @@ impl SchemaError {
         match self {
             Self::Contradiction { table, .. }
             | Self::Misfit { table, .. }
-            | Self::Uncertain { table, .. } => Retry::fix(format!(
-                "its definition is to be read anew: {}",
-                copy_table_again(table, "drop its target table")
-            )),
+            | Self::Uncertain { table, .. } => {
+                Retry::fix(Remedy::CopyTable { table: table.clone(), emptied: Emptied::Dropped })
+            }
         }
     }
 }

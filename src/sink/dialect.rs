@@ -1,8 +1,9 @@
 //! What the connected target understands, found by asking it: nothing here is concluded from a version
 //! that a catalog can answer.
 
-use super::SinkError;
+use super::{SinkError, SinkErrorKind};
 use crate::change::facts::TargetKind;
+use crate::change::remedy::Connect;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error, Statement};
 
@@ -94,13 +95,12 @@ impl Dialect {
         if self.version_number >= 90_400 {
             return Ok(());
         }
-        Err(SinkError::State {
-            endpoint: endpoint.to_owned(),
+        Err(SinkErrorKind::State {
             task: "-".into(),
             why: format!("the server is too old: {}", self.version),
-            remedy: "use PostgreSQL 12 to 18, Greenplum 6 or 7, or AnalyticDB for PostgreSQL 6.0 or 7.0"
-                .into(),
-        })
+            remedy: Connect::Supported.into(),
+        }
+        .at(endpoint))
     }
 }
 

@@ -24,7 +24,7 @@ pub use apply::{Applier, ApplyError, Drift, Existing, Mode, Outcome, Strategy, T
 pub use batch::{Batch, BatchBuilder, BatchEnd, BatchLimits, Ready};
 pub use compact::{Compacted, Compactor};
 pub use dialect::Dialect;
-pub use error::SinkError;
+pub use error::{SinkError, SinkErrorKind};
 pub use owner::Owner;
 pub use session::Session;
 pub use store::Store;

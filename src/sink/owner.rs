@@ -11,7 +11,8 @@
 //! checkpoint finds another head, its next chunk another epoch.
 
 use super::store::{Parameter, Store, Stored};
-use super::{Session, SinkError, pooler};
+use super::{Session, SinkError, SinkErrorKind, pooler};
+use crate::change::remedy::Connect;
 use crate::config::types::TargetEndpoint;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
@@ -44,7 +45,7 @@ impl Owner {
     /// Takes the task, making its tables in schema `rowferry` when they are missing.
     ///
     /// # Errors
-    /// [`SinkError::Owned`] while another process holds it or an earlier writer does not end.
+    /// `SinkErrorKind::Owned` while another process holds it or an earlier writer does not end.
     pub async fn take(endpoint: &TargetEndpoint, task: &str) -> Result<Self, SinkError> {
         let session = Session::connect(endpoint, &application(task)).await?;
         if !pooler::is_own(endpoint, &session).await? {
@@ -129,11 +130,8 @@ impl Owner {
         let limit = if self.session.dialect().distributed { QUEUED_CHECK_TIMEOUT } else { CHECK_TIMEOUT };
         let answer = tokio::time::timeout(limit, self.session.client().query_typed(&sql, &[])).await;
         let Ok(rows) = answer else {
-            return Err(SinkError::Connection {
-                endpoint: self.session.label().to_owned(),
-                doing: DOING.into(),
-                message: format!("no answer within {} s", limit.as_secs()),
-            });
+            return Err(SinkErrorKind::broken(DOING, format!("no answer within {} s", limit.as_secs()))
+                .at(self.session.label()));
         };
         let rows = rows.map_err(|error| self.session.error(DOING, error))?;
         let row = rows.first().ok_or_else(|| self.session.unexpected(DOING, "no row came back"))?;
@@ -149,23 +147,21 @@ impl Owner {
     }
 
     fn lost(&self, why: &str) -> SinkError {
-        SinkError::CheckpointMoved {
-            endpoint: self.session.label().to_owned(),
+        SinkErrorKind::CheckpointMoved {
             task: self.store.task().to_owned(),
             why: format!("{why}; this one has epoch {}", self.store.epoch()),
         }
+        .at(self.session.label())
     }
 }
 
 fn pooled(session: &Session, task: &str) -> SinkError {
-    SinkError::State {
-        endpoint: session.label().to_owned(),
+    SinkErrorKind::State {
         task: task.to_owned(),
         why: "the session has no server process of its own, so a lock would keep nobody out".into(),
-        remedy:
-            "connect to the server itself, not through a pooler that shares sessions between transactions"
-                .into(),
+        remedy: Connect::WithoutPooler.into(),
     }
+    .at(session.label())
 }
 
 /// The advisory lock's number: FNV-1a over the task's name. Locks are per database.
@@ -192,7 +188,7 @@ async fn lock(session: &Session, store: &Store) -> Result<(), SinkError> {
 }
 
 fn owned(session: &Session, store: &Store, owner: String) -> SinkError {
-    SinkError::Owned { endpoint: session.label().to_owned(), task: store.task().to_owned(), owner }
+    SinkErrorKind::Owned { task: store.task().to_owned(), owner }.at(session.label())
 }
 
 /// Who holds the lock, in words: from the lock itself, and from the owner's record.

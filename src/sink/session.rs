@@ -7,9 +7,10 @@
 
 use super::dialect::{Dialect, PROBE};
 use super::sqlstate::ErrorContext;
-use super::{SinkError, tls};
+use super::{SinkError, SinkErrorKind, tls};
 use crate::change::Retry;
 use crate::change::facts::TargetKind;
+use crate::change::remedy::InConfig;
 use crate::config::types::{TargetEndpoint, TargetTlsMode};
 use crate::quote::literal;
 use secrecy::ExposeSecret;
@@ -114,11 +115,11 @@ impl Session {
         let opening = Self::open(endpoint, application_name, settings, &label);
         match tokio::time::timeout(CONNECT_TIMEOUT, opening).await {
             Ok(result) => result,
-            Err(_) => Err(SinkError::Connection {
-                endpoint: label,
-                doing: "connecting".into(),
-                message: format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()),
-            }),
+            Err(_) => Err(SinkErrorKind::broken(
+                "connecting",
+                format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()),
+            )
+            .at(label)),
         }
     }
 
@@ -163,7 +164,7 @@ impl Session {
         let (client, mut connection) =
             result.map_err(|error| match tls::refusal(&error, &endpoint.host) {
                 Some(refusal) => tls::error(refusal, label),
-                None => context.map("connecting", &error),
+                None => context.map("connecting", error),
             })?;
         let greenplum = connection.parameter("gp_server_version").is_some();
         let lost = Arc::new(OnceLock::new());
@@ -188,33 +189,24 @@ impl Session {
             client.query_typed(STARTED, &[])
         );
         let asking = "asking what the server is";
-        unlimited.map_err(|error| context.map(asking, &error))?;
-        let probed = probed.map_err(|error| context.map(asking, &error))?;
+        unlimited.map_err(|error| context.map(asking, error))?;
+        let probed = probed.map_err(|error| context.map(asking, error))?;
         let (mut dialect, backend_pid) =
-            read_probe(&probed, greenplum, endpoint.kind).map_err(|message| SinkError::Server {
-                endpoint: label.to_owned(),
-                doing: asking.into(),
-                state: "none".into(),
-                message,
-                retry: Retry::fix(
-                    "let the url name a PostgreSQL, Greenplum or AnalyticDB for PostgreSQL server",
-                ),
+            read_probe(&probed, greenplum, endpoint.kind).map_err(|message| {
+                SinkErrorKind::unexpected(asking, message, Retry::fix(InConfig::TargetUrl)).at(label)
             })?;
         dialect.supported(label)?;
-        pinned.map_err(|error| context.map("pinning the session", &error))?;
+        pinned.map_err(|error| context.map("pinning the session", error))?;
         dialect
             .ask(&client)
             .await
-            .map_err(|error| context.map("asking what the server understands", &error))?;
+            .map_err(|error| context.map("asking what the server understands", error))?;
         let times = |row: &Row| Ok((row.try_get(0)?, row.try_get(1)?));
         let started = started.and_then(|rows| rows.first().map(times).transpose());
-        let started = started.map_err(|error| context.map("reading the session's start", &error))?;
-        let (backend_start, server_start) = started.ok_or_else(|| SinkError::Server {
-            endpoint: label.to_owned(),
-            doing: "reading the session's start".into(),
-            state: "none".into(),
-            message: "the session is not in pg_stat_activity".into(),
-            retry: Retry::Never,
+        let started = started.map_err(|error| context.map("reading the session's start", error))?;
+        let (backend_start, server_start) = started.ok_or_else(|| {
+            let what = "the session is not in pg_stat_activity";
+            SinkErrorKind::unexpected("reading the session's start", what, Retry::Never).at(label)
         })?;
         let (label, user) = (label.to_owned(), endpoint.user.clone());
         Ok(Self { client, task, dialect, label, user, backend_pid, backend_start, server_start })
@@ -258,18 +250,12 @@ impl Session {
     /// Gives an error of this session its meaning. `doing` is a phrase like "reading the catalog".
     #[allow(clippy::needless_pass_by_value)] // as `map_err` hands it over
     pub fn error(&self, doing: &str, error: tokio_postgres::Error) -> SinkError {
-        self.context().map(doing, &error)
+        self.context().map(doing, error)
     }
 
     /// An answer that this program does not understand.
     pub(super) fn unexpected(&self, doing: &str, message: impl Into<String>) -> SinkError {
-        SinkError::Server {
-            endpoint: self.label.clone(),
-            doing: doing.to_owned(),
-            state: "none".into(),
-            message: message.into(),
-            retry: Retry::Never,
-        }
+        SinkErrorKind::unexpected(doing, message, Retry::Never).at(&self.label)
     }
 
     fn context(&self) -> ErrorContext<'_> {

@@ -4,8 +4,8 @@
 //! `errcodes.txt` (58M01 and its neighbours). What must never happen here: the server's DETAIL dropped, or
 //! an error that needs a person retried for ever without words.
 
-use super::SinkError;
-use crate::change::remedy::COPY_TABLE_AGAIN;
+use super::{SinkError, SinkErrorKind};
+use crate::change::remedy::{Account, AtSource, AtTarget, Certificates, Connect, InConfig, Remedy, Report};
 use crate::change::{Retry, TargetName};
 use crate::quote::{identifier, qualified};
 use std::error::Error as _;
@@ -24,103 +24,88 @@ pub(super) struct ErrorContext<'a> {
 
 impl ErrorContext<'_> {
     /// Gives `error` its meaning.
-    pub(super) fn map(&self, doing: &str, error: &tokio_postgres::Error) -> SinkError {
-        let connection = |message: String| SinkError::Connection {
-            endpoint: self.endpoint.to_owned(),
-            doing: doing.to_owned(),
-            message,
-        };
+    pub(super) fn map(&self, doing: &str, error: tokio_postgres::Error) -> SinkError {
+        self.kind(doing.to_owned(), error).at(self.endpoint)
+    }
+
+    fn kind(&self, doing: String, error: tokio_postgres::Error) -> SinkErrorKind {
         if let Some(db) = error.as_db_error() {
-            let state = db.code().code();
+            let state = db.code().code().to_owned();
             let mut message = words(db);
-            if let Some(hope) = goes_on_when(state, db) {
-                message.push_str("; ");
-                message.push_str(hope);
+            if let Some(hope) = goes_on_when(&state, db) {
+                message.push_str(&format!("; {hope}"));
             }
-            return match class(state, db.routine()) {
-                Class::Broken => connection(format!("{message} (SQLSTATE {state})")),
-                Class::Login => SinkError::Login {
-                    endpoint: self.endpoint.to_owned(),
-                    user: self.user.to_owned(),
-                    remedy: login_remedy(self.user, &message),
-                    message,
-                },
-                Class::Retry(retry) => SinkError::Server {
-                    retry: remedy(state, db, doing).map_or(retry, Retry::fix),
-                    endpoint: self.endpoint.to_owned(),
-                    doing: doing.to_owned(),
-                    state: state.to_owned(),
-                    message,
-                },
+            return match class(&state, db.routine()) {
+                Class::Broken => {
+                    message.push_str(&format!(" (SQLSTATE {state})"));
+                    SinkErrorKind::Connection { doing, message, cause: Some(error) }
+                }
+                Class::Login => self.login(message),
+                Class::Retry(retry) => {
+                    let retry = remedy(&state, db, &doing).map_or(retry, Retry::fix);
+                    SinkErrorKind::Server { retry, doing, state, message, cause: Some(error) }
+                }
             };
         }
         if error.is_closed() {
-            return connection(match self.lost {
+            let message = match self.lost {
                 Some(lost) => format!("the connection is closed: {lost}"),
                 None => "the connection is closed".into(),
-            });
-        }
-        let message = chain(error);
-        if message.starts_with("authentication error") || message.contains("password missing") {
-            return SinkError::Login {
-                endpoint: self.endpoint.to_owned(),
-                user: self.user.to_owned(),
-                remedy: login_remedy(self.user, &message),
-                message,
             };
+            return SinkErrorKind::Connection { doing, message, cause: Some(error) };
+        }
+        let message = chain(&error);
+        if message.starts_with("authentication error") || message.contains("password missing") {
+            return self.login(message);
         }
         if error.source().is_some_and(|cause| cause.downcast_ref::<std::io::Error>().is_some()) {
-            return connection(message);
+            return SinkErrorKind::Connection { doing, message, cause: Some(error) };
         }
         // Left are misuse of the client (a parameter's type, a column that is not there) and answers that
         // do not follow the protocol: a new version of this program is needed.
-        SinkError::Server {
-            endpoint: self.endpoint.to_owned(),
-            doing: doing.to_owned(),
-            state: "none".into(),
-            message,
-            retry: Retry::Never,
-        }
+        let state = "none".to_owned();
+        SinkErrorKind::Server { doing, state, message, retry: Retry::Never, cause: Some(error) }
+    }
+
+    fn login(&self, message: String) -> SinkErrorKind {
+        let user = self.user.to_owned();
+        SinkErrorKind::Login { remedy: login_remedy(&user, &message), user, message }
     }
 }
 
 /// What can be done about a refused login, as far as the server's words tell (`ClientAuthentication` in
 /// PostgreSQL's `auth.c`). A server that speaks another language leaves the general advice.
-fn login_remedy(user: &str, message: &str) -> String {
+fn login_remedy(user: &str, message: &str) -> Remedy {
     if message.contains("requires a valid client certificate") {
-        return "give cert_file and key_file, with tls = \"require\" or stronger".into();
+        return Certificates::OwnUnderTls.into();
     }
-    if message.contains("certificate authentication failed") {
-        return format!(
-            "the common name (CN) of the certificate in cert_file must be '{user}', or be mapped to it in pg_ident.conf"
-        );
-    }
-    if message.contains("pg_hba.conf") {
-        // "…, no encryption" since PostgreSQL 14, "…, SSL off" before.
-        return if message.contains("no encryption") || message.contains("SSL off") {
-            format!(
-                "set tls = \"require\" or stronger if the server takes '{user}' with TLS only; else add a line for '{user}' from this host to pg_hba.conf"
-            )
-        } else {
-            format!("add a line for '{user}' from this host to pg_hba.conf")
-        };
-    }
-    format!("give the right user and password, or allow '{user}' from this host")
+    let change = if message.contains("certificate authentication failed") {
+        Account::NameInCertificate
+    } else if !message.contains("pg_hba.conf") {
+        Account::Allow
+    // "…, no encryption" since PostgreSQL 14, "…, SSL off" before.
+    } else if message.contains("no encryption") || message.contains("SSL off") {
+        Account::AdmitOrEncrypt
+    } else {
+        Account::Admit
+    };
+    Remedy::Account { user: user.to_owned(), change }
 }
 
 /// A remedy that takes more than the SQLSTATE to know.
-fn remedy(state: &str, db: &DbError, doing: &str) -> Option<String> {
+fn remedy(state: &str, db: &DbError, doing: &str) -> Option<Remedy> {
     match state {
         "23502" => {
             let (schema, table, column) = (db.schema()?, db.table()?, db.column()?);
             let name = TargetName { schema: schema.to_owned(), table: table.to_owned() };
-            Some(format!("ALTER TABLE {} ALTER COLUMN {} DROP NOT NULL", qualified(&name), identifier(column)))
+            let statement =
+                format!("ALTER TABLE {} ALTER COLUMN {} DROP NOT NULL", qualified(&name), identifier(column));
+            Some(Remedy::run(statement))
         }
         // The only words of the config in any statement.
-        "42601" if doing.starts_with("creating table") => Some(
-            "correct storage in the table's section: it is what stands in the brackets of CREATE TABLE … WITH (…); without storage report this"
-                .to_owned(),
-        ),
+        "42601" if doing.starts_with("creating table") => {
+            Some(InConfig::Storage.also(Report::WithoutStorage))
+        }
         _ => None,
     }
 }
@@ -141,95 +126,79 @@ fn is_without_partition(state: &str, routine: Option<&str>) -> bool {
 }
 
 /// What ends a state that is waited for, where the message does not say so.
-fn goes_on_when(state: &str, db: &DbError) -> Option<&'static str> {
+fn goes_on_when(state: &str, db: &DbError) -> Option<AtTarget> {
     if is_without_partition(state, db.routine()) {
-        return Some(
-            "the task goes on when the target table has a partition for this row (or a default partition)",
-        );
+        return Some(AtTarget::MakePartition);
     }
     // Greenplum, about what a statement may take of its resource queue's memory.
     let about_memory = state == "53000" || state == "53200" || state == "53400";
-    (about_memory && db.message().contains("insufficient memory reserved")).then_some(
-        "give the role more (ALTER ROLE … SET statement_mem = '250MB'), or lower apply.batch_rows of the task; it goes on by itself then",
-    )
+    (about_memory && db.message().contains("insufficient memory reserved")).then_some(AtTarget::MoreMemory)
 }
 
 fn class(state: &str, routine: Option<&str>) -> Class {
-    let fix = |remedy: &str| Class::Retry(Retry::fix(remedy));
+    let fix = |remedy: AtTarget| Class::Retry(Retry::fix(remedy));
     match state {
         // Whoever makes partitions may be late.
         _ if is_without_partition(state, routine) => Class::Retry(Retry::AfterBackoff),
         // The server closes the session, starts, stops or recovers.
         "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "25P04" => Class::Broken,
-        "57P04" | "3D000" => fix("create the target database, or correct the database in the target's url"),
+        "57P04" | "3D000" => fix(AtTarget::CreateDatabase),
         // 57014: somebody cancelled the statement. 25006: a standby that may be promoted soon.
         // 55P03, 40001, 40P01: another session was in the way.
         // 55006: an object is in use.
         "57014" | "25006" | "55P03" | "55006" | "40001" | "40003" | "40P01" | "40000" => {
             Class::Retry(Retry::AfterBackoff)
         }
-        "42501" => fix("grant the target user the privilege that the message names, or make it the owner"),
-        "23505" => fix(
-            "a row with this key exists already: let no other writer write the target table, and drop unique indexes beside the primary key",
-        ),
-        "23502" => {
-            fix("drop the NOT NULL of the column in the target table, or map it to a column that takes NULL")
-        }
-        "23503" => fix("drop the foreign keys of and to the target table"),
-        "23514" => fix("drop the check constraint of the target table"),
-        "23P01" => fix("drop the exclusion constraint of the target table"),
+        "42501" => fix(AtTarget::GrantNamed),
+        "23505" => fix(AtTarget::KeepOthersOut),
+        "23502" => fix(AtTarget::TakeNull),
+        "23503" => fix(AtTarget::DropForeignKeys),
+        "23514" => fix(AtTarget::DropCheck),
+        "23P01" => fix(AtTarget::DropExclusion),
         "42P01" | "42703" | "3F000" => {
-            fix(&format!("restore the table, column or schema that the message names, or {COPY_TABLE_AGAIN}"))
+            Class::Retry(Retry::fix(AtTarget::RestoreNamed.or(Remedy::CopyNamedTable)))
         }
-        "42P07" | "42701" | "42P06" | "42710" => {
-            fix("rename or drop the object of that name in the target, or map the source to another name")
-        }
-        "42939" => fix("map the database to a schema of another name: schemas = { … } of the task"),
-        "42704" | "42883" => fix("install the type or function that the message names in the target"),
-        "42P16" => fix(
-            "a column that the table is partitioned (or distributed) by keeps its type: make the target table anew with the wider column and copy its rows over, which the task then takes for its own",
-        ),
-        "42804" | "42846" => fix("give the target column the type the precheck asks for"),
-        "42809" => fix("let the target be an ordinary table"),
+        "42P07" | "42701" | "42P06" | "42710" => fix(AtTarget::FreeName),
+        "42939" => Class::Retry(Retry::fix(InConfig::OtherSchemaName)),
+        "42704" | "42883" => fix(AtTarget::InstallNamed),
+        "42P16" => fix(AtTarget::WidenPartitionKey),
+        "42804" | "42846" => fix(AtTarget::TypeOfCheck),
+        "42809" => fix(AtTarget::OrdinaryTable),
         // Bytes for another type than the column has, too many or too few: somebody has altered it since the task looked.
         "22P03" => Class::Retry(Retry::AfterBackoff),
         "08P01" if routine == Some("pq_copymsgbytes") => Class::Retry(Retry::AfterBackoff),
-        "26000" | "08P01" => fix(
-            "connect to the server itself: a pooler that shares sessions between transactions is in between",
-        ),
-        "22023" => fix(
-            "the target refuses the value of a parameter or option that the message names: correct it (storage of the table's section, where it is one of WITH (…))",
-        ),
+        "26000" | "08P01" => Class::Retry(Retry::fix(Connect::WithoutPooler)),
+        "22023" => fix(AtTarget::CorrectParameter),
         // `_bt_check_third_page` and its forerunners.
-        "54000" if routine.is_some_and(|routine| routine.starts_with("_bt_")) => fix(&format!(
-            "the key of a row is longer than an index row of the target may be: choose a shorter key with primary_key, or shorten \
-                 the row's key in the source, and {COPY_TABLE_AGAIN}; or leave the table out"
-        )),
-        "58P01" | "58P02" => fix("mend the server's installation: it misses a file"),
-        "F0000" | "F0001" => fix("mend the server's configuration"),
+        "54000" if routine.is_some_and(|routine| routine.starts_with("_bt_")) => {
+            let shorter = InConfig::ShorterKey.or(AtSource::ShortenKey).and(Remedy::CopyNamedTable);
+            Class::Retry(Retry::fix(shorter.or(InConfig::LeaveTableOut)))
+        }
+        "58P01" | "58P02" => fix(AtTarget::MendInstallation),
+        "F0000" | "F0001" => fix(AtTarget::MendConfiguration),
         // A statement prepared before somebody's ALTER: a new session prepares it anew.
         "0A000" if routine == Some("RevalidateCachedQuery") => Class::Retry(Retry::AfterBackoff),
-        "0A000" => fix("the target does not support this; see the message"),
-        "XX001" | "XX002" => fix("the target reports damaged data: mend the server"),
+        "0A000" => fix(AtTarget::Unsupported),
+        "XX001" | "XX002" => fix(AtTarget::MendData),
         "25P02" => Class::Retry(Retry::AfterBackoff),
         _ => by_class(state),
     }
 }
 
 fn by_class(state: &str) -> Class {
-    let fix = |remedy: &str| Class::Retry(Retry::fix(remedy));
+    let fix = |remedy: AtTarget| Class::Retry(Retry::fix(remedy));
     match state.get(..2).unwrap_or_default() {
         "08" => Class::Broken,
         "28" => Class::Login,
         // 53: disk, memory, connections. 58: the system around, Greenplum's segments among it.
         // XX000: "tuple concurrently updated" and most of what a lost segment causes.
         "53" | "58" | "XX" | "40" | "57" => Class::Retry(Retry::AfterBackoff),
-        "22" => fix("the target column cannot hold this value: widen it, or choose another type for it"),
-        "23" => fix("drop the constraint of the target table that the message names"),
+        "22" => fix(AtTarget::WidenColumn),
+        "23" => fix(AtTarget::DropConstraint),
         "21" | "42" => Class::Retry(Retry::Never),
-        "54" => fix("the target's limits are too small for this; see the message"),
-        "55" => fix("the target object is not in a state for this; see the message"),
-        _ => fix("see the target's message; the task goes on when its cause is mended"),
+        "54" => fix(AtTarget::Limits),
+        "55" => fix(AtTarget::State),
+        _ => fix(AtTarget::SeeMessage),
     }
 }
 
@@ -307,8 +276,21 @@ mod tests {
             let Some(Retry::AfterFix { remedy }) = retry_of(state) else {
                 unreachable!("{state} asks for nobody");
             };
-            assert!(remedy.contains(word), "{state}: {remedy}");
+            assert!(remedy.to_string().contains(word), "{state}: {remedy}");
         }
+    }
+
+    #[test]
+    fn a_cause_is_kept_and_told_once() {
+        let cause = "nonsense".parse::<tokio_postgres::Config>().unwrap_err();
+        let words = cause.to_string();
+        let context = ErrorContext { endpoint: "dw (pg:5432/shop)", user: "u", lost: None };
+        let error = context.map("connecting", cause);
+        let told = error.to_string();
+        assert!(told.starts_with("target dw (pg:5432/shop): connecting: "), "{told}");
+        assert_eq!(told.matches(&words).count(), 1, "{told}");
+        let kept = error.source().and_then(|cause| cause.downcast_ref::<tokio_postgres::Error>());
+        assert_eq!(kept.map(ToString::to_string), Some(words));
     }
 
     #[test]

@@ -4,14 +4,15 @@
 //! `require` encrypt but judge nothing, as PostgreSQL documents them ("SSL Support", table 34.1); that a
 //! `require` with a `ca_file` would judge the chain there is not copied: the config refuses the two together.
 
-use super::SinkError;
+use super::{SinkError, SinkErrorKind};
+use crate::change::remedy::{Certificates, InConfig};
 use crate::config::types::{TargetEndpoint, TargetTlsMode};
 use crate::tls::{self, Judge, Refusal};
 use std::error::Error as _;
 use std::io;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// A connector for `endpoint`. Errors are [`SinkError::Tls`] and name the file or key to mend.
+/// A connector for `endpoint`. Errors are `SinkErrorKind::Tls` and name the file or key to mend.
 pub fn connector(endpoint: &TargetEndpoint, label: &str) -> Result<MakeRustlsConnect, SinkError> {
     let judge = match endpoint.tls {
         // `disable` never uses what it gets here.
@@ -27,7 +28,7 @@ pub fn connector(endpoint: &TargetEndpoint, label: &str) -> Result<MakeRustlsCon
 
 /// The room's error for a refusal.
 pub fn error(refusal: Refusal, label: &str) -> SinkError {
-    SinkError::Tls { endpoint: label.to_owned(), message: refusal.message, remedy: refusal.remedy }
+    SinkErrorKind::Tls { message: refusal.message, remedy: refusal.remedy }.at(label)
 }
 
 /// Why connecting failed over TLS; `None` when it failed for another reason.
@@ -40,7 +41,7 @@ pub fn refusal(error: &tokio_postgres::Error, host: &str) -> Option<Refusal> {
         if is_handshake(error) && io.kind() == io::ErrorKind::InvalidInput {
             return Some(Refusal {
                 message: format!("host '{host}': {io}"),
-                remedy: "give a host name or an address as host".to_owned(),
+                remedy: InConfig::HostName.into(),
                 of_client_certificate: false,
             });
         }
@@ -49,7 +50,7 @@ pub fn refusal(error: &tokio_postgres::Error, host: &str) -> Option<Refusal> {
     // The client has no accessor for a server's "N" but its fixed words.
     (is_handshake(error) && cause.to_string().contains("does not support TLS")).then(|| Refusal {
         message: "the server offers no TLS".to_owned(),
-        remedy: "turn TLS on at the server (ssl = on, ssl_cert_file, ssl_key_file), or choose tls = \"disable\" or \"prefer\"".to_owned(),
+        remedy: Certificates::TargetWithout.into(),
         of_client_certificate: false,
     })
 }
@@ -86,7 +87,10 @@ mod tests {
     fn a_verifying_mode_without_trusted_certificates_is_refused() {
         for mode in [TargetTlsMode::VerifyCa, TargetTlsMode::VerifyFull] {
             let error = connector(&endpoint(mode), "dw").map(|_| ()).unwrap_err();
-            assert!(matches!(&error, SinkError::Tls { remedy, .. } if remedy.contains("ca_file")), "{error}");
+            assert!(
+                matches!(&error.kind, SinkErrorKind::Tls { remedy, .. } if remedy.to_string().contains("ca_file")),
+                "{error}"
+            );
         }
         assert!(connector(&endpoint(TargetTlsMode::Require), "dw").is_ok());
     }

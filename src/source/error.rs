@@ -1,28 +1,32 @@
 //! What can go wrong at the source.
 
-use crate::change::Retry;
-use crate::change::remedy::COPY_AGAIN;
+use crate::change::remedy::{AtSource, Because, Remedy};
+use crate::change::{Retry, TableName};
+use std::fmt;
 
 /// An error of the source endpoint or of what it sent.
+#[derive(Debug)]
+pub struct SourceError {
+    /// `name (host:port)` from the config.
+    pub endpoint: String,
+    /// What went wrong there.
+    pub kind: SourceErrorKind,
+}
+
+/// What went wrong.
 #[derive(Debug, thiserror::Error)]
-pub enum SourceError {
+pub enum SourceErrorKind {
     /// The server cannot be reached, or the connection broke.
-    #[error("source {endpoint}: {doing}: {source}")]
+    #[error("{doing}: {source}")]
     Connection {
-        /// `name (host:port)` from the config.
-        endpoint: String,
         /// What was being done.
         doing: String,
         /// The cause.
         source: std::io::Error,
     },
     /// Nothing came for longer than the heartbeat allows.
-    #[error(
-        "source {endpoint}: nothing heard for {seconds} s although heartbeats come every {heartbeat_seconds} s"
-    )]
+    #[error("nothing heard for {seconds} s although heartbeats come every {heartbeat_seconds} s")]
     Silent {
-        /// `name (host:port)`.
-        endpoint: String,
         /// How long.
         seconds: u64,
         /// The agreed heartbeat.
@@ -30,43 +34,35 @@ pub enum SourceError {
     },
     /// The host leads to more than one server, or to another one by now.
     #[error(
-        "source {endpoint}: this connection leads to another server ({found}) than the first one of this attempt ({first}); a task needs one server, so name that one"
+        "this connection leads to another server ({found}) than the first one of this attempt ({first}); a task needs one server, so name that one"
     )]
     AnotherServer {
-        /// `name (host:port)`.
-        endpoint: String,
         /// Identity of the server that the attempt began with.
         first: String,
         /// Identity of this one.
         found: String,
     },
     /// User or password refused.
-    #[error("source {endpoint}: user '{user}' is refused: {message}")]
+    #[error("user '{user}' is refused: {message}")]
     Login {
-        /// `name (host:port)`.
-        endpoint: String,
         /// User name.
         user: String,
         /// The server's words, or ours.
         message: String,
         /// What the user can do.
-        remedy: String,
+        remedy: Remedy,
     },
     /// TLS could not be had as the config demands.
-    #[error("source {endpoint}: TLS: {message}")]
+    #[error("TLS: {message}")]
     Tls {
-        /// `name (host:port)`.
-        endpoint: String,
         /// What went wrong.
         message: String,
         /// What the user can do.
-        remedy: String,
+        remedy: Remedy,
     },
     /// The server answered a statement with an error.
-    #[error("source {endpoint}: {doing}: error {code} ({state}): {message}")]
+    #[error("{doing}: error {code} ({state}): {message}")]
     Server {
-        /// `name (host:port)`.
-        endpoint: String,
         /// What was being done.
         doing: String,
         /// MySQL error number.
@@ -79,42 +75,34 @@ pub enum SourceError {
         retry: Retry,
     },
     /// Bytes that do not follow the protocol.
-    #[error("source {endpoint}: protocol: {message}")]
+    #[error("protocol: {message}")]
     Protocol {
-        /// `name (host:port)`.
-        endpoint: String,
         /// What did not fit.
         message: String,
     },
     /// A binlog event that is not on the list of understood ones, or contradicts itself.
-    #[error("source {endpoint}: binlog event {event} at {position}: {why}")]
+    #[error("binlog event {event} at {position}: {why}")]
     Event {
-        /// `name (host:port)`.
-        endpoint: String,
         /// Type name or number.
         event: String,
         /// Where it ends.
         position: String,
         /// What is wrong.
         why: String,
-        /// What the user can do; empty when nothing.
-        remedy: String,
+        /// What the user can do, if anything.
+        remedy: Option<Remedy>,
     },
     /// Rows that are held until their transaction ends have no room on the disk.
-    #[error("source {endpoint}: binlog at {position}: {why}; it is tried again until there is")]
+    #[error("binlog at {position}: {why}; it is tried again until there is")]
     SpillFull {
-        /// `name (host:port)`.
-        endpoint: String,
         /// Where the event ends.
         position: String,
         /// What is full, and what the user can do.
         why: String,
     },
     /// A logged statement that cannot be carried (statement-format DML, or one that is not understood).
-    #[error("source {endpoint}: statement at {position}: {why}: {statement}")]
+    #[error("statement at {position}: {why}: {statement}")]
     Statement {
-        /// `name (host:port)`.
-        endpoint: String,
         /// Where it ends.
         position: String,
         /// Why.
@@ -122,83 +110,150 @@ pub enum SourceError {
         /// Its text, shortened.
         statement: String,
         /// What the user can do.
-        remedy: String,
+        remedy: Remedy,
     },
     /// The source no longer has what comes next.
-    #[error("source {endpoint}: the log no longer holds what follows {position}: {message}")]
+    #[error("the log no longer holds what follows {position}: {message}")]
     Purged {
-        /// `name (host:port)`.
-        endpoint: String,
         /// Where streaming should start.
         position: String,
         /// The server's words or the missing set.
         message: String,
     },
     /// The server is not one that can be copied from.
-    #[error("source {endpoint}: {what}")]
+    #[error("{what}")]
     Unsupported {
-        /// `name (host:port)`.
-        endpoint: String,
         /// What is wrong with it.
         what: String,
         /// What the user can do.
-        remedy: String,
+        remedy: Remedy,
     },
     /// Something at the source has to end first, which it may do by itself.
-    #[error("source {endpoint}: {what}")]
+    #[error("{what}")]
     Waits {
-        /// `name (host:port)`.
-        endpoint: String,
         /// What, and what ends it.
         what: String,
     },
     /// A definition read from the source is not usable.
-    #[error("source {endpoint}: {table}: {why}")]
+    #[error("{table}: {why}")]
     Definition {
-        /// `name (host:port)`.
-        endpoint: String,
         /// The table.
         table: String,
         /// What is wrong.
         why: String,
         /// What the user can do.
-        remedy: String,
+        remedy: Remedy,
     },
     /// The table changed under the copy; the copy group starts over.
-    #[error("source {endpoint}: {table} changed while it was copied: {why}")]
+    #[error("{table} changed while it was copied: {why}")]
     TableChanged {
-        /// `name (host:port)`.
-        endpoint: String,
         /// The table.
-        table: String,
+        table: TableName,
         /// What was noticed.
         why: String,
     },
 }
 
+impl SourceErrorKind {
+    /// The error, at this endpoint.
+    pub fn at(self, endpoint: impl Into<String>) -> SourceError {
+        SourceError { endpoint: endpoint.into(), kind: self }
+    }
+}
+
+impl fmt::Display for SourceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "source {}: {}", self.endpoint, self.kind)
+    }
+}
+
+impl std::error::Error for SourceError {
+    // Its own words hold those of its kind.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.kind.source()
+    }
+}
+
 impl SourceError {
     /// Whether trying again can help.
     pub fn retry(&self) -> Retry {
-        match self {
+        use SourceErrorKind as Kind;
+        match &self.kind {
             // An address that has moved leads the next attempt to one server, which is then judged as such.
-            Self::Connection { .. }
-            | Self::Silent { .. }
-            | Self::AnotherServer { .. }
-            | Self::Waits { .. }
-            | Self::SpillFull { .. }
-            | Self::TableChanged { .. } => Retry::AfterBackoff,
-            Self::Server { retry, .. } => retry.clone(),
-            Self::Protocol { .. } => Retry::Never,
-            Self::Event { remedy, .. } if remedy.is_empty() => Retry::Never,
-            Self::Login { remedy, .. }
-            | Self::Tls { remedy, .. }
-            | Self::Statement { remedy, .. }
-            | Self::Unsupported { remedy, .. }
-            | Self::Definition { remedy, .. }
-            | Self::Event { remedy, .. } => Retry::fix(remedy.clone()),
-            Self::Purged { .. } => Retry::fix(format!(
-                "the missing transactions cannot be had any more: {COPY_AGAIN}, and keep the source's binlogs longer"
-            )),
+            Kind::Connection { .. }
+            | Kind::Silent { .. }
+            | Kind::AnotherServer { .. }
+            | Kind::Waits { .. }
+            | Kind::SpillFull { .. }
+            | Kind::TableChanged { .. } => Retry::AfterBackoff,
+            Kind::Server { retry, .. } => retry.clone(),
+            Kind::Protocol { .. } | Kind::Event { remedy: None, .. } => Retry::Never,
+            Kind::Login { remedy, .. }
+            | Kind::Tls { remedy, .. }
+            | Kind::Statement { remedy, .. }
+            | Kind::Unsupported { remedy, .. }
+            | Kind::Definition { remedy, .. }
+            | Kind::Event { remedy: Some(remedy), .. } => Retry::fix(remedy.clone()),
+            Kind::Purged { .. } => Retry::fix(Remedy::CopyTask(Because::Purged).and(AtSource::KeepBinlogs)),
         }
+    }
+
+    /// The number of the error with which the server answered a statement.
+    pub fn code(&self) -> Option<u16> {
+        match self.kind {
+            SourceErrorKind::Server { code, .. } => Some(code),
+            _ => None,
+        }
+    }
+
+    /// Whether the connection broke or could not be had: a new one may work at once.
+    pub fn is_of_connection(&self) -> bool {
+        matches!(self.kind, SourceErrorKind::Connection { .. })
+    }
+
+    /// Whether it is only about a server that could not be reached or did not do its work, or a full disk here: what was judged of
+    /// the server still holds.
+    pub fn is_of_circumstances(&self) -> bool {
+        use SourceErrorKind as Kind;
+        matches!(
+            self.kind,
+            Kind::Connection { .. } | Kind::Silent { .. } | Kind::SpillFull { .. } | Kind::Waits { .. }
+        )
+    }
+
+    /// Whether rows that must be held have no room: every attempt comes to the same place.
+    pub fn is_out_of_room(&self) -> bool {
+        matches!(self.kind, SourceErrorKind::SpillFull { .. })
+    }
+
+    /// The same where something in the log stops the task, with what to do rather than what it says.
+    pub fn rather(mut self, rather: Remedy) -> Self {
+        match &mut self.kind {
+            SourceErrorKind::Statement { remedy, .. } => *remedy = rather.or(remedy.clone()),
+            SourceErrorKind::Event { remedy, .. } => {
+                *remedy = Some(match remedy.take() {
+                    Some(remedy) => rather.or(remedy),
+                    None => rather,
+                });
+            }
+            _ => {}
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::error::Error as _;
+
+    #[test]
+    fn a_cause_is_kept_and_told_once() {
+        let source = std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer within 7 s");
+        let error = SourceErrorKind::Connection { doing: "connect".to_owned(), source }.at("main (db:3306)");
+        assert_eq!(error.to_string(), "source main (db:3306): connect: no answer within 7 s");
+        let cause = error.source().and_then(|cause| cause.downcast_ref::<std::io::Error>());
+        assert_eq!(cause.map(std::io::Error::kind), Some(std::io::ErrorKind::TimedOut));
+        assert!(error.source().is_some_and(|cause| cause.source().is_none()));
     }
 }

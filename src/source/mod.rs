@@ -15,7 +15,7 @@ pub mod tls;
 pub mod version;
 pub mod wire;
 
-pub use error::SourceError;
+pub use error::{SourceError, SourceErrorKind};
 pub use same::SameServer;
 pub use server::Server;
 pub use wire::Wire;

@@ -6,8 +6,9 @@
 //! What must never happen here: a connection handed out whose server was not held against the first one's.
 
 use super::version;
-use super::{SourceError, Wire};
+use super::{SourceError, SourceErrorKind, Wire};
 use crate::change::facts::Flavour;
+use crate::change::remedy::Upgrade;
 use crate::config::types::SourceEndpoint;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -34,18 +35,15 @@ impl SameServer {
     /// Connects as [`Wire::connect`], and makes sure that the server is the one, and of a supported version.
     ///
     /// # Errors
-    /// [`SourceError::AnotherServer`] when it is not the server of the first connection, [`SourceError::Unsupported`]; those of
+    /// `SourceErrorKind::AnotherServer` when it is not the server of the first connection, `SourceErrorKind::Unsupported`; those of
     /// [`Wire::connect`].
     pub(super) async fn connect(&self) -> Result<(Wire, Introduced), SourceError> {
         let (wire, answers) = Wire::connect_and_ask(&self.endpoint, &[VARIABLES]).await?;
         let found = introduce(&wire, answers.into_iter().flatten())?;
         let first = self.identity.get_or_init(|| found.identity.clone());
         if *first != found.identity {
-            return Err(SourceError::AnotherServer {
-                endpoint: wire.label().to_owned(),
-                first: first.clone(),
-                found: found.identity,
-            });
+            return Err(SourceErrorKind::AnotherServer { first: first.clone(), found: found.identity }
+                .at(wire.label()));
         }
         Ok((wire, found))
     }
@@ -93,11 +91,8 @@ fn introduce(wire: &Wire, rows: impl Iterator<Item = Vec<Option<Bytes>>>) -> Res
     let version = value("version").to_owned();
     let (flavour, number) = version::parse(&version);
     if let Some(reason) = version::unsupported(flavour, number) {
-        return Err(SourceError::Unsupported {
-            endpoint: wire.label().to_owned(),
-            what: reason.to_owned(),
-            remedy: version::UPGRADE.to_owned(),
-        });
+        return Err(SourceErrorKind::Unsupported { what: reason.to_owned(), remedy: Upgrade::Source.into() }
+            .at(wire.label()));
     }
     let identity = match flavour {
         Flavour::MySql => value("server_uuid").to_owned(),

@@ -11,7 +11,8 @@
 //! What must never happen here: a mode from `required` on giving way to an unencrypted connection or to a
 //! weaker check.
 
-use super::SourceError;
+use super::{SourceError, SourceErrorKind};
+use crate::change::remedy::InConfig;
 use crate::config::types::{SourceEndpoint, SourceTlsMode};
 use crate::tls::{self, Judge, Refusal};
 use rustls::ClientConfig;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 /// The TLS client for an endpoint; `None` when its mode is `disabled`.
 ///
 /// # Errors
-/// [`SourceError::Tls`] when a file is missing or unusable, or a verifying mode has no `ca_file`.
+/// `SourceErrorKind::Tls` when a file is missing or unusable, or a verifying mode has no `ca_file`.
 pub fn client(endpoint: &SourceEndpoint, label: &str) -> Result<Option<Arc<ClientConfig>>, SourceError> {
     let judge = match endpoint.tls {
         SourceTlsMode::Disabled => return Ok(None),
@@ -37,18 +38,20 @@ pub fn client(endpoint: &SourceEndpoint, label: &str) -> Result<Option<Arc<Clien
 
 /// The room's error for a refusal.
 pub fn error(refusal: Refusal, label: &str) -> SourceError {
-    SourceError::Tls { endpoint: label.to_owned(), message: refusal.message, remedy: refusal.remedy }
+    SourceErrorKind::Tls { message: refusal.message, remedy: refusal.remedy }.at(label)
 }
 
 /// The name the server's certificate is judged by.
 ///
 /// # Errors
-/// [`SourceError::Tls`] when `host` is neither a host name nor an address.
+/// `SourceErrorKind::Tls` when `host` is neither a host name nor an address.
 pub fn server_name(endpoint: &SourceEndpoint, label: &str) -> Result<ServerName<'static>, SourceError> {
-    ServerName::try_from(endpoint.host.clone()).map_err(|error| SourceError::Tls {
-        endpoint: label.to_owned(),
-        message: format!("host '{}': {error}", endpoint.host),
-        remedy: "give a host name or an address as host".to_owned(),
+    ServerName::try_from(endpoint.host.clone()).map_err(|error| {
+        SourceErrorKind::Tls {
+            message: format!("host '{}': {error}", endpoint.host),
+            remedy: InConfig::HostName.into(),
+        }
+        .at(label)
     })
 }
 
@@ -74,7 +77,7 @@ mod tests {
         for mode in [SourceTlsMode::VerifyCa, SourceTlsMode::VerifyIdentity] {
             let error = client(&endpoint(mode), "shop (db1:3306)").unwrap_err();
             assert!(
-                matches!(&error, SourceError::Tls { remedy, .. } if remedy.contains("ca_file")),
+                matches!(&error.kind, SourceErrorKind::Tls { remedy, .. } if remedy.to_string().contains("ca_file")),
                 "{error}"
             );
         }

@@ -3,8 +3,6 @@
 use crate::change::facts::Flavour;
 
 /// What the user of an unsupported server can do.
-pub const UPGRADE: &str = "upgrade the source to MySQL 5.6 or newer, or MariaDB 10.5 or newer";
-
 /// A server's family and version, and what is known of such servers that they cannot be asked for. Everything that hangs
 /// on a version stands here.
 ///

@@ -11,6 +11,8 @@ pub mod words;
 pub use board::Board;
 pub use clock::now;
 
+use crate::change::Retry;
+use crate::change::remedy::InConfig;
 use crate::change::status::{Model, Phase, SILENT_SECONDS, TaskStatus, Time};
 use axum::Router;
 use axum::extract::State;
@@ -44,12 +46,10 @@ pub enum StatusError {
 
 impl StatusError {
     /// Whether trying again can help.
-    pub fn retry(&self) -> crate::change::Retry {
+    pub fn retry(&self) -> Retry {
         match self {
-            Self::Listen { .. } => {
-                crate::change::Retry::fix("free the address, or set daemon.listen to another (\"\" for none)")
-            }
-            Self::Serve { .. } => crate::change::Retry::AfterBackoff,
+            Self::Listen { .. } => Retry::fix(InConfig::Listen),
+            Self::Serve { .. } => Retry::AfterBackoff,
         }
     }
 }

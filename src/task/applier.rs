@@ -261,9 +261,10 @@ impl Applying {
         begun.map_err(|error| Attempt::Failed(error.into()))?;
         // Told first: where the next checkpoint is there already (23505) that has aborted the transaction, and what was sent
         // behind it says only so. Where the head is another one nothing was written; the open transaction ends with its session.
-        if let Err(error @ SinkError::CheckpointMoved { .. }) = advanced {
-            return Err(Attempt::Failed(error.into()));
-        }
+        let advanced = match advanced {
+            Err(error) if error.is_moved() => return Err(Attempt::Failed(error.into())),
+            other => other,
+        };
         let outcome = match applied {
             Ok(outcome) => outcome,
             Err(ApplyError::Conflict { table, message }) => return Err(Attempt::Conflict { table, message }),

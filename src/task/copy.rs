@@ -16,7 +16,6 @@ use crate::schema::Table;
 use crate::sink::apply::{Applier, Existing, refused};
 use crate::sink::compact::Compactor;
 use crate::sink::{Owner, Session, SinkError, Store};
-use crate::source::SourceError;
 use crate::source::server::Server;
 use crate::source::snapshot::chunk::whole_table_query;
 use crate::source::snapshot::{self, ChunkKey, ChunkReader};
@@ -153,7 +152,7 @@ pub async fn copy(context: &Context, owner: &Arc<Owner>, tables: Vec<CopyTable>)
             {
                 Ok(()) => {}
                 // The chunks of the others are worth having, and may have taken hours; what is missing is copied by the next attempt.
-                Err(error) if error.is_of_servers() => {
+                Err(error) if error.is_of_circumstances() => {
                     tracing::warn!(task = context.name, %error, "a part of the copy has ended; the others go on");
                     lost.get_or_insert(error);
                 }
@@ -194,7 +193,7 @@ async fn plan_chunks(context: Context, group: Arc<Group>, jobs: mpsc::Sender<Job
                     let rows = context.task().snapshot.chunk_rows;
                     match server.next_bound(key, chunk.after.as_deref(), rows).await {
                         // It may have been idle for longer than the server likes, while large chunks were copied.
-                        Err(SourceError::Connection { .. }) => {
+                        Err(error) if error.is_of_connection() => {
                             server = Server::connect(context.source()).await?;
                             server.next_bound(key, chunk.after.as_deref(), rows).await?
                         }

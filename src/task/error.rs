@@ -1,9 +1,10 @@
 //! What can stop a task.
 
+use crate::change::remedy::Remedy;
 use crate::change::{Retry, TableName};
 use crate::schema::SchemaError;
 use crate::sink::SinkError;
-use crate::source::SourceError;
+use crate::source::{SourceError, SourceErrorKind};
 use crate::transform::TransformError;
 
 /// The error of a task: a room's, or one that only the joining of rooms can find.
@@ -11,13 +12,13 @@ use crate::transform::TransformError;
 pub enum TaskError {
     /// The source.
     #[error(transparent)]
-    Source(#[from] SourceError),
+    Source(SourceError),
     /// The target.
     #[error(transparent)]
     Sink(#[from] SinkError),
     /// A value, type or statement.
     #[error(transparent)]
-    Transform(#[from] TransformError),
+    Transform(TransformError),
     /// A definition or table map.
     #[error(transparent)]
     Schema(#[from] SchemaError),
@@ -27,7 +28,7 @@ pub enum TaskError {
         /// Failed items in a sentence each.
         summary: String,
         /// What mends them.
-        remedy: String,
+        remedy: Remedy,
     },
     /// Definitions changed while they were read, again and again.
     #[error("{why}")]
@@ -51,7 +52,7 @@ pub enum TaskError {
         /// Where.
         position: String,
         /// What the user can do.
-        remedy: String,
+        remedy: Remedy,
     },
     /// A row that must be new was there already, in the middle of a transaction that is applied in pieces: it is read again and
     /// applied in a way that takes such rows.
@@ -77,6 +78,27 @@ pub enum TaskError {
     Internal(String),
 }
 
+/// A table that changed under its copy is one thing, whoever noticed it.
+impl From<SourceError> for TaskError {
+    fn from(error: SourceError) -> Self {
+        match error.kind {
+            SourceErrorKind::TableChanged { table, why } => Self::CopyAgain { table, why },
+            _ => Self::Source(error),
+        }
+    }
+}
+
+impl From<TransformError> for TaskError {
+    fn from(error: TransformError) -> Self {
+        match error {
+            TransformError::Changed { table, column, why } => {
+                Self::CopyAgain { table, why: format!("column {column}: {why}") }
+            }
+            other => Self::Transform(other),
+        }
+    }
+}
+
 impl TaskError {
     /// Something that the task goes by is not where it must be.
     pub(super) fn missing(what: impl std::fmt::Display) -> Self {
@@ -86,26 +108,16 @@ impl TaskError {
     /// Who has the task, where it is another that it waits for.
     pub fn owner(&self) -> Option<&str> {
         match self {
-            Self::Sink(SinkError::Owned { owner, .. }) => Some(owner),
+            Self::Sink(error) => error.owner(),
             _ => None,
         }
     }
 
     /// Whether it is only about servers that could not be reached or did not do their work: what was judged of both still holds.
-    pub fn is_of_servers(&self) -> bool {
+    pub fn is_of_circumstances(&self) -> bool {
         match self {
-            Self::Source(error) => matches!(
-                error,
-                SourceError::Connection { .. }
-                    | SourceError::Silent { .. }
-                    | SourceError::SpillFull { .. }
-                    | SourceError::Waits { .. }
-            ),
-            Self::Sink(SinkError::Connection { .. } | SinkError::Owned { .. }) => true,
-            // Resources, the system around, an operator's hand, locks.
-            Self::Sink(SinkError::Server { state, .. }) => state
-                .get(..2)
-                .is_some_and(|class| ["25", "40", "53", "55", "57", "58", "XX"].contains(&class)),
+            Self::Source(error) => error.is_of_circumstances(),
+            Self::Sink(error) => error.is_of_circumstances(),
             Self::Overdue { .. } | Self::PieceConflict { .. } => true,
             _ => false,
         }

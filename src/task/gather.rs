@@ -4,6 +4,7 @@ use super::TaskError;
 use super::context::Context;
 use super::recorded;
 use crate::change::facts::{SourceFacts, TargetFacts};
+use crate::change::remedy::Restart;
 use crate::change::state::TableState;
 use crate::change::{GtidSet, TableName, TargetName};
 use crate::precheck::{self, Item, Report, Resuming, Subject, Verdict, newcomers};
@@ -53,7 +54,7 @@ impl Gathered {
                 subject: table.to_string(),
                 verdict: Verdict::Warn,
                 why: "it came while the task was starting, after the others were judged".to_owned(),
-                remedy: "start the task again: it is judged and copied then".to_owned(),
+                remedy: Some(Restart::Judged.into()),
             });
         }
         judged

@@ -14,7 +14,7 @@ use crate::change::state::TableState;
 use crate::change::{TableName, TargetName};
 use crate::config::ExistingTables;
 use crate::precheck::{self, Subject};
-use crate::sink::{Owner, SinkError, catalog, owner};
+use crate::sink::{Owner, SinkErrorKind, catalog, owner};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -111,11 +111,11 @@ pub(super) async fn go_on(context: &Context, passed: &Passed) -> Result<Option<S
         stored.checkpoint.clone(),
         tables.keys().eq(&passed.tables) && tables.values().all(|recorded| is_copied(&recorded.state)),
     ) else {
-        return Err(SinkError::CheckpointMoved {
-            endpoint: owner.session().label().to_owned(),
+        return Err(SinkErrorKind::CheckpointMoved {
             task: context.name.clone(),
             why: "its tables on record are others than before the connection was lost".to_owned(),
         }
+        .at(owner.session().label())
         .into());
     };
     // What was committed, but not answered, is on record only.

@@ -17,9 +17,8 @@ use crate::config::ExistingTables;
 use crate::sink::Owner;
 use crate::sink::apply::Existing;
 use crate::sink::store::Stored;
-use crate::source::SourceError;
 use crate::source::server::Server;
-use crate::transform::{Plan, TransformError};
+use crate::transform::Plan;
 use std::sync::Arc;
 
 /// Copies what is not durable yet, then records P1 for the tables of the group.
@@ -48,28 +47,20 @@ pub(super) async fn copy(
         // A value that does not fit was one of a definition that came after P0.
         copied = Err(changed);
     }
-    let error = match copied {
+    let (table, why) = match copied {
         Ok(()) => return record_p1(context, server, owner, tables, &copying).await,
-        Err(error) => error,
-    };
-    // The same thing, noticed by what came and by the question for it.
-    let (table, why) = match &error {
-        TaskError::CopyAgain { table, why } => (table.to_string(), why.clone()),
-        TaskError::Transform(TransformError::Changed { table, column, why }) => {
-            (table.to_string(), format!("column {column}: {why}"))
-        }
-        TaskError::Source(SourceError::TableChanged { table, why, .. }) => (table.clone(), why.clone()),
-        _ => return Err(error),
+        Err(TaskError::CopyAgain { table, why }) => (table, why),
+        Err(error) => return Err(error),
     };
     tracing::warn!(
         task = context.name,
-        table,
+        %table,
         why,
         "a table changed while it was copied; the copy starts over"
     );
     let copied = |recorded: &Recorded| matches!(recorded.state, TableState::Snapshotting { .. });
     prepare::start_over(context, owner, tables, copied, &why).await?;
-    Err(error)
+    Err(TaskError::CopyAgain { table, why })
 }
 
 /// What is copied of each table, and how.

@@ -19,6 +19,7 @@
 use super::TaskError;
 use super::context::Context;
 use crate::change::facts::Flavour;
+use crate::change::remedy::{InConfig, Remedy};
 use crate::change::state::CatchUpTarget;
 use crate::change::{
     Affected, Change, FilePosition, LogFile, Position, StatementEvent, TableNames, Taken, XaState,
@@ -28,7 +29,6 @@ use crate::config::types::Selection;
 use crate::schema::Table;
 use crate::schema::ddl::{self, SqlMode};
 use crate::sink::store::Stored;
-use crate::source::SourceError;
 use crate::source::binlog::{BinlogStream, StreamRequest};
 use crate::source::server::Server;
 use std::time::Duration;
@@ -148,7 +148,7 @@ pub async fn settle(
                     late.sql
                 ),
                 position: position.to_string(),
-                remedy: "choose a start_position behind that statement, or let the data be copied".to_owned(),
+                remedy: InConfig::StartPositionBehind.into(),
             });
         }
         tracing::info!(
@@ -274,20 +274,8 @@ pub fn request(
 
 /// An error of the log before a copy began, with what lets a copy begin behind it.
 fn begins_with_a_file(error: TaskError, source: &str) -> TaskError {
-    let TaskError::Source(error) = error else { return error };
-    let helps = format!(
-        "FLUSH BINARY LOGS at {source} begins a new file, behind which a new task starts; with the privilege PROCESS it starts at the end of the log as soon as no commit is under way"
-    );
-    let with =
-        |remedy: String| if remedy.is_empty() { helps.clone() } else { format!("{helps}; or {remedy}") };
     match error {
-        SourceError::Statement { endpoint, position, why, statement, remedy } => {
-            SourceError::Statement { endpoint, position, why, statement, remedy: with(remedy) }
-        }
-        SourceError::Event { endpoint, event, position, why, remedy } => {
-            SourceError::Event { endpoint, event, position, why, remedy: with(remedy) }
-        }
+        TaskError::Source(error) => error.rather(Remedy::NewLogFile { source: source.to_owned() }).into(),
         other => other,
     }
-    .into()
 }

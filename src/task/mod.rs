@@ -36,13 +36,13 @@ pub use error::TaskError;
 pub use inspect::{Planned, check, plan, stored};
 pub use progress::{Progress, TaskProgress};
 
-use crate::change::remedy::COPY_AGAIN;
+use crate::change::remedy::{AtTarget, Remedy};
 use crate::change::state::Checkpoint;
 use crate::change::{Retry, TableName};
 use crate::config::Config;
 use crate::precheck::Report;
 use crate::sink::store::Stored;
-use crate::sink::{Owner, Session, SinkError, owner};
+use crate::sink::{Owner, Session, SinkErrorKind, owner};
 use crate::source::server::Server;
 use context::Context;
 use gather::Gathered;
@@ -90,7 +90,7 @@ pub async fn run(
                 tracing::info!(task = context.name, %error, "everything is judged anew");
             }
             Err(error) => {
-                if !error.is_of_servers() {
+                if !error.is_of_circumstances() {
                     memory.forget_passed();
                 }
                 return Err(error);
@@ -148,7 +148,7 @@ async fn start(context: &Context, memory: &Memory) -> Result<Started, TaskError>
             task = context.name,
             code = item.code,
             subject = item.subject,
-            remedy = item.remedy,
+            remedy = item.remedy.as_ref().map(tracing::field::display),
             "{}",
             item.why
         );
@@ -227,13 +227,11 @@ fn refuse_failures(report: &Report) -> Result<(), TaskError> {
     if report.passed() {
         return Ok(());
     }
-    let list = |text: fn(&crate::precheck::Item) -> String| {
-        report.failures().map(text).collect::<Vec<_>>().join("; ")
-    };
-    Err(TaskError::Precheck {
-        summary: list(|item| format!("{}: {}", item.subject, item.why)),
-        remedy: list(|item| item.remedy.clone()),
-    })
+    let summary: Vec<String> =
+        report.failures().map(|item| format!("{}: {}", item.subject, item.why)).collect();
+    let remedy = Remedy::all(report.failures().filter_map(|item| item.remedy.clone()));
+    let remedy = remedy.ok_or_else(|| TaskError::missing("what mends a failed item"))?;
+    Err(TaskError::Precheck { summary: summary.join("; "), remedy })
 }
 
 /// Settles P0 and definitions and makes the targets of tables that are not followed yet.
@@ -246,13 +244,13 @@ async fn schema_sync(
 ) -> Result<Prepared, TaskError> {
     let known = prepare::known(context, stored)?;
     if stored.checkpoint.is_none() && !known.is_empty() {
-        return Err(SinkError::State {
-            endpoint: context.task().target.clone(),
+        return Err(SinkErrorKind::State {
             task: context.name.clone(),
             why: "there are tables on record but no checkpoint, so it is not known up to where they are"
                 .to_owned(),
-            remedy: format!("restore the task's tables in schema rowferry, or {COPY_AGAIN}"),
+            remedy: AtTarget::RestoreRecords.or(Remedy::copy_task()),
         }
+        .at(&context.task().target)
         .into());
     }
     let is_new = |name: &TableName| !known.contains_key(name);

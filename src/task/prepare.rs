@@ -8,6 +8,7 @@ use super::context::Context;
 use super::gather::Gathered;
 use super::handoff::Settled;
 use super::recorded::{Known, Recorded};
+use crate::change::remedy::{AtTarget, InConfig, Remedy};
 use crate::change::state::{Checkpoint, TableState};
 use crate::change::{TableName, TargetName};
 use crate::config::ExistingTables;
@@ -170,7 +171,7 @@ async fn target_table(
             return Err(mismatch(
                 mapping,
                 format!("target table {name} is missing"),
-                "create it, or add \"schema\" to initial",
+                AtTarget::CreateTable.or(InConfig::InitialSchema),
             ));
         }
         ddl::create_table(session, &mapping.target).await?;
@@ -193,7 +194,7 @@ async fn target_table(
         ExistingTables::Error => Err(mismatch(
             mapping,
             format!("target table {name} exists already, and existing_tables = \"error\""),
-            "drop or rename it, or choose existing_tables = \"clear\" (its rows go) or \"ignore\" (its rows stay)",
+            InConfig::ExistingTables,
         )),
         ExistingTables::Clear => {
             tracing::info!(task = context.name, table = %name, "emptying the existing target table");
@@ -222,7 +223,7 @@ pub async fn cleared(
             format!(
                 "target table {name} is fed by task \"{other}\" too, and existing_tables = \"clear\" would take its rows"
             ),
-            "choose existing_tables = \"ignore\", give both a source_column, or drop the other task's tables in schema rowferry if it is no more",
+            InConfig::ExistingShared,
         )),
     }
 }
@@ -233,8 +234,8 @@ async fn has_rows(session: &Session, name: &TargetName) -> Result<bool, SinkErro
     Ok(found.values().any(|found| found.has_rows))
 }
 
-fn mismatch(mapping: &TableMapping, why: String, remedy: &str) -> TaskError {
-    TransformError::Mapping { table: mapping.source.clone(), why, remedy: remedy.to_owned() }.into()
+fn mismatch(mapping: &TableMapping, why: String, remedy: impl Into<Remedy>) -> TaskError {
+    TransformError::Mapping { table: mapping.source.clone(), why, remedy: remedy.into() }.into()
 }
 
 /// A selected table changed under its copy: the tables that `chosen` names are copied from the start. Those that were made
@@ -264,10 +265,7 @@ pub async fn start_over(
                     "{why}, and the rows copied into {name} cannot be told from those of task \"{other}\""
                 ),
                 position: "the copy".to_owned(),
-                remedy: format!(
-                    "stop both tasks, empty {name}, drop both tasks' tables in schema rowferry and start them again without DDL during the copy; \
-                     or give both a source_column"
-                ),
+                remedy: Remedy::CopyBothTasks { target: name.clone() },
             });
         }
         if recorded.created && other.is_none() && !others.contains(name) {
@@ -282,9 +280,11 @@ pub async fn start_over(
         && copying.iter().any(|recorded| mixed(recorded))
     {
         return Err(TaskError::Stream {
-            why: format!("{why}, and with existing_tables = \"ignore\" copied rows cannot be told from those that were there"),
+            why: format!(
+                "{why}, and with existing_tables = \"ignore\" copied rows cannot be told from those that were there"
+            ),
             position: "the copy".to_owned(),
-            remedy: "restore the target tables, drop the task's tables in schema rowferry and start again without DDL during the copy".to_owned(),
+            remedy: AtTarget::RestoreAndCopy.into(),
         });
     }
     transaction(session, "BEGIN").await?;

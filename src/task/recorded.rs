@@ -2,12 +2,12 @@
 
 use super::TaskError;
 use super::context::Context;
-use crate::change::remedy::COPY_AGAIN;
+use crate::change::remedy::{Remedy, Upgrade};
 use crate::change::state::TableState;
 use crate::change::{Position, TableName, TargetName};
 use crate::schema::Table;
 use crate::sink::store::{Store, StoredTable};
-use crate::sink::{Session, SinkError};
+use crate::sink::{Session, SinkErrorKind};
 use crate::transform::TableMapping;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -103,12 +103,12 @@ pub fn mapping(context: &Context, name: &TableName, stored: &StoredTable) -> Res
 
 fn read(context: &Context, name: &TableName, stored: &StoredTable) -> Result<StoredMapping, TaskError> {
     serde_json::from_value(stored.mapping.clone()).map_err(|error| {
-        SinkError::State {
-            endpoint: context.task().target.clone(),
+        SinkErrorKind::State {
             task: context.name.clone(),
             why: format!("the mapping of {name} cannot be read: {error}"),
-            remedy: format!("use the version that wrote it, or {COPY_AGAIN}"),
+            remedy: Upgrade::Writer.or(Remedy::copy_task()),
         }
+        .at(&context.task().target)
         .into()
     })
 }

@@ -4,7 +4,7 @@
 //! one.
 
 use super::TaskError;
-use crate::change::remedy::COPY_AGAIN;
+use crate::change::remedy::{AtSource, Connect, Remedy};
 use crate::change::{FilePosition, Position, Taken};
 
 /// How a stream is taken up.
@@ -34,9 +34,7 @@ impl Resume {
                     start.server
                 ),
                 position: start.to_string(),
-                remedy: format!(
-                    "connect to the server the task was copied from, or {COPY_AGAIN}; with GTIDs (gtid_mode = ON) a task survives such a change"
-                ),
+                remedy: Connect::Same.or(Remedy::copy_task()).also(AtSource::LiveWithGtids),
             });
         }
         if !same_server {

@@ -20,13 +20,12 @@ use super::translate::Translate;
 use super::waiting::watched;
 use super::{stages, vacuum, waiting};
 use crate::change::facts::Cascades;
-use crate::change::remedy::COPY_AGAIN;
+use crate::change::remedy::{Because, Remedy};
 use crate::change::state::Checkpoint;
 use crate::change::status::NotCommitted;
 use crate::change::{FilePosition, Position, TableName, TableNames, TargetName};
 use crate::sink::Owner;
 use crate::sink::batch::BatchLimits;
-use crate::source::SourceError;
 use crate::source::binlog::BinlogStream;
 use crate::source::server::Server;
 use std::collections::{BTreeMap, BTreeSet};
@@ -198,7 +197,9 @@ async fn run(
             }
         }
     };
-    if let Err(error @ TaskError::Source(SourceError::SpillFull { .. })) = &ended {
+    if let Err(TaskError::Source(error)) = &ended
+        && error.is_out_of_room()
+    {
         // It comes again with every attempt, and none is ready before it has passed.
         let failed = NotCommitted { error: error.to_string(), until: None };
         context.progress.step(|progress, _| progress.cannot_commit(failed));
@@ -234,8 +235,6 @@ async fn still_the_same_log(
         why: "the source's log was reset while the task was starting, and what came before that is lost"
             .to_owned(),
         position: position.to_string(),
-        remedy: format!(
-            "{COPY_AGAIN}; RESET MASTER (RESET BINARY LOGS AND GTIDS) takes away what has not been carried"
-        ),
+        remedy: Remedy::CopyTask(Because::ResetNow),
     })
 }

@@ -11,7 +11,7 @@ use crate::change::facts::{Cascades, Flavour};
 use crate::change::{Answers, Doubt, StatementEvent, TableNames, TargetChange};
 use crate::schema::ddl::{self, SqlMode, Statement};
 use crate::source::server::{Server, Setting};
-use crate::source::{SourceError, binlog};
+use crate::source::{SourceError, SourceErrorKind, binlog};
 use crate::transform::{Issued, TransformError, Translated, translate};
 
 /// Translates statements under a task's rules.
@@ -68,8 +68,7 @@ impl Translate {
     /// The error of a statement that cannot be carried.
     fn refused(&self, doubt: &Doubt, event: &StatementEvent) -> SourceError {
         let file = &event.boundary.file;
-        SourceError::Statement {
-            endpoint: self.context.task().source.clone(),
+        SourceErrorKind::Statement {
             position: match &event.gtid {
                 Some(name) => format!("{file} (transaction {name})"),
                 None => file.to_string(),
@@ -78,6 +77,7 @@ impl Translate {
             statement: doubt.statement.clone(),
             remedy: doubt.remedy.clone(),
         }
+        .at(&self.context.task().source)
     }
 
     /// Translates for one table, and asks the source what it has to be asked.

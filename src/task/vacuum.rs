@@ -23,8 +23,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(3);
 const MEASURE_EVERY: Duration = Duration::from_secs(60);
 /// After a failure, for all that is due.
 const PAUSE: Duration = Duration::from_secs(60);
-/// SQLSTATE of a lock that was not had in time.
-const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// Tends target tables for as long as it is polled.
 pub(super) async fn tend(context: Context, owner: Arc<Owner>, targets: BTreeSet<TargetName>) {
@@ -200,7 +198,7 @@ impl Keeper {
     ) -> Result<bool, SinkError> {
         match result {
             Ok(()) => Ok(true),
-            Err(SinkError::Server { state, .. }) if state == LOCK_NOT_AVAILABLE => {
+            Err(error) if error.is_locked_out() => {
                 tracing::debug!(task = self.context.name, table = %target, what, "the table is locked; later");
                 Ok(false)
             }

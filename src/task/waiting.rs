@@ -9,7 +9,7 @@ use super::TaskError;
 use super::applier::AtWork;
 use super::context::Context;
 use crate::sink::held_up::held_up;
-use crate::sink::{Owner, Session, SinkError};
+use crate::sink::{Owner, Session, SinkErrorKind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -249,11 +249,11 @@ async fn applying(
             && work.bounded
             && found.seconds >= (context.task().apply.statement_timeout + STUCK).as_secs()
         {
-            return Err(SinkError::Connection {
-                endpoint: owner.session().label().to_owned(),
-                doing: "applying".to_owned(),
-                message: format!("a statement has not ended by its own time limit; {found}"),
-            }
+            return Err(SinkErrorKind::broken(
+                "applying",
+                format!("a statement has not ended by its own time limit; {found}"),
+            )
+            .at(owner.session().label())
             .into());
         }
         let was = std::mem::replace(&mut *words.lock().unwrap_or_else(PoisonError::into_inner), told.clone());

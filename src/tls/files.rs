@@ -1,14 +1,15 @@
 //! PEM files of the config: certificates and keys. Errors name the key of the config and the file.
 
 use super::Refusal;
+use crate::change::remedy::Remedy;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::path::Path;
 
 /// The certificates of a PEM file, at least one. `key` is the config's key that names the file.
-pub(super) fn certificates(key: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Refusal> {
+pub(super) fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Refusal> {
     let text = read(key, path)?;
-    let remedy = format!("let {key} name a PEM file: -----BEGIN CERTIFICATE----- …");
+    let remedy = Remedy::PemFile { key, label: "CERTIFICATE" };
     let failed = |why: &str| Refusal::new(format!("{key} {}: {why}", path.display()), remedy.clone());
     let list: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     let list = list.map_err(|error| failed(&words(&error)))?;
@@ -19,17 +20,14 @@ pub(super) fn certificates(key: &str, path: &Path) -> Result<Vec<CertificateDer<
 }
 
 /// The first private key of a PEM file: PKCS#8, PKCS#1 (RSA) or SEC 1 (EC), not encrypted.
-pub(super) fn key(key: &str, path: &Path) -> Result<PrivateKeyDer<'static>, Refusal> {
+pub(super) fn key(key: &'static str, path: &Path) -> Result<PrivateKeyDer<'static>, Refusal> {
     let text = read(key, path)?;
     // Both forms: "BEGIN ENCRYPTED PRIVATE KEY" (PKCS#8), and "Proc-Type: 4,ENCRYPTED" (OpenSSL's older one).
     let shown = String::from_utf8_lossy(&text);
     if shown.contains("BEGIN ENCRYPTED PRIVATE KEY") || shown.contains("Proc-Type: 4,ENCRYPTED") {
         return Err(Refusal::new(
             format!("{key} {}: the key is encrypted with a passphrase", path.display()),
-            format!(
-                "decrypt it (openssl pkey -in {} -out NEW), protect the new file by its permissions, and name that as {key}",
-                path.display()
-            ),
+            Remedy::DecryptKey { key, path: path.display().to_string() },
         ));
     }
     PrivateKeyDer::from_pem_slice(&text).map_err(|error| {
@@ -39,17 +37,14 @@ pub(super) fn key(key: &str, path: &Path) -> Result<PrivateKeyDer<'static>, Refu
         };
         Refusal::new(
             format!("{key} {}: {why}", path.display()),
-            format!("let {key} name a PEM file: -----BEGIN PRIVATE KEY----- …"),
+            Remedy::PemFile { key, label: "PRIVATE KEY" },
         )
     })
 }
 
-fn read(key: &str, path: &Path) -> Result<Vec<u8>, Refusal> {
+fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, Refusal> {
     std::fs::read(path).map_err(|error| {
-        Refusal::new(
-            format!("{key} {}: {error}", path.display()),
-            format!("let {key} name a file that the daemon's user may read"),
-        )
+        Refusal::new(format!("{key} {}: {error}", path.display()), Remedy::ReadableFile { key })
     })
 }
 

@@ -13,6 +13,7 @@ mod verifier;
 
 pub use refusal::{Refusal, cause, refusal};
 
+use crate::change::remedy::{Certificates, Report};
 use crate::config::types::TlsFiles;
 use rustls::crypto::ring;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
@@ -43,13 +44,13 @@ pub fn client(judge: Judge, files: &TlsFiles) -> Result<ClientConfig, Refusal> {
         (_, Judge::Nothing) => Vec::new(),
         (Some(path), Judge::Chain | Judge::ChainAndName) => files::certificates("ca_file", path)?,
         (None, Judge::Chain | Judge::ChainAndName) => {
-            return Err(Refusal::new("no certificates to trust", "give ca_file, a PEM file with them"));
+            return Err(Refusal::new("no certificates to trust", Certificates::Authorities));
         }
     };
     let verifier = Verifier::new(judge, trusted, Arc::clone(&provider))?;
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .map_err(|error| Refusal::new(error.to_string(), "report this: no TLS version is usable"))?
+        .map_err(|error| Refusal::new(error.to_string(), Report::NoTlsVersion))?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier));
     match (&files.cert_file, &files.key_file) {
@@ -59,7 +60,7 @@ pub fn client(judge: Judge, files: &TlsFiles) -> Result<ClientConfig, Refusal> {
             Ok(builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(own))))
         }
         (Some(_), None) | (None, Some(_)) => {
-            Err(Refusal::new("one of cert_file and key_file is missing", "give both or none"))
+            Err(Refusal::new("one of cert_file and key_file is missing", Certificates::OwnOrNone))
         }
     }
 }
@@ -72,10 +73,7 @@ fn own_certificate(
 ) -> Result<CertifiedKey, Refusal> {
     let chain = files::certificates("cert_file", cert_file)?;
     let key = provider.key_provider.load_private_key(files::key("key_file", key_file)?).map_err(|error| {
-        Refusal::new(
-            format!("key_file {}: {error}", key_file.display()),
-            "give a key that is RSA of 2048 bits or more, ECDSA P-256 or P-384, or Ed25519",
-        )
+        Refusal::new(format!("key_file {}: {error}", key_file.display()), Certificates::OwnKey)
     })?;
     let own = CertifiedKey::new(chain, key);
     match own.keys_match() {
@@ -85,7 +83,7 @@ fn own_certificate(
                 key_file.display(),
                 cert_file.display()
             ),
-            "give a certificate and its own key; the client's certificate comes first, those that signed it after it",
+            Certificates::OwnPair,
         )),
         // A certificate of X.509 version 1 cannot be compared; the server judges it.
         Ok(()) | Err(_) => Ok(own),

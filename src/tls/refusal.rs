@@ -1,5 +1,6 @@
 //! Why TLS cannot be had, in plain words with a remedy.
 
+use crate::change::remedy::{Certificates, Remedy};
 use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
 use std::io;
 
@@ -9,18 +10,18 @@ pub struct Refusal {
     /// What went wrong.
     pub message: String,
     /// What the user can do.
-    pub remedy: String,
+    pub remedy: Remedy,
     /// It is the client's certificate that the server misses or refuses. Anything else that stops a handshake
     /// whose server certificate is not judged means that the two sides have no TLS in common.
     pub of_client_certificate: bool,
 }
 
 impl Refusal {
-    pub(super) fn new(message: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(super) fn new(message: impl Into<String>, remedy: impl Into<Remedy>) -> Self {
         Self { message: message.into(), remedy: remedy.into(), of_client_certificate: false }
     }
 
-    fn client_certificate(message: impl Into<String>, remedy: impl Into<String>) -> Self {
+    fn client_certificate(message: impl Into<String>, remedy: impl Into<Remedy>) -> Self {
         Self { of_client_certificate: true, ..Self::new(message, remedy) }
     }
 }
@@ -29,8 +30,6 @@ impl Refusal {
 pub fn cause(error: &io::Error) -> Option<&Error> {
     error.get_ref()?.downcast_ref()
 }
-
-const OWN_CERTIFICATE: &str = "give as cert_file a certificate that is valid now and signed by an authority that the server trusts (MySQL: ssl_ca, PostgreSQL: ssl_ca_file), the client's first, those that signed it after it; key_file is its key";
 
 /// What rustls's objection means. `host` is the one of the config.
 ///
@@ -46,35 +45,32 @@ pub fn refusal(error: &Error, host: &str) -> Refusal {
         ) => too_old(),
         Error::PeerIncompatible(why) => Refusal::new(
             format!("the server has no TLS in common with this client ({why:?})"),
-            NOTHING_IN_COMMON,
+            Certificates::CommonCipher,
         ),
         Error::InvalidMessage(why) => Refusal::new(
             format!("the server answers in something that is not TLS 1.2 or 1.3 ({why:?})"),
-            UPGRADE,
+            Certificates::NewerProtocol,
         ),
-        other => Refusal::new(
-            other.to_string(),
-            "let the server offer TLS 1.2 or 1.3 with a certificate of an RSA (2048 bits or more) or ECDSA key; report this if it does",
-        ),
+        other => Refusal::new(other.to_string(), Certificates::SoundKey),
     }
 }
 
-const UPGRADE: &str = "let the server offer TLS 1.2 or 1.3: upgrade it, or use a build with a current OpenSSL (MySQL 5.6 and 5.7 with yaSSL end at 1.1); until then turn tls off and go through an encrypted tunnel (ssh, stunnel, VPN)";
-const NOTHING_IN_COMMON: &str = "let the server offer TLS 1.2 with ECDHE and AES-GCM or ChaCha20, or TLS 1.3; if it demands a client certificate, give cert_file and key_file";
-
 fn too_old() -> Refusal {
-    Refusal::new("the server speaks only TLS 1.1 or older, which is not safe and not spoken here", UPGRADE)
+    Refusal::new(
+        "the server speaks only TLS 1.1 or older, which is not safe and not spoken here",
+        Certificates::NewerProtocol,
+    )
 }
 
 fn certificate(why: &CertificateError, host: &str) -> Refusal {
     match why {
         CertificateError::BadSignature => Refusal::new(
             "the server's certificate is not signed by the authority of that name in ca_file, or the server has not proved to hold its key",
-            "give as ca_file the certificate that really signed the server's; let the server's key be RSA of 2048 bits or more, or ECDSA",
+            Certificates::RightAuthority,
         ),
         CertificateError::UnknownIssuer => Refusal::new(
             "the server's certificate does not lead to one in ca_file",
-            "give as ca_file the certificate of the authority that signed the server's (MySQL's own is ca.pem in its data directory), with those in between if the server does not send them",
+            Certificates::KnownAuthority,
         ),
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             let since = match why {
@@ -88,13 +84,12 @@ fn certificate(why: &CertificateError, host: &str) -> Refusal {
             };
             Refusal::new(
                 format!("the server's certificate, or one that signed it, has expired{since}"),
-                "renew it at the server (or ca_file, if that is the expired one), and check this machine's clock",
+                Certificates::Renew,
             )
         }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Refusal::new(
-            "the server's certificate is not valid yet",
-            "check the clocks of this machine and of the one that made the certificate",
-        ),
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            Refusal::new("the server's certificate is not valid yet", Certificates::Clocks)
+        }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             let names = match why {
                 CertificateError::NotValidForNameContext { presented, .. } if !presented.is_empty() => {
@@ -104,29 +99,25 @@ fn certificate(why: &CertificateError, host: &str) -> Refusal {
             };
             Refusal::new(
                 format!("the server's certificate is not for host '{host}': {names}"),
-                "let the config's host be a name of the certificate, give the server a certificate that names the host as subjectAltName, or judge the chain alone with tls = \"verify_ca\"",
+                Certificates::HostOfCertificate,
             )
         }
         CertificateError::Other(_) => Refusal::new(
             format!(
                 "the server's certificate cannot be judged: {why} (X.509 version 1, or a CA's own, is not taken for a server's)"
             ),
-            "make the server's certificate with version 3 extensions (subjectAltName among them), or put it into ca_file itself",
+            Certificates::WithExtensions,
         ),
-        other => Refusal::new(
-            format!("the server's certificate is not usable: {other}"),
-            "give the server a sound certificate of version 3 for the use as a server",
-        ),
+        other => {
+            Refusal::new(format!("the server's certificate is not usable: {other}"), Certificates::ForServers)
+        }
     }
 }
 
 fn alerted(alert: AlertDescription) -> Refusal {
     match alert {
         AlertDescription::CertificateRequired | AlertDescription::NoCertificate => {
-            Refusal::client_certificate(
-                "the server demands a client certificate",
-                "give cert_file and key_file",
-            )
+            Refusal::client_certificate("the server demands a client certificate", Certificates::Own)
         }
         AlertDescription::UnknownCA
         | AlertDescription::BadCertificate
@@ -137,16 +128,15 @@ fn alerted(alert: AlertDescription) -> Refusal {
         | AlertDescription::AccessDenied
         | AlertDescription::DecryptError => Refusal::client_certificate(
             format!("the server refuses the client's certificate ({alert:?})"),
-            OWN_CERTIFICATE,
+            Certificates::OwnTrusted,
         ),
         AlertDescription::ProtocolVersion => too_old(),
         AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity => Refusal::new(
             format!("the server finds no version, cipher or key in common with this client ({alert:?})"),
-            NOTHING_IN_COMMON,
+            Certificates::CommonCipher,
         ),
-        other => Refusal::new(
-            format!("the server ends the handshake ({other:?})"),
-            "look into the server's log; let it offer TLS 1.2 or 1.3",
-        ),
+        other => {
+            Refusal::new(format!("the server ends the handshake ({other:?})"), Certificates::SeeServerLog)
+        }
     }
 }

@@ -8,6 +8,7 @@
 //! The handshake's signature is checked in every mode: without it the certificate would not belong to the peer.
 
 use super::{Judge, Refusal};
+use crate::change::remedy::Certificates;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use rustls::crypto::{
@@ -43,7 +44,7 @@ impl Verifier {
             roots.add(certificate.clone()).map_err(|error| {
                 Refusal::new(
                     format!("a certificate in ca_file cannot be used: {error}"),
-                    "give certificates of X.509 version 3 as ca_file",
+                    Certificates::AuthoritiesOfVersion3,
                 )
             })?;
         }

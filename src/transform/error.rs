@@ -1,5 +1,6 @@
 //! What can go wrong between MySQL's bytes and the target's.
 
+use crate::change::remedy::Remedy;
 use crate::change::{Question, Retry, TableName};
 
 /// A value, type or statement that cannot be carried.
@@ -17,7 +18,7 @@ pub enum TransformError {
         /// The row, by its key, and where it was met.
         row: String,
         /// What the user can do.
-        remedy: String,
+        remedy: Remedy,
     },
     /// A source type cannot feed the target's column type.
     #[error("{table}: column {column}: {source_type} cannot be carried into {target_type}")]
@@ -31,7 +32,7 @@ pub enum TransformError {
         /// Target type.
         target_type: String,
         /// What the user can do.
-        remedy: String,
+        remedy: Remedy,
     },
     /// Row bytes that do not end where their type says.
     #[error("{table}: malformed row image: {why}")]
@@ -67,7 +68,7 @@ pub enum TransformError {
         /// What does not fit.
         why: String,
         /// What the user can do.
-        remedy: String,
+        remedy: Remedy,
     },
     /// The source has to be asked first. The task does that and translates again, so nobody gets to see this.
     #[error("the source was not asked: {0:?}")]
@@ -82,7 +83,7 @@ pub enum TransformError {
         /// Why it stops the task.
         why: String,
         /// What the user can do.
-        remedy: String,
+        remedy: Remedy,
     },
 }
 

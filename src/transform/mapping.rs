@@ -2,14 +2,13 @@
 
 mod refused;
 
-pub(super) use refused::excluded;
-
 use super::ddl::computed::time_zone;
 use super::rules::Rules;
 use super::typemap::{self, Fit, default_type, fit, parse_target_type};
 use super::{Support, TransformError, charset_support, names};
 use crate::change::names::alike;
 use crate::change::policy::{Distributed, ZeroDates};
+use crate::change::remedy::{AtSource, InConfig, Remedy};
 use crate::change::shape::Distribution;
 use crate::change::{TableName, TargetColumn, TargetName, TargetTable, TargetType};
 use crate::schema::{Column, MySqlType, Table};
@@ -91,7 +90,7 @@ pub fn map_table(table: &Table, rules: &Rules) -> Result<TableMapping, Transform
             return Err(mapping_error(
                 &table.name,
                 format!("two columns would both be \"{}\" in the target", made.name),
-                format!("give one of them another name with columns = {{ {} = \"…\" }}", column.name),
+                Remedy::OtherName { key: format!("columns = {{ {} = \"…\" }}", column.name) },
             ));
         }
         columns.push(ColumnMapping { source, target: target.columns.len() });
@@ -123,10 +122,7 @@ fn has_one_value(table: &Table, column: &Column) -> Result<(), TransformError> {
             "virtual column {} has no one value: it is computed where it is read, under the time zone of whoever reads it ({what})",
             column.name
         ),
-        format!(
-            "leave the column out with {}, or make it a STORED one at the source",
-            excluded(&[], &column.name)
-        ),
+        Remedy::leave_out_column(&[], &column.name).or(AtSource::StoreColumn),
     ))
 }
 
@@ -174,7 +170,7 @@ pub fn deviation(table: &Table, mapping: &TableMapping, rules: &Rules) -> Option
 pub(super) fn mapping_error(
     table: &TableName,
     why: impl Into<String>,
-    remedy: impl Into<String>,
+    remedy: impl Into<Remedy>,
 ) -> TransformError {
     TransformError::Mapping { table: table.clone(), why: why.into(), remedy: remedy.into() }
 }
@@ -183,11 +179,7 @@ fn target_name(table: &Table, rules: &Rules) -> Result<TargetName, TransformErro
     let schema = names::schema_name(&table.name.database, rules);
     names::check(&table.name, &schema, "schema", "schemas = { … } of the task")?;
     if rules.options.target.as_ref().is_some_and(|target| target.contains('.')) {
-        return Err(mapping_error(
-            &table.name,
-            "its target holds a dot",
-            "write only the table's name in target; the schema comes from schemas = { … } of the task",
-        ));
+        return Err(mapping_error(&table.name, "its target holds a dot", InConfig::NameAlone));
     }
     let name = names::table_name(&table.name.table, rules);
     names::check(&table.name, &name, "table", "target = \"…\" in its table options")?;
@@ -213,7 +205,7 @@ fn check_options(table: &Table, rules: &Rules) -> Result<(), TransformError> {
         Some((key, name)) => Err(mapping_error(
             &table.name,
             format!("{key} names column {name}, which the table does not have"),
-            format!("correct {key}: the table's columns are {}", column_list(table)),
+            Remedy::CorrectColumns { key: key.to_string(), columns: column_list(table) },
         )),
         None => Ok(()),
     }
@@ -231,7 +223,7 @@ fn key_columns(table: &Table, rules: &Rules) -> Result<Vec<usize>, TransformErro
             mapping_error(
                 &table.name,
                 "it has neither a primary key nor a unique key over NOT NULL columns",
-                "add a primary key to the table, or leave the table out of tables",
+                AtSource::AddKey.or(InConfig::LeaveTableOut),
             )
         })?,
     };
@@ -241,7 +233,7 @@ fn key_columns(table: &Table, rules: &Rules) -> Result<Vec<usize>, TransformErro
             return Err(mapping_error(
                 &table.name,
                 format!("key column {} is left out by exclude_columns", column.name),
-                "take it off exclude_columns, or choose another key with primary_key",
+                InConfig::CarryColumn.or(InConfig::OtherKey),
             ));
         }
     }
@@ -270,7 +262,7 @@ fn chosen_key(table: &Table, names: &[String]) -> Result<Vec<usize>, TransformEr
             mapping_error(
                 &table.name,
                 format!("primary_key names column {name}, which the table does not have"),
-                format!("correct primary_key: the table's columns are {}", column_list(table)),
+                Remedy::CorrectColumns { key: "primary_key".to_owned(), columns: column_list(table) },
             )
         })?;
         if !key.contains(&index) {
@@ -283,7 +275,7 @@ fn chosen_key(table: &Table, names: &[String]) -> Result<Vec<usize>, TransformEr
     Err(mapping_error(
         &table.name,
         format!("primary_key = {names:?} would merge rows: it holds no unique key over NOT NULL columns"),
-        "choose columns that include the source's primary key or a unique key, all NOT NULL",
+        InConfig::WholeKey,
     ))
 }
 
@@ -348,7 +340,7 @@ fn target_type(
     in_key: bool,
     rules: &Rules,
 ) -> Result<TargetType, TransformError> {
-    let refused = |target: &str, remedy: String| TransformError::Type {
+    let refused = |target: &str, remedy: Remedy| TransformError::Type {
         table: table.clone(),
         column: column.name.clone(),
         source_type: typemap::declared(&column.data_type),
@@ -356,15 +348,10 @@ fn target_type(
         remedy,
     };
     let chosen = match rules.type_override(&column.name) {
-        Some(written) => parse_target_type(written).ok_or_else(|| {
-            refused(
-                written,
-                format!("choose another type for it in types, or none: \"{written}\" is not supported"),
-            )
-        })?,
-        None => default_type(&column.data_type, rules).ok_or_else(|| {
-            refused("any type", format!("leave the column out with {}", excluded(&[], &column.name)))
-        })?,
+        Some(written) => parse_target_type(written)
+            .ok_or_else(|| refused(written, Remedy::KnownType { written: written.to_owned() }))?,
+        None => default_type(&column.data_type, rules)
+            .ok_or_else(|| refused("any type", Remedy::leave_out_column(&[], &column.name)))?,
     };
     check_fit(table, column, &chosen, in_key)?;
     Ok(chosen)
@@ -384,7 +371,7 @@ pub(super) fn check_fit(
             column: column.name.clone(),
             source_type: typemap::declared(&column.data_type),
             target_type: target.to_string(),
-            remedy: "choose another type for it in types, or take it off types".into(),
+            remedy: InConfig::OtherType.into(),
         });
     }
     if let Some(charset) = typemap::charset_of(&column.data_type)
@@ -393,7 +380,7 @@ pub(super) fn check_fit(
         return Err(mapping_error(
             table,
             format!("column {} is in character set {charset}, which {why}", column.name),
-            format!("convert the column to utf8mb4, or leave it out with {}", excluded(&[], &column.name)),
+            AtSource::ConvertColumn.or(Remedy::leave_out_column(&[], &column.name)),
         ));
     }
     if let Some(label) = typemap::doubtful_label(&column.data_type) {
@@ -404,11 +391,7 @@ pub(super) fn check_fit(
                  that its catalog cannot show",
                 column.name
             ),
-            format!(
-                "take the question mark out of the label, give the column CHARACTER SET utf8mb3, or leave it out with \
-                 {}",
-                excluded(&[], &column.name)
-            ),
+            AtSource::MendLabel.or(Remedy::leave_out_column(&[], &column.name)),
         ));
     }
     let merges = if found == Fit::Merging {
@@ -421,7 +404,7 @@ pub(super) fn check_fit(
         Some(why) if in_key => Err(mapping_error(
             table,
             format!("key column {} would merge rows: {why}", column.name),
-            "choose an exact type for it, or a key without it with primary_key",
+            InConfig::ExactType.or(InConfig::KeyWithout),
         )),
         Some(_) | None => Ok(()),
     }
@@ -453,7 +436,7 @@ fn distribution(
                 return Err(mapping_error(
                     &table.name,
                     format!("distributed_by names {name}, which is not in the target's primary key"),
-                    format!("choose from the primary key: {}", mapping.target.primary_key.join(", ")),
+                    Remedy::OfKey { key: mapping.target.primary_key.clone() },
                 ));
             }
         }

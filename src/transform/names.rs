@@ -4,6 +4,7 @@ use super::TransformError;
 use super::rules::Rules;
 use crate::change::TableName;
 use crate::change::policy::IdentifierCase;
+use crate::change::remedy::Remedy;
 
 /// Longest identifier in bytes; the target cuts longer ones silently (PostgreSQL docs, "Identifiers and Key Words").
 pub const LONGEST_IDENTIFIER_BYTES: usize = 63;
@@ -53,6 +54,6 @@ pub(super) fn check(table: &TableName, name: &str, what: &str, key: &str) -> Res
     Err(TransformError::Mapping {
         table: table.clone(),
         why,
-        remedy: format!("give another name with {key}"),
+        remedy: Remedy::OtherName { key: key.to_owned() },
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::harness::{DEADLINE, Daemon, Kind, Mysql, Proxy, Scene, eventually, postgres};
 use rowferry::config::types::{SourceEndpoint, SourceTlsMode, TlsFiles};
-use rowferry::source::{SourceError, Wire};
+use rowferry::source::{SourceError, SourceErrorKind, Wire};
 
 /// Globals that new sessions begin with, and what changes for those who take them as they come.
 const HOSTILE: &[(&str, &str)] = &[
@@ -150,7 +150,7 @@ async fn no_session_takes_over_a_hostile_global() {
     assert_eq!(column(&mut wire, "SELECT 1").await, "1", "completion_type ended the session");
     // And it cannot write, whatever its user may.
     match wire.execute("INSERT INTO d.three VALUES (5)").await {
-        Err(SourceError::Server { code: 1792, .. }) => {}
+        Err(SourceError { kind: SourceErrorKind::Server { code: 1792, .. }, .. }) => {}
         other => panic!("a session of ours can write: {other:?}"),
     }
     friend.sql("ROLLBACK").await;

@@ -3,7 +3,7 @@
 use crate::harness::{DEADLINE, Mysql, MysqlSession, eventually, eventually_some, mysql97};
 use rowferry::change::{GtidSet, TableName};
 use rowferry::config::types::{SourceEndpoint, SourceTlsMode, TlsFiles};
-use rowferry::source::{Server, SourceError};
+use rowferry::source::{Server, SourceError, SourceErrorKind};
 use std::time::Duration;
 
 async fn server(mysql: &Mysql) -> Server {
@@ -150,7 +150,7 @@ async fn a_prepared_xa_transaction_keeps_p0_away() {
     let mut server = server(&mysql).await;
     mysql.sql("XA START 'x'; INSERT INTO d.t VALUES (1); XA END 'x'; XA PREPARE 'x'").await;
     match server.stream_start_within(Duration::ZERO).await {
-        Err(SourceError::Waits { what, .. }) => {
+        Err(SourceError { kind: SourceErrorKind::Waits { what, .. }, .. }) => {
             assert!(what.starts_with("1 prepared XA transaction"), "{what}");
             assert!(what.contains("XA COMMIT"), "{what}");
         }

@@ -6,8 +6,9 @@
 use super::ApplyError;
 use super::plan::{Expect, Step};
 use super::statements::{Kind, Statements};
+use crate::change::remedy::AtTarget;
 use crate::change::{EncodedRows, TargetName};
-use crate::sink::{Session, SinkError};
+use crate::sink::{Session, SinkError, SinkErrorKind};
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::SinkExt;
 use std::pin::Pin;
@@ -100,10 +101,10 @@ pub(super) fn complete(
     if usize::try_from(count) == Ok(sent) {
         return Ok(());
     }
-    Err(SinkError::Table {
-        endpoint: session.label().to_owned(),
+    Err(SinkErrorKind::Table {
         table: target.to_string(),
         why: format!("of {sent} rows copied it took in {count}"),
-        remedy: "drop the triggers and rules of the target table".into(),
-    })
+        remedy: AtTarget::DropTriggers.into(),
+    }
+    .at(session.label()))
 }

@@ -8,7 +8,7 @@ use super::statements::{Kind, Statements, any_key};
 use super::{Existing, Mode, Strategy, Way, copy, delete, pipeline, types};
 use crate::change::RowLayout;
 use crate::sink::compact::Compacted;
-use crate::sink::{Session, SinkError};
+use crate::sink::{Session, SinkError, SinkErrorKind};
 use std::sync::Arc;
 use tokio_postgres::error::DbError;
 
@@ -85,7 +85,7 @@ impl Refused {
 /// Whether it is the same error, and the line in its context that of its row: that of a row that is too long for a page is the line
 /// at which many were written at once.
 fn is_same(found: &DbError, why: &SinkError) -> bool {
-    let SinkError::Server { state, message, .. } = why else { return false };
+    let SinkErrorKind::Server { state, message, .. } = &why.kind else { return false };
     let of_index = found.routine().is_some_and(|routine| routine.starts_with("_bt_"));
     found.code().code() == state
         && message.starts_with(found.message())

@@ -7,7 +7,7 @@ use super::statements::Statements;
 use super::{ApplyError, Mode, Strategy};
 use crate::change::RowLayout;
 use crate::sink::compact::TableChanges;
-use crate::sink::{Session, SinkError};
+use crate::sink::{Session, SinkError, SinkErrorKind};
 use std::sync::Arc;
 use tokio_postgres::types::Type;
 
@@ -92,12 +92,11 @@ pub(super) async fn unchanged(
         let table = usize::try_from(place - 1).ok().and_then(|place| replaced.get(place));
         if let Some(table) = table.filter(|table| usize::try_from(columns) != Ok(table.layout.columns.len()))
         {
-            return Err(SinkError::Connection {
-                endpoint: session.label().to_owned(),
-                doing: format!("writing to {}", table.target()),
-                message: "the table has got a column that is not ours: starting over in a new session"
-                    .to_owned(),
-            }
+            return Err(SinkErrorKind::broken(
+                format!("writing to {}", table.target()),
+                "the table has got a column that is not ours: starting over in a new session",
+            )
+            .at(session.label())
             .into());
         }
     }

@@ -12,7 +12,7 @@ use super::{ApplyError, Drift, Strategy, copy, merge};
 use crate::change::{EncodedRows, RowLayout};
 use crate::quote::{identifier, qualified};
 use crate::sink::ddl::render;
-use crate::sink::{Session, SinkError, catalog};
+use crate::sink::{Session, SinkError, SinkErrorKind, catalog};
 use std::sync::Arc;
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
@@ -46,8 +46,8 @@ pub(super) async fn keep(
 pub(super) fn failed(session: &Session, layout: &RowLayout, error: Error) -> SinkError {
     let doing = format!("staging rows for {}", layout.target);
     if error.code() == Some(&SqlState::UNDEFINED_TABLE) {
-        let message = format!("the session has lost its temporary table: {}", session.error(&doing, error));
-        return SinkError::Connection { endpoint: session.label().to_owned(), doing, message };
+        let message = format!("the session has lost its temporary table: {error}");
+        return SinkErrorKind::Connection { doing, message, cause: Some(error) }.at(session.label());
     }
     session.error(&doing, error)
 }

@@ -8,8 +8,9 @@ use super::plan::Expect;
 use super::shape::Shape;
 use super::{types, update};
 use crate::change::RowLayout;
+use crate::change::remedy::InConfig;
 use crate::quote::{identifier, literal, qualified};
-use crate::sink::{Session, SinkError};
+use crate::sink::{Session, SinkError, SinkErrorKind};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -79,12 +80,12 @@ impl Statements {
         }
         let staging = staging_name(number);
         let Some((sql, parameters)) = render(layout, kind, &staging) else {
-            return Err(SinkError::Table {
-                endpoint: session.label().to_owned(),
+            return Err(SinkErrorKind::Table {
                 table: layout.target.to_string(),
                 why: "a column of its primary key has a type that cannot be a key".into(),
-                remedy: "choose another primary_key for the table".into(),
-            });
+                remedy: InConfig::OtherKey.into(),
+            }
+            .at(session.label()));
         };
         let statement = session
             .client()

@@ -6,8 +6,9 @@
 
 pub mod render;
 
-use super::{Session, SinkError, Store, catalog};
+use super::{Session, SinkError, SinkErrorKind, Store, catalog};
 use crate::change::facts::FoundTable;
+use crate::change::remedy::{AtTarget, Remedy};
 use crate::change::shape::RowsOf;
 use crate::change::{TargetChange, TargetName, TargetTable};
 use crate::quote;
@@ -192,9 +193,7 @@ pub async fn carry(session: &Session, store: &Store, change: &TargetChange) -> R
                 why: format!(
                     "column {from} would be renamed to {to}, and task \"{other}\" feeds the table too"
                 ),
-                remedy: format!(
-                    "keep the target's name with columns = {{ NEW_NAME = \"{from}\" }} for the source's table"
-                ),
+                remedy: Remedy::KeepName { source: "NEW_NAME".to_owned(), target: from.clone() },
             },
         )),
         (_, change) => self::change(session, change).await,
@@ -233,7 +232,7 @@ async fn look_up(session: &Session, table: &TargetName) -> Result<FoundTable, Si
         let unfit = Unfit {
             table: table.clone(),
             why: "the table is missing".into(),
-            remedy: "restore the table, or copy it again".into(),
+            remedy: AtTarget::RestoreTable.or(Remedy::CopyNamedTable),
         };
         refused(session, unfit)
     })
@@ -256,10 +255,6 @@ async fn run(session: &Session, doing: &str, statements: &[String]) -> Result<()
 }
 
 fn refused(session: &Session, unfit: Unfit) -> SinkError {
-    SinkError::Table {
-        endpoint: session.label().to_owned(),
-        table: unfit.table.to_string(),
-        why: unfit.why,
-        remedy: unfit.remedy,
-    }
+    SinkErrorKind::Table { table: unfit.table.to_string(), why: unfit.why, remedy: unfit.remedy }
+        .at(session.label())
 }

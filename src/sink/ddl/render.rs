@@ -5,7 +5,7 @@
 
 use super::super::Dialect;
 use crate::change::facts::FoundTable;
-use crate::change::remedy::COPY_TABLE_AGAIN;
+use crate::change::remedy::{AtTarget, InConfig, Remedy};
 use crate::change::shape::{Distribution, RowsOf};
 use crate::change::{TargetChange, TargetColumn, TargetName, TargetTable, TargetType};
 use crate::quote::{identifier, identifiers, literal, qualified};
@@ -23,11 +23,11 @@ pub struct Unfit {
     /// What is wrong.
     pub why: String,
     /// What the user can do.
-    pub remedy: String,
+    pub remedy: Remedy,
 }
 
 impl Unfit {
-    fn new(table: &TargetName, why: impl Into<String>, remedy: impl Into<String>) -> Self {
+    fn new(table: &TargetName, why: impl Into<String>, remedy: impl Into<Remedy>) -> Self {
         Self { table: table.clone(), why: why.into(), remedy: remedy.into() }
     }
 }
@@ -157,7 +157,7 @@ fn add_column(
                 column.data_type,
                 nullability(column)
             ),
-            format!("rename, drop or alter column {} of the target table", column.name),
+            Remedy::ChangeTargetColumn { column: column.name.clone() },
         ));
     }
     let (target, name) = (qualified(table), identifier(&column.name));
@@ -218,11 +218,7 @@ pub fn rows_unlike(change: &TargetChange, found: &FoundTable) -> Option<(String,
         "column {name} exists already and holds other values than {value}, and the rows that shall get {value} in it \
          cannot be told from those of others"
     );
-    let remedy = format!(
-        "stop all tasks that feed {table}; rename its column {name}; start this task alone, which adds the column anew; \
-         write the others' values back from the renamed column and drop that; start the others. \
-         Or leave the source's column out with exclude_columns"
-    );
+    let remedy = Remedy::FillColumn { table: table.clone(), column: name.clone() };
     Some((query, Unfit::new(table, why, remedy)))
 }
 
@@ -247,7 +243,7 @@ fn alter_column(
         return Err(Unfit::new(
             table,
             format!("column {} is missing", column.name),
-            format!("restore the column, or {COPY_TABLE_AGAIN}"),
+            AtTarget::RestoreColumn.or(Remedy::CopyNamedTable),
         ));
     };
     let (target, name) = (qualified(table), identifier(&column.name));
@@ -337,7 +333,7 @@ fn fits(table: &TargetName, name: &str) -> Result<(), Unfit> {
         return Err(Unfit::new(
             table,
             format!("the name '{name}' has {} bytes and the target takes 1 to {NAME_BYTES}", name.len()),
-            "map it to another name in the config",
+            InConfig::OtherTableName,
         ));
     }
     Ok(())

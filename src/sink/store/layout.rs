@@ -7,16 +7,16 @@
 
 use super::form::{LAYOUT, newer};
 use super::tables::Existing;
-use super::{Names, SCHEMA, Store, read, tables, unreadable, upgrade};
-use crate::change::remedy::COPY_AGAIN;
+use super::{Names, Store, read, tables, unreadable, upgrade};
+use crate::change::remedy::{AtTarget, Remedy, Upgrade};
 use crate::quote::literal;
 use crate::sink::{Session, SinkError};
 
 const LABEL: &str = "rowferry layout ";
 
 /// What newer programs leave behind, and its remedy.
-pub(super) fn newer_remedy() -> String {
-    format!("run the newer rowferry that wrote it, or {COPY_AGAIN}")
+pub(super) fn newer_remedy() -> Remedy {
+    Upgrade::NewerWriter.or(Remedy::copy_task())
 }
 
 /// SQL that writes the present layout down.
@@ -44,13 +44,13 @@ pub(super) fn found(
         Ok(version) => {
             let what = format!("layout {version} of its tables");
             let why = format!("the comment of {}: {}", names.position, newer(&what, LAYOUT));
-            Err(unreadable(session, task, why, &newer_remedy()))
+            Err(unreadable(session, task, why, newer_remedy()))
         }
         Err(_) => Err(unreadable(
             session,
             task,
             format!("the comment of {} is {LABEL:?} and no version behind it", names.position),
-            &format!("restore the comment, or {COPY_AGAIN}"),
+            AtTarget::RestoreComment.or(Remedy::copy_task()),
         )),
     }
 }
@@ -97,9 +97,7 @@ impl Store {
                 format!(
                     "its tables have layout {version} and are to get layout {LAYOUT}, and {table} belongs to another role"
                 ),
-                &format!(
-                    "as its owner: ALTER TABLE {table} OWNER TO the user, and so for the task's other tables in schema {SCHEMA}"
-                ),
+                Remedy::TakeOverRecords { table: table.clone() },
             )),
         }
     }

@@ -7,7 +7,7 @@
 //!
 //! Every write runs in the transaction that is open on the session, so it commits with the rows it stands for.
 //! What must never happen here: a write by an owner that is not the present one. Each is conditional on the epoch
-//! (and a checkpoint on its predecessor), and no row written is [`SinkError::CheckpointMoved`]: roll back, take
+//! (and a checkpoint on its predecessor), and no row written is `SinkErrorKind::CheckpointMoved`: roll back, take
 //! the task again, load.
 
 pub mod form;
@@ -25,8 +25,9 @@ pub use tables::{is_made, remove};
 pub use upkeep::{Done, Kept};
 pub(super) use write::Parameter;
 
-use super::{Session, SinkError};
+use super::{Session, SinkError, SinkErrorKind};
 use crate::change::TargetName;
+use crate::change::remedy::Remedy;
 use crate::change::state::Checkpoint;
 use crate::quote::identifier;
 
@@ -123,11 +124,7 @@ impl Store {
     }
 
     fn moved(&self, session: &Session, why: impl Into<String>) -> SinkError {
-        SinkError::CheckpointMoved {
-            endpoint: session.label().to_owned(),
-            task: self.task.clone(),
-            why: why.into(),
-        }
+        SinkErrorKind::CheckpointMoved { task: self.task.clone(), why: why.into() }.at(session.label())
     }
 }
 
@@ -144,11 +141,6 @@ pub async fn other_feeder(
 }
 
 /// Stored state that cannot be used.
-fn unreadable(session: &Session, task: &str, why: impl Into<String>, remedy: &str) -> SinkError {
-    SinkError::State {
-        endpoint: session.label().to_owned(),
-        task: task.to_owned(),
-        why: why.into(),
-        remedy: remedy.to_owned(),
-    }
+fn unreadable(session: &Session, task: &str, why: impl Into<String>, remedy: impl Into<Remedy>) -> SinkError {
+    SinkErrorKind::State { task: task.to_owned(), why: why.into(), remedy: remedy.into() }.at(session.label())
 }

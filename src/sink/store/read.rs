@@ -2,7 +2,7 @@
 
 use super::form::{self, Form, FormError};
 use super::{Names, Store, layout, tables, unreadable};
-use crate::change::remedy::COPY_AGAIN;
+use crate::change::remedy::{Remedy, Upgrade};
 use crate::change::state::{Checkpoint, ChunkRecord, TableState};
 use crate::change::{Position, TableName, TargetName};
 use crate::schema::Table;
@@ -240,7 +240,7 @@ impl Reader<'_> {
     fn refused(&self, table: &str, error: &FormError) -> SinkError {
         let why = format!("in {table}: {error}");
         match error {
-            FormError::Newer { .. } => unreadable(self.session, self.task, why, &layout::newer_remedy()),
+            FormError::Newer { .. } => unreadable(self.session, self.task, why, layout::newer_remedy()),
             FormError::Unreadable { .. } => self.unreadable(why),
         }
     }
@@ -252,11 +252,6 @@ impl Reader<'_> {
     }
 
     fn unreadable(&self, why: String) -> SinkError {
-        unreadable(
-            self.session,
-            self.task,
-            why,
-            &format!("run the version of rowferry that wrote it, or {COPY_AGAIN}"),
-        )
+        unreadable(self.session, self.task, why, Upgrade::Writer.or(Remedy::copy_task()))
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{FORMAT, Names, SCHEMA, layout, unreadable};
 use crate::change::TargetName;
+use crate::change::remedy::{AtTarget, InConfig, Upgrade};
 use crate::quote::{identifier, literal};
 use crate::sink::ddl::DDL_LOCK;
 use crate::sink::{Session, SinkError};
@@ -228,16 +229,10 @@ pub(super) async fn check_format(session: &Session, task: &str) -> Result<(), Si
                 "{meta} says that schema {SCHEMA} has format {other}, and rowferry {} knows format {FORMAT} only",
                 env!("CARGO_PKG_VERSION")
             );
-            let remedy =
-                "run the newer rowferry that wrote it, or have the task in another database of the target";
+            let remedy = Upgrade::NewerWriter.or(InConfig::OtherDatabase);
             Err(unreadable(session, task, why, remedy))
         }
-        None => Err(unreadable(
-            session,
-            task,
-            "rowferry.meta is empty",
-            "restore schema rowferry, or drop it: every task then copies again",
-        )),
+        None => Err(unreadable(session, task, "rowferry.meta is empty", AtTarget::RestoreSchema)),
     }
 }
 

@@ -42,7 +42,7 @@ impl Store {
     /// Inserts the checkpoint after `expected`, when that is still the head. The next commit makes it durable.
     ///
     /// # Errors
-    /// [`SinkError::CheckpointMoved`] when the head is another one (a takeover, a restored or promoted server):
+    /// `SinkErrorKind::CheckpointMoved` when the head is another one (a takeover, a restored or promoted server):
     /// the transaction must be rolled back.
     pub async fn advance(
         &self,
@@ -172,7 +172,7 @@ impl Store {
     /// Records a copied chunk, in the transaction that copied it.
     ///
     /// # Errors
-    /// [`SinkError::CheckpointMoved`] also when the chunk is on record already: somebody else copied it.
+    /// `SinkErrorKind::CheckpointMoved` also when the chunk is on record already: somebody else copied it.
     pub async fn record_chunk(
         &self,
         session: &Session,

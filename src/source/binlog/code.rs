@@ -12,6 +12,7 @@ mod walk;
 
 use super::mentions::{Mentions, words};
 use super::selected::SelectedTables;
+use crate::change::remedy::Remedy;
 use crate::change::{FilePosition, TableName, TableNames};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use walk::Walk;
@@ -70,7 +71,7 @@ pub struct StoredCode {
     /// Routines, views and unions by a word of their names; those without a word under "".
     by_word: HashMap<String, Vec<usize>>,
     /// What the user must be granted to see all; empty when that is so.
-    missing: String,
+    missing: Option<Remedy>,
     /// What statements have changed since the one that is asked about.
     changed: Changed,
     /// The names before and behind each renaming, by the other in lower case.
@@ -110,13 +111,13 @@ pub enum Reached {
         /// Why.
         why: String,
         /// What the user can do so that it is known.
-        remedy: String,
+        remedy: Option<Remedy>,
     },
 }
 
 impl StoredCode {
-    /// A list. `missing` are the privileges without which it may lack something.
-    pub fn new(objects: Vec<Object>, cascades: Vec<Cascade>, missing: String) -> Self {
+    /// A list. `missing` is what gives the privileges without which it may lack something.
+    pub fn new(objects: Vec<Object>, cascades: Vec<Cascade>, missing: Option<Remedy>) -> Self {
         let mut by_word: HashMap<String, Vec<usize>> = HashMap::new();
         let mut by_table: HashMap<TableName, Vec<usize>> = HashMap::new();
         for (index, object) in objects.iter().enumerate() {
@@ -179,7 +180,7 @@ impl StoredCode {
         selected: &SelectedTables,
         logged: Vec<&str>,
     ) -> Reached {
-        if !self.missing.is_empty() {
+        if self.missing.is_some() {
             return Reached::Unknown {
                 why: "what triggers, functions and views it calls is not known, for the user may not see all of them".to_owned(),
                 remedy: self.missing.clone(),

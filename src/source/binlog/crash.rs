@@ -15,6 +15,7 @@ use super::event::{self, Kind};
 use super::gtid_list::GtidList;
 use super::refusal::Refusal;
 use super::{BinlogStream, dump, format, frame};
+use crate::change::remedy::{Because, Remedy};
 use crate::change::{Domains, FilePosition, Position, Taken, XaState};
 use crate::source::SourceError;
 use crate::source::wire::Wire;
@@ -105,7 +106,7 @@ impl Beginning {
         if !self.after_start {
             return Err(Refusal::event(
                 "the file before it ends inside an event, and the server went on without dying",
-                super::refusal::DAMAGED_FILE,
+                Remedy::CopyTask(Because::Damaged),
             ));
         }
         self.list.beyond(reached).map_or(Ok(()), |lost| Err(Refusal::lost_in_file(lost)))

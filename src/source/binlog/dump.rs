@@ -5,11 +5,11 @@
 
 use super::frame::Checksum;
 use crate::change::facts::Flavour;
-use crate::change::remedy::COPY_AGAIN;
+use crate::change::remedy::{AtSource, Connect, Remedy, Scope};
 use crate::change::{GtidSet, Position, Retry, Taken};
-use crate::source::SourceError;
 use crate::source::wire::Wire;
 use crate::source::wire::reply::Failure;
+use crate::source::{SourceError, SourceErrorKind};
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -114,7 +114,7 @@ pub async fn register(wire: &mut Wire, server_id: u32) -> Result<(), SourceError
 /// Asks for everything behind `start`. On MariaDB that is by its place where it names a file, else by its domains.
 ///
 /// # Errors
-/// [`SourceError::Unsupported`] when the position cannot be asked for in the protocol, or is not of this family of servers.
+/// `SourceErrorKind::Unsupported` when the position cannot be asked for in the protocol, or is not of this family of servers.
 pub async fn start(wire: &mut Wire, server_id: u32, start: &Position) -> Result<(), SourceError> {
     let command = match (&start.taken, wire.family().flavour) {
         (Taken::Gtids(have), Flavour::MySql) => gtid_dump_command(server_id, have),
@@ -144,11 +144,11 @@ pub async fn start(wire: &mut Wire, server_id: u32, start: &Position) -> Result<
         (Taken::Domains(_), Flavour::MySql) => return Err(other_family(wire, "MySQL", start)),
     };
     let Some(command) = command else {
-        return Err(SourceError::Unsupported {
-            endpoint: wire.label().to_owned(),
+        return Err(SourceErrorKind::Unsupported {
             what: format!("{} lies beyond the 4 GiB of a file that can be asked for", start.file),
-            remedy: format!("turn on GTIDs at the source (gtid_mode = ON) and {COPY_AGAIN}"),
-        });
+            remedy: AtSource::TurnOnGtids.and(Remedy::copy_task()),
+        }
+        .at(wire.label()));
     };
     wire.send_command(&command).await
 }
@@ -165,14 +165,14 @@ pub(super) async fn answered<T>(
 ) -> Result<T, SourceError> {
     tokio::time::timeout(PATIENCE_AT_START, work).await.unwrap_or_else(|_| {
         let seconds = PATIENCE_AT_START.as_secs();
-        Err(SourceError::Connection {
-            endpoint: label,
+        Err(SourceErrorKind::Connection {
             doing: doing.into(),
             source: std::io::Error::new(
                 std::io::ErrorKind::TimedOut,
                 format!("no answer within {seconds} s"),
             ),
-        })
+        }
+        .at(label))
     })
 }
 
@@ -180,11 +180,11 @@ pub(super) async fn answered<T>(
 pub async fn first(wire: &mut Wire, heartbeat: Duration) -> Result<Bytes, SourceError> {
     match tokio::time::timeout(PATIENCE_AT_START, wire.read_packet()).await {
         Ok(packet) => packet,
-        Err(_) => Err(SourceError::Silent {
-            endpoint: wire.label().to_owned(),
+        Err(_) => Err(SourceErrorKind::Silent {
             seconds: PATIENCE_AT_START.as_secs(),
             heartbeat_seconds: heartbeat.as_secs(),
-        }),
+        }
+        .at(wire.label())),
     }
 }
 
@@ -194,13 +194,13 @@ pub fn is_by_place(start: &Position) -> bool {
 }
 
 fn other_family(wire: &Wire, family: &str, start: &Position) -> SourceError {
-    SourceError::Unsupported {
-        endpoint: wire.label().to_owned(),
+    SourceErrorKind::Unsupported {
         what: format!(
             "the task follows a log with other names of transactions ({start}), and this server is {family}"
         ),
-        remedy: format!("connect to a server of the family the task was copied from, or {COPY_AGAIN}"),
+        remedy: Connect::SameFamily.or(Remedy::copy_task()),
     }
+    .at(wire.label())
 }
 
 /// Asks for a file from its start.
@@ -279,9 +279,9 @@ pub fn failure(wire: &Wire, packet: &[u8], position: String) -> SourceError {
     let endpoint = wire.label().to_owned();
     let Failure { code, state, message } = failure;
     match refused_reading(&message) {
-        Reading::Purged => SourceError::Purged { endpoint, position, message },
+        Reading::Purged => SourceErrorKind::Purged { position, message }.at(endpoint),
         Reading::Other(retry) => {
-            SourceError::Server { endpoint, doing: doing.to_owned(), code, state, message, retry }
+            SourceErrorKind::Server { doing: doing.to_owned(), code, state, message, retry }.at(endpoint)
         }
     }
 }
@@ -319,27 +319,24 @@ fn refused_reading(message: &str) -> Reading {
         return Reading::Purged;
     }
     Reading::Other(if has("more GTIDs than") || has("not in the master's binlog") {
-        Retry::fix(format!(
-            "the source lost or never had transactions that this task has already carried (a failover or a restore?): \
-                 name the server that has them, or {COPY_AGAIN}"
-        ))
+        Retry::fix(Connect::Complete.or(Remedy::copy_task()))
     } else if has("same server_uuid") || has("same server_id") || has("Connection was killed") {
         // Ours are random, so the next one will differ.
         Retry::AfterBackoff
     } else if has("max_allowed_packet") {
-        Retry::fix(
-            "SET GLOBAL max_allowed_packet to more at the source, and in its option file: an event of its log is larger",
-        )
+        Retry::fix(Remedy::SetVariable {
+            variable: "max_allowed_packet",
+            value: "1073741824",
+            scope: Scope::Global,
+        })
     } else if has("crc check") || has("bogus data") || has("truncated in the middle") {
-        Retry::fix(format!(
-            "the file is damaged at the source (what does its error log say of the disk?): FLUSH BINARY LOGS, then {COPY_AGAIN}"
-        ))
+        Retry::fix(AtSource::FlushDamaged.and(Remedy::copy_task()))
     } else if has("not open") {
-        Retry::fix("turn on the binlog of the source (log_bin)")
+        Retry::fix(AtSource::TurnOnLog)
     } else if has("GTID_MODE") || has("gtid_mode") {
-        Retry::fix("set gtid_mode = ON at the source")
+        Retry::fix(AtSource::TurnOnGtids)
     } else {
-        Retry::fix(format!("see what the source says, and its error log: {message}"))
+        Retry::fix(AtSource::SeeErrorLog)
     })
 }
 
@@ -425,7 +422,7 @@ mod tests {
         else {
             panic!("no remedy")
         };
-        assert!(remedy.contains("never had transactions"));
+        assert!(remedy.to_string().contains("never had transactions"));
         for (words, expected) in [
             (
                 "log event entry exceeded max_allowed_packet; Increase max_allowed_packet on source; the first event",
@@ -446,7 +443,7 @@ mod tests {
             let Reading::Other(Retry::AfterFix { remedy }) = refused_reading(words) else {
                 panic!("no remedy: {words}")
             };
-            assert!(remedy.contains(expected), "{words}: {remedy}");
+            assert!(remedy.to_string().contains(expected), "{words}: {remedy}");
         }
     }
 

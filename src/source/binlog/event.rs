@@ -5,6 +5,8 @@
 //! What must never happen here: a kind that is not listed being taken for one that may be skipped.
 
 /// Length of the common header of every event (binlog version 4).
+use crate::change::remedy::{Because, Connect, Remedy, Restart, Upgrade};
+
 pub const HEADER_LENGTH: usize = 19;
 /// Type code of `QUERY_EVENT`.
 pub const QUERY: u8 = 2;
@@ -210,19 +212,19 @@ pub fn name(code: u8) -> String {
 }
 
 /// Why a kind outside the positive list stops the stream, and what the user can do.
-pub fn refusal(code: u8) -> (&'static str, &'static str) {
+pub fn refusal(code: u8) -> (&'static str, Remedy) {
     match code {
         26 => (
             "the source reports that changes are missing from its log",
-            "copy the tables of this task again: the lost changes cannot be had from the log",
+            Remedy::CopyTask(Because::LostChanges),
         ),
         36 | 37 => (
             "group replication writes it, and this version does not follow its view changes",
-            "stream from a server outside the group, or start the task anew behind this place",
+            Connect::OutsideGroup.or(Restart::Behind),
         ),
         _ => (
             "it is not on the list of understood events, and skipping it could lose changes",
-            "a newer version of this program may understand it; else start the task anew behind this place",
+            Upgrade::Rowferry.or(Restart::Behind),
         ),
     }
 }
@@ -249,7 +251,7 @@ mod tests {
     fn a_refusal_has_a_reason_and_a_remedy() {
         for code in 0..=255 {
             let (why, remedy) = refusal(code);
-            assert!(!why.is_empty() && !remedy.is_empty());
+            assert!(!why.is_empty() && !remedy.to_string().is_empty());
             assert!(name(code).contains(&code.to_string()));
         }
     }

@@ -23,7 +23,7 @@ use super::rows::{self, BodyError};
 use super::table_map::{DUMMY_ID, Mapped, TableMaps};
 use super::transaction::{End, Naming, Transactions};
 use super::xid;
-use crate::change::remedy::COPY_TABLE_AGAIN;
+use crate::change::remedy::{InConfig, Remedy, Scope};
 use crate::change::{Change, Domains, FilePosition, LogFile, Position, RowsEvent, Tag};
 use crate::source::SourceError;
 use bytes::Bytes;
@@ -222,7 +222,7 @@ impl Framer {
         if bytes.len() > self.max_event_bytes {
             return Err(Refusal::event(
                 format!("it has {} bytes and at most {} fit", bytes.len(), self.max_event_bytes),
-                "raise memory_limit of the task",
+                InConfig::MemoryLimit,
             ));
         }
         if Payload::starts(bytes) {
@@ -428,7 +428,12 @@ impl Framer {
                     BodyError::Malformed(error) => Refusal::from(error),
                     BodyError::MissingColumns => Refusal::event(
                         format!("rows of {} are logged without all of their columns", table.name),
-                        format!("set binlog_row_image = FULL for all sessions of the source, and {COPY_TABLE_AGAIN}"),
+                        Remedy::SetVariable {
+                            variable: "binlog_row_image",
+                            value: "FULL",
+                            scope: Scope::Sessions,
+                        }
+                        .and(Remedy::CopyNamedTable),
                     ),
                 })?;
                 let body = match inflate {

@@ -7,6 +7,7 @@
 //! What must never happen here: rows handed out in another order than they came in, or after they were taken back.
 
 use super::refusal::Refusal;
+use crate::change::remedy::InConfig;
 use crate::change::{FilePosition, RowsEvent, RowsKind, TableMap};
 use bytes::Bytes;
 use std::fs::File;
@@ -241,12 +242,11 @@ fn failed(error: io::Error) -> Refusal {
         "rows of an XA transaction, or behind a savepoint, cannot be kept in a file in {}: {error}",
         folder.display()
     );
-    let remedy = "name another folder with spill_dir in [daemon], or raise memory_limit of the task";
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            Refusal::Full(format!("{why}; make room there, {remedy}"))
+            Refusal::Full(format!("{why}; {}", InConfig::SpillRoom.or(InConfig::SpillDir)))
         }
-        _ => Refusal::event(why, format!("let the daemon's user write there, {remedy}")),
+        _ => Refusal::event(why, InConfig::SpillRights.or(InConfig::SpillDir)),
     }
 }
 

@@ -42,10 +42,11 @@ mod xid;
 
 pub(super) use numbered::domains_before;
 
+use crate::change::remedy::InConfig;
 use crate::change::{Change, Position, TableNames};
 use crate::config::types::Selection;
 use crate::source::wire::Wire;
-use crate::source::{SameServer, SourceError};
+use crate::source::{SameServer, SourceError, SourceErrorKind};
 use bytes::Bytes;
 use framer::{Framer, Inside};
 use payload::{HEAD_BYTES, Payload};
@@ -120,17 +121,17 @@ impl BinlogStream {
     /// Connects, asks for the stream, and waits for the log's format description.
     ///
     /// # Errors
-    /// Those of [`Wire::connect`]; [`SourceError::Purged`] when the server no longer has what follows `start`;
-    /// [`SourceError::Server`] for what else it answers.
+    /// Those of [`Wire::connect`]; `SourceErrorKind::Purged` when the server no longer has what follows `start`;
+    /// `SourceErrorKind::Server` for what else it answers.
     pub async fn open(request: StreamRequest) -> Result<Self, SourceError> {
         let (mut wire, _) = request.endpoint.connect().await?;
         let selected = SelectedTables::new(request.selection.clone(), request.names).map_err(|error| {
-            SourceError::Definition {
-                endpoint: wire.label().to_owned(),
+            SourceErrorKind::Definition {
                 table: "tables of the task".to_owned(),
                 why: error.to_string(),
-                remedy: "correct the pattern".to_owned(),
+                remedy: InConfig::Pattern.into(),
             }
+            .at(wire.label())
         })?;
         let dump::Prepared { checksum, own, server_id } =
             dump::prepare(&mut wire, request.heartbeat, request.server_id).await?;
@@ -185,8 +186,8 @@ impl BinlogStream {
     /// the next call, so that everything before it can still be applied.
     ///
     /// # Errors
-    /// [`SourceError::Silent`] when nothing came for the read timeout, [`SourceError::Connection`] when the
-    /// connection broke or the bytes were damaged, [`SourceError::Event`] and [`SourceError::Statement`] for what cannot be carried.
+    /// `SourceErrorKind::Silent` when nothing came for the read timeout, `SourceErrorKind::Connection` when the
+    /// connection broke or the bytes were damaged, `SourceErrorKind::Event` and `SourceErrorKind::Statement` for what cannot be carried.
     pub async fn next(&mut self, out: &mut Vec<Change>, max_bytes: usize) -> Result<(), SourceError> {
         if let Some(error) = self.failed.take() {
             return Err(error);
@@ -292,11 +293,11 @@ impl BinlogStream {
                 return result;
             }
             if self.progress() == before {
-                return Err(SourceError::Silent {
-                    endpoint: self.wire.label().to_owned(),
+                return Err(SourceErrorKind::Silent {
                     seconds: self.read_timeout.as_secs(),
                     heartbeat_seconds: self.heartbeat.as_secs(),
-                });
+                }
+                .at(self.wire.label()));
             }
         }
     }
@@ -311,14 +312,14 @@ impl BinlogStream {
         match packet.first() {
             Some(0) => self.framer.event(&packet.slice(1..), out),
             // EOF: the server is going down, or its dump thread was killed.
-            Some(0xfe) if packet.len() < 9 => Err(SourceError::Connection {
-                endpoint: self.wire.label().to_owned(),
+            Some(0xfe) if packet.len() < 9 => Err(SourceErrorKind::Connection {
                 doing: format!("stream the binlog at {}", self.framer.position()),
                 source: std::io::Error::new(
                     std::io::ErrorKind::UnexpectedEof,
                     "the server ended the stream in good order",
                 ),
-            }),
+            }
+            .at(self.wire.label())),
             Some(_) | None => {
                 let named = self.framer.has_format();
                 let position = if named { self.framer.position().to_string() } else { self.start.clone() };
@@ -376,7 +377,7 @@ pub(super) async fn begun(mut wire: Wire, file: &str) -> Result<Option<u32>, Sou
             continue;
         }
         return match dump::failure(&wire, &packet, file.to_owned()) {
-            SourceError::Purged { .. } => Ok(None),
+            SourceError { kind: SourceErrorKind::Purged { .. }, .. } => Ok(None),
             other => Err(other),
         };
     }

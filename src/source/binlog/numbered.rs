@@ -13,7 +13,7 @@ use super::{dump, format, framer, mariadb};
 use crate::change::facts::Flavour;
 use crate::change::{Domains, FilePosition, TransactionId};
 use crate::source::wire::Wire;
-use crate::source::{SameServer, SourceError};
+use crate::source::{SameServer, SourceError, SourceErrorKind};
 use bytes::Bytes;
 use std::time::Duration;
 
@@ -50,11 +50,11 @@ async fn next(wire: &mut Wire, read: &Read) -> Result<(Bytes, u8), SourceError> 
     let label = wire.label().to_owned();
     let peeked = tokio::time::timeout(dump::PATIENCE_AT_START, wire.peek(STATUS_AND_HEADER)).await;
     let Ok(peeked) = peeked else {
-        return Err(SourceError::Silent {
-            endpoint: label,
+        return Err(SourceErrorKind::Silent {
             seconds: dump::PATIENCE_AT_START.as_secs(),
             heartbeat_seconds: HEARTBEAT.as_secs(),
-        });
+        }
+        .at(label));
     };
     let (_, come) = peeked?;
     let head = match come.split_first() {

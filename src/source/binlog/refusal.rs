@@ -3,8 +3,8 @@
 use super::cursor::Malformed;
 use super::frame::FrameError;
 use crate::change::DomainGtid;
-use crate::change::remedy::COPY_AGAIN;
-use crate::source::SourceError;
+use crate::change::remedy::{Because, Remedy};
+use crate::source::{SourceError, SourceErrorKind};
 
 /// A reason to stop, without its place.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,8 +17,8 @@ pub enum Refusal {
     Event {
         /// What is wrong.
         why: String,
-        /// What the user can do; empty when nothing.
-        remedy: String,
+        /// What the user can do, if anything.
+        remedy: Option<Remedy>,
     },
     /// A statement that cannot be carried.
     Statement {
@@ -27,27 +27,21 @@ pub enum Refusal {
         /// Its text, shortened.
         statement: String,
         /// What the user can do.
-        remedy: String,
+        remedy: Remedy,
     },
 }
-
-/// What to do about a log file that cannot be read to its end.
-pub const DAMAGED_FILE: &str = "copy the tables of this task again (drop its state): the log file is damaged, and what stands behind \
-     that place cannot be read";
 
 impl Refusal {
     /// An event that contradicts those before it: a fault of the log or of this program.
     pub fn contradiction(why: impl Into<String>) -> Self {
-        Self::Event { why: why.into(), remedy: String::new() }
+        Self::Event { why: why.into(), remedy: None }
     }
 
     /// The file that the stream should go on in is another one of that name.
     pub fn reset_log() -> Self {
         Self::event(
             "the log was reset: it is not the file the task has read, it was begun at another time",
-            format!(
-                "{COPY_AGAIN}: transactions since then may carry the names or places of others that the task has taken in"
-            ),
+            Remedy::CopyTask(Because::Reset),
         )
     }
 
@@ -57,27 +51,28 @@ impl Refusal {
             "the file before it ends inside a transaction, and not by a crash alone: the log held {transaction}, which has not \
              been sent"
         );
-        Self::event(why, DAMAGED_FILE)
+        Self::event(why, Remedy::CopyTask(Because::Damaged))
     }
 
     /// An event that cannot be carried, with a remedy.
-    pub fn event(why: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self::Event { why: why.into(), remedy: remedy.into() }
+    pub fn event(why: impl Into<String>, remedy: impl Into<Remedy>) -> Self {
+        Self::Event { why: why.into(), remedy: Some(remedy.into()) }
     }
 
     /// The error as the user sees it.
     pub fn told(self, endpoint: &str, event: String, position: String) -> SourceError {
-        let endpoint = endpoint.to_owned();
         match self {
-            Self::Damaged(why) => SourceError::Connection {
-                endpoint,
+            Self::Damaged(why) => SourceErrorKind::Connection {
                 doing: format!("reading binlog event {event} at {position}"),
                 source: std::io::Error::new(std::io::ErrorKind::InvalidData, why),
-            },
-            Self::Full(why) => SourceError::SpillFull { endpoint, position, why },
-            Self::Event { why, remedy } => SourceError::Event { endpoint, event, position, why, remedy },
+            }
+            .at(endpoint),
+            Self::Full(why) => SourceErrorKind::SpillFull { position, why }.at(endpoint),
+            Self::Event { why, remedy } => {
+                SourceErrorKind::Event { event, position, why, remedy }.at(endpoint)
+            }
             Self::Statement { why, statement, remedy } => {
-                SourceError::Statement { endpoint, position, why, statement, remedy }
+                SourceErrorKind::Statement { position, why, statement, remedy }.at(endpoint)
             }
         }
     }

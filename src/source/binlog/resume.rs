@@ -7,7 +7,7 @@
 //! What must never happen here: a transaction handed out that had been taken in, or one passed over that had not.
 
 use super::refusal::Refusal;
-use crate::change::remedy::COPY_AGAIN;
+use crate::change::remedy::{Because, Remedy};
 use crate::change::{DomainGtid, Domains, FilePosition, Position, ReadAgain, Taken, TransactionId};
 use std::collections::BTreeMap;
 
@@ -73,7 +73,7 @@ impl Resume {
                             "a prepared XA transaction starts at {}, which has no order with {}",
                             origin.file, position.file
                         ),
-                        format!("{COPY_AGAIN}: the source's log files have another name by now (log_bin)"),
+                        Remedy::CopyTask(Because::Renamed),
                     ));
                 }
                 Ok(Self::Places(position.file.clone()))

@@ -16,7 +16,7 @@ use super::text;
 use super::watch::Watch;
 use super::xid::Xid;
 use crate::change::facts::Flavour;
-use crate::change::remedy::COPY_TABLE_AGAIN;
+use crate::change::remedy::{AtSource, Compare, Remedy, Report, Restart, Scope};
 use crate::change::{Doubt, TableName};
 use crate::schema::ddl::{self, Beginning, DmlKind, Name, SqlMode, Statement};
 use std::cell::OnceCell;
@@ -129,10 +129,7 @@ pub fn judge(query: &Query, read: Read, around: &Surroundings<'_>) -> Result<Mea
     let concerned = judge.concerns(&read.statement);
     let by_file = read.sql.contains(FILE_NAME) || query.database.starts_with(FILE_NAME);
     if concerned && by_file && names_something(&read.statement) {
-        return Err(judge.refuse(
-            "it may name a selected table by its file (`#mysql50#…`)",
-            "compare the tables it may have meant, and copy those again that differ",
-        ));
+        return Err(judge.refuse("it may name a selected table by its file (`#mysql50#…`)", Compare::Meant));
     }
     // A name with unreadable letters may be a selected one.
     if !read.understood && names_something(&read.statement) {
@@ -147,23 +144,20 @@ pub fn judge(query: &Query, read: Read, around: &Surroundings<'_>) -> Result<Mea
     if concerned && matches!(read.statement, Statement::AlterTable(_)) && !query.keeps_literals(&read.sql) {
         doubt = Some(judge.doubt(
             "its session's collation_connection lacks some of its letters, so its literals cannot be told",
-            &format!(
-                "compare the table's definition with the target's, and {COPY_TABLE_AGAIN}; give such statements with the same \
-                 character set for client and connection (SET NAMES utf8mb4)"
-            ),
+            Compare::Definition.and(Remedy::CopyNamedTable).also(AtSource::StateInOneCharset),
         ));
     }
     if concerned && read.unclear_strings {
         doubt = Some(judge.doubt(
             "it has bytes that its client's character set does not have, so its strings cannot be told",
-            &format!("compare the table's definition with the target's, and {COPY_TABLE_AGAIN}"),
+            Compare::Definition.and(Remedy::CopyNamedTable),
         ));
     }
     if concerned {
         match around.temporary.meant(&read.statement, query, around.flavour, around.selected) {
             Means::Shared => {}
             Means::Temporary => return Ok(Meaning::Pass),
-            Means::Either => doubt = Some(judge.doubt(EITHER.0, EITHER.1)),
+            Means::Either => doubt = Some(judge.doubt(EITHER, Compare::DefinitionAndRows)),
         }
     }
     let xid = |sql: &str| judge.xid(sql);
@@ -179,7 +173,7 @@ pub fn judge(query: &Query, read: Read, around: &Surroundings<'_>) -> Result<Mea
         Statement::XaCommit { .. } => Meaning::XaFinish { xid: xid(&read.sql)?, commits: true },
         Statement::XaRollback => Meaning::XaFinish { xid: xid(&read.sql)?, commits: false },
         Statement::XaPrepare => {
-            return Err(judge.refuse("XA PREPARE stands in the log as a statement", REPORT));
+            return Err(judge.refuse("XA PREPARE stands in the log as a statement", report()));
         }
         // The task says so, if one of its tables is among them.
         Statement::Unknown { tables: Some(_), .. } if concerned => {
@@ -220,7 +214,7 @@ pub fn judge(query: &Query, read: Read, around: &Surroundings<'_>) -> Result<Mea
                         "it ended with error {} at the source after a part of its work",
                         query.error_code
                     ),
-                    &format!("compare the table's definition with the target's, and {COPY_TABLE_AGAIN}"),
+                    Compare::Definition.and(Remedy::CopyNamedTable),
                 ));
             }
             Meaning::Ddl { sql: read.sql, rows_may_follow: false, doubt }
@@ -241,8 +235,10 @@ pub fn judge(query: &Query, read: Read, around: &Surroundings<'_>) -> Result<Mea
     Ok(meaning)
 }
 
-const REPORT: &str = "report the statement: this version does not know it; compare the tables it may have changed, or start the task anew \
-     behind this place (docs/operations.md, \"Going on behind a statement\")";
+/// What to do about a statement that this version does not know.
+fn report() -> Remedy {
+    Report::Statement.also(Compare::Changed.or(Restart::Behind))
+}
 
 /// One statement and what it is held against.
 struct Judge<'a> {
@@ -306,8 +302,7 @@ impl Judge<'_> {
     fn two_meanings(&self, read: &Read) -> Result<Meaning, Refusal> {
         let why = "its names can be read in two ways: in its client's character set and, as servers write some statements \
                    themselves, in UTF-8";
-        let remedy = "give such statements with utf8mb4 as character set; compare the tables it may have meant, and copy those \
-                      again that differ";
+        let remedy = AtSource::StateInUtf8.also(Compare::Meant);
         let creates = matches!(read.statement, Statement::CreateTable(_));
         let defines = |statement: &Statement| match statement {
             Statement::DropTable { .. } | Statement::TruncateTable(_) => !creates,
@@ -338,13 +333,13 @@ impl Judge<'_> {
             None
         };
         match reason {
-            Some(reason) => Err(self.refuse(&format!("{why}, and {reason}"), REPORT)),
+            Some(reason) => Err(self.refuse(&format!("{why}, and {reason}"), report())),
             None if logged == Some(false) => Ok(Meaning::OutOfReach),
             None => match self.beginning() {
                 Beginning::AlterTable => Ok(Meaning::OutOfReach),
                 // It writes nothing that is there, but may call something.
-                Beginning::Create => self.by_code(why, Some(&[]), REPORT),
-                Beginning::Other => self.by_code(why, None, REPORT),
+                Beginning::Create => self.by_code(why, Some(&[]), report()),
+                Beginning::Other => self.by_code(why, None, report()),
             },
         }
     }
@@ -389,7 +384,7 @@ impl Judge<'_> {
             let what = if plain { "changes" } else { "may change" };
             return Err(self.refuse(
                 &format!("it {what} {name}, a table of this task, and is logged as a statement, not as rows"),
-                BY_ROWS,
+                by_rows(),
             ));
         }
         match kind {
@@ -408,7 +403,7 @@ impl Judge<'_> {
         if self.logged_databases() == Some(false) {
             return Ok(Meaning::OutOfReach);
         }
-        self.by_code("it is logged as a statement, not as rows", written, BY_ROWS)
+        self.by_code("it is logged as a statement, not as rows", written, by_rows())
     }
 
     /// Whether the databases that the log names for it may hold selected tables; `None` where it names none.
@@ -418,7 +413,7 @@ impl Judge<'_> {
     }
 
     /// Decides by the source's stored code.
-    fn by_code(&self, why: &str, written: Option<&[TableName]>, remedy: &str) -> Result<Meaning, Refusal> {
+    fn by_code(&self, why: &str, written: Option<&[TableName]>, remedy: Remedy) -> Result<Meaning, Refusal> {
         if self.selected().is_none() {
             return Ok(Meaning::OutOfReach);
         }
@@ -432,57 +427,57 @@ impl Judge<'_> {
             Reached::Nothing => Ok(Meaning::OutOfReach),
             // What the list says may be out of date.
             _ if !self.around.asked => Ok(Meaning::Ask),
-            Reached::Selected(by) => Err(self.refuse(
-                &format!("{why}, and it may change tables of this task through {by}"),
-                remedy,
-            )),
-            Reached::Unknown { why: unknown, remedy: more } if more.is_empty() => {
+            Reached::Selected(by) => {
+                Err(self
+                    .refuse(&format!("{why}, and it may change tables of this task through {by}"), remedy))
+            }
+            Reached::Unknown { why: unknown, remedy: None } => {
                 Err(self.refuse(&format!("{why}, and {unknown}"), remedy))
             }
-            Reached::Unknown { why: unknown, remedy: more } => Err(self.refuse(
-                &format!("{why}, and {unknown}"),
-                &format!("{more}, so that it can be told whether such statements reach a table of this task; or {remedy}"),
-            )),
+            // So that it can be told whether such statements reach a table of this task.
+            Reached::Unknown { why: unknown, remedy: Some(more) } => {
+                Err(self.refuse(&format!("{why}, and {unknown}"), more.or(remedy)))
+            }
         }
     }
 
     /// One of two tables of a selected name is meant.
     fn either(&self) -> Refusal {
-        self.refuse(EITHER.0, EITHER.1)
+        self.refuse(EITHER, Compare::DefinitionAndRows)
     }
 
     /// The id that an XA statement names.
     fn xid(&self, sql: &str) -> Result<Xid, Refusal> {
         Xid::of_statement(sql)
-            .ok_or_else(|| self.refuse("its XA id is not in the form that servers log", REPORT))
+            .ok_or_else(|| self.refuse("its XA id is not in the form that servers log", report()))
     }
 
     /// What cannot be carried and may be a statement on another table.
-    fn doubt(&self, why: &str, remedy: &str) -> Doubt {
+    fn doubt(&self, why: &str, remedy: impl Into<Remedy>) -> Doubt {
         let mut statement: String = self.sql.chars().take(SHOWN).collect();
         if statement.len() < self.sql.len() {
             statement.push('…');
         }
-        Doubt { why: why.to_owned(), statement, remedy: remedy.to_owned(), also: Vec::new() }
+        Doubt { why: why.to_owned(), statement, remedy: remedy.into(), also: Vec::new() }
     }
 
-    fn refuse(&self, why: &str, remedy: &str) -> Refusal {
+    fn refuse(&self, why: &str, remedy: impl Into<Remedy>) -> Refusal {
         let Doubt { why, statement, remedy, .. } = self.doubt(why, remedy);
         Refusal::Statement { why, statement, remedy }
     }
 }
 
-/// Which of two tables is meant is not known: why, and what to do.
-const EITHER: (&str, &str) = (
-    "its session has or had a temporary table, and the log does not tell whether that one is meant or the selected one of that \
-     name",
-    "compare the table's definition and rows with the target's; where they differ copy the table again",
-);
+/// Why it is not known which of two tables is meant.
+const EITHER: &str = "its session has or had a temporary table, and the log does not tell whether that one is meant or the selected one of that \
+     name";
 
 const NO_DATABASE: &str = "its session had no database, and it names a table without one";
 
-const BY_ROWS: &str =
-    "set binlog_format = ROW for all sessions of the source, and copy the tables it changed again";
+/// What to do about a statement that is logged in place of its rows.
+fn by_rows() -> Remedy {
+    Remedy::SetVariable { variable: "binlog_format", value: "ROW", scope: Scope::Sessions }
+        .and(Compare::CopyChanged)
+}
 
 /// Whether the meaning hangs on a name.
 fn names_something(statement: &Statement) -> bool {

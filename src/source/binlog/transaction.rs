@@ -25,6 +25,7 @@ use super::resume::Resume;
 use super::xid::Xid;
 use crate::change::facts::Flavour;
 use crate::change::names::alike;
+use crate::change::remedy::{AtSource, Restart};
 use crate::change::{
     Boundary, Change, Domains, Doubt, FilePosition, RowsEvent, Session, StatementEvent, Taken, TransactionId,
 };
@@ -170,8 +171,7 @@ impl Transactions {
         if event.gtid.is_none() && self.naming != Naming::Places {
             return Err(Refusal::event(
                 "the transaction has no GTID, so it could not be told from others after a reconnect",
-                "set gtid_mode = ON and enforce_gtid_consistency = ON at the source, and start the task anew \
-                 behind this place",
+                AtSource::TurnOnGtids.and(Restart::Behind),
             ));
         }
         self.resume.starts(event.gtid.as_ref());

@@ -10,7 +10,7 @@ pub mod columns;
 pub mod filter;
 
 use super::server::{Server, TextRows, text};
-use super::{SourceError, snapshot::key::quote};
+use super::{SourceError, SourceErrorKind, snapshot::key::quote};
 use crate::change::TableName;
 use crate::change::facts::Flavour;
 use crate::config::types::Selection;
@@ -41,7 +41,7 @@ pub struct CatalogTable {
 /// Reads the selected base tables, and asks `more`: the answers to that.
 ///
 /// # Errors
-/// What the server answers; [`SourceError::TableChanged`] when the queries contradict each other.
+/// What the server answers; `SourceErrorKind::TableChanged` when the queries contradict each other.
 pub async fn read(
     server: &mut Server,
     selection: &Selection,
@@ -72,11 +72,9 @@ pub async fn read(
     let [tables, columns, indexes] = [(); 3].map(|()| answers.next().unwrap_or_default());
     match assemble(server.flavour(), selection, tables, columns, indexes) {
         Ok(found) => Ok((found, answers.collect())),
-        Err((table, why)) => Err(SourceError::TableChanged {
-            endpoint: server.label().to_owned(),
-            table: table.to_string(),
-            why: why.to_owned(),
-        }),
+        Err((table, why)) => {
+            Err(SourceErrorKind::TableChanged { table, why: why.to_owned() }.at(server.label()))
+        }
     }
 }
 
@@ -95,7 +93,7 @@ pub(super) async fn may_read_all(server: &mut Server, table: &TableName) -> Resu
     match server.rows(&sql).await {
         Ok(_) => Ok(true),
         // Denied on the table, on a column.
-        Err(SourceError::Server { code: 1142 | 1143, .. }) => Ok(false),
+        Err(error) if matches!(error.code(), Some(1142 | 1143)) => Ok(false),
         Err(error) => Err(error),
     }
 }

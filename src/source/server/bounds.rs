@@ -1,15 +1,15 @@
 //! The bounds of chunks: where the next chunk ends.
 
 use super::Server;
-use crate::source::SourceError;
 use crate::source::snapshot::ChunkKey;
+use crate::source::{SourceError, SourceErrorKind};
 
 impl Server {
     /// The upper bound of the chunk of `chunk_rows` rows behind `after`, as the literals of the key columns; `None` when
     /// fewer rows are left: the chunk is the last.
     ///
     /// # Errors
-    /// [`SourceError::TableChanged`] when the table, a key column or the index is gone, or `after` belongs to another
+    /// `SourceErrorKind::TableChanged` when the table, a key column or the index is gone, or `after` belongs to another
     /// key; else what the server answers.
     pub async fn next_bound(
         &mut self,
@@ -17,21 +17,17 @@ impl Server {
         after: Option<&[String]>,
         chunk_rows: u64,
     ) -> Result<Option<Vec<String>>, SourceError> {
-        let changed = |endpoint: &str, why: String| SourceError::TableChanged {
-            endpoint: endpoint.to_owned(),
-            table: key.table().to_string(),
-            why,
+        let changed = |endpoint: &str, why: String| {
+            SourceErrorKind::TableChanged { table: key.table().clone(), why }.at(endpoint)
         };
         let sql =
             key.bound_query(after, chunk_rows).map_err(|error| changed(self.label(), error.to_string()))?;
         let rows = match self.rows(&sql).await {
             Ok(rows) => rows,
             // Unknown database, column, table, index; definition changed.
-            Err(SourceError::Server {
+            Err(SourceError {
                 endpoint,
-                code: code @ (1049 | 1054 | 1146 | 1176 | 1412),
-                message,
-                ..
+                kind: SourceErrorKind::Server { code: code @ (1049 | 1054 | 1146 | 1176 | 1412), message, .. },
             }) => {
                 return Err(changed(&endpoint, format!("error {code}: {message}")));
             }

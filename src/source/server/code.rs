@@ -6,6 +6,7 @@
 use super::{Server, text};
 use crate::change::TableName;
 use crate::change::facts::Flavour;
+use crate::change::remedy::{Grantee, Remedy};
 use crate::source::SourceError;
 use crate::source::binlog::code::{Cascade, Kind, Object, StoredCode};
 use std::collections::BTreeSet;
@@ -26,8 +27,9 @@ impl Server {
     pub async fn stored_code(&mut self) -> Result<StoredCode, SourceError> {
         let missing = self.missing_for_code().await?;
         if !missing.is_empty() {
-            let remedy = format!("GRANT {} ON *.* TO '{}'", missing.join(", "), self.user);
-            return Ok(StoredCode::new(Vec::new(), Vec::new(), remedy));
+            let (on, to) = ("*.*".to_owned(), Grantee::Named(self.user.clone()));
+            let privileges = missing.into_iter().map(str::to_owned).collect();
+            return Ok(StoredCode::new(Vec::new(), Vec::new(), Some(Remedy::Grant { privileges, on, to })));
         }
         let mut objects = Vec::new();
         let triggers = self
@@ -61,7 +63,7 @@ impl Server {
             .await?;
         objects.extend(unions.iter().map(|row| object(row, Kind::Union)));
         let cascades = self.every_cascade().await?;
-        Ok(StoredCode::new(objects, cascades, String::new()))
+        Ok(StoredCode::new(objects, cascades, None))
     }
 
     /// The foreign keys that may change rows. One whose rules are not shown (MariaDB hides them from who may only SELECT) is among

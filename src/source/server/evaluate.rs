@@ -10,8 +10,8 @@ use super::{Server, text};
 use crate::change::facts::Flavour;
 use crate::change::{Answer, AnsweredValue, Asked, Literals, Question, Retry, Session, ValueKind};
 use crate::schema::collation;
-use crate::source::SourceError;
 use crate::source::wire::fields::Fields;
+use crate::source::{SourceError, SourceErrorKind};
 use bytes::Bytes;
 
 /// MariaDB's `sql_mode=ORACLE`, under which blocks are written in another way.
@@ -64,7 +64,9 @@ impl Server {
             Err(error) => Err(error),
         };
         let answer = match answer {
-            Err(SourceError::Server { message, code, retry, .. }) if retry != Retry::AfterBackoff => {
+            Err(SourceError { kind: SourceErrorKind::Server { message, code, retry, .. }, .. })
+                if retry != Retry::AfterBackoff =>
+            {
                 Ok(Err(format!("the source answers with error {code}: {message}")))
             }
             other => other,

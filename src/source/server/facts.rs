@@ -143,7 +143,7 @@ impl Server {
     ) -> Result<Option<Vec<Option<String>>>, SourceError> {
         match self.rows(self.log_status_query()).await {
             Ok(rows) => Ok(rows.into_iter().next()),
-            Err(SourceError::Server { code: DENIED, .. }) => {
+            Err(error) if error.code() == Some(DENIED) => {
                 missing.insert(
                     match self.flavour {
                         Flavour::MySql => "REPLICATION CLIENT",
@@ -161,7 +161,7 @@ impl Server {
     async fn receives_if_allowed(&mut self) -> Result<Option<bool>, SourceError> {
         match self.rows(self.server_version().replication_query()).await {
             Ok(sources) => Ok(Some(!sources.is_empty())),
-            Err(SourceError::Server { code: DENIED, .. }) => Ok(None),
+            Err(error) if error.code() == Some(DENIED) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -170,7 +170,7 @@ impl Server {
     async fn domains_purged(&mut self) -> Result<Option<Domains>, SourceError> {
         match self.rows("SHOW BINARY LOGS").await {
             Ok(files) => self.domains_before(&files).await,
-            Err(SourceError::Server { code: DENIED | NO_LOG, .. }) => Ok(None),
+            Err(error) if matches!(error.code(), Some(DENIED | NO_LOG)) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -181,7 +181,7 @@ impl Server {
         let Some(oldest) = oldest else { return Ok(None) };
         let events = match self.rows(&format!("SHOW BINLOG EVENTS IN '{oldest}' LIMIT 3")).await {
             Ok(events) => events,
-            Err(SourceError::Server { code: DENIED, .. }) => return Ok(None),
+            Err(error) if error.code() == Some(DENIED) => return Ok(None),
             Err(error) => return Err(error),
         };
         let list = events.iter().find(|event| text(event, 2) == Some("Gtid_list"));
@@ -195,7 +195,7 @@ impl Server {
     ) -> Result<Option<u64>, SourceError> {
         match self.prepared_xa().await {
             Ok(prepared) => Ok(Some(u64::try_from(prepared.len()).unwrap_or(u64::MAX))),
-            Err(SourceError::Server { code: XA_RECOVER_DENIED, .. }) => {
+            Err(error) if error.code() == Some(XA_RECOVER_DENIED) => {
                 missing.insert("XA_RECOVER_ADMIN".to_owned());
                 Ok(None)
             }
@@ -215,7 +215,7 @@ impl Server {
         };
         match self.rows(sql).await {
             Ok(_) => Ok(true),
-            Err(SourceError::Server { code: DENIED, .. }) => Ok(false),
+            Err(error) if error.code() == Some(DENIED) => Ok(false),
             Err(error) => Err(error),
         }
     }

@@ -19,9 +19,9 @@ pub use evaluate::Setting;
 use super::same::Introduced;
 use super::version::{self, ServerVersion};
 use super::wire::Rows;
-use super::{SameServer, SourceError, Wire};
-use crate::change::Retry;
+use super::{SameServer, SourceError, SourceErrorKind, Wire};
 use crate::change::facts::Flavour;
+use crate::change::remedy::Remedy;
 use crate::config::types::Selection;
 use crate::schema::Table;
 use std::collections::BTreeMap;
@@ -54,7 +54,7 @@ impl Server {
     /// Connects, logs in, pins the session and makes sure that the server is one of the supported ones.
     ///
     /// # Errors
-    /// As [`Wire::connect`]; [`SourceError::AnotherServer`]; [`SourceError::Unsupported`] for MySQL before 5.6 and MariaDB
+    /// As [`Wire::connect`]; `SourceErrorKind::AnotherServer`; `SourceErrorKind::Unsupported` for MySQL before 5.6 and MariaDB
     /// before 10.5.
     pub async fn connect(to: impl Into<SameServer>) -> Result<Self, SourceError> {
         let to = to.into();
@@ -71,7 +71,7 @@ impl Server {
     /// whole column, which chunks need.
     ///
     /// # Errors
-    /// What the server answers; [`SourceError::TableChanged`] when a definition changed between two queries.
+    /// What the server answers; `SourceErrorKind::TableChanged` when a definition changed between two queries.
     pub async fn tables(&mut self, selection: &Selection) -> Result<Vec<Table>, SourceError> {
         let (found, _) = super::catalog::read(self, selection, &[]).await?;
         Ok(found.into_iter().map(|entry| entry.table).collect())
@@ -133,14 +133,14 @@ impl Server {
     }
 
     fn no_answer(&self, sql: &str) -> SourceError {
-        SourceError::Connection {
-            endpoint: self.label().to_owned(),
+        SourceErrorKind::Connection {
             doing: sql.chars().take(60).collect(),
             source: std::io::Error::new(
                 std::io::ErrorKind::TimedOut,
                 format!("no answer within {} s", QUERY_TIMEOUT.as_secs()),
             ),
         }
+        .at(self.label())
     }
 
     pub(super) async fn rows(&mut self, sql: &str) -> Result<TextRows, SourceError> {
@@ -170,26 +170,11 @@ impl Server {
     }
 
     pub(super) fn protocol(&self, message: impl Into<String>) -> SourceError {
-        SourceError::Protocol { endpoint: self.label().to_owned(), message: message.into() }
+        SourceErrorKind::Protocol { message: message.into() }.at(self.label())
     }
 
-    fn unsupported(&self, what: impl Into<String>, remedy: impl Into<String>) -> SourceError {
-        SourceError::Unsupported {
-            endpoint: self.label().to_owned(),
-            what: what.into(),
-            remedy: remedy.into(),
-        }
-    }
-
-    /// The same error with another answer to what may be done about it.
-    fn with_remedy(error: SourceError, remedy: impl Into<String>) -> SourceError {
-        match error {
-            SourceError::Server { endpoint, doing, code, state, message, .. } => {
-                let retry = Retry::fix(remedy);
-                SourceError::Server { endpoint, doing, code, state, message, retry }
-            }
-            other => other,
-        }
+    fn unsupported(&self, what: impl Into<String>, remedy: impl Into<Remedy>) -> SourceError {
+        SourceErrorKind::Unsupported { what: what.into(), remedy: remedy.into() }.at(self.label())
     }
 }
 

@@ -42,10 +42,12 @@
 
 use super::facts::{DENIED, NO_LOG};
 use super::{Server, TextRows, text};
+use crate::change::Retry;
 use crate::change::facts::Flavour;
+use crate::change::remedy::{AtSource, Grantee, InConfig, Remedy};
 use crate::change::state::CatchUpTarget;
 use crate::change::{Domains, FilePosition, GtidSet, Position, TableName, Taken, XaState};
-use crate::source::{SourceError, binlog};
+use crate::source::{SourceError, SourceErrorKind, binlog};
 use std::time::{Duration, Instant};
 
 /// How long P0 waits for prepared XA transactions to end.
@@ -63,9 +65,9 @@ impl Server {
     /// move to the next file before all of the present one are committed in the engines.
     ///
     /// # Errors
-    /// [`SourceError::Unsupported`] when the source does not log, [`SourceError::Waits`] when prepared XA transactions do not end
+    /// `SourceErrorKind::Unsupported` when the source does not log, `SourceErrorKind::Waits` when prepared XA transactions do not end
     /// within a minute;
-    /// [`SourceError::Server`] when they cannot be asked for.
+    /// `SourceErrorKind::Server` when they cannot be asked for.
     pub async fn stream_start(&mut self) -> Result<Position, SourceError> {
         self.stream_start_within(XA_PATIENCE).await
     }
@@ -141,16 +143,13 @@ impl Server {
         patience: Duration,
     ) -> Result<(), SourceError> {
         if Instant::now() >= deadline {
-            return Err(SourceError::Waits {
-                endpoint: self.label().to_owned(),
-                what: format!(
+            return Err(SourceErrorKind::Waits { what: format!(
                     "{} prepared XA transaction(s) ({}) have not ended within {} s: their rows are logged but not visible, so a copy \
                      cannot start; end them with XA COMMIT or XA ROLLBACK (XA RECOVER CONVERT XID lists them)",
                     left.len(),
                     shown(left),
                     patience.as_secs()
-                ),
-            });
+                ) }.at(self.label()));
         }
         let what = format!(
             "{} prepared XA transaction(s) ({}) to end by XA COMMIT or XA ROLLBACK: their rows are logged but not visible",
@@ -247,11 +246,12 @@ impl Server {
             let quoted = |part: &str| part.replace('`', "``");
             let sql = format!("SELECT 1 FROM `{}`.`{}` LIMIT 0", quoted(&name.database), quoted(&name.table));
             match self.rows(&sql).await {
-                Ok(_)
-                | Err(SourceError::Server {
-                    code: NO_SUCH_TABLE | NO_SUCH_DATABASE | DATABASE_DENIED | TABLE_DENIED,
-                    ..
-                }) => {}
+                Ok(_) => {}
+                Err(error)
+                    if matches!(
+                        error.code(),
+                        Some(NO_SUCH_TABLE | NO_SUCH_DATABASE | DATABASE_DENIED | TABLE_DENIED)
+                    ) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -261,7 +261,7 @@ impl Server {
     /// P1: not before anything that a SELECT has seen until now.
     ///
     /// # Errors
-    /// [`SourceError::Unsupported`] when the source does not log; what the server answers.
+    /// `SourceErrorKind::Unsupported` when the source does not log; what the server answers.
     pub async fn log_end(&mut self) -> Result<CatchUpTarget, SourceError> {
         let file = self.log_position().await?;
         Ok(CatchUpTarget { server: self.identity().to_owned(), file })
@@ -286,7 +286,7 @@ impl Server {
     /// MariaDB: the last transaction of each domain before a place in its files.
     ///
     /// # Errors
-    /// [`SourceError::Unsupported`] when it has no such place; what else the server answers.
+    /// `SourceErrorKind::Unsupported` when it has no such place; what else the server answers.
     pub async fn domains_at(&mut self, place: &FilePosition) -> Result<Domains, SourceError> {
         let sql = format!("SELECT BINLOG_GTID_POS('{}', {})", place.file.replace('\'', "''"), place.offset);
         let rows = self.rows(&sql).await?;
@@ -300,16 +300,13 @@ impl Server {
         {
             return Ok(domains);
         }
-        Err(self.unsupported(
-            format!("its log has no place {place}"),
-            "give a place that SHOW MASTER STATUS or a backup tells, in a file that SHOW BINARY LOGS lists",
-        ))
+        Err(self.unsupported(format!("its log has no place {place}"), InConfig::StartPositionPlace))
     }
 
     /// The end of the log: the file being written and the bytes in it.
     ///
     /// # Errors
-    /// [`SourceError::Unsupported`] when the source does not log; [`SourceError::Server`] without REPLICATION CLIENT.
+    /// `SourceErrorKind::Unsupported` when the source does not log; `SourceErrorKind::Server` without REPLICATION CLIENT.
     pub(super) async fn log_position(&mut self) -> Result<FilePosition, SourceError> {
         match self.rows(self.log_status_query()).await?.first() {
             Some(row) => self.file_position(row),
@@ -325,7 +322,7 @@ impl Server {
         let files = match self.rows("SHOW BINARY LOGS").await {
             Ok(files) => files,
             // The precheck has its say about these.
-            Err(SourceError::Server { code: DENIED | NO_LOG, .. }) => return Ok(None),
+            Err(error) if matches!(error.code(), Some(DENIED | NO_LOG)) => return Ok(None),
             Err(error) => return Err(error),
         };
         let row = files.iter().find(|row| text(row, 0) == Some(file));
@@ -333,10 +330,7 @@ impl Server {
     }
 
     fn no_log(&self) -> SourceError {
-        self.unsupported(
-            "the source writes no binlog",
-            "start it with log_bin and binlog_format = ROW, and restart it",
-        )
+        self.unsupported("the source writes no binlog", AtSource::TurnOnLog)
     }
 
     pub(super) fn log_status_query(&self) -> &'static str {
@@ -368,11 +362,16 @@ impl Server {
                 .iter()
                 .map(|row| row.iter().map(|part| part.as_deref().unwrap_or_default().to_vec()).collect())
                 .collect()),
-            Err(error @ SourceError::Server { code: XA_RECOVER_DENIED, .. }) => {
-                let remedy = format!("GRANT XA_RECOVER_ADMIN ON *.* TO '{}'", self.user);
-                Err(Self::with_remedy(error, remedy))
+            Err(mut error) => {
+                if let SourceErrorKind::Server { code: XA_RECOVER_DENIED, retry, .. } = &mut error.kind {
+                    *retry = Retry::fix(Remedy::Grant {
+                        privileges: vec!["XA_RECOVER_ADMIN".to_owned()],
+                        on: "*.*".to_owned(),
+                        to: Grantee::Named(self.user.clone()),
+                    });
+                }
+                Err(error)
             }
-            Err(error) => Err(error),
         }
     }
 

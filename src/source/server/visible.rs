@@ -75,7 +75,7 @@ impl Server {
         let visible = self.no_commit_under_way().await;
         self.rows("COMMIT").await?;
         match visible {
-            Err(SourceError::Server { code: DENIED, .. }) => Ok(false),
+            Err(error) if error.code() == Some(DENIED) => Ok(false),
             other => other,
         }
     }

@@ -20,7 +20,7 @@ use super::{SameServer, SourceError, pins, wire::Wire};
 /// Opens a connection for [`ChunkReader`]s: pinned, and sending text as it is stored.
 ///
 /// # Errors
-/// As [`Wire::connect`]; [`SourceError::AnotherServer`].
+/// As [`Wire::connect`]; `SourceErrorKind::AnotherServer`.
 pub async fn connect(to: impl Into<SameServer>) -> Result<Wire, SourceError> {
     let (mut wire, _) = to.into().connect().await?;
     wire.execute(pins::TEXT_AS_STORED).await?;

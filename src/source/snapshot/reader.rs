@@ -11,10 +11,11 @@
 //! What must never happen here: a value looked at, an allocation per row, a warning of the server unheard, a
 //! connection that still has rows of this statement on their way used for another.
 
+use crate::change::remedy::Remedy;
 use crate::change::rows::ResultColumn;
 use crate::change::{ResultRows, Retry, TableName};
-use crate::source::SourceError;
 use crate::source::wire::{MIN_READ, RowRun, RowScan, Wire, fields::Fields, reply};
+use crate::source::{SourceError, SourceErrorKind};
 use std::sync::Arc;
 
 const COM_STMT_PREPARE: u8 = 0x16;
@@ -42,7 +43,7 @@ impl<'w> ChunkReader<'w> {
     /// Prepares and executes `sql`, a SELECT from `table` without parameters (`?` may only stand in literals).
     ///
     /// # Errors
-    /// [`SourceError::TableChanged`] when the table or a column is gone, else what the server answers.
+    /// `SourceErrorKind::TableChanged` when the table or a column is gone, else what the server answers.
     pub async fn open(wire: &'w mut Wire, table: &TableName, sql: &str) -> Result<Self, SourceError> {
         let mut command = Vec::with_capacity(sql.len() + 1);
         command.push(COM_STMT_PREPARE);
@@ -82,8 +83,8 @@ impl<'w> ChunkReader<'w> {
     /// is dropped before that is asked for.
     ///
     /// # Errors
-    /// [`SourceError::TableChanged`], [`SourceError::Connection`], [`SourceError::Server`] (also for a warning
-    /// of the server), [`SourceError::Protocol`]. Rows handed out before do not make a chunk then.
+    /// `SourceErrorKind::TableChanged`, `SourceErrorKind::Connection`, `SourceErrorKind::Server` (also for a warning
+    /// of the server), `SourceErrorKind::Protocol`. Rows handed out before do not make a chunk then.
     pub async fn next(&mut self, max_bytes: usize) -> Result<Option<ResultRows>, SourceError> {
         while !self.ended {
             match self.wire.inbox().scan_rows(&mut self.run, max_bytes) {
@@ -182,17 +183,16 @@ impl<'w> ChunkReader<'w> {
                 continue;
             }
             let message = String::from_utf8_lossy(message).into_owned();
-            return Ok(Some(SourceError::Server {
-                endpoint: self.wire.label().to_owned(),
-                doing: format!("copying {}: warning", self.table),
-                code,
-                state: "01000".to_owned(),
-                retry: Retry::fix(format!(
-                    "a value of {} could not be compared or converted exactly: mend it or exclude its column ({message})",
-                    self.table
-                )),
-                message,
-            }));
+            return Ok(Some(
+                SourceErrorKind::Server {
+                    doing: format!("copying {}: warning", self.table),
+                    code,
+                    state: "01000".to_owned(),
+                    retry: Retry::fix(Remedy::MendUnreadable { table: self.table.to_string() }),
+                    message,
+                }
+                .at(self.wire.label()),
+            ));
         }
         Ok(None)
     }
@@ -273,16 +273,16 @@ fn definition(packet: &[u8]) -> Option<ResultColumn> {
 fn failed(wire: &mut Wire, table: &TableName, packet: &[u8]) -> SourceError {
     match wire.failed(&format!("copying {table}"), packet) {
         // Unknown database, column, table, index, partition; definition changed; statement to be prepared anew.
-        SourceError::Server {
+        SourceError {
             endpoint,
-            code: code @ (1049 | 1051 | 1054 | 1109 | 1146 | 1176 | 1412 | 1615 | 1735),
-            message,
-            ..
-        } => SourceError::TableChanged {
-            endpoint,
-            table: table.to_string(),
-            why: format!("error {code}: {message}"),
-        },
+            kind:
+                SourceErrorKind::Server {
+                    code: code @ (1049 | 1051 | 1054 | 1109 | 1146 | 1176 | 1412 | 1615 | 1735),
+                    message,
+                    ..
+                },
+        } => SourceErrorKind::TableChanged { table: table.clone(), why: format!("error {code}: {message}") }
+            .at(endpoint),
         other => other,
     }
 }

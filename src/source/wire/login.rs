@@ -10,8 +10,9 @@
 use super::fields::Fields;
 use super::greeting::{Greeting, NONCE, answer, opening};
 use super::{Wire, rsa};
+use crate::change::remedy::{Account, Certificates, InConfig, Remedy};
 use crate::config::types::{SourceEndpoint, SourceTlsMode};
-use crate::source::{SourceError, tls};
+use crate::source::{SourceError, SourceErrorKind, tls};
 use mysql_common::constants::CapabilityFlags;
 use mysql_common::scramble::{create_response_for_ed25519, scramble_native, scramble_sha256};
 use secrecy::ExposeSecret;
@@ -119,11 +120,11 @@ pub(super) async fn login(
             true
         }
         (Some(_), false) if endpoint.tls != SourceTlsMode::Preferred => {
-            return Err(SourceError::Tls {
+            return Err(SourceErrorKind::Tls {
                 message: format!("the server ({}) offers no TLS", wire.server_version),
-                endpoint: wire.label,
-                remedy: "turn TLS on at the server (ssl_ca, ssl_cert, ssl_key; MySQL 5.6 and MariaDB before 11.4 make no certificates by themselves), or choose tls = \"preferred\" or \"disabled\"".to_owned(),
-            });
+                remedy: Certificates::SourceWithout.into(),
+            }
+            .at(wire.label));
         }
         (Some(_), false) => {
             tracing::warn!(source = %endpoint.name, "TLS is preferred but the server offers none; what is sent from here on can be read on its way");
@@ -163,7 +164,7 @@ fn not_secured(
     // The network broke: whether TLS can be had is not known, and `preferred` does not give it up for that.
     let Some(refusal) = crate::tls::cause(&source).map(|cause| crate::tls::refusal(cause, &endpoint.host))
     else {
-        return Err(SourceError::Connection { endpoint: label, doing: "TLS handshake".to_owned(), source });
+        return Err(SourceErrorKind::Connection { doing: "TLS handshake".to_owned(), source }.at(label));
     };
     if endpoint.tls == SourceTlsMode::Preferred && !refusal.of_client_certificate {
         return Ok(Login::NoTlsInCommon(refusal.message));
@@ -175,12 +176,13 @@ fn not_secured(
 /// TLS 1.3 servers refuse a client's certificate after the client's side of the handshake is done: that comes as an
 /// error of the connection.
 fn objection(error: SourceError, endpoint: &SourceEndpoint) -> SourceError {
-    match error {
-        SourceError::Connection { endpoint: label, doing, source } => match crate::tls::cause(&source) {
-            Some(cause) => tls::error(crate::tls::refusal(cause, &endpoint.host), &label),
-            None => SourceError::Connection { endpoint: label, doing, source },
-        },
-        other => other,
+    let cause = match &error.kind {
+        SourceErrorKind::Connection { source, .. } => crate::tls::cause(source),
+        _ => None,
+    };
+    match cause.map(|cause| crate::tls::refusal(cause, &endpoint.host)) {
+        Some(refusal) => tls::error(refusal, &error.endpoint),
+        None => error,
     }
 }
 
@@ -238,9 +240,8 @@ async fn give_password(
     let mut fields = Fields(&packet);
     match fields.u8() {
         Some(0x01) => {
-            let encrypted = rsa::encrypt_password(password, nonce, fields.0).map_err(|message| {
-                refused(wire, message, "set tls = \"required\" or stronger: no key is needed then".to_owned())
-            })?;
+            let encrypted = rsa::encrypt_password(password, nonce, fields.0)
+                .map_err(|message| refused(wire, message, InConfig::SourceTlsForPassword.into()))?;
             wire.write_packet(&encrypted).await
         }
         Some(0xFF) => Err(wire.server_error("login", &packet)),
@@ -264,12 +265,10 @@ fn unknown(wire: &Wire, name: &[u8]) -> SourceError {
     refused(
         wire,
         format!("the account is identified with '{name}': {why}"),
-        format!(
-            "let the server identify '{user}' by caching_sha2_password, mysql_native_password or ed25519: ALTER USER (in MySQL 5.6: SET old_passwords = 0; SET PASSWORD FOR '{user}' = PASSWORD('…'))"
-        ),
+        Remedy::Account { user: user.clone(), change: Account::OtherOldMethod },
     )
 }
 
-fn refused(wire: &Wire, message: String, remedy: String) -> SourceError {
-    SourceError::Login { endpoint: wire.label.clone(), user: wire.user.clone(), message, remedy }
+fn refused(wire: &Wire, message: String, remedy: Remedy) -> SourceError {
+    SourceErrorKind::Login { user: wire.user.clone(), message, remedy }.at(&wire.label)
 }

@@ -20,8 +20,9 @@ mod statement;
 
 pub(crate) use inbox::{FrameError, Inbox, MIN_READ, RowRun, RowScan};
 
-use super::{SourceError, pins};
+use super::{SourceError, SourceErrorKind, pins};
 use crate::change::facts::Flavour;
+use crate::change::remedy::Upgrade;
 use crate::config::types::SourceEndpoint;
 use bytes::Bytes;
 use login::{Login, login};
@@ -62,8 +63,8 @@ impl Wire {
     /// Connects, logs in and pins the session.
     ///
     /// # Errors
-    /// [`SourceError::Connection`] when the server cannot be reached within [`CONNECT_TIMEOUT`],
-    /// [`SourceError::Tls`], [`SourceError::Login`], or what the server answers.
+    /// `SourceErrorKind::Connection` when the server cannot be reached within [`CONNECT_TIMEOUT`],
+    /// `SourceErrorKind::Tls`, `SourceErrorKind::Login`, or what the server answers.
     pub async fn connect(endpoint: &SourceEndpoint) -> Result<Self, SourceError> {
         Ok(Self::connect_and_ask(endpoint, &[]).await?.0)
     }
@@ -78,14 +79,14 @@ impl Wire {
     ) -> Result<(Self, Vec<Rows>), SourceError> {
         match tokio::time::timeout(CONNECT_TIMEOUT, Self::open(endpoint, questions)).await {
             Ok(opened) => opened,
-            Err(_) => Err(SourceError::Connection {
-                endpoint: label(endpoint),
+            Err(_) => Err(SourceErrorKind::Connection {
                 doing: "connect".to_owned(),
                 source: io::Error::new(
                     io::ErrorKind::TimedOut,
                     format!("not logged in after {} s", CONNECT_TIMEOUT.as_secs()),
                 ),
-            }),
+            }
+            .at(label(endpoint))),
         }
     }
 
@@ -97,7 +98,7 @@ impl Wire {
                 match login(Self::dial(endpoint).await?, endpoint, false).await? {
                     Login::Done(wire) => wire,
                     Login::NoTlsInCommon(why) => {
-                        return Err(SourceError::Protocol { endpoint: label(endpoint), message: why });
+                        return Err(SourceErrorKind::Protocol { message: why }.at(label(endpoint)));
                     }
                 }
             }
@@ -106,11 +107,10 @@ impl Wire {
             Ok(answers) => Ok((wire, answers.into_iter().skip(pins::PINS.len()).collect())),
             // A server that is too old does not know the statements: say that, and not what it stumbled over.
             Err(error) => Err(match super::version::unsupported(wire.flavour, wire.version_number) {
-                Some(what) => SourceError::Unsupported {
-                    endpoint: wire.label,
-                    what: what.to_owned(),
-                    remedy: super::version::UPGRADE.to_owned(),
-                },
+                Some(what) => {
+                    SourceErrorKind::Unsupported { what: what.to_owned(), remedy: Upgrade::Source.into() }
+                        .at(wire.label)
+                }
                 None => error,
             }),
         }
@@ -121,7 +121,7 @@ impl Wire {
         let socket = match Socket::connect(&endpoint.host, endpoint.port).await {
             Ok(socket) => socket,
             Err(source) => {
-                return Err(SourceError::Connection { endpoint: label, doing: "connect".to_owned(), source });
+                return Err(SourceErrorKind::Connection { doing: "connect".to_owned(), source }.at(label));
             }
         };
         Ok(Self {
@@ -192,7 +192,7 @@ impl Wire {
     /// plain result; the caller reads the answer to its end by [`Wire::read_packet`].
     ///
     /// # Errors
-    /// [`SourceError::Connection`].
+    /// `SourceErrorKind::Connection`.
     pub async fn send_command(&mut self, payload: &[u8]) -> Result<(), SourceError> {
         if self.busy {
             return Err(self.broken(
@@ -211,7 +211,7 @@ impl Wire {
     /// long should copy it.
     ///
     /// # Errors
-    /// [`SourceError::Connection`] when the connection breaks, [`SourceError::Protocol`] when packets are out
+    /// `SourceErrorKind::Connection` when the connection breaks, `SourceErrorKind::Protocol` when packets are out
     /// of order or longer than 1 GiB.
     pub async fn read_packet(&mut self) -> Result<Bytes, SourceError> {
         loop {
@@ -233,7 +233,7 @@ impl Wire {
     /// waits.
     ///
     /// # Errors
-    /// [`SourceError::Connection`] when the connection breaks.
+    /// `SourceErrorKind::Connection` when the connection breaks.
     pub async fn peek(&mut self, wanted: usize) -> Result<(usize, &[u8]), SourceError> {
         while self.inbox.peek().is_none_or(|(length, come)| come.len() < length.min(wanted)) {
             self.receive(inbox::HEADER + wanted).await?;
@@ -289,7 +289,7 @@ impl Wire {
     }
 
     pub(crate) fn protocol(&self, message: impl Into<String>) -> SourceError {
-        SourceError::Protocol { endpoint: self.label.clone(), message: message.into() }
+        SourceErrorKind::Protocol { message: message.into() }.at(&self.label)
     }
 
     pub(crate) fn misframed(&self, error: &FrameError) -> SourceError {
@@ -297,7 +297,7 @@ impl Wire {
     }
 
     fn broken(&self, doing: &str, source: io::Error) -> SourceError {
-        SourceError::Connection { endpoint: self.label.clone(), doing: doing.to_owned(), source }
+        SourceErrorKind::Connection { doing: doing.to_owned(), source }.at(&self.label)
     }
 
     /// Writes one logical packet under the running sequence.

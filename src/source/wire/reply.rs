@@ -5,7 +5,8 @@
 
 use super::fields::Fields;
 use crate::change::Retry;
-use crate::source::SourceError;
+use crate::change::remedy::{Account, AtSource, Grantee, InConfig, Remedy, Scope};
+use crate::source::{SourceError, SourceErrorKind};
 use mysql_common::constants::CapabilityFlags;
 use mysql_common::io::ParseBuf;
 use mysql_common::packets::{ErrPacket, SqlState};
@@ -43,45 +44,35 @@ impl Failure {
         let Self { code, state, message } = self;
         let endpoint = endpoint.to_owned();
         match code {
-            1045 | 1130 | 1251 | 1275 | 1524 | 1698 | 1862 | 3118 | 3955 | 4151 => SourceError::Login {
-                endpoint,
+            1045 | 1130 | 1251 | 1275 | 1524 | 1698 | 1862 | 3118 | 3955 | 4151 => SourceErrorKind::Login {
                 user: user.to_owned(),
                 message,
                 remedy: login_remedy(code, user, secure),
-            },
-            3159 => SourceError::Tls {
-                endpoint,
-                message,
-                remedy: "the server takes no connection without TLS: set tls = \"required\" or stronger"
-                    .to_owned(),
-            },
+            }
+            .at(endpoint),
+            3159 => SourceErrorKind::Tls { message, remedy: InConfig::SourceTls.into() }.at(endpoint),
             _ => {
                 let retry = retry(code, &message, user);
-                SourceError::Server { endpoint, doing: doing.to_owned(), code, state, message, retry }
+                SourceErrorKind::Server { doing: doing.to_owned(), code, state, message, retry }.at(endpoint)
             }
         }
     }
 }
 
 /// What can be done about a refused login.
-fn login_remedy(code: u16, user: &str, secure: bool) -> String {
-    match code {
+fn login_remedy(code: u16, user: &str, secure: bool) -> Remedy {
+    let change = match code {
         // The server does not tell a wrong password from a connection that is not encrypted as the account
         // demands (REQUIRE SSL, X509, SUBJECT …).
-        1045 | 1698 if secure => format!(
-            "give the right user and password, or allow '{user}' from this host; if the account is made with REQUIRE X509, ISSUER or SUBJECT, give cert_file and key_file of such a certificate"
-        ),
-        1045 | 1698 => format!(
-            "give the right user and password, or allow '{user}' from this host; if the account is made with REQUIRE SSL, set tls = \"required\" or stronger (this connection is not encrypted)"
-        ),
-        1862 => format!("the password of '{user}' has expired: ALTER USER '{user}' IDENTIFIED BY '…'"),
-        3118 | 4151 => format!("ALTER USER '{user}' ACCOUNT UNLOCK"),
-        3955 => format!("wait, or ALTER USER '{user}' ACCOUNT UNLOCK; and give the right password"),
-        1251 | 1275 | 1524 => format!(
-            "let the server identify '{user}' by caching_sha2_password, mysql_native_password or ed25519 (ALTER USER)"
-        ),
-        _ => format!("allow '{user}' from this host, and give the right user and password"),
-    }
+        1045 | 1698 if secure => Account::AllowEncrypted,
+        1045 | 1698 => Account::AllowUnencrypted,
+        1862 => Account::Expired,
+        3118 | 4151 => Account::Unlock,
+        3955 => Account::UnlockOrWait,
+        1251 | 1275 | 1524 => Account::OtherMethod,
+        _ => Account::AllowFromHost,
+    };
+    Remedy::Account { user: user.to_owned(), change }
 }
 
 /// What may be done about MySQL error `code`: the one table for every connection to the source, whatever
@@ -99,50 +90,56 @@ pub fn retry(code: u16, message: &str, user: &str) -> Retry {
         // Galera refuses every command while a node is not in sync.
         1047 if message.contains("WSREP") => Retry::AfterBackoff,
         1044 | 1142 | 1143 | 1227 | 1370 => Retry::fix(grant(message, user)),
-        1129 => Retry::fix("this host is blocked after failed connections: run FLUSH HOSTS (TRUNCATE performance_schema.host_cache) at the source"),
-        1153 | 1301 => Retry::fix(
-            "SET GLOBAL max_allowed_packet = 1073741824 at the source, and the same in its option file, so that it stays",
-        ),
-        1461 => Retry::fix("SET GLOBAL max_prepared_stmt_count = 1048576 at the source"),
-        1820 => Retry::fix(format!("the password of '{user}' has expired: give it a new one with ALTER USER")),
-        1064 | 1193 | 1231 | 1305 => Retry::fix(
-            "the server does not know a statement or a variable that it should: check that it is MySQL 5.6 or MariaDB 10.5 or newer, and that no proxy stands between; else report this",
-        ),
-        _ => Retry::fix("mend at the source what its answer names; report this if nothing there explains it"),
+        1129 => Retry::fix(AtSource::FlushHosts),
+        1153 | 1301 => Retry::fix(Remedy::SetVariable {
+variable: "max_allowed_packet",
+value: "1073741824",
+scope: Scope::Global,
+}),
+        1461 => Retry::fix(Remedy::SetVariable {
+variable: "max_prepared_stmt_count",
+value: "1048576",
+scope: Scope::Global,
+}),
+        1820 => Retry::fix(Remedy::Account { user: user.to_owned(), change: Account::Expired }),
+        1064 | 1193 | 1231 | 1305 => Retry::fix(AtSource::SeeItself),
+        _ => Retry::fix(AtSource::SeeAnswer),
     }
 }
 
 /// Names the grant that is missing, as far as the server's words do.
-fn grant(message: &str, user: &str) -> String {
+fn grant(message: &str, user: &str) -> Remedy {
+    let grant = |privilege: &str, on: String, to: Grantee| Remedy::Grant {
+        privileges: vec![privilege.to_owned()],
+        on,
+        to,
+    };
     // 1227: "… you need (at least one of) the REPLICATION SLAVE privilege(s) for this operation"
     let needed = message.split_once(") the ").and_then(|(_, rest)| rest.split_once(" privilege"));
     if let Some((privileges, _)) = needed {
         let first = privileges.split(',').next().unwrap_or(privileges).trim();
-        return format!("GRANT {first} ON *.* TO '{user}'");
+        return grant(first, "*.*".to_owned(), Grantee::Named(user.to_owned()));
     }
     // 1142: "SELECT command denied to user 'u'@'h' for table `d`.`t`", 1143 the same with a column.
-    match message.split_once(" command denied to user ") {
-        Some((privilege, rest)) => {
-            // The account as the server knows it, and the object as its kind names it; MySQL leaves out the database.
-            let (account, object) = rest.split_once(" for ").unwrap_or((rest, ""));
-            let account = if account.starts_with('\'') { account.to_owned() } else { format!("'{user}'") };
-            let name = object.split_once("table ").map_or("", |(_, name)| name.trim());
-            let on = if name.starts_with('`') {
-                name.to_owned()
-            } else if let Some((database, table)) = name.trim_matches('\'').split_once('.') {
-                format!("`{database}`.`{table}`")
-            } else if name.is_empty() {
-                "*.*".to_owned()
-            } else {
-                let table = name.trim_matches('\'');
-                return format!(
-                    "GRANT {privilege} ON `database`.`{table}` TO {account}, with the table's database"
-                );
-            };
-            format!("GRANT {privilege} ON {on} TO {account}")
-        }
-        None => format!("GRANT to '{user}' what the server misses: {message}"),
-    }
+    let Some((privilege, rest)) = message.split_once(" command denied to user ") else {
+        return Remedy::GrantWhatIsMissing { user: user.to_owned(), missing: message.to_owned() };
+    };
+    // The account as the server knows it, and the object as its kind names it; MySQL leaves out the database.
+    let (account, object) = rest.split_once(" for ").unwrap_or((rest, ""));
+    let named = account.starts_with('\'');
+    let to = if named { Grantee::Account(account.to_owned()) } else { Grantee::Named(user.to_owned()) };
+    let name = object.split_once("table ").map_or("", |(_, name)| name.trim());
+    let bare = name.trim_matches('\'');
+    let on = if name.starts_with('`') {
+        name.to_owned()
+    } else if let Some((database, table)) = bare.split_once('.') {
+        format!("`{database}`.`{table}`")
+    } else if name.is_empty() {
+        "*.*".to_owned()
+    } else {
+        format!("`…`.`{bare}`")
+    };
+    grant(privilege, on, to)
 }
 
 /// Status flags of an EOF packet (`fe`, warnings, status), or `None` when the packet is no EOF. A row may start
@@ -223,20 +220,14 @@ mod tests {
     fn a_missing_privilege_is_named() {
         let denied =
             "Access denied; you need (at least one of) the REPLICATION SLAVE privilege(s) for this operation";
-        assert_eq!(retry(1227, denied, "repl"), Retry::fix("GRANT REPLICATION SLAVE ON *.* TO 'repl'"));
+        let told = |code, denied| retry(code, denied, "repl").remedy().to_string();
+        assert_eq!(told(1227, denied), "GRANT REPLICATION SLAVE ON *.* TO 'repl'");
         let denied = "SELECT command denied to user 'repl'@'%' for table 'orders'";
-        let grant = "GRANT SELECT ON `database`.`orders` TO 'repl'@'%', with the table's database";
-        assert_eq!(retry(1142, denied, "repl"), Retry::fix(grant));
+        assert_eq!(told(1142, denied), "GRANT SELECT ON `…`.`orders` TO 'repl'@'%'");
         let denied = "SELECT command denied to user 'repl'@'10.0.0.1' for table `shop`.`orders`";
-        assert_eq!(
-            retry(1142, denied, "repl"),
-            Retry::fix("GRANT SELECT ON `shop`.`orders` TO 'repl'@'10.0.0.1'")
-        );
+        assert_eq!(told(1142, denied), "GRANT SELECT ON `shop`.`orders` TO 'repl'@'10.0.0.1'");
         let denied = "Access denied for user 'repl'@'%' to database 'shop'";
-        assert_eq!(
-            retry(1044, denied, "repl"),
-            Retry::fix(format!("GRANT to 'repl' what the server misses: {denied}"))
-        );
+        assert_eq!(told(1044, denied), format!("GRANT to 'repl' what the server misses: {denied}"));
     }
 
     #[test]

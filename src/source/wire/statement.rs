@@ -22,7 +22,7 @@ impl Wire {
     /// Runs a statement; rows, if it has any, are read and dropped.
     ///
     /// # Errors
-    /// What the server answers, with the statement's beginning in it; [`SourceError::Connection`].
+    /// What the server answers, with the statement's beginning in it; `SourceErrorKind::Connection`.
     pub async fn execute(&mut self, sql: &str) -> Result<(), SourceError> {
         self.run(sql, |_| {}, |_| Some(())).await
     }

@@ -10,7 +10,7 @@ mod multibyte;
 mod single_byte;
 mod wide;
 
-use super::encode::{Fault, Remedy};
+use super::encode::{Fault, WayOut};
 
 /// Whether text in a character set can be carried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,7 +159,7 @@ fn undefined(raw: &[u8], at: usize) -> Fault {
         format!(
             "the bytes {bytes:02X?} at offset {at} of the text are no character of the column's character set"
         ),
-        Remedy::Mend,
+        WayOut::Mend,
     )
 }
 

@@ -3,10 +3,11 @@
 use super::Case;
 use super::alter::Draft;
 use super::fill::{Added, Unfilled, fill};
+use crate::change::remedy::Remedy;
 use crate::schema::ddl::{AlterStep, AlterTable, ColumnDefinition, Evolved};
 use crate::schema::{Column, MySqlType};
 use crate::transform::TransformError;
-use crate::transform::mapping::{excluded, target_column};
+use crate::transform::mapping::target_column;
 
 impl Case<'_> {
     pub(super) fn add_columns(
@@ -40,11 +41,8 @@ impl Case<'_> {
                 Unfilled::Asks(question) => TransformError::Asks(question),
                 Unfilled::Why(why) => self.stop(
                     why,
-                    format!(
-                        "leave the column out with {}, or {}",
-                        excluded(&self.rules.options.exclude_columns, &column.name),
-                        self.copy_again()
-                    ),
+                    Remedy::leave_out_column(&self.rules.options.exclude_columns, &column.name)
+                        .or(self.copy_again()),
                 ),
             })?;
             if let Some(feed) = draft.feeds.get_mut(at) {

@@ -3,7 +3,8 @@
 use super::rename::{Rename, in_order};
 use super::retype::{Context, retype};
 use super::{Case, Translated};
-use crate::change::remedy::leave_out;
+use crate::change::Retry;
+use crate::change::remedy::{AtTarget, InConfig, Remedy};
 use crate::change::shape::{Distribution, RowsOf};
 use crate::change::{TargetChange, TargetColumn, TargetType};
 use crate::schema::charset::Defaults;
@@ -50,8 +51,8 @@ impl Case<'_> {
         let unnamed = Defaults::of(self.issued.session, self.issued.mode.flavour);
         let evolved = evolve(self.before, alter, unnamed).map_err(|error| {
             let remedy = match error.retry() {
-                crate::change::Retry::AfterFix { remedy } => remedy,
-                crate::change::Retry::AfterBackoff | crate::change::Retry::Never => self.copy_again(),
+                Retry::AfterFix { remedy } => remedy,
+                Retry::AfterBackoff | Retry::Never => self.copy_again(),
             };
             let why = error.to_string();
             // The statement's own message names the table.
@@ -88,9 +89,11 @@ impl Case<'_> {
         translated.changes.splice(0..0, instants);
         self.check_key(alter, &translated)?;
         match &alter.rename_to {
-            Some(to) if !self.is_named(to) => {
-                Err(self.gone("rename_table", "renames it", leave_out(&self.before.name)))
-            }
+            Some(to) if !self.is_named(to) => Err(self.gone(
+                "rename_table",
+                "renames it",
+                Remedy::LeaveOutGone { table: self.before.name.clone() },
+            )),
             Some(_) | None => Ok(translated),
         }
     }
@@ -110,7 +113,7 @@ impl Case<'_> {
             (Effect::Nothing | Effect::Definition, _) => Ok(()),
             (Effect::Values(_) | Effect::Rows, Clause::Engine(engine)) => Err(self.stop(
                 format!("its engine becomes {engine}: what is rolled back then stays, or rows go without a word in the log"),
-                format!("ALTER TABLE {} ENGINE = InnoDB, then {}", self.before.name, self.copy_again()),
+                Remedy::run(format!("ALTER TABLE {} ENGINE = InnoDB", self.before.name)).and(self.copy_again()),
             )),
             (Effect::Values(_) | Effect::Rows, _) => {
                 let what = format!("may move, add or remove rows without a word in the log ({})", clause.words());
@@ -265,10 +268,7 @@ impl Case<'_> {
             if self.rules.shared_target {
                 return Err(self.stop(
                     format!("it renames column {}, and other tables feed the same target table", before.name),
-                    format!(
-                        "keep the target's name with columns = {{ {} = \"{}\" }}",
-                        column.name, current.name
-                    ),
+                    Remedy::KeepName { source: column.name.clone(), target: current.name.clone() },
                 ));
             }
             renames.push(Rename { from: current.name.clone(), to });
@@ -298,7 +298,7 @@ impl Case<'_> {
     pub(super) fn name_taken(&self, name: &str) -> TransformError {
         self.stop(
             format!("the target table {} has a column \"{name}\" already", self.target()),
-            "rename or drop that column of the target by hand, or give the source column another name with columns",
+            AtTarget::FreeColumn.or(InConfig::OtherColumnName),
         )
     }
 

@@ -4,6 +4,7 @@
 //! never happen here: a letter taken for kept in a set that is not known letter by letter.
 
 use super::Case;
+use crate::change::remedy::AtSource;
 use crate::schema::MySqlType;
 use crate::schema::collation;
 use crate::schema::ddl::{AlterStep, AlterTable, DeclaredDefault, Evolved};
@@ -40,7 +41,7 @@ impl Case<'_> {
                         "its session's collation_connection lacks some letters of the labels or the default of column {name}, or it \
                          is not certain that it has them"
                     ),
-                    format!("{}; give such statements under SET NAMES utf8mb4", self.copy_again()),
+                    self.copy_again().also(AtSource::StateUnderUtf8),
                 ));
             }
             if let Some(MySqlType::Enum { labels, charset } | MySqlType::Set { labels, charset }) = made

@@ -28,7 +28,7 @@ mod zone;
 
 use super::{Rules, TableMapping, TransformError};
 use crate::change::facts::Cascades;
-use crate::change::remedy::{copy_table_again, leave_out};
+use crate::change::remedy::{Emptied, InConfig, Remedy, Scope};
 use crate::change::{Answers, Session, TableNames, TargetChange, TargetName};
 use crate::schema::Table;
 use crate::schema::ddl::{Name, SqlMode, Statement};
@@ -82,10 +82,10 @@ pub fn translate(
             case.alter(alter)
         }
         Statement::RenameTable(_) => {
-            Err(case.gone("rename_table", "renames it", leave_out(&before.name)))
+            Err(case.gone("rename_table", "renames it", Remedy::LeaveOutGone { table: before.name.clone() }))
         }
         Statement::DropTable { temporary: false, .. } => {
-            Err(case.gone("drop_table", "drops it", leave_out(&before.name)))
+            Err(case.gone("drop_table", "drops it", Remedy::LeaveOutGone { table: before.name.clone() }))
         }
         Statement::CreateTable(create) if create.or_replace && !create.temporary => {
             Err(case.gone("drop_table", "drops it for another", case.copy_again()))
@@ -95,7 +95,7 @@ pub fn translate(
             case.copy_again(),
         )),
         Statement::DropDatabase(_) => {
-            Err(case.gone("drop_database", "drops its database", leave_out(&before.name)))
+            Err(case.gone("drop_database", "drops its database", Remedy::LeaveOutGone { table: before.name.clone() }))
         }
         Statement::TruncateTable(_) => Err(case.stopped_by("truncate_table", "empties it")),
         Statement::OptimizeTable(_) => case.optimized(),
@@ -105,11 +105,12 @@ pub fn translate(
         )),
         Statement::Dml { .. } => Err(case.stop(
             "it changes rows by statement, not by row events",
-            format!("set binlog_format=ROW for the session that wrote it, and {}", case.copy_again()),
+            Remedy::SetVariable { variable: "binlog_format", value: "ROW", scope: Scope::Sessions }
+.and(case.copy_again()),
         )),
         Statement::Unknown { why, .. } => Err(case.stop(
             format!("it is not understood: {why}"),
-            "leave the table out of tables, or copy it again from behind the statement",
+            InConfig::LeaveTableOut.or(case.copy_again()),
         )),
         // A temporary table hides the base table from its session only.
         Statement::DropTable { .. }
@@ -150,7 +151,7 @@ impl Case<'_> {
     }
 
     /// The error that stops the task over the statement.
-    fn stop(&self, why: impl Into<String>, remedy: impl Into<String>) -> TransformError {
+    fn stop(&self, why: impl Into<String>, remedy: impl Into<Remedy>) -> TransformError {
         const SHOWN_CHARACTERS: usize = 200;
         let mut statement: String = self.issued.sql.chars().take(SHOWN_CHARACTERS).collect();
         if self.issued.sql.chars().nth(SHOWN_CHARACTERS).is_some() {
@@ -170,19 +171,19 @@ impl Case<'_> {
         TransformError::Internal { table: self.before.name.clone(), why }
     }
 
-    fn copy_again(&self) -> String {
-        let target = self.target();
+    fn copy_again(&self) -> Remedy {
+        let target = self.target().clone();
         let tag = self.mapping.source_tag.as_ref();
         let tag = tag.and_then(|(index, tag)| Some((&self.mapping.target.columns.get(*index)?.name, tag)));
         // What others feed is not to be dropped.
         let emptied = match tag {
-            Some((column, tag)) => format!(
-                "delete its rows from {target} ({column} = '{tag}'; when no other table feeds it, drop it)"
-            ),
-            None if self.rules.foreign_rows => format!("delete its rows from {target}"),
-            None => "drop its target table".to_owned(),
+            Some((column, tag)) => {
+                Emptied::TaggedDeleted { target, column: column.clone(), tag: tag.clone() }
+            }
+            None if self.rules.foreign_rows => Emptied::Deleted { target },
+            None => Emptied::Dropped,
         };
-        copy_table_again(&self.before.name, &emptied)
+        Remedy::CopyTable { table: self.before.name.clone(), emptied }
     }
 
     /// The stop that a policy asks for. The config takes no other policy yet, so none is offered.
@@ -191,7 +192,7 @@ impl Case<'_> {
     }
 
     /// The same for a statement after which the table is not there any more under its name.
-    fn gone(&self, key: &str, what: &str, remedy: String) -> TransformError {
+    fn gone(&self, key: &str, what: &str, remedy: Remedy) -> TransformError {
         self.stop(format!("it {what}, and ddl_policy.{key} is \"stop\""), remedy)
     }
 

@@ -2,6 +2,7 @@
 
 use super::{Case, computed};
 use crate::change::names::alike;
+use crate::change::remedy::{AtSource, Remedy};
 use crate::schema::charset::is_wide;
 use crate::schema::ddl::{AlterStep, AlterTable, Evolved};
 use crate::schema::{Column, MySqlType};
@@ -41,13 +42,10 @@ impl Case<'_> {
             return Ok(());
         }
         let shown = name.map_or_else(|| format!("{}_ibfk_1", own.table), str::to_owned);
-        let which = if name.is_some() { "" } else { " (by the name that SHOW CREATE TABLE gives it)" };
         Err(self.stop(
             "it adds a foreign key with a cascade, which changes rows that this server does not log",
-            format!(
-                "accept that such rows differ: accept_cascades = [\"{own}.{shown}\"]{which}; or remove the cascade and {}",
-                self.copy_again()
-            ),
+            Remedy::AcceptCascades { cascades: vec![format!("{own}.{shown}")], look_up: name.is_none() }
+                .or(AtSource::RemoveCascade.and(self.copy_again())),
         ))
     }
 
@@ -140,10 +138,7 @@ impl Case<'_> {
                      {why}",
                     column.name
                 ),
-                format!(
-                    "{}; with ALGORITHM=INPLACE or ALGORITHM=INSTANT written out such a statement is carried",
-                    self.copy_again()
-                ),
+                self.copy_again().also(AtSource::StateAlgorithm),
             )),
             Some(_) | None => Ok(()),
         }

@@ -10,6 +10,7 @@
 
 use super::Case;
 use crate::change::facts::Flavour;
+use crate::change::remedy::AtSource;
 use crate::change::{Asked, Question, TargetChange, TargetType};
 use crate::schema::MySqlType;
 use crate::schema::ddl::Evolved;
@@ -52,8 +53,7 @@ impl Case<'_> {
                 "it may have stored the instants of TIMESTAMP column {name} anew by way of the session's time zone ({zone}), and some \
                  rows have one of an hour that this zone has twice"
             );
-            let remedy =
-                format!("{}; under SET time_zone = '+00:00' such a statement is carried", self.copy_again());
+            let remedy = self.copy_again().also(AtSource::StateInUtc);
             if !matches!(column.data_type, TargetType::TimestampTz(_)) {
                 return Err(self.stop(why, remedy));
             }
@@ -61,7 +61,7 @@ impl Case<'_> {
                 table: self.target().clone(),
                 column: column.name.clone(),
                 between: doubled.clone(),
-                why: self.stop(why, "").to_string(),
+                why: self.stop(why, remedy.clone()).to_string(),
                 remedy,
             });
         }

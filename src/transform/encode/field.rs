@@ -3,7 +3,8 @@
 // The letters are the bytes of a value, in order.
 #![allow(clippy::many_single_char_names)]
 
-use super::{Fault, Remedy};
+use super::{Fault, WayOut};
+use crate::change::remedy::InConfig;
 
 /// NULL.
 #[inline]
@@ -73,6 +74,6 @@ fn length(bytes: usize) -> Result<[u8; 4], Fault> {
 fn too_long() -> Fault {
     Fault::refused(
         "the value is larger than PostgreSQL's limit of 1 GB",
-        Remedy::Carry("leave the column out with `exclude_columns`"),
+        WayOut::Carry(InConfig::LeaveColumnOut),
     )
 }

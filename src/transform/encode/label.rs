@@ -1,6 +1,6 @@
 //! ENUM and SET: numbers in row images, text in result rows; the label in the target either way.
 
-use super::{Fault, Remedy, field, number};
+use super::{Fault, WayOut, field, number};
 
 /// The labels of one column, ready to be written.
 #[derive(Debug)]
@@ -74,6 +74,6 @@ impl Labels {
 fn unknown(text: &[u8]) -> Fault {
     Fault::refused(
         format!("'{}' is not among the column's known labels", String::from_utf8_lossy(text)),
-        Remedy::Copy(": it changed while it was copied"),
+        WayOut::Copy,
     )
 }

@@ -17,6 +17,8 @@ pub(crate) mod numeric;
 pub(crate) mod temporal;
 pub(crate) mod text;
 
+use crate::change::remedy::{AtSource, InConfig};
+
 /// Why a value gives no field.
 #[derive(Debug)]
 pub(crate) enum Fault {
@@ -34,27 +36,29 @@ pub(crate) struct Refusal {
     /// What is wrong with it.
     pub(crate) why: String,
     /// What can be done.
-    pub(crate) remedy: Remedy,
+    pub(crate) way_out: WayOut,
 }
 
 /// What can be done about a value. The row that holds it lies in the log for good, so a table of which a value was mended, or
 /// that is carried otherwise, is to be copied again; only a policy is asked anew by the next start.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Remedy {
+pub(crate) enum WayOut {
     /// Another policy. A column of the key has none.
-    Policy(&'static str),
+    Policy(InConfig),
     /// Another way to carry the column.
-    Carry(&'static str),
+    Carry(InConfig),
     /// Another value.
     Mend,
-    /// A copy, and what else.
-    Copy(&'static str),
+    /// A copy.
+    Copy,
+    /// A copy, and the source's log otherwise.
+    CopyAndLog(AtSource),
 }
 
 impl Fault {
     /// A readable value that cannot be carried.
     #[cold]
-    pub(crate) fn refused(why: impl Into<String>, remedy: Remedy) -> Self {
-        Self::Refused(Box::new(Refusal { why: why.into(), remedy }))
+    pub(crate) fn refused(why: impl Into<String>, way_out: WayOut) -> Self {
+        Self::Refused(Box::new(Refusal { why: why.into(), way_out }))
     }
 }

@@ -6,7 +6,8 @@
 // The letters are the bytes of a value, in order.
 #![allow(clippy::many_single_char_names)]
 
-use super::{Fault, Remedy, field, numeric};
+use super::{Fault, WayOut, field, numeric};
+use crate::change::remedy::InConfig;
 
 /// What an integer becomes. [`super::super::plan`] allows only pairs whose range fits, except for `Boolean`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +104,7 @@ fn write_text(negative: bool, mut value: u64, out: &mut Vec<u8>) -> Result<(), F
 fn out_of_range(value: impl std::fmt::Display) -> Fault {
     Fault::refused(
         format!("{value} is outside the range of the target column"),
-        Remedy::Carry("give the target column a wider type with `types`"),
+        WayOut::Carry(InConfig::WiderType),
     )
 }
 
@@ -111,7 +112,7 @@ fn out_of_range(value: impl std::fmt::Display) -> Fault {
 fn not_boolean(value: i64) -> Fault {
     Fault::refused(
         format!("{value} is neither 0 nor 1 and the target column is boolean"),
-        Remedy::Carry("carry the column as smallint (`tinyint1` or `types`)"),
+        WayOut::Carry(InConfig::Smallint),
     )
 }
 

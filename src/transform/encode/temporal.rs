@@ -9,8 +9,9 @@
 #![allow(clippy::many_single_char_names)]
 
 use super::calendar::{Civil, DAY_MICROS, POSTGRES_EPOCH_MICROS};
-use super::{Fault, Remedy, field};
+use super::{Fault, WayOut, field};
 use crate::change::policy::ZeroDates;
+use crate::change::remedy::InConfig;
 
 /// What happens to a date PostgreSQL cannot hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -238,15 +239,13 @@ fn impossible(value: Civil, policy: DatePolicy, out: &mut Vec<u8>) -> Result<(),
     if policy.zero_dates == ZeroDates::Error {
         return Err(Fault::refused(
             format!("{value} is no date of the calendar"),
-            Remedy::Policy(
-                "set `zero_dates = \"null\"` and drop the NOT NULL of the target column where it has one",
-            ),
+            WayOut::Policy(InConfig::ZeroDates),
         ));
     }
     if !policy.nullable {
         return Err(Fault::refused(
             format!("{value} is no date of the calendar and the target column is NOT NULL"),
-            Remedy::Policy("drop the NOT NULL of the target column"),
+            WayOut::Policy(InConfig::NullDates),
         ));
     }
     field::null(out);
@@ -266,7 +265,7 @@ pub(crate) fn write_time(Span(micros): Span, out: &mut Vec<u8>) -> Result<(), Fa
         let seconds = micros / 1_000_000;
         return Err(Fault::refused(
             format!("a TIME of {seconds} s is no time of a day"),
-            Remedy::Carry("carry the column as interval (`time = \"interval\"`)"),
+            WayOut::Carry(InConfig::Interval),
         ));
     }
     field::eight(out, micros.to_be_bytes());

@@ -1,7 +1,8 @@
 //! Text: CHAR, VARCHAR and TEXT in any character set, checked and turned into UTF-8 in one go.
 
-use super::{Fault, Remedy, field};
+use super::{Fault, WayOut, field};
 use crate::change::policy::NulBytes;
+use crate::change::remedy::InConfig;
 use crate::transform::charset::Decoder;
 
 /// Appends one text field.
@@ -70,10 +71,7 @@ fn replace_nul(start: usize, policy: NulBytes, out: &mut Vec<u8>) -> Result<(), 
 
 #[cold]
 pub(crate) fn nul_refused() -> Fault {
-    Fault::refused(
-        "the text holds a NUL, which PostgreSQL cannot store",
-        Remedy::Policy("set `nul_bytes` to \"strip\" or \"replace\""),
-    )
+    Fault::refused("the text holds a NUL, which PostgreSQL cannot store", WayOut::Policy(InConfig::NulBytes))
 }
 
 #[cfg(test)]

@@ -11,8 +11,9 @@
 use super::MAX_DEPTH;
 use super::path::{self, Leg};
 use super::tree::{Node, find_key};
+use crate::change::remedy::AtSource;
 use crate::transform::cursor::Cursor;
-use crate::transform::encode::{Fault, Remedy};
+use crate::transform::encode::{Fault, WayOut};
 use std::fmt;
 
 /// `enum_json_diff_operation`.
@@ -144,7 +145,7 @@ fn misfit(operation: Operation, path: &[u8]) -> Fault {
         format!(
             "the update is logged as a difference ({operation} at {path}) that does not fit the document before it"
         ),
-        Remedy::Copy("; if that recurs, set binlog_row_value_options = '' for all sessions of the source"),
+        WayOut::CopyAndLog(AtSource::LogJsonWhole),
     )
 }
 

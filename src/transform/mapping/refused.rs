@@ -3,23 +3,14 @@
 
 use super::super::TransformError;
 use super::Rules;
+use crate::change::remedy::Remedy;
 use crate::change::{Retry, TableName};
-
-/// `exclude_columns = […]` of what is left out already and this column.
-pub(in crate::transform) fn excluded(already: &[String], column: &str) -> String {
-    let names = already.iter().map(String::as_str).chain([column]);
-    let names: Vec<String> = names.map(quoted).collect();
-    format!("exclude_columns = [{}]", names.join(", "))
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
-}
 
 /// The error of one column, its remedy naming those that are left out already too.
 pub(super) fn column(error: TransformError, name: &str, rules: &Rules) -> TransformError {
-    let (one, all) = (excluded(&[], name), excluded(&rules.options.exclude_columns, name));
-    with_remedy(error, |remedy| remedy.replace(&one, &all))
+    let mut columns = rules.options.exclude_columns.clone();
+    columns.push(name.to_owned());
+    leaving_out(error, &columns)
 }
 
 /// One error for all refused columns of a table.
@@ -31,37 +22,24 @@ pub(super) fn columns(
     if refused.len() < 2 {
         return refused.pop().map(|(name, error)| column(error, name, rules));
     }
-    let mut names = rules.options.exclude_columns.clone();
+    let mut columns = rules.options.exclude_columns.clone();
     let (mut whys, mut remedies) = (Vec::new(), Vec::new());
     for (name, error) in &refused {
         whys.push(error.without_table());
         if let Retry::AfterFix { remedy } = error.retry() {
-            if remedy.contains(&excluded(&[], name)) {
-                names.push((*name).to_owned());
+            if remedy.steps().iter().any(|step| matches!(step, Remedy::LeaveOutColumns { .. })) {
+                columns.push((*name).to_owned());
             }
-            remedies.push((*name, remedy));
+            remedies.push(remedy);
         }
     }
-    let last = names.pop();
-    let all = last.map(|last| excluded(&names, &last)).unwrap_or_default();
-    let mut told: Vec<String> = Vec::new();
-    for (name, remedy) in remedies {
-        let remedy = remedy.replace(&excluded(&[], name), &all);
-        if !told.contains(&remedy) {
-            told.push(remedy);
-        }
-    }
-    Some(super::mapping_error(table, whys.join("; "), told.join("; ")))
+    let remedy = Remedy::all(remedies.into_iter().map(|remedy| remedy.leaving_out(&columns)))?;
+    Some(super::mapping_error(table, whys.join("; "), remedy))
 }
 
-fn with_remedy(error: TransformError, change: impl Fn(&str) -> String) -> TransformError {
-    match error {
-        TransformError::Type { table, column, source_type, target_type, remedy } => {
-            TransformError::Type { table, column, source_type, target_type, remedy: change(&remedy) }
-        }
-        TransformError::Mapping { table, why, remedy } => {
-            TransformError::Mapping { table, why, remedy: change(&remedy) }
-        }
-        other => other,
+fn leaving_out(mut error: TransformError, columns: &[String]) -> TransformError {
+    if let TransformError::Type { remedy, .. } | TransformError::Mapping { remedy, .. } = &mut error {
+        *remedy = remedy.clone().leaving_out(columns);
     }
+    error
 }

@@ -264,11 +264,11 @@ fn a_virtual_column_that_hangs_on_who_reads_it_is_not_mapped() {
             Some(crate::schema::Generation { stored, expression: expression.to_owned() });
         let mut rules = rules();
         rules.options.exclude_columns = excluded.iter().map(|&name| name.to_owned()).collect();
-        map_table(&table, &rules).map(|_| ()).map_err(|error| format!("{error} {:?}", error.retry()))
+        map_table(&table, &rules).map(|_| ()).map_err(|error| format!("{error} {}", error.retry().remedy()))
     };
     let refused = mapped(false, "concat(`ts`)", &[]).unwrap_err();
     assert!(refused.contains("virtual column g has no one value"), "{refused}");
-    assert!(refused.contains("exclude_columns = [\\\"g\\\"]"), "{refused}");
+    assert!(refused.contains("exclude_columns = [\"g\"]"), "{refused}");
     assert_eq!(mapped(false, "concat(`ts`)", &["g"]), Ok(()));
     for settled in ["`id` + 1", "`id` / 3", "date(`d`)"] {
         assert_eq!(mapped(false, settled, &[]), Ok(()), "{settled}");

@@ -4,7 +4,7 @@
 use super::told::KeyWords;
 use super::{Marks, Place, Plan, Step};
 use crate::change::policy::Operations;
-use crate::change::remedy::COPY_TABLE_AGAIN;
+use crate::change::remedy::{Remedy, Scope};
 use crate::change::{EncodedRows, RowOp, RowSpan, RowsEvent, RowsKind};
 use crate::schema::{BoundColumn, BoundTable};
 use crate::transform::TransformError;
@@ -51,9 +51,12 @@ impl Plan {
             return Err(TransformError::Mapping {
                 table: self.table.clone(),
                 why: format!("the event at {} does not hold all columns of its rows", event.position),
-                remedy: format!(
-                    "set binlog_row_image=FULL in the source, for running sessions too, and {COPY_TABLE_AGAIN}"
-                ),
+                remedy: Remedy::SetVariable {
+                    variable: "binlog_row_image",
+                    value: "FULL",
+                    scope: Scope::Sessions,
+                }
+                .and(Remedy::CopyNamedTable),
             });
         };
         let (spans, bytes) = (out.spans.len(), out.buffer.len());

@@ -17,11 +17,11 @@ mod tests;
 mod told;
 
 use super::encode::temporal::DatePolicy;
-use super::encode::{Fault, Remedy, field};
+use super::encode::{Fault, WayOut, field};
 use super::mapping::is_dated;
 use super::{TableMapping, TransformError};
 use crate::change::policy::{NulBytes, ZeroDates};
-use crate::change::remedy::copy_table_again;
+use crate::change::remedy::{AtSource, AtTarget, Emptied, InConfig, Remedy, Report};
 use crate::change::{FilePosition, RowLayout, TableName, TargetColumn, TargetType};
 use crate::schema::{Column, Table};
 use codec::Codec;
@@ -113,7 +113,7 @@ impl Plan {
         let misfit = |why: String| TransformError::Mapping {
             table: table.name.clone(),
             why,
-            remedy: "this is a fault of the program: report it".into(),
+            remedy: Report::Fault.into(),
         };
         let target = |index: usize| {
             target_columns.get(index).ok_or_else(|| misfit(format!("there is no target column {index}")))
@@ -268,34 +268,30 @@ impl Plan {
                 column: column.to_owned(),
                 why: refusal.why,
                 row,
-                remedy: self.remedy(refusal.remedy, step, place),
+                remedy: self.remedy(refusal.way_out, step, place),
             },
         }
     }
 
     #[cold]
-    fn remedy(&self, remedy: Remedy, step: Option<&Step>, place: Place<'_>) -> String {
-        let again = copy_table_again(
-            &self.table,
-            &format!(
-                "drop its target table {} (or delete its rows, where others feed it or were to stay)",
-                self.layout.target
-            ),
-        );
-        let mend = match place {
-            Place::Copy => "mend the value in the source".to_owned(),
-            Place::Event(_) => format!("mend the value in the source and {again}"),
+    fn remedy(&self, way_out: WayOut, step: Option<&Step>, place: Place<'_>) -> Remedy {
+        let again = Remedy::CopyTable {
+            table: self.table.clone(),
+            emptied: Emptied::DroppedOrDeleted { target: self.layout.target.clone() },
         };
-        match remedy {
-            Remedy::Policy(_) if step.is_some_and(|step| step.key_slot.is_some()) => {
-                format!(
-                    "{mend}; if such keys come again, choose a key without the column with primary_key, or leave the table out"
-                )
+        let mend = match place {
+            Place::Copy => Remedy::MendValue,
+            Place::Event(_) => Remedy::MendValue.and(again.clone()),
+        };
+        match way_out {
+            WayOut::Policy(_) if step.is_some_and(|step| step.key_slot.is_some()) => {
+                mend.also(InConfig::KeyWithoutAgain)
             }
-            Remedy::Policy(policy) => format!("{policy}, or {mend}"),
-            Remedy::Carry(way) => format!("{way} and {again}"),
-            Remedy::Mend => mend,
-            Remedy::Copy(more) => format!("{again}{more}"),
+            WayOut::Policy(policy) => policy.or(mend),
+            WayOut::Carry(way) => way.and(again),
+            WayOut::Mend => mend,
+            WayOut::Copy => again,
+            WayOut::CopyAndLog(more) => again.also(more),
         }
     }
 }
@@ -311,7 +307,7 @@ enum Place<'a> {
 
 #[cold]
 fn null_refused() -> Fault {
-    Fault::refused("the value is NULL and the target column is NOT NULL", Remedy::Mend)
+    Fault::refused("the value is NULL and the target column is NOT NULL", WayOut::Mend)
 }
 
 fn choose_codec(
@@ -332,7 +328,7 @@ fn choose_codec(
         Err(refused) => Err(TransformError::Mapping {
             table: table.name.clone(),
             why: format!("column {}: the character set {} {}", source.name, refused.charset, refused.why),
-            remedy: "exclude the column, or convert it to utf8mb4 in the source".into(),
+            remedy: InConfig::LeaveColumnOut.or(AtSource::ConvertColumn),
         }),
     }
 }
@@ -343,7 +339,7 @@ fn type_error(table: &Table, column: &str, source_type: &str, target: &TargetTyp
         column: column.to_owned(),
         source_type: source_type.to_owned(),
         target_type: target.to_string(),
-        remedy: "give the target column the type `rowferry plan` prints, or exclude the column".into(),
+        remedy: AtTarget::TypeOfPlan.or(InConfig::LeaveColumnOut),
     }
 }
 
@@ -368,6 +364,6 @@ fn check_key(table: &Table, source: &Column) -> Result<(), TransformError> {
     Err(TransformError::Mapping {
         table: table.name.clone(),
         why: format!("key column {} {merges}: rows could merge", source.name),
-        remedy: "choose another key (`primary_key`) or exclude the table".into(),
+        remedy: InConfig::OtherKey.or(InConfig::LeaveTableOut),
     })
 }

@@ -7,7 +7,7 @@ use crate::harness::{
 use rowferry::change::Retry;
 use rowferry::change::state::ChunkRecord;
 use rowferry::config::types::TargetEndpoint;
-use rowferry::sink::{Owner, SinkError};
+use rowferry::sink::{Owner, SinkError, SinkErrorKind};
 
 /// Ends the session that holds the owner's lock, as a network or an administrator would; the owner does not know.
 async fn cut_lock(database: &PostgresDatabase<'_>, owner: &Owner) {
@@ -25,7 +25,7 @@ async fn a_second_owner_is_told_who_holds_the_task() {
     let first = Owner::take(&endpoint(&database), "shop").await.unwrap();
     let error = Owner::take(&endpoint(&database), "shop").await.map(|_| ()).unwrap_err();
     assert_eq!(error.retry(), Retry::AfterBackoff);
-    let SinkError::Owned { owner, .. } = &error else { panic!("{error}") };
+    let SinkErrorKind::Owned { owner, .. } = &error.kind else { panic!("{error}") };
     for part in [
         format!("process {} on host", std::process::id()),
         format!("server process {}", first.session().backend_pid()),
@@ -113,10 +113,10 @@ async fn an_owner_that_lost_the_task_unnoticed_can_write_nothing_more() {
         stale.start(&worker, &at(5)).await.map(|_| ()),
         stale.record_chunk(&worker, &source("t"), &chunk).await,
     ] {
-        assert!(matches!(result, Err(SinkError::CheckpointMoved { .. })), "{result:?}");
+        assert!(result.as_ref().is_err_and(SinkError::is_moved), "{result:?}");
     }
     let error = first.check().await.unwrap_err();
-    assert!(matches!(error, SinkError::Connection { .. }), "{error}");
+    assert!(matches!(error.kind, SinkErrorKind::Connection { .. }), "{error}");
     assert!(first.register(&worker, "late").await.is_err());
     let stored = second.store().load(second.session()).await.unwrap();
     assert_eq!(stored.checkpoint.unwrap().position, at(4));
@@ -129,9 +129,9 @@ async fn a_raised_epoch_is_noticed_by_the_owner_that_still_has_its_session() {
     database
         .sql("INSERT INTO rowferry.shop_owner SELECT epoch + 1, 0, role, backend_pid, backend_start, host, process_id FROM rowferry.shop_owner")
         .await;
-    assert!(matches!(owner.check().await, Err(SinkError::CheckpointMoved { .. })));
+    assert!(owner.check().await.is_err_and(|error| error.is_moved()));
     let worker = connect(&database).await;
-    assert!(matches!(owner.register(&worker, "apply").await, Err(SinkError::CheckpointMoved { .. })));
+    assert!(owner.register(&worker, "apply").await.is_err_and(|error| error.is_moved()));
 }
 
 #[tokio::test]
@@ -155,7 +155,7 @@ async fn a_checkpoint_in_flight_and_a_takeover_cannot_both_succeed() {
     eventually(DEADLINE, "the takeover waits", async || database.one(&waiting).await == "1").await;
     worker.client().batch_execute("COMMIT").await.unwrap();
     let error = takeover.await.unwrap().map(|_| ()).unwrap_err();
-    assert!(matches!(error, SinkError::CheckpointMoved { .. }), "{error}");
+    assert!(error.is_moved(), "{error}");
     let second = eventually_some(DEADLINE, "the task is free", async || {
         Owner::take(&endpoint(&database), "shop").await.ok()
     })

@@ -5,7 +5,7 @@ use crate::harness::{PostgresDatabase, postgres};
 use rowferry::change::state::{CatchUpTarget, Checkpoint, ChunkRecord, TableState};
 use rowferry::schema::{Charset, Column, ColumnDefault, MySqlType, Table};
 use rowferry::sink::store::{self, Store};
-use rowferry::sink::{Owner, Session, SinkError};
+use rowferry::sink::{Owner, Session, SinkError, SinkErrorKind};
 use serde_json::json;
 
 /// An owner, its store and a session to work on.
@@ -27,7 +27,7 @@ async fn begin(session: &Session) {
 
 fn moved<T: std::fmt::Debug>(result: Result<T, SinkError>) -> String {
     match result {
-        Err(SinkError::CheckpointMoved { why, .. }) => why,
+        Err(SinkError { kind: SinkErrorKind::CheckpointMoved { why, .. }, .. }) => why,
         other => panic!("not a moved checkpoint: {other:?}"),
     }
 }
@@ -213,7 +213,7 @@ async fn a_store_of_a_newer_version_is_left_alone() {
         Owner::take(&endpoint(&database), "other").await.map(|_| ()).unwrap_err(),
         store::peek(&connect(&database).await, "shop").await.map(|_| ()).unwrap_err(),
     ] {
-        assert!(matches!(&error, SinkError::State { why, .. } if why.contains("99")), "{error}");
+        assert!(matches!(&error.kind, SinkErrorKind::State { why, .. } if why.contains("99")), "{error}");
     }
 }
 

@@ -5,7 +5,7 @@ use super::sources::{encrypted, login, options, refused, tls_outcome};
 use crate::harness::Mysql;
 use rowferry::config::types::SourceTlsMode::{self, Disabled, Preferred, Required, VerifyIdentity};
 use rowferry::config::types::{SourceEndpoint, TlsFiles};
-use rowferry::source::SourceError;
+use rowferry::source::SourceErrorKind;
 
 const ACCOUNTS: &str = "CREATE USER open; CREATE USER tls REQUIRE SSL; CREATE USER x509 REQUIRE X509;
     CREATE USER subject REQUIRE SUBJECT '/CN=cert_user'; CREATE USER other REQUIRE SUBJECT '/CN=somebody else'";
@@ -45,7 +45,7 @@ async fn accounts(server: &Mysql) {
         ("other", Required, ours, "SUBJECT"),
     ] {
         let (error, remedy) = refused(&to(server, tls, user, certificate)).await;
-        assert!(matches!(error, SourceError::Login { .. }), "{user} {tls:?}: {error}");
+        assert!(matches!(error.kind, SourceErrorKind::Login { .. }), "{user} {tls:?}: {error}");
         assert!(remedy.contains(advice), "{user} {tls:?}: {remedy}");
     }
     // Refused by TLS itself, in both of its versions' ways; `preferred` does not go without for that.
@@ -94,7 +94,7 @@ async fn a_server_that_takes_nothing_without_tls_says_so() {
     session.sql("SET GLOBAL require_secure_transport = ON").await;
     let to = |tls| login(&server, tls, "root", "");
     let (error, remedy) = refused(&to(Disabled)).await;
-    assert!(matches!(error, SourceError::Tls { .. }), "{error}");
+    assert!(matches!(error.kind, SourceErrorKind::Tls { .. }), "{error}");
     assert!(remedy.contains("tls = \"required\""), "{remedy}");
     assert!(encrypted(&to(Preferred)).await.unwrap() && encrypted(&to(Required)).await.unwrap());
 }

@@ -5,7 +5,7 @@ use super::matrix::{Case, MATRIX, Mode};
 use crate::harness::{Mysql, run_folder};
 use rowferry::change::Retry;
 use rowferry::config::types::{SourceEndpoint, SourceTlsMode, TlsFiles};
-use rowferry::source::{SourceError, Wire};
+use rowferry::source::{SourceError, SourceErrorKind, Wire};
 use std::path::PathBuf;
 
 /// How the source reaches a server, as root.
@@ -48,8 +48,8 @@ pub async fn encrypted(to: &SourceEndpoint) -> Result<bool, SourceError> {
 pub async fn tls_outcome(to: &SourceEndpoint) -> Result<bool, (String, String)> {
     match encrypted(to).await {
         Ok(encrypted) => Ok(encrypted),
-        Err(error @ SourceError::Tls { .. }) => match error.retry() {
-            Retry::AfterFix { remedy } => Err((error.to_string(), remedy)),
+        Err(error) if matches!(error.kind, SourceErrorKind::Tls { .. }) => match error.retry() {
+            Retry::AfterFix { remedy } => Err((error.to_string(), remedy.to_string())),
             other => panic!("{error}: {other:?}"),
         },
         Err(other) => panic!("no TLS error: {other}"),
@@ -60,7 +60,7 @@ pub async fn tls_outcome(to: &SourceEndpoint) -> Result<bool, (String, String)> 
 pub async fn refused(to: &SourceEndpoint) -> (SourceError, String) {
     let error = encrypted(to).await.expect_err("connecting should fail");
     match error.retry() {
-        Retry::AfterFix { remedy } => (error, remedy),
+        Retry::AfterFix { remedy } => (error, remedy.to_string()),
         other => panic!("{error}: {other:?}"),
     }
 }

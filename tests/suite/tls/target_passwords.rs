@@ -5,7 +5,7 @@ use super::targets::{encrypted, endpoint, refused, secure, wait_secure};
 use crate::harness::Postgres;
 use rowferry::config::types::TargetEndpoint;
 use rowferry::config::types::TargetTlsMode::{Disable, Prefer, Require};
-use rowferry::sink::SinkError;
+use rowferry::sink::SinkErrorKind;
 
 const HBA: &str = "host all scram_user all scram-sha-256\nhost all md5_user all md5\nhost all plain_user all password\n\
     host all nobody_user all reject\nhost all late_user all scram-sha-256\nhost all unset_user all scram-sha-256\n\
@@ -43,7 +43,7 @@ async fn every_way_to_log_in_works_and_a_wrong_password_is_a_refused_login() {
                 assert_eq!(came, Ok(tls != Disable), "{user} {tls:?} {password}");
                 for wrong in ["wrong", ""] {
                     let (error, remedy) = refused(&with(wrong)).await;
-                    assert!(matches!(&error, SinkError::Login { .. }), "{user} '{wrong}': {error}");
+                    assert!(matches!(&error.kind, SinkErrorKind::Login { .. }), "{user} '{wrong}': {error}");
                     assert!(!error.to_string().contains("wrong"), "the password is told: {error}");
                     assert!(remedy.contains("right user and password"), "{remedy}");
                 }
@@ -81,7 +81,7 @@ async fn accounts_that_may_not_log_in_say_why() {
             ..endpoint(&database, Require)
         };
         let (error, remedy) = refused(&to).await;
-        assert!(matches!(&error, SinkError::Login { .. }), "{user}: {error}");
+        assert!(matches!(&error.kind, SinkErrorKind::Login { .. }), "{user}: {error}");
         assert!(error.to_string().contains(words) && remedy.contains(advice), "{user}: {error}\n{remedy}");
     }
 }

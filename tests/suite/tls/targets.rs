@@ -5,7 +5,7 @@ use super::matrix::{Case, MATRIX, Mode};
 use crate::harness::{DEADLINE, Postgres, PostgresDatabase, eventually};
 use rowferry::change::Retry;
 use rowferry::config::types::{TargetEndpoint, TargetTlsMode, TlsFiles};
-use rowferry::sink::{Session, SinkError};
+use rowferry::sink::{Session, SinkError, SinkErrorKind};
 
 /// How the sink reaches a test's database, as postgres.
 pub fn endpoint(database: &PostgresDatabase<'_>, tls: TargetTlsMode) -> TargetEndpoint {
@@ -44,8 +44,8 @@ pub async fn encrypted(to: &TargetEndpoint) -> Result<bool, SinkError> {
 pub async fn tls_outcome(to: &TargetEndpoint) -> Result<bool, (String, String)> {
     match encrypted(to).await {
         Ok(encrypted) => Ok(encrypted),
-        Err(error @ SinkError::Tls { .. }) => match error.retry() {
-            Retry::AfterFix { remedy } => Err((error.to_string(), remedy)),
+        Err(error) if matches!(error.kind, SinkErrorKind::Tls { .. }) => match error.retry() {
+            Retry::AfterFix { remedy } => Err((error.to_string(), remedy.to_string())),
             other => panic!("{error}: {other:?}"),
         },
         Err(other) => panic!("no TLS error: {other}"),
@@ -56,7 +56,7 @@ pub async fn tls_outcome(to: &TargetEndpoint) -> Result<bool, (String, String)> 
 pub async fn refused(to: &TargetEndpoint) -> (SinkError, String) {
     let error = encrypted(to).await.expect_err("connecting should fail");
     match error.retry() {
-        Retry::AfterFix { remedy } => (error, remedy),
+        Retry::AfterFix { remedy } => (error, remedy.to_string()),
         other => panic!("{error}: {other:?}"),
     }
 }
@@ -165,7 +165,7 @@ async fn pg_hba_decides_who_needs_tls_and_a_certificate() {
         ("by_certificate", TargetTlsMode::Require, ours, "certificate authentication failed", "(CN)"),
     ] {
         let (error, remedy) = refused(&to(user, tls, certificate)).await;
-        assert!(matches!(error, SinkError::Login { .. }), "{user} {tls:?}: {error}");
+        assert!(matches!(error.kind, SinkErrorKind::Login { .. }), "{user} {tls:?}: {error}");
         assert!(
             error.to_string().contains(words) && remedy.contains(advice),
             "{user} {tls:?}: {error}\n{remedy}"

@@ -196,7 +196,10 @@ fn a_column_that_is_there_is_asked_for_other_values_where_nobody_can_tell_whose_
     let place = column("place", TargetType::Geometry, true);
     assert_eq!(asked(place, Some("x")).unwrap(), format!("{head} true LIMIT 1"));
     let (_, unfit) = rows_unlike(&add(region(), Some("x"), RowsOf::Anybody), &found()).unwrap();
-    assert!(unfit.why.contains("exists already") && unfit.remedy.contains("exclude_columns"), "{unfit}");
+    assert!(
+        unfit.why.contains("exists already") && unfit.remedy.to_string().contains("exclude_columns"),
+        "{unfit}"
+    );
     assert_eq!(asked(column("new", TargetType::Text, true), Some("x")), None);
     assert_eq!(rows_unlike(&add(region(), Some("x"), RowsOf::One), &found()), None);
 }

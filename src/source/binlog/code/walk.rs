@@ -5,6 +5,7 @@
 use super::{Kind, Reached, StoredCode, lower};
 use crate::change::TableName;
 use crate::change::names::{alike, folded};
+use crate::change::remedy::Remedy;
 use crate::source::binlog::mentions::Mentions;
 use crate::source::binlog::selected::SelectedTables;
 use std::collections::BTreeSet;
@@ -63,7 +64,7 @@ impl Walk<'_> {
                 why: format!(
                     "the log says that it used the database {database}, to which nothing leads that it names or calls"
                 ),
-                remedy: String::new(),
+                remedy: None,
             },
             None => Reached::Nothing,
         }
@@ -254,7 +255,7 @@ impl Walk<'_> {
             let name = &object.name;
             return Some(Reached::Unknown {
                 why: format!("the text of {name}, which it calls, is not shown to the user"),
-                remedy: format!("let the user see it (SHOW CREATE … {name} tells whether it does)"),
+                remedy: Some(Remedy::ShowCode { name: name.clone() }),
             });
         };
         let mentions = Mentions::of(body.as_bytes());
@@ -304,6 +305,6 @@ fn gone(what: &str) -> Reached {
         why: format!(
             "{what} has been dropped or changed since, so what it called cannot be looked up any more"
         ),
-        remedy: String::new(),
+        remedy: None,
     }
 }

@@ -9,6 +9,7 @@ use super::super::refusal::Refusal;
 use super::super::resume::{Resume, domains_before};
 use super::super::xid::{PrepareEvent, Xid};
 use super::{End, Naming, Open, State, Transactions, boundary};
+use crate::change::remedy::{Because, Remedy};
 use crate::change::{Boundary, Change, FilePosition, Position, XaStep};
 use std::sync::Arc;
 
@@ -18,9 +19,6 @@ pub(super) struct HandOut {
     rows: HeldReader,
     boundary: Boundary,
 }
-
-const LOST_XA: &str = "copy the tables of this task again (drop its state): the rows of that transaction were logged at its \
-     XA PREPARE, before the place where this task begins";
 
 impl Transactions {
     /// Goes on behind `position`, from which `resume` leads back to where the server starts; of held rows at most
@@ -122,7 +120,7 @@ impl Transactions {
             Ended::Unknown if commits && !self.resume.passes() => {
                 return Err(Refusal::event(
                     format!("it commits the XA transaction {xid}, whose rows this task has not seen"),
-                    LOST_XA,
+                    Remedy::CopyTask(Because::EarlierXa),
                 ));
             }
             Ended::Missed if commits => {
@@ -130,7 +128,7 @@ impl Transactions {
                     format!(
                         "it commits the XA transaction {xid}, which was prepared before and not sent again"
                     ),
-                    "copy the tables of this task again (drop its state): the source's log lacks that transaction",
+                    Remedy::CopyTask(Because::LacksTransaction),
                 ));
             }
             // What is passed over may lie before the commit that the position tells of.
@@ -139,9 +137,7 @@ impl Transactions {
                     format!(
                         "it rolls back the XA transaction {xid}, which the log says was committed before"
                     ),
-                    "copy the tables of this task again (drop its state): only the source knows whether that transaction's rows \
-                     are there. MariaDB writes such a log when XA COMMIT came while the session that prepared took its leave: it \
-                     forgets the transaction then, and lists it again after a restart, where XA COMMIT would have been right",
+                    Remedy::CopyTask(Because::UncertainXa),
                 ));
             }
             Ended::Held(..) | Ended::Unknown | Ended::Missed | Ended::Seen | Ended::Committed => {

@@ -27,7 +27,7 @@ fn filled_as(definition: &str, sql: &str, rules: &Rules, issued: &Issued<'_>) ->
             }
         },
         Err(TransformError::Ddl { remedy, .. }) => {
-            assert!(remedy.contains("exclude_columns = [\"n\"]"), "{definition}: {remedy}");
+            assert!(remedy.to_string().contains("exclude_columns = [\"n\"]"), "{definition}: {remedy}");
             "STOP".into()
         }
         Err(other) => panic!("{definition}: {other}"),

@@ -140,10 +140,7 @@ fn bind_column(column: &Column, type_code: u8, metadata: u16) -> Result<BoundCol
         }
     };
     let wrong_type = || {
-        Err(format!(
-            "it has type code {type_code} (metadata {metadata}), which is not {}",
-            describe(&column.data_type)
-        ))
+        Err(format!("it has type code {type_code} (metadata {metadata}), which is not {}", column.data_type))
     };
     let bound = match (&column.data_type, type_code) {
         (MySqlType::TinyInt { .. }, code::TINY) | (MySqlType::Year, code::YEAR) => fixed(1),
@@ -309,39 +306,4 @@ fn fraction_width(digits: u8) -> u8 {
 
 fn byte_length(characters: u32, charset: &Charset) -> u64 {
     u64::from(characters) * u64::from(max_bytes_per_char(&charset.name))
-}
-
-/// A type in the words of its declaration, for messages.
-pub fn describe(data_type: &MySqlType) -> String {
-    let sign = |unsigned: bool| if unsigned { " unsigned" } else { "" };
-    match data_type {
-        MySqlType::TinyInt { unsigned, .. } => format!("tinyint{}", sign(*unsigned)),
-        MySqlType::SmallInt { unsigned } => format!("smallint{}", sign(*unsigned)),
-        MySqlType::MediumInt { unsigned } => format!("mediumint{}", sign(*unsigned)),
-        MySqlType::Int { unsigned } => format!("int{}", sign(*unsigned)),
-        MySqlType::BigInt { unsigned } => format!("bigint{}", sign(*unsigned)),
-        MySqlType::Decimal { precision, scale } => format!("decimal({precision},{scale})"),
-        MySqlType::Float => "float".into(),
-        MySqlType::Double => "double".into(),
-        MySqlType::Bit { bits } => format!("bit({bits})"),
-        MySqlType::Year => "year".into(),
-        MySqlType::Date => "date".into(),
-        MySqlType::Time { fraction, .. } => format!("time({fraction})"),
-        MySqlType::DateTime { fraction, .. } => format!("datetime({fraction})"),
-        MySqlType::Timestamp { fraction, .. } => format!("timestamp({fraction})"),
-        MySqlType::Char { length, charset } => format!("char({length}) character set {}", charset.name),
-        MySqlType::VarChar { length, charset } => {
-            format!("varchar({length}) character set {}", charset.name)
-        }
-        MySqlType::Text { charset, .. } => format!("text character set {}", charset.name),
-        MySqlType::Binary { length } => format!("binary({length})"),
-        MySqlType::VarBinary { length } => format!("varbinary({length})"),
-        MySqlType::Blob { .. } => "blob".into(),
-        MySqlType::Enum { labels, .. } => format!("enum of {} labels", labels.len()),
-        MySqlType::Set { labels, .. } => format!("set of {} labels", labels.len()),
-        MySqlType::Json => "json".into(),
-        MySqlType::Geometry { kind } => kind.clone(),
-        MySqlType::Vector { dimensions } => format!("vector({dimensions})"),
-        MySqlType::Unknown { declared } => declared.clone(),
-    }
 }

@@ -154,3 +154,41 @@ pub enum MySqlType {
         declared: String,
     },
 }
+
+/// As MySQL writes it, for messages: without character set and labels.
+impl std::fmt::Display for MySqlType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let sign = |unsigned: &bool| if *unsigned { " UNSIGNED" } else { "" };
+        match self {
+            Self::TinyInt { unsigned, .. } => write!(f, "TINYINT{}", sign(unsigned)),
+            Self::SmallInt { unsigned } => write!(f, "SMALLINT{}", sign(unsigned)),
+            Self::MediumInt { unsigned } => write!(f, "MEDIUMINT{}", sign(unsigned)),
+            Self::Int { unsigned } => write!(f, "INT{}", sign(unsigned)),
+            Self::BigInt { unsigned } => write!(f, "BIGINT{}", sign(unsigned)),
+            Self::Decimal { precision, scale } => write!(f, "DECIMAL({precision},{scale})"),
+            Self::Float => f.write_str("FLOAT"),
+            Self::Double => f.write_str("DOUBLE"),
+            Self::Bit { bits } => write!(f, "BIT({bits})"),
+            Self::Year => f.write_str("YEAR"),
+            Self::Date => f.write_str("DATE"),
+            Self::Time { fraction: 0, .. } => f.write_str("TIME"),
+            Self::Time { fraction, .. } => write!(f, "TIME({fraction})"),
+            Self::DateTime { fraction: 0, .. } => f.write_str("DATETIME"),
+            Self::DateTime { fraction, .. } => write!(f, "DATETIME({fraction})"),
+            Self::Timestamp { fraction: 0, .. } => f.write_str("TIMESTAMP"),
+            Self::Timestamp { fraction, .. } => write!(f, "TIMESTAMP({fraction})"),
+            Self::Char { length, .. } => write!(f, "CHAR({length})"),
+            Self::VarChar { length, .. } => write!(f, "VARCHAR({length})"),
+            Self::Text { .. } => f.write_str("TEXT"),
+            Self::Binary { length } => write!(f, "BINARY({length})"),
+            Self::VarBinary { length } => write!(f, "VARBINARY({length})"),
+            Self::Blob { .. } => f.write_str("BLOB"),
+            Self::Enum { .. } => f.write_str("ENUM"),
+            Self::Set { .. } => f.write_str("SET"),
+            Self::Json => f.write_str("JSON"),
+            Self::Geometry { kind } => f.write_str(&kind.to_uppercase()),
+            Self::Vector { dimensions } => write!(f, "VECTOR({dimensions})"),
+            Self::Unknown { declared } => f.write_str(declared),
+        }
+    }
+}

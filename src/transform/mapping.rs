@@ -343,7 +343,7 @@ fn target_type(
     let refused = |target: &str, remedy: Remedy| TransformError::Type {
         table: table.clone(),
         column: column.name.clone(),
-        source_type: typemap::declared(&column.data_type),
+        source_type: column.data_type.to_string(),
         target_type: target.to_owned(),
         remedy,
     };
@@ -369,7 +369,7 @@ pub(super) fn check_fit(
         return Err(TransformError::Type {
             table: table.clone(),
             column: column.name.clone(),
-            source_type: typemap::declared(&column.data_type),
+            source_type: column.data_type.to_string(),
             target_type: target.to_string(),
             remedy: InConfig::OtherType.into(),
         });

@@ -230,43 +230,5 @@ pub(super) fn charset_of(source: &MySqlType) -> Option<&str> {
     }
 }
 
-/// How MySQL writes a type, for messages.
-pub(super) fn declared(source: &MySqlType) -> String {
-    let unsigned = |name: &str, unsigned: bool| {
-        if unsigned { format!("{name} UNSIGNED") } else { name.to_owned() }
-    };
-    let fraction = |name: &str, digits: u8| {
-        if digits == 0 { name.to_owned() } else { format!("{name}({digits})") }
-    };
-    match source {
-        MySqlType::TinyInt { unsigned: sign, .. } => unsigned("TINYINT", *sign),
-        MySqlType::SmallInt { unsigned: sign } => unsigned("SMALLINT", *sign),
-        MySqlType::MediumInt { unsigned: sign } => unsigned("MEDIUMINT", *sign),
-        MySqlType::Int { unsigned: sign } => unsigned("INT", *sign),
-        MySqlType::BigInt { unsigned: sign } => unsigned("BIGINT", *sign),
-        MySqlType::Decimal { precision, scale } => format!("DECIMAL({precision},{scale})"),
-        MySqlType::Float => "FLOAT".into(),
-        MySqlType::Double => "DOUBLE".into(),
-        MySqlType::Bit { bits } => format!("BIT({bits})"),
-        MySqlType::Year => "YEAR".into(),
-        MySqlType::Date => "DATE".into(),
-        MySqlType::Time { fraction: digits, .. } => fraction("TIME", *digits),
-        MySqlType::DateTime { fraction: digits, .. } => fraction("DATETIME", *digits),
-        MySqlType::Timestamp { fraction: digits, .. } => fraction("TIMESTAMP", *digits),
-        MySqlType::Char { length, .. } => format!("CHAR({length})"),
-        MySqlType::VarChar { length, .. } => format!("VARCHAR({length})"),
-        MySqlType::Text { .. } => "TEXT".into(),
-        MySqlType::Binary { length } => format!("BINARY({length})"),
-        MySqlType::VarBinary { length } => format!("VARBINARY({length})"),
-        MySqlType::Blob { .. } => "BLOB".into(),
-        MySqlType::Enum { .. } => "ENUM".into(),
-        MySqlType::Set { .. } => "SET".into(),
-        MySqlType::Json => "JSON".into(),
-        MySqlType::Geometry { kind } => kind.to_uppercase(),
-        MySqlType::Vector { dimensions } => format!("VECTOR({dimensions})"),
-        MySqlType::Unknown { declared } => declared.clone(),
-    }
-}
-
 #[cfg(test)]
 mod tests;

@@ -319,12 +319,7 @@ fn choose_codec(
 ) -> Result<Codec, TransformError> {
     match choose::codec(&source.data_type, &target.data_type, nul_bytes, dates) {
         Ok(Some(codec)) => Ok(codec),
-        Ok(None) => Err(type_error(
-            table,
-            &source.name,
-            &crate::schema::binding::describe(&source.data_type),
-            &target.data_type,
-        )),
+        Ok(None) => Err(type_error(table, &source.name, &source.data_type.to_string(), &target.data_type)),
         Err(refused) => Err(TransformError::Mapping {
             table: table.name.clone(),
             why: format!("column {}: the character set {} {}", source.name, refused.charset, refused.why),

@@ -1,11 +1,14 @@
 //! Which target table and columns a source table feeds: the result of names, types and policies.
 
+mod fit;
 mod refused;
+
+pub(super) use fit::{check_fit, codec_for};
 
 use super::ddl::computed::time_zone;
 use super::rules::Rules;
-use super::typemap::{self, Fit, default_type, fit, parse_target_type};
-use super::{Support, TransformError, charset_support, names};
+use super::typemap::{default_type, parse_target_type};
+use super::{TransformError, names};
 use crate::change::names::alike;
 use crate::change::policy::{Distributed, ZeroDates};
 use crate::change::remedy::{AtSource, InConfig, Remedy};
@@ -175,6 +178,17 @@ pub(super) fn mapping_error(
     TransformError::Mapping { table: table.clone(), why: why.into(), remedy: remedy.into() }
 }
 
+/// The error for a column that a target type cannot take.
+fn type_error(table: &TableName, column: &Column, target: &str, remedy: Remedy) -> TransformError {
+    TransformError::Type {
+        table: table.clone(),
+        column: column.name.clone(),
+        source_type: column.data_type.to_string(),
+        target_type: target.to_owned(),
+        remedy,
+    }
+}
+
 fn target_name(table: &Table, rules: &Rules) -> Result<TargetName, TransformError> {
     let schema = names::schema_name(&table.name.database, rules);
     names::check(&table.name, &schema, "schema", "schemas = { … } of the task")?;
@@ -340,13 +354,7 @@ fn target_type(
     in_key: bool,
     rules: &Rules,
 ) -> Result<TargetType, TransformError> {
-    let refused = |target: &str, remedy: Remedy| TransformError::Type {
-        table: table.clone(),
-        column: column.name.clone(),
-        source_type: column.data_type.to_string(),
-        target_type: target.to_owned(),
-        remedy,
-    };
+    let refused = |target: &str, remedy: Remedy| type_error(table, column, target, remedy);
     let chosen = match rules.type_override(&column.name) {
         Some(written) => parse_target_type(written)
             .ok_or_else(|| refused(written, Remedy::KnownType { written: written.to_owned() }))?,
@@ -355,59 +363,6 @@ fn target_type(
     };
     check_fit(table, column, &chosen, in_key)?;
     Ok(chosen)
-}
-
-/// Refuses a target type that cannot take a column's values, or that would merge rows because it is in the key.
-pub(super) fn check_fit(
-    table: &TableName,
-    column: &Column,
-    target: &TargetType,
-    in_key: bool,
-) -> Result<(), TransformError> {
-    let found = fit(&column.data_type, target);
-    if found == Fit::No {
-        return Err(TransformError::Type {
-            table: table.clone(),
-            column: column.name.clone(),
-            source_type: column.data_type.to_string(),
-            target_type: target.to_string(),
-            remedy: InConfig::OtherType.into(),
-        });
-    }
-    if let Some(charset) = typemap::charset_of(&column.data_type)
-        && let Support::Refused(why) = charset_support(charset)
-    {
-        return Err(mapping_error(
-            table,
-            format!("column {} is in character set {charset}, which {why}", column.name),
-            AtSource::ConvertColumn.or(Remedy::leave_out_column(&[], &column.name)),
-        ));
-    }
-    if let Some(label) = typemap::doubtful_label(&column.data_type) {
-        return Err(mapping_error(
-            table,
-            format!(
-                "the label '{label}' of column {} holds a question mark, which the source also prints for characters \
-                 that its catalog cannot show",
-                column.name
-            ),
-            AtSource::MendLabel.or(Remedy::leave_out_column(&[], &column.name)),
-        ));
-    }
-    let merges = if found == Fit::Merging {
-        Some("one of its labels is the empty string or there twice".to_owned())
-    } else {
-        typemap::merging_charset(&column.data_type)
-            .map(|charset| format!("different characters of {charset} are one in Unicode"))
-    };
-    match merges {
-        Some(why) if in_key => Err(mapping_error(
-            table,
-            format!("key column {} would merge rows: {why}", column.name),
-            InConfig::ExactType.or(InConfig::KeyWithout),
-        )),
-        Some(_) | None => Ok(()),
-    }
 }
 
 fn distribution(

@@ -15,9 +15,8 @@ pub mod mapping;
 pub mod names;
 pub mod plan;
 pub mod rules;
-pub mod typemap;
+mod typemap;
 
-pub use charset::{Support, charset_support};
 pub use ddl::{Issued, Translated, translate};
 pub use error::TransformError;
 pub use mapping::{ColumnMapping, TableMapping, deviation, map_table};

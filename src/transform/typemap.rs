@@ -1,232 +1,258 @@
-//! Which target type a MySQL type becomes, and what happens to values when the user wants another.
+//! The table of type pairs: what a MySQL type becomes by itself, and which codec carries it into a type that is asked for.
+//!
+//! What must never happen here: a pair for which a value of the source has not exactly one value of the target, apart from
+//! what the policies decide.
 
+use super::charset::{self, Decoder};
+use super::encode::label::Labels;
+use super::encode::number::IntegerTarget;
+use super::encode::temporal::DatePolicy;
+use super::plan::Codec;
 use super::rules::Rules;
 use crate::change::TargetType;
-use crate::change::policy::{TimeAs, TinyInt1};
-use crate::schema::MySqlType;
+use crate::change::policy::{NulBytes, TimeAs, TinyInt1, ZeroDates};
+use crate::schema::{Charset, MySqlType};
+use std::collections::HashSet;
 
 mod parse;
 
-pub use parse::parse_target_type;
+pub(super) use parse::parse_target_type;
 
-/// What a target type does to the values of a source type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fit {
-    /// Every value has one exact form, and different values stay different.
-    Exact,
-    /// Exact for the values that fit; the others are an error when they come.
-    Checked,
-    /// Different values become one.
-    Merging,
-    /// It cannot be carried.
-    No,
+/// What becomes of a column's values that its target cannot hold.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ColumnPolicies {
+    pub(super) nul_bytes: NulBytes,
+    pub(super) dates: DatePolicy,
+}
+
+impl ColumnPolicies {
+    /// For where no value is encoded. Which pairs there are does not depend on policies.
+    pub(super) const STRICT: Self = Self {
+        nul_bytes: NulBytes::Error,
+        dates: DatePolicy { zero_dates: ZeroDates::Error, nullable: false },
+    };
+}
+
+/// The row of one MySQL type.
+pub(super) struct Row<'a> {
+    /// The target type where the config names none; `None` for a type that is not carried.
+    pub(super) default: Option<TargetType>,
+    /// Why the type is not carried into any target type.
+    pub(super) refused: Option<Refused<'a>>,
+    /// Why different values may become one, in words: such a column cannot be part of a key.
+    pub(super) merges: Option<String>,
+    codec: Box<Codecs<'a>>,
+}
+
+/// The codec for each target type that has one.
+type Codecs<'a> = dyn Fn(&TargetType) -> Option<Codec> + 'a;
+
+/// What of a declaration makes its values uncertain.
+pub(super) enum Refused<'a> {
+    /// A character set that is not decoded, and why.
+    Charset(&'a str, &'static str),
+    /// A label that may not be the real one: `information_schema` prints labels in utf8mb3, and a question mark for every
+    /// character outside of it (seen on 9.7; SHOW CREATE TABLE does the same). Rows of the log hold the number only, so what
+    /// such a mark stands for cannot be known. Character sets of which every code has its utf8mb3 are not in doubt.
+    Label(&'a str),
+}
+
+impl<'a> Row<'a> {
+    fn new(default: TargetType, codec: impl Fn(&TargetType) -> Option<Codec> + 'a) -> Self {
+        Self { default: Some(default), refused: None, merges: None, codec: Box::new(codec) }
+    }
+
+    /// The codec into a target type; `None` when the two do not go together.
+    pub(super) fn codec(&self, target: &TargetType) -> Option<Codec> {
+        (self.codec)(target)
+    }
 }
 
 /// The type a column gets when the config names none; `None` for a type that is not carried.
-pub fn default_type(source: &MySqlType, rules: &Rules) -> Option<TargetType> {
-    Some(match source {
-        MySqlType::TinyInt { unsigned: false, display_one: true } if rules.tinyint1 == TinyInt1::Boolean => {
-            TargetType::Boolean
-        }
-        MySqlType::TinyInt { .. } | MySqlType::SmallInt { unsigned: false } => TargetType::Smallint,
-        MySqlType::SmallInt { unsigned: true }
-        | MySqlType::MediumInt { .. }
-        | MySqlType::Int { unsigned: false }
-        | MySqlType::Year => TargetType::Integer,
-        MySqlType::Int { unsigned: true } | MySqlType::BigInt { unsigned: false } => TargetType::Bigint,
-        MySqlType::BigInt { unsigned: true } => TargetType::Numeric(Some((20, 0))),
-        MySqlType::Decimal { precision, scale } => {
-            TargetType::Numeric(Some((u16::from(*precision), u16::from(*scale))))
-        }
-        MySqlType::Float => TargetType::Real,
-        MySqlType::Double => TargetType::Double,
-        MySqlType::Bit { bits } => TargetType::Bit(u32::from(*bits)),
-        MySqlType::Date => TargetType::Date,
-        MySqlType::Time { fraction, .. } => match rules.time {
-            TimeAs::Interval => TargetType::Interval(*fraction),
-            TimeAs::Time => TargetType::Time(*fraction),
-        },
-        MySqlType::DateTime { fraction, .. } => TargetType::Timestamp(*fraction),
-        MySqlType::Timestamp { fraction, .. } => TargetType::TimestampTz(*fraction),
-        // The target has no varchar(0).
-        MySqlType::Char { length, .. } | MySqlType::VarChar { length, .. } => {
-            TargetType::Varchar(Some((*length).max(1)))
-        }
-        MySqlType::Text { .. } | MySqlType::Enum { .. } | MySqlType::Set { .. } => TargetType::Text,
-        MySqlType::Binary { .. }
-        | MySqlType::VarBinary { .. }
-        | MySqlType::Blob { .. }
-        | MySqlType::Geometry { .. } => TargetType::Bytea,
-        MySqlType::Json => TargetType::Jsonb,
-        MySqlType::Vector { .. } => TargetType::RealArray,
-        MySqlType::Unknown { .. } => return None,
+pub(super) fn default_type(source: &MySqlType, rules: &Rules) -> Option<TargetType> {
+    let default = row(source, ColumnPolicies::STRICT).default?;
+    let truth = matches!(source, MySqlType::TinyInt { unsigned: false, display_one: true });
+    Some(match default {
+        TargetType::Smallint if truth && rules.tinyint1 == TinyInt1::Boolean => TargetType::Boolean,
+        TargetType::Interval(digits) if rules.time == TimeAs::Time => TargetType::Time(digits),
+        default => default,
     })
 }
 
-/// What becomes of the values of `source` in `target`: exactly the pairs that [`Plan`](super::Plan) can encode.
-pub fn fit(source: &MySqlType, target: &TargetType) -> Fit {
+/// The table.
+pub(super) fn row(source: &MySqlType, policies: ColumnPolicies) -> Row<'_> {
+    use MySqlType as M;
+    use TargetType as T;
+    let ColumnPolicies { nul_bytes: nul, dates } = policies;
     match source {
-        MySqlType::TinyInt { .. }
-        | MySqlType::SmallInt { .. }
-        | MySqlType::MediumInt { .. }
-        | MySqlType::Int { .. }
-        | MySqlType::BigInt { .. } => fit_integer(source, target),
-        MySqlType::Year => match target {
-            TargetType::Smallint
-            | TargetType::Integer
-            | TargetType::Bigint
-            | TargetType::Numeric(None)
-            | TargetType::Text => Fit::Exact,
-            TargetType::Numeric(Some((precision, scale))) => exact_if(precision.saturating_sub(*scale) >= 4),
-            TargetType::Varchar(length) => exact_if(length.is_none_or(|length| length > 4)),
-            _ => Fit::No,
-        },
-        MySqlType::Decimal { precision, scale } => match target {
-            TargetType::Numeric(None) | TargetType::Text => Fit::Exact,
-            TargetType::Numeric(Some((digits, places))) => {
-                let whole = precision.saturating_sub(*scale);
-                exact_if(*places >= u16::from(*scale) && digits.saturating_sub(*places) >= u16::from(whole))
-            }
-            // Sign, point and a zero before it.
-            TargetType::Varchar(length) => {
-                exact_if(length.is_none_or(|length| length >= u32::from(*precision) + 3))
-            }
-            _ => Fit::No,
-        },
-        MySqlType::Float => exact_if(matches!(target, TargetType::Real | TargetType::Double)),
-        MySqlType::Double => exact_if(*target == TargetType::Double),
-        MySqlType::Bit { bits } => match target {
-            TargetType::Bit(wide) => exact_if(*wide == u32::from(*bits)),
-            TargetType::Boolean => exact_if(*bits == 1),
-            _ => Fit::No,
-        },
-        MySqlType::Date => exact_if(*target == TargetType::Date),
-        MySqlType::Time { fraction, .. } => match target {
-            TargetType::Interval(digits) => exact_if(digits >= fraction),
-            // Spans beyond a day have no time of day.
-            TargetType::Time(digits) if digits >= fraction => Fit::Checked,
-            _ => Fit::No,
-        },
-        MySqlType::DateTime { fraction, .. } => match target {
-            TargetType::Timestamp(digits) => exact_if(digits >= fraction),
-            _ => Fit::No,
-        },
-        MySqlType::Timestamp { fraction, .. } => match target {
-            TargetType::TimestampTz(digits) => exact_if(digits >= fraction),
-            _ => Fit::No,
-        },
-        MySqlType::Char { length, .. } | MySqlType::VarChar { length, .. } => {
-            exact_if(holds_text(target, Some(*length)))
+        M::TinyInt { unsigned, .. } => Row::new(T::Smallint, |to| integer(8, *unsigned, to)),
+        M::SmallInt { unsigned } => {
+            Row::new(if *unsigned { T::Integer } else { T::Smallint }, |to| integer(16, *unsigned, to))
         }
-        MySqlType::Text { .. } => exact_if(holds_text(target, None)),
-        MySqlType::Enum { labels, .. } => {
-            let longest = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
-            label_fit(labels, holds_text(target, u32::try_from(longest).ok()))
+        M::MediumInt { unsigned } => Row::new(T::Integer, |to| integer(24, *unsigned, to)),
+        M::Int { unsigned } => {
+            Row::new(if *unsigned { T::Bigint } else { T::Integer }, |to| integer(32, *unsigned, to))
         }
-        MySqlType::Set { labels, .. } => {
-            let longest: usize = labels.iter().map(|label| label.chars().count() + 1).sum();
-            label_fit(labels, holds_text(target, u32::try_from(longest.saturating_sub(1)).ok()))
+        M::BigInt { unsigned } => {
+            let default = if *unsigned { T::Numeric(Some((20, 0))) } else { T::Bigint };
+            Row::new(default, |to| integer(64, *unsigned, to))
         }
-        MySqlType::Binary { length } => {
-            exact_if(*target == TargetType::Bytea || (*length == 16 && *target == TargetType::Uuid))
+        M::Year => Row::new(T::Integer, |to| whole_number(12, to).map(Codec::Year)),
+        M::Decimal { precision, scale } => {
+            let default = T::Numeric(Some((u16::from(*precision), u16::from(*scale))));
+            Row::new(default, |to| decimal(*precision, *scale, to))
         }
-        MySqlType::VarBinary { .. } | MySqlType::Blob { .. } => exact_if(*target == TargetType::Bytea),
-        MySqlType::Json => exact_if(matches!(
-            target,
-            TargetType::Jsonb | TargetType::Json | TargetType::Text | TargetType::Varchar(None)
-        )),
-        MySqlType::Geometry { .. } => exact_if(matches!(target, TargetType::Bytea | TargetType::Geometry)),
-        MySqlType::Vector { .. } => exact_if(*target == TargetType::RealArray),
-        MySqlType::Unknown { .. } => Fit::No,
+        M::Float => Row::new(T::Real, |to| match to {
+            T::Real => Some(Codec::Float),
+            T::Double => Some(Codec::Double),
+            _ => None,
+        }),
+        M::Double => Row::new(T::Double, |to| (*to == T::Double).then_some(Codec::Double)),
+        M::Bit { bits } => Row::new(T::Bit(u32::from(*bits)), |to| match to {
+            T::Bit(length) if *length == u32::from(*bits) => Some(Codec::Bit(*bits)),
+            T::Boolean if *bits == 1 => Some(Codec::BitBoolean),
+            _ => None,
+        }),
+        M::Date => Row::new(T::Date, move |to| (*to == T::Date).then_some(Codec::Date(dates))),
+        M::Time { fraction, .. } => Row::new(T::Interval(*fraction), |to| match to {
+            T::Interval(digits) if digits >= fraction => Some(Codec::Interval),
+            // Spans beyond a day have no time of day: an error when they come.
+            T::Time(digits) if digits >= fraction => Some(Codec::Time),
+            _ => None,
+        }),
+        M::DateTime { fraction, .. } => Row::new(T::Timestamp(*fraction), move |to| match to {
+            T::Timestamp(digits) if digits >= fraction => Some(Codec::DateTime(dates)),
+            _ => None,
+        }),
+        M::Timestamp { fraction, .. } => Row::new(T::TimestampTz(*fraction), move |to| match to {
+            T::TimestampTz(digits) if digits >= fraction => Some(Codec::Timestamp(dates)),
+            _ => None,
+        }),
+        // The target has no varchar(0).
+        M::Char { length, charset } | M::VarChar { length, charset } => {
+            text(T::Varchar(Some((*length).max(1))), Some(*length), charset, nul)
+        }
+        M::Text { charset, .. } => text(T::Text, None, charset, nul),
+        M::Binary { length } => Row::new(T::Bytea, |to| match (to, usize::try_from(*length)) {
+            (T::Bytea, Ok(length)) => Some(Codec::Padded(length)),
+            (T::Uuid, Ok(16)) => Some(Codec::Padded(16)),
+            _ => None,
+        }),
+        M::VarBinary { .. } | M::Blob { .. } => {
+            Row::new(T::Bytea, |to| (*to == T::Bytea).then_some(Codec::Bytes))
+        }
+        M::Enum { labels, charset } => {
+            let longest = labels.iter().map(|label| label.chars().count()).max();
+            labelled(labels, charset, longest.unwrap_or(0), Codec::Enum)
+        }
+        M::Set { labels, charset } => {
+            let all: usize = labels.iter().map(|label| label.chars().count() + 1).sum();
+            labelled(labels, charset, all.saturating_sub(1), Codec::Set)
+        }
+        M::Json => Row::new(T::Jsonb, move |to| match to {
+            T::Jsonb => Some(Codec::Json { jsonb: true, nul }),
+            T::Json | T::Text | T::Varchar(None) => Some(Codec::Json { jsonb: false, nul }),
+            _ => None,
+        }),
+        M::Geometry { .. } => {
+            Row::new(T::Bytea, |to| matches!(to, T::Bytea | T::Geometry).then_some(Codec::Geometry))
+        }
+        M::Vector { .. } => Row::new(T::RealArray, |to| (*to == T::RealArray).then_some(Codec::Vector)),
+        M::Unknown { .. } => Row { default: None, refused: None, merges: None, codec: Box::new(|_| None) },
     }
 }
 
-fn exact_if(exact: bool) -> Fit {
-    if exact { Fit::Exact } else { Fit::No }
+fn integer(bits: u8, unsigned: bool, to: &TargetType) -> Option<Codec> {
+    let codec = if unsigned { Codec::Unsigned } else { Codec::Signed };
+    // Anything but 0 and 1 is an error when it comes.
+    if *to == TargetType::Boolean {
+        return (bits == 8).then_some(codec(IntegerTarget::Boolean));
+    }
+    whole_number(if unsigned { bits } else { bits - 1 }, to).map(codec)
+}
+
+/// The way into an integer-like target for numbers of so many bits without the sign.
+fn whole_number(bits: u8, to: &TargetType) -> Option<IntegerTarget> {
+    match to {
+        TargetType::Smallint if bits <= 15 => Some(IntegerTarget::Smallint),
+        TargetType::Integer if bits <= 31 => Some(IntegerTarget::Integer),
+        TargetType::Bigint if bits <= 63 => Some(IntegerTarget::Bigint),
+        TargetType::Numeric(None) => Some(IntegerTarget::Numeric),
+        TargetType::Numeric(Some((precision, scale))) if precision.saturating_sub(*scale) >= digits(bits) => {
+            Some(IntegerTarget::Numeric)
+        }
+        TargetType::Text | TargetType::Varchar(None) => Some(IntegerTarget::Text),
+        // With a sign.
+        TargetType::Varchar(Some(length)) if *length > digits(bits).into() => Some(IntegerTarget::Text),
+        _ => None,
+    }
+}
+
+/// Decimal digits of the largest number of so many bits, 64 at most: the logarithm of 2 is a little more than 0.3.
+pub(super) fn digits(bits: u8) -> u16 {
+    u16::from(bits) * 3 / 10 + 1
+}
+
+fn decimal(precision: u8, scale: u8, to: &TargetType) -> Option<Codec> {
+    match to {
+        TargetType::Numeric(None) => Some(Codec::Decimal { precision, scale }),
+        TargetType::Numeric(Some((wide, behind)))
+            if *behind >= scale.into()
+                && wide.checked_sub(*behind)? >= precision.checked_sub(scale)?.into() =>
+        {
+            Some(Codec::Decimal { precision, scale })
+        }
+        // Sign, point and a zero before it come on top.
+        TargetType::Varchar(Some(length)) if *length < u32::from(precision) + 3 => None,
+        TargetType::Text | TargetType::Varchar(_) => Some(Codec::DecimalText { precision, scale }),
+        _ => None,
+    }
+}
+
+/// Texts of at most `length` characters (`None`: any).
+fn text(default: TargetType, length: Option<u32>, charset: &Charset, nul: NulBytes) -> Row<'_> {
+    let decoder = Decoder::of(&charset.name);
+    Row {
+        default: Some(default),
+        refused: decoder.err().map(|why| Refused::Charset(&charset.name, why)),
+        merges: charset::merges(&charset.name)
+            .then(|| format!("different characters of {} are one in Unicode", charset.name)),
+        codec: Box::new(move |to| {
+            let decoder = decoder.ok().filter(|_| takes_text(to, length))?;
+            Some(Codec::Text { decoder, nul })
+        }),
+    }
+}
+
+/// Texts of at most `longest` characters, made of labels: they are in UTF-8 already, and so tell their labels apart.
+fn labelled<'a>(
+    labels: &'a [String],
+    charset: &'a Charset,
+    longest: usize,
+    codec: fn(Box<Labels>) -> Codec,
+) -> Row<'a> {
+    let undecoded = Decoder::of(&charset.name).err().map(|why| Refused::Charset(&charset.name, why));
+    let sure = matches!(charset.name.as_str(), "utf8mb3" | "latin1" | "ascii");
+    let doubtful = labels.iter().find(|label| !sure && label.contains('?'));
+    // Number 0 is '' as well, and so is an empty SET.
+    let mut seen = HashSet::from([""]);
+    let merges = labels.iter().any(|label| !seen.insert(label));
+    Row {
+        default: Some(TargetType::Text),
+        refused: undecoded.or(doubtful.map(|label| Refused::Label(label))),
+        merges: merges.then(|| "one of its labels is the empty string or there twice".to_owned()),
+        codec: Box::new(move |to| {
+            takes_text(to, u32::try_from(longest).ok()).then(|| codec(Box::new(Labels::new(labels))))
+        }),
+    }
 }
 
 /// Whether every text of at most `length` characters (`None`: any) fits the target.
-fn holds_text(target: &TargetType, length: Option<u32>) -> bool {
-    match target {
+fn takes_text(to: &TargetType, length: Option<u32>) -> bool {
+    match to {
         TargetType::Text | TargetType::Varchar(None) => true,
         TargetType::Varchar(Some(room)) => length.is_some_and(|length| length <= *room),
         _ => false,
-    }
-}
-
-/// Bits that a signed number needs to hold every value, and decimal digits of the longest.
-pub(super) fn integer_size(source: &MySqlType) -> Option<(u32, u16)> {
-    let (bits, unsigned, digits) = match source {
-        MySqlType::TinyInt { unsigned, .. } => (8, *unsigned, 3),
-        MySqlType::SmallInt { unsigned } => (16, *unsigned, 5),
-        MySqlType::MediumInt { unsigned } => (24, *unsigned, if *unsigned { 8 } else { 7 }),
-        MySqlType::Int { unsigned } => (32, *unsigned, 10),
-        MySqlType::BigInt { unsigned } => (64, *unsigned, if *unsigned { 20 } else { 19 }),
-        _ => return None,
-    };
-    Some((bits + u32::from(unsigned), digits))
-}
-
-fn fit_integer(source: &MySqlType, target: &TargetType) -> Fit {
-    let Some((bits, digits)) = integer_size(source) else { return Fit::No };
-    match target {
-        // Anything but 0 and 1 is an error.
-        TargetType::Boolean if bits <= 9 => Fit::Checked,
-        TargetType::Smallint => exact_if(bits <= 16),
-        TargetType::Integer => exact_if(bits <= 32),
-        TargetType::Bigint => exact_if(bits <= 64),
-        TargetType::Numeric(None) | TargetType::Text => Fit::Exact,
-        TargetType::Numeric(Some((precision, scale))) => exact_if(precision.saturating_sub(*scale) >= digits),
-        TargetType::Varchar(length) => exact_if(length.is_none_or(|length| length > u32::from(digits))),
-        _ => Fit::No,
-    }
-}
-
-/// Labels as text: number 0 is '' as well, and so is an empty SET.
-fn label_fit(labels: &[String], holds: bool) -> Fit {
-    let merges = labels.iter().any(String::is_empty)
-        || labels
-            .iter()
-            .enumerate()
-            .any(|(at, label)| labels.iter().skip(at + 1).any(|other| other == label));
-    match (holds, merges) {
-        (false, _) => Fit::No,
-        (true, true) => Fit::Merging,
-        (true, false) => Fit::Exact,
-    }
-}
-
-/// The column's character set when different bytes of it are one Unicode character: as a key's text they would merge
-/// rows. Labels are told apart by their texts already.
-pub(super) fn merging_charset(source: &MySqlType) -> Option<&str> {
-    charset_of(source).filter(|charset| !is_labelled(source) && super::charset::merges(charset))
-}
-
-/// Whether values are labels of a list.
-pub(super) fn is_labelled(source: &MySqlType) -> bool {
-    matches!(source, MySqlType::Enum { .. } | MySqlType::Set { .. })
-}
-
-/// A label that may not be the real one: `information_schema` prints labels in utf8mb3, and a question mark for every
-/// character outside of it (seen on 9.7; SHOW CREATE TABLE does the same). Rows of the log hold the number only, so
-/// what such a mark stands for cannot be known. Character sets of which every code has its utf8mb3 are not in doubt.
-pub(super) fn doubtful_label(source: &MySqlType) -> Option<&str> {
-    let (MySqlType::Enum { labels, charset } | MySqlType::Set { labels, charset }) = source else {
-        return None;
-    };
-    let sure = matches!(charset.name.as_str(), "utf8mb3" | "latin1" | "ascii");
-    labels.iter().map(String::as_str).find(|label| !sure && label.contains('?'))
-}
-
-/// The character set of a text type.
-pub(super) fn charset_of(source: &MySqlType) -> Option<&str> {
-    match source {
-        MySqlType::Char { charset, .. }
-        | MySqlType::VarChar { charset, .. }
-        | MySqlType::Text { charset, .. }
-        | MySqlType::Enum { charset, .. }
-        | MySqlType::Set { charset, .. } => Some(&charset.name),
-        _ => None,
     }
 }
 

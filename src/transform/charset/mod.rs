@@ -12,23 +12,6 @@ mod wide;
 
 use super::encode::{Fault, WayOut};
 
-/// Whether text in a character set can be carried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Support {
-    /// Decoded exactly as the source itself converts it.
-    Exact,
-    /// Not decoded; why, as the end of a sentence about the character set.
-    Refused(&'static str),
-}
-
-/// Whether text columns in the character set `name` (MySQL's name) can be carried.
-pub fn charset_support(name: &str) -> Support {
-    match Decoder::of(name) {
-        Ok(_) => Support::Exact,
-        Err(why) => Support::Refused(why),
-    }
-}
-
 /// Whether different texts of a character set can be the same text in Unicode, so that keys could merge.
 pub(crate) fn merges(name: &str) -> bool {
     matches!(name, "armscii8" | "sjis" | "cp932" | "ujis")

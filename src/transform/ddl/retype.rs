@@ -4,7 +4,7 @@ use super::Issued;
 use crate::schema::charset::max_bytes_per_char;
 use crate::schema::ddl::effect::{Changed, Effect};
 use crate::schema::{Charset, Column, MySqlType};
-use crate::transform::typemap::integer_size;
+use crate::transform::typemap::digits;
 use std::collections::BTreeSet;
 
 const NARROWED: Effect = Effect::Values(Changed::Narrowed);
@@ -87,14 +87,18 @@ fn types(old: &MySqlType, new: &MySqlType) -> Effect {
     if old == new {
         return Effect::Nothing;
     }
-    if let (Some(_), Some(_)) = (integer_size(old), integer_size(new)) {
-        return integers(old, new);
+    if let Some(old) = integer(old) {
+        return match (integer(new), new) {
+            (Some(new), _) => integers(old, new),
+            (None, T::Decimal { precision, scale }) => {
+                let (bits, unsigned) = old;
+                let digits = digits(bits - u8::from(!unsigned));
+                widens_if(digits <= u16::from(precision.saturating_sub(*scale)))
+            }
+            (None, _) => CONVERTED,
+        };
     }
     match (old, new) {
-        (_, T::Decimal { precision, scale }) if integer_size(old).is_some() => {
-            let digits = integer_size(old).map_or(0, |(_, digits)| digits);
-            widens_if(digits <= u16::from(precision.saturating_sub(*scale)))
-        }
         (T::Decimal { precision: p, scale: s }, T::Decimal { precision, scale }) => {
             widens_if(scale >= s && precision.saturating_sub(*scale) >= p.saturating_sub(*s))
         }
@@ -163,15 +167,19 @@ fn widens_if(widens: bool) -> Effect {
     if widens { Effect::Definition } else { NARROWED }
 }
 
-fn integers(old: &MySqlType, new: &MySqlType) -> Effect {
-    let range = |of: &MySqlType| match of {
-        MySqlType::TinyInt { unsigned, .. } => (8, *unsigned),
-        MySqlType::SmallInt { unsigned } => (16, *unsigned),
-        MySqlType::MediumInt { unsigned } => (24, *unsigned),
-        MySqlType::Int { unsigned } => (32, *unsigned),
-        _ => (64, matches!(of, MySqlType::BigInt { unsigned: true })),
-    };
-    let ((old_bits, old_unsigned), (new_bits, new_unsigned)) = (range(old), range(new));
+/// Bits of an integer type, and whether it has no sign.
+fn integer(of: &MySqlType) -> Option<(u8, bool)> {
+    match of {
+        MySqlType::TinyInt { unsigned, .. } => Some((8, *unsigned)),
+        MySqlType::SmallInt { unsigned } => Some((16, *unsigned)),
+        MySqlType::MediumInt { unsigned } => Some((24, *unsigned)),
+        MySqlType::Int { unsigned } => Some((32, *unsigned)),
+        MySqlType::BigInt { unsigned } => Some((64, *unsigned)),
+        _ => None,
+    }
+}
+
+fn integers((old_bits, old_unsigned): (u8, bool), (new_bits, new_unsigned): (u8, bool)) -> Effect {
     match (old_unsigned, new_unsigned) {
         _ if (old_bits, old_unsigned) == (new_bits, new_unsigned) => Effect::Nothing,
         (true, true) | (false, false) => widens_if(new_bits >= old_bits),

@@ -10,7 +10,7 @@ use crate::transform::json;
 
 /// How a column is carried.
 #[derive(Debug)]
-pub(super) enum Codec {
+pub(in crate::transform) enum Codec {
     Signed(IntegerTarget),
     Unsigned(IntegerTarget),
     Year(IntegerTarget),

@@ -7,7 +7,6 @@
 //! What must never happen here: a choice made per value that could be made when the plan is compiled, and a row
 //! taken whose bytes do not end exactly where its image ends.
 
-mod choose;
 mod codec;
 mod event;
 mod partial;
@@ -16,15 +15,17 @@ mod result;
 mod tests;
 mod told;
 
+pub(super) use codec::Codec;
+
 use super::encode::temporal::DatePolicy;
 use super::encode::{Fault, WayOut, field};
-use super::mapping::is_dated;
+use super::mapping::{codec_for, is_dated};
+use super::typemap::ColumnPolicies;
 use super::{TableMapping, TransformError};
 use crate::change::policy::{NulBytes, ZeroDates};
-use crate::change::remedy::{AtSource, AtTarget, Emptied, InConfig, Remedy, Report};
+use crate::change::remedy::{AtTarget, Emptied, InConfig, Remedy, Report};
 use crate::change::{FilePosition, RowLayout, TableName, TargetColumn, TargetType};
-use crate::schema::{Column, Table};
-use codec::Codec;
+use crate::schema::Table;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -126,7 +127,13 @@ impl Plan {
         if let Some((index, tag)) = &mapping.source_tag {
             let column = target(*index)?;
             if !matches!(column.data_type, TargetType::Text | TargetType::Varchar(_)) {
-                return Err(type_error(table, "(source_column)", "text", &column.data_type));
+                return Err(TransformError::Type {
+                    table: table.name.clone(),
+                    column: "(source_column)".into(),
+                    source_type: "text".into(),
+                    target_type: column.data_type.to_string(),
+                    remedy: unfit(),
+                });
             }
             field::bytes(&mut head, tag.as_bytes())
                 .map_err(|_| misfit("the source tag is too long".into()))?;
@@ -152,16 +159,17 @@ impl Plan {
             last = Some(carried.source);
             let column = target(carried.target)?;
             step.key_slot = key_slot(&column.name);
+            let in_key = step.key_slot.is_some();
             // A policy that was changed makes NULLs for a column that was made NOT NULL: the target says whether it is that still.
             let zero_is_null = policies.zero_dates == ZeroDates::Null && is_dated(&source.data_type);
-            step.nullable = (column.nullable || zero_is_null) && step.key_slot.is_none();
-            let dates = DatePolicy { zero_dates: policies.zero_dates, nullable: step.nullable };
-            // Two keys must not become one by losing their NULs.
-            let nul_bytes = if step.key_slot.is_some() { NulBytes::Error } else { policies.nul_bytes };
-            step.codec = Some(choose_codec(table, source, column, nul_bytes, dates)?);
-            if step.key_slot.is_some() {
-                check_key(table, source)?;
-            }
+            step.nullable = (column.nullable || zero_is_null) && !in_key;
+            let column_policies = ColumnPolicies {
+                // Two keys must not become one by losing their NULs.
+                nul_bytes: if in_key { NulBytes::Error } else { policies.nul_bytes },
+                dates: DatePolicy { zero_dates: policies.zero_dates, nullable: step.nullable },
+            };
+            step.codec =
+                Some(codec_for(&table.name, source, &column.data_type, in_key, column_policies, unfit())?);
             columns.push(column.clone());
         }
         let mut key = Vec::with_capacity(mapping.target.primary_key.len());
@@ -296,6 +304,11 @@ impl Plan {
     }
 }
 
+/// What the user can do about a target column that cannot take the values of its source column.
+fn unfit() -> Remedy {
+    AtTarget::TypeOfPlan.or(InConfig::LeaveColumnOut)
+}
+
 /// Where a row was met.
 #[derive(Clone, Copy)]
 enum Place<'a> {
@@ -308,57 +321,4 @@ enum Place<'a> {
 #[cold]
 fn null_refused() -> Fault {
     Fault::refused("the value is NULL and the target column is NOT NULL", WayOut::Mend)
-}
-
-fn choose_codec(
-    table: &Table,
-    source: &Column,
-    target: &TargetColumn,
-    nul_bytes: NulBytes,
-    dates: DatePolicy,
-) -> Result<Codec, TransformError> {
-    match choose::codec(&source.data_type, &target.data_type, nul_bytes, dates) {
-        Ok(Some(codec)) => Ok(codec),
-        Ok(None) => Err(type_error(table, &source.name, &source.data_type.to_string(), &target.data_type)),
-        Err(refused) => Err(TransformError::Mapping {
-            table: table.name.clone(),
-            why: format!("column {}: the character set {} {}", source.name, refused.charset, refused.why),
-            remedy: InConfig::LeaveColumnOut.or(AtSource::ConvertColumn),
-        }),
-    }
-}
-
-fn type_error(table: &Table, column: &str, source_type: &str, target: &TargetType) -> TransformError {
-    TransformError::Type {
-        table: table.name.clone(),
-        column: column.to_owned(),
-        source_type: source_type.to_owned(),
-        target_type: target.to_string(),
-        remedy: AtTarget::TypeOfPlan.or(InConfig::LeaveColumnOut),
-    }
-}
-
-/// A key must not have two source values that become one target value.
-fn check_key(table: &Table, source: &Column) -> Result<(), TransformError> {
-    use crate::schema::MySqlType;
-    let merges = match &source.data_type {
-        // 0 (an invalid value) and the empty label are both the empty text.
-        MySqlType::Enum { labels, .. } if labels.iter().any(String::is_empty) => {
-            "has an empty label, which looks like the invalid value 0"
-        }
-        MySqlType::Set { labels, .. } if labels.iter().any(String::is_empty) => {
-            "has an empty label, which looks like the empty set"
-        }
-        MySqlType::Char { charset, .. } | MySqlType::VarChar { charset, .. }
-            if super::charset::merges(&charset.name) =>
-        {
-            "is in a character set that has several codes for one character"
-        }
-        _ => return Ok(()),
-    };
-    Err(TransformError::Mapping {
-        table: table.name.clone(),
-        why: format!("key column {} {merges}: rows could merge", source.name),
-        remedy: InConfig::OtherKey.or(InConfig::LeaveTableOut),
-    })
 }

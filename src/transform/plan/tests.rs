@@ -6,7 +6,7 @@ use crate::change::rows::ResultColumn;
 use crate::change::{
     EncodedRows, FilePosition, ResultRows, RowOp, RowsEvent, RowsKind, TableMap, TargetName, TargetTable,
 };
-use crate::schema::{BoundColumn, BoundTable, Charset, ColumnDefault, MySqlType, Wire};
+use crate::schema::{BoundColumn, BoundTable, Charset, Column, ColumnDefault, MySqlType, Wire};
 use crate::transform::ColumnMapping;
 
 mod partial;

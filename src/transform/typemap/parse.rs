@@ -3,7 +3,7 @@
 use crate::change::TargetType;
 
 /// A target type by its name in the target, with lengths; `None` for one that cannot be fed.
-pub fn parse_target_type(text: &str) -> Option<TargetType> {
+pub(in crate::transform) fn parse_target_type(text: &str) -> Option<TargetType> {
     let lower = text.trim().to_ascii_lowercase();
     let (head, arguments, tail) = split(&lower)?;
     let words: Vec<&str> = head.split_whitespace().chain(tail.split_whitespace()).collect();

@@ -128,12 +128,15 @@ fn is_time(of: &MySqlType) -> bool {
 /// Whether a value of this type has bytes of its own; `None` where settings change what is read.
 fn reads(of: &MySqlType) -> Option<bool> {
     match of {
-        // With trailing blanks or without, as PAD_CHAR_TO_FULL_LENGTH has it.
+        // CHAR: with trailing blanks or without, as PAD_CHAR_TO_FULL_LENGTH has it.
         MySqlType::Char { .. }
+        | MySqlType::Date
+        | MySqlType::Time { .. }
+        | MySqlType::DateTime { .. }
+        | MySqlType::Timestamp { .. }
         | MySqlType::Geometry { .. }
         | MySqlType::Vector { .. }
         | MySqlType::Unknown { .. } => None,
-        of if is_time(of) => None,
         MySqlType::VarChar { .. }
         | MySqlType::Text { .. }
         | MySqlType::Binary { .. }
@@ -142,7 +145,16 @@ fn reads(of: &MySqlType) -> Option<bool> {
         | MySqlType::Enum { .. }
         | MySqlType::Set { .. }
         | MySqlType::Json => Some(true),
-        _ => Some(false),
+        MySqlType::TinyInt { .. }
+        | MySqlType::SmallInt { .. }
+        | MySqlType::MediumInt { .. }
+        | MySqlType::Int { .. }
+        | MySqlType::BigInt { .. }
+        | MySqlType::Decimal { .. }
+        | MySqlType::Float
+        | MySqlType::Double
+        | MySqlType::Bit { .. }
+        | MySqlType::Year => Some(false),
     }
 }
 

@@ -37,7 +37,7 @@ async fn a_file_that_is_damaged_inside_is_not_left_for_the_next() {
         daemon.restart();
         let task = daemon.wait_task("the task fails", DEADLINE, |task| task.phase.name() == "Failed").await;
         let failure = format!("{:?}", task.phase);
-        assert!(failure.contains(words) && failure.contains("copy the tables"), "{failure}");
+        assert!(failure.contains(words) && failure.contains("copy again"), "{failure}");
         assert_eq!(scene.target.one(&format!("SELECT count(*) FROM {}.t", scene.source.name)).await, "1");
     }
 }

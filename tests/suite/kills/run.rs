@@ -175,7 +175,10 @@ impl Toll {
         let phase = self.look(daemon).await;
         let start = Instant::now();
         daemon.terminate();
-        assert_eq!(daemon.exit_code(Duration::from_secs(35)).await, 0, "{}", daemon.log_tail());
+        let code = daemon.exit_code(Duration::from_secs(35)).await;
+        // Who has not said a word may not listen yet; nothing is to be drained then.
+        let too_early = phase == "Starting" && code == 143;
+        assert!(code == 0 || too_early, "{code} in {phase}: {}", daemon.log_tail());
         self.longest_stop = self.longest_stop.max(start.elapsed());
         *self.stops.entry(phase).or_default() += 1;
     }

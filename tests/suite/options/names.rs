@@ -126,7 +126,7 @@ async fn a_config_that_changes_how_a_followed_table_is_carried_is_told() {
         let output = check(options).await;
         assert!(output.code == 0 && output.stdout.contains("WARN  source.mapping"), "{options}: {output:?}");
         assert!(
-            output.stdout.contains(words) && output.stdout.contains("copy the table again"),
+            output.stdout.contains(words) && output.stdout.contains("copy options_changed.t again"),
             "{output:?}"
         );
     }

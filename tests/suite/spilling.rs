@@ -62,7 +62,7 @@ async fn a_full_disk_for_held_rows_is_told_and_waited_for() {
     let waits = daemon.wait_task("it waits for room", DEADLINE, |task| task.restarts >= 2).await;
     let log = daemon.log();
     assert!(log.contains(&folder) && log.contains("No space left"), "{waits:?} {log}");
-    assert!(log.contains("make room there, name another folder with spill_dir"), "{log}");
+    assert!(log.contains("make room there, or name another folder with spill_dir"), "{log}");
     let (code, why) = daemon.get("/readyz").await.expect("the daemon answers");
     assert_eq!(code, 503, "{why}");
     eventually(DEADLINE, "more attempts fail", async || {

@@ -62,6 +62,17 @@ pub enum TimeAs {
     Time,
 }
 
+/// What becomes of a table when a statement does something to it that cannot simply be carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DdlPolicy {
+    /// It is copied again beside the others.
+    Recopy,
+    /// It is parked.
+    Park,
+    /// The task stops.
+    Stop,
+}
+
 /// Detail for one table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TableOptions {
@@ -81,6 +92,8 @@ pub struct TableOptions {
     pub source_column: Option<String>,
     /// Text for WITH (…).
     pub storage: Option<String>,
+    /// Policies that hold for this table, by what the statement does.
+    pub ddl_policy: BTreeMap<String, DdlPolicy>,
 }
 
 /// `distributed_by`

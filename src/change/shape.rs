@@ -227,3 +227,15 @@ pub enum TargetChange {
         remedy: Remedy,
     },
 }
+
+impl TargetChange {
+    /// The table that it changes.
+    pub fn table(&self) -> &TargetName {
+        match self {
+            Self::AddColumn { table, .. }
+            | Self::RenameColumn { table, .. }
+            | Self::AlterColumn { table, .. }
+            | Self::RequireNone { table, .. } => table,
+        }
+    }
+}

@@ -35,9 +35,46 @@ pub enum TableState {
     },
     /// Set by the batch that reaches P1: the stream is applied exactly.
     Streaming,
+    /// Set when a side stream takes the table over: the task's main stream passes over it until the side stream has come up with it.
+    Aside {
+        /// The side stream's number.
+        side: u32,
+        /// What the table is doing there; never itself `Aside` or `Parked`.
+        within: Box<TableState>,
+    },
+    /// Set when something that concerns this table alone keeps it from being carried: its target table stays as it is, and the
+    /// others go on.
+    Parked(Trouble),
+}
+
+/// What keeps a table from being carried.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// What happened, in a paragraph.
+    pub error: String,
+    /// What to do, in a sentence.
+    pub remedy: String,
+    /// Seconds since 1970 when it happened.
+    pub since: u64,
 }
 
 impl TableState {
+    /// Whether the task's main stream carries the table.
+    pub fn is_of_main(&self) -> bool {
+        match self {
+            Self::Snapshotting { .. } | Self::CatchingUp { .. } | Self::Streaming => true,
+            Self::Pending | Self::Aside { .. } | Self::Parked(_) => false,
+        }
+    }
+
+    /// What the table is doing on the side stream of this number; `None` when it is not there.
+    pub fn on_side(&self, number: u32) -> Option<&Self> {
+        match self {
+            Self::Aside { side, within } if *side == number => Some(within),
+            _ => None,
+        }
+    }
+
     /// What becomes of a table that is catching up when the source is another server of the same history by now, whose log
     /// ends at `end`; `None` when nothing does. P1, a place in the other's files, is recorded anew. So is a P0 that only its
     /// place tells: what lies before it comes again and is applied convergently up to the new P1.

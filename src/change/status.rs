@@ -3,6 +3,7 @@
 //!
 //! What must never happen here: a clock read. What depends on the time is given it.
 
+use super::state::Trouble;
 use super::{FilePosition, TableName};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -96,6 +97,8 @@ pub enum TablePhase {
     CatchingUp,
     /// Following the stream.
     Streaming,
+    /// Not carried for a reason of its own, which is told beside it; the others go on.
+    Parked,
 }
 
 /// One table of a task.
@@ -120,6 +123,12 @@ pub struct TableStatus {
     pub drift: u64,
     /// One example of drift, if any.
     pub drift_example: Option<String>,
+    /// Why it is parked, while it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<Trouble>,
+    /// It is copied or followed beside the task's main stream.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub aside: bool,
     /// The target table's size and care.
     #[serde(default)]
     pub upkeep: Upkeep,

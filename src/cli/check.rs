@@ -60,6 +60,11 @@ fn not_asked(config: &Config, name: &str, error: &TaskError) -> Report {
         | TaskError::Precheck { .. }
         | TaskError::Unsettled { .. }
         | TaskError::CopyAgain { .. }
+        | TaskError::OfTable { .. }
+        | TaskError::OfAnyTable { .. }
+        | TaskError::Gone { .. }
+        | TaskError::NotOnRecord { .. }
+        | TaskError::Unreplaceable { .. }
         | TaskError::Stream { .. }
         | TaskError::Overdue { .. }
         | TaskError::PieceConflict { .. }

@@ -7,6 +7,7 @@ mod check;
 mod log;
 mod out;
 mod progress;
+mod resync;
 mod run;
 mod spill;
 mod status;
@@ -82,6 +83,19 @@ pub enum Command {
         #[arg(long, conflicts_with_all = ["json", "watch"])]
         alive: bool,
     },
+    /// Copy tables again, also parked ones: readers keep the old rows until the new ones are whole. The daemon must be stopped; the copy
+    /// begins when it is started.
+    Resync {
+        /// Config.
+        #[command(flatten)]
+        config: ConfigFile,
+        /// The task; needed where there are several.
+        #[arg(long)]
+        task: Option<String>,
+        /// The tables, as `database.table`.
+        #[arg(required = true, value_name = "TABLE")]
+        tables: Vec<String>,
+    },
     /// Print the effective config, every default filled in and secrets masked.
     Config {
         /// Config.
@@ -135,6 +149,18 @@ pub enum CliError {
         /// Those there are.
         known: String,
     },
+    /// Several tasks, and none is named.
+    #[error("the config has several tasks. To mend it: name one of {known} with --task.")]
+    WhichTask {
+        /// Those there are.
+        known: String,
+    },
+    /// No table of that form.
+    #[error("\"{name}\" is no table. To mend it: write database.table.")]
+    TableName {
+        /// As given.
+        name: String,
+    },
     /// A task's rooms.
     #[error("task {task}: {error}{}", to_mend(.error.retry()))]
     Task {
@@ -186,7 +212,9 @@ impl CliError {
     /// The exit code that tells scripts what kind of error it was.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Config { .. } | Self::NoTask { .. } => Exit::Usage,
+            Self::Config { .. } | Self::NoTask { .. } | Self::WhichTask { .. } | Self::TableName { .. } => {
+                Exit::Usage
+            }
             Self::Task { error, .. } => match error.retry() {
                 Retry::AfterBackoff => Exit::Temporary,
                 Retry::AfterFix { .. } | Retry::Never => Exit::Problem,
@@ -228,6 +256,7 @@ pub fn execute(arguments: Arguments) -> Result<Exit, CliError> {
             Command::Status { config, json, watch, alive: false } => {
                 status::status(&config, json, watch).await
             }
+            Command::Resync { config, task, tables } => resync::resync(load(&config)?, task, tables).await,
             Command::Config { config } => {
                 out::print(&config::render(&config::load_without_secrets(&config.path)?))?;
                 Ok(Exit::Good)

@@ -136,8 +136,14 @@ fn add_task(text: &mut String, name: &str, task: &TaskStatus, live: bool, now: T
                 status.inserts, status.updates, status.deletes
             ),
             TablePhase::Streaming => "streaming".to_owned(),
+            TablePhase::Parked => "parked".to_owned(),
         };
-        line!(text, "  {table:width$} → {}  {what}", status.target);
+        let beside = if status.aside { ", beside the others" } else { "" };
+        line!(text, "  {table:width$} → {}  {what}{beside}", status.target);
+        if let Some(trouble) = &status.trouble {
+            line!(text, "  {:width$}   {}", "", trouble.error);
+            line!(text, "  {:width$}   what helps: {}", "", trouble.remedy);
+        }
         if let Some(upkeep) = words::upkeep(&status.upkeep, now) {
             line!(text, "  {:width$}   {upkeep}", "");
         }

@@ -1,9 +1,9 @@
 //! The effective configuration as TOML, secrets masked: what `rowferry config` prints.
 
 use super::types::{
-    Config, DDL_POLICIES, Distributed, ExistingTables, IdentifierCase, LogFormat, NulBytes, Password,
-    SourceTlsMode, StartPosition, TableOptions, TargetTlsMode, TaskConfig, TimeAs, TinyInt1, TlsFiles,
-    VacuumMode, ZeroDates,
+    Config, DDL_POLICIES, DdlPolicy, Distributed, ExistingTables, IdentifierCase, LogFormat, NewTables,
+    NulBytes, OnTableError, Password, SourceTlsMode, StartPosition, TableOptions, TargetTlsMode, TaskConfig,
+    TimeAs, TinyInt1, TlsFiles, VacuumMode, ZeroDates,
 };
 use crate::change::facts::TargetKind;
 use std::collections::BTreeMap;
@@ -178,6 +178,7 @@ fn render_task(task: &TaskConfig) -> Table {
     put(&mut snapshot, "parallel", number(u64::try_from(task.snapshot.parallel).unwrap_or(u64::MAX)));
     put(&mut snapshot, "chunk_rows", number(task.snapshot.chunk_rows));
     put(&mut snapshot, "max_rows_per_second", number(task.snapshot.max_rows_per_second));
+    put(&mut snapshot, "groups", number(u64::try_from(task.snapshot.groups).unwrap_or(u64::MAX)));
     put(&mut table, "snapshot", snapshot);
     let mut apply = Table::new();
     put(&mut apply, "batch_rows", number(u64::try_from(task.apply.batch_rows).unwrap_or(u64::MAX)));
@@ -202,9 +203,27 @@ fn render_task(task: &TaskConfig) -> Table {
     }
     put(&mut table, "vacuum", vacuum);
     put(&mut table, "accept_cascades", strings(&task.accept_cascades));
-    let policies: Table =
-        DDL_POLICIES.into_iter().map(|name| (name.to_owned(), Value::from("stop"))).collect();
+    let policies: Table = DDL_POLICIES
+        .into_iter()
+        .map(|name| (name.to_owned(), Value::from(policy(task.ddl_policy_or_default(name)))))
+        .collect();
     put(&mut table, "ddl_policy", policies);
+    put(
+        &mut table,
+        "on_table_error",
+        match task.on_table_error {
+            OnTableError::Park => "park",
+            OnTableError::Stop => "stop",
+        },
+    );
+    put(
+        &mut table,
+        "new_tables",
+        match task.new_tables {
+            NewTables::Add => "add",
+            NewTables::Tell => "tell",
+        },
+    );
     let tables: Table = task
         .table_options
         .iter()
@@ -214,6 +233,14 @@ fn render_task(task: &TaskConfig) -> Table {
         put(&mut table, "table", tables);
     }
     table
+}
+
+fn policy(policy: DdlPolicy) -> &'static str {
+    match policy {
+        DdlPolicy::Recopy => "recopy",
+        DdlPolicy::Park => "park",
+        DdlPolicy::Stop => "stop",
+    }
 }
 
 fn render_options(options: &TableOptions) -> Table {
@@ -243,6 +270,12 @@ fn render_options(options: &TableOptions) -> Table {
     }
     if !options.types.is_empty() {
         put(&mut table, "types", map(&options.types));
+    }
+    if !options.ddl_policy.is_empty() {
+        let chosen = options.ddl_policy.iter();
+        let chosen: Table =
+            chosen.map(|(kind, chosen)| (kind.clone(), Value::from(policy(*chosen)))).collect();
+        put(&mut table, "ddl_policy", chosen);
     }
     table
 }

@@ -44,6 +44,7 @@ pub(super) fn finish(
         types: section.string_map("types", problems),
         source_column,
         storage: section.string("storage", problems),
+        ddl_policy: super::task::ddl_policy(section.table("ddl_policy", problems), problems),
     };
     section.finish(problems);
     options

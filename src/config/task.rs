@@ -3,11 +3,12 @@
 use super::section::{Problems, Section, quoted};
 use super::table;
 use super::types::{
-    ApplyConfig, DDL_POLICIES, ExistingTables, IdentifierCase, NulBytes, Operations, Selection,
-    SnapshotConfig, StartPosition, TableOptions, TaskConfig, TimeAs, TinyInt1, ZeroDates,
+    ApplyConfig, DDL_POLICIES, DdlPolicy, ExistingTables, IdentifierCase, NewTables, NulBytes, OnTableError,
+    Operations, Selection, SnapshotConfig, StartPosition, TableOptions, TaskConfig, TimeAs, TinyInt1,
+    ZeroDates,
 };
 use crate::change::FilePosition;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 use toml::Value;
@@ -79,7 +80,13 @@ pub fn task(
     let snapshot = snapshot(section.table("snapshot", problems), problems);
     let apply = apply(section.table("apply", problems), memory_limit, problems);
     let vacuum = super::vacuum::vacuum(section.table("vacuum", problems), problems);
-    ddl_policy(section.table("ddl_policy", problems), problems);
+    let ddl_policy = ddl_policy(section.table("ddl_policy", problems), problems);
+    let on_table_error = section
+        .choice("on_table_error", &[("park", OnTableError::Park), ("stop", OnTableError::Stop)], problems)
+        .unwrap_or(OnTableError::Park);
+    let new_tables = section
+        .choice("new_tables", &[("add", NewTables::Add), ("tell", NewTables::Tell)], problems)
+        .unwrap_or(NewTables::Add);
     let accept_cascades = section.strings("accept_cascades", problems).unwrap_or_default();
     let mut table_options = Vec::new();
     for (pattern, table) in section.tables("table", problems) {
@@ -109,6 +116,9 @@ pub fn task(
         snapshot,
         apply,
         vacuum,
+        ddl_policy,
+        on_table_error,
+        new_tables,
         accept_cascades,
         table_options,
     })
@@ -306,8 +316,12 @@ fn snapshot(section: Option<Section>, problems: &mut Problems) -> SnapshotConfig
     // More workers than processors get into one another's way: where source, target and daemon share two, four were a third
     // slower than two.
     let processors = std::thread::available_parallelism().map_or(4, std::num::NonZero::get);
-    let mut snapshot =
-        SnapshotConfig { parallel: processors.clamp(2, 4), chunk_rows: 50_000, max_rows_per_second: 0 };
+    let mut snapshot = SnapshotConfig {
+        parallel: processors.clamp(2, 4),
+        chunk_rows: 50_000,
+        max_rows_per_second: 0,
+        groups: 2,
+    };
     let Some(mut section) = section else { return snapshot };
     if let Some(parallel) = section.integer("parallel", 1, 64, problems) {
         snapshot.parallel = usize::try_from(parallel).unwrap_or(snapshot.parallel);
@@ -317,6 +331,9 @@ fn snapshot(section: Option<Section>, problems: &mut Problems) -> SnapshotConfig
     }
     if let Some(rows) = section.integer("max_rows_per_second", 0, 1_000_000_000, problems) {
         snapshot.max_rows_per_second = rows;
+    }
+    if let Some(groups) = section.integer("groups", 1, 16, problems) {
+        snapshot.groups = usize::try_from(groups).unwrap_or(snapshot.groups);
     }
     section.finish(problems);
     snapshot
@@ -403,20 +420,33 @@ fn parse_bytes(text: &str) -> Option<usize> {
     digits.trim().parse::<usize>().ok()?.checked_mul(factor)
 }
 
-fn ddl_policy(section: Option<Section>, problems: &mut Problems) {
-    let Some(mut section) = section else { return };
+/// Policies by what a statement does.
+pub(super) fn ddl_policy(section: Option<Section>, problems: &mut Problems) -> BTreeMap<String, DdlPolicy> {
+    let mut policies = BTreeMap::new();
+    let Some(mut section) = section else { return policies };
+    let choices = [
+        ("recopy", Some(DdlPolicy::Recopy)),
+        ("park", Some(DdlPolicy::Park)),
+        ("stop", Some(DdlPolicy::Stop)),
+        ("ignore", None),
+        ("apply", None),
+    ];
     for name in DDL_POLICIES {
-        let choices = [("stop", true), ("ignore", false), ("apply", false)];
-        if section.choice(name, &choices, problems) == Some(false) {
-            problems.add(
+        match section.choice(name, &choices, problems) {
+            Some(Some(policy)) => {
+                policies.insert(name.to_owned(), policy);
+            }
+            Some(None) => problems.add(
                 section.key(name),
                 None,
-                format!("a policy other than \"stop\" {NOT_YET}"),
-                "use \"stop\"",
-            );
+                "\"ignore\" and \"apply\" are not supported yet",
+                "use \"recopy\", \"park\" or \"stop\"",
+            ),
+            None => {}
         }
     }
     section.finish(problems);
+    policies
 }
 
 fn options(pattern: &str, mut section: Section, problems: &mut Problems) -> TableOptions {

@@ -1,8 +1,9 @@
 //! The effective configuration: what the file says with defaults filled in and, unless they are left alone, secrets resolved.
 
 pub use super::credentials::Password;
+use crate::change::TableName;
 pub use crate::change::policy::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -171,6 +172,12 @@ pub struct TaskConfig {
     pub apply: ApplyConfig,
     /// When target tables are vacuumed.
     pub vacuum: VacuumConfig,
+    /// What becomes of a table when a statement does something to it that cannot simply be carried, by what it does.
+    pub ddl_policy: BTreeMap<String, DdlPolicy>,
+    /// What becomes of a table that alone is in trouble.
+    pub on_table_error: OnTableError,
+    /// What becomes of selected tables that come.
+    pub new_tables: NewTables,
     /// Foreign keys with cascades that the user accepts (`database.table.constraint`).
     pub accept_cascades: Vec<String>,
     /// `[task.NAME.table."db.table"]` in the order written; the first match of an exact name, else of a glob, is used.
@@ -201,13 +208,32 @@ pub enum ExistingTables {
     Ignore,
 }
 
-/// Keys of `ddl_policy = { … }`. Each stands for what a statement may do that cannot simply be carried; "stop" is what can be
-/// wanted of it so far.
-pub const DDL_POLICIES: [&str; 10] = [
+/// `on_table_error`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnTableError {
+    /// The table is put aside, and the others go on.
+    Park,
+    /// The task stops.
+    Stop,
+}
+
+/// `new_tables`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewTables {
+    /// Tables that come and are selected by a glob are added.
+    Add,
+    /// They are told of, and added with the next start.
+    Tell,
+}
+
+/// Keys of `ddl_policy = { … }`. Each stands for what a statement may do that cannot simply be carried.
+pub const DDL_POLICIES: [&str; 13] = [
     // DROP COLUMN
     "drop_column",
     // MODIFY to a narrower type
     "narrow_column",
+    // Values of existing rows become others, or may
+    "change_values",
     // New meaning of existing ENUM or SET numbers
     "relabel_enum",
     // DROP TABLE
@@ -224,6 +250,10 @@ pub const DDL_POLICIES: [&str; 10] = [
     "change_primary_key",
     // CONVERT TO CHARACTER SET
     "convert_charset",
+    // INSERT, UPDATE, DELETE that is logged as a statement
+    "statement_dml",
+    // What is not understood
+    "unknown",
 ];
 
 /// `snapshot = { … }`
@@ -235,6 +265,8 @@ pub struct SnapshotConfig {
     pub chunk_rows: u64,
     /// Read rate over all chunks; 0 is unlimited.
     pub max_rows_per_second: u64,
+    /// Groups of tables that are copied beside the stream at a time.
+    pub groups: usize,
 }
 
 /// `apply = { … }`
@@ -312,6 +344,19 @@ pub struct Selection {
 }
 
 impl Selection {
+    /// These tables alone.
+    ///
+    /// # Errors
+    /// When a name makes no pattern.
+    pub fn only(tables: &BTreeSet<TableName>) -> Result<Self, globset::Error> {
+        let patterns: Vec<String> = tables.iter().map(|table| globset::escape(&table.to_string())).collect();
+        let mut include = globset::GlobSetBuilder::new();
+        for pattern in &patterns {
+            include.add(globset::GlobBuilder::new(pattern).literal_separator(false).build()?);
+        }
+        Ok(Self { patterns, include: include.build()?, exclude: globset::GlobSet::empty() })
+    }
+
     /// Whether `database.table` is carried. System databases never are.
     pub fn contains(&self, database: &str, table: &str) -> bool {
         const SYSTEM: [&str; 4] = ["mysql", "information_schema", "performance_schema", "sys"];
@@ -336,6 +381,18 @@ impl Selection {
 }
 
 impl TaskConfig {
+    /// What becomes of a table when a statement does this to it, where its section says nothing.
+    pub fn ddl_policy_or_default(&self, kind: &str) -> DdlPolicy {
+        self.ddl_policy.get(kind).copied().unwrap_or(match kind {
+            _ if self.on_table_error == OnTableError::Stop => DdlPolicy::Stop,
+            // There is nothing to copy.
+            "drop_table" | "drop_database" => DdlPolicy::Park,
+            // Nothing is copied.
+            _ if !self.initial_data => DdlPolicy::Park,
+            _ => DdlPolicy::Recopy,
+        })
+    }
+
     /// The options of a source table: an exact name wins over a glob, earlier globs over later ones.
     pub fn options(&self, table: &crate::change::TableName) -> Option<&TableOptions> {
         let name = table.to_string();

@@ -256,7 +256,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         "[task.shop]",
         "[task.shop]\nddl_policy = { drop_column = \"apply\" }",
-        "task.shop.ddl_policy.drop_column: a policy other than \"stop\" is not supported yet. To mend it: use \"stop\".",
+        "task.shop.ddl_policy.drop_column: \"ignore\" and \"apply\" are not supported yet. To mend it: use \"recopy\", \"park\" or \"stop\".",
     ),
     (
         "[task.shop]",

@@ -59,7 +59,7 @@ impl Existing<'_> {
             let why = match (mine, subject.task.existing_tables) {
                 (true, _) => "it is this task's",
                 (false, ExistingTables::Error) if shared => {
-                    "another task has made it; this one's rows are told apart"
+                    "others feed it too; this one's rows are told apart"
                 }
                 (false, ExistingTables::Clear) => "it exists and will be emptied once",
                 (false, ExistingTables::Ignore | ExistingTables::Error) => "it exists; its rows stay",

@@ -35,6 +35,15 @@ pub enum SchemaError {
 }
 
 impl SchemaError {
+    /// The source table that it is about.
+    pub fn table(&self) -> &TableName {
+        match self {
+            Self::Contradiction { table, .. }
+            | Self::Misfit { table, .. }
+            | Self::Uncertain { table, .. } => table,
+        }
+    }
+
     /// Whether trying again can help. None of these passes by itself: the known definition is wrong or short.
     pub fn retry(&self) -> Retry {
         match self {

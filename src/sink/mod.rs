@@ -15,6 +15,7 @@ pub mod owner;
 mod pooler;
 pub mod room;
 pub mod session;
+pub mod shadow;
 mod sqlstate;
 pub mod store;
 mod tls;

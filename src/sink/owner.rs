@@ -14,6 +14,7 @@ use super::store::{Parameter, Store, Stored};
 use super::{Session, SinkError, SinkErrorKind, pooler};
 use crate::change::remedy::Connect;
 use crate::config::types::TargetEndpoint;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -38,7 +39,7 @@ pub struct Owner {
     store: Store,
     host: String,
     /// The last slot given to a registered session; 0 is the lock's own.
-    slots: AtomicI32,
+    slots: Arc<AtomicI32>,
 }
 
 impl Owner {
@@ -96,7 +97,19 @@ impl Owner {
             between.end(&session, &store).await?;
             store.load(&session).await?
         };
-        Ok((Self { session, store, host, slots: AtomicI32::new(0) }, stored))
+        Ok((Self { session, store, host, slots: Arc::default() }, stored))
+    }
+
+    /// The same ownership with a session of its own, for the side stream of this number: what its store writes is the side stream's.
+    ///
+    /// # Errors
+    /// When no session can be had, or the task is no longer owned.
+    pub async fn aside(&self, endpoint: &TargetEndpoint, side: u32) -> Result<Self, SinkError> {
+        let (task, role) = (self.store.task(), format!("side {side}"));
+        let session = Session::connect(endpoint, &format!("rowferry/{task}/{role}")).await?;
+        self.register(&session, &role).await?;
+        let (store, host) = (self.store.aside(side), self.host.clone());
+        Ok(Self { session, store, host, slots: Arc::clone(&self.slots) })
     }
 
     /// The task's records, writable under this ownership.

@@ -175,6 +175,11 @@ impl std::error::Error for SourceError {
 }
 
 impl SourceError {
+    /// Whether it is about a logged statement that cannot be carried.
+    pub fn is_of_a_statement(&self) -> bool {
+        matches!(self.kind, SourceErrorKind::Statement { .. })
+    }
+
     /// Whether trying again can help.
     pub fn retry(&self) -> Retry {
         use SourceErrorKind as Kind;

@@ -13,7 +13,7 @@ pub use clock::now;
 
 use crate::change::Retry;
 use crate::change::remedy::InConfig;
-use crate::change::status::{Model, Phase, SILENT_SECONDS, TaskStatus, Time};
+use crate::change::status::{Model, Phase, SILENT_SECONDS, TablePhase, TaskStatus, Time};
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -110,7 +110,7 @@ pub fn not_ready(task: &TaskStatus, now: Time) -> Option<String> {
             (None, Some(late), _) if late > LATE_MILLIS => {
                 Some(format!("what was last applied was committed {} s ago", late / 1000))
             }
-            (None, Some(_), _) => None,
+            (None, Some(_), _) => parked(task),
         },
         Phase::Failed { error, .. } | Phase::Retrying { error, .. } => {
             Some(format!("{}: {error}", task.phase.name()))
@@ -121,6 +121,21 @@ pub fn not_ready(task: &TaskStatus, now: Time) -> Option<String> {
                 None => task.phase.name().to_owned(),
             })
         }
+    }
+}
+
+/// The tables that are parked, in a sentence.
+fn parked(task: &TaskStatus) -> Option<String> {
+    let parked: Vec<&str> = task
+        .tables
+        .iter()
+        .filter(|(_, table)| table.phase == TablePhase::Parked)
+        .map(|(name, _)| name.as_str())
+        .collect();
+    match parked.as_slice() {
+        [] => None,
+        [one] => Some(format!("{one} is parked")),
+        [first, more @ ..] => Some(format!("{first} and {} more tables are parked", more.len())),
     }
 }
 

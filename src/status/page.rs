@@ -82,6 +82,7 @@ fn render_task(page: &mut String, name: &str, task: &TaskStatus, now: Time) {
             TablePhase::Snapshotting => "copying",
             TablePhase::CatchingUp => "catching up",
             TablePhase::Streaming => "streaming",
+            TablePhase::Parked => "parked",
         };
         let _ = write!(
             page,
@@ -138,6 +139,8 @@ mod tests {
             deletes: 0,
             drift: 0,
             drift_example: None,
+            trouble: None,
+            aside: false,
             upkeep,
         };
         board.tell("shop", |task| drop(task.tables.insert("shop.t".into(), table)));

@@ -1,10 +1,14 @@
 //! What the builder hands to the applier: a batch of rows with how it is applied, or a schema change.
 
+use super::recorded::Recorded;
+use super::side::meet::Answer;
+use crate::change::state::TableState;
 use crate::change::{FilePosition, Position, TableName, TargetChange, TargetName};
 use crate::schema::Table;
 use crate::sink::batch::{Batch, BatchEnd};
 use crate::transform::TableMapping;
 use std::collections::BTreeSet;
+use tokio::sync::mpsc;
 
 /// One unit of apply.
 #[derive(Debug)]
@@ -13,6 +17,10 @@ pub enum Unit {
     Rows(RowsUnit),
     /// The effect of one DDL statement.
     Schema(SchemaUnit),
+    /// Tables change from one stream to another.
+    Handover(Handover),
+    /// Tables that were copied beside others take their places.
+    Place(Place),
     /// The source rolled back a transaction of which pieces have been handed on: so does the target.
     Abandon,
 }
@@ -26,6 +34,8 @@ impl Unit {
                 BatchEnd::Open => None,
             },
             Self::Schema(unit) => Some(&unit.position.file),
+            Self::Handover(unit) => Some(&unit.position.file),
+            Self::Place(unit) => Some(&unit.position.file),
             Self::Abandon => None,
         }
     }
@@ -55,4 +65,35 @@ pub struct SchemaUnit {
     pub committed_micros: u64,
     /// The statement, for the log.
     pub statement: String,
+}
+
+/// A change of streams at a transaction boundary, its own target transaction.
+#[derive(Debug)]
+pub struct Handover {
+    /// Tables that this stream lets go of, with their states from here on.
+    pub away: Vec<(TableName, TableState)>,
+    /// Tables that come from a side stream.
+    pub joined: Option<Joined>,
+    /// Everything at or before it is then in the target.
+    pub position: Position,
+}
+
+/// Tables that come from a side stream, which is at the same place.
+#[derive(Debug)]
+pub struct Joined {
+    /// Its number.
+    pub side: u32,
+    /// The tables as they are there.
+    pub tables: Vec<Recorded>,
+    /// It is told when they are carried.
+    pub done: mpsc::Sender<Answer>,
+}
+
+/// Copies that take the places of other tables, in a target transaction of their own.
+#[derive(Debug)]
+pub struct Place {
+    /// The source tables.
+    pub tables: Vec<TableName>,
+    /// Everything at or before it is then in the target.
+    pub position: Position,
 }

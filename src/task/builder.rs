@@ -8,9 +8,11 @@
 //! definitions of one table in one batch; a statement overtaking rows.
 
 use super::TaskError;
-use super::batch::{RowsUnit, SchemaUnit, Unit};
-use super::tables::Tables;
+use super::batch::{Handover, Joined, Place, RowsUnit, SchemaUnit, Unit};
+use super::recorded::Recorded;
+use super::tables::{Carried, Tables};
 use crate::change::policy::Operations;
+use crate::change::state::TableState;
 use crate::change::status::NotCarried;
 use crate::change::{
     Boundary, Change, FilePosition, Position, RowsEvent, StatementEvent, TableName, TargetName, TransactionId,
@@ -31,6 +33,9 @@ pub trait Translator: Send {
         tables: &mut Tables,
         event: &StatementEvent,
     ) -> impl Future<Output = Result<Translation, TaskError>> + Send;
+
+    /// The table that an error of [`Self::translate`] is about and its state from here on, where the others go on without it.
+    fn instead(&mut self, error: &TaskError, tables: &Tables) -> Option<(TableName, TableState)>;
 }
 
 /// What a statement comes to.
@@ -48,6 +53,7 @@ pub struct Builder<T> {
     translator: T,
     policies: Policies,
     operations: Operations,
+    always_convergent: bool,
     batch: BatchBuilder,
     gtid: Option<TransactionId>,
     in_transaction: bool,
@@ -63,6 +69,7 @@ impl<T: Translator> Builder<T> {
         translator: T,
         policies: Policies,
         operations: Operations,
+        always_convergent: bool,
         limits: BatchLimits,
         position: Position,
     ) -> Self {
@@ -71,6 +78,7 @@ impl<T: Translator> Builder<T> {
             translator,
             policies,
             operations,
+            always_convergent,
             batch: BatchBuilder::new(limits, position),
             gtid: None,
             in_transaction: false,
@@ -162,10 +170,28 @@ impl<T: Translator> Builder<T> {
 
     async fn statement(&mut self, event: &StatementEvent) -> Result<(), TaskError> {
         self.close();
-        let mut translation = self.translator.translate(&mut self.tables, event).await?;
+        let mut away = Vec::new();
+        let mut translation = loop {
+            match self.translator.translate(&mut self.tables, event).await {
+                Ok(translation) => break translation,
+                Err(error) => match self.translator.instead(&error, &self.tables) {
+                    Some((table, state)) if self.tables.put_aside(&table) => {
+                        if let TableState::Parked(_) = state {
+                            self.tables.is_parked(&table);
+                        }
+                        away.push((table, state));
+                    }
+                    _ => return Err(error),
+                },
+            }
+        };
         for (table, mapping) in &translation.versions {
             let index = self.tables.find(&table.name).ok_or_else(|| TaskError::missing(&table.name))?;
             self.tables.replace(index, table.clone(), mapping.clone(), self.policies)?;
+        }
+        // In front of the statement, so that the position is never behind it while a table is still carried that cannot follow.
+        if !away.is_empty() {
+            self.hand_over(away, None);
         }
         self.batch.commit(&event.boundary);
         if translation.changes.is_empty() && translation.versions.is_empty() {
@@ -187,6 +213,100 @@ impl<T: Translator> Builder<T> {
         }));
         self.catch_up();
         Ok(())
+    }
+
+    /// Whether a source transaction is open.
+    pub fn is_inside(&self) -> bool {
+        self.in_transaction
+    }
+
+    /// Where the whole transactions end that were taken in.
+    pub fn position(&self) -> &Position {
+        self.batch.position()
+    }
+
+    /// Whether a table has not reached P1.
+    pub fn catching_up(&self) -> bool {
+        self.tables.catching_up()
+    }
+
+    /// See [`Tables::add_newcomers`].
+    pub fn add_newcomers(&mut self) {
+        self.tables.add_newcomers();
+    }
+
+    /// Selected tables that have come and are to be added.
+    pub fn newcomers(&mut self) -> Vec<TableName> {
+        self.tables.take_came()
+    }
+
+    /// See [`Tables::is_parked`].
+    pub fn is_parked(&mut self, table: &TableName) {
+        self.tables.is_parked(table);
+    }
+
+    /// See [`Tables::leave_out`].
+    pub fn leave_out(&mut self, table: TableName, why: Option<String>) {
+        self.tables.leave_out(table, why);
+    }
+
+    /// At a transaction boundary: takes over what a side stream has carried up to here.
+    ///
+    /// # Errors
+    /// When a table has no plan.
+    pub fn take_in(&mut self, joined: Joined) -> Result<(), TaskError> {
+        let convergent = self.always_convergent;
+        let carried = joined.tables.iter().map(|recorded| Carried::new(recorded, self.policies, convergent));
+        for one in carried.collect::<Result<Vec<_>, _>>()? {
+            self.tables.take_in(one);
+        }
+        self.hand_over(Vec::new(), Some(joined));
+        Ok(())
+    }
+
+    fn hand_over(&mut self, away: Vec<(TableName, TableState)>, joined: Option<Joined>) {
+        self.close();
+        let position = self.batch.position().clone();
+        self.ready.push_back(Unit::Handover(Handover { away, joined, position }));
+        self.catch_up();
+    }
+
+    /// At a transaction boundary: copies take the places of the tables that they stand for; false when there are none.
+    pub fn put_in_place(&mut self, tables: &[Recorded]) -> bool {
+        let places = tables.iter().filter_map(|recorded| {
+            let place = recorded.place.as_ref()?;
+            Some((self.tables.find(recorded.name())?, recorded.name().clone(), place))
+        });
+        let places: Vec<_> = places.collect();
+        if places.is_empty() {
+            return false;
+        }
+        // What was taken in so far goes to the copies.
+        self.close();
+        for (index, _, place) in &places {
+            self.tables.rename_target(*index, place);
+        }
+        let tables = places.into_iter().map(|(_, name, _)| name).collect();
+        let position = self.batch.position().clone();
+        self.ready.push_back(Unit::Place(Place { tables, position }));
+        true
+    }
+
+    /// The tables as they are now; `before` says what never changes of them.
+    pub fn recorded(&self, before: &[Recorded]) -> Vec<Recorded> {
+        let now = |recorded: &Recorded| {
+            let one = self.tables.get(self.tables.find(recorded.name())?)?;
+            let (table, mapping) = (one.table.clone(), one.mapping.clone());
+            Some(Recorded {
+                table,
+                mapping,
+                state: TableState::Streaming,
+                created: recorded.created,
+                place: None,
+                former: Vec::new(),
+            })
+        };
+        before.iter().filter_map(now).collect()
     }
 
     fn heartbeat(&mut self, file: FilePosition) {

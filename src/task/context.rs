@@ -2,12 +2,19 @@
 
 use super::TaskError;
 use super::progress::Progress;
-use crate::change::TableName;
-use crate::change::policy::TableOptions;
+use crate::change::policy::{DdlPolicy, TableOptions};
+use crate::change::{TableName, TargetName};
+use crate::config::types::{NewTables, Selection};
 use crate::config::{Config, ExistingTables, TargetEndpoint, TaskConfig};
+use crate::schema::Table;
+use crate::sink::shadow;
 use crate::source::SameServer;
-use crate::transform::{Policies, Rules, TableMapping, names};
+use crate::transform::{Policies, Rules, TableMapping, TransformError, map_table, names};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// A side stream has this part of the task's memory.
+const SIDE_MEMORY: usize = 4;
 
 /// The surroundings of one attempt at a task.
 #[derive(Clone, Debug)]
@@ -19,6 +26,9 @@ pub struct Context {
     /// How it gets on.
     pub progress: Progress,
     source: SameServer,
+    /// Of a side stream: its tables that have a target table already, which they are copied beside, with the columns that the task
+    /// has made there.
+    replaced: Arc<BTreeMap<TableName, Vec<String>>>,
 }
 
 impl Context {
@@ -32,7 +42,71 @@ impl Context {
             return Err(missing("such endpoint"));
         }
         let source = SameServer::from(source);
-        Ok(Self { config: config.clone(), name: name.to_owned(), progress: progress.clone(), source })
+        let (config, progress) = (config.clone(), progress.clone());
+        Ok(Self { config, name: name.to_owned(), progress, source, replaced: Arc::default() })
+    }
+
+    /// The surroundings of a side stream of `tables`; those in `replaced` have target tables, which they are copied beside.
+    ///
+    /// # Errors
+    /// When the names make no selection.
+    pub fn aside(
+        &self,
+        tables: &BTreeSet<TableName>,
+        replaced: BTreeMap<TableName, Vec<String>>,
+    ) -> Result<Self, TaskError> {
+        let selected = Selection::only(tables);
+        let mut task = self.task().clone();
+        task.tables =
+            selected.map_err(|error| TaskError::Internal(format!("a selection of names: {error}")))?;
+        // Another replica than the main stream's.
+        task.server_id = 0;
+        task.memory_limit /= SIDE_MEMORY;
+        task.apply.batch_bytes = task.apply.batch_bytes.min(task.memory_limit / 8);
+        let mut config = Config::clone(&self.config);
+        config.tasks.insert(self.name.clone(), task);
+        Ok(Self {
+            config: Arc::new(config),
+            name: self.name.clone(),
+            progress: self.progress.aside(),
+            source: self.source.clone(),
+            replaced: Arc::new(replaced),
+        })
+    }
+
+    /// How a table is carried, and the table whose place its target takes in the end, if it does.
+    ///
+    /// # Errors
+    /// When it cannot be.
+    pub fn map(&self, table: &Table) -> Result<(TableMapping, Option<TargetName>), TransformError> {
+        let mut mapping = map_table(table, &self.rules(&table.name))?;
+        if !self.replaced.contains_key(&table.name) {
+            return Ok((mapping, None));
+        }
+        let beside = shadow::beside(&mapping.target.name, &self.name, &table.name);
+        let place = std::mem::replace(&mut mapping.target.name, beside);
+        Ok((mapping, Some(place)))
+    }
+
+    /// What becomes of a table when a statement does this to it.
+    pub fn ddl_policy(&self, table: &TableName, kind: &str) -> DdlPolicy {
+        let task = self.task();
+        let of_table = task.options(table).and_then(|options| options.ddl_policy.get(kind));
+        match of_table.copied().unwrap_or_else(|| task.ddl_policy_or_default(kind)) {
+            // Nothing is copied, so nothing can be copied again.
+            DdlPolicy::Recopy if !task.initial_data => DdlPolicy::Park,
+            policy => policy,
+        }
+    }
+
+    /// Whether selected tables that come are added by themselves.
+    pub fn adds_tables(&self) -> bool {
+        self.task().new_tables == NewTables::Add && self.task().initial_data
+    }
+
+    /// The columns that the task has made in the target table that this one is copied beside.
+    pub fn former(&self, table: &TableName) -> Vec<String> {
+        self.replaced.get(table).cloned().unwrap_or_default()
     }
 
     /// The task's section.

@@ -301,19 +301,18 @@ impl Worker {
         if !error.is_of_a_row() {
             return error.into();
         }
+        let mut place = "in the copy".to_owned();
         match tokio::time::timeout(LOOKING, self.refused(&error, number, copied, chunk)).await {
-            Ok(Ok(Some(key))) => error.at(&format!("the row is {key}, in the copy")).into(),
-            Ok(Ok(None)) => error.at("in the copy").into(),
+            Ok(Ok(Some(key))) => place = format!("the row is {key}, {place}"),
+            Ok(Ok(None)) => {}
             // What it is about is told all the same.
             Ok(Err(other)) => {
                 tracing::warn!(task = self.context.name, error = %other, "the row is not found");
-                error.at("in the copy").into()
             }
-            Err(_) => {
-                tracing::warn!(task = self.context.name, "the row is not found in time");
-                error.at("in the copy").into()
-            }
+            Err(_) => tracing::warn!(task = self.context.name, "the row is not found in time"),
         }
+        let error = Box::new(error.at(&place).into());
+        TaskError::OfTable { table: copied.table.name.clone(), error }
     }
 
     /// The key of the first row of a chunk that the target refuses for the reason `why`. A COPY goes on while more rows are read, so the

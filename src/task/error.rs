@@ -1,7 +1,7 @@
 //! What can stop a task.
 
-use crate::change::remedy::Remedy;
-use crate::change::{Retry, TableName};
+use crate::change::remedy::{Emptied, InConfig, Remedy};
+use crate::change::{Retry, TableName, TargetName};
 use crate::schema::SchemaError;
 use crate::sink::SinkError;
 use crate::source::{SourceError, SourceErrorKind};
@@ -42,6 +42,44 @@ pub enum TaskError {
         /// The table.
         table: TableName,
         /// What was noticed.
+        why: String,
+    },
+    /// An error that concerns one table only.
+    #[error("{error}")]
+    OfTable {
+        /// The table.
+        table: TableName,
+        /// The error.
+        error: Box<TaskError>,
+    },
+    /// A statement that may concern any table, whatever tables it was held against.
+    #[error("{error}")]
+    OfAnyTable {
+        /// The error.
+        error: Box<TaskError>,
+    },
+    /// A table of the selection is not there.
+    #[error("{table}: the source has no such table, or its user may not read it")]
+    Gone {
+        /// The table.
+        table: TableName,
+    },
+    /// A table that a command names is none of the task's.
+    #[error("{table} is not on record of task {task}")]
+    NotOnRecord {
+        /// The table.
+        table: TableName,
+        /// The task.
+        task: String,
+    },
+    /// A table's rows in the target cannot be put in place anew without touching those of others.
+    #[error("{table} cannot be copied again by itself: {why}")]
+    Unreplaceable {
+        /// The table.
+        table: TableName,
+        /// The target table.
+        target: TargetName,
+        /// Why not.
         why: String,
     },
     /// The stream holds something that this version cannot carry.
@@ -123,14 +161,53 @@ impl TaskError {
         }
     }
 
+    /// Whether a copy is to start over.
+    pub fn is_copy_again(&self) -> bool {
+        matches!(self, Self::CopyAgain { .. })
+    }
+
+    /// The one table that it is about, where that is all it is about.
+    pub fn table(&self) -> Option<&TableName> {
+        match self {
+            Self::Transform(error) => error.table(),
+            Self::Schema(error) => Some(error.table()),
+            Self::OfTable { table, .. } | Self::Gone { table } | Self::Unreplaceable { table, .. } => {
+                Some(table)
+            }
+            _ => None,
+        }
+    }
+
+    /// Where it is about what a statement does to a table, or about what the table is: the key of `ddl_policy` that says what becomes
+    /// of it.
+    pub fn ddl(&self) -> Option<&'static str> {
+        match self {
+            Self::Transform(TransformError::Ddl { kind, .. }) => Some(kind),
+            Self::Schema(_) => Some("unknown"),
+            Self::Source(error) if error.is_of_a_statement() => Some("statement_dml"),
+            Self::OfTable { error, .. } => error.ddl(),
+            _ => None,
+        }
+    }
+
     /// Whether trying again can help.
     pub fn retry(&self) -> Retry {
         match self {
+            Self::OfTable { error, .. } | Self::OfAnyTable { error } => error.retry(),
             Self::Source(error) => error.retry(),
             Self::Sink(error) => error.retry(),
             Self::Transform(error) => error.retry(),
             Self::Schema(error) => error.retry(),
             Self::Precheck { remedy, .. } | Self::Stream { remedy, .. } => Retry::fix(remedy.clone()),
+            Self::NotOnRecord { .. } => Retry::fix(InConfig::NameATable),
+            Self::Gone { table } => Retry::fix(Remedy::LeaveOutGone { table: table.clone() }),
+            Self::Unreplaceable { table, target, .. } => {
+                let again = Remedy::CopyTable {
+                    table: table.clone(),
+                    emptied: Emptied::Deleted { target: target.clone() },
+                };
+                Retry::fix(again.or(InConfig::TagFeeders))
+            }
             Self::Unsettled { .. }
             | Self::CopyAgain { .. }
             | Self::PieceConflict { .. }

@@ -3,6 +3,7 @@
 use super::TaskError;
 use super::context::Context;
 use super::recorded;
+use super::side::Sides;
 use crate::change::facts::{SourceFacts, TargetFacts};
 use crate::change::remedy::Restart;
 use crate::change::state::TableState;
@@ -13,7 +14,7 @@ use crate::sink::store::{self, Stored};
 use crate::sink::{Session, facts, room};
 use crate::source::binlog;
 use crate::source::server::Server;
-use crate::transform::{Plan, TableMapping, TransformError, deviation, map_table};
+use crate::transform::{Plan, TableMapping, TransformError, deviation};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything found out before anything is written.
@@ -66,7 +67,7 @@ impl Gathered {
     }
 }
 
-/// Asks both servers, the target by `session`.
+/// Asks both servers, the target by `session`. A side stream gives what is `on_record` of it.
 ///
 /// # Errors
 /// When one cannot be asked.
@@ -74,11 +75,22 @@ pub async fn gather(
     context: &Context,
     server: &mut Server,
     session: &Session,
+    on_record: Option<Stored>,
 ) -> Result<Gathered, TaskError> {
     let task = context.task();
     let asked = async { Ok::<_, TaskError>(server.facts(&task.tables).await?) };
-    let peeked = async { Ok(store::peek(session, &context.name).await?) };
-    let ((source, definitions), stored) = tokio::try_join!(asked, peeked)?;
+    let aside = on_record.is_some();
+    let peeked = async {
+        match on_record {
+            Some(stored) => Ok(Some(stored)),
+            None => Ok(store::peek(session, &context.name).await?),
+        }
+    };
+    let ((mut source, mut definitions), stored) = tokio::try_join!(asked, peeked)?;
+    // Tables aside and parked ones are judged by who carries them.
+    let others = stored.as_ref().map(Sides::of).unwrap_or_default().names;
+    definitions.retain(|table| !others.contains(&table.name));
+    source.tables.retain(|name, _| !others.contains(name));
     let (file_begun, file_size) = match stored.as_ref().and_then(|stored| stored.checkpoint.as_ref()) {
         Some(checkpoint)
             if checkpoint.position.file_begun.is_some()
@@ -104,7 +116,7 @@ pub async fn gather(
                 deviations.extend(why.map(|why| (table.name.clone(), why)));
                 Ok(mapping)
             }
-            None => map_table(table, &context.rules(&table.name)),
+            None => context.map(table).map(|(mapping, _)| mapping),
         };
         let rival = mapping.as_ref().ok().and_then(|mapping| context.rival(mapping));
         rivals.extend(rival.map(|task| (table.name.clone(), task.to_owned())));
@@ -127,6 +139,11 @@ pub async fn gather(
         let name = &mapping.target.name;
         if let (Some(_), Some(found)) = (&mapping.source_tag, target.tables.get_mut(name)) {
             found.fed_by = store::other_feeder(session, &context.name, name).await?;
+            // The main stream's tables are on record of the same task.
+            if found.fed_by.is_none() && aside && store::fed_by(session, &context.name).await?.contains(name)
+            {
+                found.fed_by = Some(context.name.clone());
+            }
         }
     }
     let made = mappings.iter().filter_map(|(_, mapping)| mapping.as_ref().ok());

@@ -8,6 +8,7 @@ use super::gather::{self, Gathered};
 use super::prepare;
 use super::progress::TaskProgress;
 use super::recorded::Known;
+use super::side::Sides;
 use super::{Started, TaskError, connect, refuse_failures, stream, tell, waiting};
 use crate::change::facts::{FoundTable, SourceFacts, TargetFacts};
 use crate::change::state::TableState;
@@ -25,7 +26,6 @@ pub struct Passed {
     target: TargetFacts,
     /// When the target server was started.
     target_start: String,
-    tables: BTreeSet<TableName>,
     left_out: BTreeMap<TableName, String>,
     /// Target tables that others make and alter too, as they were.
     shared: BTreeMap<TargetName, FoundTable>,
@@ -64,7 +64,6 @@ impl Passed {
             source: gathered.source,
             target: gathered.target,
             target_start: owner.session().server_start().to_owned(),
-            tables: tables.keys().cloned().collect(),
             shared,
         }))
     }
@@ -107,10 +106,9 @@ pub(super) async fn go_on(context: &Context, passed: &Passed) -> Result<Option<S
     }
     let tables = prepare::known(context, &stored)?;
     let is_copied = |state: &TableState| !matches!(state, TableState::Snapshotting { .. });
-    let (Some(checkpoint), true) = (
-        stored.checkpoint.clone(),
-        tables.keys().eq(&passed.tables) && tables.values().all(|recorded| is_copied(&recorded.state)),
-    ) else {
+    let (Some(checkpoint), true) =
+        (stored.checkpoint.clone(), tables.values().all(|recorded| is_copied(&recorded.state)))
+    else {
         return Err(SinkErrorKind::CheckpointMoved {
             task: context.name.clone(),
             why: "its tables on record are others than before the connection was lost".to_owned(),
@@ -120,6 +118,7 @@ pub(super) async fn go_on(context: &Context, passed: &Passed) -> Result<Option<S
     };
     // What was committed, but not answered, is on record only.
     context.progress.step(|progress, _| progress.carries(tell::carried(&tables)));
+    tell::others(context, &stored);
     let file_size = files.get(&*checkpoint.position.file.file).copied();
     // That the file is the same one is asked when the stream is open.
     let resuming = gather::resuming(&stored, checkpoint.position.file_begun, file_size);
@@ -141,5 +140,5 @@ pub(super) async fn go_on(context: &Context, passed: &Passed) -> Result<Option<S
         file_begun: checkpoint.position.file_begun,
     };
     tracing::info!(task = context.name, position = %checkpoint.position, "going on from the checkpoint");
-    Ok(Some(Started { source, owner, checkpoint, tables }))
+    Ok(Some(Started { source, owner, checkpoint, tables, sides: Sides::of(&stored) }))
 }

@@ -10,6 +10,7 @@ mod batch;
 mod builder;
 mod channel;
 mod context;
+mod control;
 mod copy;
 mod ending;
 mod error;
@@ -18,10 +19,12 @@ mod going_on;
 mod group;
 mod handoff;
 mod inspect;
+mod parking;
 mod prepare;
 mod progress;
 mod recorded;
 mod resume;
+mod side;
 mod stages;
 mod strangers;
 mod stream;
@@ -32,6 +35,7 @@ mod vacuum;
 mod waiting;
 
 pub use applier::Memory;
+pub use control::resync;
 pub use error::TaskError;
 pub use inspect::{Planned, check, plan, stored};
 pub use progress::{Progress, TaskProgress};
@@ -49,6 +53,8 @@ use gather::Gathered;
 use going_on::Passed;
 use prepare::Prepared;
 use recorded::Known;
+use side::Sides;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -84,6 +90,7 @@ pub async fn run(
             Err(error) => Err(error),
         };
         match ended {
+            Ok(Followed::WithoutATable) => {}
             // Who judges all anew may know better why, or that it is not so.
             Err(error) if goes_on.is_some() && error.retry() != Retry::AfterBackoff => {
                 memory.forget_passed();
@@ -95,9 +102,17 @@ pub async fn run(
                 }
                 return Err(error);
             }
-            Ok(()) => return Ok(()),
+            Ok(Followed::Stopped) => return Ok(()),
         }
     }
+}
+
+/// How following the log has ended.
+enum Followed {
+    /// As it was told to.
+    Stopped,
+    /// A table is put aside, and the others go on.
+    WithoutATable,
 }
 
 async fn follow(
@@ -105,15 +120,18 @@ async fn follow(
     started: Started,
     memory: Arc<Memory>,
     stop: CancellationToken,
-) -> Result<(), TaskError> {
-    let Started { source, owner, checkpoint, tables } = started;
+) -> Result<Followed, TaskError> {
+    let Started { source, owner, checkpoint, tables, sides } = started;
     context.progress.step(|progress, now| progress.follows(checkpoint.position.to_string(), now));
-    let followed =
-        Box::pin(stream::follow(context, source, owner.clone(), checkpoint, tables, memory, stop)).await;
-    if let Err(TaskError::CopyAgain { table, why }) = &followed {
+    let company = stream::Company::Main(sides);
+    let following = stream::follow(context, source, owner.clone(), checkpoint, tables, memory, stop, company);
+    let Err(error) = Box::pin(following).await else { return Ok(Followed::Stopped) };
+    if let TaskError::CopyAgain { table, why } = &error {
         copy_again(context, &owner, table, why).await?;
+    } else if parking::park(context, &owner, &error).await? {
+        return Ok(Followed::WithoutATable);
     }
-    followed
+    Err(error)
 }
 
 /// The stream has met a statement that lies between P0 and P1 and may have changed what chunks have read.
@@ -135,6 +153,7 @@ struct Started {
     owner: Arc<Owner>,
     checkpoint: Checkpoint,
     tables: Known,
+    sides: Sides,
 }
 
 async fn start(context: &Context, memory: &Memory) -> Result<Started, TaskError> {
@@ -167,10 +186,16 @@ async fn start(context: &Context, memory: &Memory) -> Result<Started, TaskError>
     let pid = session.backend_pid();
     let (owner, stored) =
         waiting::at_target(context, pid, Box::pin(take(context, session, &mut server, &gathered))).await?;
+    let stored = add_beside(context, &owner, stored, &mut gathered).await?;
     let Prepared { checkpoint, mut tables } =
         schema_sync(context, &mut server, &owner, &stored, &mut gathered).await?;
     tell::tables(context, &tables, &gathered, &stored);
-    group::copy(context, &mut server, &owner, &stored, &mut tables).await?;
+    while let Err(error) = group::copy(context, &mut server, &owner, &stored, &mut tables).await {
+        match error.table() {
+            Some(table) if parking::park(context, &owner, &error).await? => tables.remove(table),
+            _ => return Err(error),
+        };
+    }
     waiting::at_target(context, pid, group::renew_p1(context, &mut server, &owner, &mut tables)).await?;
     let source = stream::Source {
         server,
@@ -182,13 +207,35 @@ async fn start(context: &Context, memory: &Memory) -> Result<Started, TaskError>
     if let Some(passed) = Passed::new(context, gathered, &owner, &tables).await? {
         memory.has_passed(passed);
     }
-    Ok(Started { source, owner, checkpoint, tables })
+    // Some may be parked since.
+    let stored = owner.store().load(owner.session()).await?;
+    tell::others(context, &stored);
+    Ok(Started { source, owner, checkpoint, tables, sides: Sides::of(&stored) })
+}
+
+/// Where tables flow already, those that have come are copied beside them.
+async fn add_beside(
+    context: &Context,
+    owner: &Owner,
+    stored: Stored,
+    gathered: &mut Gathered,
+) -> Result<Stored, TaskError> {
+    let known = prepare::known(context, &stored)?;
+    let new = gathered.mappings.iter().filter(|(name, _)| !known.contains_key(name));
+    let new: BTreeSet<TableName> = new.map(|(name, _)| name.clone()).collect();
+    if stored.checkpoint.is_none() || known.is_empty() || new.is_empty() || !context.task().initial_data {
+        return Ok(stored);
+    }
+    let side = owner.aside(context.target(), Sides::of(&stored).last() + 1).await?;
+    prepare::put_aside(context, &side, &new).await?;
+    gathered.mappings.retain(|(name, _)| !new.contains(name));
+    Ok(owner.store().load(owner.session()).await?)
 }
 
 /// Sessions at both servers, and what they say of all that the precheck judges.
 async fn ask(context: &Context, application: &str) -> Result<(Server, Session, Gathered), TaskError> {
     let (mut server, session) = connect(context, application).await?;
-    let gathering = Box::pin(gather::gather(context, &mut server, &session));
+    let gathering = Box::pin(gather::gather(context, &mut server, &session, None));
     let gathered = waiting::at_target(context, session.backend_pid(), gathering).await?;
     Ok((server, session, gathered))
 }

@@ -7,7 +7,8 @@ use super::TaskError;
 use super::context::Context;
 use super::gather::Gathered;
 use super::handoff::Settled;
-use super::recorded::{Known, Recorded};
+use super::recorded::{self, Known, Recorded};
+use super::side::Sides;
 use crate::change::remedy::{AtTarget, InConfig, Remedy};
 use crate::change::state::{Checkpoint, TableState};
 use crate::change::{TableName, TargetName};
@@ -16,7 +17,7 @@ use crate::sink::ddl::Clear;
 use crate::sink::store::{self, Stored};
 use crate::sink::{Owner, Session, SinkError, catalog, ddl};
 use crate::source::server::Server;
-use crate::transform::{TableMapping, TransformError, map_table};
+use crate::transform::{TableMapping, TransformError};
 use std::collections::BTreeSet;
 
 /// A group that is ready to be copied (or to be followed, when nothing is copied).
@@ -35,7 +36,7 @@ pub struct Prepared {
 pub fn known(context: &Context, stored: &Stored) -> Result<Known, TaskError> {
     let mut known = Known::new();
     for (name, table) in &stored.tables {
-        if let (true, Some(schema)) = (table.state != TableState::Pending, table.schemas.last()) {
+        if let (true, Some(schema)) = (table.state.is_of_main(), table.schemas.last()) {
             known.insert(name.clone(), Recorded::read(context, &schema.table, table)?);
         }
     }
@@ -58,11 +59,20 @@ pub async fn forget_unselected(
         .cloned()
         .collect();
     for name in gone {
-        let session = owner.session();
+        let (session, store) = (owner.session(), owner.store());
         transaction(session, "BEGIN").await?;
-        owner.store().forget_table(session, &name).await?;
+        if let Some(table) = stored.tables.remove(&name) {
+            if let Some(copy) = recorded::copy_beside(context, &name, &table)? {
+                ddl::drop_table(session, &copy).await?;
+            }
+            if let TableState::Aside { side, .. } = table.state
+                && !Sides::of(stored).groups.contains_key(&side)
+            {
+                store.close_side(session, side).await?;
+            }
+        }
+        store.forget_table(session, &name).await?;
         transaction(session, "COMMIT").await?;
-        stored.tables.remove(&name);
         tracing::info!(task = context.name, table = %name, "no longer selected: forgotten; its target table stays");
     }
     Ok(())
@@ -96,6 +106,27 @@ pub async fn record_widened(
     Ok(true)
 }
 
+/// Records tables that have come as those of the side stream whose ownership is given.
+///
+/// # Errors
+/// When the target fails.
+pub async fn put_aside(
+    context: &Context,
+    owner: &Owner,
+    tables: &BTreeSet<TableName>,
+) -> Result<(), TaskError> {
+    let (session, store) = (owner.session(), owner.store());
+    transaction(session, "BEGIN").await?;
+    for table in tables {
+        store.record_pending(session, table).await?;
+    }
+    transaction(session, "COMMIT").await?;
+    for table in tables {
+        tracing::info!(task = context.name, %table, "a selected table has come: it is added beside the others");
+    }
+    Ok(())
+}
+
 /// Makes the targets of the tables in `settled` that are not in `known`, and records all of it at once. With `shared` other tasks
 /// may make the same at the same time.
 ///
@@ -117,14 +148,15 @@ pub async fn prepare(
     let mut fresh = Vec::new();
     for (table, from) in settled.tables {
         if !tables.contains_key(&table.name) {
-            let mapping = map_table(&table, &context.rules(&table.name))?;
-            fresh.push((table, mapping, from));
+            let (mapping, place) = context.map(&table)?;
+            fresh.push((table, mapping, place, from));
         }
     }
     let schemas: BTreeSet<String> =
-        fresh.iter().map(|(_, mapping, _)| mapping.target.name.schema.clone()).collect();
+        fresh.iter().map(|(_, mapping, ..)| mapping.target.name.schema.clone()).collect();
     // Tables of the target that feeders of this task have (many-to-one): theirs to share, not found here by chance.
     let mut ours: BTreeSet<TargetName> = tables.values().map(|recorded| recorded.target().clone()).collect();
+    ours.extend(store.fed_by_task(session).await?);
     transaction(session, "BEGIN").await?;
     if shared {
         ddl::one_at_a_time(session).await?;
@@ -140,14 +172,19 @@ pub async fn prepare(
         }
         Some(checkpoint) => checkpoint,
     };
-    for (table, mapping, from) in fresh {
+    for (table, mapping, place, from) in fresh {
         let shared = !ours.insert(mapping.target.name.clone());
+        if place.is_some() {
+            // What an earlier try has left.
+            ddl::drop_table(session, &mapping.target.name).await?;
+        }
         let created = !shared && target_table(context, owner, &mapping, task.initial_data).await?;
+        let former = context.former(&table.name);
         let state = match &until {
             Some(until) => TableState::CatchingUp { from: from.clone(), until: until.clone() },
             None => TableState::Snapshotting { from: from.clone() },
         };
-        let recorded = Recorded { table, state, mapping, created };
+        let recorded = Recorded { table, state, mapping, created, place, former };
         // With what an earlier copy left: a worker's last commit may have come in behind the reset of its table.
         recorded.reset(&store, session, &recorded.state).await?;
         recorded.record_schema(&store, session, &from).await?;
@@ -216,8 +253,8 @@ pub async fn cleared(
 ) -> Result<Clear, TaskError> {
     let name = &mapping.target.name;
     match (store::other_feeder(session, &context.name, name).await?, own_rows(mapping)) {
+        (_, own @ Clear::Tagged { .. }) => Ok(own),
         (None, _) => Ok(Clear::All),
-        (Some(_), own @ Clear::Tagged { .. }) => Ok(own),
         (Some(other), Clear::All | Clear::Nothing) => Err(mismatch(
             mapping,
             format!(
@@ -302,6 +339,25 @@ pub async fn start_over(
     Ok(())
 }
 
+/// Takes a copy that is not whole out of a target table that this task has made: the table goes with it, unless others feed it too.
+///
+/// # Errors
+/// When the target fails.
+pub async fn drop_or_empty<'a>(
+    owner: &Owner,
+    recorded: &Recorded,
+    others: impl IntoIterator<Item = &'a Recorded>,
+) -> Result<(), TaskError> {
+    let (session, target) = (owner.session(), recorded.target());
+    let of_this_task = others.into_iter().any(|other| other.read_by_others() == target);
+    if !of_this_task && owner.store().other_feeder(session, target).await?.is_none() {
+        ddl::drop_table(session, target).await?;
+    } else if recorded.mapping.source_tag.is_some() {
+        ddl::clear(session, target, &own_rows(&recorded.mapping)).await?;
+    }
+    Ok(())
+}
+
 /// Starts over what was copied from another server and is not caught up: this one may lack what chunks have seen, and a P1 of
 /// its own may lie before that. (What is caught up holds nothing beyond the checkpoint, which the precheck compares.)
 ///
@@ -324,7 +380,9 @@ pub async fn begun_elsewhere(
             Some(schemas.first()?.valid_from.server.clone())
         }
         TableState::CatchingUp { until, .. } => Some(until.server.clone()),
-        TableState::Pending | TableState::Streaming => None,
+        TableState::Pending | TableState::Streaming | TableState::Aside { .. } | TableState::Parked(_) => {
+            None
+        }
     };
     let elsewhere = |recorded: &Recorded| copied_from(recorded).is_some_and(|server| server != uuid);
     if !known.values().any(elsewhere) {
@@ -338,7 +396,7 @@ pub async fn begun_elsewhere(
 }
 
 /// The rows of a source table in its target: those with its tag, or all.
-fn own_rows(mapping: &TableMapping) -> Clear {
+pub fn own_rows(mapping: &TableMapping) -> Clear {
     let tag = mapping.source_tag.as_ref();
     match tag.and_then(|(column, tag)| Some((&mapping.target.columns.get(*column)?.name, tag))) {
         Some((column, tag)) => Clear::Tagged { column: column.clone(), tag: tag.clone() },

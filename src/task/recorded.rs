@@ -26,6 +26,10 @@ pub struct Recorded {
     pub mapping: TableMapping,
     /// The task made the target table itself, so it may drop it when the copy starts over.
     pub created: bool,
+    /// The table whose place the target table takes when it has all rows; `None` where rows go to that table itself.
+    pub place: Option<TargetName>,
+    /// Columns that the task has made in that table before.
+    pub former: Vec<String>,
 }
 
 /// The form stored in the target. A change of it, or of what lies in it, takes a new version of
@@ -34,6 +38,10 @@ pub struct Recorded {
 struct StoredMapping {
     mapping: TableMapping,
     created: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    place: Option<TargetName>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    former: Vec<String>,
 }
 
 impl Recorded {
@@ -42,8 +50,8 @@ impl Recorded {
     /// # Errors
     /// When it is not what this version writes.
     pub fn read(context: &Context, table: &Table, stored: &StoredTable) -> Result<Self, TaskError> {
-        let StoredMapping { mapping, created } = read(context, &table.name, stored)?;
-        Ok(Self { table: table.clone(), state: stored.state.clone(), mapping, created })
+        let StoredMapping { mapping, created, place, former } = read(context, &table.name, stored)?;
+        Ok(Self { table: table.clone(), state: stored.state.clone(), mapping, created, place, former })
     }
 
     /// The table's name at the source.
@@ -51,9 +59,14 @@ impl Recorded {
         &self.table.name
     }
 
-    /// The target table.
+    /// The table that rows go to.
     pub fn target(&self) -> &TargetName {
         &self.mapping.target.name
+    }
+
+    /// The table that readers know.
+    pub fn read_by_others(&self) -> &TargetName {
+        self.place.as_ref().unwrap_or(self.target())
     }
 
     /// Records state and mapping as they are from now on, in the open transaction.
@@ -61,7 +74,9 @@ impl Recorded {
     /// # Errors
     /// When the target fails, or another process has the task.
     pub async fn record(&self, store: &Store, session: &Session) -> Result<(), TaskError> {
-        Ok(store.record_table(session, self.name(), self.target(), &self.state, &self.json()?).await?)
+        Ok(store
+            .record_table(session, self.name(), self.read_by_others(), &self.state, &self.json()?)
+            .await?)
     }
 
     /// Records the table as one that is copied from the start (or not at all yet), in the open transaction: what is on record of an
@@ -70,7 +85,7 @@ impl Recorded {
     /// # Errors
     /// As [`Self::record`].
     pub async fn reset(&self, store: &Store, session: &Session, state: &TableState) -> Result<(), TaskError> {
-        Ok(store.reset_table(session, self.name(), self.target(), state, &self.json()?).await?)
+        Ok(store.reset_table(session, self.name(), self.read_by_others(), state, &self.json()?).await?)
     }
 
     /// Records the definition as the one under which events behind `from` are written.
@@ -88,9 +103,40 @@ impl Recorded {
 
     /// The form stored in the target.
     fn json(&self) -> Result<serde_json::Value, TaskError> {
-        serde_json::to_value(StoredMapping { mapping: self.mapping.clone(), created: self.created })
+        let (mapping, place, former) = (self.mapping.clone(), self.place.clone(), self.former.clone());
+        serde_json::to_value(StoredMapping { mapping, created: self.created, place, former })
             .map_err(|error| TaskError::Internal(format!("a mapping cannot be written as JSON: {error}")))
     }
+}
+
+/// The columns that the task has made in the table that readers know, as far as it is on record.
+///
+/// # Errors
+/// When the record is not what this version writes.
+pub fn former(context: &Context, name: &TableName, stored: &StoredTable) -> Result<Vec<String>, TaskError> {
+    let StoredMapping { mapping, mut former, .. } = read(context, name, stored)?;
+    for column in mapping.target.columns {
+        if !former.contains(&column.name) {
+            former.push(column.name);
+        }
+    }
+    Ok(former)
+}
+
+/// The copy of a stored table beside the one that readers know.
+///
+/// # Errors
+/// When the record is not what this version writes.
+pub fn copy_beside(
+    context: &Context,
+    name: &TableName,
+    stored: &StoredTable,
+) -> Result<Option<TargetName>, TaskError> {
+    if stored.mapping.is_null() {
+        return Ok(None);
+    }
+    let form = read(context, name, stored)?;
+    Ok(form.place.is_some().then_some(form.mapping.target.name))
 }
 
 /// How a stored table is carried.
@@ -174,7 +220,8 @@ mod tests {
         };
         let columns = vec![ColumnMapping { source: 2, target: 0 }];
         let source = TableName::new("shop", "Orders");
-        StoredMapping { mapping: TableMapping { source, target, columns, source_tag: None }, created: true }
+        let mapping = TableMapping { source, target, columns, source_tag: None };
+        StoredMapping { mapping, created: true, place: None, former: Vec::new() }
     }
 
     /// One for each distribution and one for each type; the first with all that is optional.
@@ -188,6 +235,13 @@ mod tests {
         samples.extend(distributions.map(|by| form(vec![column("id", TargetType::Bigint)], Some(by))));
         let types = successors(Some(TargetType::Boolean), next_type);
         samples.extend(types.map(|data_type| form(vec![column("id", data_type)], None)));
+        let place = TargetName { schema: "dw".to_owned(), table: "orders".to_owned() };
+        let former = vec!["id".to_owned(), "gone".to_owned()];
+        samples.push(StoredMapping {
+            place: Some(place),
+            former,
+            ..form(vec![column("id", TargetType::Bigint)], None)
+        });
         samples
     }
 

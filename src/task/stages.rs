@@ -9,6 +9,7 @@ use super::channel;
 use super::context::Context;
 use super::ending::Stage;
 use super::progress::TaskProgress;
+use super::side::meet::{Guest, Host, Hosts, Next};
 use super::stream::every;
 use super::translate::Translate;
 use crate::change::{Change, FilePosition};
@@ -62,87 +63,149 @@ pub(super) async fn read(
     }
 }
 
-/// Builds units until the reader ends, then closes what is whole.
-pub(super) async fn build(
-    context: Context,
-    mut builder: Builder<Translate>,
-    mut blocks: channel::Receiver,
-    units: mpsc::Sender<Unit>,
-    mut applied: watch::Receiver<u64>,
-) -> Result<Stage, TaskError> {
-    let mut position = every(POSITION_EVERY);
-    let mut handed_on = Instant::now();
-    let mut ends = Ends::default();
-    // As many units as the applier is done with when it has nothing to do.
-    let mut sent: u64 = 0;
-    loop {
-        // Blocks come first below, so that a stream that is behind fills its batches. These two keep a stream that never
-        // pauses from holding back what it has.
-        let waited = handed_on.elapsed();
-        let free = sent == *applied.borrow();
-        match builder.state() {
-            Ready::Rows if waited > LINGER && free => builder.close(),
-            Ready::Position if waited > POSITION_EVERY => builder.close(),
-            Ready::Nothing | Ready::Position | Ready::Rows | Ready::Full | Ready::Piece => {}
-        }
-        while let Some(unit) = builder.next_ready() {
-            handed_on = Instant::now();
-            sent += 1;
-            if units.send(unit).await.is_err() {
+/// What a stream is to others of its task.
+pub(super) enum Role {
+    /// The main stream, which side streams join.
+    Main(Host),
+    /// A side stream.
+    Side(Guest),
+}
+
+/// The builder's stage.
+pub(super) struct Building {
+    pub context: Context,
+    pub builder: Builder<Translate>,
+    pub units: mpsc::Sender<Unit>,
+    pub applied: watch::Receiver<u64>,
+    /// As many units as the applier is done with when it has nothing to do.
+    pub sent: u64,
+    pub handed_on: Instant,
+    /// Up to here the stream may be passing over what was taken in before it was opened, and its place says little.
+    pub end: FilePosition,
+}
+
+impl Building {
+    /// Builds units until the reader ends, then closes what is whole.
+    pub async fn run(mut self, mut blocks: channel::Receiver, mut role: Role) -> Result<Stage, TaskError> {
+        let mut position = every(POSITION_EVERY);
+        let mut ends = Ends::default();
+        loop {
+            // Blocks come first below, so that a stream that is behind fills its batches. These two keep a stream that never
+            // pauses from holding back what it has.
+            let waited = self.handed_on.elapsed();
+            match self.builder.state() {
+                Ready::Rows if waited > LINGER && self.is_free() => self.builder.close(),
+                Ready::Position if waited > POSITION_EVERY => self.builder.close(),
+                Ready::Nothing | Ready::Position | Ready::Rows | Ready::Full | Ready::Piece => {}
+            }
+            if !self.hand_on().await {
                 return Ok(Stage::Builder);
             }
-        }
-        let has_rows = matches!(builder.state(), Ready::Rows | Ready::Full);
-        tokio::select! {
-            biased;
-            block = blocks.recv() => {
-                let Some(mut block) = block else { break };
-                let last = block.changes.iter().rev().find_map(place);
-                let end = ends.look(&block.changes);
-                context.progress.step(|progress, _| progress.receives(end));
-                for change in block.changes.drain(..) {
-                    if let Err(error) = builder.take(change).await {
-                        hand_on_all(&mut builder, &units).await;
-                        return Ok(Stage::BuilderMet(error));
-                    }
-                    while let Some(unit) = builder.next_ready() {
-                        handed_on = Instant::now();
-                        sent += 1;
-                        if units.send(unit).await.is_err() {
+            let has_rows = matches!(self.builder.state(), Ready::Rows | Ready::Full);
+            let sent = self.sent;
+            tokio::select! {
+                biased;
+                block = blocks.recv() => {
+                    let Some(mut block) = block else { break };
+                    let last = block.changes.iter().rev().find_map(place);
+                    let end = ends.look(&block.changes);
+                    self.context.progress.step(|progress, _| progress.receives(end));
+                    for change in block.changes.drain(..) {
+                        if let Err(error) = self.builder.take(change).await {
+                            self.hand_on_all().await;
+                            return Ok(Stage::BuilderMet(error));
+                        }
+                        if !self.hand_on().await || (!self.builder.is_inside() && !self.meet(&mut role).await) {
                             return Ok(Stage::Builder);
                         }
                     }
+                    self.tell(end, last);
                 }
-                let received = std::mem::take(&mut builder.received_bytes);
-                let not_carried = builder.not_carried();
-                // What was taken in is durable, as far as it has rows.
-                let durable = matches!(builder.state(), Ready::Nothing | Ready::Position) && sent == *applied.borrow();
-                context.progress.step_and_tell(|progress, now| progress.takes_in(end, durable, now), |task| {
-                    task.received_bytes += received;
-                    if let Some(not_carried) = not_carried {
-                        task.not_carried = not_carried;
-                    }
-                    if let Some(last) = last {
-                        task.source_position = Some(last);
-                    }
-                });
+                // Nothing more is there to be taken in, and the applier has nothing to do.
+                () = until_wanted(&mut self.applied, sent), if has_rows => self.builder.close(),
+                _ = position.tick(), if self.builder.state() == Ready::Position => self.builder.close(),
             }
-            // Nothing more is there to be taken in, and the applier has nothing to do.
-            () = until_wanted(&mut applied, sent), if has_rows => builder.close(),
-            _ = position.tick(), if builder.state() == Ready::Position => builder.close(),
+        }
+        self.hand_on_all().await;
+        Ok(Stage::Builder)
+    }
+
+    fn is_free(&self) -> bool {
+        self.sent == *self.applied.borrow()
+    }
+
+    /// Hands on what is ready; false when the applier has ended.
+    async fn hand_on(&mut self) -> bool {
+        while let Some(unit) = self.builder.next_ready() {
+            self.handed_on = Instant::now();
+            self.sent += 1;
+            if self.units.send(unit).await.is_err() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Closes what is whole and hands it on, up to an applier that has ended.
+    async fn hand_on_all(&mut self) {
+        self.builder.close();
+        self.hand_on().await;
+    }
+
+    /// At a transaction boundary; false when the stream ends here.
+    async fn meet(&mut self, role: &mut Role) -> bool {
+        if !self.builder.position().file.reaches(&self.end) {
+            return true;
+        }
+        match role {
+            Role::Main(host) => {
+                let at = &self.builder.position().file;
+                host.at.send_replace(Some(at.clone()));
+                host.meet(self).await
+            }
+            Role::Side(guest) => match guest.meet(&mut self.builder).await {
+                Next::On => self.hand_on().await,
+                Next::Drain => {
+                    self.builder.close();
+                    if !self.hand_on().await {
+                        return false;
+                    }
+                    until_wanted(&mut self.applied, self.sent).await;
+                    guest.arrive(&self.builder).await != Next::End
+                }
+                Next::End => false,
+            },
         }
     }
-    hand_on_all(&mut builder, &units).await;
-    Ok(Stage::Builder)
+
+    fn tell(&mut self, end: End, last: Option<String>) {
+        let received = std::mem::take(&mut self.builder.received_bytes);
+        let not_carried = self.builder.not_carried();
+        // What was taken in is durable, as far as it has rows.
+        let durable = matches!(self.builder.state(), Ready::Nothing | Ready::Position) && self.is_free();
+        self.context.progress.step_and_tell(
+            |progress, now| progress.takes_in(end, durable, now),
+            |task| {
+                task.received_bytes += received;
+                if let Some(not_carried) = not_carried {
+                    task.not_carried = not_carried;
+                }
+                if let Some(last) = last {
+                    task.source_position = Some(last);
+                }
+            },
+        );
+    }
 }
 
-/// Closes what is whole and hands it on, up to an applier that has ended.
-async fn hand_on_all(builder: &mut Builder<Translate>, units: &mpsc::Sender<Unit>) {
-    builder.close();
-    while let Some(unit) = builder.next_ready() {
-        if units.send(unit).await.is_err() {
-            return;
-        }
+/// For side streams that join.
+impl Hosts for Building {
+    fn builder(&mut self) -> &mut Builder<Translate> {
+        &mut self.builder
+    }
+
+    async fn hand_on(&mut self) -> bool {
+        Self::hand_on(self).await
     }
 }
 

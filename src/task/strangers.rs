@@ -37,6 +37,14 @@ impl Strangers {
         new
     }
 
+    /// A table that came cannot be carried, for this reason.
+    pub fn left_out(&mut self, name: TableName, why: String) {
+        if self.names.len() < REMEMBERED || self.names.contains_key(&name) {
+            self.names.insert(name, why);
+            self.changed = true;
+        }
+    }
+
     /// What is so named is not there any more.
     pub fn gone(&mut self, is_gone: impl Fn(&TableName) -> bool) {
         let before = self.names.len();

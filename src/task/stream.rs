@@ -15,6 +15,9 @@ use super::ending::{Ending, Stage};
 use super::handoff;
 use super::recorded::Known;
 use super::resume::Resume;
+use super::side::meet::{Guest, Host};
+use super::side::{Manager, Sides};
+use super::stages::{Building, Role};
 use super::tables::{Carried, Tables};
 use super::translate::Translate;
 use super::waiting::watched;
@@ -30,7 +33,7 @@ use crate::source::binlog::BinlogStream;
 use crate::source::server::Server;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -58,6 +61,14 @@ pub struct Source {
     pub file_begun: Option<u32>,
 }
 
+/// Who else follows the log for the task.
+pub enum Company {
+    /// It is the main stream; these tables are aside.
+    Main(Sides),
+    /// It is a side stream.
+    Side(Guest),
+}
+
 /// Follows the log from `checkpoint`.
 ///
 /// # Errors
@@ -70,15 +81,20 @@ pub async fn follow(
     tables: Known,
     memory: Arc<Memory>,
     stop: CancellationToken,
+    company: Company,
 ) -> Result<(), TaskError> {
-    let opening = open(context, source, &owner, checkpoint, tables, memory);
+    let sides = match &company {
+        Company::Main(sides) => Some(sides),
+        Company::Side(_) => None,
+    };
+    let opening = open(context, source, &owner, checkpoint, tables, sides, memory);
     let pipeline = tokio::select! {
         // Nothing is under way that could be drained.
         biased;
         () = stop.cancelled() => return Ok(()),
         pipeline = opening => pipeline?,
     };
-    run(context, &owner, pipeline, &stop).await
+    run(context, &owner, pipeline, &stop, company).await
 }
 
 /// What the stages begin with.
@@ -90,6 +106,8 @@ struct Pipeline {
     applied: watch::Receiver<u64>,
     /// The target tables.
     targets: BTreeSet<TargetName>,
+    /// The log's end when the stream was open: before that it may be passing over what the checkpoint includes.
+    end: FilePosition,
 }
 
 /// Opens the stream and the applying session.
@@ -99,6 +117,7 @@ async fn open(
     owner: &Arc<Owner>,
     checkpoint: Checkpoint,
     tables: Known,
+    sides: Option<&Sides>,
     memory: Arc<Memory>,
 ) -> Result<Pipeline, TaskError> {
     let task = context.task();
@@ -118,10 +137,11 @@ async fn open(
     let targets = tables.values().map(|recorded| recorded.target().clone()).collect();
     let limits = BatchLimits { rows: task.apply.batch_rows, bytes: task.apply.batch_bytes };
     let mut builder = Builder::new(
-        Tables::new(carried, left_out, names),
-        Translate::new(context.clone(), flavour, cascades, names),
+        Tables::new(carried, sides, left_out, names),
+        Translate::new(context.clone(), flavour, cascades, names, sides.map(|sides| sides.last.clone())),
         policies,
         task.operations,
+        context.always_convergent(),
         limits,
         start.clone(),
     );
@@ -137,14 +157,14 @@ async fn open(
     tracing::info!(task = context.name, position = %checkpoint.position, "following the log");
     if passes_over {
         // The precheck has found all that the position names in this server's log.
-        builder.taken_up_by_names(end);
+        builder.taken_up_by_names(end.clone());
     }
 
     let (done, applied) = watch::channel(0);
     let opening = Applying::open(context.clone(), owner.clone(), checkpoint, tables, memory, done);
     let what = format!("an answer of target {}", task.target);
     let applying = waiting::patiently(context, what, Box::pin(opening)).await?;
-    Ok(Pipeline { stream, builder, applying, applied, targets })
+    Ok(Pipeline { stream, builder, applying, applied, targets, end })
 }
 
 /// Runs the stages until told to stop or until one of them fails.
@@ -153,14 +173,49 @@ async fn run(
     owner: &Arc<Owner>,
     pipeline: Pipeline,
     stop: &CancellationToken,
+    company: Company,
 ) -> Result<(), TaskError> {
-    let Pipeline { stream, builder, applying, applied, targets } = pipeline;
+    let Pipeline { stream, mut builder, mut applying, applied, targets, end } = pipeline;
     let (blocks, received) = channel::bounded(context.task().memory_limit / 8);
     let (units, queue) = mpsc::channel(1);
     let at_work = applying.at_work();
     let mut stages: JoinSet<Result<Stage, TaskError>> = JoinSet::new();
     stages.spawn(stages::read(context.clone(), stream, blocks, stop.clone()));
-    stages.spawn(stages::build(context.clone(), builder, received, units, applied));
+    let mut sides = None;
+    let role = match company {
+        Company::Side(guest) => Role::Side(guest),
+        Company::Main(known) => {
+            let (visits, visitors) = mpsc::channel(16);
+            let (asks, asked) = mpsc::unbounded_channel();
+            let (at, main_at) = watch::channel(None);
+            let last = known.last;
+            applying.tell_of_asides(asks.clone());
+            if context.adds_tables() {
+                builder.add_newcomers();
+            }
+            let manager = Manager {
+                context: context.clone(),
+                owner: owner.clone(),
+                asks: asked,
+                visits,
+                main_at,
+                last,
+                waiting: known.groups,
+            };
+            sides = Some(AbortOnDropHandle::new(tokio::spawn(manager.run(stop.child_token()))));
+            Role::Main(Host::new(visitors, at, asks))
+        }
+    };
+    let building = Building {
+        context: context.clone(),
+        builder,
+        units,
+        applied,
+        sent: 0,
+        handed_on: Instant::now(),
+        end,
+    };
+    stages.spawn(building.run(received, role));
     stages.spawn(async move { applying.run(queue).await.map(|()| Stage::Applier) });
     let mut tending =
         AbortOnDropHandle::new(tokio::spawn(vacuum::tend(context.clone(), owner.clone(), targets)));
@@ -185,6 +240,13 @@ async fn run(
                 Some(Err(error)) => break Err(TaskError::Internal(format!("a stage ended abnormally: {error}"))),
             },
             Err(error) = &mut watched => break Err(error),
+            ended = async { match &mut sides { Some(sides) => sides.await, None => std::future::pending().await } } => {
+                break match ended {
+                    Ok(Ok(never)) => match never {},
+                    Ok(Err(error)) => Err(error),
+                    Err(error) => Err(TaskError::Internal(format!("side streams ended abnormally: {error}"))),
+                };
+            }
             ended = &mut tending, if tended => {
                 tended = false;
                 if let Err(error) = ended {
@@ -205,6 +267,9 @@ async fn run(
         context.progress.step(|progress, _| progress.cannot_commit(failed));
     }
     // Their sessions end with them: the next attempt must not find the task owned by this one.
+    if let Some(sides) = sides.take() {
+        sides.abort();
+    }
     stages.shutdown().await;
     ended
 }

@@ -4,17 +4,18 @@
 
 use super::TaskError;
 use super::recorded::Recorded;
+use super::side::Sides;
 use super::strangers::{self, Strangers};
 use crate::change::state::{CatchUpTarget, TableState};
 use crate::change::status::NotCarried;
 use crate::change::{
-    Affected, FilePosition, Position, RowsEvent, TableMap, TableName, TableNames, TransactionId,
+    Affected, FilePosition, Position, RowsEvent, TableMap, TableName, TableNames, TargetName, TransactionId,
 };
 use crate::schema::HiddenColumns;
 use crate::schema::Table;
 use crate::schema::binding::{self, BoundTable};
 use crate::transform::{Plan, Policies, TableMapping};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// How many table ids keep their bindings.
@@ -45,7 +46,10 @@ impl Carried {
         let (from, until) = match &recorded.state {
             TableState::CatchingUp { from, until } => (Some(from.clone()), Some(until.clone())),
             TableState::Snapshotting { from } => (Some(from.clone()), None),
-            TableState::Pending | TableState::Streaming => (None, None),
+            TableState::Pending
+            | TableState::Streaming
+            | TableState::Aside { .. }
+            | TableState::Parked(_) => (None, None),
         };
         Ok(Self { table, mapping, plan, from, until, always_convergent })
     }
@@ -66,6 +70,22 @@ pub struct Tables {
     bound: HashMap<u64, Binding>,
     /// Selected tables that are not carried.
     strangers: Strangers,
+    /// Tables that another stream carries, or that are parked; names as they are compared.
+    aside: BTreeSet<TableName>,
+    /// Those of them that are parked.
+    parked: BTreeSet<TableName>,
+    /// Those that came and could not be added.
+    refused: BTreeSet<TableName>,
+    /// Tables that come are added by themselves.
+    adds: bool,
+    /// What has come lately, and is to be added.
+    came: Vec<TableName>,
+}
+
+/// Whether it is the name of a table that tools for online schema changes make for a while.
+fn is_helper(table: &str) -> bool {
+    let ends = ["_new", "_old", "_gho", "_ghc", "_del"];
+    table.starts_with('_') && ends.iter().any(|end| table.ends_with(end))
 }
 
 #[derive(Debug)]
@@ -76,11 +96,109 @@ struct Binding {
 }
 
 impl Tables {
-    /// The tables of a task, those that are left out with the reason, and how the source compares names.
-    pub fn new(carried: Vec<Carried>, left_out: BTreeMap<TableName, String>, names: TableNames) -> Self {
+    /// The tables of a stream, those that it passes over, those that are left out with the reason, and how the source compares names.
+    pub fn new(
+        carried: Vec<Carried>,
+        sides: Option<&Sides>,
+        left_out: BTreeMap<TableName, String>,
+        names: TableNames,
+    ) -> Self {
         let by_name =
             carried.iter().enumerate().map(|(index, one)| (names.folded(&one.table.name), index)).collect();
-        Self { carried, by_name, names, bound: HashMap::new(), strangers: Strangers::of(left_out) }
+        let folded = |tables: &BTreeSet<TableName>| tables.iter().map(|name| names.folded(name)).collect();
+        let aside = sides.map(|sides| folded(&sides.names)).unwrap_or_default();
+        let parked = sides.map(|sides| folded(&sides.parked)).unwrap_or_default();
+        let (bound, strangers, came) = (HashMap::new(), Strangers::of(left_out), Vec::new());
+        Self {
+            carried,
+            by_name,
+            names,
+            bound,
+            strangers,
+            aside,
+            parked,
+            refused: BTreeSet::new(),
+            adds: false,
+            came,
+        }
+    }
+
+    /// Selected tables that come are to be added.
+    pub fn add_newcomers(&mut self) {
+        self.adds = true;
+    }
+
+    /// Another stream carries the table from here on, or none; false when it was not carried.
+    pub fn put_aside(&mut self, name: &TableName) -> bool {
+        let folded = self.names.folded(name);
+        let Some(index) = self.by_name.get(&folded).copied() else { return false };
+        self.carried.remove(index);
+        self.index();
+        self.aside.insert(folded);
+        true
+    }
+
+    /// A table is carried from here on.
+    pub fn take_in(&mut self, one: Carried) {
+        let folded = self.names.folded(&one.table.name);
+        self.aside.remove(&folded);
+        self.parked.remove(&folded);
+        self.carried.push(one);
+        self.index();
+    }
+
+    fn index(&mut self) {
+        let names = self.names;
+        let carried = self.carried.iter().enumerate();
+        self.by_name = carried.map(|(index, one)| (names.folded(&one.table.name), index)).collect();
+        self.bound.clear();
+    }
+
+    /// A table that came is not carried, for this reason; without one it is not there any more.
+    pub fn leave_out(&mut self, name: TableName, why: Option<String>) {
+        self.aside.remove(&self.names.folded(&name));
+        match why {
+            Some(why) => {
+                self.refused.insert(self.names.folded(&name));
+                self.strangers.left_out(name, why);
+            }
+            // Should it be there again, its rows are to be noticed.
+            None => self.bound.clear(),
+        }
+    }
+
+    /// What has come of which nothing is known, since this was asked last; from here on it is passed over.
+    pub fn take_came(&mut self) -> Vec<TableName> {
+        std::mem::take(&mut self.came)
+    }
+
+    /// A table is parked: a statement that makes a table of its name brings it back.
+    pub fn is_parked(&mut self, name: &TableName) {
+        let folded = self.names.folded(name);
+        self.aside.insert(folded.clone());
+        self.parked.insert(folded);
+    }
+
+    /// A selected table has come that is not carried.
+    fn comes(&mut self, name: &TableName) {
+        let folded = self.names.folded(name);
+        let is_wanted = self.adds && !is_helper(&name.table) && !self.refused.contains(&folded);
+        if is_wanted && self.aside.insert(folded) {
+            self.came.push(name.clone());
+        }
+    }
+
+    /// A statement has made a selected table of this name, or given it to another one.
+    pub fn is_made(&mut self, name: &TableName) {
+        if self.find(name).is_some() {
+            return;
+        }
+        self.refused.remove(&self.names.folded(name));
+        if self.parked.remove(&self.names.folded(name)) {
+            self.came.push(name.clone());
+        } else {
+            self.comes(name);
+        }
     }
 
     /// Every table.
@@ -152,7 +270,8 @@ impl Tables {
             one.table.hidden = HiddenColumns { least: hidden, most: hidden, ..one.table.hidden };
             Some((index, Arc::new(bound)))
         } else {
-            if self.strangers.met(&map.name) {
+            self.comes(&map.name);
+            if !self.aside.contains(&self.names.folded(&map.name)) && self.strangers.met(&map.name) {
                 tracing::warn!(table = %map.name, "rows of this table are not carried: {}", strangers::UNKNOWN);
             }
             None
@@ -191,6 +310,14 @@ impl Tables {
         (one.table, one.mapping, one.plan) = (table, mapping, plan);
         self.bound.clear();
         Ok(())
+    }
+
+    /// The table's rows go to another target from here on, of the same shape.
+    pub fn rename_target(&mut self, index: usize, target: &TargetName) {
+        if let Some(one) = self.carried.get_mut(index) {
+            target.clone_into(&mut one.mapping.target.name);
+            one.plan.rename_target(target);
+        }
     }
 
     /// Marks what `position` has passed: returns the tables that reach P1 here.

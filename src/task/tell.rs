@@ -5,7 +5,7 @@ use super::gather::Gathered;
 use super::progress::TaskProgress;
 use super::recorded::Known;
 use crate::change::state::TableState;
-use crate::change::status::{NotCarried, TablePhase, TableStatus, Upkeep};
+use crate::change::status::{NotCarried, TablePhase, TableStatus, TaskStatus, Upkeep};
 use crate::change::{TableName, TargetName};
 use crate::sink::store::Stored;
 
@@ -65,6 +65,43 @@ pub(super) fn tables(context: &Context, tables: &Known, gathered: &Gathered, sto
     );
 }
 
+/// The tables that the main stream does not carry, as they are on record.
+pub(super) fn others(context: &Context, stored: &Stored) {
+    context.progress.tell(|task| {
+        for (name, table) in &stored.tables {
+            if let TableState::Aside { .. } | TableState::Parked(_) = &table.state {
+                moved(task, name, &table.target, &table.state);
+            }
+        }
+    });
+}
+
+/// The tables of a side stream.
+pub(super) fn tables_aside(context: &Context, tables: &Known, gathered: &Gathered) {
+    let carried = carried(tables);
+    context.progress.step_and_tell(
+        |progress, _| progress.carries(carried),
+        |task| {
+            for (name, recorded) in tables {
+                let estimated = gathered.source.tables.get(name).map_or(0, |facts| facts.estimated_rows);
+                moved(task, name, recorded.read_by_others(), &recorded.state);
+                if let Some(status) = task.tables.get_mut(&name.to_string()) {
+                    status.estimated_rows = estimated;
+                    status.aside = true;
+                }
+            }
+        },
+    );
+}
+
+/// A table has changed streams, or is parked.
+pub(super) fn moved(task: &mut TaskStatus, name: &TableName, target: &TargetName, state: &TableState) {
+    let fresh = table(target, state, 0, 0);
+    let status = task.tables.entry(name.to_string()).or_insert_with(|| fresh.clone());
+    (status.phase, status.trouble, status.aside) = (fresh.phase, fresh.trouble, fresh.aside);
+    status.target = fresh.target;
+}
+
 /// The tables as they are on record: where each goes, and how far it is.
 pub(super) fn carried(tables: &Known) -> Vec<(TableName, TargetName, TablePhase)> {
     let carried = tables
@@ -90,6 +127,11 @@ pub(super) fn table(
         deletes: 0,
         drift: 0,
         drift_example: None,
+        trouble: match state {
+            TableState::Parked(trouble) => Some(trouble.clone()),
+            _ => None,
+        },
+        aside: matches!(state, TableState::Aside { .. }),
         upkeep: Upkeep::default(),
     }
 }
@@ -100,5 +142,7 @@ fn phase(state: &TableState) -> TablePhase {
         TableState::Snapshotting { .. } => TablePhase::Snapshotting,
         TableState::CatchingUp { .. } => TablePhase::CatchingUp,
         TableState::Streaming => TablePhase::Streaming,
+        TableState::Aside { within, .. } => phase(within),
+        TableState::Parked(_) => TablePhase::Parked,
     }
 }

@@ -6,13 +6,18 @@
 use super::TaskError;
 use super::builder::{Translation, Translator};
 use super::context::Context;
+use super::parking::{instead, tell_of};
 use super::tables::{Carried, Tables};
 use crate::change::facts::{Cascades, Flavour};
-use crate::change::{Answers, Doubt, StatementEvent, TableNames, TargetChange};
+use crate::change::state::TableState;
+use crate::change::{Affected, Answers, Doubt, StatementEvent, TableName, TableNames, TargetChange};
 use crate::schema::ddl::{self, SqlMode, Statement};
 use crate::source::server::{Server, Setting};
 use crate::source::{SourceError, SourceErrorKind, binlog};
 use crate::transform::{Issued, TransformError, Translated, translate};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// Translates statements under a task's rules.
 #[derive(Debug)]
@@ -22,6 +27,8 @@ pub struct Translate {
     cascades: Cascades,
     names: TableNames,
     timestamps: Timestamps,
+    /// The number of the last side stream; `None` where it is a side stream itself, whose tables are in trouble together.
+    sides: Option<Arc<AtomicU32>>,
 }
 
 /// How the source takes TIMESTAMPs, where its log does not say that.
@@ -37,8 +44,14 @@ enum Timestamps {
 
 impl Translate {
     /// A translator for the task of `context`, whose source is of this family and treats cascades and compares names so.
-    pub fn new(context: Context, flavour: Flavour, cascades: Cascades, names: TableNames) -> Self {
-        Self { context, flavour, cascades, names, timestamps: Timestamps::NotAsked }
+    pub fn new(
+        context: Context,
+        flavour: Flavour,
+        cascades: Cascades,
+        names: TableNames,
+        sides: Option<Arc<AtomicU32>>,
+    ) -> Self {
+        Self { context, flavour, cascades, names, timestamps: Timestamps::NotAsked, sides }
     }
 
     /// How a statement is read. MySQL before 8.0 does not log how it takes TIMESTAMPs. In 5.6 only a restart changes that, so it is
@@ -80,6 +93,39 @@ impl Translate {
         .at(&self.context.task().source)
     }
 
+    /// Translates for all tables that a statement concerns.
+    async fn all(
+        &self,
+        tables: &Tables,
+        event: &StatementEvent,
+        statement: &Statement,
+        affected: &Affected,
+        mode: SqlMode,
+    ) -> Result<Translation, TaskError> {
+        let mut translation = Translation::default();
+        for index in tables.concerned(affected) {
+            // A statement before the table's P0 is in the definition that was read there.
+            if tables.skips(index, event.gtid.as_ref(), &event.boundary.file) {
+                continue;
+            }
+            let one = tables.get(index).ok_or_else(|| TaskError::missing("a table of the statement"))?;
+            let name = &one.table.name;
+            if let Some(doubt) = &event.doubt {
+                let (table, error) = (name.clone(), Box::new(self.refused(doubt, event).into()));
+                return Err(TaskError::OfTable { table, error });
+            }
+            let translated = self.one(one, statement, event, mode).await?;
+            if one.until.is_some() && self.context.task().initial_data && !only_adds(one, &translated) {
+                return Err(TaskError::CopyAgain { table: name.clone(), why: event.sql.clone() });
+            }
+            if translated.table != one.table || translated.mapping != one.mapping {
+                translation.versions.push((translated.table, translated.mapping));
+            }
+            translation.changes.extend(translated.changes);
+        }
+        Ok(translation)
+    }
+
     /// Translates for one table, and asks the source what it has to be asked.
     async fn one(
         &self,
@@ -106,9 +152,9 @@ impl Translate {
                     let answer = server.evaluate(&question).await?;
                     answers.add(*question, answer);
                 }
-                Err(TransformError::Ddl { table, statement, why, remedy }) => {
+                Err(TransformError::Ddl { table, kind, statement, why, remedy }) => {
                     let statement = format!("{statement} (ends at {})", event.boundary.file);
-                    return Err(TransformError::Ddl { table, statement, why, remedy }.into());
+                    return Err(TransformError::Ddl { table, kind, statement, why, remedy }.into());
                 }
                 other => return Ok(other?),
             }
@@ -128,28 +174,28 @@ impl Translator for Translate {
         if let Statement::DropTable { temporary: false, .. } | Statement::DropDatabase(_) = statement {
             tables.dropped(&affected);
         }
-        let affected = affected.and(event.doubt.as_ref().map_or(&[], |doubt| &doubt.also));
-        let mut translation = Translation::default();
-        for index in tables.concerned(&affected) {
-            // A statement before the table's P0 is in the definition that was read there.
-            if tables.skips(index, event.gtid.as_ref(), &event.boundary.file) {
-                continue;
+        for made in statement.made(&event.default_database) {
+            let name = self.names.folded(&made);
+            if self.context.task().tables.contains(&name.database, &name.table) {
+                tables.is_made(&name);
             }
-            let one = tables.get(index).ok_or_else(|| TaskError::missing("a table of the statement"))?;
-            if let Some(doubt) = &event.doubt {
-                return Err(self.refused(doubt, event).into());
-            }
-            let name = &one.table.name;
-            let translated = self.one(one, &statement, event, mode).await?;
-            if one.until.is_some() && self.context.task().initial_data && !only_adds(one, &translated) {
-                return Err(TaskError::CopyAgain { table: name.clone(), why: event.sql.clone() });
-            }
-            if translated.table != one.table || translated.mapping != one.mapping {
-                translation.versions.push((translated.table, translated.mapping));
-            }
-            translation.changes.extend(translated.changes);
         }
-        Ok(translation)
+        let affected = affected.and(event.doubt.as_ref().map_or(&[], |doubt| &doubt.also));
+        let told = self.all(tables, event, &statement, &affected, mode).await;
+        told.map_err(|error| match affected {
+            Affected::Any if error.table().is_some() && !error.is_copy_again() => {
+                TaskError::OfAnyTable { error: Box::new(error) }
+            }
+            _ => error,
+        })
+    }
+
+    fn instead(&mut self, error: &TaskError, tables: &Tables) -> Option<(TableName, TableState)> {
+        let sides = self.sides.as_ref()?;
+        tables.find(error.table()?)?;
+        let (table, state) = instead(&self.context, error, || sides.fetch_add(1, Relaxed) + 1)?;
+        tell_of(&self.context, &table, &state, error);
+        Some((table, state))
     }
 }
 

@@ -78,6 +78,8 @@ pub enum TransformError {
     Ddl {
         /// The source table.
         table: TableName,
+        /// What it does, as a key of `ddl_policy`.
+        kind: &'static str,
         /// The statement's text, shortened.
         statement: String,
         /// Why it stops the task.
@@ -102,6 +104,20 @@ impl TransformError {
             Self::Asks(_) => None,
         };
         named.unwrap_or(&text).to_owned()
+    }
+
+    /// The source table that it is about.
+    pub fn table(&self) -> Option<&TableName> {
+        match self {
+            Self::Value { table, .. }
+            | Self::Type { table, .. }
+            | Self::Malformed { table, .. }
+            | Self::Changed { table, .. }
+            | Self::Internal { table, .. }
+            | Self::Mapping { table, .. }
+            | Self::Ddl { table, .. } => Some(table),
+            Self::Asks(_) => None,
+        }
     }
 
     /// Whether trying again can help.

@@ -162,6 +162,8 @@ fn the_status_reads_back_as_it_is_written() {
             deletes: 5,
             drift: 6,
             drift_example: None,
+            trouble: None,
+            aside: false,
             upkeep: rowferry::change::status::Upkeep { bytes: 7, ..Default::default() },
         };
         task.tables.insert("a.t".to_owned(), table);

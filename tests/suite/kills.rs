@@ -2,7 +2,7 @@
 //! source, to PostgreSQL and to Greenplum.
 //!
 //! The environment makes one of them long (`scripts/soak` does): `ROWFERRY_SOAK_SOURCE`, `_TARGET`, `_ROWS`, `_KILLS`,
-//! `_WRITERS`, `_KILL_SERVERS`, `_SEED`. Without a seed one is drawn; it is printed, and a failure shows it.
+//! `_WRITERS`, `_KILL_SERVERS`, `_HEAL`, `_SEED`. Without a seed one is drawn; it is printed, and a failure shows it.
 
 mod run;
 
@@ -36,6 +36,7 @@ async fn kills_at_random_moments_leave_every_table_equal_and_every_transaction_w
         kills: number("ROWFERRY_SOAK_KILLS", 6),
         writers: number("ROWFERRY_SOAK_WRITERS", 4),
         kill_servers: number("ROWFERRY_SOAK_KILL_SERVERS", 0) > 0,
+        heal: number("ROWFERRY_SOAK_HEAL", 0) > 0,
         seed: number("ROWFERRY_SOAK_SEED", drawn()),
     };
     run.on("kills").await;
@@ -44,7 +45,9 @@ async fn kills_at_random_moments_leave_every_table_equal_and_every_transaction_w
 /// A few kills on a small load; the moments and the choices are drawn anew each time.
 async fn a_few_kills(origin: Origin, target: Target, name: &str) {
     let (rows, kills, writers) = (8_000, 3, 3);
-    Run { origin, target, rows, kills, writers, kill_servers: false, seed: drawn() }.on(name).await;
+    Run { origin, target, rows, kills, writers, kill_servers: false, heal: false, seed: drawn() }
+        .on(name)
+        .await;
 }
 
 #[tokio::test]
@@ -76,5 +79,17 @@ async fn kills_from_mysql_9_7_to_greenplum() {
 async fn kills_of_the_servers_too() {
     let (rows, kills, writers) = (8_000, 4, 3);
     let (origin, target) = (Origin::MariaDb, Target::Postgres);
-    Run { origin, target, rows, kills, writers, kill_servers: true, seed: drawn() }.on("kills_servers").await;
+    let heal = false;
+    Run { origin, target, rows, kills, writers, kill_servers: true, heal, seed: drawn() }
+        .on("kills_servers")
+        .await;
+}
+
+#[tokio::test]
+async fn kills_while_tables_are_copied_again() {
+    let (rows, kills, writers) = (8_000, 4, 3);
+    let (origin, target) = (Origin::Mysql97, Target::Postgres);
+    Run { origin, target, rows, kills, writers, kill_servers: false, heal: true, seed: drawn() }
+        .on("kills_heal")
+        .await;
 }

@@ -27,6 +27,7 @@ mod going_on;
 mod greenplum;
 mod handoff_by_source;
 mod harness_works;
+mod healing;
 mod held_up;
 mod hidden_columns;
 mod histories;

@@ -355,6 +355,17 @@ impl Statement {
         })
     }
 
+    /// The names that base tables have behind it which may not have been there before.
+    pub fn made(&self, default_database: &str) -> Vec<TableName> {
+        let names: Vec<&Name> = match self {
+            Self::CreateTable(create) if !create.temporary => vec![&create.table],
+            Self::RenameTable(pairs) => pairs.iter().map(|(_, to)| to).collect(),
+            Self::AlterTable(alter) => alter.rename_to.iter().collect(),
+            _ => Vec::new(),
+        };
+        names.into_iter().map(|name| name.full(default_database)).collect()
+    }
+
     /// The tables it names as written or removed, in the order written; `None` where it may concern any table.
     ///
     /// A database statement names none: its database decides.

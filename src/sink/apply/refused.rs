@@ -6,7 +6,7 @@
 use super::plan::{self, Act, Step};
 use super::statements::{Kind, Statements, any_key};
 use super::{Existing, Mode, Strategy, Way, copy, delete, pipeline, types};
-use crate::change::RowLayout;
+use crate::change::{RowLayout, TargetName};
 use crate::sink::compact::Compacted;
 use crate::sink::{Session, SinkError, SinkErrorKind};
 use std::sync::Arc;
@@ -65,6 +65,11 @@ pub async fn refused(
 }
 
 impl Refused {
+    /// The table that does not take it.
+    pub fn target(&self) -> &TargetName {
+        &self.layout.target
+    }
+
     /// Its key as `id=7, region=north`, printed by the target; a long one is cut.
     ///
     /// # Errors

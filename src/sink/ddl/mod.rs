@@ -166,7 +166,7 @@ pub async fn planned(
 /// # Errors
 /// What the server answers, and when others feed the table and the change would touch what is theirs.
 pub async fn carry(session: &Session, store: &Store, change: &TargetChange) -> Result<(), SinkError> {
-    let table = table_of(change);
+    let table = change.table();
     let alone = match change {
         TargetChange::AddColumn { rows, .. } => *rows == RowsOf::One,
         TargetChange::RenameColumn { .. } => true,
@@ -202,7 +202,7 @@ pub async fn carry(session: &Session, store: &Store, change: &TargetChange) -> R
 
 /// Applies one change; one that is already there is no error.
 pub async fn change(session: &Session, change: &TargetChange) -> Result<(), SinkError> {
-    let table = table_of(change);
+    let table = change.table();
     let doing = format!("altering table {table}");
     if let TargetChange::RequireNone { column, between, why, remedy, .. } = change {
         let query = render::instant_between(table, column, between);
@@ -236,15 +236,6 @@ async fn look_up(session: &Session, table: &TargetName) -> Result<FoundTable, Si
         };
         refused(session, unfit)
     })
-}
-
-fn table_of(change: &TargetChange) -> &TargetName {
-    match change {
-        TargetChange::AddColumn { table, .. }
-        | TargetChange::RenameColumn { table, .. }
-        | TargetChange::AlterColumn { table, .. }
-        | TargetChange::RequireNone { table, .. } => table,
-    }
 }
 
 async fn run(session: &Session, doing: &str, statements: &[String]) -> Result<(), SinkError> {

@@ -38,8 +38,8 @@ impl Form {
     pub fn version(self) -> u32 {
         match self {
             Self::Position => 1,
-            Self::State => 1,
-            Self::Mapping => 1,
+            Self::State => 2,
+            Self::Mapping => 2,
             Self::Definition => 1,
             Self::Bound => 1,
         }

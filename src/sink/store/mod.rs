@@ -15,12 +15,14 @@ pub mod form;
 pub(crate) mod golden;
 mod layout;
 mod read;
+mod side;
 mod tables;
 mod upgrade;
 mod upkeep;
 mod write;
 
 pub use read::{Stored, StoredSchema, StoredTable, peek};
+pub use side::fed_by;
 pub use tables::{is_made, remove};
 pub use upkeep::{Done, Kept};
 pub(super) use write::Parameter;
@@ -49,6 +51,8 @@ pub struct Store {
     task: String,
     names: Names,
     epoch: i64,
+    /// The side stream that it is of; `None` for the main stream.
+    side: Option<u32>,
 }
 
 /// The qualified, quoted names of a task's tables.
@@ -83,7 +87,7 @@ impl Names {
 impl Store {
     /// A store for the owner of `epoch`.
     pub(super) fn new(task: &str, epoch: i64) -> Self {
-        Self { task: task.to_owned(), names: Names::new(task), epoch }
+        Self { task: task.to_owned(), names: Names::new(task), epoch, side: None }
     }
 
     /// Makes what is missing of a task's tables. Must not run inside a transaction.

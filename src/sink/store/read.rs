@@ -57,7 +57,18 @@ pub struct StoredSchema {
 impl Store {
     /// Reads everything.
     pub async fn load(&self, session: &Session) -> Result<Stored, SinkError> {
-        read(session, &self.task, &self.names).await
+        // One state of all of it: side streams may be writing.
+        let failed = |error| session.error(DOING, error);
+        let (begun, stored, ended) = tokio::join!(
+            biased;
+            session.client().batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
+            read(session, &self.task, &self.names),
+            session.client().batch_execute("COMMIT")
+        );
+        begun.map_err(failed)?;
+        let stored = stored?;
+        ended.map_err(failed)?;
+        Ok(self.own(stored))
     }
 }
 
@@ -101,14 +112,29 @@ struct Reader<'a> {
     names: &'a Names,
 }
 
-async fn read(session: &Session, task: &str, names: &Names) -> Result<Stored, SinkError> {
+/// The latest state of each table, alone.
+pub(super) async fn states(
+    session: &Session,
+    task: &str,
+    names: &Names,
+) -> Result<BTreeMap<TableName, StoredTable>, SinkError> {
     let reader = Reader { session, task, names };
-    let head = head(names);
-    let states = format!(
+    let rows = reader.rows(&latest(names)).await?;
+    rows.iter().map(|row| Ok((reader.name(row)?, reader.state(row)?))).collect()
+}
+
+fn latest(names: &Names) -> String {
+    format!(
         "SELECT DISTINCT ON (source_database, source_table) source_database, source_table, target_schema, \
          target_table, state, mapping FROM {} ORDER BY source_database, source_table, version DESC",
         names.tables
-    );
+    )
+}
+
+async fn read(session: &Session, task: &str, names: &Names) -> Result<Stored, SinkError> {
+    let reader = Reader { session, task, names };
+    let head = head(names);
+    let states = latest(names);
     let schemas = format!(
         "SELECT source_database, source_table, version, definition, valid_from, sequence FROM {} \
          ORDER BY source_database, source_table, version",
@@ -133,13 +159,7 @@ async fn read(session: &Session, task: &str, names: &Names) -> Result<Stored, Si
         stored.committed_at = Some(committed_at);
     }
     for row in &states {
-        let table = StoredTable {
-            target: TargetName { schema: reader.get(row, 2)?, table: reader.get(row, 3)? },
-            state: reader.value(row, 4, &names.tables, Form::State)?,
-            mapping: reader.value(row, 5, &names.tables, Form::Mapping)?,
-            schemas: Vec::new(),
-            chunks: Vec::new(),
-        };
+        let table = reader.state(row)?;
         stored.tables.insert(reader.name(row)?, table);
     }
     for row in &schemas {
@@ -235,6 +255,17 @@ impl Reader<'_> {
         let text: Option<&str> = self.get(row, column)?;
         let key = text.map(|text| form::read(Form::Bound, text)).transpose();
         key.map_err(|error| self.refused(&self.names.chunks, &error))
+    }
+
+    /// A table's latest record, without its definitions and chunks.
+    fn state(&self, row: &Row) -> Result<StoredTable, SinkError> {
+        Ok(StoredTable {
+            target: TargetName { schema: self.get(row, 2)?, table: self.get(row, 3)? },
+            state: self.value(row, 4, &self.names.tables, Form::State)?,
+            mapping: self.value(row, 5, &self.names.tables, Form::Mapping)?,
+            schemas: Vec::new(),
+            chunks: Vec::new(),
+        })
     }
 
     fn refused(&self, table: &str, error: &FormError) -> SinkError {

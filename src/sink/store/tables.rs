@@ -1,6 +1,6 @@
 //! The tables of the store: made when missing, dropped with their task.
 
-use super::{FORMAT, Names, SCHEMA, layout, unreadable};
+use super::{FORMAT, Names, SCHEMA, layout, side, unreadable};
 use crate::change::TargetName;
 use crate::change::remedy::{AtTarget, InConfig, Upgrade};
 use crate::quote::{identifier, literal};
@@ -11,16 +11,21 @@ use tokio_postgres::types::{ToSql, Type};
 
 const DOING: &str = "preparing schema rowferry";
 
+/// The columns of a table of checkpoints.
+const POSITION: &str = "sequence bigint NOT NULL, epoch bigint NOT NULL, server text NOT NULL, file text NOT NULL, \
+     file_offset bigint NOT NULL, gtids text NOT NULL, place text NOT NULL, \
+     committed_at timestamptz NOT NULL DEFAULT clock_timestamp(), PRIMARY KEY (sequence)";
+
+/// A statement that makes a table of checkpoints where it is missing.
+pub(super) fn make_position(name: &str, distributed: bool) -> String {
+    let storage = if distributed { " WITH (appendonly=false) DISTRIBUTED BY (sequence)" } else { "" };
+    format!("CREATE TABLE IF NOT EXISTS {name} ({POSITION}){storage}")
+}
+
 /// Columns, primary key and distribution key of each kind of table.
 fn definitions(names: &Names) -> [(&str, &'static str, &'static str); 6] {
     [
-        (
-            &names.position,
-            "sequence bigint NOT NULL, epoch bigint NOT NULL, server text NOT NULL, file text NOT NULL, \
-             file_offset bigint NOT NULL, gtids text NOT NULL, place text NOT NULL, \
-             committed_at timestamptz NOT NULL DEFAULT clock_timestamp(), PRIMARY KEY (sequence)",
-            "sequence",
-        ),
+        (&names.position, POSITION, "sequence"),
         (
             &names.tables,
             "source_database text NOT NULL, source_table text NOT NULL, version bigint NOT NULL, \
@@ -242,8 +247,9 @@ pub async fn remove(session: &Session, task: &str) -> Result<(), SinkError> {
     let doing = format!("dropping the records of task {}", literal(task));
     let Some(found) = existing(session).await? else { return Ok(()) };
     let names = Names::new(task);
-    let present: Vec<&str> =
-        names.all().into_iter().filter(|name| found.contains_key(*name)).map(String::as_str).collect();
+    let all = names.all();
+    let is_of_task = |name: &&String| all.contains(name) || side::is_side(name, task);
+    let present: Vec<&str> = found.keys().filter(is_of_task).map(String::as_str).collect();
     if present.is_empty() {
         return Ok(());
     }

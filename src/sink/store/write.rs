@@ -126,9 +126,11 @@ impl Store {
              coalesce((SELECT max(version) FROM {0} WHERE source_database = $1 AND source_table = $2), 0) + 1, \
              $3, $4, $5, $6, coalesce((SELECT max(sequence) FROM {1}), 0), $7 \
              WHERE $7 = (SELECT max(epoch) FROM {2})",
-            self.names.tables, self.names.position, self.names.owner
+            self.names.tables,
+            self.main_position(),
+            self.names.owner
         );
-        let state = json(session, Form::State, state)?;
+        let state = json(session, Form::State, &self.stored_state(state))?;
         let mapping = json(session, Form::Mapping, mapping)?;
         let parameters: [Parameter<'_>; 7] = [
             (&source.database, Type::TEXT),
@@ -155,7 +157,9 @@ impl Store {
              coalesce((SELECT max(version) FROM {0} WHERE source_database = $1 AND source_table = $2), 0) + 1, \
              $3, $4, coalesce((SELECT max(sequence) FROM {1}), 0), $5 \
              WHERE $5 = (SELECT max(epoch) FROM {2})",
-            self.names.schemas, self.names.position, self.names.owner
+            self.names.schemas,
+            self.main_position(),
+            self.names.owner
         );
         let (text, from) =
             (json(session, Form::Definition, definition)?, json(session, Form::Position, valid_from)?);
@@ -216,6 +220,12 @@ impl Store {
             self.delete(session, source, &self.names.schemas)
         )
         .map(|_| ())
+    }
+
+    /// Forgets a table's chunks and definitions.
+    pub(super) async fn forget_copy(&self, session: &Session, source: &TableName) -> Result<(), SinkError> {
+        self.delete(session, source, &self.names.chunks).await?;
+        self.delete(session, source, &self.names.schemas).await
     }
 
     /// Forgets a table altogether.

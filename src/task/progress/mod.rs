@@ -151,6 +151,19 @@ impl TaskProgress {
         self.changed.tables.extend(self.tables.keys().cloned());
     }
 
+    /// This table is carried too, or again, into that target.
+    pub(super) fn carries_also(&mut self, name: &TableName, target: &TargetName, phase: TablePhase) {
+        self.tables.insert(name.clone(), phase);
+        self.changed.tables.insert(name.clone());
+        self.feeds_also(name, target);
+    }
+
+    /// This table is carried by this stream no more.
+    pub(super) fn lets_go(&mut self, name: &TableName) {
+        self.tables.remove(name);
+        self.changed.tables.remove(name);
+    }
+
     fn set(&mut self, name: &TableName, phase: TablePhase) {
         if let Some(table) = self.tables.get_mut(name) {
             *table = phase;
@@ -226,12 +239,18 @@ impl TaskProgress {
 
     /// Tells the status all of this; of tables what has changed since it was told.
     fn tell(&mut self, status: &mut TaskStatus) {
+        self.tell_tables(status);
         status.phase.clone_from(&self.phase);
         status.since = self.since;
         status.waiting_for.clone_from(&self.waiting_for);
         status.position.clone_from(&self.position);
         (status.reached, status.heard) = (self.reached, self.heard);
         status.not_committed.clone_from(&self.not_committed);
+        self.tell_upkeep(status);
+    }
+
+    /// Tells the status what has changed of the tables since it was told.
+    fn tell_tables(&mut self, status: &mut TaskStatus) {
         for name in std::mem::take(&mut self.changed.tables) {
             if let (Some(phase), Some(table)) =
                 (self.tables.get(&name), status.tables.get_mut(&name.to_string()))
@@ -239,6 +258,5 @@ impl TaskProgress {
                 table.phase = *phase;
             }
         }
-        self.tell_upkeep(status);
     }
 }

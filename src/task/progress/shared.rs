@@ -13,15 +13,26 @@ pub struct Progress {
     task: Arc<str>,
     state: Arc<Mutex<TaskProgress>>,
     board: Board,
+    /// It is that of a side stream, which tells of its tables only.
+    aside: bool,
 }
 
 impl Progress {
     /// That of a task that has not begun.
     pub fn new(task: &str, board: Board) -> Self {
-        let progress =
-            Self { task: task.into(), state: Arc::new(Mutex::new(TaskProgress::new(now()))), board };
+        let progress = Self {
+            task: task.into(),
+            state: Arc::new(Mutex::new(TaskProgress::new(now()))),
+            board,
+            aside: false,
+        };
         progress.step(|_, _| {});
         progress
+    }
+
+    /// That of a side stream of the task.
+    pub fn aside(&self) -> Self {
+        Self { state: Arc::new(Mutex::new(TaskProgress::new(now()))), aside: true, ..self.clone() }
     }
 
     /// The task's name.
@@ -49,6 +60,13 @@ impl Progress {
         let before = state.phase.name();
         let result = step(&mut state, now());
         let (phase, on_its_way) = (state.phase.name(), is_on_its_way(&state.phase));
+        if self.aside {
+            self.tell_of_tables(|status| {
+                tell(status);
+                state.tell_tables(status);
+            });
+            return result;
+        }
         self.board.tell(&self.task, |status| {
             tell(status);
             state.tell(status);
@@ -62,7 +80,17 @@ impl Progress {
 
     /// Tells what nothing follows from.
     pub fn tell(&self, tell: impl FnOnce(&mut TaskStatus)) {
-        self.board.tell(&self.task, tell);
+        if self.aside { self.tell_of_tables(tell) } else { self.board.tell(&self.task, tell) }
+    }
+
+    /// Tells of the tables; what is told of the task is left as it is.
+    fn tell_of_tables(&self, tell: impl FnOnce(&mut TaskStatus)) {
+        self.board.tell(&self.task, |status| {
+            let mut aside =
+                TaskStatus { tables: std::mem::take(&mut status.tables), ..TaskStatus::default() };
+            tell(&mut aside);
+            status.tables = aside.tables;
+        });
     }
 
     fn lock(&self) -> MutexGuard<'_, TaskProgress> {

@@ -116,6 +116,8 @@ fn empty() -> TableStatus {
         deletes: 0,
         drift: 0,
         drift_example: None,
+        trouble: None,
+        aside: false,
         upkeep: Upkeep::default(),
     }
 }

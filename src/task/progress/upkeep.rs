@@ -33,6 +33,13 @@ impl TaskProgress {
         self.changed.targets.extend(self.targets.keys().cloned());
     }
 
+    /// This table is fed too from here on.
+    pub(super) fn feeds_also(&mut self, feeder: &TableName, target: &TargetName) {
+        let new = || Tended { feeder: feeder.clone(), upkeep: Upkeep::default(), loaded: false };
+        self.targets.entry(target.clone()).or_insert_with(new);
+        self.changed.targets.insert(target.clone());
+    }
+
     /// So many row operations on a target table are durable, and left so many dead rows.
     pub(in crate::task) fn applies(&mut self, target: &TargetName, rows: u64, dead: u64) {
         self.rows += rows;
@@ -84,7 +91,7 @@ impl TaskProgress {
         let feeder = self.targets.get(target).map(|tended| &tended.feeder);
         match feeder.and_then(|feeder| self.tables.get(feeder)) {
             Some(TablePhase::CatchingUp | TablePhase::Streaming) => true,
-            Some(TablePhase::Pending | TablePhase::Snapshotting) | None => false,
+            Some(TablePhase::Pending | TablePhase::Snapshotting | TablePhase::Parked) | None => false,
         }
     }
 

@@ -103,12 +103,14 @@ pub fn translate(
             "it may remove rows that cannot be read or lie in a wrong partition, and the log does not say which",
             case.copy_again(),
         )),
-        Statement::Dml { .. } => Err(case.stop(
+        Statement::Dml { .. } => Err(case.stop_over(
+            "statement_dml",
             "it changes rows by statement, not by row events",
             Remedy::SetVariable { variable: "binlog_format", value: "ROW", scope: Scope::Sessions }
 .and(case.copy_again()),
         )),
-        Statement::Unknown { why, .. } => Err(case.stop(
+        Statement::Unknown { why, .. } => Err(case.stop_over(
+            "unknown",
             format!("it is not understood: {why}"),
             InConfig::LeaveTableOut.or(case.copy_again()),
         )),
@@ -152,6 +154,16 @@ impl Case<'_> {
 
     /// The error that stops the task over the statement.
     fn stop(&self, why: impl Into<String>, remedy: impl Into<Remedy>) -> TransformError {
+        self.stop_over("change_values", why, remedy)
+    }
+
+    /// The same, by what the statement does.
+    fn stop_over(
+        &self,
+        kind: &'static str,
+        why: impl Into<String>,
+        remedy: impl Into<Remedy>,
+    ) -> TransformError {
         const SHOWN_CHARACTERS: usize = 200;
         let mut statement: String = self.issued.sql.chars().take(SHOWN_CHARACTERS).collect();
         if self.issued.sql.chars().nth(SHOWN_CHARACTERS).is_some() {
@@ -159,6 +171,7 @@ impl Case<'_> {
         }
         TransformError::Ddl {
             table: self.before.name.clone(),
+            kind,
             statement,
             why: why.into(),
             remedy: remedy.into(),
@@ -186,14 +199,14 @@ impl Case<'_> {
         Remedy::CopyTable { table: self.before.name.clone(), emptied }
     }
 
-    /// The stop that a policy asks for. The config takes no other policy yet, so none is offered.
-    fn stopped_by(&self, key: &str, what: &str) -> TransformError {
+    /// What is done about it is for a policy to say.
+    fn stopped_by(&self, key: &'static str, what: &str) -> TransformError {
         self.gone(key, what, self.copy_again())
     }
 
     /// The same for a statement after which the table is not there any more under its name.
-    fn gone(&self, key: &str, what: &str, remedy: Remedy) -> TransformError {
-        self.stop(format!("it {what}, and ddl_policy.{key} is \"stop\""), remedy)
+    fn gone(&self, key: &'static str, what: &str, remedy: Remedy) -> TransformError {
+        self.stop_over(key, format!("it {what} (ddl_policy.{key})"), remedy)
     }
 
     /// Whether a name in the statement means this table.

@@ -108,6 +108,7 @@ fn the_tables_options_are_followed() {
         distributed_by: Some(Distributed::By(vec!["ID".into()])),
         storage: Some("fillfactor=90".into()),
         primary_key: Some(vec!["paid".into(), "id".into()]),
+        ddl_policy: BTreeMap::new(),
     };
     let mapping = map_table(&orders, &rules).unwrap();
     assert_eq!(

@@ -24,7 +24,7 @@ use super::typemap::ColumnPolicies;
 use super::{TableMapping, TransformError};
 use crate::change::policy::{NulBytes, ZeroDates};
 use crate::change::remedy::{AtTarget, Emptied, InConfig, Remedy, Report};
-use crate::change::{FilePosition, RowLayout, TableName, TargetColumn, TargetType};
+use crate::change::{FilePosition, RowLayout, TableName, TargetColumn, TargetName, TargetType};
 use crate::schema::Table;
 use std::ops::Range;
 use std::sync::Arc;
@@ -194,6 +194,11 @@ impl Plan {
             key_ascending: pairs().all(|(a, b)| a < b),
             layout: Arc::new(RowLayout { target: mapping.target.name.clone(), columns, key }),
         })
+    }
+
+    /// Rows go to another target table from here on, of the same shape.
+    pub fn rename_target(&mut self, target: &TargetName) {
+        self.layout = Arc::new(RowLayout { target: target.clone(), ..RowLayout::clone(&self.layout) });
     }
 
     /// The target columns of the encoded rows and their key.

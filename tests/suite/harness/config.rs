@@ -34,6 +34,16 @@ impl Config {
             .task("source", "\"src\"")
             .task("target", "\"dst\"")
             .task("tables", &format!("{tables:?}"))
+            // What is told, and where the stream stands then, is seen best of a task that stops.
+            .task("on_table_error", "\"stop\"")
+            .task("new_tables", "\"tell\"")
+    }
+
+    /// As the program is without a word in the config: tables heal themselves.
+    pub fn healing(mut self) -> Self {
+        self.task.remove("on_table_error");
+        self.task.remove("new_tables");
+        self
     }
 
     /// Sets a key of `[daemon]`.
@@ -92,6 +102,17 @@ impl Config {
             }
             file.push('\n');
         }
-        file + &self.more
+        for line in self.more.lines() {
+            let _ = writeln!(file, "{line}");
+            // What holds for the one task holds for others.
+            let task = line.strip_prefix("[task.").and_then(|rest| rest.strip_suffix(']'));
+            for key in ["on_table_error", "new_tables"] {
+                if let (Some(value), Some(false)) = (self.task.get(key), task.map(|name| name.contains('.')))
+                {
+                    let _ = writeln!(file, "{key} = {value}");
+                }
+            }
+        }
+        file
     }
 }

@@ -158,7 +158,8 @@ impl Daemon {
         self.status().await?.tasks.into_values().next()
     }
 
-    /// Waits until the only task is in a phase, named as [`Phase::name`] does. Panics at once when the daemon has
+    /// Waits until the only task is in a phase, named as [`Phase::name`] does; in Synchronizing until no table is beside the stream.
+    /// Panics at once when the daemon has
     /// ended or the task has failed (and that is not what is waited for).
     pub async fn wait_phase(&self, phase: &str, deadline: Duration) -> TaskStatus {
         let what = format!("the task reaches {phase}");
@@ -168,7 +169,8 @@ impl Daemon {
             {
                 panic!("{failure} while waiting until {what}\n{}", self.log_tail());
             }
-            task.phase.name() == phase
+            let aside = task.tables.values().any(|table| table.aside);
+            task.phase.name() == phase && !(aside && phase == "Synchronizing")
         })
         .await
     }

@@ -34,6 +34,8 @@ pub struct Run {
     pub writers: u64,
     /// Now and then the source or the target is killed too; a Greenplum is not.
     pub kill_servers: bool,
+    /// Statements have tables copied again by themselves, beside the others; each kill comes behind one.
+    pub heal: bool,
     /// Decides the choices.
     pub seed: u64,
 }
@@ -76,12 +78,19 @@ impl Run {
                 rows / moments.copy.max(1)
             ),
         );
+        let config = if self.heal { config.healing() } else { config };
         let start = Instant::now();
         let mut toll = Toll::default();
         let servers = (&mysql, (!target.is_greenplum()).then_some(target));
         let report = load::under_load(&scene, &config, scale, async |daemon, dice| {
             for kill in 0..kills {
                 moments.wait(kill, daemon, dice).await;
+                if self.heal {
+                    // What it does to an InnoDB table is nothing, which the log does not tell.
+                    let table = dice.pick(&["items", "parts", "names", "audit"]);
+                    scene.source.sql(&format!("REPAIR TABLE {table}")).await;
+                    pause(Duration::from_millis(dice.below(1_500))).await;
+                }
                 if self.kill_servers && dice.percent(40) {
                     toll.kill_server(servers, daemon, dice).await;
                 }
@@ -97,6 +106,12 @@ impl Run {
             daemon.wait_phase("Synchronizing", DEADLINE * 10).await;
             pause(Duration::from_millis(dice.below(1_000))).await;
             toll.look(daemon).await;
+            if self.heal {
+                let log = daemon.log();
+                toll.placed = log.matches("the copy has taken its place").count();
+                toll.joined = log.matches("the table is carried by the main stream").count();
+                assert!(toll.joined > 0, "nothing was copied again:\n{log}");
+            }
         })
         .await;
         if target.is_greenplum() {
@@ -162,6 +177,9 @@ struct Toll {
     servers: BTreeMap<String, u64>,
     peak_kib: u64,
     longest_stop: Duration,
+    /// Copies that took their places, and tables that the main stream took over.
+    placed: usize,
+    joined: usize,
 }
 
 impl Toll {
@@ -235,6 +253,9 @@ impl Toll {
         );
         if !self.servers.is_empty() {
             let _ = write!(text, "; servers killed -9:{}", counts(&self.servers));
+        }
+        if self.joined > 0 {
+            let _ = write!(text, "; {} copies took their places, {} tables joined", self.placed, self.joined);
         }
         let (peak, cap) = (self.peak_kib / 1024, MEMORY_CAP_KIB / 1024);
         let _ = write!(text, "; peak resident memory {peak} MiB, allowed {cap} MiB");

@@ -139,18 +139,18 @@ async fn is_refused(database: &PostgresDatabase<'_>, task: &str, parts: &[&str])
 async fn a_newer_form_is_refused_by_name_and_left_alone() {
     let database = postgres().await.database("newer_form").await;
     left_by_layout_0(&database).await;
-    for (table, column, name) in [
-        ("shop_position", "place", "position"),
-        ("shop_tables", "state", "state"),
-        ("shop_tables", "mapping", "mapping"),
-        ("shop_schemas", "definition", "definition"),
-        ("shop_schemas", "valid_from", "position"),
-        ("shop_chunks", "upto_key", "bound"),
+    for (table, column, name, known) in [
+        ("shop_position", "place", "position", 1),
+        ("shop_tables", "state", "state", 2),
+        ("shop_tables", "mapping", "mapping", 2),
+        ("shop_schemas", "definition", "definition", 1),
+        ("shop_schemas", "valid_from", "position", 1),
+        ("shop_chunks", "upto_key", "bound", 1),
     ] {
         let old = database.one(&format!("SELECT {column} FROM rowferry.{table}")).await;
         let newer = r#"{"form":99,"value":{"unheard":"of"}}"#;
         database.sql(&format!("UPDATE rowferry.{table} SET {column} = '{newer}'")).await;
-        let parts = [table, &format!("form 99 of {name}"), "knows it up to 1"];
+        let parts = [table, &format!("form 99 of {name}"), &format!("knows it up to {known}")];
         is_refused(&database, "shop", &parts).await;
         database.sql(&format!("UPDATE rowferry.{table} SET {column} = {}", literal(&old))).await;
     }

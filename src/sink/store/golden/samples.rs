@@ -1,7 +1,7 @@
 //! The values of the golden files: all that a form can hold, so each variant of each type has a line. New ones come last, so that the
 //! lines of older files stay beside theirs.
 
-use crate::change::state::{CatchUpTarget, TableState};
+use crate::change::state::{CatchUpTarget, TableState, Trouble};
 use crate::change::{
     CommittedXa, Committer, FilePosition, Position, Prepared, ReadAgain, TableName, Taken, XaState,
 };
@@ -68,7 +68,15 @@ fn next_state(state: &TableState) -> Option<TableState> {
             Some(TableState::CatchingUp { from, until })
         }
         TableState::CatchingUp { .. } => Some(TableState::Streaming),
-        TableState::Streaming => None,
+        TableState::Streaming => {
+            Some(TableState::Aside { side: 7, within: Box::new(TableState::Snapshotting { from }) })
+        }
+        TableState::Aside { .. } => Some(TableState::Parked(Trouble {
+            error: "target dw: value too long".to_owned(),
+            remedy: "copy the table again".to_owned(),
+            since: 1_700_000_000,
+        })),
+        TableState::Parked(_) => None,
     }
 }
 

@@ -6,20 +6,25 @@
 //! What must never happen here: a commit without its checkpoint, a session used again after a failed COPY, an
 //! unknown commit result taken for either answer (the error goes up and the durable checkpoint is read again).
 
+mod handover;
+
 use super::TaskError;
 use super::batch::{RowsUnit, SchemaUnit, Unit};
 use super::context::Context;
 use super::going_on::Passed;
 use super::progress::{Committed, TaskProgress};
-use super::recorded::Known;
+use super::recorded::{Known, Recorded};
+use super::side::Ask;
 use crate::change::state::{Checkpoint, TableState};
 use crate::change::status::NotCommitted;
 use crate::change::{Position, RowLayout, TableName, TargetName};
+use crate::schema::Table;
 use crate::sink::apply::{Applier, ApplyError, Existing, Mode, Outcome, Way, refused};
 use crate::sink::batch::{Batch, BatchEnd};
 use crate::sink::compact::Compacted;
 use crate::sink::{Owner, Session, SinkError, Store, ddl};
 use crate::status::now;
+use crate::transform::TableMapping;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -107,6 +112,8 @@ pub struct Applying {
     at_work: watch::Sender<Option<AtWork>>,
     /// What pieces of the open transaction have done.
     uncommitted: Vec<Outcome>,
+    /// Who cares for tables that are put aside.
+    asks: Option<mpsc::UnboundedSender<Ask>>,
 }
 
 impl Applying {
@@ -136,7 +143,13 @@ impl Applying {
             done,
             at_work,
             uncommitted: Vec::new(),
+            asks: None,
         })
+    }
+
+    /// Tables that are put aside are told there.
+    pub fn tell_of_asides(&mut self, asks: mpsc::UnboundedSender<Ask>) {
+        self.asks = Some(asks);
     }
 
     /// What the applying session works at, while it does.
@@ -170,6 +183,8 @@ impl Applying {
         match unit {
             Unit::Rows(unit) => self.rows(unit).await,
             Unit::Schema(unit) => self.schema(unit).await,
+            Unit::Handover(unit) => self.hand_over(unit).await,
+            Unit::Place(unit) => self.place(unit).await,
             Unit::Abandon => {
                 self.execute("ROLLBACK").await?;
                 self.uncommitted.clear();
@@ -282,6 +297,7 @@ impl Applying {
             return error.into();
         }
         // Of a piece, what went before it is rolled back, and its rows meet another table.
+        let mut table = None;
         let (Some(until), false) = (until, batch.continues) else {
             return error.at("in a large transaction of the source").into();
         };
@@ -291,7 +307,15 @@ impl Applying {
             let at_work = AtWork { pid: self.session.backend_pid(), bounded: true };
             self.at_work.send_replace(Some(at_work));
             match refused(&self.session, &batch.changes, Existing::Keep, &error).await? {
-                Some(refused) => Ok(refused.key(self.owner.session()).await?),
+                Some(refused) => {
+                    // Of several feeders it is not known whose row it is.
+                    let of = |recorded: &&Recorded| recorded.target() == refused.target();
+                    let mut feeders = self.recorded.values().filter(of);
+                    if let (Some(one), None) = (feeders.next(), feeders.next()) {
+                        table = Some(one.name().clone());
+                    }
+                    Ok(refused.key(self.owner.session()).await?)
+                }
                 None => Ok::<_, TaskError>(None),
             }
         };
@@ -302,7 +326,11 @@ impl Applying {
             Ok(Err(error)) => tracing::warn!(task = self.context.name, %error, "the row is not found"),
             Err(_) => tracing::warn!(task = self.context.name, "the row is not found in time"),
         }
-        error.at(&place).into()
+        let error = error.at(&place).into();
+        match table {
+            Some(table) => TaskError::OfTable { table, error: Box::new(error) },
+            None => error,
+        }
     }
 
     async fn record_caught_up(&mut self, tables: &[TableName]) -> Result<(), TaskError> {
@@ -319,7 +347,20 @@ impl Applying {
         // How long a change of a large table takes nobody knows.
         self.execute("BEGIN; SET LOCAL statement_timeout = 0").await?;
         for change in &unit.changes {
-            ddl::carry(&self.session, &self.store, change).await?;
+            if let Err(error) = ddl::carry(&self.session, &self.store, change).await {
+                let error = TaskError::from(error);
+                let of_the_table = |(table, _): &(Table, TableMapping)| {
+                    let recorded = self.recorded.get(&table.name);
+                    recorded.is_some_and(|recorded| recorded.target() == change.table())
+                };
+                let table = unit.versions.iter().find(|version| of_the_table(version));
+                return Err(match table {
+                    Some((table, _)) if !error.is_of_circumstances() => {
+                        TaskError::OfTable { table: table.name.clone(), error: Box::new(error) }
+                    }
+                    _ => error,
+                });
+            }
         }
         for (table, mapping) in &unit.versions {
             let recorded = self.recorded.get_mut(&table.name);

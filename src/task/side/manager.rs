@@ -1,0 +1,151 @@
+//! Runs the groups of tables that are aside, a few at a time, in the order in which they were put aside.
+//!
+//! What must never happen here: a group forgotten that is on record.
+
+use super::lane::{self, Lane};
+use super::meet::Visit;
+use super::{Ask, Ended};
+use crate::change::state::TableState;
+use crate::change::{FilePosition, TableName};
+use crate::sink::Owner;
+use crate::sink::store::Stored;
+use crate::task::TaskError;
+use crate::task::context::Context;
+use crate::task::prepare;
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// How many tables that come at once are copied together.
+const TOGETHER: usize = 100;
+
+/// What is on record of tables that the main stream does not carry.
+#[derive(Clone, Debug, Default)]
+pub(in crate::task) struct Sides {
+    /// The groups by the numbers of their side streams.
+    pub groups: BTreeMap<u32, BTreeSet<TableName>>,
+    /// All tables that the main stream passes over, parked ones too.
+    pub names: BTreeSet<TableName>,
+    /// Those of them that are parked.
+    pub parked: BTreeSet<TableName>,
+    /// The number of the last side stream.
+    pub last: Arc<AtomicU32>,
+}
+
+impl Sides {
+    /// Those of a task.
+    pub fn of(stored: &Stored) -> Self {
+        let mut sides = Self::default();
+        for (name, table) in &stored.tables {
+            match &table.state {
+                TableState::Aside { side, .. } => {
+                    sides.groups.entry(*side).or_default().insert(name.clone());
+                    sides.names.insert(name.clone());
+                }
+                TableState::Parked(_) => {
+                    sides.names.insert(name.clone());
+                    sides.parked.insert(name.clone());
+                }
+                TableState::Pending
+                | TableState::Snapshotting { .. }
+                | TableState::CatchingUp { .. }
+                | TableState::Streaming => {}
+            }
+        }
+        sides.last.store(sides.groups.last_key_value().map_or(0, |(side, _)| *side), Relaxed);
+        sides
+    }
+
+    /// The number of the last side stream.
+    pub fn last(&self) -> u32 {
+        self.last.load(Relaxed)
+    }
+}
+
+/// Runs side streams.
+pub(in crate::task) struct Manager {
+    pub context: Context,
+    pub owner: Arc<Owner>,
+    pub asks: mpsc::UnboundedReceiver<Ask>,
+    pub visits: mpsc::Sender<Visit>,
+    pub main_at: watch::Receiver<Option<FilePosition>>,
+    /// The number of the last side stream.
+    pub last: Arc<AtomicU32>,
+    /// Groups that are not run yet.
+    pub waiting: BTreeMap<u32, BTreeSet<TableName>>,
+}
+
+impl Manager {
+    /// Runs what there is and what comes.
+    ///
+    /// # Errors
+    /// When the target cannot be written, or this program contradicts itself.
+    pub fn run(
+        self,
+        stop: CancellationToken,
+    ) -> Pin<Box<dyn Future<Output = Result<Infallible, TaskError>> + Send>> {
+        // A type of its own, for a side stream is a stream, and the main stream runs this.
+        Box::pin(self.runs(stop))
+    }
+
+    async fn runs(mut self, stop: CancellationToken) -> Result<Infallible, TaskError> {
+        let mut running: JoinSet<Result<(u32, Ended), TaskError>> = JoinSet::new();
+        loop {
+            while running.len() < self.context.task().snapshot.groups
+                && let Some((side, tables)) = self.waiting.pop_first()
+            {
+                let lane = Lane {
+                    main: self.context.clone(),
+                    owner: self.owner.clone(),
+                    side,
+                    tables,
+                    visits: self.visits.clone(),
+                    main_at: self.main_at.clone(),
+                    last: self.last.clone(),
+                };
+                let stop = stop.child_token();
+                running.spawn(async move { Ok((side, lane::run(lane, stop).await?)) });
+            }
+            tokio::select! {
+                Some(ask) = self.asks.recv() => self.asked(ask).await?,
+                Some(ended) = running.join_next(), if !running.is_empty() => {
+                    let ended = ended
+                        .map_err(|error| TaskError::Internal(format!("a side stream ended abnormally: {error}")))??;
+                    match ended {
+                        (_, Ended::Joined | Ended::Stopped | Ended::Refused) => {}
+                        (_, Ended::Split(groups)) => self.waiting.extend(groups),
+                    }
+                }
+                // Nobody asks any more: the task ends, and says why.
+                else => std::future::pending::<()>().await,
+            }
+        }
+    }
+
+    async fn asked(&mut self, ask: Ask) -> Result<(), TaskError> {
+        let mut came = BTreeSet::new();
+        let mut next = Some(ask);
+        while let Some(ask) = next {
+            match ask {
+                Ask::Carry { side, tables } => self.waiting.entry(side).or_default().extend(tables),
+                Ask::Add(table) => {
+                    came.insert(table);
+                }
+            }
+            next = if came.len() < TOGETHER { self.asks.try_recv().ok() } else { None };
+        }
+        if !came.is_empty() {
+            let side = self.last.fetch_add(1, Relaxed) + 1;
+            let owner = self.owner.aside(self.context.target(), side).await?;
+            prepare::put_aside(&self.context, &owner, &came).await?;
+            self.waiting.insert(side, came);
+        }
+        Ok(())
+    }
+}

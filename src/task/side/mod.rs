@@ -1,0 +1,46 @@
+//! Side streams: tables that are copied and followed beside the task's main stream until they have come up with it.
+//!
+//! Sequence for a group of tables: they are recorded as aside, and the main stream passes over them → a side stream copies them from a P0
+//! of its own, a table that readers have already beside that one → past P1 it puts copies in the place of the tables that they stand
+//! for → when it is near the main stream both hold at one transaction boundary, and the main stream takes the tables over, in one target
+//! transaction with its checkpoint. All of it is durable step by step: after a restart each group goes on where it was.
+//!
+//! `manager` runs the groups that are due, a few at a time; `lane` is one group's way; `meet` is where the two streams come together.
+//!
+//! What must never happen here: a table carried by two streams at a place, or by none.
+
+mod lane;
+mod manager;
+pub(super) mod meet;
+
+pub(super) use manager::{Manager, Sides};
+
+use crate::change::TableName;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the manager is asked for.
+#[derive(Debug)]
+pub(super) enum Ask {
+    /// These tables are on record as aside: a side stream is to carry them.
+    Carry {
+        /// The side stream's number.
+        side: u32,
+        /// Its tables.
+        tables: BTreeSet<TableName>,
+    },
+    /// A selected table has come that nothing is on record of.
+    Add(TableName),
+}
+
+/// How a side stream's work has ended.
+#[derive(Debug)]
+enum Ended {
+    /// The main stream carries its tables.
+    Joined,
+    /// It was told to stop.
+    Stopped,
+    /// Its tables are parked or left out.
+    Refused,
+    /// Its tables are on record as groups of their own.
+    Split(BTreeMap<u32, BTreeSet<TableName>>),
+}

@@ -1,0 +1,82 @@
+//! A statement whose effect the log does not tell: the table alone is copied again, and readers have its old rows until then.
+
+use super::{carried, rows};
+use crate::harness::{DEADLINE, Scene, eventually};
+
+#[tokio::test]
+async fn a_table_whose_rows_a_statement_changes_is_copied_again_by_itself() {
+    let scene = Scene::new("healing_truncate").await;
+    scene.source.sql(&rows("t", 1000)).await;
+    scene.source.sql(&rows("u", 10)).await;
+    let daemon = scene.start_with(&scene.config().healing()).await;
+    // Views hang on one of them, so that its name cannot be given to another.
+    scene
+        .target
+        .sql("CREATE VIEW healing_truncate.seen AS SELECT count(*) AS n FROM healing_truncate.u")
+        .await;
+    for table in ["t", "u"] {
+        scene
+            .source
+            .sql(&format!(
+                "TRUNCATE TABLE {table}; INSERT INTO {table} VALUES (1, 'one', 1), (5000, 'new', 2)"
+            ))
+            .await;
+        scene.source.sql("UPDATE t SET w = 17 WHERE id = 5000; UPDATE u SET w = 18").await;
+        daemon
+            .wait_task("the copy begins", DEADLINE, |task| task.tables.values().any(|table| table.aside))
+            .await;
+        carried(&scene, &daemon, table).await;
+        scene
+            .source
+            .sql(&format!(
+                "INSERT INTO {table} VALUES (3, 'three', 3); UPDATE {table} SET v = 'x' WHERE id = 1"
+            ))
+            .await;
+        scene.assert_exact(&daemon, &["t", "u"]).await;
+    }
+    assert_eq!(scene.target.one("SELECT n FROM healing_truncate.seen").await, "3");
+    let left = "SELECT count(*) FROM pg_class WHERE relname LIKE '%\\_rowferry\\_%'";
+    assert_eq!(scene.target.one(left).await, "0", "copies are left behind");
+}
+
+#[tokio::test]
+async fn dropped_and_narrowed_columns_are_followed_by_a_copy() {
+    let scene = Scene::new("healing_columns").await;
+    scene.source.sql(&rows("t", 500)).await;
+    scene.source.sql(&rows("other", 10)).await;
+    let daemon = scene.start_with(&scene.config().healing()).await;
+    for statement in [
+        "ALTER TABLE t DROP COLUMN w",
+        "ALTER TABLE t MODIFY v VARCHAR(8), ADD y INT DEFAULT 4",
+        "UPDATE t SET y = id; ALTER TABLE t MODIFY y VARCHAR(20)",
+        "ALTER TABLE t DROP PRIMARY KEY, ADD PRIMARY KEY (id, y)",
+    ] {
+        scene.source.sql(statement).await;
+        scene.source.sql("UPDATE t SET v = 'z' WHERE id = 3; UPDATE other SET w = w + 1").await;
+        scene.wait_applied(&daemon).await;
+        carried(&scene, &daemon, "t").await;
+        scene.assert_exact(&daemon, &["t", "other"]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_is_swapped_for_another_is_copied_again() {
+    let scene = Scene::new("healing_swapped").await;
+    scene.source.sql(&rows("t", 300)).await;
+    scene.source.sql(&rows("other", 10)).await;
+    let daemon = scene.start_with(&scene.config().healing()).await;
+    scene
+        .source
+        .sql(
+            "CREATE TABLE _t_new LIKE t; ALTER TABLE _t_new ADD COLUMN x INT NOT NULL DEFAULT 5; \
+             INSERT INTO _t_new (id, v, w) SELECT id, v, w FROM t WHERE id > 5; \
+             RENAME TABLE t TO _t_old, _t_new TO t; DROP TABLE _t_old; UPDATE t SET x = 6 WHERE id = 7",
+        )
+        .await;
+    eventually(DEADLINE * 2, "the new table is there", async || scene.equal("t").await == Ok(295)).await;
+    scene.source.sql("INSERT INTO t VALUES (1, 'one', 1, 1); UPDATE other SET w = 3").await;
+    carried(&scene, &daemon, "t").await;
+    scene.assert_exact(&daemon, &["t", "other"]).await;
+    let helpers = "SELECT count(*) FROM pg_class WHERE relname LIKE '\\_t\\_%'";
+    assert_eq!(scene.target.one(helpers).await, "0");
+}

@@ -71,6 +71,10 @@ pub enum DdlPolicy {
     Park,
     /// The task stops.
     Stop,
+    /// It goes on, and the target keeps what it has.
+    Ignore,
+    /// The same is done at the target.
+    Apply,
 }
 
 /// Detail for one table.

@@ -213,6 +213,20 @@ pub enum TargetChange {
         /// The column as it shall be.
         column: TargetColumn,
     },
+    /// A column goes, with its values. Where others feed the table too, or something hangs on the column, it stays and takes NULL.
+    DropColumn {
+        /// The table.
+        table: TargetName,
+        /// Its name.
+        column: String,
+    },
+    /// The rows go.
+    Empty {
+        /// The table.
+        table: TargetName,
+        /// Whose rows the table holds.
+        rows: RowsOf,
+    },
     /// No row may hold an instant of these spans: else the source has changed it without a word, and the change stops here.
     RequireNone {
         /// The table.
@@ -235,6 +249,8 @@ impl TargetChange {
             Self::AddColumn { table, .. }
             | Self::RenameColumn { table, .. }
             | Self::AlterColumn { table, .. }
+            | Self::DropColumn { table, .. }
+            | Self::Empty { table, .. }
             | Self::RequireNone { table, .. } => table,
         }
     }

@@ -56,6 +56,8 @@ pub struct Trouble {
     pub remedy: String,
     /// Seconds since 1970 when it happened.
     pub since: u64,
+    /// The source had the table no more.
+    pub gone: bool,
 }
 
 impl TableState {

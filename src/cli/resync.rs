@@ -25,10 +25,15 @@ pub async fn resync(
         }
         (task, _) => chosen(&config, task)?.concat(),
     };
-    let done = task::resync(&name, &config, &names).await;
-    done.map_err(|error| CliError::Task { task: name.clone(), error })?;
+    let on_their_way = task::resync(&name, &config, &names).await;
+    let on_their_way = on_their_way.map_err(|error| CliError::Task { task: name.clone(), error })?;
     for table in names {
-        out::print(&format!("{table}: it is copied again when task {name} runs\n"))?;
+        let what = if on_their_way.contains(&table) {
+            "its copy is on its way, and goes on"
+        } else {
+            "it is copied again"
+        };
+        out::print(&format!("{table}: {what} when task {name} runs\n"))?;
     }
     Ok(Exit::Good)
 }

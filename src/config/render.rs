@@ -208,6 +208,7 @@ fn render_task(task: &TaskConfig) -> Table {
         .map(|name| (name.to_owned(), Value::from(policy(task.ddl_policy_or_default(name)))))
         .collect();
     put(&mut table, "ddl_policy", policies);
+    put(&mut table, "recopy_limit", number(task.recopy_limit));
     put(
         &mut table,
         "on_table_error",
@@ -240,6 +241,8 @@ fn policy(policy: DdlPolicy) -> &'static str {
         DdlPolicy::Recopy => "recopy",
         DdlPolicy::Park => "park",
         DdlPolicy::Stop => "stop",
+        DdlPolicy::Ignore => "ignore",
+        DdlPolicy::Apply => "apply",
     }
 }
 

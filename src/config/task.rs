@@ -81,6 +81,7 @@ pub fn task(
     let apply = apply(section.table("apply", problems), memory_limit, problems);
     let vacuum = super::vacuum::vacuum(section.table("vacuum", problems), problems);
     let ddl_policy = ddl_policy(section.table("ddl_policy", problems), problems);
+    let recopy_limit = section.integer("recopy_limit", 0, u64::MAX >> 1, problems).unwrap_or(0);
     let on_table_error = section
         .choice("on_table_error", &[("park", OnTableError::Park), ("stop", OnTableError::Stop)], problems)
         .unwrap_or(OnTableError::Park);
@@ -117,6 +118,7 @@ pub fn task(
         apply,
         vacuum,
         ddl_policy,
+        recopy_limit,
         on_table_error,
         new_tables,
         accept_cascades,
@@ -420,28 +422,37 @@ fn parse_bytes(text: &str) -> Option<usize> {
     digits.trim().parse::<usize>().ok()?.checked_mul(factor)
 }
 
+/// Whether what a statement does can be passed over, or be done at the target.
+fn passes(kind: &str, policy: DdlPolicy) -> bool {
+    match kind {
+        "drop_column" | "truncate_table" => true,
+        "drop_table" | "drop_database" => policy == DdlPolicy::Apply,
+        _ => false,
+    }
+}
+
 /// Policies by what a statement does.
 pub(super) fn ddl_policy(section: Option<Section>, problems: &mut Problems) -> BTreeMap<String, DdlPolicy> {
     let mut policies = BTreeMap::new();
     let Some(mut section) = section else { return policies };
     let choices = [
-        ("recopy", Some(DdlPolicy::Recopy)),
-        ("park", Some(DdlPolicy::Park)),
-        ("stop", Some(DdlPolicy::Stop)),
-        ("ignore", None),
-        ("apply", None),
+        ("recopy", DdlPolicy::Recopy),
+        ("park", DdlPolicy::Park),
+        ("stop", DdlPolicy::Stop),
+        ("ignore", DdlPolicy::Ignore),
+        ("apply", DdlPolicy::Apply),
     ];
     for name in DDL_POLICIES {
         match section.choice(name, &choices, problems) {
-            Some(Some(policy)) => {
-                policies.insert(name.to_owned(), policy);
-            }
-            Some(None) => problems.add(
+            Some(policy @ (DdlPolicy::Ignore | DdlPolicy::Apply)) if !passes(name, policy) => problems.add(
                 section.key(name),
                 None,
-                "\"ignore\" and \"apply\" are not supported yet",
+                "it cannot be passed over or done at the target: the log does not tell what it did to the rows",
                 "use \"recopy\", \"park\" or \"stop\"",
             ),
+            Some(policy) => {
+                policies.insert(name.to_owned(), policy);
+            }
             None => {}
         }
     }

@@ -174,6 +174,8 @@ pub struct TaskConfig {
     pub vacuum: VacuumConfig,
     /// What becomes of a table when a statement does something to it that cannot simply be carried, by what it does.
     pub ddl_policy: BTreeMap<String, DdlPolicy>,
+    /// Tables with more rows are not copied again by themselves; 0 is no limit.
+    pub recopy_limit: u64,
     /// What becomes of a table that alone is in trouble.
     pub on_table_error: OnTableError,
     /// What becomes of selected tables that come.
@@ -387,6 +389,8 @@ impl TaskConfig {
             _ if self.on_table_error == OnTableError::Stop => DdlPolicy::Stop,
             // There is nothing to copy.
             "drop_table" | "drop_database" => DdlPolicy::Park,
+            // Nothing is destroyed.
+            "drop_column" => DdlPolicy::Ignore,
             // Nothing is copied.
             _ if !self.initial_data => DdlPolicy::Park,
             _ => DdlPolicy::Recopy,

@@ -255,8 +255,8 @@ const WRONG: &[(&str, &str, &str)] = &[
     ),
     (
         "[task.shop]",
-        "[task.shop]\nddl_policy = { drop_column = \"apply\" }",
-        "task.shop.ddl_policy.drop_column: \"ignore\" and \"apply\" are not supported yet. To mend it: use \"recopy\", \"park\" or \"stop\".",
+        "[task.shop]\nddl_policy = { narrow_column = \"apply\" }",
+        "task.shop.ddl_policy.narrow_column: it cannot be passed over or done at the target: the log does not tell what it did to the rows. To mend it: use \"recopy\", \"park\" or \"stop\".",
     ),
     (
         "[task.shop]",

@@ -5,6 +5,7 @@
 use super::{Item, Report, Subject, Verdict};
 use crate::change::TableName;
 use crate::change::remedy::Restart;
+use crate::transform::{TableMapping, TransformError};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Judgements about a server that hang on what is to be copied from it.
@@ -21,14 +22,7 @@ pub fn refused(subject: &Subject<'_>, report: &Report) -> BTreeMap<TableName, It
     let named = |table: &TableName| subject.task.tables.patterns.contains(&table.to_string());
     let new = subject.mappings.iter().filter(|(table, _)| !resuming.tables.contains(table) && !named(table));
     let new: Vec<_> = new.collect();
-    let mut about: BTreeMap<String, BTreeSet<&TableName>> = BTreeMap::new();
-    for (table, mapping) in &new {
-        about.entry(table.to_string()).or_default().insert(table);
-        if let Ok(mapping) = mapping {
-            about.entry(mapping.target.name.to_string()).or_default().insert(table);
-            about.entry(mapping.target.name.schema.clone()).or_default().insert(table);
-        }
-    }
+    let about = about(new.iter().copied());
     for item in report.failures() {
         for table in about.get(&item.subject).into_iter().flatten() {
             refused.entry((*table).clone()).or_insert_with(|| item.clone());
@@ -40,6 +34,21 @@ pub fn refused(subject: &Subject<'_>, report: &Report) -> BTreeMap<TableName, It
         }
     }
     refused
+}
+
+/// The subjects of items that are about tables, each with those that it is about.
+pub fn about<'a>(
+    mappings: impl IntoIterator<Item = &'a (TableName, Result<TableMapping, TransformError>)>,
+) -> BTreeMap<String, BTreeSet<&'a TableName>> {
+    let mut about: BTreeMap<String, BTreeSet<&TableName>> = BTreeMap::new();
+    for (table, mapping) in mappings {
+        about.entry(table.to_string()).or_default().insert(table);
+        if let Ok(mapping) = mapping {
+            about.entry(mapping.target.name.to_string()).or_default().insert(table);
+            about.entry(mapping.target.name.schema.clone()).or_default().insert(table);
+        }
+    }
+    about
 }
 
 /// Says of each table that is left out why.

@@ -2,7 +2,7 @@
 
 use super::{Report, Subject, Verdict};
 use crate::change::facts::Limit;
-use crate::change::remedy::Remedy;
+use crate::change::remedy::{InConfig, Remedy};
 
 /// Connections of a task that follows the log: the owner's, the applier's and the one that looks after the tables.
 const FOLLOWING: u64 = 3;
@@ -12,9 +12,23 @@ const STATEMENTS: u64 = 2;
 /// Judges both.
 pub fn judge(subject: &Subject<'_>, report: &mut Report) {
     let (connections, statements) = wanted(subject);
+    let aside = connections.saturating_add(aside(subject));
     let name = format!("target {}", subject.task.target);
     for limit in &subject.target.connections {
         let free = limit.most.saturating_sub(limit.used);
+        if limit.most >= connections && limit.most < aside {
+            let why = format!(
+                "tables that are copied beside the others take the task to up to {aside} connections, and {} is {}",
+                limit.name, limit.most
+            );
+            report.add(
+                "target.connections",
+                &name,
+                Verdict::Warn,
+                why,
+                raise(limit).or(InConfig::FewerGroups),
+            );
+        }
         if free >= connections {
             continue;
         }
@@ -37,6 +51,17 @@ pub fn judge(subject: &Subject<'_>, report: &mut Report) {
 
 fn raise(limit: &Limit) -> Remedy {
     Remedy::Raise { limit: limit.name.clone() }
+}
+
+/// Connections that side streams take beside those of the main stream.
+fn aside(subject: &Subject<'_>) -> u64 {
+    if !subject.task.initial_data {
+        return 0;
+    }
+    let number = |count| u64::try_from(count).unwrap_or(u64::MAX);
+    // Each has a session for its records, and either those of its copy or that of its applier.
+    let one = number(subject.task.snapshot.parallel).max(1).saturating_add(1);
+    number(subject.task.snapshot.groups).saturating_mul(one)
 }
 
 /// Connections and statements at a time that the task takes at most.

@@ -157,6 +157,11 @@ impl SinkError {
         matches!(&self.kind, SinkErrorKind::Server { state, .. } if state == "55P03")
     }
 
+    /// Whether something of the target hangs on what was to go.
+    pub fn is_hung_on(&self) -> bool {
+        matches!(&self.kind, SinkErrorKind::Server { state, .. } if state == "2BP01")
+    }
+
     /// Whether the checkpoint is another than the one that this owner wrote last.
     pub fn is_moved(&self) -> bool {
         matches!(self.kind, SinkErrorKind::CheckpointMoved { .. })

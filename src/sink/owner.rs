@@ -14,8 +14,8 @@ use super::store::{Parameter, Store, Stored};
 use super::{Session, SinkError, SinkErrorKind, pooler};
 use crate::change::remedy::Connect;
 use crate::config::types::TargetEndpoint;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_postgres::Row;
@@ -40,6 +40,18 @@ pub struct Owner {
     host: String,
     /// The last slot given to a registered session; 0 is the lock's own.
     slots: Arc<AtomicI32>,
+    /// What it has registered.
+    sessions: Sessions,
+}
+
+/// Sessions that are on record of an owner, to be ended together.
+#[derive(Clone, Debug, Default)]
+pub struct Sessions(Arc<Mutex<Earlier>>);
+
+impl Sessions {
+    fn lock(&self) -> MutexGuard<'_, Earlier> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Owner {
@@ -97,19 +109,49 @@ impl Owner {
             between.end(&session, &store).await?;
             store.load(&session).await?
         };
-        Ok((Self { session, store, host, slots: Arc::default() }, stored))
+        let (slots, sessions) = (Arc::default(), Sessions::default());
+        Ok((Self { session, store, host, slots, sessions }, stored))
     }
 
     /// The same ownership with a session of its own, for the side stream of this number: what its store writes is the side stream's.
+    /// This session, and those that are registered by it, are added to `sessions`.
     ///
     /// # Errors
     /// When no session can be had, or the task is no longer owned.
-    pub async fn aside(&self, endpoint: &TargetEndpoint, side: u32) -> Result<Self, SinkError> {
+    pub async fn aside(
+        &self,
+        endpoint: &TargetEndpoint,
+        side: u32,
+        sessions: &Sessions,
+    ) -> Result<Self, SinkError> {
         let (task, role) = (self.store.task(), format!("side {side}"));
         let session = Session::connect(endpoint, &format!("rowferry/{task}/{role}")).await?;
-        self.register(&session, &role).await?;
-        let (store, host) = (self.store.aside(side), self.host.clone());
-        Ok(Self { session, store, host, slots: Arc::clone(&self.slots) })
+        let aside = Self {
+            session,
+            store: self.store.aside(side),
+            host: self.host.clone(),
+            slots: Arc::clone(&self.slots),
+            sessions: sessions.clone(),
+        };
+        aside.register(&aside.session, &role).await?;
+        Ok(aside)
+    }
+
+    /// Ends sessions of a side stream, and waits until they are gone: what they were about to commit is durable by now, or never will
+    /// be.
+    ///
+    /// # Errors
+    /// When the target cannot be asked, or one does not end.
+    pub async fn end(&self, sessions: &Sessions) -> Result<(), SinkError> {
+        let ended = std::mem::take(&mut *sessions.lock());
+        ended.end(&self.session, &self.store).await?;
+        if ended.pids.is_empty() {
+            return Ok(());
+        }
+        let forgotten = self.session.client().execute_typed(&forget(&self.store), &ended.records()).await;
+        forgotten
+            .map(|_| ())
+            .map_err(|error| self.session.error("forgetting sessions of a side stream", error))
     }
 
     /// The task's records, writable under this ownership.
@@ -129,7 +171,13 @@ impl Owner {
         let start = working.backend_start();
         let record = Record { epoch: self.store.epoch(), slot, role, start, host: &self.host };
         let fence = format!(" WHERE $1 = (SELECT max(epoch) FROM {})", self.store.owner_table());
-        if record.insert(&self.session, &self.store, working.backend_pid(), &fence).await? {
+        let pid = working.backend_pid();
+        if record.insert(&self.session, &self.store, pid, &fence).await? {
+            let mut sessions = self.sessions.lock();
+            sessions.epochs.push(self.store.epoch());
+            sessions.slots.push(slot);
+            sessions.pids.push(pid);
+            sessions.starts.push(start.to_owned());
             return Ok(());
         }
         Err(self.lost("another owner took the task"))
@@ -243,7 +291,8 @@ fn holder_words(row: &Row) -> Result<String, tokio_postgres::Error> {
     Ok(format!("server process {pid}, application {application}, user {user}, from {address}"))
 }
 
-/// The sessions of earlier owners that are on record.
+/// Sessions on record that are to be ended.
+#[derive(Debug, Default)]
 struct Earlier {
     epochs: Vec<i64>,
     slots: Vec<i32>,
@@ -268,6 +317,11 @@ impl Earlier {
             found.starts.push(row.try_get(3).map_err(failed)?);
         }
         Ok(found)
+    }
+
+    /// Which records they are, for [`forget`].
+    fn records(&self) -> [Parameter<'_>; 2] {
+        [(&self.epochs, Type::INT8_ARRAY), (&self.slots, Type::INT4_ARRAY)]
     }
 
     /// Ends their server processes that are still the same (number and start time), and waits until they are gone.
@@ -319,12 +373,7 @@ async fn raise_epoch(
     let epoch = store.epoch();
     let record = Record { epoch, slot: 0, role: "owner", start: session.backend_start(), host };
     let begin = format!("BEGIN; {upgrade}");
-    let forget = format!(
-        "DELETE FROM {} o USING unnest($1::int8[], $2::int4[]) AS e(epoch, slot) \
-         WHERE o.epoch = e.epoch AND o.slot = e.slot",
-        store.owner_table()
-    );
-    let records: [Parameter<'_>; 2] = [(&ended.epochs, Type::INT8_ARRAY), (&ended.slots, Type::INT4_ARRAY)];
+    let (forget, records) = (forget(store), ended.records());
     // Sent together: where one fails those behind it fail too, and COMMIT rolls back.
     let (begun, forgot, recorded, repeated, committed) = tokio::join!(
         biased;
@@ -339,6 +388,15 @@ async fn raise_epoch(
     recorded?;
     repeated?;
     committed.map_err(failed)
+}
+
+/// The statement that takes sessions off the record.
+fn forget(store: &Store) -> String {
+    format!(
+        "DELETE FROM {} o USING unnest($1::int8[], $2::int4[]) AS e(epoch, slot) \
+         WHERE o.epoch = e.epoch AND o.slot = e.slot",
+        store.owner_table()
+    )
 }
 
 /// What `pg_stat_activity` shows of an owner.

@@ -13,12 +13,10 @@ use crate::change::facts::FoundTable;
 use crate::change::remedy::AtTarget;
 use crate::change::{TableName, TargetColumn, TargetName, TargetTable, TargetType};
 use crate::quote::{identifier, identifiers, literal, qualified};
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 
 /// Longest identifier in bytes.
 const NAME_BYTES: usize = 63;
-/// SQLSTATE of a lock that is not had: the place is to be filled instead.
-const LOCK_NOT_AVAILABLE: &str = "55P03";
 /// How long readers are waited for before the names are left as they are and rows go the other way.
 const READERS: &str = "SET LOCAL lock_timeout = '2s'";
 
@@ -37,69 +35,101 @@ pub fn beside(table: &TargetName, task: &str, source: &TableName) -> TargetName 
     TargetName { schema: table.schema.clone(), table: format!("{name}{mark}") }
 }
 
-/// How a table took its place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Placed {
-    /// It has the other's name now; the other is gone.
-    Renamed,
-    /// The other has its rows now; it is gone.
-    Refilled,
+/// A table that takes the place of another one.
+#[derive(Clone, Copy, Debug)]
+pub struct Putting<'a> {
+    /// The table that has been copied.
+    pub shadow: &'a TargetTable,
+    /// The table that readers know.
+    pub place: &'a TargetName,
+    /// Tells the rows of the place that are this feeder's.
+    pub own: &'a Clear,
+    /// Rows of the place that the shadow has not stay.
+    pub keeps: bool,
+    /// Columns that this feeder has made in the place before.
+    pub ours: &'a [String],
 }
 
-/// Puts `shadow` in the place of `place`, inside a transaction. `own` tells the rows of the place that are this feeder's, of which those
-/// that the shadow has not stay where it `keeps` them; `ours` are columns that this feeder has made there before.
-///
-/// # Errors
-/// What the server answers, and when the place cannot become as the shadow is. [`SinkError::Server`] with a lock's SQLSTATE (55P03)
-/// where `rename` is allowed and readers hold on to the place: roll back, and try without.
-pub async fn put_in_place(
-    session: &Session,
-    shadow: &TargetTable,
-    place: &TargetName,
-    own: &Clear,
-    keeps: bool,
-    ours: &[String],
-    rename: bool,
-) -> Result<Placed, SinkError> {
-    let doing = format!("putting {} in the place of {place}", shadow.name);
-    let Some(found) = catalog::shape(session, place).await? else {
-        // Somebody has dropped it: nothing is replaced.
-        let statements = [rename_to(&shadow.name, place)];
-        run(session, &doing, &statements).await?;
-        return Ok(Placed::Renamed);
-    };
-    let foreign = |column: &&TargetColumn| {
-        !ours.contains(&column.name) && !shadow.columns.iter().any(|own| own.name == column.name)
-    };
-    if rename
-        && *own == Clear::All
-        && found.owned
-        && !found.table.columns.iter().any(|column| foreign(&column))
-    {
+impl Putting<'_> {
+    /// Gives the shadow the name, inside a transaction; false where that would lose something, or where readers hold on to the place
+    /// (as an error with that SQLSTATE): then it is to be rolled back, and the place gets the shadow's rows instead.
+    ///
+    /// # Errors
+    /// What the server answers.
+    pub async fn rename(&self, session: &Session) -> Result<bool, SinkError> {
+        let Self { shadow, place, .. } = self;
+        let doing = self.doing();
+        let Some(found) = catalog::shape(session, place).await? else {
+            // Somebody has dropped it: nothing is replaced.
+            run(session, &doing, &[rename_to(&shadow.name, place)]).await?;
+            return Ok(true);
+        };
+        let foreign = |column: &TargetColumn| {
+            !self.ours.contains(&column.name) && !shadow.columns.iter().any(|own| own.name == column.name)
+        };
+        if self.keeps || *self.own != Clear::All || !found.owned || found.table.columns.iter().any(foreign) {
+            return Ok(false);
+        }
         // Nothing is hung on it between the look and the change.
         let lock = format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", qualified(place));
         run(session, &doing, &[READERS.to_owned(), lock]).await?;
         let new = catalog::shape(session, &shadow.name).await?;
         let spread_alike = new.as_ref().map(|new| &new.table.distribution) == Some(&found.table.distribution);
         if !spread_alike || !is_plain(session, place, &shadow.name).await? {
-            // A lock is kept until the transaction ends, and readers are not to wait for rows.
-            return Err(super::SinkErrorKind::Server {
-                doing,
-                state: LOCK_NOT_AVAILABLE.to_owned(),
-                message: format!("something hangs on {place}"),
-                cause: None,
-                retry: crate::change::Retry::AfterBackoff,
-            }
-            .at(session.label()));
+            return Ok(false);
         }
         let new_key = new.and_then(|new| new.primary_key_name);
-        let statements = renaming(&found, new_key, &shadow.name, place);
-        run(session, &doing, &statements).await?;
-        return Ok(Placed::Renamed);
+        run(session, &doing, &renaming(&found, new_key, &shadow.name, place)).await?;
+        Ok(true)
     }
-    let statements = refill(session, shadow, &found, own, keeps, ours)?;
-    run(session, &doing, &statements).await?;
-    Ok(Placed::Refilled)
+
+    /// Whether the place's rows are all written anew, since its columns or its key become others.
+    pub fn is_made_anew(&self, found: &FoundTable) -> bool {
+        let retyped = |column: &TargetColumn| {
+            let is = found.table.columns.iter().find(|is| is.name == column.name);
+            is.is_some_and(|is| is.data_type != column.data_type)
+        };
+        found.table.primary_key != self.shadow.primary_key || self.shadow.columns.iter().any(retyped)
+    }
+
+    /// Gives the place the columns that the shadow has, inside a transaction.
+    ///
+    /// # Errors
+    /// What the server answers; a lock that is not had (55P03) may be had later.
+    pub async fn fit(&self, session: &Session, found: &FoundTable) -> Result<(), SinkError> {
+        let mut alters = self.alters(session, found);
+        if alters.is_empty() {
+            return Ok(());
+        }
+        alters.insert(0, READERS.to_owned());
+        run(session, &self.doing(), &alters).await
+    }
+
+    /// Gives the place the shadow's rows, inside a transaction, and drops the shadow. Where the place is made anew its columns too.
+    ///
+    /// # Errors
+    /// What the server answers, and when the place cannot become as the shadow is.
+    pub async fn refill(&self, session: &Session, found: &FoundTable) -> Result<(), SinkError> {
+        let statements = if self.is_made_anew(found) {
+            if *self.own != Clear::All || self.keeps {
+                let why = "its columns or its key would have to become others, and rows that are not of this copy stay in it";
+                let kind = super::SinkErrorKind::Table {
+                    table: self.place.to_string(),
+                    why: why.to_owned(),
+                    remedy: AtTarget::AlterLikeSource.into(),
+                };
+                return Err(kind.at(session.label()));
+            }
+            self.anew(session, found)
+        } else {
+            self.differing()
+        };
+        run(session, &self.doing(), &statements).await
+    }
+
+    fn doing(&self) -> String {
+        format!("putting {} in the place of {}", self.shadow.name, self.place)
+    }
 }
 
 async fn run(session: &Session, doing: &str, statements: &[String]) -> Result<(), SinkError> {
@@ -172,89 +202,78 @@ async fn is_plain(session: &Session, table: &TargetName, other: &TargetName) -> 
     Ok(plain == Some(true))
 }
 
-/// The statements that give the place the shadow's columns and rows.
-fn refill(
-    session: &Session,
-    shadow: &TargetTable,
-    found: &FoundTable,
-    own: &Clear,
-    keeps: bool,
-    ours: &[String],
-) -> Result<Vec<String>, SinkError> {
-    let place = &found.table;
-    let (name, from) = (qualified(&place.name), qualified(&shadow.name));
-    let condition = match own {
-        Clear::Tagged { column, tag } => format!("p.{} = {}", identifier(column), literal(tag)),
-        Clear::All | Clear::Nothing => "true".to_owned(),
-    };
-    let mut alters = Vec::new();
-    let mut retyped = false;
-    for column in &shadow.columns {
-        let data_type = render::type_name(&column.data_type, session.dialect());
-        let column_name = identifier(&column.name);
-        match place.columns.iter().find(|other| other.name == column.name) {
-            None => alters.push(format!("ALTER TABLE {name} ADD COLUMN {column_name} {data_type}")),
-            Some(is) if is.data_type == column.data_type => {
-                if !is.nullable && column.nullable {
-                    alters.push(format!("ALTER TABLE {name} ALTER COLUMN {column_name} DROP NOT NULL"));
+impl Putting<'_> {
+    /// The statements that give the place the columns that the shadow has.
+    fn alters(&self, session: &Session, found: &FoundTable) -> Vec<String> {
+        let alter = format!("ALTER TABLE {}", qualified(self.place));
+        let mut alters = Vec::new();
+        for column in &self.shadow.columns {
+            let data_type = render::type_name(&column.data_type, session.dialect());
+            let name = identifier(&column.name);
+            match found.table.columns.iter().find(|is| is.name == column.name) {
+                None => alters.push(format!("{alter} ADD COLUMN {name} {data_type}")),
+                Some(is) if is.data_type != column.data_type => alters
+                    .push(format!("{alter} ALTER COLUMN {name} TYPE {data_type} USING NULL::{data_type}")),
+                Some(is) if !is.nullable && column.nullable => {
+                    alters.push(format!("{alter} ALTER COLUMN {name} DROP NOT NULL"));
                 }
-            }
-            Some(_) => {
-                retyped = true;
-                alters.push(format!(
-                    "ALTER TABLE {name} ALTER COLUMN {column_name} TYPE {data_type} USING NULL::{data_type}"
-                ));
+                Some(_) => {}
             }
         }
-    }
-    // What is ours and no more at the source takes NULL from here on.
-    for column in &place.columns {
-        let gone = !shadow.columns.iter().any(|own| own.name == column.name);
-        if gone && !column.nullable && ours.contains(&column.name) {
-            alters
-                .push(format!("ALTER TABLE {name} ALTER COLUMN {} DROP NOT NULL", identifier(&column.name)));
+        // What is ours and no more at the source takes NULL from here on.
+        for column in &found.table.columns {
+            let gone = !self.shadow.columns.iter().any(|own| own.name == column.name);
+            if gone && !column.nullable && self.ours.contains(&column.name) {
+                alters.push(format!("{alter} ALTER COLUMN {} DROP NOT NULL", identifier(&column.name)));
+            }
         }
+        alters
     }
-    let rekeyed = place.primary_key != shadow.primary_key;
-    if (retyped || rekeyed) && (*own != Clear::All || keeps) {
-        let why = "its columns or its key would have to become others, and rows that are not of this copy stay in it";
-        let kind = super::SinkErrorKind::Table {
-            table: place.name.to_string(),
-            why: why.to_owned(),
-            remedy: AtTarget::AlterLikeSource.into(),
-        };
-        return Err(kind.at(session.label()));
+
+    fn insert(&self) -> String {
+        let columns = identifiers(self.shadow.columns.iter().map(|column| &column.name));
+        let (name, from) = (qualified(self.place), qualified(&self.shadow.name));
+        format!("INSERT INTO {name} ({columns}) SELECT {columns} FROM {from}")
     }
-    let mut statements = vec!["SET LOCAL statement_timeout = 0".to_owned()];
-    let columns = identifiers(shadow.columns.iter().map(|column| &column.name));
-    let insert = format!("INSERT INTO {name} ({columns}) SELECT {columns} FROM {from}");
-    if retyped || rekeyed {
-        statements.push(format!("DELETE FROM {name}"));
+
+    /// The statements that empty the place, make its columns and its key those of the shadow, and fill it.
+    fn anew(&self, session: &Session, found: &FoundTable) -> Vec<String> {
+        let name = qualified(self.place);
+        let rekeyed = found.table.primary_key != self.shadow.primary_key;
+        let mut statements = vec![READERS.to_owned(), format!("DELETE FROM {name}")];
         if let (true, Some(key)) = (rekeyed, &found.primary_key_name) {
             statements.push(format!("ALTER TABLE {name} DROP CONSTRAINT {}", identifier(key)));
         }
-        statements.append(&mut alters);
+        statements.append(&mut self.alters(session, found));
         if rekeyed {
-            let key = identifiers(&shadow.primary_key);
+            let key = identifiers(&self.shadow.primary_key);
             let constraint = found.primary_key_name.as_ref();
             let constraint = constraint.map(|name| format!("CONSTRAINT {} ", identifier(name)));
-            statements.push(format!(
-                "ALTER TABLE {name} ADD {}PRIMARY KEY ({key})",
-                constraint.unwrap_or_default()
-            ));
+            let constraint = constraint.unwrap_or_default();
+            statements.push(format!("ALTER TABLE {name} ADD {constraint}PRIMARY KEY ({key})"));
         }
-        statements.push(insert);
-    } else {
-        statements.append(&mut alters);
+        statements.push(self.insert());
+        statements.push(format!("DROP TABLE {}", qualified(&self.shadow.name)));
+        statements
+    }
+
+    /// The statements that take out, change and add what differs.
+    fn differing(&self) -> Vec<String> {
+        let (name, from) = (qualified(self.place), qualified(&self.shadow.name));
+        let condition = match self.own {
+            Clear::Tagged { column, tag } => format!("p.{} = {}", identifier(column), literal(tag)),
+            Clear::All | Clear::Nothing => "true".to_owned(),
+        };
+        let mut statements = Vec::new();
         let same = |column: &String| format!("p.{0} = s.{0}", identifier(column));
-        let same_key = shadow.primary_key.iter().map(same).collect::<Vec<_>>().join(" AND ");
-        if !keeps {
+        let same_key = self.shadow.primary_key.iter().map(same).collect::<Vec<_>>().join(" AND ");
+        if !self.keeps {
             statements.push(format!(
                 "DELETE FROM {name} p WHERE {condition} AND NOT EXISTS (SELECT 1 FROM {from} s WHERE {same_key})"
             ));
         }
-        let values: Vec<&TargetColumn> =
-            shadow.columns.iter().filter(|column| !shadow.primary_key.contains(&column.name)).collect();
+        let is_value = |column: &&TargetColumn| !self.shadow.primary_key.contains(&column.name);
+        let values: Vec<&TargetColumn> = self.shadow.columns.iter().filter(is_value).collect();
         if !values.is_empty() {
             let set = values.iter().map(|column| format!("{0} = s.{0}", identifier(&column.name)));
             let set = set.collect::<Vec<_>>().join(", ");
@@ -262,10 +281,39 @@ fn refill(
             statements
                 .push(format!("UPDATE {name} p SET {set} FROM {from} s WHERE {same_key} AND ({differs})"));
         }
+        let insert = self.insert();
         statements.push(format!("{insert} s WHERE NOT EXISTS (SELECT 1 FROM {name} p WHERE {same_key})"));
+        statements.push(format!("DROP TABLE {from}"));
+        statements
     }
-    statements.push(format!("DROP TABLE {from}"));
-    Ok(statements)
+}
+
+/// The publication of the target that sends every table to its subscribers that is made where this one is: a copy beside it too.
+///
+/// # Errors
+/// What the server answers.
+pub async fn published_by(session: &Session, place: &TargetName) -> Result<Option<String>, SinkError> {
+    const DOING: &str = "asking for publications";
+    let rows_of = async |sql: &str, parameters: &[(&(dyn ToSql + Sync), Type)]| {
+        let rows = session.client().query_typed(sql, parameters).await;
+        rows.map_err(|error| session.error(DOING, error))
+    };
+    // Servers before PostgreSQL 10 have none, those before 15 none of schemas.
+    let catalogs = "SELECT relname::text FROM pg_class WHERE relname IN ('pg_publication', 'pg_publication_namespace') \
+        AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'pg_catalog') ORDER BY 1";
+    let catalogs = rows_of(catalogs, &[]).await?.len();
+    let of_all = "SELECT pubname::text FROM pg_publication p WHERE puballtables";
+    let sql = match catalogs {
+        0 => return Ok(None),
+        1 => format!("{of_all} AND $1 <> '' LIMIT 1"),
+        _ => format!(
+            "{of_all} OR EXISTS (SELECT 1 FROM pg_publication_namespace s JOIN pg_namespace n ON n.oid = s.pnnspid \
+             WHERE s.pnpubid = p.oid AND n.nspname::text = $1) LIMIT 1"
+        ),
+    };
+    let rows = rows_of(&sql, &[(&place.schema, Type::TEXT)]).await?;
+    let name = rows.first().map(|row| row.try_get(0)).transpose();
+    name.map_err(|error| session.error(DOING, error))
 }
 
 /// Whether two values of a column are not the very same: what is equal may still be another value (-0, 1.00, letters under a

@@ -70,10 +70,12 @@ pub struct SchemaUnit {
 /// A change of streams at a transaction boundary, its own target transaction.
 #[derive(Debug)]
 pub struct Handover {
-    /// Tables that this stream lets go of, with their states from here on.
-    pub away: Vec<(TableName, TableState)>,
+    /// Tables that this stream lets go of, with their states from here on; without one the target's goes too.
+    pub away: Vec<(TableName, Option<TableState>)>,
     /// Tables that come from a side stream.
     pub joined: Option<Joined>,
+    /// Tables that nothing is on record of, or that are parked, and that a side stream of this number is to carry.
+    pub came: Option<(u32, BTreeSet<TableName>)>,
     /// Everything at or before it is then in the target.
     pub position: Position,
 }

@@ -34,8 +34,19 @@ pub trait Translator: Send {
         event: &StatementEvent,
     ) -> impl Future<Output = Result<Translation, TaskError>> + Send;
 
-    /// The table that an error of [`Self::translate`] is about and its state from here on, where the others go on without it.
-    fn instead(&mut self, error: &TaskError, tables: &Tables) -> Option<(TableName, TableState)>;
+    /// The table that an error of [`Self::translate`] is about and its state from here on, where the others go on without it; no state where
+    /// its target goes with it.
+    ///
+    /// # Errors
+    /// When the source cannot be asked.
+    fn instead(
+        &mut self,
+        error: &TaskError,
+        tables: &Tables,
+    ) -> impl Future<Output = Result<Option<(TableName, Option<TableState>)>, TaskError>> + Send;
+
+    /// Whether rows of a table are applied whatever is there.
+    fn always_convergent(&self, table: &TableName) -> bool;
 }
 
 /// What a statement comes to.
@@ -53,7 +64,6 @@ pub struct Builder<T> {
     translator: T,
     policies: Policies,
     operations: Operations,
-    always_convergent: bool,
     batch: BatchBuilder,
     gtid: Option<TransactionId>,
     in_transaction: bool,
@@ -69,7 +79,6 @@ impl<T: Translator> Builder<T> {
         translator: T,
         policies: Policies,
         operations: Operations,
-        always_convergent: bool,
         limits: BatchLimits,
         position: Position,
     ) -> Self {
@@ -78,7 +87,6 @@ impl<T: Translator> Builder<T> {
             translator,
             policies,
             operations,
-            always_convergent,
             batch: BatchBuilder::new(limits, position),
             gtid: None,
             in_transaction: false,
@@ -174,10 +182,12 @@ impl<T: Translator> Builder<T> {
         let mut translation = loop {
             match self.translator.translate(&mut self.tables, event).await {
                 Ok(translation) => break translation,
-                Err(error) => match self.translator.instead(&error, &self.tables) {
+                Err(error) => match self.translator.instead(&error, &self.tables).await? {
                     Some((table, state)) if self.tables.put_aside(&table) => {
-                        if let TableState::Parked(_) = state {
-                            self.tables.is_parked(&table);
+                        match &state {
+                            Some(TableState::Parked(trouble)) => self.tables.is_parked(&table, trouble.gone),
+                            Some(_) => {}
+                            None => self.tables.leave_out(table.clone(), None),
                         }
                         away.push((table, state));
                     }
@@ -191,7 +201,7 @@ impl<T: Translator> Builder<T> {
         }
         // In front of the statement, so that the position is never behind it while a table is still carried that cannot follow.
         if !away.is_empty() {
-            self.hand_over(away, None);
+            self.hand_over(away, None, None);
         }
         self.batch.commit(&event.boundary);
         if translation.changes.is_empty() && translation.versions.is_empty() {
@@ -235,14 +245,29 @@ impl<T: Translator> Builder<T> {
         self.tables.add_newcomers();
     }
 
-    /// Selected tables that have come and are to be added.
-    pub fn newcomers(&mut self) -> Vec<TableName> {
+    /// See [`Tables::take_back`].
+    pub fn take_back(&mut self) {
+        self.tables.take_back();
+    }
+
+    /// Selected tables that have come, and parked ones that are there again: they are to be let in.
+    pub fn came(&mut self) -> Vec<TableName> {
         self.tables.take_came()
     }
 
     /// See [`Tables::is_parked`].
-    pub fn is_parked(&mut self, table: &TableName) {
-        self.tables.is_parked(table);
+    pub fn is_parked(&mut self, table: &TableName, gone: bool) {
+        self.tables.is_parked(table, gone);
+    }
+
+    /// See [`Tables::is_made`].
+    pub fn is_there(&mut self, table: &TableName) {
+        self.tables.is_made(table, true);
+    }
+
+    /// At a transaction boundary: tables that have come are those of a side stream of this number from here on.
+    pub fn let_in(&mut self, side: u32, tables: Vec<TableName>) {
+        self.hand_over(Vec::new(), None, Some((side, tables.into_iter().collect())));
     }
 
     /// See [`Tables::leave_out`].
@@ -255,19 +280,25 @@ impl<T: Translator> Builder<T> {
     /// # Errors
     /// When a table has no plan.
     pub fn take_in(&mut self, joined: Joined) -> Result<(), TaskError> {
-        let convergent = self.always_convergent;
-        let carried = joined.tables.iter().map(|recorded| Carried::new(recorded, self.policies, convergent));
+        let carried = joined.tables.iter().map(|recorded| {
+            Carried::new(recorded, self.policies, self.translator.always_convergent(recorded.name()))
+        });
         for one in carried.collect::<Result<Vec<_>, _>>()? {
             self.tables.take_in(one);
         }
-        self.hand_over(Vec::new(), Some(joined));
+        self.hand_over(Vec::new(), Some(joined), None);
         Ok(())
     }
 
-    fn hand_over(&mut self, away: Vec<(TableName, TableState)>, joined: Option<Joined>) {
+    fn hand_over(
+        &mut self,
+        away: Vec<(TableName, Option<TableState>)>,
+        joined: Option<Joined>,
+        came: Option<(u32, BTreeSet<TableName>)>,
+    ) {
         self.close();
         let position = self.batch.position().clone();
-        self.ready.push_back(Unit::Handover(Handover { away, joined, position }));
+        self.ready.push_back(Unit::Handover(Handover { away, joined, came, position }));
         self.catch_up();
     }
 

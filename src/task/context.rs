@@ -3,13 +3,13 @@
 use super::TaskError;
 use super::progress::Progress;
 use crate::change::policy::{DdlPolicy, TableOptions};
-use crate::change::{TableName, TargetName};
-use crate::config::types::{NewTables, Selection};
+use crate::change::{TableName, TargetColumn, TargetName};
+use crate::config::types::{DDL_POLICIES, NewTables, Selection};
 use crate::config::{Config, ExistingTables, TargetEndpoint, TaskConfig};
 use crate::schema::Table;
 use crate::sink::shadow;
 use crate::source::SameServer;
-use crate::transform::{Policies, Rules, TableMapping, TransformError, map_table, names};
+use crate::transform::{Passing, Plan, Policies, Rules, TableMapping, TransformError, map_table, names};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -26,9 +26,23 @@ pub struct Context {
     /// How it gets on.
     pub progress: Progress,
     source: SameServer,
-    /// Of a side stream: its tables that have a target table already, which they are copied beside, with the columns that the task
-    /// has made there.
-    replaced: Arc<BTreeMap<TableName, Vec<String>>>,
+    /// Of a side stream: its tables that have a target table already, which they are copied beside.
+    replaced: Arc<BTreeMap<TableName, Replaced>>,
+    /// It is that of a side stream.
+    is_aside: bool,
+}
+
+/// A target table that a copy is made beside, to take its place.
+#[derive(Clone, Debug)]
+pub struct Replaced {
+    /// The table.
+    pub target: TargetName,
+    /// The task made it.
+    pub created: bool,
+    /// Columns that the task has made there.
+    pub columns: Vec<String>,
+    /// All its columns.
+    pub there: Vec<TargetColumn>,
 }
 
 impl Context {
@@ -43,7 +57,8 @@ impl Context {
         }
         let source = SameServer::from(source);
         let (config, progress) = (config.clone(), progress.clone());
-        Ok(Self { config, name: name.to_owned(), progress, source, replaced: Arc::default() })
+        let (name, replaced) = (name.to_owned(), Arc::default());
+        Ok(Self { config, name, progress, source, replaced, is_aside: false })
     }
 
     /// The surroundings of a side stream of `tables`; those in `replaced` have target tables, which they are copied beside.
@@ -53,12 +68,14 @@ impl Context {
     pub fn aside(
         &self,
         tables: &BTreeSet<TableName>,
-        replaced: BTreeMap<TableName, Vec<String>>,
+        replaced: BTreeMap<TableName, Replaced>,
     ) -> Result<Self, TaskError> {
         let selected = Selection::only(tables);
         let mut task = self.task().clone();
         task.tables =
             selected.map_err(|error| TaskError::Internal(format!("a selection of names: {error}")))?;
+        // Who makes the target tables does not make copies of them.
+        task.initial_schema |= !replaced.is_empty();
         // Another replica than the main stream's.
         task.server_id = 0;
         task.memory_limit /= SIDE_MEMORY;
@@ -71,6 +88,7 @@ impl Context {
             progress: self.progress.aside(),
             source: self.source.clone(),
             replaced: Arc::new(replaced),
+            is_aside: true,
         })
     }
 
@@ -80,22 +98,38 @@ impl Context {
     /// When it cannot be.
     pub fn map(&self, table: &Table) -> Result<(TableMapping, Option<TargetName>), TransformError> {
         let mut mapping = map_table(table, &self.rules(&table.name))?;
-        if !self.replaced.contains_key(&table.name) {
-            return Ok((mapping, None));
+        let Some(replaced) = self.replaced.get(&table.name) else { return Ok((mapping, None)) };
+        // Columns that hold as much or more already stay as somebody has made them.
+        let mut columns = mapping.target.columns.clone();
+        for column in &mut columns {
+            let is = replaced.there.iter().find(|is| is.name == column.name);
+            if let Some(is) = is.filter(|is| is.data_type.holds(&column.data_type)) {
+                column.data_type = is.data_type.clone();
+            }
         }
-        let beside = shadow::beside(&mapping.target.name, &self.name, &table.name);
-        let place = std::mem::replace(&mut mapping.target.name, beside);
-        Ok((mapping, Some(place)))
+        if Plan::compile(table, &mapping, &columns, &self.policies()).is_ok() {
+            mapping.target.columns = columns;
+        }
+        mapping.target.name = shadow::beside(&replaced.target, &self.name, &table.name);
+        Ok((mapping, Some(replaced.target.clone())))
+    }
+
+    /// Whether these are the surroundings of a side stream.
+    pub fn is_aside(&self) -> bool {
+        self.is_aside
     }
 
     /// What becomes of a table when a statement does this to it.
     pub fn ddl_policy(&self, table: &TableName, kind: &str) -> DdlPolicy {
         let task = self.task();
-        let of_table = task.options(table).and_then(|options| options.ddl_policy.get(kind));
-        match of_table.copied().unwrap_or_else(|| task.ddl_policy_or_default(kind)) {
-            // Nothing is copied, so nothing can be copied again.
-            DdlPolicy::Recopy if !task.initial_data => DdlPolicy::Park,
-            policy => policy,
+        match (configured(task, table, kind), kind) {
+            (DdlPolicy::Apply, "drop_table" | "drop_database") => DdlPolicy::Apply,
+            // What passes has passed: this is what could not.
+            (DdlPolicy::Recopy | DdlPolicy::Ignore | DdlPolicy::Apply, _) => {
+                // Nothing is copied, so nothing can be copied again.
+                if task.initial_data { DdlPolicy::Recopy } else { DdlPolicy::Park }
+            }
+            (policy, _) => policy,
         }
     }
 
@@ -104,9 +138,9 @@ impl Context {
         self.task().new_tables == NewTables::Add && self.task().initial_data
     }
 
-    /// The columns that the task has made in the target table that this one is copied beside.
-    pub fn former(&self, table: &TableName) -> Vec<String> {
-        self.replaced.get(table).cloned().unwrap_or_default()
+    /// The target table that this one is copied beside.
+    pub fn former(&self, table: &TableName) -> Option<&Replaced> {
+        self.replaced.get(table)
     }
 
     /// The task's section.
@@ -154,6 +188,15 @@ impl Context {
         rules(self.task(), table)
     }
 
+    /// The name of a table's target, where nothing is on record of it.
+    pub fn target_name(&self, table: &TableName) -> TargetName {
+        let rules = self.rules(table);
+        TargetName {
+            schema: names::schema_name(&table.database, &rules),
+            table: names::table_name(&table.table, &rules),
+        }
+    }
+
     /// What happens to values that have no exact form in the target.
     pub fn policies(&self) -> Policies {
         Policies { zero_dates: self.task().zero_dates, nul_bytes: self.task().nul_bytes }
@@ -161,16 +204,29 @@ impl Context {
 
     /// Whether rows are applied whatever is in the target, past P1 too: the target has rows of others, or some
     /// operations are not carried, so that presence says nothing.
-    pub fn always_convergent(&self) -> bool {
+    pub fn always_convergent(&self, table: &TableName) -> bool {
         let operations = self.task().operations;
         self.task().existing_tables == ExistingTables::Ignore
             || !(operations.insert && operations.update && operations.delete)
+            // The target keeps rows that the source has no more.
+            || configured(self.task(), table, "truncate_table") == DdlPolicy::Ignore
     }
+}
+
+/// The policy that the config has.
+fn configured(task: &TaskConfig, table: &TableName, kind: &str) -> DdlPolicy {
+    let of_table = task.options(table).and_then(|options| options.ddl_policy.get(kind));
+    of_table.copied().unwrap_or_else(|| task.ddl_policy_or_default(kind))
 }
 
 fn rules(task: &TaskConfig, table: &TableName) -> Rules {
     let options = task.options(table).cloned().unwrap_or_else(TableOptions::default);
     let name = table.to_string();
+    let passing = DDL_POLICIES.into_iter().filter_map(|kind| match configured(task, table, kind) {
+        DdlPolicy::Ignore => Some((kind, Passing::Ignored)),
+        DdlPolicy::Apply => Some((kind, Passing::Applied)),
+        DdlPolicy::Recopy | DdlPolicy::Park | DdlPolicy::Stop => None,
+    });
     Rules {
         task: task.name.clone(),
         schemas: task.schemas.clone(),
@@ -186,6 +242,7 @@ fn rules(task: &TaskConfig, table: &TableName) -> Rules {
         exact_options: task.table_options.iter().any(|(pattern, _)| *pattern == name),
         foreign_rows: task.existing_tables == ExistingTables::Ignore,
         shared_target: options.source_column.is_some(),
+        passing: passing.collect(),
         options,
     }
 }

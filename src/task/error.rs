@@ -52,6 +52,14 @@ pub enum TaskError {
         /// The error.
         error: Box<TaskError>,
     },
+    /// What a statement did to a table could not be done at the target.
+    #[error("{error}")]
+    Undone {
+        /// The table.
+        table: TableName,
+        /// The error.
+        error: Box<TaskError>,
+    },
     /// A statement that may concern any table, whatever tables it was held against.
     #[error("{error}")]
     OfAnyTable {
@@ -171,9 +179,10 @@ impl TaskError {
         match self {
             Self::Transform(error) => error.table(),
             Self::Schema(error) => Some(error.table()),
-            Self::OfTable { table, .. } | Self::Gone { table } | Self::Unreplaceable { table, .. } => {
-                Some(table)
-            }
+            Self::OfTable { table, .. }
+            | Self::Undone { table, .. }
+            | Self::Gone { table }
+            | Self::Unreplaceable { table, .. } => Some(table),
             _ => None,
         }
     }
@@ -186,14 +195,24 @@ impl TaskError {
             Self::Schema(_) => Some("unknown"),
             Self::Source(error) if error.is_of_a_statement() => Some("statement_dml"),
             Self::OfTable { error, .. } => error.ddl(),
+            Self::Undone { .. } => Some("change_values"),
             _ => None,
         }
+    }
+
+    /// Whether the source has the table no more that it is about.
+    pub fn is_of_absence(&self) -> bool {
+        let ddl = self.ddl();
+        matches!(self, Self::Gone { .. })
+            || matches!(ddl, Some("drop_table" | "drop_database" | "rename_table"))
     }
 
     /// Whether trying again can help.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::OfTable { error, .. } | Self::OfAnyTable { error } => error.retry(),
+            Self::OfTable { error, .. } | Self::Undone { error, .. } | Self::OfAnyTable { error } => {
+                error.retry()
+            }
             Self::Source(error) => error.retry(),
             Self::Sink(error) => error.retry(),
             Self::Transform(error) => error.retry(),

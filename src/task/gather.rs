@@ -140,8 +140,8 @@ pub async fn gather(
         if let (Some(_), Some(found)) = (&mapping.source_tag, target.tables.get_mut(name)) {
             found.fed_by = store::other_feeder(session, &context.name, name).await?;
             // The main stream's tables are on record of the same task.
-            if found.fed_by.is_none() && aside && store::fed_by(session, &context.name).await?.contains(name)
-            {
+            let is_fed = found.fed_by.is_none() && aside;
+            if is_fed && store::feeders(session, &context.name).await?.contains_key(name) {
                 found.fed_by = Some(context.name.clone());
             }
         }

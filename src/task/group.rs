@@ -58,7 +58,10 @@ pub(super) async fn copy(
         why,
         "a table changed while it was copied; the copy starts over"
     );
-    let copied = |recorded: &Recorded| matches!(recorded.state, TableState::Snapshotting { .. });
+    // Aside the others are not held up by a table that changes again and again.
+    let with_it = |recorded: &Recorded| !context.is_aside() || *recorded.name() == table;
+    let copied =
+        |recorded: &Recorded| matches!(recorded.state, TableState::Snapshotting { .. }) && with_it(recorded);
     prepare::start_over(context, owner, tables, copied, &why).await?;
     Err(TaskError::CopyAgain { table, why })
 }

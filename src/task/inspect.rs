@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::prepare;
 use super::progress::Progress;
-use super::{TaskError, ask, gather, recorded, tell};
+use super::{TaskError, ask, gather, tell};
 use crate::change::TableName;
 use crate::change::state::TableState;
 use crate::change::status::{Phase, TaskStatus};
@@ -49,14 +49,15 @@ pub async fn plan(name: &str, config: &Arc<Config>) -> Result<Planned, TaskError
     let stored = store::peek(&session, name).await?;
     let is_fed = |name: &TableName| {
         let known = stored.as_ref().and_then(|stored| stored.tables.get(name));
-        known.is_some_and(|known| known.state != TableState::Pending)
+        // One that has only just come has no target yet.
+        known.is_some_and(|known| known.state != TableState::Pending && !known.mapping.is_null())
     };
     let mut mappings = Vec::new();
     // What other tables of the task feed already is neither made nor emptied, and what several will feed is so once.
     let mut targets = BTreeSet::new();
     for (name, table) in stored.iter().flat_map(|stored| &stored.tables) {
         if is_fed(name) {
-            targets.insert(recorded::mapping(&context, name, table)?.target.name);
+            targets.insert(table.target.clone());
         }
     }
     for table in server.tables(&context.task().tables).await? {
@@ -101,7 +102,10 @@ pub async fn stored(name: &str, config: &Arc<Config>) -> Result<TaskStatus, Task
         if record.state == TableState::Pending {
             continue;
         }
-        let target = recorded::mapping(&context, table, record)?.target.name;
+        let target = match record.mapping {
+            serde_json::Value::Null => context.target_name(table),
+            _ => record.target.clone(),
+        };
         let copied: i64 = record.chunks.iter().map(|chunk| chunk.rows).sum();
         status.tables.insert(
             table.to_string(),

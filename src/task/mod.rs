@@ -75,7 +75,7 @@ pub async fn run(
         let ready = async {
             match &goes_on {
                 Some(passed) => going_on::go_on(&context, passed).await,
-                None => Ok(Some(Box::pin(start(&context, &memory)).await?)),
+                None => Box::pin(start(&context, &memory)).await,
             }
         };
         let ready = tokio::select! {
@@ -156,7 +156,8 @@ struct Started {
     sides: Sides,
 }
 
-async fn start(context: &Context, memory: &Memory) -> Result<Started, TaskError> {
+/// The whole way to the stream; `None` when a table was put aside on it: the others are judged without it.
+async fn start(context: &Context, memory: &Memory) -> Result<Option<Started>, TaskError> {
     context.progress.step(TaskProgress::prechecks);
     memory.forget_passed();
     let (mut server, session, mut gathered) = ask(context, &owner::application(&context.name)).await?;
@@ -190,11 +191,8 @@ async fn start(context: &Context, memory: &Memory) -> Result<Started, TaskError>
     let Prepared { checkpoint, mut tables } =
         schema_sync(context, &mut server, &owner, &stored, &mut gathered).await?;
     tell::tables(context, &tables, &gathered, &stored);
-    while let Err(error) = group::copy(context, &mut server, &owner, &stored, &mut tables).await {
-        match error.table() {
-            Some(table) if parking::park(context, &owner, &error).await? => tables.remove(table),
-            _ => return Err(error),
-        };
+    if let Err(error) = group::copy(context, &mut server, &owner, &stored, &mut tables).await {
+        return if parking::park(context, &owner, &error).await? { Ok(None) } else { Err(error) };
     }
     waiting::at_target(context, pid, group::renew_p1(context, &mut server, &owner, &mut tables)).await?;
     let source = stream::Source {
@@ -207,10 +205,8 @@ async fn start(context: &Context, memory: &Memory) -> Result<Started, TaskError>
     if let Some(passed) = Passed::new(context, gathered, &owner, &tables).await? {
         memory.has_passed(passed);
     }
-    // Some may be parked since.
-    let stored = owner.store().load(owner.session()).await?;
     tell::others(context, &stored);
-    Ok(Started { source, owner, checkpoint, tables, sides: Sides::of(&stored) })
+    Ok(Some(Started { source, owner, checkpoint, tables, sides: Sides::of(&stored) }))
 }
 
 /// Where tables flow already, those that have come are copied beside them.
@@ -226,8 +222,7 @@ async fn add_beside(
     if stored.checkpoint.is_none() || known.is_empty() || new.is_empty() || !context.task().initial_data {
         return Ok(stored);
     }
-    let side = owner.aside(context.target(), Sides::of(&stored).last() + 1).await?;
-    prepare::put_aside(context, &side, &new).await?;
+    prepare::put_aside(context, owner, Sides::of(&stored).last() + 1, &new).await?;
     gathered.mappings.retain(|(name, _)| !new.contains(name));
     Ok(owner.store().load(owner.session()).await?)
 }

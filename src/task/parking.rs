@@ -8,19 +8,26 @@ use super::context::Context;
 use super::side::Sides;
 use super::{prepare, tell};
 use crate::change::policy::DdlPolicy;
+use crate::change::remedy::Remedy;
 use crate::change::state::{TableState, Trouble};
 use crate::change::{Retry, TableName};
-use crate::config::types::OnTableError;
+use crate::config::types::{OnTableError, Selection};
 use crate::sink::Owner;
+use crate::source::server::Server;
 use crate::status::now;
+use std::collections::BTreeSet;
 
-/// What becomes of the table that an error is about, where the others go on without it; `side` is the number of a new side stream.
-pub(super) fn instead(
+/// What becomes of the table that an error is about, where the others go on without it: its state from here on, or none where its target
+/// goes with it. `side` is the number of a new side stream.
+///
+/// # Errors
+/// When the source has to be asked how large the table is, and cannot be.
+pub(super) async fn instead(
     context: &Context,
     error: &TaskError,
     side: impl FnOnce() -> u32,
-) -> Option<(TableName, TableState)> {
-    let table = error.table()?.clone();
+) -> Result<Option<(TableName, Option<TableState>)>, TaskError> {
+    let Some(table) = error.table().cloned() else { return Ok(None) };
     let policy = match error.ddl() {
         Some(kind) => context.ddl_policy(&table, kind),
         None if context.task().on_table_error == OnTableError::Stop => DdlPolicy::Stop,
@@ -29,18 +36,42 @@ pub(super) fn instead(
     let remedy = match error.retry() {
         Retry::AfterFix { remedy } => remedy.to_string(),
         Retry::Never => String::new(),
-        Retry::AfterBackoff => return None,
+        Retry::AfterBackoff => return Ok(None),
     };
-    match policy {
-        DdlPolicy::Stop => None,
-        DdlPolicy::Recopy => {
-            Some((table, TableState::Aside { side: side(), within: Box::new(TableState::Pending) }))
-        }
-        DdlPolicy::Park => {
-            let trouble = Trouble { error: error.to_string(), remedy, since: now().seconds() };
-            Some((table, TableState::Parked(trouble)))
-        }
+    let (error, gone, since) = (error.to_string(), error.is_of_absence(), now().seconds());
+    let state = match policy {
+        DdlPolicy::Stop => return Ok(None),
+        DdlPolicy::Apply => None,
+        DdlPolicy::Recopy | DdlPolicy::Ignore => Some(match above_limit(context, &table).await? {
+            None => TableState::Aside { side: side(), within: Box::new(TableState::Pending) },
+            Some(rows) => {
+                let limit = context.task().recopy_limit;
+                let error = format!(
+                    "{error}; it has about {rows} rows, and recopy_limit = {limit} keeps it from being copied again by itself"
+                );
+                let remedy = Remedy::Resync { table: table.clone() }.to_string();
+                TableState::Parked(Trouble { error, remedy, since, gone })
+            }
+        }),
+        DdlPolicy::Park => Some(TableState::Parked(Trouble { error, remedy, since, gone })),
+    };
+    Ok(Some((table, state)))
+}
+
+/// How many rows a table has, where that is more than are copied again by themselves.
+async fn above_limit(context: &Context, table: &TableName) -> Result<Option<u64>, TaskError> {
+    let limit = context.task().recopy_limit;
+    if limit == 0 {
+        return Ok(None);
     }
+    let selected = Selection::only(&BTreeSet::from([table.clone()]));
+    let selected =
+        selected.map_err(|error| TaskError::Internal(format!("a selection of a name: {error}")))?;
+    let mut server = Server::connect(context.source()).await?;
+    let (facts, _) = server.facts(&selected).await?;
+    server.close().await;
+    let rows = facts.tables.get(table).map(|table| table.estimated_rows);
+    Ok(rows.filter(|rows| *rows > limit))
 }
 
 /// Puts the table that an error is about aside; false where the error concerns more than that.
@@ -53,35 +84,37 @@ pub(super) async fn park(context: &Context, owner: &Owner, error: &TaskError) ->
         return Ok(false);
     }
     let stored = store.load(session).await?;
-    let Some((table, state)) = instead(context, error, || Sides::of(&stored).last() + 1) else {
-        return Ok(false);
-    };
+    let instead = instead(context, error, || Sides::of(&stored).last() + 1).await?;
+    let Some((table, state)) = instead else { return Ok(false) };
     let known = prepare::known(context, &stored)?;
     let Some(recorded) = known.get(&table) else { return Ok(false) };
     prepare::transaction(session, "BEGIN").await?;
     // Nobody is to take a part of a table for the whole.
-    if recorded.created && matches!(recorded.state, TableState::Snapshotting { .. }) {
-        let others = known.values().filter(|other| other.name() != recorded.name());
-        prepare::drop_or_empty(owner, recorded, others).await?;
+    if state.is_none() || matches!(recorded.state, TableState::Snapshotting { .. }) {
+        prepare::take_out(context, session, &store, &recorded.mapping, recorded.origin()).await?;
     }
-    store.restate(session, &table, &state).await?;
+    match &state {
+        Some(state) => store.restate(session, &table, state).await?,
+        None => store.forget_table(session, &table).await?,
+    }
     prepare::transaction(session, "COMMIT").await?;
-    tell_of(context, &table, &state, error);
+    tell_of(context, &table, state.as_ref(), error);
     context.progress.step_and_tell(
         |progress, _| progress.lets_go(&table),
-        |task| tell::moved(task, &table, recorded.target(), &state),
+        |task| tell::away(task, &table, recorded.target(), state.as_ref()),
     );
     Ok(true)
 }
 
 /// Says in the log what became of a table.
-pub(super) fn tell_of(context: &Context, table: &TableName, state: &TableState, error: &TaskError) {
+pub(super) fn tell_of(context: &Context, table: &TableName, state: Option<&TableState>, error: &TaskError) {
     let task = &context.name;
     match state {
-        TableState::Parked(trouble) => {
+        None => tracing::warn!(task, %table, "the target table goes too, as ddl_policy says: {error}"),
+        Some(TableState::Parked(trouble)) => {
             let remedy = &trouble.remedy;
             tracing::error!(task, %table, remedy, "the table is parked, the others go on: {error}");
         }
-        _ => tracing::warn!(task, %table, "the table is copied again, the others go on: {error}"),
+        Some(_) => tracing::warn!(task, %table, "the table is copied again, the others go on: {error}"),
     }
 }

@@ -7,15 +7,16 @@ use super::TaskError;
 use super::context::Context;
 use super::gather::Gathered;
 use super::handoff::Settled;
-use super::recorded::{self, Known, Recorded};
+use super::recorded::{self, Known, Origin, Recorded};
 use super::side::Sides;
 use crate::change::remedy::{AtTarget, InConfig, Remedy};
 use crate::change::state::{Checkpoint, TableState};
 use crate::change::{TableName, TargetName};
 use crate::config::ExistingTables;
 use crate::sink::ddl::Clear;
-use crate::sink::store::{self, Stored};
-use crate::sink::{Owner, Session, SinkError, catalog, ddl};
+use crate::sink::owner::Sessions;
+use crate::sink::store::{self, Stored, StoredTable};
+use crate::sink::{Owner, Session, SinkError, Store, catalog, ddl, shadow};
 use crate::source::server::Server;
 use crate::transform::{TableMapping, TransformError};
 use std::collections::BTreeSet;
@@ -106,17 +107,22 @@ pub async fn record_widened(
     Ok(true)
 }
 
-/// Records tables that have come as those of the side stream whose ownership is given.
+/// Records tables that have come as those of the side stream of this number.
 ///
 /// # Errors
 /// When the target fails.
 pub async fn put_aside(
     context: &Context,
     owner: &Owner,
+    side: u32,
     tables: &BTreeSet<TableName>,
 ) -> Result<(), TaskError> {
-    let (session, store) = (owner.session(), owner.store());
+    // Beside what others do on the owner's session.
+    let sessions = Sessions::default();
+    let aside = owner.aside(context.target(), side, &sessions).await?;
+    let (session, store) = (aside.session(), aside.store());
     transaction(session, "BEGIN").await?;
+    store.close_side(session, side).await?;
     for table in tables {
         store.record_pending(session, table).await?;
     }
@@ -124,7 +130,45 @@ pub async fn put_aside(
     for table in tables {
         tracing::info!(task = context.name, %table, "a selected table has come: it is added beside the others");
     }
-    Ok(())
+    Ok(owner.end(&sessions).await?)
+}
+
+/// Whether a table that is on record can be copied beside its target table, to take its place.
+///
+/// # Errors
+/// [`TaskError::Unreplaceable`] where it cannot, and when the target cannot be asked.
+pub async fn is_replaceable(
+    context: &Context,
+    owner: &Owner,
+    name: &TableName,
+    table: &StoredTable,
+) -> Result<(), TaskError> {
+    let target = &table.target;
+    let mapping = recorded::mapping(context, name, table)?;
+    let tag = mapping.source_tag.as_ref();
+    let tag = tag.and_then(|(column, _)| Some(mapping.target.columns.get(*column)?.name.clone()));
+    let published = shadow::published_by(owner.session(), target).await?;
+    let other = owner.store().other_feeder(owner.session(), target).await?;
+    let why = if !context.task().initial_data {
+        "\"data\" is not in initial, so nothing is copied".to_owned()
+    } else if context.task().existing_tables == ExistingTables::Ignore {
+        format!(
+            "with existing_tables = \"ignore\" its rows in {target} cannot be told from those that were there"
+        )
+    } else if context.target_name(name) != *target {
+        format!("the config says that its target is {} by now, and was {target}", context.target_name(name))
+    } else if tag != context.rules(name).options.source_column {
+        format!("its rows in {target} have another source_column than the config says")
+    } else if let Some(publication) = published {
+        format!(
+            "publication {publication} of the target would send what is copied beside {target} to its subscribers"
+        )
+    } else if let (Some(other), None) = (other, tag) {
+        format!("its rows in {target} cannot be told from those of task \"{other}\"")
+    } else {
+        return Ok(());
+    };
+    Err(TaskError::Unreplaceable { table: name.clone(), target: target.clone(), why })
 }
 
 /// Makes the targets of the tables in `settled` that are not in `known`, and records all of it at once. With `shared` other tasks
@@ -156,10 +200,12 @@ pub async fn prepare(
         fresh.iter().map(|(_, mapping, ..)| mapping.target.name.schema.clone()).collect();
     // Tables of the target that feeders of this task have (many-to-one): theirs to share, not found here by chance.
     let mut ours: BTreeSet<TargetName> = tables.values().map(|recorded| recorded.target().clone()).collect();
-    ours.extend(store.fed_by_task(session).await?);
     transaction(session, "BEGIN").await?;
     if shared {
         ddl::one_at_a_time(session).await?;
+        let is_fresh = |name: &TableName| fresh.iter().any(|(table, ..)| table.name == *name);
+        let fed = store.feeders(session).await?.into_iter();
+        ours.extend(fed.filter(|(_, by)| !by.iter().all(is_fresh)).map(|(target, _)| target));
     }
     if task.initial_schema {
         ddl::create_schemas(session, &schemas).await?;
@@ -174,12 +220,17 @@ pub async fn prepare(
     };
     for (table, mapping, place, from) in fresh {
         let shared = !ours.insert(mapping.target.name.clone());
-        if place.is_some() {
-            // What an earlier try has left.
-            ddl::drop_table(session, &mapping.target.name).await?;
-        }
-        let created = !shared && target_table(context, owner, &mapping, task.initial_data).await?;
         let former = context.former(&table.name);
+        let created = match former {
+            Some(former) if place.is_some() => {
+                // What an earlier try has left.
+                ddl::drop_table(session, &mapping.target.name).await?;
+                ddl::create_table(session, &mapping.target).await?;
+                former.created
+            }
+            _ => target_table(context, owner, &mapping, shared || !task.initial_data).await?,
+        };
+        let former = former.map(|former| former.columns.clone()).unwrap_or_default();
         let state = match &until {
             Some(until) => TableState::CatchingUp { from: from.clone(), until: until.clone() },
             None => TableState::Snapshotting { from: from.clone() },
@@ -194,12 +245,12 @@ pub async fn prepare(
     Ok(Prepared { checkpoint, tables })
 }
 
-/// Makes or empties one target table; true when it was made here.
+/// Makes one target table where it is missing, or empties it unless it `stays`; true when it was made here.
 async fn target_table(
     context: &Context,
     owner: &Owner,
     mapping: &TableMapping,
-    copies: bool,
+    stays: bool,
 ) -> Result<bool, TaskError> {
     let (task, session) = (context.task(), owner.session());
     let name = &mapping.target.name;
@@ -214,7 +265,7 @@ async fn target_table(
         ddl::create_table(session, &mapping.target).await?;
         return Ok(true);
     };
-    if !copies {
+    if stays {
         return Ok(false);
     }
     match task.existing_tables {
@@ -287,16 +338,24 @@ pub async fn start_over(
     chosen: impl Fn(&Recorded) -> bool,
     why: &str,
 ) -> Result<(), TaskError> {
-    let session = owner.session();
-    let (copying, staying): (Vec<&Recorded>, Vec<&Recorded>) =
-        tables.values().partition(|recorded| chosen(recorded));
-    // A table that others feed too keeps their rows.
-    let others: BTreeSet<&TargetName> = staying.iter().map(|recorded| recorded.target()).collect();
+    let (session, store) = (owner.session(), owner.store());
+    let copying: Vec<&Recorded> = tables.values().filter(|recorded| chosen(recorded)).collect();
+    let again: BTreeSet<&TableName> = copying.iter().map(|recorded| recorded.name()).collect();
+    transaction(session, "BEGIN").await?;
+    if copying.iter().any(|recorded| recorded.mapping.source_tag.is_some()) {
+        ddl::one_at_a_time(session).await?;
+    }
+    // A table that others feed too, on whatever stream, keeps their rows.
+    let feeders = store.feeders(session).await?;
+    let others = |name: &TargetName| {
+        feeders.get(name).is_some_and(|feeders| feeders.iter().any(|feeder| !again.contains(feeder)))
+    };
     let mut dropped: BTreeSet<&TargetName> = BTreeSet::new();
     for recorded in &copying {
         let name = &recorded.mapping.target.name;
-        let other = owner.store().other_feeder(session, name).await?;
+        let other = store.other_feeder(session, name).await?;
         if let (Some(other), None) = (&other, &recorded.mapping.source_tag) {
+            transaction(session, "ROLLBACK").await?;
             return Err(TaskError::Stream {
                 why: format!(
                     "{why}, and the rows copied into {name} cannot be told from those of task \"{other}\""
@@ -305,7 +364,7 @@ pub async fn start_over(
                 remedy: Remedy::CopyBothTasks { target: name.clone() },
             });
         }
-        if recorded.created && other.is_none() && !others.contains(name) {
+        if recorded.place.is_some() || (recorded.created && other.is_none() && !others(name)) {
             dropped.insert(name);
         }
     }
@@ -316,6 +375,7 @@ pub async fn start_over(
     if context.task().existing_tables == ExistingTables::Ignore
         && copying.iter().any(|recorded| mixed(recorded))
     {
+        transaction(session, "ROLLBACK").await?;
         return Err(TaskError::Stream {
             why: format!(
                 "{why}, and with existing_tables = \"ignore\" copied rows cannot be told from those that were there"
@@ -324,7 +384,6 @@ pub async fn start_over(
             remedy: AtTarget::RestoreAndCopy.into(),
         });
     }
-    transaction(session, "BEGIN").await?;
     for recorded in copying {
         let target = recorded.target();
         if dropped.contains(target) {
@@ -333,27 +392,39 @@ pub async fn start_over(
             // What the copy put into a table that was there before and empty, or is shared and told apart by a tag.
             ddl::clear(session, target, &own_rows(&recorded.mapping)).await?;
         }
-        recorded.reset(&owner.store(), session, &TableState::Pending).await?;
+        recorded.reset(&store, session, &TableState::Pending).await?;
     }
     transaction(session, "COMMIT").await?;
     Ok(())
 }
 
-/// Takes a copy that is not whole out of a target table that this task has made: the table goes with it, unless others feed it too.
+/// Takes a copy that is not whole, or no more wanted, out of the table that it goes to, in the open transaction. A table that was made for it alone goes with
+/// it; others lose its rows, where these can be told.
 ///
 /// # Errors
 /// When the target fails.
-pub async fn drop_or_empty<'a>(
-    owner: &Owner,
-    recorded: &Recorded,
-    others: impl IntoIterator<Item = &'a Recorded>,
+pub async fn take_out(
+    context: &Context,
+    session: &Session,
+    store: &Store,
+    mapping: &TableMapping,
+    origin: Origin,
 ) -> Result<(), TaskError> {
-    let (session, target) = (owner.session(), recorded.target());
-    let of_this_task = others.into_iter().any(|other| other.read_by_others() == target);
-    if !of_this_task && owner.store().other_feeder(session, target).await?.is_none() {
+    let target = &mapping.target.name;
+    if origin == Origin::Beside {
+        return Ok(ddl::drop_table(session, target).await?);
+    }
+    let own = own_rows(mapping);
+    if own != Clear::All {
+        ddl::one_at_a_time(session).await?;
+    }
+    let feeders = store.feeders(session).await?;
+    let siblings = feeders.get(target).is_some_and(|names| names.iter().any(|name| *name != mapping.source));
+    let shared = siblings || store.other_feeder(session, target).await?.is_some();
+    if origin == Origin::Made && !shared {
         ddl::drop_table(session, target).await?;
-    } else if recorded.mapping.source_tag.is_some() {
-        ddl::clear(session, target, &own_rows(&recorded.mapping)).await?;
+    } else if own != Clear::All || (!shared && context.task().existing_tables != ExistingTables::Ignore) {
+        ddl::clear(session, target, &own).await?;
     }
     Ok(())
 }

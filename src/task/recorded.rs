@@ -24,7 +24,7 @@ pub struct Recorded {
     pub state: TableState,
     /// How it is carried.
     pub mapping: TableMapping,
-    /// The task made the target table itself, so it may drop it when the copy starts over.
+    /// The task made the table that readers know itself, so it may drop it when the copy starts over.
     pub created: bool,
     /// The table whose place the target table takes when it has all rows; `None` where rows go to that table itself.
     pub place: Option<TargetName>,
@@ -44,7 +44,27 @@ struct StoredMapping {
     former: Vec<String>,
 }
 
+/// Where the table comes from that rows go to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The task has made it.
+    Made,
+    /// It was there.
+    Found,
+    /// It is a copy beside the one that readers know.
+    Beside,
+}
+
 impl Recorded {
+    /// Where the table comes from that rows go to.
+    pub fn origin(&self) -> Origin {
+        match (&self.place, self.created) {
+            (Some(_), _) => Origin::Beside,
+            (None, true) => Origin::Made,
+            (None, false) => Origin::Found,
+        }
+    }
+
     /// Reads a stored record.
     ///
     /// # Errors
@@ -121,6 +141,28 @@ pub fn former(context: &Context, name: &TableName, stored: &StoredTable) -> Resu
         }
     }
     Ok(former)
+}
+
+/// Whether the task has made the table that readers know.
+///
+/// # Errors
+/// When the record is not what this version writes.
+pub fn is_created(context: &Context, name: &TableName, stored: &StoredTable) -> Result<bool, TaskError> {
+    read(context, name, stored).map(|form| form.created)
+}
+
+/// The table that readers know of a stored one that was carried before, and where it comes from.
+///
+/// # Errors
+/// When the record is not what this version writes.
+pub fn in_place(
+    context: &Context,
+    name: &TableName,
+    stored: &StoredTable,
+) -> Result<(TableMapping, Origin), TaskError> {
+    let StoredMapping { mut mapping, created, .. } = read(context, name, stored)?;
+    mapping.target.name.clone_from(&stored.target);
+    Ok((mapping, if created { Origin::Made } else { Origin::Found }))
 }
 
 /// The copy of a stored table beside the one that readers know.

@@ -26,12 +26,12 @@ use crate::change::facts::Cascades;
 use crate::change::remedy::{Because, Remedy};
 use crate::change::state::Checkpoint;
 use crate::change::status::NotCommitted;
-use crate::change::{FilePosition, Position, TableName, TableNames, TargetName};
+use crate::change::{FilePosition, Position, TableName, TableNames};
 use crate::sink::Owner;
 use crate::sink::batch::BatchLimits;
 use crate::source::binlog::BinlogStream;
 use crate::source::server::Server;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
@@ -104,8 +104,6 @@ struct Pipeline {
     applying: Applying,
     /// How many units the applier is done with.
     applied: watch::Receiver<u64>,
-    /// The target tables.
-    targets: BTreeSet<TargetName>,
     /// The log's end when the stream was open: before that it may be passing over what the checkpoint includes.
     end: FilePosition,
 }
@@ -132,16 +130,14 @@ async fn open(
     }
     let mut carried = Vec::new();
     for recorded in tables.values() {
-        carried.push(Carried::new(recorded, policies, context.always_convergent())?);
+        carried.push(Carried::new(recorded, policies, context.always_convergent(recorded.name()))?);
     }
-    let targets = tables.values().map(|recorded| recorded.target().clone()).collect();
     let limits = BatchLimits { rows: task.apply.batch_rows, bytes: task.apply.batch_bytes };
     let mut builder = Builder::new(
         Tables::new(carried, sides, left_out, names),
         Translate::new(context.clone(), flavour, cascades, names, sides.map(|sides| sides.last.clone())),
         policies,
         task.operations,
-        context.always_convergent(),
         limits,
         start.clone(),
     );
@@ -164,7 +160,7 @@ async fn open(
     let opening = Applying::open(context.clone(), owner.clone(), checkpoint, tables, memory, done);
     let what = format!("an answer of target {}", task.target);
     let applying = waiting::patiently(context, what, Box::pin(opening)).await?;
-    Ok(Pipeline { stream, builder, applying, applied, targets, end })
+    Ok(Pipeline { stream, builder, applying, applied, end })
 }
 
 /// Runs the stages until told to stop or until one of them fails.
@@ -175,7 +171,7 @@ async fn run(
     stop: &CancellationToken,
     company: Company,
 ) -> Result<(), TaskError> {
-    let Pipeline { stream, mut builder, mut applying, applied, targets, end } = pipeline;
+    let Pipeline { stream, mut builder, mut applying, applied, end } = pipeline;
     let (blocks, received) = channel::bounded(context.task().memory_limit / 8);
     let (units, queue) = mpsc::channel(1);
     let at_work = applying.at_work();
@@ -193,17 +189,21 @@ async fn run(
             if context.adds_tables() {
                 builder.add_newcomers();
             }
+            if context.task().initial_data {
+                builder.take_back();
+            }
             let manager = Manager {
                 context: context.clone(),
                 owner: owner.clone(),
                 asks: asked,
+                own_asks: asks,
                 visits,
                 main_at,
-                last,
+                last: last.clone(),
                 waiting: known.groups,
             };
             sides = Some(AbortOnDropHandle::new(tokio::spawn(manager.run(stop.child_token()))));
-            Role::Main(Host::new(visitors, at, asks))
+            Role::Main(Host::new(visitors, at, last))
         }
     };
     let building = Building {
@@ -217,8 +217,7 @@ async fn run(
     };
     stages.spawn(building.run(received, role));
     stages.spawn(async move { applying.run(queue).await.map(|()| Stage::Applier) });
-    let mut tending =
-        AbortOnDropHandle::new(tokio::spawn(vacuum::tend(context.clone(), owner.clone(), targets)));
+    let mut tending = AbortOnDropHandle::new(tokio::spawn(vacuum::tend(context.clone(), owner.clone())));
     let mut tended = true;
     let held_up = Mutex::new(None);
     let watched = watched(context, owner, at_work, &held_up);

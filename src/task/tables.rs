@@ -72,12 +72,14 @@ pub struct Tables {
     strangers: Strangers,
     /// Tables that another stream carries, or that are parked; names as they are compared.
     aside: BTreeSet<TableName>,
-    /// Those of them that are parked.
-    parked: BTreeSet<TableName>,
+    /// Those of them that are parked, each with whether the source had it no more.
+    parked: BTreeMap<TableName, bool>,
     /// Those that came and could not be added.
     refused: BTreeSet<TableName>,
     /// Tables that come are added by themselves.
     adds: bool,
+    /// Parked tables that are made anew are taken back.
+    takes_back: bool,
     /// What has come lately, and is to be added.
     came: Vec<TableName>,
 }
@@ -105,10 +107,12 @@ impl Tables {
     ) -> Self {
         let by_name =
             carried.iter().enumerate().map(|(index, one)| (names.folded(&one.table.name), index)).collect();
-        let folded = |tables: &BTreeSet<TableName>| tables.iter().map(|name| names.folded(name)).collect();
-        let aside = sides.map(|sides| folded(&sides.names)).unwrap_or_default();
-        let parked = sides.map(|sides| folded(&sides.parked)).unwrap_or_default();
-        let (bound, strangers, came) = (HashMap::new(), Strangers::of(left_out), Vec::new());
+        let none = Sides::default();
+        let sides = sides.unwrap_or(&none);
+        let aside = sides.names.iter().map(|name| names.folded(name)).collect();
+        let parked = sides.parked.iter().map(|(name, gone)| (names.folded(name), *gone)).collect();
+        let refused = left_out.keys().map(|name| names.folded(name)).collect();
+        let (bound, strangers) = (HashMap::new(), Strangers::of(left_out));
         Self {
             carried,
             by_name,
@@ -117,15 +121,21 @@ impl Tables {
             strangers,
             aside,
             parked,
-            refused: BTreeSet::new(),
+            refused,
             adds: false,
-            came,
+            takes_back: false,
+            came: Vec::new(),
         }
     }
 
     /// Selected tables that come are to be added.
     pub fn add_newcomers(&mut self) {
         self.adds = true;
+    }
+
+    /// Parked tables that are made anew are taken back.
+    pub fn take_back(&mut self) {
+        self.takes_back = true;
     }
 
     /// Another stream carries the table from here on, or none; false when it was not carried.
@@ -167,16 +177,16 @@ impl Tables {
         }
     }
 
-    /// What has come of which nothing is known, since this was asked last; from here on it is passed over.
+    /// What has come of which nothing is known, and parked tables that are there again, since this was asked last.
     pub fn take_came(&mut self) -> Vec<TableName> {
         std::mem::take(&mut self.came)
     }
 
-    /// A table is parked: a statement that makes a table of its name brings it back.
-    pub fn is_parked(&mut self, name: &TableName) {
+    /// A table is parked, and the source had it no more or not: a statement that makes a table of its name brings it back.
+    pub fn is_parked(&mut self, name: &TableName, gone: bool) {
         let folded = self.names.folded(name);
         self.aside.insert(folded.clone());
-        self.parked.insert(folded);
+        self.parked.insert(folded, gone);
     }
 
     /// A selected table has come that is not carried.
@@ -188,16 +198,21 @@ impl Tables {
         }
     }
 
-    /// A statement has made a selected table of this name, or given it to another one.
-    pub fn is_made(&mut self, name: &TableName) {
+    /// A statement has made a selected table of this name, or given it to another one; where that only `may` be so there may have been
+    /// one before.
+    pub fn is_made(&mut self, name: &TableName, may: bool) {
         if self.find(name).is_some() {
             return;
         }
-        self.refused.remove(&self.names.folded(name));
-        if self.parked.remove(&self.names.folded(name)) {
-            self.came.push(name.clone());
-        } else {
-            self.comes(name);
+        let folded = self.names.folded(name);
+        self.refused.remove(&folded);
+        match self.parked.get(&folded) {
+            Some(gone) if self.takes_back && (*gone || !may) => {
+                self.parked.remove(&folded);
+                self.came.push(name.clone());
+            }
+            Some(_) => {}
+            None => self.comes(name),
         }
     }
 

@@ -94,6 +94,16 @@ pub(super) fn tables_aside(context: &Context, tables: &Known, gathered: &Gathere
     );
 }
 
+/// A table has left the main stream; without a state it is no more.
+pub(super) fn away(task: &mut TaskStatus, name: &TableName, target: &TargetName, state: Option<&TableState>) {
+    match state {
+        Some(state) => moved(task, name, target, state),
+        None => {
+            task.tables.remove(&name.to_string());
+        }
+    }
+}
+
 /// A table has changed streams, or is parked.
 pub(super) fn moved(task: &mut TaskStatus, name: &TableName, target: &TargetName, state: &TableState) {
     let fresh = table(target, state, 0, 0);

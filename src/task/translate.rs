@@ -177,7 +177,7 @@ impl Translator for Translate {
         for made in statement.made(&event.default_database) {
             let name = self.names.folded(&made);
             if self.context.task().tables.contains(&name.database, &name.table) {
-                tables.is_made(&name);
+                tables.is_made(&name, statement.may_make_nothing());
             }
         }
         let affected = affected.and(event.doubt.as_ref().map_or(&[], |doubt| &doubt.also));
@@ -190,12 +190,22 @@ impl Translator for Translate {
         })
     }
 
-    fn instead(&mut self, error: &TaskError, tables: &Tables) -> Option<(TableName, TableState)> {
-        let sides = self.sides.as_ref()?;
-        tables.find(error.table()?)?;
-        let (table, state) = instead(&self.context, error, || sides.fetch_add(1, Relaxed) + 1)?;
-        tell_of(&self.context, &table, &state, error);
-        Some((table, state))
+    async fn instead(
+        &mut self,
+        error: &TaskError,
+        tables: &Tables,
+    ) -> Result<Option<(TableName, Option<TableState>)>, TaskError> {
+        let known = error.table().is_some_and(|table| tables.find(table).is_some());
+        let (Some(sides), true) = (&self.sides, known) else { return Ok(None) };
+        let instead = instead(&self.context, error, || sides.fetch_add(1, Relaxed) + 1).await?;
+        if let Some((table, state)) = &instead {
+            tell_of(&self.context, table, state.as_ref(), error);
+        }
+        Ok(instead)
+    }
+
+    fn always_convergent(&self, table: &TableName) -> bool {
+        self.context.always_convergent(table)
     }
 }
 

@@ -6,6 +6,7 @@
 //! What must never happen here: the stream stopped by a failure; one is told, and tried again later.
 
 use super::context::Context;
+use super::progress::TaskProgress;
 use crate::change::TargetName;
 use crate::config::types::{VacuumConfig, VacuumMode};
 use crate::sink::store::Done;
@@ -25,12 +26,12 @@ const MEASURE_EVERY: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_secs(60);
 
 /// Tends target tables for as long as it is polled.
-pub(super) async fn tend(context: Context, owner: Arc<Owner>, targets: BTreeSet<TargetName>) {
+pub(super) async fn tend(context: Context, owner: Arc<Owner>) {
     let mut keeper = Keeper {
         policy: context.task().vacuum,
         context,
         owner,
-        targets,
+        targets: BTreeSet::new(),
         measured: None,
         sizes: BTreeMap::new(),
         counted: BTreeMap::new(),
@@ -76,7 +77,11 @@ struct Due {
 
 impl Keeper {
     async fn look(&mut self, session: &mut Option<Session>) -> Result<(), SinkError> {
-        let measuring = self.measured.is_none_or(|at| at.elapsed() > MEASURE_EVERY);
+        // Tables come and go while the task runs.
+        let targets = self.context.progress.ask(TaskProgress::targets);
+        let came = targets.iter().any(|target| !self.targets.contains(target));
+        self.targets.retain(|target| targets.contains(target));
+        let measuring = came || self.measured.is_none_or(|at| at.elapsed() > MEASURE_EVERY);
         if !measuring && !self.targets.iter().any(|target| self.due(target).is_some()) {
             return Ok(());
         }
@@ -84,6 +89,10 @@ impl Keeper {
             Some(open) if !open.is_closed() => open,
             other => other.insert(self.open().await?),
         };
+        if came {
+            self.load(session, &targets).await?;
+            self.targets = targets;
+        }
         if measuring {
             let targets: Vec<TargetName> = self.targets.iter().cloned().collect();
             self.measure(session, &targets).await?;
@@ -96,7 +105,7 @@ impl Keeper {
         Ok(())
     }
 
-    /// A registered session, with what is on record taken in.
+    /// A registered session.
     async fn open(&mut self) -> Result<Session, SinkError> {
         let name = format!("rowferry/{}/upkeep", self.context.name);
         let session = upkeep::open(self.context.target(), &name).await?;
@@ -106,13 +115,18 @@ impl Keeper {
             VacuumMode::On => true,
             VacuumMode::Off => false,
         };
-        let kept = self.owner.store().upkeep(&session).await?;
-        for target in &self.targets {
+        Ok(session)
+    }
+
+    /// Takes in what is on record of the tables.
+    async fn load(&mut self, session: &Session, targets: &BTreeSet<TargetName>) -> Result<(), SinkError> {
+        let kept = self.owner.store().upkeep(session).await?;
+        for target in targets {
             let kept = kept.get(target).cloned().unwrap_or_default();
             self.counted.entry(target.clone()).or_insert(kept.dead_rows);
             self.context.progress.step(|progress, _| progress.loads(target, &kept));
         }
-        Ok(session)
+        Ok(())
     }
 
     async fn measure(&mut self, session: &Session, targets: &[TargetName]) -> Result<(), SinkError> {

@@ -44,6 +44,19 @@ pub struct ColumnMapping {
 }
 
 impl TableMapping {
+    /// Leaves out a target column that nothing feeds.
+    pub fn forget_target(&mut self, index: usize) {
+        if index >= self.target.columns.len() {
+            return;
+        }
+        self.target.columns.remove(index);
+        let moved = |target: &mut usize| *target -= usize::from(*target > index);
+        self.columns.iter_mut().for_each(|column| moved(&mut column.target));
+        if let Some((column, _)) = &mut self.source_tag {
+            moved(column);
+        }
+    }
+
     /// The target column that a source column feeds.
     pub fn target_of(&self, source: usize) -> Option<usize> {
         self.columns.iter().find(|column| column.source == source).map(|column| column.target)

@@ -21,4 +21,4 @@ pub use ddl::{Issued, Translated, translate};
 pub use error::TransformError;
 pub use mapping::{ColumnMapping, TableMapping, deviation, map_table};
 pub use plan::{Plan, Policies};
-pub use rules::Rules;
+pub use rules::{Passing, Rules};

@@ -32,6 +32,17 @@ pub struct Rules {
     pub foreign_rows: bool,
     /// Other source tables feed the same target table.
     pub shared_target: bool,
+    /// What statements do to the table that passes, or is done at the target, by the kinds of `ddl_policy`.
+    pub passing: BTreeMap<&'static str, Passing>,
+}
+
+/// What becomes of something that a statement does to a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passing {
+    /// The target keeps what it has.
+    Ignored,
+    /// The same is done at the target.
+    Applied,
 }
 
 impl Rules {

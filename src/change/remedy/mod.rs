@@ -30,6 +30,11 @@ pub enum Remedy {
         /// What becomes of its target table.
         emptied: Emptied,
     },
+    /// Have one table copied again beside the one that readers have.
+    Resync {
+        /// The source table.
+        table: TableName,
+    },
     /// Copy the table again that the message names.
     CopyNamedTable,
     /// Copy both tasks again that fill one table.
@@ -400,6 +405,15 @@ impl Remedy {
     /// How a task is copied again where the message says why.
     pub fn copy_task() -> Self {
         Self::CopyTask(Because::Said)
+    }
+
+    /// Whether what somebody has to do is, or includes, to copy the task again.
+    pub fn is_copy_of_task(&self) -> bool {
+        match self {
+            Self::CopyTask(_) => true,
+            Self::Several { remedies, .. } => remedies.iter().any(Self::is_copy_of_task),
+            _ => false,
+        }
     }
 
     /// One statement to run.

@@ -49,7 +49,8 @@ fn behind(remedy: &Remedy) -> Option<Remedy> {
     Some(match remedy {
         Remedy::Several { .. } => Remedy::copy_task(),
         Remedy::CopyTask(_) => Remedy::CopyTable { table: table(), emptied: Emptied::Dropped },
-        Remedy::CopyTable { .. } => Remedy::CopyNamedTable,
+        Remedy::CopyTable { .. } => Remedy::Resync { table: table() },
+        Remedy::Resync { .. } => Remedy::CopyNamedTable,
         Remedy::CopyNamedTable => Remedy::CopyBothTasks { target: target() },
         Remedy::CopyBothTasks { .. } => Remedy::LeaveOutGone { table: table() },
         Remedy::LeaveOutGone { .. } => Remedy::LeaveOut { table: table() },

@@ -34,6 +34,7 @@ impl Display for Remedy {
                 f,
                 "copy {table} again: take it out of \"tables\" (add \"!{table}\" to the list), start, stop, {emptied}, put it back"
             ),
+            Self::Resync { table } => write!(f, "stop the daemon, run `rowferry resync -c CONFIG {table}`, and start it again"),
             Self::CopyNamedTable => f.write_str(
                 "copy the table again (take it out of \"tables\" by adding \"!database.table\" to the list, start, stop, drop its target \
                  table (where others feed it too, delete its own rows), put it back)",

@@ -7,7 +7,8 @@ use crate::change::facts::Limit;
 fn told(resuming: Option<&Resuming>, spoil: Spoil<TargetFacts>) -> Vec<(&'static str, Verdict)> {
     let mut target = good_target();
     spoil(&mut target);
-    let (task, source) = (task("existing_tables = \"clear\"\nsnapshot = { parallel = 4 }"), good_source());
+    let (task, source) =
+        (task("existing_tables = \"clear\"\nsnapshot = { parallel = 4, groups = 1 }"), good_source());
     let mappings = vec![(TableName::new("shop", "orders"), Ok(mapping()))];
     let report = judged(&task, &source, &target, &mappings, resuming);
     let told = report.items.iter().filter(|item| item.verdict != Verdict::Pass);
@@ -25,7 +26,10 @@ fn limit(most: u64, used: u64) -> Limit {
 #[test]
 fn connections_that_never_are_enough_fail_and_those_that_are_in_use_are_told() {
     // Four workers copy, beside the owner.
-    assert_eq!(told(None, |target| target.connections = vec![limit(5, 0)]), []);
+    assert_eq!(told(None, |target| target.connections = vec![limit(10, 0)]), []);
+    // As many on a side stream, beside those.
+    let warns = told(None, |target| target.connections = vec![limit(5, 0)]);
+    assert_eq!(warns, [("target.connections", Verdict::Warn)]);
     let fails = told(None, |target| target.connections = vec![limit(100, 0), limit(4, 0)]);
     assert_eq!(fails, [("target.connections", Verdict::Fail)]);
     let warns = told(None, |target| target.connections = vec![limit(100, 96)]);

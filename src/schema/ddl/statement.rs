@@ -366,6 +366,11 @@ impl Statement {
         names.into_iter().map(|name| name.full(default_database)).collect()
     }
 
+    /// Whether it makes a table only where there is none of its name.
+    pub fn may_make_nothing(&self) -> bool {
+        matches!(self, Self::CreateTable(create) if create.if_not_exists)
+    }
+
     /// The tables it names as written or removed, in the order written; `None` where it may concern any table.
     ///
     /// A database statement names none: its database decides.

@@ -8,7 +8,7 @@ pub mod render;
 
 use super::{Session, SinkError, SinkErrorKind, Store, catalog};
 use crate::change::facts::FoundTable;
-use crate::change::remedy::{AtTarget, Remedy};
+use crate::change::remedy::{AtTarget, InConfig, Remedy};
 use crate::change::shape::RowsOf;
 use crate::change::{TargetChange, TargetName, TargetTable};
 use crate::quote;
@@ -169,7 +169,8 @@ pub async fn carry(session: &Session, store: &Store, change: &TargetChange) -> R
     let table = change.table();
     let alone = match change {
         TargetChange::AddColumn { rows, .. } => *rows == RowsOf::One,
-        TargetChange::RenameColumn { .. } => true,
+        TargetChange::Empty { rows, .. } => *rows == RowsOf::One,
+        TargetChange::RenameColumn { .. } | TargetChange::DropColumn { .. } => true,
         TargetChange::AlterColumn { .. } | TargetChange::RequireNone { .. } => false,
     };
     if !alone {
@@ -196,8 +197,43 @@ pub async fn carry(session: &Session, store: &Store, change: &TargetChange) -> R
                 remedy: Remedy::KeepName { source: "NEW_NAME".to_owned(), target: from.clone() },
             },
         )),
+        (Some(other), TargetChange::Empty { .. }) => Err(refused(
+            session,
+            Unfit {
+                table: table.clone(),
+                why: format!(
+                    "its rows cannot be told from those of task \"{other}\", which feeds the table too"
+                ),
+                remedy: InConfig::TagFeeders.into(),
+            },
+        )),
+        (Some(_), TargetChange::DropColumn { column, .. }) => keep_column(session, table, column).await,
+        (None, TargetChange::DropColumn { column, .. }) => {
+            run(session, "dropping a column", &["SAVEPOINT dropping".to_owned()]).await?;
+            match self::change(session, change).await {
+                // A view shows it, or an index or a policy needs it.
+                Err(error) if error.is_hung_on() => {
+                    tracing::warn!(%table, column, %error, "the source has dropped a column on which something hangs here: it stays, and takes NULL");
+                    run(session, "dropping a column", &["ROLLBACK TO SAVEPOINT dropping".to_owned()]).await?;
+                    keep_column(session, table, column).await
+                }
+                done => done,
+            }
+        }
         (_, change) => self::change(session, change).await,
     }
+}
+
+/// A column that the source has no more stays, and takes NULL.
+async fn keep_column(session: &Session, table: &TargetName, column: &str) -> Result<(), SinkError> {
+    let found = look_up(session, table).await?;
+    let not_null = found.table.columns.iter().any(|is| is.name == column && !is.nullable);
+    let name = quote::identifier(column);
+    let takes_null = format!("ALTER TABLE {} ALTER COLUMN {name} DROP NOT NULL", quote::qualified(table));
+    if not_null {
+        run(session, &format!("altering table {table}"), &[takes_null]).await?;
+    }
+    Ok(())
 }
 
 /// Applies one change; one that is already there is no error.

@@ -8,7 +8,7 @@ use crate::change::state::TableState;
 use crate::change::{TableName, TargetName};
 use crate::quote::identifier;
 use crate::sink::{Session, SinkError};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The table of a side stream's checkpoints.
 fn position(task: &str, side: u32) -> String {
@@ -106,12 +106,12 @@ impl Store {
         self.forget_copy(session, source).await
     }
 
-    /// See [`fed_by`].
+    /// See [`feeders`].
     ///
     /// # Errors
     /// What the server answers.
-    pub async fn fed_by_task(&self, session: &Session) -> Result<BTreeSet<TargetName>, SinkError> {
-        fed_by(session, &self.task).await
+    pub async fn feeders(&self, session: &Session) -> Result<Feeders, SinkError> {
+        feeders(session, &self.task).await
     }
 
     /// The table of the main stream's checkpoints, the head of which stands beside what is recorded.
@@ -143,20 +143,22 @@ impl Store {
     }
 }
 
-/// The target tables that a task's tables feed, on whatever stream, as far as they are copied or being copied.
+/// Target tables, each with the source tables that feed it.
+pub type Feeders = BTreeMap<TargetName, BTreeSet<TableName>>;
+
+/// The target tables that a task's tables feed, on whatever stream or parked: those that hold rows of them, or may.
 ///
 /// # Errors
 /// What the server answers.
-pub async fn fed_by(session: &Session, task: &str) -> Result<BTreeSet<TargetName>, SinkError> {
-    let tables = super::read::states(session, task, &Names::new(task)).await?;
-    let fed = tables.into_values().filter(|table| {
-        let within = match &table.state {
-            TableState::Aside { within, .. } => within,
-            state => state,
-        };
-        *within != TableState::Pending
-    });
-    Ok(fed.map(|table| table.target).collect())
+pub async fn feeders(session: &Session, task: &str) -> Result<Feeders, SinkError> {
+    let mut feeders = Feeders::new();
+    for (name, table) in super::read::states(session, task, &Names::new(task)).await? {
+        // One that has only just come feeds nothing yet; one that is copied anew may still have the rows of its earlier copy.
+        if !table.mapping.is_null() && table.state != TableState::Pending {
+            feeders.entry(table.target).or_default().insert(name);
+        }
+    }
+    Ok(feeders)
 }
 
 #[cfg(test)]

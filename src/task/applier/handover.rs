@@ -3,11 +3,13 @@
 //! What must never happen here: a table on record of two streams, or a place given without its checkpoint.
 
 use super::Applying;
-use crate::change::TableName;
 use crate::change::state::{Checkpoint, TableState};
 use crate::change::status::TablePhase;
-use crate::sink::shadow;
+use crate::change::{Position, TableName, TargetName};
+use crate::sink::catalog;
+use crate::sink::shadow::Putting;
 use crate::task::batch::{Handover, Place};
+use crate::task::recorded::Recorded;
 use crate::task::side::Ask;
 use crate::task::side::meet::Answer;
 use crate::task::{TaskError, prepare, tell};
@@ -15,13 +17,30 @@ use std::collections::{BTreeMap, BTreeSet};
 
 impl Applying {
     pub(super) async fn hand_over(&mut self, unit: Handover) -> Result<(), TaskError> {
-        let Handover { away, joined, position } = unit;
+        let Handover { away, joined, came, position } = unit;
         self.execute("BEGIN").await?;
         let mut asks = Vec::new();
+        if let Some((side, tables)) = &came {
+            self.store.close_side(&self.session, *side).await?;
+            for table in tables {
+                self.store.renumber(&self.session, table, *side).await?;
+                tracing::info!(task = self.context.name, %table, "a selected table has come: it is copied beside the others");
+            }
+        }
         for (name, state) in &away {
             let mut recorded = self.recorded.remove(name).ok_or_else(|| TaskError::missing(name))?;
-            recorded.state = state.clone();
-            recorded.record(&self.store, &self.session).await?;
+            if let Some(TableState::Aside { side, .. }) = state {
+                // What a task of an earlier time has left under this number.
+                self.store.close_side(&self.session, *side).await?;
+            }
+            if let Some(state) = state {
+                recorded.state = state.clone();
+                recorded.record(&self.store, &self.session).await?;
+            } else {
+                let (mapping, origin) = (&recorded.mapping, recorded.origin());
+                prepare::take_out(&self.context, &self.session, &self.store, mapping, origin).await?;
+                self.store.forget_table(&self.session, name).await?;
+            }
             asks.push((recorded, state));
         }
         if let Some(joined) = &joined {
@@ -43,7 +62,7 @@ impl Applying {
             },
             |task| {
                 for (recorded, state) in &asks {
-                    tell::moved(task, recorded.name(), recorded.target(), state);
+                    tell::away(task, recorded.name(), recorded.target(), state.as_ref());
                 }
                 for recorded in joined.iter().flat_map(|joined| &joined.tables) {
                     tell::moved(task, recorded.name(), recorded.target(), &recorded.state);
@@ -53,13 +72,13 @@ impl Applying {
         self.durable(next, &position, 0, 0, &[], true).await?;
         let mut groups: BTreeMap<u32, BTreeSet<TableName>> = BTreeMap::new();
         for (recorded, state) in asks {
-            if let TableState::Aside { side, .. } = state {
+            if let Some(TableState::Aside { side, .. }) = state {
                 groups.entry(*side).or_default().insert(recorded.name().clone());
             }
         }
+        groups.extend(came);
         for (side, tables) in groups {
-            let _manager_has_ended =
-                self.asks.as_ref().map(|manager| manager.send(Ask::Carry { side, tables }));
+            let _manager_has_ended = self.asks.as_ref().map(|manager| manager.send(Ask { side, tables }));
         }
         if let Some(joined) = joined {
             for recorded in joined.tables {
@@ -71,43 +90,93 @@ impl Applying {
         Ok(())
     }
 
-    /// Copies take the places of the tables that readers know. Where readers hold on to one its rows are put into it instead.
+    /// Copies take the places of the tables that readers know, each in a target transaction of its own. Where that cannot be by a change
+    /// of names the table gets the copy's rows.
     pub(super) async fn place(&mut self, unit: Place) -> Result<(), TaskError> {
-        let placed = self.try_place(&unit, true).await;
-        let next = match placed {
-            Err(TaskError::Sink(error)) if error.is_locked_out() => {
-                self.execute("ROLLBACK").await?;
-                self.try_place(&unit, false).await?
-            }
-            placed => placed?,
-        };
-        self.execute("COMMIT").await?;
         for name in &unit.tables {
-            let recorded = self.recorded.get_mut(name).ok_or_else(|| TaskError::missing(name))?;
-            if let Some(place) = recorded.place.take() {
-                tracing::info!(task = self.context.name, table = %name, target = %place, "the copy has taken its place");
-                recorded.mapping.target.name = place;
-            }
+            let recorded = self.recorded.get(name).ok_or_else(|| TaskError::missing(name))?.clone();
+            let Some(place) = recorded.place.clone() else { continue };
+            let next = match self.try_place(&recorded, &place, &unit.position).await {
+                Err(TaskError::Sink(error)) if !error.is_of_circumstances() && !error.is_moved() => {
+                    return Err(TaskError::OfTable { table: name.clone(), error: Box::new(error.into()) });
+                }
+                next => next?,
+            };
+            tracing::info!(task = self.context.name, table = %name, target = %place, "the copy has taken its place");
+            let there = self.recorded.get_mut(name).ok_or_else(|| TaskError::missing(name))?;
+            (there.place, there.mapping.target.name) = (None, place);
+            self.durable(next, &unit.position, 0, 0, &[], true).await?;
         }
-        self.durable(next, &unit.position, 0, 0, &[], true).await
+        Ok(())
     }
 
-    async fn try_place(&mut self, unit: &Place, rename: bool) -> Result<Checkpoint, TaskError> {
-        self.execute("BEGIN; SET LOCAL statement_timeout = 0").await?;
-        for name in &unit.tables {
-            let recorded = self.recorded.get(name).ok_or_else(|| TaskError::missing(name))?;
-            let Some(place) = &recorded.place else { continue };
-            let shadow = &recorded.mapping.target;
-            let own = prepare::own_rows(&recorded.mapping);
+    async fn try_place(
+        &mut self,
+        recorded: &Recorded,
+        place: &TargetName,
+        position: &Position,
+    ) -> Result<Checkpoint, TaskError> {
+        let shadow = &recorded.mapping.target;
+        let putting = Putting {
+            shadow,
+            place,
+            own: &prepare::own_rows(&recorded.mapping),
             // Rows that the source has no more stay where deletes are not carried.
-            let keeps = !self.context.task().operations.delete;
-            let (former, rename) = (&recorded.former, rename && !keeps);
-            shadow::put_in_place(&self.session, shadow, place, &own, keeps, former, rename).await?;
-            let mut there = recorded.clone();
-            there.mapping.target.name.clone_from(place);
-            there.place = None;
-            there.record(&self.store, &self.session).await?;
+            keeps: !self.context.task().operations.delete,
+            ours: &recorded.former,
+        };
+        let found = catalog::shape(&self.session, place).await?;
+        // What its owner has made stays his, with all that he has given it.
+        if recorded.created || found.is_none() {
+            self.execute("BEGIN").await?;
+            match putting.rename(&self.session).await {
+                Ok(true) => return self.placed(recorded, place, position).await,
+                Ok(false) => {}
+                Err(error) if error.is_locked_out() => {}
+                Err(error) => return Err(error.into()),
+            }
+            self.execute("ROLLBACK").await?;
         }
-        Ok(self.store.advance(&self.session, &self.checkpoint, &unit.position).await?)
+        let Some(mut found) = found else {
+            return Err(TaskError::Unsettled { why: format!("{place} was there, and is not") });
+        };
+        if !putting.is_made_anew(&found) {
+            // In front of the rows, which take long, and in a transaction of its own: it keeps readers out.
+            self.execute("BEGIN").await?;
+            putting.fit(&self.session, &found).await?;
+            self.execute("COMMIT").await?;
+            if let Some(fitting) = catalog::shape(&self.session, place).await? {
+                found = fitting;
+            }
+        }
+        self.execute("BEGIN; SET LOCAL statement_timeout = 0").await?;
+        putting.refill(&self.session, &found).await?;
+        self.placed(recorded, place, position).await
+    }
+
+    /// The end of a transaction in which a copy has taken its place.
+    async fn placed(
+        &self,
+        recorded: &Recorded,
+        place: &TargetName,
+        position: &Position,
+    ) -> Result<Checkpoint, TaskError> {
+        let mut there = recorded.clone();
+        there.mapping.target.name.clone_from(place);
+        there.place = None;
+        there.record(&self.store, &self.session).await?;
+        let next = self.store.advance(&self.session, &self.checkpoint, position).await?;
+        // Nobody else's rows are in it whose copy has begun meanwhile.
+        if let (Some(other), None) =
+            (self.store.other_feeder(&self.session, place).await?, &recorded.mapping.source_tag)
+        {
+            return Err(TaskError::Unreplaceable {
+                table: recorded.name().clone(),
+                target: place.clone(),
+                why: format!("its rows in {place} cannot be told from those of task \"{other}\""),
+            });
+        }
+        self.execute("COMMIT").await?;
+        Ok(next)
     }
 }

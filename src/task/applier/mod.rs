@@ -356,7 +356,7 @@ impl Applying {
                 let table = unit.versions.iter().find(|version| of_the_table(version));
                 return Err(match table {
                     Some((table, _)) if !error.is_of_circumstances() => {
-                        TaskError::OfTable { table: table.name.clone(), error: Box::new(error) }
+                        TaskError::Undone { table: table.name.clone(), error: Box::new(error) }
                     }
                     _ => error,
                 });

@@ -6,7 +6,7 @@ use super::TaskProgress;
 use crate::change::status::{TablePhase, TaskStatus, Time, Upkeep};
 use crate::change::{TableName, TargetName};
 use crate::sink::store::Kept;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A target table.
 #[derive(Clone, Debug)]
@@ -38,6 +38,11 @@ impl TaskProgress {
         let new = || Tended { feeder: feeder.clone(), upkeep: Upkeep::default(), loaded: false };
         self.targets.entry(target.clone()).or_insert_with(new);
         self.changed.targets.insert(target.clone());
+    }
+
+    /// The target tables that are fed.
+    pub(in crate::task) fn targets(&self) -> BTreeSet<TargetName> {
+        self.targets.keys().cloned().collect()
     }
 
     /// So many row operations on a target table are durable, and left so many dead rows.

@@ -2,31 +2,34 @@
 //!
 //! What must never happen here: a table that readers have dropped or emptied, a table left half copied where they look for it.
 
-use super::Ended;
 use super::meet::{Guest, Visit};
-use crate::change::policy::DdlPolicy;
-use crate::change::state::{TableState, Trouble};
+use super::{Ask, Ended};
+use crate::change::state::TableState;
 use crate::change::{FilePosition, Retry, TableName, TargetName};
-use crate::config::ExistingTables;
 use crate::config::types::Selection;
+use crate::precheck::{Item, newcomers};
+use crate::sink::owner::Sessions;
 use crate::sink::store::{Stored, StoredTable};
-use crate::sink::{Owner, catalog, ddl};
+use crate::sink::{Owner, catalog};
 use crate::source::server::Server;
-use crate::status::now;
 use crate::task::applier::Memory;
-use crate::task::context::Context;
-use crate::task::recorded::{self, Known};
-use crate::task::{TaskError, gather, group, prepare, refuse_failures, schema_sync, stream, tell, waiting};
+use crate::task::context::{Context, Replaced};
+use crate::task::gather::{self, Gathered};
+use crate::task::recorded::{self, Recorded};
+use crate::task::{TaskError, group, parking, prepare, refuse_failures, schema_sync, stream, tell, waiting};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 /// The first pause before a group is tried again, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
+
+/// The first pause where somebody has to mend something that is not of the group's tables.
+const LATE: Duration = Duration::from_secs(5);
 
 /// How often it is looked for a table that is not there.
 const GONE_TRIES: u32 = 4;
@@ -39,20 +42,23 @@ pub(super) struct Lane {
     pub owner: Arc<Owner>,
     /// Its number.
     pub side: u32,
-    /// Its tables.
-    pub tables: BTreeSet<TableName>,
     /// The main stream.
     pub visits: mpsc::Sender<Visit>,
+    /// Who runs other groups.
+    pub asks: mpsc::UnboundedSender<Ask>,
     /// Where the main stream is.
     pub main_at: watch::Receiver<Option<FilePosition>>,
     /// The number of the last side stream.
     pub last: Arc<AtomicU32>,
+    /// Sessions of the attempt that runs, or of the last one.
+    pub sessions: Sessions,
 }
 
 /// Carries the group until the main stream takes it over.
 ///
 /// # Errors
-/// When nobody can be told what became of it: the target cannot be written, or another process has the task.
+/// When nobody can be told what became of it: the target cannot be written, or another process has the task. And what is to stop the
+/// task, by its config or because this program contradicts itself.
 pub(super) async fn run(lane: Lane, stop: CancellationToken) -> Result<Ended, TaskError> {
     let mut pause = PAUSES.0;
     let mut tries = 0;
@@ -61,21 +67,33 @@ pub(super) async fn run(lane: Lane, stop: CancellationToken) -> Result<Ended, Ta
         tries += 1;
         let attempt = Box::pin(attempt(&lane, &memory, &stop));
         let error = match attempt.await {
-            Ok(ended) => return Ok(ended),
+            Ok(Ended::Stopped) => return Ok(Ended::Stopped),
+            Ok(ended) => {
+                lane.owner.end(&lane.sessions).await?;
+                return Ok(ended);
+            }
             Err(error) => error,
         };
         if stop.is_cancelled() {
             return Ok(Ended::Stopped);
         }
-        let again = match again(&lane, &error).await {
-            Ok(again) => again || is_worth_waiting(&error, tries),
-            Err(other) if other.retry() == Retry::AfterBackoff && other.is_of_circumstances() => true,
+        let told = error.to_string();
+        match Box::pin(goes_on(&lane, error, tries)).await {
+            Ok(After::Soon) => {}
+            Ok(After::Late) => pause = pause.max(LATE),
+            Ok(After::Never) => {
+                lane.owner.end(&lane.sessions).await?;
+                return Ok(Ended::Refused);
+            }
+            Err(other) if other.retry() == Retry::AfterBackoff && other.is_of_circumstances() => {}
             Err(other) => return Err(other),
-        };
-        if !again {
-            return refused(&lane, error).await;
         }
-        tracing::warn!(task = lane.main.name, side = lane.side, %error, pause_ms = pause.as_millis(), "tables aside are tried again");
+        tracing::warn!(
+            task = lane.main.name,
+            side = lane.side,
+            pause_ms = pause.as_millis(),
+            "tables aside are tried again: {told}"
+        );
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = stop.cancelled() => return Ok(Ended::Stopped),
@@ -84,28 +102,39 @@ pub(super) async fn run(lane: Lane, stop: CancellationToken) -> Result<Ended, Ta
     }
 }
 
-/// Whether the group can be tried again after an error; where that means from the start, it is put back there.
-async fn again(lane: &Lane, error: &TaskError) -> Result<bool, TaskError> {
-    if let TaskError::CopyAgain { .. } = error {
-        start_over(lane).await?;
-        return Ok(true);
-    }
-    if let (Some(table), Some(kind)) = (error.table(), error.ddl())
-        && lane.main.ddl_policy(table, kind) == DdlPolicy::Recopy
-    {
-        start_over(lane).await?;
-        return Ok(true);
-    }
-    Ok(error.retry() == Retry::AfterBackoff)
+/// When a group is tried again.
+enum After {
+    Soon,
+    /// Somebody has to mend something first that is not of its tables.
+    Late,
+    /// Nothing of it is left.
+    Never,
 }
 
-/// Whether a table that is not there is waited for: tools that change a table online rename it away and back.
-fn is_worth_waiting(error: &TaskError, tries: u32) -> bool {
-    matches!(error, TaskError::Gone { .. }) && tries < GONE_TRIES
+/// Makes of an error what follows from it for the group: tables are put back to their start, are taken out of it, or wait.
+async fn goes_on(lane: &Lane, error: TaskError, tries: u32) -> Result<After, TaskError> {
+    if let TaskError::CopyAgain { table, .. } = &error {
+        return starts_anew(lane, table).await;
+    }
+    if matches!(error, TaskError::Gone { .. }) && tries < GONE_TRIES {
+        return Ok(After::Soon);
+    }
+    let remedy = match error.retry() {
+        Retry::AfterBackoff => return Ok(After::Soon),
+        Retry::Never => return Err(error),
+        Retry::AfterFix { remedy } => remedy,
+    };
+    match error.table().cloned() {
+        Some(table) => refused(lane, &table, error).await,
+        None if remedy.is_copy_of_task() => start_over(lane).await,
+        None => Ok(After::Late),
+    }
 }
 
+/// The group's records, on a session of their own. Nothing of an earlier attempt can become durable behind this.
 async fn open(lane: &Lane) -> Result<(Arc<Owner>, Stored), TaskError> {
-    let owner = lane.owner.aside(lane.main.target(), lane.side).await?;
+    lane.owner.end(&lane.sessions).await?;
+    let owner = lane.owner.aside(lane.main.target(), lane.side, &lane.sessions).await?;
     owner.store().open_side(owner.session()).await?;
     let stored = owner.store().load(owner.session()).await?;
     Ok((Arc::new(owner), stored))
@@ -126,7 +155,7 @@ async fn attempt(lane: &Lane, memory: &Arc<Memory>, stop: &CancellationToken) ->
             return Err(TaskError::Gone { table: name.clone() });
         }
     }
-    refuse_failures(&gather::judge(&context, &mut gathered))?;
+    passes(&context, &mut gathered)?;
     prepare::begun_elsewhere(&context, &mut server, &owner, &stored).await?;
     let stored = owner.store().load(owner.session()).await?;
     let prepared = schema_sync(&context, &mut server, &owner, &stored, &mut gathered).await?;
@@ -168,12 +197,26 @@ async fn has_joined(lane: &Lane, owner: &Owner, stored: &Stored) -> Result<bool,
     Ok(true)
 }
 
-/// The tables that are copied beside the ones that readers have, with the columns that the task has made in those.
+/// Holds the group against the precheck. What is about one of its tables does not concern the others.
+fn passes(context: &Context, gathered: &mut Gathered) -> Result<(), TaskError> {
+    let report = gather::judge(context, gathered);
+    let about = newcomers::about(&gathered.mappings);
+    let of = |item: &Item| about.get(&item.subject).and_then(|tables| tables.first()).copied();
+    let refused = refuse_failures(&report);
+    match report.failures().map(of).collect::<Option<Vec<_>>>().as_deref() {
+        Some([table, ..]) => {
+            refused.map_err(|error| TaskError::OfTable { table: (*table).clone(), error: Box::new(error) })
+        }
+        Some([]) | None => refused,
+    }
+}
+
+/// The tables that are copied beside the ones that readers have.
 async fn replaced(
     lane: &Lane,
     owner: &Owner,
     stored: &Stored,
-) -> Result<BTreeMap<TableName, Vec<String>>, TaskError> {
+) -> Result<BTreeMap<TableName, Replaced>, TaskError> {
     let was_carried = |table: &StoredTable| !table.mapping.is_null();
     let known: Vec<(&TableName, &StoredTable)> =
         stored.tables.iter().filter(|(_, table)| was_carried(table)).collect();
@@ -181,125 +224,131 @@ async fn replaced(
     let there = catalog::tables(owner.session(), &wanted, &BTreeSet::new()).await?;
     let mut replaced = BTreeMap::new();
     for (name, table) in known {
-        if !there.contains_key(&table.target) {
-            continue;
-        }
-        if lane.main.task().existing_tables == ExistingTables::Ignore {
-            return Err(TaskError::Unreplaceable {
-                table: name.clone(),
-                target: table.target.clone(),
-                why: format!(
-                    "with existing_tables = \"ignore\" its rows in {} cannot be told from those that were there",
-                    table.target
-                ),
-            });
-        }
-        let mapping = recorded::mapping(&lane.main, name, table)?;
-        let other = owner.store().other_feeder(owner.session(), &table.target).await?;
-        if let (Some(other), None) = (other, &mapping.source_tag) {
-            return Err(TaskError::Unreplaceable {
-                table: name.clone(),
-                target: table.target.clone(),
-                why: format!("its rows in {} cannot be told from those of task \"{other}\"", table.target),
-            });
-        }
-        replaced.insert(name.clone(), recorded::former(&lane.main, name, table)?);
+        let Some(found) = there.get(&table.target) else { continue };
+        prepare::is_replaceable(&lane.main, owner, name, table).await?;
+        let before = Replaced {
+            target: table.target.clone(),
+            created: recorded::is_created(&lane.main, name, table)?,
+            columns: recorded::former(&lane.main, name, table)?,
+            there: found.table.columns.clone(),
+        };
+        replaced.insert(name.clone(), before);
     }
     Ok(replaced)
 }
 
-/// Puts the whole group back to its start. What was copied is dropped, where readers do not have it already.
-async fn start_over(lane: &Lane) -> Result<(), TaskError> {
+/// Puts the whole group back to its start: the log has not what comes next for it.
+async fn start_over(lane: &Lane) -> Result<After, TaskError> {
     let (owner, stored) = open(lane).await?;
-    let known = prepare::known(&lane.main, &stored)?;
     let (session, store) = (owner.session(), owner.store());
     prepare::transaction(session, "BEGIN").await?;
-    drop_copies(&owner, &known).await?;
-    for recorded in known.values() {
-        recorded.reset(&store, session, &TableState::Pending).await?;
+    for (name, table) in &stored.tables {
+        take_out(lane, &owner, table).await?;
+        store.record_pending(session, name).await?;
     }
     store.restart_side(session).await?;
     prepare::transaction(session, "COMMIT").await?;
-    Ok(())
+    Ok(After::Soon)
 }
 
-/// Drops copies that readers do not look for: those beside other tables, and tables made here that are not whole.
-async fn drop_copies(owner: &Owner, known: &Known) -> Result<(), TaskError> {
-    for recorded in known.values() {
-        let whole = recorded.state == TableState::Streaming;
-        if recorded.place.is_some() {
-            ddl::drop_table(owner.session(), recorded.target()).await?;
-        } else if recorded.created && !whole {
-            let others = known.values().filter(|other| other.name() != recorded.name());
-            prepare::drop_or_empty(owner, recorded, others).await?;
-        }
-    }
-    Ok(())
-}
-
-/// The group cannot be carried: several tables are tried one by one, one alone is parked, or left out where it is new.
-async fn refused(lane: &Lane, error: TaskError) -> Result<Ended, TaskError> {
+/// Puts a table back to its start. The others of its group go on without it.
+async fn starts_anew(lane: &Lane, name: &TableName) -> Result<After, TaskError> {
     let (owner, stored) = open(lane).await?;
-    if has_joined(lane, &owner, &stored).await? {
-        return Ok(Ended::Joined);
+    let Some(table) = stored.tables.get(name) else { return Ok(After::Soon) };
+    if stored.tables.len() == 1 {
+        return start_over(lane).await;
     }
-    let known = prepare::known(&lane.main, &stored)?;
     let (session, store) = (owner.session(), owner.store());
-    if stored.tables.len() > 1 {
-        prepare::transaction(session, "BEGIN").await?;
-        drop_copies(&owner, &known).await?;
-        let mut groups = BTreeMap::new();
-        for name in stored.tables.keys() {
-            let side = lane.last.fetch_add(1, Relaxed) + 1;
-            store.renumber(session, name, side).await?;
-            groups.insert(side, BTreeSet::from([name.clone()]));
-        }
-        store.close_side(session, lane.side).await?;
-        prepare::transaction(session, "COMMIT").await?;
-        tracing::warn!(task = lane.main.name, %error, "tables aside are tried one by one");
-        return Ok(Ended::Split(groups));
-    }
-    let remedy = match error.retry() {
-        Retry::AfterFix { remedy } => remedy.to_string(),
-        Retry::AfterBackoff | Retry::Never => String::new(),
-    };
-    let trouble = Trouble { error: error.to_string(), remedy, since: now().seconds() };
-    for (name, table) in &stored.tables {
-        tracing::error!(task = lane.main.name, table = %name, remedy = trouble.remedy, "the table is not carried: {error}");
-        prepare::transaction(session, "BEGIN").await?;
-        drop_copies(&owner, &known).await?;
-        if table.mapping.is_null() {
-            store.forget_table(session, name).await?;
-            store.close_side(session, lane.side).await?;
-            prepare::transaction(session, "COMMIT").await?;
-            let why = (!matches!(error, TaskError::Gone { .. })).then(|| trouble.error.clone());
-            let _main_has_ended = lane.visits.send(Visit::LeaveOut(name.clone(), why)).await;
-            continue;
-        }
-        let state = TableState::Parked(trouble.clone());
-        store.restate(session, name, &state).await?;
-        store.close_side(session, lane.side).await?;
-        prepare::transaction(session, "COMMIT").await?;
-        lane.main.progress.tell(|task| tell::moved(task, name, &table.target, &state));
-        // A statement that the main stream meets from here on brings it back.
-        let _main_has_ended = lane.visits.send(Visit::Parked(name.clone())).await;
-        let comes_back = matches!(error.ddl(), Some("drop_table" | "drop_database" | "rename_table"));
-        if (comes_back || matches!(error, TaskError::Gone { .. }))
-            && !Server::connect(lane.main.source()).await?.tables(&lane.selection()?).await?.is_empty()
-        {
-            let side = lane.last.fetch_add(1, Relaxed) + 1;
-            prepare::transaction(session, "BEGIN").await?;
-            lane.owner.store().renumber(session, name, side).await?;
-            prepare::transaction(session, "COMMIT").await?;
-            return Ok(Ended::Split(BTreeMap::from([(side, lane.tables.clone())])));
-        }
-    }
-    Ok(Ended::Refused)
+    let side = lane.last.fetch_add(1, Relaxed) + 1;
+    prepare::transaction(session, "BEGIN").await?;
+    take_out(lane, &owner, table).await?;
+    store.renumber(session, name, side).await?;
+    prepare::transaction(session, "COMMIT").await?;
+    let _manager_has_ended = lane.asks.send(Ask { side, tables: BTreeSet::from([name.clone()]) });
+    Ok(After::Soon)
 }
 
-impl Lane {
-    fn selection(&self) -> Result<Selection, TaskError> {
-        let selection = Selection::only(&self.tables);
-        selection.map_err(|error| TaskError::Internal(format!("a selection of names: {error}")))
+/// Takes a copy that readers are not to look for out of the target: one beside another table, or one that is not whole.
+async fn take_out(lane: &Lane, owner: &Owner, table: &StoredTable) -> Result<(), TaskError> {
+    let (true, Some(schema)) = (table.state.is_of_main(), table.schemas.last()) else { return Ok(()) };
+    let recorded = Recorded::read(&lane.main, &schema.table, table)?;
+    if recorded.place.is_none() && recorded.state == TableState::Streaming {
+        return Ok(());
     }
+    let (mapping, origin) = (&recorded.mapping, recorded.origin());
+    prepare::take_out(&lane.main, owner.session(), &owner.store(), mapping, origin).await
+}
+
+/// Takes a table out of the target that readers know, where it was carried before.
+async fn drop_former(
+    lane: &Lane,
+    owner: &Owner,
+    name: &TableName,
+    table: &StoredTable,
+) -> Result<(), TaskError> {
+    let (mapping, origin) = recorded::in_place(&lane.main, name, table)?;
+    prepare::take_out(&lane.main, owner.session(), &owner.store(), &mapping, origin).await
+}
+
+/// A table cannot be carried: it leaves the group, to be copied again by itself, or parked, or left out where it is new.
+async fn refused(lane: &Lane, name: &TableName, error: TaskError) -> Result<After, TaskError> {
+    let (owner, stored) = open(lane).await?;
+    let Some(table) = stored.tables.get(name) else { return Err(error) };
+    let (session, store) = (owner.session(), owner.store());
+    let is_new = table.mapping.is_null();
+    // What a new one's trouble is stops nobody.
+    let state = match parking::instead(&lane.main, &error, || lane.side).await? {
+        _ if is_new => None,
+        Some((_, Some(TableState::Aside { .. }))) => return starts_anew(lane, name).await,
+        Some((_, state)) => state,
+        None => return Err(error),
+    };
+    prepare::transaction(session, "BEGIN").await?;
+    take_out(lane, &owner, table).await?;
+    if let (None, false) = (&state, is_new) {
+        drop_former(lane, &owner, name, table).await?;
+    }
+    match &state {
+        Some(state) => store.restate(session, name, state).await?,
+        None => store.forget_table(session, name).await?,
+    }
+    let last = stored.tables.len() == 1;
+    if last {
+        store.close_side(session, lane.side).await?;
+    }
+    prepare::transaction(session, "COMMIT").await?;
+    let gone = error.is_of_absence();
+    // A statement that the main stream meets from here on brings it back.
+    let (heard, hears) = oneshot::channel();
+    let visit = if let Some(state) = state {
+        parking::tell_of(&lane.main, name, Some(&state), &error);
+        lane.main.progress.tell(|task| tell::moved(task, name, &table.target, &state));
+        Visit::Parked { table: name.clone(), gone, heard }
+    } else {
+        if is_new {
+            tracing::error!(task = lane.main.name, table = %name, "the table is not carried: {error}");
+        } else {
+            parking::tell_of(&lane.main, name, None, &error);
+        }
+        lane.main.progress.tell(|task| tell::away(task, name, &table.target, None));
+        let why = (!gone).then(|| error.to_string());
+        Visit::LeaveOut { table: name.clone(), why, heard }
+    };
+    let told = lane.visits.send(visit).await.is_ok() && hears.await.is_ok();
+    // One that the main stream has met before it heard that was not for it.
+    if told && gone && is_there(lane, name).await? {
+        let _main_has_ended = lane.visits.send(Visit::IsThere(name.clone())).await;
+    }
+    Ok(if last { After::Never } else { After::Soon })
+}
+
+/// Whether the source has the table by now.
+async fn is_there(lane: &Lane, table: &TableName) -> Result<bool, TaskError> {
+    let selected = Selection::only(&BTreeSet::from([table.clone()]));
+    let selected =
+        selected.map_err(|error| TaskError::Internal(format!("a selection of a name: {error}")))?;
+    let mut server = Server::connect(lane.main.source()).await?;
+    let found = server.tables(&selected).await?;
+    server.close().await;
+    Ok(!found.is_empty())
 }

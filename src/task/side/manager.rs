@@ -8,10 +8,10 @@ use super::{Ask, Ended};
 use crate::change::state::TableState;
 use crate::change::{FilePosition, TableName};
 use crate::sink::Owner;
+use crate::sink::owner::Sessions;
 use crate::sink::store::Stored;
 use crate::task::TaskError;
 use crate::task::context::Context;
-use crate::task::prepare;
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -22,9 +22,6 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// How many tables that come at once are copied together.
-const TOGETHER: usize = 100;
-
 /// What is on record of tables that the main stream does not carry.
 #[derive(Clone, Debug, Default)]
 pub(in crate::task) struct Sides {
@@ -32,8 +29,8 @@ pub(in crate::task) struct Sides {
     pub groups: BTreeMap<u32, BTreeSet<TableName>>,
     /// All tables that the main stream passes over, parked ones too.
     pub names: BTreeSet<TableName>,
-    /// Those of them that are parked.
-    pub parked: BTreeSet<TableName>,
+    /// Those of them that are parked, each with whether the source had it no more.
+    pub parked: BTreeMap<TableName, bool>,
     /// The number of the last side stream.
     pub last: Arc<AtomicU32>,
 }
@@ -48,9 +45,9 @@ impl Sides {
                     sides.groups.entry(*side).or_default().insert(name.clone());
                     sides.names.insert(name.clone());
                 }
-                TableState::Parked(_) => {
+                TableState::Parked(trouble) => {
                     sides.names.insert(name.clone());
-                    sides.parked.insert(name.clone());
+                    sides.parked.insert(name.clone(), trouble.gone);
                 }
                 TableState::Pending
                 | TableState::Snapshotting { .. }
@@ -73,6 +70,8 @@ pub(in crate::task) struct Manager {
     pub context: Context,
     pub owner: Arc<Owner>,
     pub asks: mpsc::UnboundedReceiver<Ask>,
+    /// Where groups ask for others.
+    pub own_asks: mpsc::UnboundedSender<Ask>,
     pub visits: mpsc::Sender<Visit>,
     pub main_at: watch::Receiver<Option<FilePosition>>,
     /// The number of the last side stream.
@@ -95,57 +94,34 @@ impl Manager {
     }
 
     async fn runs(mut self, stop: CancellationToken) -> Result<Infallible, TaskError> {
-        let mut running: JoinSet<Result<(u32, Ended), TaskError>> = JoinSet::new();
+        let mut running: JoinSet<Result<Ended, TaskError>> = JoinSet::new();
         loop {
             while running.len() < self.context.task().snapshot.groups
-                && let Some((side, tables)) = self.waiting.pop_first()
+                && let Some((side, _)) = self.waiting.pop_first()
             {
                 let lane = Lane {
                     main: self.context.clone(),
                     owner: self.owner.clone(),
                     side,
-                    tables,
                     visits: self.visits.clone(),
+                    asks: self.own_asks.clone(),
                     main_at: self.main_at.clone(),
                     last: self.last.clone(),
+                    sessions: Sessions::default(),
                 };
                 let stop = stop.child_token();
-                running.spawn(async move { Ok((side, lane::run(lane, stop).await?)) });
+                running.spawn(lane::run(lane, stop));
             }
             tokio::select! {
-                Some(ask) = self.asks.recv() => self.asked(ask).await?,
+                Some(Ask { side, tables }) = self.asks.recv() => {
+                    self.waiting.entry(side).or_default().extend(tables);
+                }
                 Some(ended) = running.join_next(), if !running.is_empty() => {
-                    let ended = ended
-                        .map_err(|error| TaskError::Internal(format!("a side stream ended abnormally: {error}")))??;
-                    match ended {
-                        (_, Ended::Joined | Ended::Stopped | Ended::Refused) => {}
-                        (_, Ended::Split(groups)) => self.waiting.extend(groups),
-                    }
+                    ended.map_err(|error| TaskError::Internal(format!("a side stream ended abnormally: {error}")))??;
                 }
                 // Nobody asks any more: the task ends, and says why.
                 else => std::future::pending::<()>().await,
             }
         }
-    }
-
-    async fn asked(&mut self, ask: Ask) -> Result<(), TaskError> {
-        let mut came = BTreeSet::new();
-        let mut next = Some(ask);
-        while let Some(ask) = next {
-            match ask {
-                Ask::Carry { side, tables } => self.waiting.entry(side).or_default().extend(tables),
-                Ask::Add(table) => {
-                    came.insert(table);
-                }
-            }
-            next = if came.len() < TOGETHER { self.asks.try_recv().ok() } else { None };
-        }
-        if !came.is_empty() {
-            let side = self.last.fetch_add(1, Relaxed) + 1;
-            let owner = self.owner.aside(self.context.target(), side).await?;
-            prepare::put_aside(&self.context, &owner, &came).await?;
-            self.waiting.insert(side, came);
-        }
-        Ok(())
     }
 }

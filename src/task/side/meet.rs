@@ -6,7 +6,6 @@
 //!
 //! What must never happen here: the main stream held up by a side stream that does not come.
 
-use super::Ask;
 use crate::change::{FilePosition, TableName};
 use crate::task::batch::Joined;
 use crate::task::builder::Builder;
@@ -14,10 +13,10 @@ use crate::task::recorded::Recorded;
 use crate::task::translate::Translate;
 use std::cmp::Ordering;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 /// How long the main stream holds for a side stream that is to come to its place.
@@ -26,6 +25,8 @@ const HOLD: Duration = Duration::from_secs(2);
 const DRAIN: Duration = Duration::from_secs(10);
 /// A side stream that is so many bytes of the log behind the main stream is near.
 const NEAR: u64 = 512 << 10;
+/// How many tables that come at once are copied together.
+const TOGETHER: usize = 100;
 /// After a meeting that came to nothing.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -63,10 +64,26 @@ pub(in crate::task) struct Approach {
 pub(in crate::task) enum Visit {
     /// A side stream that wants to join.
     Join(Approach),
-    /// A table that came and cannot be carried, and why; or is not there any more.
-    LeaveOut(TableName, Option<String>),
+    /// A table that came is not carried.
+    LeaveOut {
+        /// The table.
+        table: TableName,
+        /// Why; without a reason it is not there any more.
+        why: Option<String>,
+        /// Answered when statements that come are held against it.
+        heard: oneshot::Sender<()>,
+    },
     /// A table is parked: a statement may bring it back.
-    Parked(TableName),
+    Parked {
+        /// The table.
+        table: TableName,
+        /// The source had it no more.
+        gone: bool,
+        /// Answered when statements that come are held against it.
+        heard: oneshot::Sender<()>,
+    },
+    /// The source has a table by now that it had not.
+    IsThere(TableName),
 }
 
 /// The main stream's end.
@@ -75,7 +92,8 @@ pub(in crate::task) struct Host {
     pub(in crate::task) visits: mpsc::Receiver<Visit>,
     /// Where the main stream is.
     pub(in crate::task) at: watch::Sender<Option<FilePosition>>,
-    pub(in crate::task) asks: mpsc::UnboundedSender<Ask>,
+    /// The number of the last side stream.
+    last: Arc<AtomicU32>,
     waiting: Option<Approach>,
 }
 
@@ -116,27 +134,39 @@ impl Host {
     pub(in crate::task) fn new(
         visits: mpsc::Receiver<Visit>,
         at: watch::Sender<Option<FilePosition>>,
-        asks: mpsc::UnboundedSender<Ask>,
+        last: Arc<AtomicU32>,
     ) -> Self {
-        Self { visits, at, asks, waiting: None }
+        Self { visits, at, last, waiting: None }
     }
 
     /// At a transaction boundary: takes in what has come; false when nobody takes units any more.
     pub(in crate::task) async fn meet(&mut self, stream: &mut impl Hosts) -> bool {
-        for came in stream.builder().newcomers() {
-            let _manager_has_ended = self.asks.send(Ask::Add(came));
-        }
         loop {
+            let mut came = stream.builder().came();
+            while !came.is_empty() {
+                let rest = came.split_off(came.len().min(TOGETHER));
+                let side = self.last.fetch_add(1, Relaxed) + 1;
+                stream.builder().let_in(side, std::mem::replace(&mut came, rest));
+                if !stream.hand_on().await {
+                    return false;
+                }
+            }
             let approach = match self.waiting.take() {
                 Some(approach) => approach,
                 None => match self.visits.try_recv() {
                     Ok(Visit::Join(approach)) => approach,
-                    Ok(Visit::LeaveOut(table, why)) => {
+                    Ok(Visit::LeaveOut { table, why, heard }) => {
                         stream.builder().leave_out(table, why);
+                        let _side_has_ended = heard.send(());
                         continue;
                     }
-                    Ok(Visit::Parked(table)) => {
-                        stream.builder().is_parked(&table);
+                    Ok(Visit::Parked { table, gone, heard }) => {
+                        stream.builder().is_parked(&table, gone);
+                        let _side_has_ended = heard.send(());
+                        continue;
+                    }
+                    Ok(Visit::IsThere(table)) => {
+                        stream.builder().is_there(&table);
                         continue;
                     }
                     Err(_) => return true,

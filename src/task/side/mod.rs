@@ -16,20 +16,15 @@ pub(super) mod meet;
 pub(super) use manager::{Manager, Sides};
 
 use crate::change::TableName;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-/// What the manager is asked for.
+/// These tables are on record as aside: a side stream is to carry them.
 #[derive(Debug)]
-pub(super) enum Ask {
-    /// These tables are on record as aside: a side stream is to carry them.
-    Carry {
-        /// The side stream's number.
-        side: u32,
-        /// Its tables.
-        tables: BTreeSet<TableName>,
-    },
-    /// A selected table has come that nothing is on record of.
-    Add(TableName),
+pub(super) struct Ask {
+    /// The side stream's number.
+    pub(super) side: u32,
+    /// Its tables.
+    pub(super) tables: BTreeSet<TableName>,
 }
 
 /// How a side stream's work has ended.
@@ -39,8 +34,6 @@ enum Ended {
     Joined,
     /// It was told to stop.
     Stopped,
-    /// Its tables are parked or left out.
+    /// None of its tables is left: they are parked, left out, or on record as groups of their own.
     Refused,
-    /// Its tables are on record as groups of their own.
-    Split(BTreeMap<u32, BTreeSet<TableName>>),
 }

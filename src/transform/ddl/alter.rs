@@ -5,7 +5,7 @@ use super::retype::{Context, retype};
 use super::{Case, Translated};
 use crate::change::Retry;
 use crate::change::remedy::{AtTarget, InConfig, Remedy};
-use crate::change::shape::{Distribution, RowsOf};
+use crate::change::shape::Distribution;
 use crate::change::{TargetChange, TargetColumn, TargetType};
 use crate::schema::charset::Defaults;
 use crate::schema::ddl::effect::{Changed, Effect, effect};
@@ -13,7 +13,7 @@ use crate::schema::ddl::{AlterStep, AlterTable, Clause, Evolved, InlineKey, evol
 use crate::schema::{Column, Table};
 use crate::transform::mapping::{check_fit, identifies_rows, takes_null};
 use crate::transform::typemap::default_type;
-use crate::transform::{ColumnMapping, TransformError, names};
+use crate::transform::{ColumnMapping, Passing, TransformError, names};
 
 /// The target table and the columns that feed it, while they change.
 pub(super) struct Draft {
@@ -22,6 +22,8 @@ pub(super) struct Draft {
     pub(super) feeds: Vec<Option<usize>>,
     renames: Vec<Rename>,
     altered: Vec<usize>,
+    /// Columns that the source has no more, and whether the target drops them too.
+    gone: Vec<(usize, bool)>,
     pub(super) added: Vec<(usize, Option<String>)>,
 }
 
@@ -69,9 +71,10 @@ impl Case<'_> {
             feeds: Vec::new(),
             renames: Vec::new(),
             altered: Vec::new(),
+            gone: Vec::new(),
             added: Vec::new(),
         };
-        self.drops_columns(&evolved)?;
+        self.drops_columns(&evolved, &mut draft)?;
         for (column, origin) in evolved.table.columns.iter().zip(&evolved.origin) {
             let feed = match origin.and_then(|old| Some((old, self.mapping.target_of(old)?))) {
                 Some((old, target)) => {
@@ -136,17 +139,34 @@ impl Case<'_> {
         name.is_some_and(|name| self.mapping.target.primary_key.contains(name))
     }
 
-    fn drops_columns(&self, evolved: &Evolved) -> Result<(), TransformError> {
-        let dropped =
-            self.before.columns.iter().enumerate().find(|(old, _)| {
-                !evolved.origin.contains(&Some(*old)) && self.mapping.target_of(*old).is_some()
-            });
-        match dropped {
-            Some((_, column)) => {
-                Err(self.stopped_by("drop_column", &format!("drops column {}", column.name)))
+    fn drops_columns(&self, evolved: &Evolved, draft: &mut Draft) -> Result<(), TransformError> {
+        const KIND: &str = "drop_column";
+        for (old, column) in self.before.columns.iter().enumerate() {
+            let (false, Some(target)) = (evolved.origin.contains(&Some(old)), self.mapping.target_of(old))
+            else {
+                continue;
+            };
+            let fed = draft.columns.get_mut(target).ok_or_else(|| self.internal("a target column"))?;
+            let spreads = match &self.mapping.target.distribution {
+                Some(Distribution::By(columns)) => columns.contains(&fed.name),
+                Some(Distribution::Replicated) | None => false,
+            };
+            match self.rules.passing.get(KIND) {
+                Some(passing) if !self.target_key(target) && !spreads => {
+                    // One that others feed too is theirs.
+                    let drops = *passing == Passing::Applied && !self.rules.shared_target;
+                    if !drops && !fed.nullable {
+                        fed.nullable = true;
+                        draft.altered.push(target);
+                    }
+                    draft.gone.push((target, drops));
+                }
+                Some(_) | None => {
+                    return Err(self.stopped_by(KIND, &format!("drops column {}", column.name)));
+                }
             }
-            None => Ok(()),
         }
+        Ok(())
     }
 
     /// Type and nullability of a carried column that stays.
@@ -273,7 +293,9 @@ impl Case<'_> {
             }
             renames.push(Rename { from: current.name.clone(), to });
         }
-        let taken: Vec<String> = draft.columns.iter().map(|column| column.name.clone()).collect();
+        let columns = draft.columns.iter().enumerate();
+        let is_there = |(index, _): &(usize, &TargetColumn)| !draft.gone.contains(&(*index, true));
+        let taken: Vec<String> = columns.filter(is_there).map(|(_, column)| column.name.clone()).collect();
         let stays = |name: &String| !renames.iter().any(|rename| rename.from == *name);
         if let Some(clash) = renames
             .iter()
@@ -306,6 +328,13 @@ impl Case<'_> {
         let target = self.target();
         let mut changes = Vec::new();
         let old = &self.mapping.target.columns;
+        let drops = draft.gone.iter().filter(|(_, drops)| *drops).filter_map(|(index, _)| old.get(*index));
+        changes.extend(
+            drops.map(|column| TargetChange::DropColumn {
+                table: target.clone(),
+                column: column.name.clone(),
+            }),
+        );
         changes.extend(draft.renames.into_iter().map(|rename| TargetChange::RenameColumn {
             table: target.clone(),
             from: rename.from,
@@ -315,12 +344,7 @@ impl Case<'_> {
         changes.extend(
             altered.map(|column| TargetChange::AlterColumn { table: target.clone(), column: column.clone() }),
         );
-        let tag = self.mapping.source_tag.as_ref();
-        let rows = match tag.and_then(|(index, tag)| Some((draft.columns.get(*index)?, tag))) {
-            Some((column, tag)) => RowsOf::Tagged { column: column.name.clone(), tag: tag.clone() },
-            None if self.rules.foreign_rows => RowsOf::Anybody,
-            None => RowsOf::One,
-        };
+        let rows = self.rows_of(&draft.columns);
         for (index, fill) in draft.added {
             changes.extend(draft.columns.get(index).map(|column| TargetChange::AddColumn {
                 table: target.clone(),
@@ -348,6 +372,12 @@ impl Case<'_> {
             .filter_map(|(source, feed)| feed.map(|target| ColumnMapping { source, target }))
             .collect();
         mapping.target.columns = draft.columns;
+        // From the last on, so that those before it keep their places.
+        let mut gone: Vec<usize> = draft.gone.iter().map(|(index, _)| *index).collect();
+        gone.sort_unstable_by(|one, other| other.cmp(one));
+        for index in gone {
+            mapping.forget_target(index);
+        }
         Translated { table, mapping, changes }
     }
 

@@ -26,10 +26,11 @@ mod store;
 mod time_of_day;
 mod zone;
 
-use super::{Rules, TableMapping, TransformError};
+use super::{Passing, Rules, TableMapping, TransformError};
 use crate::change::facts::Cascades;
 use crate::change::remedy::{Emptied, InConfig, Remedy, Scope};
-use crate::change::{Answers, Session, TableNames, TargetChange, TargetName};
+use crate::change::shape::RowsOf;
+use crate::change::{Answers, Session, TableNames, TargetChange, TargetColumn, TargetName};
 use crate::schema::Table;
 use crate::schema::ddl::{Name, SqlMode, Statement};
 
@@ -97,7 +98,7 @@ pub fn translate(
         Statement::DropDatabase(_) => {
             Err(case.gone("drop_database", "drops its database", Remedy::LeaveOutGone { table: before.name.clone() }))
         }
-        Statement::TruncateTable(_) => Err(case.stopped_by("truncate_table", "empties it")),
+        Statement::TruncateTable(_) => case.emptied(),
         Statement::OptimizeTable(_) => case.optimized(),
         Statement::RepairTable(_) => Err(case.stop(
             "it may remove rows that cannot be read or lie in a wrong partition, and the log does not say which",
@@ -146,6 +147,32 @@ struct Case<'a> {
 impl Case<'_> {
     fn target(&self) -> &TargetName {
         &self.mapping.target.name
+    }
+
+    /// All its rows go.
+    fn emptied(&self) -> Result<Translated, TransformError> {
+        const KIND: &str = "truncate_table";
+        let rows = self.rows_of(&self.mapping.target.columns);
+        match (self.rules.passing.get(KIND), rows) {
+            (Some(Passing::Ignored), _) => Ok(self.unchanged()),
+            // Without deletes the target keeps what the source has no more.
+            (Some(Passing::Applied), _) if !self.rules.operations.delete => Ok(self.unchanged()),
+            (Some(Passing::Applied), rows @ (RowsOf::One | RowsOf::Tagged { .. })) => {
+                let changes = vec![TargetChange::Empty { table: self.target().clone(), rows }];
+                Ok(Translated { changes, ..self.unchanged() })
+            }
+            (Some(Passing::Applied), RowsOf::Anybody) | (None, _) => Err(self.stopped_by(KIND, "empties it")),
+        }
+    }
+
+    /// Whose rows the target table with these columns holds.
+    fn rows_of(&self, columns: &[TargetColumn]) -> RowsOf {
+        let tag = self.mapping.source_tag.as_ref();
+        match tag.and_then(|(index, tag)| Some((columns.get(*index)?, tag))) {
+            Some((column, tag)) => RowsOf::Tagged { column: column.name.clone(), tag: tag.clone() },
+            None if self.rules.foreign_rows => RowsOf::Anybody,
+            None => RowsOf::One,
+        }
     }
 
     fn unchanged(&self) -> Translated {

@@ -10,6 +10,7 @@ use crate::change::facts::Flavour;
 use crate::schema::ddl::read;
 use crate::transform::map_table;
 use crate::transform::mapping::tests::{rules, shape, table};
+use std::collections::BTreeMap;
 
 /// 2024-01-02 03:04:05 UTC.
 const AT: u64 = 1_704_164_645;
@@ -82,6 +83,8 @@ fn change(change: &TargetChange) -> String {
         TargetChange::AlterColumn { column, .. } => {
             format!("alter {} {}{}", column.name, column.data_type, if column.nullable { "?" } else { "" })
         }
+        TargetChange::DropColumn { column, .. } => format!("drop {column}"),
+        TargetChange::Empty { rows, .. } => format!("empty {rows:?}"),
         TargetChange::RequireNone { column, between, .. } => format!("none {column} {between:?}"),
     }
 }
@@ -225,6 +228,44 @@ fn dropped_columns_stop() {
     ] {
         stops(sql, &rules(), "ddl_policy.drop_column");
     }
+}
+
+#[test]
+fn dropped_columns_pass_or_are_dropped_as_the_policy_says() {
+    let passing = |passing| Rules { passing: BTreeMap::from([("drop_column", passing)]), ..rules() };
+    let (ignored, applied) = (passing(Passing::Ignored), passing(Passing::Applied));
+    // What is NOT NULL takes NULL from there on.
+    assert_eq!(outcome("ALTER TABLE Orders DROP b", &ignored), "alter b smallint?");
+    assert_eq!(outcome("ALTER TABLE Orders DROP a", &ignored), "");
+    assert_eq!(outcome("ALTER TABLE Orders DROP b", &applied), "drop b");
+    assert_eq!(outcome("ALTER TABLE Orders DROP b, RENAME COLUMN c TO b", &applied), "drop b; rename c b");
+    assert_eq!(
+        outcome("ALTER TABLE Orders DROP b, DROP a, ADD d INT", &applied),
+        "drop a; drop b; add d integer?=NULL"
+    );
+    let shared = Rules { shared_target: true, ..applied.clone() };
+    assert_eq!(outcome("ALTER TABLE Orders DROP b", &shared), "alter b smallint?");
+    // The rows behind it go to the columns that are left.
+    let after = run("ALTER TABLE Orders DROP a", &ignored).unwrap();
+    let names: Vec<&str> = after.mapping.target.columns.iter().map(|column| column.name.as_str()).collect();
+    assert_eq!(names, ["id", "b", "c"]);
+    assert!(after.mapping.columns.iter().all(|column| column.source == column.target), "{after:?}");
+    for rules in [&ignored, &applied] {
+        stops("ALTER TABLE Orders DROP id, ADD PRIMARY KEY (b)", rules, "ddl_policy.drop_column");
+    }
+    stops("ALTER TABLE Orders DROP b, RENAME COLUMN c TO b", &ignored, "has a column \"b\" already");
+}
+
+#[test]
+fn rows_that_a_truncate_takes_stay_or_go_as_the_policy_says() {
+    let passing = |passing| Rules { passing: BTreeMap::from([("truncate_table", passing)]), ..rules() };
+    let applied = passing(Passing::Applied);
+    assert_eq!(outcome("TRUNCATE Orders", &passing(Passing::Ignored)), "");
+    assert_eq!(outcome("TRUNCATE Orders", &applied), "empty One");
+    let mut kept = applied.clone();
+    kept.operations.delete = false;
+    assert_eq!(outcome("TRUNCATE Orders", &kept), "");
+    stops("TRUNCATE Orders", &Rules { foreign_rows: true, ..applied }, "ddl_policy.truncate_table");
 }
 
 #[test]

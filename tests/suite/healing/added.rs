@@ -16,6 +16,12 @@ async fn a_table_that_comes_is_added_by_itself_while_the_others_go_on() {
     scene.assert_exact(&daemon, &["t", "u"]).await;
     let phases = daemon.log().matches("Synchronizing").count();
     assert_eq!(phases, 1, "the task left Synchronizing:\n{}", daemon.log());
+    // It is looked after as the others are.
+    daemon
+        .wait_task("it is analyzed", crate::harness::DEADLINE, |task| {
+            task.tables["healing_added.u"].upkeep.analyzed > 0
+        })
+        .await;
     // It is of the main stream for good.
     daemon.restart();
     daemon.wait_phase("Synchronizing", crate::harness::DEADLINE).await;

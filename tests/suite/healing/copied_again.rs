@@ -44,7 +44,8 @@ async fn dropped_and_narrowed_columns_are_followed_by_a_copy() {
     let scene = Scene::new("healing_columns").await;
     scene.source.sql(&rows("t", 500)).await;
     scene.source.sql(&rows("other", 10)).await;
-    let daemon = scene.start_with(&scene.config().healing()).await;
+    let config = scene.config().healing().task("ddl_policy", "{ drop_column = \"recopy\" }");
+    let daemon = scene.start_with(&config).await;
     for statement in [
         "ALTER TABLE t DROP COLUMN w",
         "ALTER TABLE t MODIFY v VARCHAR(8), ADD y INT DEFAULT 4",

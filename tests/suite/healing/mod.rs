@@ -2,10 +2,15 @@
 
 mod added;
 mod copied_again;
+mod on_the_way;
 mod parked;
+mod policies;
+mod refused;
+mod sessions;
 mod shared;
 
 use crate::harness::{DEADLINE, Daemon, Scene};
+use rowferry::change::state::Trouble;
 use rowferry::change::status::{TablePhase, TaskStatus};
 
 /// Rows of a table `name (id INT PRIMARY KEY, v VARCHAR(40), w INT)`.
@@ -20,6 +25,17 @@ pub fn rows(table: &str, count: u32) -> String {
 /// Whether the main stream carries a table.
 pub fn is_carried(task: &TaskStatus, table: &str) -> bool {
     task.tables.get(table).is_some_and(|status| status.phase == TablePhase::Streaming && !status.aside)
+}
+
+/// Waits until a table is parked, and gives what is told of it.
+pub async fn parked(scene: &Scene<'_>, daemon: &Daemon, table: &str) -> Trouble {
+    let name = format!("{}.{table}", scene.source.name);
+    let is_parked = |task: &TaskStatus| {
+        let table = task.tables.get(&name);
+        table.is_some_and(|table| table.phase == TablePhase::Parked) && task.phase.name() == "Synchronizing"
+    };
+    let task = daemon.wait_task(&format!("{name} is parked"), DEADLINE * 2, is_parked).await;
+    task.tables[&name].trouble.clone().expect("a parked table says why")
 }
 
 /// Waits until the main stream carries a table.

@@ -64,5 +64,6 @@ async fn a_table_whose_row_is_refused_is_parked_and_the_others_go_on() {
         .sql("CREATE TABLE n LIKE t; INSERT INTO n SELECT * FROM t; RENAME TABLE t TO o, n TO t")
         .await;
     carried(&scene, &daemon, "t").await;
+    carried(&scene, &daemon, "o").await;
     scene.assert_exact(&daemon, &["t", "u", "o"]).await;
 }

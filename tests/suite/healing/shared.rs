@@ -75,3 +75,26 @@ async fn rows_whose_deletes_are_not_carried_stay_when_their_table_is_copied_agai
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_feeder_whose_copy_is_given_up_takes_nothing_from_one_on_another_stream() {
+    let scene = Scene::new("healing_streams").await;
+    scene.source.sql(&rows("t", 10)).await;
+    let slow = "{ parallel = 1, chunk_rows = 50, max_rows_per_second = 200 }";
+    let config = scene.config().healing().task("snapshot", slow);
+    let daemon = scene.start_with(&config.more(&feeders(&scene, &["a", "b"]))).await;
+    // It makes the table that both feed, and is long on its way.
+    scene.source.sql(&rows("a", 3000)).await;
+    let a = "healing_streams.a";
+    daemon
+        .wait_task("the copy begins", DEADLINE, |task| {
+            task.tables.get(a).is_some_and(|table| table.copied_rows > 0)
+        })
+        .await;
+    scene.source.sql(&rows("b", 20)).await;
+    super::carried(&scene, &daemon, "b").await;
+    scene.source.sql("DROP TABLE a; UPDATE b SET w = w + 1").await;
+    becomes(&scene, &daemon, "b:20:230").await;
+    scene.source.sql("DELETE FROM b WHERE id > 10").await;
+    becomes(&scene, &daemon, "b:10:65").await;
+}

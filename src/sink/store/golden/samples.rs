@@ -75,6 +75,7 @@ fn next_state(state: &TableState) -> Option<TableState> {
             error: "target dw: value too long".to_owned(),
             remedy: "copy the table again".to_owned(),
             since: 1_700_000_000,
+            gone: false,
         })),
         TableState::Parked(_) => None,
     }

@@ -1,0 +1,115 @@
+//! `ddl_policy`: what statements do is passed over, done at the target too, or mended by a copy.
+
+use super::{carried, parked, rows};
+use crate::harness::{DEADLINE, Scene, eventually};
+
+/// The columns that the source has left are equal.
+async fn same(scene: &Scene<'_>, table: &str) {
+    let row = "concat_ws(':', id, v, w)";
+    let source = format!(
+        "SET group_concat_max_len = 100000; SELECT group_concat({row} ORDER BY id SEPARATOR ' ') FROM {table}"
+    );
+    let target = format!("SELECT string_agg({row}, ' ' ORDER BY id) FROM {}.{table}", scene.source.name);
+    let (source, target) = (scene.source.sql(&source).await, scene.target.one(&target).await);
+    assert_eq!(source[0][0].as_deref(), Some(target.as_str()), "{table}");
+}
+
+#[tokio::test]
+async fn columns_that_the_source_drops_stay_or_go_and_the_stream_goes_on() {
+    let scene = Scene::new("healing_drops").await;
+    for table in ["stays", "goes", "seen", "copied"] {
+        scene.source.sql(&rows(table, 50)).await;
+        scene.source.sql(&format!("ALTER TABLE {table} ADD n INT NOT NULL DEFAULT 7")).await;
+    }
+    let policies = [("goes", "apply"), ("seen", "apply"), ("copied", "recopy")].map(|(table, policy)| {
+        format!(
+            "[task.main.table.\"healing_drops.{table}\"]\nddl_policy = {{ drop_column = \"{policy}\" }}\n"
+        )
+    });
+    let daemon = scene.start_with(&scene.config().healing().more(&policies.concat())).await;
+    scene.target.sql("CREATE VIEW healing_drops.view AS SELECT n FROM healing_drops.seen").await;
+    for table in ["stays", "goes", "seen", "copied"] {
+        scene
+            .source
+            .sql(&format!(
+                "UPDATE {table} SET n = 8 WHERE id = 1; ALTER TABLE {table} DROP n; INSERT INTO {table} VALUES (99, 'x', 1)"
+            ))
+            .await;
+    }
+    scene.wait_applied(&daemon).await;
+    carried(&scene, &daemon, "copied").await;
+    scene.assert_exact(&daemon, &["goes", "copied"]).await;
+    same(&scene, "stays").await;
+    same(&scene, "seen").await;
+    let columns = "SELECT string_agg(c.relname, ' ' ORDER BY c.relname) FROM pg_attribute a \
+        JOIN pg_class c ON c.oid = a.attrelid WHERE a.attname = 'n' AND c.relkind = 'r' AND NOT attisdropped \
+        AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'healing_drops')";
+    assert_eq!(scene.target.one(columns).await, "seen stays");
+    let kept = "SELECT string_agg(coalesce(n::text, '-'), ' ' ORDER BY id) FROM healing_drops.stays WHERE id IN (1, 2, 99)";
+    assert_eq!(scene.target.one(kept).await, "8 7 -");
+    let left = daemon.log().matches("the table is copied again").count();
+    assert_eq!(left, 1, "{}", daemon.log());
+    // One of its name comes again: as it was, and as another one.
+    scene
+        .source
+        .sql("ALTER TABLE stays ADD n INT NOT NULL DEFAULT 9; UPDATE stays SET n = 10 WHERE id = 3")
+        .await;
+    scene.assert_exact(&daemon, &["stays"]).await;
+    scene.source.sql("ALTER TABLE stays DROP n; ALTER TABLE stays ADD n VARCHAR(9) DEFAULT 'nine'").await;
+    scene.wait_applied(&daemon).await;
+    carried(&scene, &daemon, "stays").await;
+    scene.assert_exact(&daemon, &["stays", "goes"]).await;
+}
+
+#[tokio::test]
+async fn tables_are_emptied_kept_or_dropped_with_the_sources() {
+    let scene = Scene::new("healing_emptied").await;
+    for table in ["emptied", "kept", "dropped", "other"] {
+        scene.source.sql(&rows(table, 20)).await;
+    }
+    let config = scene
+        .config()
+        .healing()
+        .task("ddl_policy", "{ truncate_table = \"apply\", drop_table = \"apply\" }")
+        .more("[task.main.table.\"healing_emptied.kept\"]\nddl_policy = { truncate_table = \"ignore\" }\n");
+    let daemon = scene.start_with(&config).await;
+    scene
+        .source
+        .sql(
+            "TRUNCATE emptied; INSERT INTO emptied VALUES (1, 'a', 1); TRUNCATE kept; INSERT INTO kept VALUES (1, 'a', 1); \
+             DROP TABLE dropped; UPDATE other SET w = 5",
+        )
+        .await;
+    scene.assert_exact(&daemon, &["emptied", "other"]).await;
+    assert_eq!(scene.target.one("SELECT count(*) || max(v) FROM healing_emptied.kept").await, "20row 9");
+    let dropped = "SELECT count(*) FROM pg_class WHERE relname = 'dropped'";
+    eventually(DEADLINE, "it is dropped", async || scene.target.one(dropped).await == "0").await;
+    let (code, body) = daemon.get("/readyz").await.unwrap();
+    assert_eq!(code, 200, "{body}");
+    assert!(!daemon.task().await.unwrap().tables.contains_key("healing_emptied.dropped"));
+    // Again and again, and with rows of its own.
+    for round in 1..=4 {
+        scene.source.sql(&format!("{}; DROP TABLE dropped", rows("dropped", 10 + round))).await;
+    }
+    scene.source.sql(&rows("dropped", 3)).await;
+    carried(&scene, &daemon, "dropped").await;
+    scene.assert_exact(&daemon, &["dropped", "emptied", "other"]).await;
+    assert!(!daemon.log().contains("the table is copied again"), "{}", daemon.log());
+}
+
+#[tokio::test]
+async fn a_table_above_the_limit_is_parked_and_not_copied_again() {
+    let scene = Scene::new("healing_limit").await;
+    scene.source.sql(&rows("large", 2000)).await;
+    scene.source.sql(&rows("small", 20)).await;
+    scene.source.sql("ANALYZE TABLE large, small").await;
+    let daemon = scene.start_with(&scene.config().healing().task("recopy_limit", "500")).await;
+    for table in ["large", "small"] {
+        scene.source.sql(&format!("ALTER TABLE {table} MODIFY v VARCHAR(20)")).await;
+    }
+    let trouble = parked(&scene, &daemon, "large").await;
+    assert!(trouble.error.contains("recopy_limit = 500"), "{trouble:?}");
+    assert!(trouble.remedy.contains("rowferry resync"), "{trouble:?}");
+    carried(&scene, &daemon, "small").await;
+    scene.assert_exact(&daemon, &["small"]).await;
+}

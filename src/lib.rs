@@ -20,6 +20,7 @@
 pub mod change;
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod precheck;
 pub mod quote;
 pub mod schema;

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room and those it may import.
-const ROOMS: [(&str, &[&str]); 13] = [
+const ROOMS: [(&str, &[&str]); 14] = [
     ("change", &[]),
     ("quote", &["change"]),
     ("schema", &["change"]),
@@ -18,9 +18,10 @@ const ROOMS: [(&str, &[&str]); 13] = [
     ("sink", &["change", "quote", "schema", "config", "tls"]),
     ("precheck", &["change", "quote", "schema", "transform", "config"]),
     ("status", &["change"]),
+    ("control", &["change"]),
     ("task", &["change", "schema", "transform", "config", "source", "sink", "precheck", "status"]),
     ("supervisor", &["change", "config", "status", "task"]),
-    ("cli", &["change", "config", "precheck", "status", "task", "supervisor"]),
+    ("cli", &["change", "config", "control", "precheck", "status", "task", "supervisor"]),
 ];
 
 /// A library and the only rooms that may know it.

@@ -6,6 +6,7 @@
 //!
 //! What must never happen here: a flavour of MySQL or a dialect of the target showing through a type.
 
+pub mod command;
 pub mod domain;
 pub mod encoded;
 pub mod event;

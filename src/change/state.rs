@@ -39,12 +39,14 @@ pub enum TableState {
     Aside {
         /// The side stream's number.
         side: u32,
-        /// What the table is doing there; never itself `Aside` or `Parked`.
+        /// What the table is doing there; never itself `Aside`, `Parked` or `LetGo`.
         within: Box<TableState>,
     },
     /// Set when something that concerns this table alone keeps it from being carried: its target table stays as it is, and the
     /// others go on.
     Parked(Trouble),
+    /// Set when somebody has had the task let go of the table: it is not carried until somebody has it added again.
+    LetGo,
 }
 
 /// What keeps a table from being carried.
@@ -65,7 +67,7 @@ impl TableState {
     pub fn is_of_main(&self) -> bool {
         match self {
             Self::Snapshotting { .. } | Self::CatchingUp { .. } | Self::Streaming => true,
-            Self::Pending | Self::Aside { .. } | Self::Parked(_) => false,
+            Self::Pending | Self::Aside { .. } | Self::Parked(_) | Self::LetGo => false,
         }
     }
 

@@ -99,6 +99,8 @@ pub enum TablePhase {
     Streaming,
     /// Not carried for a reason of its own, which is told beside it; the others go on.
     Parked,
+    /// Somebody has had the task let go of it.
+    LetGo,
 }
 
 /// One table of a task.
@@ -280,6 +282,9 @@ pub struct Identity {
     pub file: String,
     /// A digest of what it is about: the names and addresses of its servers, and the names of its tasks.
     pub digest: String,
+    /// The local socket by which the daemon can be told what to do; empty when there is none.
+    #[serde(default)]
+    pub socket: String,
 }
 
 impl Identity {

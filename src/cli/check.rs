@@ -65,6 +65,8 @@ fn not_asked(config: &Config, name: &str, error: &TaskError) -> Report {
         | TaskError::OfAnyTable { .. }
         | TaskError::Gone { .. }
         | TaskError::NotOnRecord { .. }
+        | TaskError::NotSelected { .. }
+        | TaskError::OnItsWay { .. }
         | TaskError::Unreplaceable { .. }
         | TaskError::Stream { .. }
         | TaskError::Overdue { .. }

@@ -9,31 +9,67 @@ use crate::config::{Config, LogFormat};
 use std::io::{IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
+use std::sync::OnceLock;
 use tracing::{Level, Metadata};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::{EnvFilter, reload};
+
+/// Sets what is logged from here on.
+type SetLevel = Box<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>;
+
+/// How the level is changed while the daemon runs.
+static SET_LEVEL: OnceLock<SetLevel> = OnceLock::new();
+
+/// Logs at this level, or by this filter, from here on.
+pub fn set_level(level: &str) {
+    if let Some(set) = SET_LEVEL.get()
+        && let Err(error) = set(filter(level))
+    {
+        tracing::error!(%error, "the log goes on at its level");
+    }
+}
+
+/// A plain level is about this program; the libraries below it speak up from warnings on.
+fn filter(level: &str) -> EnvFilter {
+    let plain = level.parse::<Level>().is_ok();
+    let wanted = if plain { format!("warn,rowferry={level}") } else { level.to_owned() };
+    EnvFilter::try_new(&wanted).unwrap_or_else(|_| EnvFilter::new("info"))
+}
 
 /// Sets the log up; to be called once.
 pub fn start(config: &Config, bars: Bars) {
-    // A plain level is about this program; the libraries below it speak up from warnings on.
-    let level = &config.daemon.log_level;
-    let plain = level.parse::<Level>().is_ok();
-    let wanted = if plain { format!("warn,rowferry={level}") } else { level.clone() };
-    let filter = EnvFilter::try_new(&wanted).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = filter(&config.daemon.log_level);
     let journal = is_journal(std::env::var("JOURNAL_STREAM").ok().as_deref());
     let lines = Lines { bars, journal };
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines);
     let text = || config.daemon.log_format == LogFormat::Text;
     let installed = match (text(), journal) {
         (true, true) => {
-            subscriber.with_ansi(false).with_target(false).with_level(false).without_time().try_init()
+            let lines = subscriber.with_ansi(false).with_target(false).with_level(false).without_time();
+            let lines = lines.with_filter_reloading();
+            keep(lines.reload_handle());
+            lines.try_init()
         }
-        (true, false) => subscriber.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init(),
-        (false, _) => subscriber.json().try_init(),
+        (true, false) => {
+            let lines = subscriber.with_ansi(std::io::stderr().is_terminal()).with_target(false);
+            let lines = lines.with_filter_reloading();
+            keep(lines.reload_handle());
+            lines.try_init()
+        }
+        (false, _) => {
+            let lines = subscriber.json().with_filter_reloading();
+            keep(lines.reload_handle());
+            lines.try_init()
+        }
     };
     if let Err(error) = installed {
         out::tell(&format!("logging is set up already: {error}"));
     }
+}
+
+/// Keeps the way to change the level.
+fn keep<S: 'static>(handle: reload::Handle<EnvFilter, S>) {
+    let _is_first = SET_LEVEL.set(Box::new(move |filter| handle.reload(filter)));
 }
 
 /// Whether standard error is the stream that systemd names: `device:inode` (systemd.exec(5)).

@@ -4,15 +4,16 @@
 
 mod ask;
 mod check;
+mod command;
 mod log;
 mod out;
 mod progress;
-mod resync;
 mod run;
 mod spill;
 mod status;
 
 use crate::change::Retry;
+use crate::change::command::Change;
 use crate::config::{self, Config, ConfigError};
 use crate::status::StatusError;
 use crate::task::TaskError;
@@ -83,18 +84,34 @@ pub enum Command {
         #[arg(long, conflicts_with_all = ["json", "watch"])]
         alive: bool,
     },
-    /// Copy tables again, also parked ones: readers keep the old rows until the new ones are whole. The daemon must be stopped; the copy
-    /// begins when it is started.
-    Resync {
+    /// Have the running daemon take in its config file: tasks whose sections or servers have changed start over, the others go on.
+    Reload {
         /// Config.
         #[command(flatten)]
         config: ConfigFile,
-        /// The task; needed where there are several.
+    },
+    /// Copy tables again, also parked ones: readers keep the old rows until the new ones are whole. Where no daemon runs the copy begins
+    /// when it is started.
+    Resync {
+        /// Which tables.
+        #[command(flatten)]
+        tables: Tables,
+    },
+    /// Carry tables that are selected and not carried: those that were dropped by command, could not be carried, or came with
+    /// new_tables = "tell".
+    Add {
+        /// Which tables.
+        #[command(flatten)]
+        tables: Tables,
+    },
+    /// Carry tables no more, until they are added again. Their target tables stay.
+    Drop {
+        /// Which tables.
+        #[command(flatten)]
+        tables: Tables,
+        /// Take their rows out of the target too: a table that rowferry has made is dropped there.
         #[arg(long)]
-        task: Option<String>,
-        /// The tables, as `database.table`.
-        #[arg(required = true, value_name = "TABLE")]
-        tables: Vec<String>,
+        remove_rows: bool,
     },
     /// Print the effective config, every default filled in and secrets masked.
     Config {
@@ -102,6 +119,20 @@ pub enum Command {
         #[command(flatten)]
         config: ConfigFile,
     },
+}
+
+/// Tables of a task.
+#[derive(Debug, clap::Args)]
+pub struct Tables {
+    /// Config.
+    #[command(flatten)]
+    pub config: ConfigFile,
+    /// The task; needed where there are several.
+    #[arg(long)]
+    pub task: Option<String>,
+    /// The tables, as `database.table`.
+    #[arg(required = true, value_name = "TABLE")]
+    pub tables: Vec<String>,
 }
 
 /// How a command ends.
@@ -161,6 +192,24 @@ pub enum CliError {
         /// As given.
         name: String,
     },
+    /// Nobody can be told.
+    #[error("no daemon of this config runs. To mend it: start it; it takes in the config then.")]
+    NoDaemon,
+    /// The daemon has no socket.
+    #[error(
+        "the daemon has no local socket; its log says why. To mend it: stop it and run the command again."
+    )]
+    NoSocket,
+    /// The socket is not for this user, or the daemon has gone.
+    #[error(
+        "the daemon cannot be told by {path}: {source}. To mend it: run this as the daemon's user or as root."
+    )]
+    Socket {
+        /// Where.
+        path: String,
+        /// The cause.
+        source: std::io::Error,
+    },
     /// A task's rooms.
     #[error("task {task}: {error}{}", to_mend(.error.retry()))]
     Task {
@@ -219,6 +268,7 @@ impl CliError {
                 Retry::AfterBackoff => Exit::Temporary,
                 Retry::AfterFix { .. } | Retry::Never => Exit::Problem,
             },
+            Self::NoDaemon | Self::NoSocket | Self::Socket { .. } => Exit::Problem,
             Self::Output { source } if source.kind() == std::io::ErrorKind::BrokenPipe => Exit::NoReader,
             Self::Output { .. } | Self::Listener { .. } | Self::Process { .. } | Self::Reply(_) => {
                 Exit::Problem
@@ -256,7 +306,10 @@ pub fn execute(arguments: Arguments) -> Result<Exit, CliError> {
             Command::Status { config, json, watch, alive: false } => {
                 status::status(&config, json, watch).await
             }
-            Command::Resync { config, task, tables } => resync::resync(load(&config)?, task, tables).await,
+            Command::Reload { config } => command::reload(&config).await,
+            Command::Resync { tables } => tables.change(Change::Resync).await,
+            Command::Add { tables } => tables.change(Change::Add).await,
+            Command::Drop { tables, remove_rows } => tables.change(Change::Drop { remove_rows }).await,
             Command::Config { config } => {
                 out::print(&config::render(&config::load_without_secrets(&config.path)?))?;
                 Ok(Exit::Good)
@@ -266,6 +319,12 @@ pub fn execute(arguments: Arguments) -> Result<Exit, CliError> {
     // Nothing is left to wait for: what matters is durable or will be done again.
     runtime.shutdown_background();
     exit
+}
+
+impl Tables {
+    async fn change(self, change: Change) -> Result<Exit, CliError> {
+        command::tables(&self.config, self.task, self.tables, change).await
+    }
 }
 
 fn load(file: &ConfigFile) -> Result<Arc<Config>, CliError> {

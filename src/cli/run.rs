@@ -2,16 +2,19 @@
 
 use super::progress::Bars;
 use super::{CliError, Exit, log, spill};
+use crate::change::command::{Command, Reply};
 use crate::change::status::{Phase, TaskStatus};
 use crate::config::{Config, LogFormat};
+use crate::control::Socket;
 use crate::status::{self, Board};
-use crate::supervisor;
+use crate::supervisor::Supervisor;
 use sd_notify::NotifyState;
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 /// Runs until a signal; then drains within `shutdown_grace`.
 pub async fn run(config: Arc<Config>) -> Result<Exit, CliError> {
@@ -19,7 +22,6 @@ pub async fn run(config: Arc<Config>) -> Result<Exit, CliError> {
     let process = |source| CliError::Process { doing: "listening for signals", source };
     let mut terminate = signal(SignalKind::terminate()).map_err(process)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(process)?;
-    // Until a config can be taken in while running, a reload ends the daemon as tidily as a stop does.
     let mut hangup = signal(SignalKind::hangup()).map_err(process)?;
     let bars = Bars::new(std::io::stderr().is_terminal() && config.daemon.log_format == LogFormat::Text);
     log::start(&config, bars.clone());
@@ -45,24 +47,40 @@ pub async fn run(config: Arc<Config>) -> Result<Exit, CliError> {
             }
         }));
     }
-    notify(&[NotifyState::Ready]);
+    let supervisor = Arc::new(Supervisor::start(config.clone(), board.clone(), stop.clone()));
     let teller = tokio::spawn(tell(board.clone(), bars));
-    let mut tasks = tokio::spawn(supervisor::run(config.clone(), board.clone(), stop.clone()));
-    tokio::select! {
-        _ = terminate.recv() => tracing::info!("SIGTERM: draining"),
-        _ = interrupt.recv() => tracing::info!("SIGINT: draining"),
-        _ = hangup.recv() => tracing::info!("SIGHUP: draining; a config is taken in by the next start"),
-        // Every task has failed: the daemon stays up to say so until it is told to stop.
-        _ = &mut tasks => tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            _ = hangup.recv() => {}
-        },
+    let commands = match Socket::bind(config.daemon.socket.as_deref()) {
+        Ok(socket) => {
+            tracing::info!(path = %socket.path().display(), "local socket for reload, resync, add and drop");
+            board.listens_at(socket.path().display().to_string());
+            let supervisor = supervisor.clone();
+            Some(AbortOnDropHandle::new(tokio::spawn(
+                socket.serve(move |command| done(supervisor.clone(), command)),
+            )))
+        }
+        Err(error) => {
+            tracing::error!(%error, "no local socket: the daemon can be told nothing while it runs");
+            None
+        }
+    };
+    notify(&[NotifyState::Ready]);
+    loop {
+        // Tasks that have all failed are no end: the daemon stays up to say so.
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("SIGTERM: draining"),
+            _ = interrupt.recv() => tracing::info!("SIGINT: draining"),
+            _ = hangup.recv() => {
+                // Not waited for: a stop may come meanwhile.
+                tokio::spawn(done(supervisor.clone(), Command::Reload));
+                continue;
+            }
+        }
+        break;
     }
     notify(&[NotifyState::Stopping]);
     stop.cancel();
-    let drained =
-        tasks.is_finished() || tokio::time::timeout(config.daemon.shutdown_grace, &mut tasks).await.is_ok();
+    drop(commands);
+    let drained = tokio::time::timeout(config.daemon.shutdown_grace, supervisor.drained()).await.is_ok();
     teller.abort();
     if let Some(listener) = listener {
         listener.abort();
@@ -73,6 +91,29 @@ pub async fn run(config: Arc<Config>) -> Result<Exit, CliError> {
         tracing::warn!(grace = ?config.daemon.shutdown_grace, "not drained in time: what is not durable will be read again");
     }
     Ok(Exit::Good)
+}
+
+/// Does what the daemon is told.
+async fn done(supervisor: Arc<Supervisor>, command: Command) -> Reply {
+    let reply = match command {
+        Command::Tables { task, tables, change } => supervisor.change(task, change, tables).await,
+        Command::Reload => match supervisor.reload().await {
+            Ok((config, lines)) => {
+                log::set_level(&config.daemon.log_level);
+                for line in &lines {
+                    tracing::info!("reload: {line}");
+                }
+                Reply { lines, failure: None }
+            }
+            Err(error) => {
+                Reply::failed(format!("{}; everything goes on as it was", CliError::from(error)), false)
+            }
+        },
+    };
+    if let Some(failure) = &reply.failure {
+        tracing::error!("a command was not done: {}", failure.error);
+    }
+    reply
 }
 
 /// Tells the service manager and the terminal how things stand, until aborted.

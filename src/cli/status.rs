@@ -137,6 +137,7 @@ fn add_task(text: &mut String, name: &str, task: &TaskStatus, live: bool, now: T
             ),
             TablePhase::Streaming => "streaming".to_owned(),
             TablePhase::Parked => "parked".to_owned(),
+            TablePhase::LetGo => "not carried any more, by command".to_owned(),
         };
         let beside = if status.aside { ", beside the others" } else { "" };
         line!(text, "  {table:width$} → {}  {what}{beside}", status.target);

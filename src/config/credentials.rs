@@ -39,6 +39,12 @@ pub struct Password {
     left_alone: bool,
 }
 
+impl PartialEq for Password {
+    fn eq(&self, other: &Self) -> bool {
+        self.left_alone == other.left_alone && self.secret.expose_secret() == other.secret.expose_secret()
+    }
+}
+
 impl Password {
     /// One that the config names and that was not read.
     pub fn left_alone() -> Self {

@@ -16,7 +16,7 @@ impl Config {
         for (name, task) in &self.tasks {
             digest.take(&["task", name, &task.source, &task.target]);
         }
-        Identity { file: self.file.clone(), digest: format!("{:016x}", digest.0) }
+        Identity { file: self.file.clone(), digest: format!("{:016x}", digest.0), socket: String::new() }
     }
 }
 

@@ -117,6 +117,7 @@ fn daemon(section: Option<Section>, problems: &mut Problems) -> Daemon {
         log_level: "info".to_owned(),
         shutdown_grace: Duration::from_secs(30),
         spill_dir: std::env::temp_dir(),
+        socket: None,
     };
     let Some(mut section) = section else { return daemon };
     if let Some(listen) = section.string("listen", problems) {
@@ -153,6 +154,17 @@ fn daemon(section: Option<Section>, problems: &mut Problems) -> Daemon {
                 "write e.g. \"30s\" or \"2m\"",
             ),
         }
+    }
+    if let Some(path) = section.string("socket", problems) {
+        if !Path::new(&path).is_absolute() {
+            problems.add(
+                section.key("socket"),
+                Some(&path),
+                "must be an absolute path",
+                "write e.g. \"/run/rowferry/control.sock\"",
+            );
+        }
+        daemon.socket = Some(path.into());
     }
     if let Some(folder) = section.string("spill_dir", problems) {
         if !Path::new(&folder).is_absolute() {

@@ -24,6 +24,9 @@ pub fn render(config: &Config) -> String {
     );
     put(&mut daemon, "log_level", config.daemon.log_level.as_str());
     put(&mut daemon, "shutdown_grace", humantime::format_duration(config.daemon.shutdown_grace).to_string());
+    if let Some(socket) = &config.daemon.socket {
+        put(&mut daemon, "socket", socket.to_string_lossy().into_owned());
+    }
     put(&mut daemon, "spill_dir", config.daemon.spill_dir.to_string_lossy().into_owned());
     put(&mut root, "daemon", daemon);
     let mut sources = Table::new();

@@ -35,6 +35,8 @@ pub struct Daemon {
     pub shutdown_grace: Duration,
     /// Where rows go that must be held and do not fit into memory.
     pub spill_dir: PathBuf,
+    /// The local socket for commands; `None` for the service manager's folder, or one of the daemon's own.
+    pub socket: Option<PathBuf>,
 }
 
 /// How log lines look.
@@ -88,7 +90,7 @@ pub struct TlsFiles {
 }
 
 /// A MySQL server.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SourceEndpoint {
     /// Its name in the config.
     pub name: String,
@@ -107,7 +109,7 @@ pub struct SourceEndpoint {
 }
 
 /// A PostgreSQL-like server.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TargetEndpoint {
     /// Its name in the config.
     pub name: String,
@@ -130,7 +132,7 @@ pub struct TargetEndpoint {
 }
 
 /// `[task.NAME]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TaskConfig {
     /// Its name: lower-case letters, digits and `_`, up to 40, starting with a letter (it names target tables).
     pub name: String,
@@ -343,6 +345,13 @@ pub struct Selection {
     pub include: globset::GlobSet,
     /// As above, for `!…`.
     pub exclude: globset::GlobSet,
+}
+
+/// What the list says is what it is compiled to.
+impl PartialEq for Selection {
+    fn eq(&self, other: &Self) -> bool {
+        self.patterns == other.patterns
+    }
 }
 
 impl Selection {

@@ -34,6 +34,23 @@ impl Board {
         self.0.read().unwrap_or_else(PoisonError::into_inner).config.clone()
     }
 
+    /// A task is no more.
+    pub fn forget(&self, name: &str) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).tasks.remove(name);
+    }
+
+    /// The daemon runs this config from here on.
+    pub fn reload(&self, config: Identity) {
+        let mut model = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let socket = std::mem::take(&mut model.config.socket);
+        model.config = Identity { socket, ..config };
+    }
+
+    /// The daemon can be told what to do by this local socket.
+    pub fn listens_at(&self, socket: String) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).config.socket = socket;
+    }
+
     /// Changes what is told of a task; begins with it when it is new.
     pub fn tell(&self, name: &str, change: impl FnOnce(&mut TaskStatus)) {
         let mut model = self.0.write().unwrap_or_else(PoisonError::into_inner);

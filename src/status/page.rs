@@ -83,6 +83,7 @@ fn render_task(page: &mut String, name: &str, task: &TaskStatus, now: Time) {
             TablePhase::CatchingUp => "catching up",
             TablePhase::Streaming => "streaming",
             TablePhase::Parked => "parked",
+            TablePhase::LetGo => "not carried any more",
         };
         let _ = write!(
             page,

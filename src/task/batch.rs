@@ -8,7 +8,7 @@ use crate::schema::Table;
 use crate::sink::batch::{Batch, BatchEnd};
 use crate::transform::TableMapping;
 use std::collections::BTreeSet;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// One unit of apply.
 #[derive(Debug)]
@@ -76,8 +76,19 @@ pub struct Handover {
     pub joined: Option<Joined>,
     /// Tables that nothing is on record of, or that are parked, and that a side stream of this number is to carry.
     pub came: Option<(u32, BTreeSet<TableName>)>,
+    /// A table that nobody carries from here on, and whether its rows in the target go.
+    pub let_go: Option<(TableName, bool)>,
+    /// Somebody waits for it to be durable.
+    pub heard: Option<oneshot::Sender<()>>,
     /// Everything at or before it is then in the target.
     pub position: Position,
+}
+
+impl Handover {
+    /// One of nothing, at a place.
+    pub fn at(position: Position) -> Self {
+        Self { away: Vec::new(), joined: None, came: None, let_go: None, heard: None, position }
+    }
 }
 
 /// Tables that come from a side stream, which is at the same place.

@@ -20,6 +20,7 @@ use crate::change::{
 use crate::sink::batch::{Batch, BatchBuilder, BatchLimits, Ready};
 use crate::transform::Policies;
 use std::collections::{BTreeSet, VecDeque};
+use tokio::sync::oneshot;
 
 /// Makes the target follow a statement; joined in by the stream, which knows rules and config.
 pub trait Translator: Send {
@@ -201,7 +202,7 @@ impl<T: Translator> Builder<T> {
         }
         // In front of the statement, so that the position is never behind it while a table is still carried that cannot follow.
         if !away.is_empty() {
-            self.hand_over(away, None, None);
+            self.hand_over(Handover { away, ..Handover::at(self.batch.position().clone()) });
         }
         self.batch.commit(&event.boundary);
         if translation.changes.is_empty() && translation.versions.is_empty() {
@@ -266,8 +267,32 @@ impl<T: Translator> Builder<T> {
     }
 
     /// At a transaction boundary: tables that have come are those of a side stream of this number from here on.
-    pub fn let_in(&mut self, side: u32, tables: Vec<TableName>) {
-        self.hand_over(Vec::new(), None, Some((side, tables.into_iter().collect())));
+    pub fn let_in(&mut self, side: u32, tables: Vec<TableName>, heard: Option<oneshot::Sender<()>>) {
+        for table in &tables {
+            self.tables.is_let_in(table);
+        }
+        let came = Some((side, tables.into_iter().collect()));
+        self.hand_over(Handover { came, heard, ..Handover::at(self.batch.position().clone()) });
+    }
+
+    /// At a transaction boundary: a table that is carried or parked is that of a side stream of this number from here on.
+    pub fn copy_again(&mut self, side: u32, table: TableName, heard: oneshot::Sender<()>) {
+        let state = TableState::Aside { side, within: Box::new(TableState::Pending) };
+        if self.tables.put_aside(&table) {
+            let (away, heard) = (vec![(table, Some(state))], Some(heard));
+            self.hand_over(Handover { away, heard, ..Handover::at(self.batch.position().clone()) });
+        } else if self.tables.is_passed_over(&table) {
+            self.let_in(side, vec![table], Some(heard));
+        }
+    }
+
+    /// At a transaction boundary: a table that is carried or parked is carried no more.
+    pub fn let_go(&mut self, table: TableName, remove_rows: bool, heard: oneshot::Sender<()>) {
+        if self.tables.put_aside(&table) || self.tables.is_passed_over(&table) {
+            self.tables.is_let_in(&table);
+            let (let_go, heard) = (Some((table, remove_rows)), Some(heard));
+            self.hand_over(Handover { let_go, heard, ..Handover::at(self.batch.position().clone()) });
+        }
     }
 
     /// See [`Tables::leave_out`].
@@ -286,19 +311,13 @@ impl<T: Translator> Builder<T> {
         for one in carried.collect::<Result<Vec<_>, _>>()? {
             self.tables.take_in(one);
         }
-        self.hand_over(Vec::new(), Some(joined), None);
+        self.hand_over(Handover { joined: Some(joined), ..Handover::at(self.batch.position().clone()) });
         Ok(())
     }
 
-    fn hand_over(
-        &mut self,
-        away: Vec<(TableName, Option<TableState>)>,
-        joined: Option<Joined>,
-        came: Option<(u32, BTreeSet<TableName>)>,
-    ) {
+    fn hand_over(&mut self, handover: Handover) {
         self.close();
-        let position = self.batch.position().clone();
-        self.ready.push_back(Unit::Handover(Handover { away, joined, came, position }));
+        self.ready.push_back(Unit::Handover(handover));
         self.catch_up();
     }
 

@@ -1,52 +1,73 @@
 //! What is changed in the records of a task that no daemon runs.
 
-use super::TaskError;
 use super::context::Context;
-use super::prepare;
 use super::progress::Progress;
-use super::side::Sides;
+use super::side::{self, Sides};
+use super::{TaskError, prepare, recorded};
 use crate::change::TableName;
+use crate::change::command::Change;
 use crate::change::state::TableState;
 use crate::config::Config;
 use crate::sink::Owner;
-use crate::sink::store::StoredTable;
 use crate::status::Board;
 use std::sync::Arc;
 
-/// Has tables copied again, beside the ones that readers have, when the task runs again. Parked ones come back by it. Those that are
-/// returned are on their way already, and go on as they are.
+/// Changes what the task does with tables when it runs again, and says of each what that is. Nothing is changed where one of them cannot
+/// be.
 ///
 /// # Errors
-/// When a table is not on record of the task or cannot be copied again by itself, when a daemon runs the task, or when the target cannot be asked.
-pub async fn resync(
+/// When a change is none that a table can have, when a daemon runs the task, or when the target cannot be asked.
+pub async fn change(
     name: &str,
     config: &Arc<Config>,
+    change: Change,
     tables: &[TableName],
-) -> Result<Vec<TableName>, TaskError> {
+) -> Result<Vec<String>, TaskError> {
     let context = Context::new(config, &Progress::new(name, Board::default()))?;
     let owner = Owner::take(context.target(), name).await?;
     let (session, store) = (owner.session(), owner.store());
     let stored = store.load(session).await?;
-    let mut again = Vec::new();
-    let mut on_their_way = Vec::new();
     for table in tables {
-        match stored.tables.get(table) {
-            None | Some(StoredTable { state: TableState::Pending, .. }) => {
-                return Err(TaskError::NotOnRecord { table: table.clone(), task: name.to_owned() });
-            }
-            Some(StoredTable { state: TableState::Aside { .. }, .. }) => on_their_way.push(table.clone()),
-            Some(known) => {
-                prepare::is_replaceable(&context, &owner, table, known).await?;
-                again.push(table);
-            }
-        }
+        side::check(&context, &owner, change, table, stored.tables.get(table)).await?;
     }
     let side = Sides::of(&stored).last() + 1;
+    let mut lines = Vec::new();
     prepare::transaction(session, "BEGIN").await?;
     store.close_side(session, side).await?;
-    for table in again {
-        store.renumber(session, table, side).await?;
+    for table in tables {
+        let known = stored.tables.get(table);
+        let line = match (change, known.map(|known| &known.state)) {
+            (Change::Add | Change::Resync, Some(TableState::Aside { .. })) => {
+                "its copy is on its way, and goes on"
+            }
+            (Change::Drop { .. }, Some(TableState::Aside { .. })) => {
+                return Err(TaskError::OnItsWay { table: table.clone() });
+            }
+            (Change::Drop { .. }, Some(TableState::LetGo)) => "it is not carried",
+            (Change::Add, None | Some(TableState::Pending)) => "it is added",
+            (
+                Change::Add,
+                Some(TableState::Snapshotting { .. } | TableState::CatchingUp { .. } | TableState::Streaming),
+            ) => "it is carried already",
+            (Change::Add | Change::Resync, _) => {
+                store.renumber(session, table, side).await?;
+                "it is copied again"
+            }
+            (Change::Drop { remove_rows }, known_state) => {
+                if let (true, Some(known), true) = (remove_rows, known, known_state.is_some()) {
+                    let (mapping, origin) = recorded::in_place(&context, table, known)?;
+                    prepare::take_out(&context, session, &store, &mapping, origin).await?;
+                }
+                store.restate(session, table, &TableState::LetGo).await?;
+                if remove_rows {
+                    "it is not carried any more, and its rows are gone"
+                } else {
+                    "it is not carried any more; its target table stays"
+                }
+            }
+        };
+        lines.push(format!("{table}: {line} when task {name} runs"));
     }
     prepare::transaction(session, "COMMIT").await?;
-    Ok(on_their_way)
+    Ok(lines)
 }

@@ -80,6 +80,20 @@ pub enum TaskError {
         /// The task.
         task: String,
     },
+    /// A table that a command names is not among the task's.
+    #[error("{table} is not among the tables of task {task}")]
+    NotSelected {
+        /// The table.
+        table: TableName,
+        /// The task.
+        task: String,
+    },
+    /// A table is being copied beside the others.
+    #[error("{table} is being copied beside the others")]
+    OnItsWay {
+        /// The table.
+        table: TableName,
+    },
     /// A table's rows in the target cannot be put in place anew without touching those of others.
     #[error("{table} cannot be copied again by itself: {why}")]
     Unreplaceable {
@@ -219,6 +233,7 @@ impl TaskError {
             Self::Schema(error) => error.retry(),
             Self::Precheck { remedy, .. } | Self::Stream { remedy, .. } => Retry::fix(remedy.clone()),
             Self::NotOnRecord { .. } => Retry::fix(InConfig::NameATable),
+            Self::NotSelected { .. } => Retry::fix(InConfig::SelectAndReload),
             Self::Gone { table } => Retry::fix(Remedy::LeaveOutGone { table: table.clone() }),
             Self::Unreplaceable { table, target, .. } => {
                 let again = Remedy::CopyTable {
@@ -229,6 +244,7 @@ impl TaskError {
             }
             Self::Unsettled { .. }
             | Self::CopyAgain { .. }
+            | Self::OnItsWay { .. }
             | Self::PieceConflict { .. }
             | Self::Overdue { .. } => Retry::AfterBackoff,
             Self::Internal(_) => Retry::Never,

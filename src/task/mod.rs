@@ -23,6 +23,7 @@ mod parking;
 mod prepare;
 mod progress;
 mod recorded;
+mod request;
 mod resume;
 mod side;
 mod stages;
@@ -35,7 +36,7 @@ mod vacuum;
 mod waiting;
 
 pub use applier::Memory;
-pub use control::resync;
+pub use control::change;
 pub use error::TaskError;
 pub use inspect::{Planned, check, plan, stored};
 pub use progress::{Progress, TaskProgress};

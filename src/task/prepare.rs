@@ -451,9 +451,11 @@ pub async fn begun_elsewhere(
             Some(schemas.first()?.valid_from.server.clone())
         }
         TableState::CatchingUp { until, .. } => Some(until.server.clone()),
-        TableState::Pending | TableState::Streaming | TableState::Aside { .. } | TableState::Parked(_) => {
-            None
-        }
+        TableState::Pending
+        | TableState::Streaming
+        | TableState::Aside { .. }
+        | TableState::Parked(_)
+        | TableState::LetGo => None,
     };
     let elsewhere = |recorded: &Recorded| copied_from(recorded).is_some_and(|server| server != uuid);
     if !known.values().any(elsewhere) {

@@ -87,14 +87,14 @@ pub async fn follow(
         Company::Main(sides) => Some(sides),
         Company::Side(_) => None,
     };
-    let opening = open(context, source, &owner, checkpoint, tables, sides, memory);
+    let opening = open(context, source, &owner, checkpoint, tables, sides, memory.clone());
     let pipeline = tokio::select! {
         // Nothing is under way that could be drained.
         biased;
         () = stop.cancelled() => return Ok(()),
         pipeline = opening => pipeline?,
     };
-    run(context, &owner, pipeline, &stop, company).await
+    run(context, &owner, pipeline, &stop, company, memory).await
 }
 
 /// What the stages begin with.
@@ -170,6 +170,7 @@ async fn run(
     pipeline: Pipeline,
     stop: &CancellationToken,
     company: Company,
+    memory: Arc<Memory>,
 ) -> Result<(), TaskError> {
     let Pipeline { stream, mut builder, mut applying, applied, end } = pipeline;
     let (blocks, received) = channel::bounded(context.task().memory_limit / 8);
@@ -201,6 +202,7 @@ async fn run(
                 main_at,
                 last: last.clone(),
                 waiting: known.groups,
+                memory,
             };
             sides = Some(AbortOnDropHandle::new(tokio::spawn(manager.run(stop.child_token()))));
             Role::Main(Host::new(visitors, at, last))

@@ -49,7 +49,8 @@ impl Carried {
             TableState::Pending
             | TableState::Streaming
             | TableState::Aside { .. }
-            | TableState::Parked(_) => (None, None),
+            | TableState::Parked(_)
+            | TableState::LetGo => (None, None),
         };
         Ok(Self { table, mapping, plan, from, until, always_convergent })
     }
@@ -180,6 +181,21 @@ impl Tables {
     /// What has come of which nothing is known, and parked tables that are there again, since this was asked last.
     pub fn take_came(&mut self) -> Vec<TableName> {
         std::mem::take(&mut self.came)
+    }
+
+    /// A table has been asked for: its name is passed over, and nothing else is known of it.
+    pub fn is_let_in(&mut self, name: &TableName) {
+        let folded = self.names.folded(name);
+        self.parked.remove(&folded);
+        self.refused.remove(&folded);
+        self.strangers.gone(|stranger| stranger == name);
+        self.aside.insert(folded);
+        self.bound.clear();
+    }
+
+    /// Whether the table is passed over.
+    pub fn is_passed_over(&self, name: &TableName) -> bool {
+        self.aside.contains(&self.names.folded(name))
     }
 
     /// A table is parked, and the source had it no more or not: a statement that makes a table of its name brings it back.

@@ -69,7 +69,7 @@ pub(super) fn tables(context: &Context, tables: &Known, gathered: &Gathered, sto
 pub(super) fn others(context: &Context, stored: &Stored) {
     context.progress.tell(|task| {
         for (name, table) in &stored.tables {
-            if let TableState::Aside { .. } | TableState::Parked(_) = &table.state {
+            if let TableState::Aside { .. } | TableState::Parked(_) | TableState::LetGo = &table.state {
                 moved(task, name, &table.target, &table.state);
             }
         }
@@ -154,5 +154,6 @@ fn phase(state: &TableState) -> TablePhase {
         TableState::Streaming => TablePhase::Streaming,
         TableState::Aside { within, .. } => phase(within),
         TableState::Parked(_) => TablePhase::Parked,
+        TableState::LetGo => TablePhase::LetGo,
     }
 }

@@ -1,4 +1,4 @@
-//! What is whole before something that stops a task is applied before it stops; and SIGHUP ends a daemon tidily.
+//! What is whole before something that stops a task is applied before it stops.
 
 use crate::harness::{DEADLINE, Scene};
 use rowferry::change::status::Phase;
@@ -39,14 +39,4 @@ async fn transactions_before_a_value_that_stops_the_task_are_applied_and_its_own
     assert!(error.contains("date"), "{error}");
     let ids = "SELECT string_agg(id::text, ',' ORDER BY id) FROM before_value.t";
     assert_eq!(scene.target.one(ids).await, "1,2");
-}
-
-#[tokio::test]
-async fn sighup_drains() {
-    let scene = Scene::new("sighup_drains").await;
-    scene.source.sql("CREATE TABLE t (id INT PRIMARY KEY)").await;
-    let daemon = scene.start().await;
-    daemon.signal("HUP");
-    assert_eq!(daemon.exit_code(DEADLINE).await, 0, "{}", daemon.log_tail());
-    assert!(daemon.log_tail().contains("drained"), "{}", daemon.log_tail());
 }

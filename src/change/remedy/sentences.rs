@@ -189,6 +189,7 @@ sentences! {
         ZeroDates => "set `zero_dates = \"null\"` and drop the NOT NULL of the target column where it has one",
         NullDates => "drop the NOT NULL of the target column",
         ExistingTables => "drop or rename it, or choose existing_tables = \"clear\" (its rows go) or \"ignore\" (its rows stay)",
+        SelectAndReload => "add it to the task's tables and run `rowferry reload`",
         FewerGroups => "set snapshot.groups or snapshot.parallel lower",
         ExistingShared => "choose existing_tables = \"ignore\", give both a source_column, or drop the other task's tables in schema rowferry if it is no more",
         InitialSchema => "add \"schema\" to initial",

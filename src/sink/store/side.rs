@@ -3,7 +3,7 @@
 //!
 //! What must never happen here: a record of a table that is on another stream changed.
 
-use super::{Names, SCHEMA, Store, Stored, tables};
+use super::{Names, SCHEMA, Store, Stored, StoredTable, tables};
 use crate::change::state::TableState;
 use crate::change::{TableName, TargetName};
 use crate::quote::identifier;
@@ -65,6 +65,18 @@ impl Store {
         deleted.map_err(|error| session.error("forgetting a side stream's checkpoints", error))
     }
 
+    /// What is on record of a table, without its definitions and chunks.
+    ///
+    /// # Errors
+    /// What the server answers.
+    pub async fn stored(
+        &self,
+        session: &Session,
+        source: &TableName,
+    ) -> Result<Option<StoredTable>, SinkError> {
+        Ok(super::read::states(session, &self.task, &self.names).await?.remove(source))
+    }
+
     /// Records another state of a table, in the open transaction; how it is carried stays.
     ///
     /// # Errors
@@ -122,7 +134,9 @@ impl Store {
     /// A table's state as it is recorded by this store.
     pub(super) fn stored_state(&self, state: &TableState) -> TableState {
         match self.side {
-            Some(side) if !matches!(state, TableState::Aside { .. } | TableState::Parked(_)) => {
+            Some(side)
+                if !matches!(state, TableState::Aside { .. } | TableState::Parked(_) | TableState::LetGo) =>
+            {
                 TableState::Aside { side, within: Box::new(state.clone()) }
             }
             _ => state.clone(),

@@ -9,7 +9,7 @@ use crate::change::{Position, TableName, TargetName};
 use crate::sink::catalog;
 use crate::sink::shadow::Putting;
 use crate::task::batch::{Handover, Place};
-use crate::task::recorded::Recorded;
+use crate::task::recorded::{self, Recorded};
 use crate::task::side::Ask;
 use crate::task::side::meet::Answer;
 use crate::task::{TaskError, prepare, tell};
@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 impl Applying {
     pub(super) async fn hand_over(&mut self, unit: Handover) -> Result<(), TaskError> {
-        let Handover { away, joined, came, position } = unit;
+        let Handover { away, joined, came, let_go, heard, position } = unit;
         self.execute("BEGIN").await?;
         let mut asks = Vec::new();
         if let Some((side, tables)) = &came {
@@ -49,10 +49,16 @@ impl Applying {
             }
             self.store.close_side(&self.session, joined.side).await?;
         }
+        if let Some((name, remove_rows)) = &let_go {
+            self.let_go(name, *remove_rows).await?;
+        }
         let next = self.store.advance(&self.session, &self.checkpoint, &position).await?;
         self.execute("COMMIT").await?;
         self.context.progress.step_and_tell(
             |progress, _| {
+                if let Some((name, _)) = &let_go {
+                    progress.lets_go(name);
+                }
                 for (name, _) in &away {
                     progress.lets_go(name);
                 }
@@ -61,6 +67,11 @@ impl Applying {
                 }
             },
             |task| {
+                if let Some(table) =
+                    let_go.as_ref().and_then(|(name, _)| task.tables.get_mut(&name.to_string()))
+                {
+                    (table.phase, table.trouble) = (TablePhase::LetGo, None);
+                }
                 for (recorded, state) in &asks {
                     tell::away(task, recorded.name(), recorded.target(), state.as_ref());
                 }
@@ -70,6 +81,9 @@ impl Applying {
             },
         );
         self.durable(next, &position, 0, 0, &[], true).await?;
+        if let Some(heard) = heard {
+            let _asker_has_gone = heard.send(());
+        }
         let mut groups: BTreeMap<u32, BTreeSet<TableName>> = BTreeMap::new();
         for (recorded, state) in asks {
             if let Some(TableState::Aside { side, .. }) = state {
@@ -88,6 +102,17 @@ impl Applying {
             let _side_has_ended = joined.done.send(Answer::Joined).await;
         }
         Ok(())
+    }
+
+    /// Nobody carries a table any more.
+    async fn let_go(&mut self, name: &TableName, remove_rows: bool) -> Result<(), TaskError> {
+        self.recorded.remove(name);
+        let stored = self.store.stored(&self.session, name).await?;
+        if let Some(stored) = stored.filter(|stored| remove_rows && !stored.mapping.is_null()) {
+            let (mapping, origin) = recorded::in_place(&self.context, name, &stored)?;
+            prepare::take_out(&self.context, &self.session, &self.store, &mapping, origin).await?;
+        }
+        Ok(self.store.restate(&self.session, name, &TableState::LetGo).await?)
     }
 
     /// Copies take the places of the tables that readers know, each in a target transaction of its own. Where that cannot be by a change

@@ -14,6 +14,7 @@ use super::context::Context;
 use super::going_on::Passed;
 use super::progress::{Committed, TaskProgress};
 use super::recorded::{Known, Recorded};
+use super::request::Requests;
 use super::side::Ask;
 use crate::change::state::{Checkpoint, TableState};
 use crate::change::status::NotCommitted;
@@ -28,7 +29,7 @@ use crate::transform::TableMapping;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// What outlives a restart of the task within this process.
 #[derive(Debug, Default)]
@@ -39,12 +40,23 @@ pub struct Memory {
     /// What the last whole start has found, and how often the task went on from it since something became durable.
     passed: Mutex<Option<Arc<Passed>>>,
     went_on: AtomicU32,
+    /// What the task is asked to do with its tables.
+    pub(super) requests: Requests,
 }
 
 /// How often in a row a task goes on by what an earlier start has judged, before it judges all anew.
 const GOING_ON: u32 = 5;
 
 impl Memory {
+    /// Asks the task to change what it does with tables. The answer comes when it is durable, which takes a stream that runs.
+    pub fn ask(
+        &self,
+        change: crate::change::command::Change,
+        tables: Vec<TableName>,
+    ) -> oneshot::Receiver<Result<Vec<String>, TaskError>> {
+        self.requests.ask(change, tables)
+    }
+
     /// What an earlier start has found, where the task may go on from that.
     pub(super) fn passed(&self) -> Option<Arc<Passed>> {
         let passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner).clone();

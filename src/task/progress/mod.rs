@@ -70,6 +70,11 @@ impl TaskProgress {
         Self { since: now.seconds(), ..Self::default() }
     }
 
+    /// The phase.
+    pub fn phase(&self) -> &Phase {
+        &self.phase
+    }
+
     /// An attempt at the task begins.
     pub fn begins_attempt(&mut self) {
         self.rows = 0;

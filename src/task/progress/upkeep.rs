@@ -96,7 +96,8 @@ impl TaskProgress {
         let feeder = self.targets.get(target).map(|tended| &tended.feeder);
         match feeder.and_then(|feeder| self.tables.get(feeder)) {
             Some(TablePhase::CatchingUp | TablePhase::Streaming) => true,
-            Some(TablePhase::Pending | TablePhase::Snapshotting | TablePhase::Parked) | None => false,
+            Some(TablePhase::Pending | TablePhase::Snapshotting | TablePhase::Parked | TablePhase::LetGo)
+            | None => false,
         }
     }
 

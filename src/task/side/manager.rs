@@ -11,6 +11,7 @@ use crate::sink::Owner;
 use crate::sink::owner::Sessions;
 use crate::sink::store::Stored;
 use crate::task::TaskError;
+use crate::task::applier::Memory;
 use crate::task::context::Context;
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -49,6 +50,9 @@ impl Sides {
                     sides.names.insert(name.clone());
                     sides.parked.insert(name.clone(), trouble.gone);
                 }
+                TableState::LetGo => {
+                    sides.names.insert(name.clone());
+                }
                 TableState::Pending
                 | TableState::Snapshotting { .. }
                 | TableState::CatchingUp { .. }
@@ -78,6 +82,8 @@ pub(in crate::task) struct Manager {
     pub last: Arc<AtomicU32>,
     /// Groups that are not run yet.
     pub waiting: BTreeMap<u32, BTreeSet<TableName>>,
+    /// Where somebody asks for changes.
+    pub memory: Arc<Memory>,
 }
 
 impl Manager {
@@ -95,6 +101,8 @@ impl Manager {
 
     async fn runs(mut self, stop: CancellationToken) -> Result<Infallible, TaskError> {
         let mut running: JoinSet<Result<Ended, TaskError>> = JoinSet::new();
+        let memory = self.memory.clone();
+        let mut requests = memory.requests.receiver().await;
         loop {
             while running.len() < self.context.task().snapshot.groups
                 && let Some((side, _)) = self.waiting.pop_first()
@@ -119,6 +127,7 @@ impl Manager {
                 Some(ended) = running.join_next(), if !running.is_empty() => {
                     ended.map_err(|error| TaskError::Internal(format!("a side stream ended abnormally: {error}")))??;
                 }
+                Some(request) = requests.recv() => self.does(request).await,
                 // Nobody asks any more: the task ends, and says why.
                 else => std::future::pending::<()>().await,
             }

@@ -84,6 +84,29 @@ pub(in crate::task) enum Visit {
     },
     /// The source has a table by now that it had not.
     IsThere(TableName),
+    /// A table that is carried or parked is to be copied again.
+    Again {
+        /// The table.
+        table: TableName,
+        /// Answered when that is durable; dropped where it is neither.
+        heard: oneshot::Sender<()>,
+    },
+    /// A table that is not carried is to be.
+    LetIn {
+        /// The table.
+        table: TableName,
+        /// As above.
+        heard: oneshot::Sender<()>,
+    },
+    /// A table that is carried or parked is carried no more.
+    LetGo {
+        /// The table.
+        table: TableName,
+        /// Its rows in the target go too.
+        remove_rows: bool,
+        /// As above.
+        heard: oneshot::Sender<()>,
+    },
 }
 
 /// The main stream's end.
@@ -146,7 +169,7 @@ impl Host {
             while !came.is_empty() {
                 let rest = came.split_off(came.len().min(TOGETHER));
                 let side = self.last.fetch_add(1, Relaxed) + 1;
-                stream.builder().let_in(side, std::mem::replace(&mut came, rest));
+                stream.builder().let_in(side, std::mem::replace(&mut came, rest), None);
                 if !stream.hand_on().await {
                     return false;
                 }
@@ -168,6 +191,29 @@ impl Host {
                     Ok(Visit::IsThere(table)) => {
                         stream.builder().is_there(&table);
                         continue;
+                    }
+                    Ok(Visit::Again { table, heard }) => {
+                        let side = self.last.fetch_add(1, Relaxed) + 1;
+                        stream.builder().copy_again(side, table, heard);
+                        if stream.hand_on().await {
+                            continue;
+                        }
+                        return false;
+                    }
+                    Ok(Visit::LetIn { table, heard }) => {
+                        let side = self.last.fetch_add(1, Relaxed) + 1;
+                        stream.builder().let_in(side, vec![table], Some(heard));
+                        if stream.hand_on().await {
+                            continue;
+                        }
+                        return false;
+                    }
+                    Ok(Visit::LetGo { table, remove_rows, heard }) => {
+                        stream.builder().let_go(table, remove_rows, heard);
+                        if stream.hand_on().await {
+                            continue;
+                        }
+                        return false;
                     }
                     Err(_) => return true,
                 },

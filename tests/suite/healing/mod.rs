@@ -8,6 +8,7 @@ mod policies;
 mod refused;
 mod sessions;
 mod shared;
+mod told;
 
 use crate::harness::{DEADLINE, Daemon, Scene};
 use rowferry::change::state::Trouble;

@@ -77,7 +77,8 @@ fn next_state(state: &TableState) -> Option<TableState> {
             since: 1_700_000_000,
             gone: false,
         })),
-        TableState::Parked(_) => None,
+        TableState::Parked(_) => Some(TableState::LetGo),
+        TableState::LetGo => None,
     }
 }
 

@@ -1,17 +1,22 @@
-//! Runs the tasks: starts each, starts it over after errors that may pass, leaves it failed after others, stops all.
+//! Runs the tasks: starts each, starts it over after errors that may pass, leaves it failed after others, stops all. `commands` does what
+//! a daemon is told while it runs.
 //!
 //! What must never happen here: a task that ends without its status saying so, or an error that ends the daemon.
+
+mod commands;
 
 use crate::change::Retry;
 use crate::change::remedy::{Remedy, Report};
 use crate::config::Config;
 use crate::status::Board;
 use crate::task::{self, Progress, TaskError, TaskProgress};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::task::JoinSet;
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 /// The first pause after an error.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -35,35 +40,85 @@ impl Backoff {
     }
 }
 
-/// Runs every task of `config` until `stop`, then waits for all to drain. Returns when the last has ended.
-pub async fn run(config: Arc<Config>, board: Board, stop: CancellationToken) {
-    let mut tasks = JoinSet::new();
-    let mut known = HashMap::new();
-    for name in config.tasks.keys() {
-        let progress = Progress::new(name, board.clone());
-        let handle = tasks.spawn(supervise(progress.clone(), config.clone(), stop.clone()));
-        known.insert(handle.id(), progress);
+/// The tasks of a daemon.
+#[derive(Debug)]
+pub struct Supervisor {
+    board: Board,
+    stop: CancellationToken,
+    /// One command or reload at a time.
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    config: Arc<Config>,
+    tasks: BTreeMap<String, Running>,
+}
+
+/// A task under supervision.
+#[derive(Debug)]
+struct Running {
+    stop: CancellationToken,
+    progress: Progress,
+    memory: Arc<task::Memory>,
+    ended: JoinHandle<()>,
+}
+
+impl Supervisor {
+    /// Starts every task of `config`; they run until `stop`.
+    pub fn start(config: Arc<Config>, board: Board, stop: CancellationToken) -> Self {
+        let begin = |name: &String| (name.clone(), Running::begin(name, &config, &board, &stop));
+        let tasks = config.tasks.keys().map(begin).collect();
+        Self { board, stop, state: Mutex::new(State { config, tasks }) }
     }
-    while let Some(ended) = tasks.join_next().await {
-        if let Err(error) = ended
-            && let Some(progress) = known.get(&error.id())
-        {
-            let remedy = &Report::AndRestart.into();
-            fail(progress, format!("the task's supervisor ended abnormally: {error}"), remedy);
+
+    /// Waits until all tasks have drained, after the stop.
+    pub async fn drained(&self) {
+        let tasks = std::mem::take(&mut self.state.lock().await.tasks);
+        for running in tasks.into_values() {
+            running.has_ended().await;
         }
     }
 }
 
-async fn supervise(progress: Progress, config: Arc<Config>, stop: CancellationToken) {
+impl Running {
+    fn begin(name: &str, config: &Arc<Config>, board: &Board, stop: &CancellationToken) -> Self {
+        let progress = Progress::new(name, board.clone());
+        let memory = Arc::new(task::Memory::default());
+        let stop = stop.child_token();
+        let supervised = supervise(progress.clone(), config.clone(), stop.clone(), memory.clone());
+        let watched = progress.clone();
+        let ended = tokio::spawn(async move {
+            // A task of its own: a panic in it becomes an error here instead of a silent end.
+            if let Err(error) = AbortOnDropHandle::new(tokio::spawn(supervised)).await {
+                let remedy = &Report::AndRestart.into();
+                fail(&watched, format!("the task's supervisor ended abnormally: {error}"), remedy);
+            }
+        });
+        Self { stop, progress, memory, ended }
+    }
+
+    async fn has_ended(self) {
+        if let Err(error) = self.ended.await {
+            tracing::error!(task = self.progress.task(), %error, "the task's supervisor ended abnormally");
+        }
+    }
+}
+
+async fn supervise(
+    progress: Progress,
+    config: Arc<Config>,
+    stop: CancellationToken,
+    memory: Arc<task::Memory>,
+) {
     let mut backoff = Backoff::default();
-    let memory = Arc::new(task::Memory::default());
     let name = progress.task();
     loop {
         let started = Instant::now();
         progress.step(|progress, _| progress.begins_attempt());
         // A task of its own: a panic in it becomes an error here instead of a silent end.
         let run = tokio::spawn(task::run(config.clone(), progress.clone(), stop.clone(), memory.clone()));
-        let ended = match run.await {
+        let ended = match AbortOnDropHandle::new(run).await {
             Ok(ended) => ended,
             Err(error) => Err(TaskError::Internal(format!("the task ended abnormally: {error}"))),
         };

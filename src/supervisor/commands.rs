@@ -1,0 +1,159 @@
+//! What a daemon is told while it runs: to take in its config anew, and to change what a task does with tables.
+//!
+//! What must never happen here: a task stopped whose section and servers have not changed.
+
+use super::{Running, State, Supervisor};
+use crate::change::TableName;
+use crate::change::command::{Change, Reply};
+use crate::change::status::Phase;
+use crate::config::{self, Config, ConfigError};
+use crate::task::{self, TaskError};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a task that is starting is waited for before somebody who asks is told to try again.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl Supervisor {
+    /// Takes in the config file as it is now, and says what that has changed. Tasks that are as they were go on; those that have failed are
+    /// tried again.
+    ///
+    /// # Errors
+    /// When the file cannot be used: everything goes on as it was.
+    pub async fn reload(&self) -> Result<(Arc<Config>, Vec<String>), ConfigError> {
+        let mut state = self.state.lock().await;
+        let config = Arc::new(config::load(Path::new(&state.config.file))?);
+        let mut lines = restart_takes(&state.config, &config);
+        let before = std::mem::replace(&mut state.config, config.clone());
+        let gone: Vec<String> =
+            state.tasks.keys().filter(|name| !config.tasks.contains_key(*name)).cloned().collect();
+        for name in gone {
+            self.end(&mut state, &name).await;
+            self.board.forget(&name);
+            lines.push(format!("task {name} is no more: it is stopped"));
+        }
+        for name in config.tasks.keys() {
+            let failed = state.tasks.get(name).is_some_and(has_ended);
+            let line = match (before.tasks.contains_key(name), same(&before, &config, name)) {
+                (true, true) if !failed => continue,
+                (true, true) => "is tried again",
+                (true, false) => "starts over with its new settings",
+                (false, _) => "is new: it starts",
+            };
+            self.end(&mut state, name).await;
+            state.tasks.insert(name.clone(), Running::begin(name, &config, &self.board, &self.stop));
+            lines.push(format!("task {name} {line}"));
+        }
+        self.board.reload(config.identity());
+        if lines.is_empty() {
+            lines.push("nothing has changed".to_owned());
+        }
+        Ok((config, lines))
+    }
+
+    async fn end(&self, state: &mut State, name: &str) {
+        let Some(mut running) = state.tasks.remove(name) else { return };
+        running.stop.cancel();
+        let grace = state.config.daemon.shutdown_grace;
+        if tokio::time::timeout(grace, &mut running.ended).await.is_err() {
+            tracing::warn!(
+                task = name,
+                ?grace,
+                "not drained in time: what is not durable will be read again"
+            );
+            running.ended.abort();
+        }
+    }
+
+    /// Changes what a task does with tables.
+    pub async fn change(&self, task: Option<String>, change: Change, tables: Vec<TableName>) -> Reply {
+        let mut state = self.state.lock().await;
+        let known = || state.tasks.keys().cloned().collect::<Vec<_>>().join(", ");
+        let name = match task {
+            Some(name) if state.tasks.contains_key(&name) => name,
+            Some(name) => {
+                return Reply::failed(
+                    format!("there is no task \"{name}\". To mend it: name one of {}.", known()),
+                    false,
+                );
+            }
+            None if state.tasks.len() == 1 => known(),
+            None => {
+                return Reply::failed(
+                    format!("there are several tasks. To mend it: name one of {} with --task.", known()),
+                    false,
+                );
+            }
+        };
+        let Some(running) = state.tasks.get(&name) else {
+            return Reply::failed(format!("task {name} is not known any more"), true);
+        };
+        if has_ended(running) {
+            // Its records are free, and what is changed may be what it failed for.
+            let done = task::change(&name, &state.config, change, &tables).await;
+            if done.is_ok() {
+                self.end(&mut state, &name).await;
+                let begun = Running::begin(&name, &state.config, &self.board, &self.stop);
+                state.tasks.insert(name.clone(), begun);
+            }
+            return reply(done);
+        }
+        let answered = running.memory.ask(change, tables);
+        let progress = running.progress.clone();
+        drop(state);
+        match tokio::time::timeout(PATIENCE, answered).await {
+            Ok(Ok(done)) => reply(done),
+            Ok(Err(_)) => Reply::failed(
+                format!("task {name} starts over, and it is not known whether it was done"),
+                true,
+            ),
+            Err(_) => {
+                let phase = progress.ask(|progress| progress.phase().name());
+                Reply::failed(
+                    format!("nothing was changed: task {name} is {phase}, and does it when its stream runs"),
+                    true,
+                )
+            }
+        }
+    }
+}
+
+fn has_ended(running: &Running) -> bool {
+    running.progress.ask(|progress| matches!(progress.phase(), Phase::Failed { .. } | Phase::Stopped))
+}
+
+fn reply(done: Result<Vec<String>, TaskError>) -> Reply {
+    match done {
+        Ok(lines) => Reply { lines, failure: None },
+        Err(error) => {
+            let temporary = error.retry() == crate::change::Retry::AfterBackoff;
+            Reply::failed(format!("{error}. To mend it: {}.", error.retry().remedy()), temporary)
+        }
+    }
+}
+
+/// Whether a task is the same in both, its servers too.
+fn same(before: &Config, after: &Config, name: &str) -> bool {
+    match (before.tasks.get(name), after.tasks.get(name)) {
+        (Some(old), Some(new)) => {
+            old == new
+                && before.sources.get(&old.source) == after.sources.get(&new.source)
+                && before.targets.get(&old.target) == after.targets.get(&new.target)
+        }
+        _ => false,
+    }
+}
+
+/// What of `[daemon]` has changed and is not taken in.
+fn restart_takes(before: &Config, after: &Config) -> Vec<String> {
+    let (old, new) = (&before.daemon, &after.daemon);
+    let changed = [
+        ("listen", old.listen != new.listen),
+        ("log_format", old.log_format != new.log_format),
+        ("spill_dir", old.spill_dir != new.spill_dir),
+        ("socket", old.socket != new.socket),
+    ];
+    let changed = changed.into_iter().filter(|(_, changed)| *changed);
+    changed.map(|(key, _)| format!("daemon.{key} has changed: that takes a restart of the daemon")).collect()
+}

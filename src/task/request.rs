@@ -1,0 +1,49 @@
+//! What a running task is asked to do with its tables, and where such requests wait while the task starts over.
+//!
+//! What must never happen here: a request done whose asker has gone, for he was told that it was not.
+
+use super::TaskError;
+use crate::change::TableName;
+use crate::change::command::Change;
+use tokio::sync::{Mutex, MutexGuard, mpsc, oneshot};
+
+/// What becomes of tables, and who waits for the answer.
+#[derive(Debug)]
+pub struct Request {
+    pub(super) change: Change,
+    pub(super) tables: Vec<TableName>,
+    pub(super) answer: oneshot::Sender<Result<Vec<String>, TaskError>>,
+}
+
+/// Requests on their way to the task.
+#[derive(Debug)]
+pub struct Requests {
+    sender: mpsc::UnboundedSender<Request>,
+    receiver: Mutex<mpsc::UnboundedReceiver<Request>>,
+}
+
+impl Default for Requests {
+    fn default() -> Self {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        Self { sender, receiver: Mutex::new(receiver) }
+    }
+}
+
+impl Requests {
+    /// Asks; the answer comes when the stream runs and all of it is durable.
+    pub(super) fn ask(
+        &self,
+        change: Change,
+        tables: Vec<TableName>,
+    ) -> oneshot::Receiver<Result<Vec<String>, TaskError>> {
+        let (answer, answered) = oneshot::channel();
+        // The other end is in here.
+        let _never_closed = self.sender.send(Request { change, tables, answer });
+        answered
+    }
+
+    /// What comes, for one at a time.
+    pub(super) async fn receiver(&self) -> MutexGuard<'_, mpsc::UnboundedReceiver<Request>> {
+        self.receiver.lock().await
+    }
+}

@@ -160,7 +160,7 @@ mod tests {
         let socket = Socket::bind(Some(&path)).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let echo = async |command: Command| Reply { lines: vec![format!("{command:?}")], failure: None };
-        let serving = tokio::spawn(socket.serve(move |command| echo(command)));
+        let serving = tokio::spawn(socket.serve(echo));
         let (tables, change) = (vec![TableName::new("a", "b\n")], Change::Drop { remove_rows: true });
         let command = Command::Tables { task: Some("t".to_owned()), tables, change };
         let reply = tell(&path, &command).await.unwrap();

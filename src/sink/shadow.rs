@@ -46,8 +46,12 @@ pub struct Putting<'a> {
     pub own: &'a Clear,
     /// Rows of the place that the shadow has not stay.
     pub keeps: bool,
+    /// Values of rows that both have stay.
+    pub keeps_values: bool,
     /// Columns that this feeder has made in the place before.
     pub ours: &'a [String],
+    /// Those of them that the shadow has not stay.
+    pub keeps_columns: bool,
 }
 
 impl Putting<'_> {
@@ -65,9 +69,15 @@ impl Putting<'_> {
             return Ok(true);
         };
         let foreign = |column: &TargetColumn| {
-            !self.ours.contains(&column.name) && !shadow.columns.iter().any(|own| own.name == column.name)
+            let ours = !self.keeps_columns && self.ours.contains(&column.name);
+            !ours && !shadow.columns.iter().any(|own| own.name == column.name)
         };
-        if self.keeps || *self.own != Clear::All || !found.owned || found.table.columns.iter().any(foreign) {
+        if self.keeps
+            || self.keeps_values
+            || *self.own != Clear::All
+            || !found.owned
+            || found.table.columns.iter().any(foreign)
+        {
             return Ok(false);
         }
         // Nothing is hung on it between the look and the change.
@@ -111,7 +121,7 @@ impl Putting<'_> {
     /// What the server answers, and when the place cannot become as the shadow is.
     pub async fn refill(&self, session: &Session, found: &FoundTable) -> Result<(), SinkError> {
         let statements = if self.is_made_anew(found) {
-            if *self.own != Clear::All || self.keeps {
+            if *self.own != Clear::All || self.keeps || self.keeps_values {
                 let why = "its columns or its key would have to become others, and rows that are not of this copy stay in it";
                 let kind = super::SinkErrorKind::Table {
                     table: self.place.to_string(),
@@ -192,7 +202,7 @@ WHERE n.nspname::text = $1 AND c.relname::text = $2 AND m.nspname::text = $3 AND
 async fn is_plain(session: &Session, table: &TargetName, other: &TargetName) -> Result<bool, SinkError> {
     const DOING: &str = "asking what hangs on a table";
     let names = [&table.schema, &table.table, &other.schema, &other.table];
-    let parameters = names.map(|name| (name as &(dyn tokio_postgres::types::ToSql + Sync), Type::TEXT));
+    let parameters = names.map(|name| -> (&(dyn ToSql + Sync), Type) { (name, Type::TEXT) });
     let rows = session.client().query_typed(PLAIN, &parameters).await;
     let rows = rows.map_err(|error| session.error(DOING, error))?;
     let plain: Option<bool> = match rows.first() {
@@ -274,7 +284,7 @@ impl Putting<'_> {
         }
         let is_value = |column: &&TargetColumn| !self.shadow.primary_key.contains(&column.name);
         let values: Vec<&TargetColumn> = self.shadow.columns.iter().filter(is_value).collect();
-        if !values.is_empty() {
+        if !values.is_empty() && !self.keeps_values {
             let set = values.iter().map(|column| format!("{0} = s.{0}", identifier(&column.name)));
             let set = set.collect::<Vec<_>>().join(", ");
             let differs = values.iter().map(|column| differs(column)).collect::<Vec<_>>().join(" OR ");

@@ -13,7 +13,7 @@ pub use clock::now;
 
 use crate::change::Retry;
 use crate::change::remedy::InConfig;
-use crate::change::status::{Model, Phase, SILENT_SECONDS, TablePhase, TaskStatus, Time};
+use crate::change::status::{Model, Phase, SILENT_SECONDS, TablePhase, TableStatus, TaskStatus, Time};
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -110,7 +110,7 @@ pub fn not_ready(task: &TaskStatus, now: Time) -> Option<String> {
             (None, Some(late), _) if late > LATE_MILLIS => {
                 Some(format!("what was last applied was committed {} s ago", late / 1000))
             }
-            (None, Some(_), _) => parked(task),
+            (None, Some(_), _) => parked(task).or_else(|| held_up(task, now)),
         },
         Phase::Failed { error, .. } | Phase::Retrying { error, .. } => {
             Some(format!("{}: {error}", task.phase.name()))
@@ -122,6 +122,17 @@ pub fn not_ready(task: &TaskStatus, now: Time) -> Option<String> {
             })
         }
     }
+}
+
+/// A table that is copied beside the others and has not got on for long, in a sentence.
+fn held_up(task: &TaskStatus, now: Time) -> Option<String> {
+    let late = |table: &TableStatus| {
+        let since = table.trouble.as_ref().filter(|_| table.aside).map(|trouble| trouble.since);
+        since.is_some_and(|since| now.seconds_since(since) * 1000 > LATE_MILLIS * 5)
+    };
+    let (name, table) = task.tables.iter().find(|(_, table)| late(table))?;
+    let why = table.trouble.as_ref().map(|trouble| trouble.error.as_str()).unwrap_or_default();
+    Some(format!("{name}, which is copied beside the others, does not get on: {why}"))
 }
 
 /// The tables that are parked, in a sentence.

@@ -57,6 +57,8 @@ pub struct RowsUnit {
 pub struct SchemaUnit {
     /// What happens to the target's tables.
     pub changes: Vec<TargetChange>,
+    /// The source tables that these are made for.
+    pub tables: Vec<TableName>,
     /// The new definitions and mappings.
     pub versions: Vec<(Table, TableMapping)>,
     /// Everything at or before it is then in the target.

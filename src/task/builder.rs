@@ -55,6 +55,8 @@ pub trait Translator: Send {
 pub struct Translation {
     /// Changes of target tables.
     pub changes: Vec<crate::change::TargetChange>,
+    /// The source tables that the changes are made for.
+    pub tables: Vec<TableName>,
     /// New definitions.
     pub versions: Vec<(crate::schema::Table, crate::transform::TableMapping)>,
 }
@@ -217,6 +219,7 @@ impl<T: Translator> Builder<T> {
         }
         self.ready.push_back(Unit::Schema(SchemaUnit {
             changes: std::mem::take(&mut translation.changes),
+            tables: std::mem::take(&mut translation.tables),
             versions: std::mem::take(&mut translation.versions),
             position,
             committed_micros: event.boundary.committed_micros,
@@ -252,7 +255,7 @@ impl<T: Translator> Builder<T> {
     }
 
     /// Selected tables that have come, and parked ones that are there again: they are to be let in.
-    pub fn came(&mut self) -> Vec<TableName> {
+    pub fn came(&mut self) -> [Vec<TableName>; 2] {
         self.tables.take_came()
     }
 
@@ -352,6 +355,7 @@ impl<T: Translator> Builder<T> {
                 mapping,
                 state: TableState::Streaming,
                 created: recorded.created,
+                mixed: recorded.mixed,
                 place: None,
                 former: Vec::new(),
             })

@@ -183,6 +183,17 @@ impl Context {
         }
     }
 
+    /// Whether rows that the source has no more stay in the target.
+    pub fn keeps_rows(&self, table: &TableName) -> bool {
+        !self.task().operations.delete
+            || configured(self.task(), table, "truncate_table") == DdlPolicy::Ignore
+    }
+
+    /// Whether columns that the source has no more stay in the target.
+    pub fn keeps_columns(&self, table: &TableName) -> bool {
+        configured(self.task(), table, "drop_column") == DdlPolicy::Ignore
+    }
+
     /// How names, types and keys are mapped for a table.
     pub fn rules(&self, table: &TableName) -> Rules {
         rules(self.task(), table)

@@ -56,7 +56,7 @@ pub async fn change(
             (Change::Drop { remove_rows }, known_state) => {
                 if let (true, Some(known), true) = (remove_rows, known, known_state.is_some()) {
                     let (mapping, origin) = recorded::in_place(&context, table, known)?;
-                    prepare::take_out(&context, session, &store, &mapping, origin).await?;
+                    prepare::take_out(session, &store, &mapping, origin).await?;
                 }
                 store.restate(session, table, &TableState::LetGo).await?;
                 if remove_rows {

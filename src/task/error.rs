@@ -210,15 +210,14 @@ impl TaskError {
             Self::Source(error) if error.is_of_a_statement() => Some("statement_dml"),
             Self::OfTable { error, .. } => error.ddl(),
             Self::Undone { .. } => Some("change_values"),
+            Self::Gone { .. } => Some("drop_table"),
             _ => None,
         }
     }
 
     /// Whether the source has the table no more that it is about.
     pub fn is_of_absence(&self) -> bool {
-        let ddl = self.ddl();
-        matches!(self, Self::Gone { .. })
-            || matches!(ddl, Some("drop_table" | "drop_database" | "rename_table"))
+        matches!(self.ddl(), Some("drop_table" | "drop_database" | "rename_table"))
     }
 
     /// Whether trying again can help.

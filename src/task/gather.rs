@@ -40,6 +40,10 @@ pub struct Gathered {
     pub deviations: Vec<(TableName, String)>,
     /// Followed tables whose target has wider columns than on record by now; the mappings have them already.
     pub widened: Vec<TableName>,
+    /// Parked tables that the source had no more, and has.
+    pub returned: BTreeSet<TableName>,
+    /// Tables that another stream of the task carries, or none.
+    others: BTreeSet<TableName>,
     /// New tables of a task that flows already that cannot be carried, and the failed item that says why. They are in none of the
     /// others.
     pub left_out: BTreeMap<TableName, Item>,
@@ -49,7 +53,7 @@ impl Gathered {
     /// Whether a selected table was judged. One that came since is left out, and told.
     pub fn has_judged(&mut self, table: &TableName) -> bool {
         let judged = self.mappings.iter().any(|(name, _)| name == table);
-        if !judged {
+        if !judged && !self.others.contains(table) {
             self.left_out.entry(table.clone()).or_insert_with(|| Item {
                 code: "source.newcomer",
                 subject: table.to_string(),
@@ -88,7 +92,10 @@ pub async fn gather(
     };
     let ((mut source, mut definitions), stored) = tokio::try_join!(asked, peeked)?;
     // Tables aside and parked ones are judged by who carries them.
-    let others = stored.as_ref().map(Sides::of).unwrap_or_default().names;
+    let Sides { names: others, parked, .. } = stored.as_ref().map(Sides::of).unwrap_or_default();
+    let is_back = |name: &TableName| parked.get(name) == Some(&true);
+    let returned =
+        definitions.iter().map(|table| &table.name).filter(|name| is_back(name)).cloned().collect();
     definitions.retain(|table| !others.contains(&table.name));
     source.tables.retain(|name, _| !others.contains(name));
     let (file_begun, file_size) = match stored.as_ref().and_then(|stored| stored.checkpoint.as_ref()) {
@@ -134,14 +141,29 @@ pub async fn gather(
         .filter(|(table, _)| !task.initial_schema && !followed(table))
         .filter_map(|(_, mapping)| Some(mapping.as_ref().ok()?.target.name.clone()))
         .collect();
+    // On whatever stream: those that are judged together are held against each other by the precheck.
+    let feeders = match &stored {
+        Some(_) => store::feeders(session, &context.name).await?,
+        None => store::Feeders::new(),
+    };
+    for (table, mapping) in &mappings {
+        let Some(mapping) = mapping.as_ref().ok().filter(|mapping| mapping.source_tag.is_none()) else {
+            continue;
+        };
+        let is_other =
+            |name: &&TableName| *name != table && !mappings.iter().any(|(judged, _)| judged == *name);
+        let target = mapping_target(context, stored.as_ref(), table, mapping);
+        if feeders.get(&target).is_some_and(|by| by.iter().any(|name| is_other(&name))) {
+            rivals.push((table.clone(), context.name.clone()));
+        }
+    }
     let mut target = facts::facts(context.target(), session, &context.name, &wanted, &counted).await?;
     for mapping in mappings.iter().filter_map(|(_, mapping)| mapping.as_ref().ok()) {
         let name = &mapping.target.name;
         if let (Some(_), Some(found)) = (&mapping.source_tag, target.tables.get_mut(name)) {
             found.fed_by = store::other_feeder(session, &context.name, name).await?;
             // The main stream's tables are on record of the same task.
-            let is_fed = found.fed_by.is_none() && aside;
-            if is_fed && store::feeders(session, &context.name).await?.contains_key(name) {
+            if found.fed_by.is_none() && aside && feeders.contains_key(name) {
                 found.fed_by = Some(context.name.clone());
             }
         }
@@ -164,8 +186,22 @@ pub async fn gather(
         rivals,
         deviations,
         widened,
+        returned,
+        others,
         left_out,
     })
+}
+
+/// The table that readers know of what a table is carried into.
+fn mapping_target(
+    context: &Context,
+    stored: Option<&Stored>,
+    table: &TableName,
+    mapping: &TableMapping,
+) -> TargetName {
+    let known = stored.and_then(|stored| stored.tables.get(table)).filter(|known| !known.mapping.is_null());
+    let replaced = context.former(table).map(|former| former.target.clone());
+    known.map(|known| known.target.clone()).or(replaced).unwrap_or_else(|| mapping.target.name.clone())
 }
 
 /// Takes over target columns that hold more than this task has made them for: somebody else (another task that feeds the table)

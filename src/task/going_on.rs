@@ -136,7 +136,10 @@ pub(super) async fn go_on(context: &Context, passed: &Passed) -> Result<Option<S
         server,
         names: facts.names(),
         cascades: facts.cascades(),
-        left_out: passed.left_out.clone(),
+        left_out: {
+            let is_out = |(name, _): &(&TableName, &String)| !stored.tables.contains_key(*name);
+            passed.left_out.iter().filter(is_out).map(|(name, why)| (name.clone(), why.clone())).collect()
+        },
         file_begun: checkpoint.position.file_begun,
     };
     tracing::info!(task = context.name, position = %checkpoint.position, "going on from the checkpoint");

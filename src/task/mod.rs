@@ -42,7 +42,7 @@ pub use inspect::{Planned, check, plan, stored};
 pub use progress::{Progress, TaskProgress};
 
 use crate::change::remedy::{AtTarget, Remedy};
-use crate::change::state::Checkpoint;
+use crate::change::state::{Checkpoint, TableState};
 use crate::change::{Retry, TableName};
 use crate::config::Config;
 use crate::precheck::Report;
@@ -125,7 +125,15 @@ async fn follow(
     let Started { source, owner, checkpoint, tables, sides } = started;
     context.progress.step(|progress, now| progress.follows(checkpoint.position.to_string(), now));
     let company = stream::Company::Main(sides);
-    let following = stream::follow(context, source, owner.clone(), checkpoint, tables, memory, stop, company);
+    let following = stream::follow(
+        context,
+        source,
+        owner.clone(),
+        Prepared { checkpoint, tables },
+        memory,
+        stop,
+        company,
+    );
     let Err(error) = Box::pin(following).await else { return Ok(Followed::Stopped) };
     if let TaskError::CopyAgain { table, why } = &error {
         copy_again(context, &owner, table, why).await?;
@@ -219,8 +227,11 @@ async fn add_beside(
 ) -> Result<Stored, TaskError> {
     let known = prepare::known(context, &stored)?;
     let new = gathered.mappings.iter().filter(|(name, _)| !known.contains_key(name));
-    let new: BTreeSet<TableName> = new.map(|(name, _)| name.clone()).collect();
-    if stored.checkpoint.is_none() || known.is_empty() || new.is_empty() || !context.task().initial_data {
+    let mut new: BTreeSet<TableName> = new.map(|(name, _)| name.clone()).collect();
+    // Those that were made while nobody looked.
+    new.append(&mut gathered.returned);
+    let flows = stored.tables.values().any(|table| table.state != TableState::Pending);
+    if stored.checkpoint.is_none() || !flows || new.is_empty() || !context.task().initial_data {
         return Ok(stored);
     }
     prepare::put_aside(context, owner, Sides::of(&stored).last() + 1, &new).await?;

@@ -151,7 +151,9 @@ pub async fn is_replaceable(
     let other = owner.store().other_feeder(owner.session(), target).await?;
     let why = if !context.task().initial_data {
         "\"data\" is not in initial, so nothing is copied".to_owned()
-    } else if context.task().existing_tables == ExistingTables::Ignore {
+    } else if context.task().existing_tables == ExistingTables::Ignore
+        || recorded::is_mixed(context, name, table)?
+    {
         format!(
             "with existing_tables = \"ignore\" its rows in {target} cannot be told from those that were there"
         )
@@ -203,10 +205,11 @@ pub async fn prepare(
     transaction(session, "BEGIN").await?;
     if shared {
         ddl::one_at_a_time(session).await?;
-        let is_fresh = |name: &TableName| fresh.iter().any(|(table, ..)| table.name == *name);
-        let fed = store.feeders(session).await?.into_iter();
-        ours.extend(fed.filter(|(_, by)| !by.iter().all(is_fresh)).map(|(target, _)| target));
     }
+    // On whatever stream.
+    let is_fresh = |name: &TableName| fresh.iter().any(|(table, ..)| table.name == *name);
+    let fed = store.feeders(session).await?.into_iter();
+    ours.extend(fed.filter(|(_, by)| !by.iter().all(is_fresh)).map(|(target, _)| target));
     if task.initial_schema {
         ddl::create_schemas(session, &schemas).await?;
     }
@@ -220,6 +223,10 @@ pub async fn prepare(
     };
     for (table, mapping, place, from) in fresh {
         let shared = !ours.insert(mapping.target.name.clone());
+        if shared && mapping.source_tag.is_none() {
+            let why = format!("another table of the task feeds {} too", mapping.target.name);
+            return Err(mismatch(&mapping, why, InConfig::OneFeeder));
+        }
         let former = context.former(&table.name);
         let created = match former {
             Some(former) if place.is_some() => {
@@ -235,7 +242,8 @@ pub async fn prepare(
             Some(until) => TableState::CatchingUp { from: from.clone(), until: until.clone() },
             None => TableState::Snapshotting { from: from.clone() },
         };
-        let recorded = Recorded { table, state, mapping, created, place, former };
+        let mixed = place.is_none() && !created && task.existing_tables == ExistingTables::Ignore;
+        let recorded = Recorded { table, state, mapping, created, mixed, place, former };
         // With what an earlier copy left: a worker's last commit may have come in behind the reset of its table.
         recorded.reset(&store, session, &recorded.state).await?;
         recorded.record_schema(&store, session, &from).await?;
@@ -404,7 +412,6 @@ pub async fn start_over(
 /// # Errors
 /// When the target fails.
 pub async fn take_out(
-    context: &Context,
     session: &Session,
     store: &Store,
     mapping: &TableMapping,
@@ -412,19 +419,22 @@ pub async fn take_out(
 ) -> Result<(), TaskError> {
     let target = &mapping.target.name;
     if origin == Origin::Beside {
-        return Ok(ddl::drop_table(session, target).await?);
+        return Ok(ddl::drop_or_empty(session, target).await?);
     }
     let own = own_rows(mapping);
     if own != Clear::All {
         ddl::one_at_a_time(session).await?;
     }
+    if catalog::shape(session, target).await?.is_none() {
+        return Ok(());
+    }
     let feeders = store.feeders(session).await?;
     let siblings = feeders.get(target).is_some_and(|names| names.iter().any(|name| *name != mapping.source));
     let shared = siblings || store.other_feeder(session, target).await?.is_some();
     if origin == Origin::Made && !shared {
-        ddl::drop_table(session, target).await?;
-    } else if own != Clear::All || (!shared && context.task().existing_tables != ExistingTables::Ignore) {
-        ddl::clear(session, target, &own).await?;
+        ddl::drop_or_empty(session, target).await?;
+    } else if own != Clear::All || (!shared && origin != Origin::Mixed) {
+        ddl::clear_or_leave(session, target, &own).await?;
     }
     Ok(())
 }

@@ -26,6 +26,8 @@ pub struct Recorded {
     pub mapping: TableMapping,
     /// The task made the table that readers know itself, so it may drop it when the copy starts over.
     pub created: bool,
+    /// Rows that are none of the source's may be in the table that readers know.
+    pub mixed: bool,
     /// The table whose place the target table takes when it has all rows; `None` where rows go to that table itself.
     pub place: Option<TargetName>,
     /// Columns that the task has made in that table before.
@@ -38,6 +40,8 @@ pub struct Recorded {
 struct StoredMapping {
     mapping: TableMapping,
     created: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    mixed: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     place: Option<TargetName>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -51,6 +55,8 @@ pub enum Origin {
     Made,
     /// It was there.
     Found,
+    /// It was there, with rows that stay.
+    Mixed,
     /// It is a copy beside the one that readers know.
     Beside,
 }
@@ -58,11 +64,7 @@ pub enum Origin {
 impl Recorded {
     /// Where the table comes from that rows go to.
     pub fn origin(&self) -> Origin {
-        match (&self.place, self.created) {
-            (Some(_), _) => Origin::Beside,
-            (None, true) => Origin::Made,
-            (None, false) => Origin::Found,
-        }
+        if self.place.is_some() { Origin::Beside } else { origin(self.created, self.mixed) }
     }
 
     /// Reads a stored record.
@@ -70,8 +72,9 @@ impl Recorded {
     /// # Errors
     /// When it is not what this version writes.
     pub fn read(context: &Context, table: &Table, stored: &StoredTable) -> Result<Self, TaskError> {
-        let StoredMapping { mapping, created, place, former } = read(context, &table.name, stored)?;
-        Ok(Self { table: table.clone(), state: stored.state.clone(), mapping, created, place, former })
+        let StoredMapping { mapping, created, mixed, place, former } = read(context, &table.name, stored)?;
+        let (table, state) = (table.clone(), stored.state.clone());
+        Ok(Self { table, state, mapping, created, mixed, place, former })
     }
 
     /// The table's name at the source.
@@ -124,7 +127,8 @@ impl Recorded {
     /// The form stored in the target.
     fn json(&self) -> Result<serde_json::Value, TaskError> {
         let (mapping, place, former) = (self.mapping.clone(), self.place.clone(), self.former.clone());
-        serde_json::to_value(StoredMapping { mapping, created: self.created, place, former })
+        let (created, mixed) = (self.created, self.mixed);
+        serde_json::to_value(StoredMapping { mapping, created, mixed, place, former })
             .map_err(|error| TaskError::Internal(format!("a mapping cannot be written as JSON: {error}")))
     }
 }
@@ -160,9 +164,25 @@ pub fn in_place(
     name: &TableName,
     stored: &StoredTable,
 ) -> Result<(TableMapping, Origin), TaskError> {
-    let StoredMapping { mut mapping, created, .. } = read(context, name, stored)?;
+    let StoredMapping { mut mapping, created, mixed, .. } = read(context, name, stored)?;
     mapping.target.name.clone_from(&stored.target);
-    Ok((mapping, if created { Origin::Made } else { Origin::Found }))
+    Ok((mapping, origin(created, mixed)))
+}
+
+fn origin(created: bool, mixed: bool) -> Origin {
+    match (created, mixed) {
+        (true, _) => Origin::Made,
+        (false, false) => Origin::Found,
+        (false, true) => Origin::Mixed,
+    }
+}
+
+/// Whether rows that are none of the source's may be in the table that readers know.
+///
+/// # Errors
+/// When the record is not what this version writes.
+pub fn is_mixed(context: &Context, name: &TableName, stored: &StoredTable) -> Result<bool, TaskError> {
+    read(context, name, stored).map(|form| form.mixed)
 }
 
 /// The copy of a stored table beside the one that readers know.
@@ -263,7 +283,7 @@ mod tests {
         let columns = vec![ColumnMapping { source: 2, target: 0 }];
         let source = TableName::new("shop", "Orders");
         let mapping = TableMapping { source, target, columns, source_tag: None };
-        StoredMapping { mapping, created: true, place: None, former: Vec::new() }
+        StoredMapping { mapping, created: true, mixed: false, place: None, former: Vec::new() }
     }
 
     /// One for each distribution and one for each type; the first with all that is optional.
@@ -280,6 +300,7 @@ mod tests {
         let place = TargetName { schema: "dw".to_owned(), table: "orders".to_owned() };
         let former = vec!["id".to_owned(), "gone".to_owned()];
         samples.push(StoredMapping {
+            mixed: true,
             place: Some(place),
             former,
             ..form(vec![column("id", TargetType::Bigint)], None)

@@ -13,7 +13,7 @@ use super::channel;
 use super::context::Context;
 use super::ending::{Ending, Stage};
 use super::handoff;
-use super::recorded::Known;
+use super::prepare::Prepared;
 use super::resume::Resume;
 use super::side::meet::{Guest, Host};
 use super::side::{Manager, Sides};
@@ -24,7 +24,6 @@ use super::waiting::watched;
 use super::{stages, vacuum, waiting};
 use crate::change::facts::Cascades;
 use crate::change::remedy::{Because, Remedy};
-use crate::change::state::Checkpoint;
 use crate::change::status::NotCommitted;
 use crate::change::{FilePosition, Position, TableName, TableNames};
 use crate::sink::Owner;
@@ -69,7 +68,7 @@ pub enum Company {
     Side(Guest),
 }
 
-/// Follows the log from `checkpoint`.
+/// Follows the log from the checkpoint.
 ///
 /// # Errors
 /// The first error of any stage.
@@ -77,8 +76,7 @@ pub async fn follow(
     context: &Context,
     source: Source,
     owner: Arc<Owner>,
-    checkpoint: Checkpoint,
-    tables: Known,
+    prepared: Prepared,
     memory: Arc<Memory>,
     stop: CancellationToken,
     company: Company,
@@ -87,7 +85,7 @@ pub async fn follow(
         Company::Main(sides) => Some(sides),
         Company::Side(_) => None,
     };
-    let opening = open(context, source, &owner, checkpoint, tables, sides, memory.clone());
+    let opening = open(context, source, &owner, prepared, sides, memory.clone());
     let pipeline = tokio::select! {
         // Nothing is under way that could be drained.
         biased;
@@ -113,11 +111,11 @@ async fn open(
     context: &Context,
     source: Source,
     owner: &Arc<Owner>,
-    checkpoint: Checkpoint,
-    tables: Known,
+    prepared: Prepared,
     sides: Option<&Sides>,
     memory: Arc<Memory>,
 ) -> Result<Pipeline, TaskError> {
+    let Prepared { checkpoint, tables } = prepared;
     let task = context.task();
     let policies = context.policies();
     let Source { mut server, names, cascades, left_out, file_begun } = source;

@@ -83,6 +83,8 @@ pub struct Tables {
     takes_back: bool,
     /// What has come lately, and is to be added.
     came: Vec<TableName>,
+    /// Parked tables that are there again.
+    returning: Vec<TableName>,
 }
 
 /// Whether it is the name of a table that tools for online schema changes make for a while.
@@ -126,6 +128,7 @@ impl Tables {
             adds: false,
             takes_back: false,
             came: Vec::new(),
+            returning: Vec::new(),
         }
     }
 
@@ -179,8 +182,8 @@ impl Tables {
     }
 
     /// What has come of which nothing is known, and parked tables that are there again, since this was asked last.
-    pub fn take_came(&mut self) -> Vec<TableName> {
-        std::mem::take(&mut self.came)
+    pub fn take_came(&mut self) -> [Vec<TableName>; 2] {
+        [std::mem::take(&mut self.came), std::mem::take(&mut self.returning)]
     }
 
     /// A table has been asked for: its name is passed over, and nothing else is known of it.
@@ -225,7 +228,7 @@ impl Tables {
         match self.parked.get(&folded) {
             Some(gone) if self.takes_back && (*gone || !may) => {
                 self.parked.remove(&folded);
-                self.came.push(name.clone());
+                self.returning.push(name.clone());
             }
             Some(_) => {}
             None => self.comes(name),

@@ -121,6 +121,9 @@ impl Translate {
             if translated.table != one.table || translated.mapping != one.mapping {
                 translation.versions.push((translated.table, translated.mapping));
             }
+            if !translated.changes.is_empty() {
+                translation.tables.push(name.clone());
+            }
             translation.changes.extend(translated.changes);
         }
         Ok(translation)

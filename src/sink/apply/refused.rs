@@ -70,6 +70,13 @@ impl Refused {
         &self.layout.target
     }
 
+    /// The first field of its key as text: in a table of several feeders, the tag of its own.
+    pub fn first_of_key(&self) -> Option<&str> {
+        let (length, rest) = self.key.split_first_chunk::<4>()?;
+        let length = usize::try_from(i32::from_be_bytes(*length)).ok()?;
+        std::str::from_utf8(rest.get(..length)?).ok()
+    }
+
     /// Its key as `id=7, region=north`, printed by the target; a long one is cut.
     ///
     /// # Errors

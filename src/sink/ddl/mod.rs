@@ -57,6 +57,61 @@ async fn missing_schemas(
     Ok(missing)
 }
 
+/// Runs statements inside the open transaction, which goes on without them where the target refuses one of them: that is the inner error.
+///
+/// # Errors
+/// When the target cannot be asked any more.
+pub async fn attempt(
+    session: &Session,
+    doing: &str,
+    statements: &[String],
+) -> Result<Result<(), SinkError>, SinkError> {
+    run(session, doing, &["SAVEPOINT attempt".to_owned()]).await?;
+    match run(session, doing, statements).await {
+        Ok(()) => {
+            run(session, doing, &["RELEASE SAVEPOINT attempt".to_owned()]).await?;
+            Ok(Ok(()))
+        }
+        Err(error) if error.is_of_circumstances() && !error.is_locked_out() => Err(error),
+        Err(error) => {
+            run(session, doing, &["ROLLBACK TO SAVEPOINT attempt".to_owned()]).await?;
+            Ok(Err(error))
+        }
+    }
+}
+
+/// Takes a table away as far as can be, inside a transaction: where something hangs on it, or the user may not drop it, it loses its rows,
+/// and where that cannot be either it stays as it is.
+///
+/// # Errors
+/// When the target cannot be asked any more.
+pub async fn drop_or_empty(session: &Session, table: &TargetName) -> Result<(), SinkError> {
+    let (doing, name) = (format!("dropping table {table}"), quote::qualified(table));
+    let ways = [
+        format!("DROP TABLE IF EXISTS {name}"),
+        format!("TRUNCATE TABLE {name}"),
+        format!("DELETE FROM {name}"),
+    ];
+    for way in ways {
+        match attempt(session, &doing, std::slice::from_ref(&way)).await? {
+            Ok(()) => return Ok(()),
+            Err(error) => tracing::warn!(%table, %error, "{way} is refused"),
+        }
+    }
+    Ok(())
+}
+
+/// Takes rows out of a table as [`clear`] does, inside a transaction; where that is refused they stay.
+///
+/// # Errors
+/// When the target cannot be asked any more.
+pub async fn clear_or_leave(session: &Session, table: &TargetName, what: &Clear) -> Result<(), SinkError> {
+    if let Err(error) = attempt(session, &format!("emptying table {table}"), &what.statements(table)).await? {
+        tracing::warn!(%table, %error, "rows stay that were to go");
+    }
+    Ok(())
+}
+
 /// Creates a table that does not exist.
 pub async fn create_table(session: &Session, table: &TargetTable) -> Result<(), SinkError> {
     let sql = render::create_table(table, session.dialect()).map_err(|unfit| refused(session, unfit))?;
@@ -209,15 +264,31 @@ pub async fn carry(session: &Session, store: &Store, change: &TargetChange) -> R
         )),
         (Some(_), TargetChange::DropColumn { column, .. }) => keep_column(session, table, column).await,
         (None, TargetChange::DropColumn { column, .. }) => {
-            run(session, "dropping a column", &["SAVEPOINT dropping".to_owned()]).await?;
-            match self::change(session, change).await {
-                // A view shows it, or an index or a policy needs it.
+            let found = look_up(session, table).await?;
+            if !found.table.columns.iter().any(|is| is.name == *column) {
+                return Ok(());
+            }
+            let (name, column_name) = (quote::qualified(table), quote::identifier(column));
+            let drop = format!("ALTER TABLE {name} DROP COLUMN {column_name}");
+            match attempt(session, &format!("altering table {table}"), &[drop]).await? {
+                Ok(()) => Ok(()),
+                // A view shows it, or a policy needs it.
                 Err(error) if error.is_hung_on() => {
                     tracing::warn!(%table, column, %error, "the source has dropped a column on which something hangs here: it stays, and takes NULL");
-                    run(session, "dropping a column", &["ROLLBACK TO SAVEPOINT dropping".to_owned()]).await?;
                     keep_column(session, table, column).await
                 }
-                done => done,
+                Err(error) => Err(error),
+            }
+        }
+        (None, TargetChange::Empty { .. }) => {
+            let doing = format!("emptying table {table}");
+            match attempt(session, &doing, &Clear::All.statements(table)).await? {
+                Ok(()) => Ok(()),
+                // Another table refers to it, or the user may delete only.
+                Err(error) => {
+                    tracing::info!(%table, %error, "rows are deleted one by one");
+                    run(session, &doing, &[format!("DELETE FROM {}", quote::qualified(table))]).await
+                }
             }
         }
         (_, change) => self::change(session, change).await,

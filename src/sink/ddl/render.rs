@@ -116,19 +116,13 @@ pub fn change(change: &TargetChange, dialect: &Dialect, found: &FoundTable) -> R
             )])
         }
         TargetChange::AlterColumn { table, column } => alter_column(table, column, dialect, found),
-        TargetChange::DropColumn { table, column } => {
-            let there = found.table.columns.iter().any(|is| is.name == *column);
-            let drop = format!("ALTER TABLE {} DROP COLUMN {}", qualified(table), identifier(column));
-            Ok(if there { vec![drop] } else { Vec::new() })
+        TargetChange::Empty { table, rows: RowsOf::Tagged { column, tag } } => {
+            Ok(Clear::Tagged { column: column.clone(), tag: tag.clone() }.statements(table))
         }
-        TargetChange::Empty { table, rows } => Ok(match rows {
-            RowsOf::One => Clear::All.statements(table),
-            RowsOf::Tagged { column, tag } => {
-                Clear::Tagged { column: column.clone(), tag: tag.clone() }.statements(table)
-            }
-            RowsOf::Anybody => Vec::new(),
-        }),
-        TargetChange::RequireNone { .. } => Ok(Vec::new()),
+        // Where a table has no other feeder more is asked first.
+        TargetChange::DropColumn { .. } | TargetChange::Empty { .. } | TargetChange::RequireNone { .. } => {
+            Ok(Vec::new())
+        }
     }
 }
 

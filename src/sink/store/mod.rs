@@ -22,7 +22,7 @@ mod upkeep;
 mod write;
 
 pub use read::{Stored, StoredSchema, StoredTable, peek};
-pub use side::feeders;
+pub use side::{Feeders, feeders};
 pub use tables::{is_made, remove};
 pub use upkeep::{Done, Kept};
 pub(super) use write::Parameter;

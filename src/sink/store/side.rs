@@ -7,7 +7,7 @@ use super::{Names, SCHEMA, Store, Stored, StoredTable, tables};
 use crate::change::state::TableState;
 use crate::change::{TableName, TargetName};
 use crate::quote::identifier;
-use crate::sink::{Session, SinkError};
+use crate::sink::{Session, SinkError, ddl};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The table of a side stream's checkpoints.
@@ -50,9 +50,19 @@ impl Store {
     /// # Errors
     /// What the server answers.
     pub async fn close_side(&self, session: &Session, side: u32) -> Result<(), SinkError> {
-        let sql = format!("DROP TABLE IF EXISTS {}", position(&self.task, side));
-        let dropped = session.client().batch_execute(&sql).await;
-        dropped.map_err(|error| session.error("dropping a side stream's checkpoints", error))
+        const DOING: &str = "dropping a side stream's checkpoints";
+        let table = position(&self.task, side);
+        // Somebody may be reading it (a dump), and nobody is to wait for him. Without its rows a side stream can commit nothing more.
+        let drop = [
+            "SET LOCAL lock_timeout = '100ms'".to_owned(),
+            format!("DROP TABLE IF EXISTS {table}"),
+            "SET LOCAL lock_timeout TO DEFAULT".to_owned(),
+        ];
+        if ddl::attempt(session, DOING, &drop).await?.is_err() {
+            let emptied = session.client().batch_execute(&format!("DELETE FROM {table}")).await;
+            emptied.map_err(|error| session.error(DOING, error))?;
+        }
+        Ok(())
     }
 
     /// Forgets a side stream's checkpoints, in the open transaction: it starts anew.

@@ -38,7 +38,7 @@ impl Applying {
                 recorded.record(&self.store, &self.session).await?;
             } else {
                 let (mapping, origin) = (&recorded.mapping, recorded.origin());
-                prepare::take_out(&self.context, &self.session, &self.store, mapping, origin).await?;
+                prepare::take_out(&self.session, &self.store, mapping, origin).await?;
                 self.store.forget_table(&self.session, name).await?;
             }
             asks.push((recorded, state));
@@ -71,6 +71,12 @@ impl Applying {
                     let_go.as_ref().and_then(|(name, _)| task.tables.get_mut(&name.to_string()))
                 {
                     (table.phase, table.trouble) = (TablePhase::LetGo, None);
+                }
+                for (side, table) in
+                    came.iter().flat_map(|(side, tables)| tables.iter().map(move |table| (*side, table)))
+                {
+                    let state = TableState::Aside { side, within: Box::new(TableState::Pending) };
+                    tell::moved(task, table, &self.context.target_name(table), &state);
                 }
                 for (recorded, state) in &asks {
                     tell::away(task, recorded.name(), recorded.target(), state.as_ref());
@@ -110,7 +116,7 @@ impl Applying {
         let stored = self.store.stored(&self.session, name).await?;
         if let Some(stored) = stored.filter(|stored| remove_rows && !stored.mapping.is_null()) {
             let (mapping, origin) = recorded::in_place(&self.context, name, &stored)?;
-            prepare::take_out(&self.context, &self.session, &self.store, &mapping, origin).await?;
+            prepare::take_out(&self.session, &self.store, &mapping, origin).await?;
         }
         Ok(self.store.restate(&self.session, name, &TableState::LetGo).await?)
     }
@@ -146,9 +152,10 @@ impl Applying {
             shadow,
             place,
             own: &prepare::own_rows(&recorded.mapping),
-            // Rows that the source has no more stay where deletes are not carried.
-            keeps: !self.context.task().operations.delete,
+            keeps: self.context.keeps_rows(recorded.name()),
+            keeps_values: !self.context.task().operations.update,
             ours: &recorded.former,
+            keeps_columns: self.context.keeps_columns(recorded.name()),
         };
         let found = catalog::shape(&self.session, place).await?;
         // What its owner has made stays his, with all that he has given it.

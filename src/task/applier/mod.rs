@@ -19,13 +19,11 @@ use super::side::Ask;
 use crate::change::state::{Checkpoint, TableState};
 use crate::change::status::NotCommitted;
 use crate::change::{Position, RowLayout, TableName, TargetName};
-use crate::schema::Table;
 use crate::sink::apply::{Applier, ApplyError, Existing, Mode, Outcome, Way, refused};
 use crate::sink::batch::{Batch, BatchEnd};
-use crate::sink::compact::Compacted;
+use crate::sink::compact::{Compacted, TableChanges};
 use crate::sink::{Owner, Session, SinkError, Store, ddl};
 use crate::status::now;
-use crate::transform::TableMapping;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -311,7 +309,14 @@ impl Applying {
         // Of a piece, what went before it is rolled back, and its rows meet another table.
         let mut table = None;
         let (Some(until), false) = (until, batch.continues) else {
-            return error.at("in a large transaction of the source").into();
+            let error = error.at("in a large transaction of the source").into();
+            // Large ones are most often of one table.
+            let mut targets = batch.changes.tables.iter().map(TableChanges::target);
+            let only = targets.next().filter(|first| targets.all(|other| other == *first));
+            return match only.and_then(|target| self.only_feeder(target)) {
+                Some(table) => TaskError::OfTable { table, error: Box::new(error) },
+                None => error,
+            };
         };
         let mut place = format!("in what the source has committed until {}", until.file);
         let found = async {
@@ -320,11 +325,9 @@ impl Applying {
             self.at_work.send_replace(Some(at_work));
             match refused(&self.session, &batch.changes, Existing::Keep, &error).await? {
                 Some(refused) => {
-                    // Of several feeders it is not known whose row it is.
-                    let of = |recorded: &&Recorded| recorded.target() == refused.target();
-                    let mut feeders = self.recorded.values().filter(of);
-                    if let (Some(one), None) = (feeders.next(), feeders.next()) {
-                        table = Some(one.name().clone());
+                    table = self.only_feeder(refused.target());
+                    if let (None, Some(tag)) = (&table, refused.first_of_key()) {
+                        table = self.feeder_of(refused.target(), tag);
                     }
                     Ok(refused.key(self.owner.session()).await?)
                 }
@@ -345,6 +348,24 @@ impl Applying {
         }
     }
 
+    /// The source table that alone feeds a target table on this stream.
+    fn only_feeder(&self, target: &TargetName) -> Option<TableName> {
+        let mut feeders = self.recorded.values().filter(|recorded| recorded.target() == target);
+        match (feeders.next(), feeders.next()) {
+            (Some(one), None) => Some(one.name().clone()),
+            _ => None,
+        }
+    }
+
+    /// The one of several that feed a target table whose rows have this tag.
+    fn feeder_of(&self, target: &TargetName, tag: &str) -> Option<TableName> {
+        let has_tag = |recorded: &&Recorded| {
+            let own = recorded.mapping.source_tag.as_ref();
+            recorded.target() == target && own.is_some_and(|(_, own)| own == tag)
+        };
+        self.recorded.values().find(has_tag).map(|recorded| recorded.name().clone())
+    }
+
     async fn record_caught_up(&mut self, tables: &[TableName]) -> Result<(), TaskError> {
         for table in tables {
             let recorded = self.recorded.get_mut(table).ok_or_else(|| TaskError::missing(table))?;
@@ -361,14 +382,13 @@ impl Applying {
         for change in &unit.changes {
             if let Err(error) = ddl::carry(&self.session, &self.store, change).await {
                 let error = TaskError::from(error);
-                let of_the_table = |(table, _): &(Table, TableMapping)| {
-                    let recorded = self.recorded.get(&table.name);
+                let of_the_table = |table: &&TableName| {
+                    let recorded = self.recorded.get(*table);
                     recorded.is_some_and(|recorded| recorded.target() == change.table())
                 };
-                let table = unit.versions.iter().find(|version| of_the_table(version));
-                return Err(match table {
-                    Some((table, _)) if !error.is_of_circumstances() => {
-                        TaskError::Undone { table: table.name.clone(), error: Box::new(error) }
+                return Err(match unit.tables.iter().find(of_the_table) {
+                    Some(table) if !error.is_of_circumstances() => {
+                        TaskError::Undone { table: table.clone(), error: Box::new(error) }
                     }
                     _ => error,
                 });

@@ -4,7 +4,7 @@
 
 use super::meet::{Guest, Visit};
 use super::{Ask, Ended};
-use crate::change::state::TableState;
+use crate::change::state::{TableState, Trouble};
 use crate::change::{FilePosition, Retry, TableName, TargetName};
 use crate::config::types::Selection;
 use crate::precheck::{Item, newcomers};
@@ -12,9 +12,11 @@ use crate::sink::owner::Sessions;
 use crate::sink::store::{Stored, StoredTable};
 use crate::sink::{Owner, catalog};
 use crate::source::server::Server;
+use crate::status::now;
 use crate::task::applier::Memory;
 use crate::task::context::{Context, Replaced};
 use crate::task::gather::{self, Gathered};
+use crate::task::prepare::Prepared;
 use crate::task::recorded::{self, Recorded};
 use crate::task::{TaskError, group, parking, prepare, refuse_failures, schema_sync, stream, tell, waiting};
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,6 +44,8 @@ pub(super) struct Lane {
     pub owner: Arc<Owner>,
     /// Its number.
     pub side: u32,
+    /// Its tables when it began.
+    pub tables: BTreeSet<TableName>,
     /// The main stream.
     pub visits: mpsc::Sender<Visit>,
     /// Who runs other groups.
@@ -62,6 +66,7 @@ pub(super) struct Lane {
 pub(super) async fn run(lane: Lane, stop: CancellationToken) -> Result<Ended, TaskError> {
     let mut pause = PAUSES.0;
     let mut tries = 0;
+    let mut failing_since = None;
     let memory = Arc::new(Memory::default());
     loop {
         tries += 1;
@@ -78,16 +83,21 @@ pub(super) async fn run(lane: Lane, stop: CancellationToken) -> Result<Ended, Ta
             return Ok(Ended::Stopped);
         }
         let told = error.to_string();
+        let remedy = error.retry().remedy().to_string();
+        let since = *failing_since.get_or_insert_with(|| now().seconds());
         match Box::pin(goes_on(&lane, error, tries)).await {
             Ok(After::Soon) => {}
+            // To wait for long would make no better moment.
+            Ok(After::Anew) => pause = pause.min(LATE),
             Ok(After::Late) => pause = pause.max(LATE),
             Ok(After::Never) => {
                 lane.owner.end(&lane.sessions).await?;
                 return Ok(Ended::Refused);
             }
-            Err(other) if other.retry() == Retry::AfterBackoff && other.is_of_circumstances() => {}
+            // It may be durable or not, which the whole task finds out when it starts over.
             Err(other) => return Err(other),
         }
+        tell_trouble(&lane, &told, &remedy, since);
         tracing::warn!(
             task = lane.main.name,
             side = lane.side,
@@ -102,9 +112,23 @@ pub(super) async fn run(lane: Lane, stop: CancellationToken) -> Result<Ended, Ta
     }
 }
 
+/// Says at each of the group's tables what keeps it.
+fn tell_trouble(lane: &Lane, error: &str, remedy: &str, since: u64) {
+    lane.main.progress.tell(|task| {
+        for name in &lane.tables {
+            if let Some(table) = task.tables.get_mut(&name.to_string()).filter(|table| table.aside) {
+                let (error, remedy) = (error.to_owned(), remedy.to_owned());
+                table.trouble = Some(Trouble { error, remedy, since, gone: false });
+            }
+        }
+    });
+}
+
 /// When a group is tried again.
 enum After {
     Soon,
+    /// A table changed under its copy.
+    Anew,
     /// Somebody has to mend something first that is not of its tables.
     Late,
     /// Nothing of it is left.
@@ -119,15 +143,12 @@ async fn goes_on(lane: &Lane, error: TaskError, tries: u32) -> Result<After, Tas
     if matches!(error, TaskError::Gone { .. }) && tries < GONE_TRIES {
         return Ok(After::Soon);
     }
-    let remedy = match error.retry() {
-        Retry::AfterBackoff => return Ok(After::Soon),
-        Retry::Never => return Err(error),
-        Retry::AfterFix { remedy } => remedy,
-    };
-    match error.table().cloned() {
-        Some(table) => refused(lane, &table, error).await,
-        None if remedy.is_copy_of_task() => start_over(lane).await,
-        None => Ok(After::Late),
+    match (error.retry(), error.table().cloned()) {
+        (Retry::AfterBackoff, _) => Ok(After::Soon),
+        (_, Some(table)) => refused(lane, &table, error).await,
+        (Retry::Never, None) => Err(error),
+        (Retry::AfterFix { remedy }, None) if remedy.is_copy_of_task() => start_over(lane).await,
+        (Retry::AfterFix { .. }, None) => Ok(After::Late),
     }
 }
 
@@ -177,8 +198,16 @@ async fn attempt(lane: &Lane, memory: &Arc<Memory>, stop: &CancellationToken) ->
     };
     context.progress.step(|progress, now| progress.follows(checkpoint.position.to_string(), now));
     let company = stream::Company::Side(guest);
-    let followed =
-        stream::follow(&context, source, owner, checkpoint, tables, memory.clone(), end, company).await;
+    let followed = stream::follow(
+        &context,
+        source,
+        owner,
+        Prepared { checkpoint, tables },
+        memory.clone(),
+        end,
+        company,
+    )
+    .await;
     if joined.load(Relaxed) {
         return Ok(Ended::Joined);
     }
@@ -225,7 +254,14 @@ async fn replaced(
     let mut replaced = BTreeMap::new();
     for (name, table) in known {
         let Some(found) = there.get(&table.target) else { continue };
-        prepare::is_replaceable(&lane.main, owner, name, table).await?;
+        let begun = table.state != TableState::Pending;
+        if begun && recorded::copy_beside(&lane.main, name, table)?.is_none() {
+            // It goes there itself.
+            continue;
+        }
+        if !begun {
+            prepare::is_replaceable(&lane.main, owner, name, table).await?;
+        }
         let before = Replaced {
             target: table.target.clone(),
             created: recorded::is_created(&lane.main, name, table)?,
@@ -256,7 +292,8 @@ async fn starts_anew(lane: &Lane, name: &TableName) -> Result<After, TaskError> 
     let (owner, stored) = open(lane).await?;
     let Some(table) = stored.tables.get(name) else { return Ok(After::Soon) };
     if stored.tables.len() == 1 {
-        return start_over(lane).await;
+        start_over(lane).await?;
+        return Ok(After::Anew);
     }
     let (session, store) = (owner.session(), owner.store());
     let side = lane.last.fetch_add(1, Relaxed) + 1;
@@ -276,7 +313,7 @@ async fn take_out(lane: &Lane, owner: &Owner, table: &StoredTable) -> Result<(),
         return Ok(());
     }
     let (mapping, origin) = (&recorded.mapping, recorded.origin());
-    prepare::take_out(&lane.main, owner.session(), &owner.store(), mapping, origin).await
+    prepare::take_out(owner.session(), &owner.store(), mapping, origin).await
 }
 
 /// Takes a table out of the target that readers know, where it was carried before.
@@ -287,7 +324,7 @@ async fn drop_former(
     table: &StoredTable,
 ) -> Result<(), TaskError> {
     let (mapping, origin) = recorded::in_place(&lane.main, name, table)?;
-    prepare::take_out(&lane.main, owner.session(), &owner.store(), &mapping, origin).await
+    prepare::take_out(owner.session(), &owner.store(), &mapping, origin).await
 }
 
 /// A table cannot be carried: it leaves the group, to be copied again by itself, or parked, or left out where it is new.

@@ -105,12 +105,13 @@ impl Manager {
         let mut requests = memory.requests.receiver().await;
         loop {
             while running.len() < self.context.task().snapshot.groups
-                && let Some((side, _)) = self.waiting.pop_first()
+                && let Some((side, tables)) = self.waiting.pop_first()
             {
                 let lane = Lane {
                     main: self.context.clone(),
                     owner: self.owner.clone(),
                     side,
+                    tables,
                     visits: self.visits.clone(),
                     asks: self.own_asks.clone(),
                     main_at: self.main_at.clone(),

@@ -165,13 +165,14 @@ impl Host {
     /// At a transaction boundary: takes in what has come; false when nobody takes units any more.
     pub(in crate::task) async fn meet(&mut self, stream: &mut impl Hosts) -> bool {
         loop {
-            let mut came = stream.builder().came();
-            while !came.is_empty() {
-                let rest = came.split_off(came.len().min(TOGETHER));
-                let side = self.last.fetch_add(1, Relaxed) + 1;
-                stream.builder().let_in(side, std::mem::replace(&mut came, rest), None);
-                if !stream.hand_on().await {
-                    return false;
+            for mut came in stream.builder().came() {
+                while !came.is_empty() {
+                    let rest = came.split_off(came.len().min(TOGETHER));
+                    let side = self.last.fetch_add(1, Relaxed) + 1;
+                    stream.builder().let_in(side, std::mem::replace(&mut came, rest), None);
+                    if !stream.hand_on().await {
+                        return false;
+                    }
                 }
             }
             let approach = match self.waiting.take() {

@@ -2,6 +2,7 @@
 
 use super::{carried, is_carried, parked, rows};
 use crate::harness::{DEADLINE, Scene, eventually, rowferry};
+use rowferry::change::status::TablePhase;
 
 #[tokio::test]
 async fn a_table_that_is_dropped_and_made_again_and_again_is_there_in_the_end() {
@@ -55,7 +56,11 @@ async fn a_source_that_lets_nobody_in_parks_no_table() {
     .await;
     scene.source.sql("UPDATE t SET w = 5").await;
     scene.assert_equal("t").await;
-    assert!(daemon.task().await.unwrap().tables.values().all(|table| table.trouble.is_none()));
+    let task = daemon.task().await.unwrap();
+    assert!(task.tables.values().all(|table| table.phase != TablePhase::Parked), "{task:?}");
+    // What keeps it is told, and since when.
+    let trouble = task.tables["healing_login.u"].trouble.clone().unwrap();
+    assert!(trouble.error.contains("healing_login") && trouble.since > 0, "{trouble:?}");
     // Who asks while nothing runs is told.
     daemon.terminate();
     daemon.exit_code(DEADLINE).await;

@@ -59,3 +59,41 @@ async fn a_table_whose_row_is_refused_is_parked_and_the_others_go_on() {
     carried(&scene, &daemon, "o").await;
     scene.assert_exact(&daemon, &["t", "u", "o"]).await;
 }
+
+#[tokio::test]
+async fn a_large_transaction_whose_row_is_refused_parks_its_table() {
+    let scene = Scene::new("healing_large").await;
+    scene.source.sql(&rows("t", 2000)).await;
+    scene.source.sql(&rows("u", 10)).await;
+    let config = scene.config().healing().task("apply", "{ batch_rows = 100, batch_bytes = \"64KiB\" }");
+    let daemon = scene.start_with(&config.task("memory_limit", "\"32MiB\"")).await;
+    scene.target.sql("ALTER TABLE healing_large.t ADD CONSTRAINT small CHECK (w < 3000)").await;
+    scene.source.sql("UPDATE t SET w = w + 1500; UPDATE u SET w = 1").await;
+    super::parked(&scene, &daemon, "t").await;
+    scene.assert_exact(&daemon, &["u"]).await;
+}
+
+#[tokio::test]
+async fn who_reads_all_tables_holds_up_no_join() {
+    let scene = Scene::new("healing_dump").await;
+    scene.source.sql(&rows("t", 10)).await;
+    let slow = "{ parallel = 1, chunk_rows = 50, max_rows_per_second = 400 }";
+    let daemon = scene.start_with(&scene.config().healing().task("snapshot", slow)).await;
+    scene.source.sql(&rows("u", 800)).await;
+    daemon
+        .wait_task("the copy begins", DEADLINE, |task| {
+            task.tables.get("healing_dump.u").is_some_and(|table| table.copied_rows > 0)
+        })
+        .await;
+    // As a dump does.
+    let mut reader = scene.target.session().await;
+    reader.sql("BEGIN; LOCK TABLE rowferry.main_side1 IN ACCESS SHARE MODE").await;
+    carried(&scene, &daemon, "u").await;
+    scene.source.sql("UPDATE t SET w = 4; DELETE FROM u WHERE id < 100").await;
+    scene.assert_exact(&daemon, &["t", "u"]).await;
+    reader.sql("COMMIT").await;
+    // The number may be another one's later.
+    scene.source.sql(&rows("x", 10)).await;
+    carried(&scene, &daemon, "x").await;
+    scene.assert_exact(&daemon, &["t", "u", "x"]).await;
+}

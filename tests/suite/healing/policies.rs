@@ -113,3 +113,51 @@ async fn a_table_above_the_limit_is_parked_and_not_copied_again() {
     carried(&scene, &daemon, "small").await;
     scene.assert_exact(&daemon, &["small"]).await;
 }
+
+#[tokio::test]
+async fn what_hangs_on_a_target_table_stops_nothing() {
+    let scene = Scene::new("healing_hung").await;
+    for table in ["t", "gone", "other"] {
+        scene.source.sql(&rows(table, 20)).await;
+    }
+    let policy = "{ truncate_table = \"apply\", drop_table = \"apply\" }";
+    let daemon = scene.start_with(&scene.config().healing().task("ddl_policy", policy)).await;
+    scene
+        .target
+        .sql(
+            "CREATE TABLE healing_hung.child (id int REFERENCES healing_hung.t); \
+             CREATE VIEW healing_hung.seen AS SELECT count(*) AS n FROM healing_hung.gone",
+        )
+        .await;
+    scene
+        .source
+        .sql("TRUNCATE t; INSERT INTO t VALUES (1, 'a', 1); DROP TABLE gone; UPDATE other SET w = 5")
+        .await;
+    scene.assert_exact(&daemon, &["t", "other"]).await;
+    eventually(DEADLINE, "its rows are gone", async || {
+        scene.target.one("SELECT n FROM healing_hung.seen").await == "0"
+    })
+    .await;
+    scene.source.sql("UPDATE other SET w = 6").await;
+    scene.assert_exact(&daemon, &["t", "other"]).await;
+    let task = daemon.task().await.unwrap();
+    assert!(task.tables.values().all(|table| table.trouble.is_none()), "{task:?}");
+}
+
+#[tokio::test]
+async fn what_the_policies_keep_a_copy_keeps_too() {
+    let scene = Scene::new("healing_history").await;
+    scene.source.sql(&rows("t", 20)).await;
+    let policy = "{ truncate_table = \"ignore\" }";
+    let daemon = scene.start_with(&scene.config().healing().task("ddl_policy", policy)).await;
+    scene.source.sql("TRUNCATE t; INSERT INTO t VALUES (5, 'five', 5), (100, 'new', 1)").await;
+    scene.wait_applied(&daemon).await;
+    // The column stays with what it has, and the copy keeps what the truncate has left.
+    scene.source.sql("ALTER TABLE t DROP w, MODIFY v VARCHAR(20)").await;
+    carried(&scene, &daemon, "t").await;
+    scene.source.sql("INSERT INTO t VALUES (101, 'newer')").await;
+    scene.wait_applied(&daemon).await;
+    let state =
+        "SELECT count(*) || ' ' || max(v) FILTER (WHERE id = 5) || ' ' || sum(w) FROM healing_history.t";
+    assert_eq!(scene.target.one(state).await, "22 five 211");
+}

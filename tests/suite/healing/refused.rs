@@ -130,3 +130,45 @@ async fn tables_that_others_have_made_keep_what_is_theirs() {
     let index = "SELECT count(*) FROM pg_class WHERE relname = 'by_w'";
     assert_eq!(scene.target.one(index).await, "1");
 }
+
+#[tokio::test]
+async fn a_table_that_came_goes_on_where_its_copy_was() {
+    let scene = Scene::new("healing_went_on").await;
+    scene.source.sql(&rows("t", 10)).await;
+    let slow = "{ parallel = 1, chunk_rows = 50, max_rows_per_second = 400 }";
+    let config = scene.config().healing().task("existing_tables", "\"ignore\"").task("snapshot", slow);
+    let daemon = scene.start_with(&config).await;
+    scene.source.sql(&rows("u", 1500)).await;
+    daemon
+        .wait_task("the copy begins", DEADLINE, |task| {
+            task.tables.get("healing_went_on.u").is_some_and(|table| table.copied_rows > 0)
+        })
+        .await;
+    daemon.kill9();
+    daemon.start_again().await;
+    carried(&scene, &daemon, "u").await;
+    assert_eq!(scene.assert_equal("u").await, 1500);
+}
+
+#[tokio::test]
+async fn rows_that_were_kept_once_are_kept_for_ever() {
+    let scene = Scene::new("healing_legacy").await;
+    scene.source.sql(&rows("t", 10)).await;
+    scene
+        .target
+        .sql(
+            "CREATE SCHEMA healing_legacy; \
+             CREATE TABLE healing_legacy.t (id int PRIMARY KEY, v varchar(40), w int); \
+             INSERT INTO healing_legacy.t VALUES (5000, 'theirs', 1)",
+        )
+        .await;
+    let config = scene.config().healing();
+    let daemon = scene.start_with(&config.clone().task("existing_tables", "\"ignore\"")).await;
+    daemon.reconfigure(&config);
+    daemon.restart();
+    daemon.wait_phase("Synchronizing", DEADLINE).await;
+    scene.source.sql("TRUNCATE t").await;
+    let trouble = parked(&scene, &daemon, "t").await;
+    assert!(trouble.error.contains("cannot be told from those that were there"), "{trouble:?}");
+    assert_eq!(scene.target.one("SELECT count(*) FROM healing_legacy.t").await, "11");
+}

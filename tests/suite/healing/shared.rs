@@ -98,3 +98,41 @@ async fn a_feeder_whose_copy_is_given_up_takes_nothing_from_one_on_another_strea
     scene.source.sql("DELETE FROM b WHERE id > 10").await;
     becomes(&scene, &daemon, "b:10:65").await;
 }
+
+#[tokio::test]
+async fn a_table_that_comes_for_the_target_of_another_one_is_left_out() {
+    for existing in ["clear", "ignore"] {
+        let scene = Scene::new(&format!("healing_taken_{existing}")).await;
+        scene.source.sql(&rows("t", 30)).await;
+        let name = &scene.source.name;
+        let sections = format!("[task.main.table.\"{name}.t_copy\"]\ntarget = \"t\"\n");
+        let config =
+            scene.config().healing().task("existing_tables", &format!("{existing:?}")).more(&sections);
+        let daemon = scene.start_with(&config).await;
+        scene.source.sql(&rows("t_copy", 5)).await;
+        daemon
+            .wait_task("it is left out", DEADLINE, |task| {
+                task.not_carried.named.values().any(|why| why.contains("both would write the same rows"))
+            })
+            .await;
+        scene.source.sql("UPDATE t SET w = 1 WHERE id > 3; INSERT INTO t_copy VALUES (77, 'x', 1)").await;
+        scene.assert_exact(&daemon, &["t"]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_refused_row_of_one_feeder_parks_that_one() {
+    let scene = Scene::new("healing_one_feeder").await;
+    scene.source.sql(&rows("a", 20)).await;
+    scene.source.sql(&rows("b", 10)).await;
+    let daemon = scene.start_with(&scene.config().healing().more(&feeders(&scene, &["a", "b"]))).await;
+    scene.target.sql("ALTER TABLE healing_one_feeder.both ADD CONSTRAINT small CHECK (w < 100)").await;
+    scene
+        .source
+        .sql("BEGIN; UPDATE b SET w = 50 WHERE id = 1; UPDATE a SET w = 1000 WHERE id = 3; COMMIT")
+        .await;
+    let trouble = super::parked(&scene, &daemon, "a").await;
+    assert!(trouble.error.contains("small"), "{trouble:?}");
+    scene.source.sql("UPDATE b SET w = 51 WHERE id = 2").await;
+    becomes(&scene, &daemon, "a:20:210 b:10:153").await;
+}

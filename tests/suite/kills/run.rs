@@ -75,7 +75,8 @@ impl Run {
             &format!(
                 "{{ parallel = 3, chunk_rows = {}, max_rows_per_second = {} }}",
                 (rows / 150).max(100),
-                rows / moments.copy.max(1)
+                // Its statements follow each other fast, and a copy that one comes into begins anew.
+                if self.heal { rows } else { rows / moments.copy.max(1) }
             ),
         );
         let config = if self.heal { config.healing() } else { config };

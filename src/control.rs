@@ -6,7 +6,7 @@ use crate::change::command::{Command, Reply};
 use std::fs::DirBuilder;
 use std::future::Future;
 use std::io::{Error, ErrorKind, Result};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -43,7 +43,11 @@ impl Socket {
             (None, None) => {
                 let folder = std::env::temp_dir().join(format!("rowferry-{}", std::process::id()));
                 // Nobody else is to reach the socket before it has its mode.
-                DirBuilder::new().mode(0o700).create(&folder)?;
+                match DirBuilder::new().mode(0o700).create(&folder) {
+                    // One of this number was killed, as in a container, where it is always the same.
+                    Err(error) if error.kind() == ErrorKind::AlreadyExists && is_own(&folder)? => {}
+                    made => made?,
+                }
                 (folder.join(NAME), Some(folder))
             }
         };
@@ -54,9 +58,10 @@ impl Socket {
                 format!("{}: another process listens there", path.display()),
             ));
         }
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => {}
+        match std::fs::symlink_metadata(&path) {
+            Ok(found) if found.file_type().is_socket() => std::fs::remove_file(&path)?,
+            // What else is there is somebody's; to bind says so.
+            Ok(_) | Err(_) => {}
         }
         let listener = UnixListener::bind(&path)?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
@@ -101,6 +106,12 @@ impl Drop for Socket {
             tracing::debug!(%error, path = %self.path.display(), "the local socket's file stays");
         }
     }
+}
+
+/// Whether it is a folder of this user that nobody else may enter.
+fn is_own(folder: &Path) -> Result<bool> {
+    let (found, own) = (std::fs::symlink_metadata(folder)?, std::fs::metadata("/proc/self")?);
+    Ok(found.is_dir() && found.uid() == own.uid() && found.permissions().mode().trailing_zeros() >= 6)
 }
 
 async fn answer<D, F>(stream: UnixStream, done: D) -> Result<()>
@@ -149,6 +160,16 @@ mod tests {
     use super::*;
     use crate::change::TableName;
     use crate::change::command::Change;
+
+    #[test]
+    fn a_folder_that_others_may_enter_is_not_our_own() {
+        let folder = std::env::temp_dir().join(format!("rowferry-test-folder-{}", std::process::id()));
+        DirBuilder::new().mode(0o700).create(&folder).unwrap();
+        assert!(is_own(&folder).unwrap());
+        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o710)).unwrap();
+        assert!(!is_own(&folder).unwrap());
+        std::fs::remove_dir(&folder).unwrap();
+    }
 
     #[tokio::test]
     async fn commands_go_there_and_answers_come_back() {

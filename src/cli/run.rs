@@ -79,8 +79,15 @@ pub async fn run(config: Arc<Config>) -> Result<Exit, CliError> {
     }
     notify(&[NotifyState::Stopping]);
     stop.cancel();
-    drop(commands);
-    let drained = tokio::time::timeout(config.daemon.shutdown_grace, supervisor.drained()).await.is_ok();
+    if let Some(commands) = commands {
+        commands.abort();
+        // Its file goes with it.
+        let _aborted = commands.await;
+    }
+    let longest = config.daemon.shutdown_grace;
+    // Where somebody holds it with a command the one that the daemon began with holds.
+    let grace = tokio::time::timeout(longest, supervisor.grace()).await.unwrap_or(longest);
+    let drained = tokio::time::timeout(grace, supervisor.drained()).await.is_ok();
     teller.abort();
     if let Some(listener) = listener {
         listener.abort();
@@ -88,7 +95,7 @@ pub async fn run(config: Arc<Config>) -> Result<Exit, CliError> {
     if drained {
         tracing::info!("drained");
     } else {
-        tracing::warn!(grace = ?config.daemon.shutdown_grace, "not drained in time: what is not durable will be read again");
+        tracing::warn!(?grace, "not drained in time: what is not durable will be read again");
     }
     Ok(Exit::Good)
 }

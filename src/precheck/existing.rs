@@ -6,7 +6,7 @@
 use super::target::{toml_key, toml_text};
 use super::{Report, Subject, Verdict};
 use crate::change::facts::FoundTable;
-use crate::change::remedy::{AtTarget, Emptied, InConfig, Remedy};
+use crate::change::remedy::{AtTarget, InConfig, Remedy};
 use crate::change::shape::Distribution;
 use crate::change::{TargetColumn, TargetType};
 use crate::config::ExistingTables;
@@ -340,10 +340,7 @@ impl Existing<'_> {
                     report,
                     "target.column",
                     format!("column {} is gone", column.name),
-                    AtTarget::Restore.or(Remedy::CopyTable {
-                        table: self.mapping.source.clone(),
-                        emptied: Emptied::Dropped,
-                    }),
+                    AtTarget::Restore.or(Remedy::Resync { table: self.mapping.source.clone() }),
                 ),
                 Some(other)
                     if other.data_type != column.data_type

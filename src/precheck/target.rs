@@ -4,7 +4,7 @@ use super::existing::Existing;
 use super::{Report, Subject, Verdict};
 use crate::change::TargetName;
 use crate::change::facts::TargetKind;
-use crate::change::remedy::{AtTarget, Connect, Emptied, InConfig, Remedy};
+use crate::change::remedy::{AtTarget, Connect, InConfig, Remedy};
 use crate::quote::identifier;
 use crate::transform::TableMapping;
 use std::collections::BTreeMap;
@@ -168,8 +168,7 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
                 target.to_string(),
                 Verdict::Fail,
                 "the table this task filled is gone",
-                AtTarget::Restore
-                    .or(Remedy::CopyTable { table: mapping.source.clone(), emptied: Emptied::LeftDropped }),
+                AtTarget::Restore.or(Remedy::Resync { table: mapping.source.clone() }),
             ),
             None if subject.task.initial_schema => {
                 report.pass("target.table", target.to_string(), "it will be created");

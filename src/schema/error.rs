@@ -1,6 +1,6 @@
 //! What can go wrong when a table's definition is followed through the log.
 
-use crate::change::remedy::{Emptied, Remedy};
+use crate::change::remedy::Remedy;
 use crate::change::{Retry, TableName};
 
 /// A definition, table map or statement that does not fit what is known of a table.
@@ -49,9 +49,7 @@ impl SchemaError {
         match self {
             Self::Contradiction { table, .. }
             | Self::Misfit { table, .. }
-            | Self::Uncertain { table, .. } => {
-                Retry::fix(Remedy::CopyTable { table: table.clone(), emptied: Emptied::Dropped })
-            }
+            | Self::Uncertain { table, .. } => Retry::fix(Remedy::Resync { table: table.clone() }),
         }
     }
 }

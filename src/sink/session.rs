@@ -25,6 +25,9 @@ use tokio_postgres::{Client, Config, Row, SimpleQueryMessage};
 /// Longest wait for a connection, login and pins included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a lock is waited for where nothing else is said.
+pub(super) const LOCK_TIMEOUT: &str = "300s";
+
 /// Setting and value, set where the server has the setting. PostgreSQL docs, chapter "Server Configuration".
 const PINS: &[(&str, &str)] = &[
     ("DateStyle", "ISO, YMD"),
@@ -45,7 +48,7 @@ const PINS: &[(&str, &str)] = &[
     ("idle_in_transaction_session_timeout", "0"),
     ("idle_session_timeout", "0"),
     // Whoever locks a target table for longer is named in an error that is retried, not waited for in silence.
-    ("lock_timeout", "300s"),
+    ("lock_timeout", LOCK_TIMEOUT),
     // A client whose machine vanished must not keep its locks for the two hours of TCP's defaults.
     ("tcp_keepalives_idle", "20"),
     ("tcp_keepalives_interval", "5"),

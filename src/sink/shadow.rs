@@ -164,7 +164,7 @@ fn renaming(
         READERS.to_owned(),
         format!("DROP TABLE {}", qualified(place)),
         rename_to(shadow, place),
-        "SET LOCAL lock_timeout TO DEFAULT".to_owned(),
+        format!("SET LOCAL lock_timeout = '{}'", super::session::LOCK_TIMEOUT),
     ];
     if let (Some(from), Some(to)) = (new_key, &found.primary_key_name)
         && from != *to
@@ -176,12 +176,12 @@ fn renaming(
 }
 
 /// What hangs on a table, beside what every table has; one row that is true when there is nothing. Catalogs that only later versions
-/// have are not named: what they hold is found by `pg_depend`.
+/// have are not named: what they hold is found by `pg_depend`. (Before PostgreSQL 9.5 IS binds tighter than ->>.)
 const PLAIN: &str = "\
 SELECT c.relkind = 'r' AND c.relacl::text IS NOT DISTINCT FROM s.relacl::text AND c.relowner = s.relowner \
  AND c.reloptions::text IS NOT DISTINCT FROM s.reloptions::text AND c.reltablespace = s.reltablespace \
- AND NOT coalesce((row_to_json(c)->>'relrowsecurity')::boolean, false) AND row_to_json(c)->>'relreplident' = row_to_json(s)->>'relreplident' \
- AND c.relpersistence = s.relpersistence AND row_to_json(c)->>'relam' IS NOT DISTINCT FROM row_to_json(s)->>'relam' \
+ AND NOT coalesce((row_to_json(c)->>'relrowsecurity')::boolean, false) AND (row_to_json(c)->>'relreplident') = (row_to_json(s)->>'relreplident') \
+ AND c.relpersistence = s.relpersistence AND (row_to_json(c)->>'relam') IS NOT DISTINCT FROM (row_to_json(s)->>'relam') \
  AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid \
   AND NOT (d.classid = 'pg_type'::regclass AND d.deptype = 'i') \
   AND NOT (d.classid = 'pg_class'::regclass AND d.objid = c.reltoastrelid) \

@@ -16,7 +16,7 @@ use crate::change::remedy::InConfig;
 use crate::change::status::{Model, Phase, SILENT_SECONDS, TablePhase, TableStatus, TaskStatus, Time};
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
@@ -74,7 +74,7 @@ pub async fn serve(listener: TcpListener, board: Board, stop: CancellationToken)
         .route("/api/status", get(async |State(board): State<Board>| axum::Json(board.read())))
         .route("/api/config", get(async |State(board): State<Board>| axum::Json(board.config())))
         .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(async |State(board): State<Board>| ready(&board.read())))
+        .route("/readyz", get(async |State(board): State<Board>, uri: Uri| ready(&board.read(), &uri)))
         .route("/metrics", get(async |State(board): State<Board>| scrape(&board)))
         .with_state(board);
     axum::serve(listener, router)
@@ -83,13 +83,16 @@ pub async fn serve(listener: TcpListener, board: Board, stop: CancellationToken)
         .map_err(|source| StatusError::Serve { source })
 }
 
-/// 200 when every task is Synchronizing and hears its source; else 503 naming those that are not.
-fn ready(model: &Model) -> Response {
+/// 200 when every task is Synchronizing and hears its source, with all its tables (`?tables=ignore`: whatever becomes of single ones); else
+/// 503 naming those that are not.
+fn ready(model: &Model, uri: &Uri) -> Response {
     let now = now();
+    let tables = !uri.query().unwrap_or_default().split('&').any(|part| part == "tables=ignore");
+    let why = |task: &TaskStatus| if tables { not_ready(task, now) } else { stream_not_ready(task, now) };
     let late: Vec<String> = model
         .tasks
         .iter()
-        .filter_map(|(name, task)| not_ready(task, now).map(|why| format!("{name}: {why}\n")))
+        .filter_map(|(name, task)| why(task).map(|why| format!("{name}: {why}\n")))
         .collect();
     if late.is_empty() {
         "ready\n".into_response()
@@ -100,6 +103,11 @@ fn ready(model: &Model) -> Response {
 
 /// Why a task is not ready, if it is not.
 pub fn not_ready(task: &TaskStatus, now: Time) -> Option<String> {
+    stream_not_ready(task, now).or_else(|| parked(task)).or_else(|| held_up(task, now))
+}
+
+/// As [`not_ready`], whatever becomes of single tables.
+fn stream_not_ready(task: &TaskStatus, now: Time) -> Option<String> {
     match &task.phase {
         Phase::Synchronizing => match (&task.not_committed, task.lag_millis, task.silent_seconds(now)) {
             (Some(failed), ..) => Some(format!("what failed is not committed yet: {}", failed.error)),
@@ -110,7 +118,7 @@ pub fn not_ready(task: &TaskStatus, now: Time) -> Option<String> {
             (None, Some(late), _) if late > LATE_MILLIS => {
                 Some(format!("what was last applied was committed {} s ago", late / 1000))
             }
-            (None, Some(_), _) => parked(task).or_else(|| held_up(task, now)),
+            (None, Some(_), _) => None,
         },
         Phase::Failed { error, .. } | Phase::Retrying { error, .. } => {
             Some(format!("{}: {error}", task.phase.name()))

@@ -4,12 +4,13 @@
 
 use super::{Running, State, Supervisor};
 use crate::change::TableName;
-use crate::change::command::{Change, Reply};
+use crate::change::command::{Change, Failure, Reply};
 use crate::change::status::Phase;
 use crate::config::{self, Config, ConfigError};
 use crate::task::{self, TaskError};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 /// How long a task that is starting is waited for before somebody who asks is told to try again.
@@ -25,7 +26,7 @@ impl Supervisor {
         let mut state = self.state.lock().await;
         let config = Arc::new(config::load(Path::new(&state.config.file))?);
         let mut lines = restart_takes(&state.config, &config);
-        let before = std::mem::replace(&mut state.config, config.clone());
+        state.config = config.clone();
         let gone: Vec<String> =
             state.tasks.keys().filter(|name| !config.tasks.contains_key(*name)).cloned().collect();
         for name in gone {
@@ -34,12 +35,11 @@ impl Supervisor {
             lines.push(format!("task {name} is no more: it is stopped"));
         }
         for name in config.tasks.keys() {
-            let failed = state.tasks.get(name).is_some_and(has_ended);
-            let line = match (before.tasks.contains_key(name), same(&before, &config, name)) {
-                (true, true) if !failed => continue,
-                (true, true) => "is tried again",
-                (true, false) => "starts over with its new settings",
-                (false, _) => "is new: it starts",
+            let line = match state.tasks.get(name) {
+                None => "is new: it starts",
+                Some(running) if !same(&running.config, &config, name) => "starts over with its new settings",
+                Some(running) if has_ended(running) => "is tried again",
+                Some(_) => continue,
             };
             self.end(&mut state, name).await;
             state.tasks.insert(name.clone(), Running::begin(name, &config, &self.board, &self.stop));
@@ -90,28 +90,52 @@ impl Supervisor {
             return Reply::failed(format!("task {name} is not known any more"), true);
         };
         if has_ended(running) {
-            // Its records are free, and what is changed may be what it failed for.
-            let done = task::change(&name, &state.config, change, &tables).await;
+            // Its records are free, and what is changed may be what it failed for; so may what the config says by now.
+            let config = match config::load(Path::new(&state.config.file)) {
+                Ok(config) if config.tasks.contains_key(&name) => Arc::new(config),
+                Ok(_) => return Reply::failed(format!("the config has no task {name} any more"), false),
+                Err(error) => return Reply::failed(error.to_string(), false),
+            };
+            let changing = task::change(&name, &config, change, &tables);
+            let Ok(done) = tokio::time::timeout(PATIENCE, changing).await else {
+                let seconds = PATIENCE.as_secs();
+                return Reply::failed(
+                    format!("nothing was changed: the target took more than {seconds} s"),
+                    true,
+                );
+            };
             if done.is_ok() {
                 self.end(&mut state, &name).await;
-                let begun = Running::begin(&name, &state.config, &self.board, &self.stop);
+                let begun = Running::begin(&name, &config, &self.board, &self.stop);
                 state.tasks.insert(name.clone(), begun);
             }
-            return reply(done);
+            return match done {
+                Ok(lines) => Reply { lines, failure: None },
+                Err(error) => reply((Vec::new(), Some(error))),
+            };
         }
-        let answered = running.memory.ask(change, tables);
+        let waiting = running.memory.ask(change, tables);
         let progress = running.progress.clone();
         drop(state);
-        match tokio::time::timeout(PATIENCE, answered).await {
+        match tokio::time::timeout(PATIENCE, waiting.answer).await {
             Ok(Ok(done)) => reply(done),
             Ok(Err(_)) => Reply::failed(
                 format!("task {name} starts over, and it is not known whether it was done"),
                 true,
             ),
+            Err(_) if waiting.begun.load(Relaxed) => {
+                let seconds = PATIENCE.as_secs();
+                Reply::failed(
+                    format!("not done within {seconds} s, and it is not known whether it will be"),
+                    true,
+                )
+            }
             Err(_) => {
                 let phase = progress.ask(|progress| progress.phase().name());
                 Reply::failed(
-                    format!("nothing was changed: task {name} is {phase}, and does it when its stream runs"),
+                    format!(
+                        "nothing was changed: task {name} is {phase}, and can do it when its stream runs"
+                    ),
                     true,
                 )
             }
@@ -123,14 +147,12 @@ fn has_ended(running: &Running) -> bool {
     running.progress.ask(|progress| matches!(progress.phase(), Phase::Failed { .. } | Phase::Stopped))
 }
 
-fn reply(done: Result<Vec<String>, TaskError>) -> Reply {
-    match done {
-        Ok(lines) => Reply { lines, failure: None },
-        Err(error) => {
-            let temporary = error.retry() == crate::change::Retry::AfterBackoff;
-            Reply::failed(format!("{error}. To mend it: {}.", error.retry().remedy()), temporary)
-        }
-    }
+fn reply((lines, failed): (Vec<String>, Option<TaskError>)) -> Reply {
+    let failure = failed.map(|error| Failure {
+        temporary: error.retry() == crate::change::Retry::AfterBackoff,
+        error: format!("{error}. To mend it: {}.", error.retry().remedy()),
+    });
+    Reply { lines, failure }
 }
 
 /// Whether a task is the same in both, its servers too.

@@ -58,6 +58,8 @@ struct State {
 /// A task under supervision.
 #[derive(Debug)]
 struct Running {
+    /// What it runs by.
+    config: Arc<Config>,
     stop: CancellationToken,
     progress: Progress,
     memory: Arc<task::Memory>,
@@ -70,6 +72,11 @@ impl Supervisor {
         let begin = |name: &String| (name.clone(), Running::begin(name, &config, &board, &stop));
         let tasks = config.tasks.keys().map(begin).collect();
         Self { board, stop, state: Mutex::new(State { config, tasks }) }
+    }
+
+    /// How long a stop may take to drain, as the config has it now.
+    pub async fn grace(&self) -> Duration {
+        self.state.lock().await.config.daemon.shutdown_grace
     }
 
     /// Waits until all tasks have drained, after the stop.
@@ -95,7 +102,7 @@ impl Running {
                 fail(&watched, format!("the task's supervisor ended abnormally: {error}"), remedy);
             }
         });
-        Self { stop, progress, memory, ended }
+        Self { config: config.clone(), stop, progress, memory, ended }
     }
 
     async fn has_ended(self) {

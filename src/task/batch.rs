@@ -80,8 +80,8 @@ pub struct Handover {
     pub came: Option<(u32, BTreeSet<TableName>)>,
     /// A table that nobody carries from here on, and whether its rows in the target go.
     pub let_go: Option<(TableName, bool)>,
-    /// Somebody waits for it to be durable.
-    pub heard: Option<oneshot::Sender<()>>,
+    /// Somebody waits for it to be durable, and for whether rows are gone that were to go.
+    pub heard: Option<oneshot::Sender<bool>>,
     /// Everything at or before it is then in the target.
     pub position: Position,
 }

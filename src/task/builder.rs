@@ -270,7 +270,7 @@ impl<T: Translator> Builder<T> {
     }
 
     /// At a transaction boundary: tables that have come are those of a side stream of this number from here on.
-    pub fn let_in(&mut self, side: u32, tables: Vec<TableName>, heard: Option<oneshot::Sender<()>>) {
+    pub fn let_in(&mut self, side: u32, tables: Vec<TableName>, heard: Option<oneshot::Sender<bool>>) {
         for table in &tables {
             self.tables.is_let_in(table);
         }
@@ -279,7 +279,7 @@ impl<T: Translator> Builder<T> {
     }
 
     /// At a transaction boundary: a table that is carried or parked is that of a side stream of this number from here on.
-    pub fn copy_again(&mut self, side: u32, table: TableName, heard: oneshot::Sender<()>) {
+    pub fn copy_again(&mut self, side: u32, table: TableName, heard: oneshot::Sender<bool>) {
         let state = TableState::Aside { side, within: Box::new(TableState::Pending) };
         if self.tables.put_aside(&table) {
             let (away, heard) = (vec![(table, Some(state))], Some(heard));
@@ -290,7 +290,7 @@ impl<T: Translator> Builder<T> {
     }
 
     /// At a transaction boundary: a table that is carried or parked is carried no more.
-    pub fn let_go(&mut self, table: TableName, remove_rows: bool, heard: oneshot::Sender<()>) {
+    pub fn let_go(&mut self, table: TableName, remove_rows: bool, heard: oneshot::Sender<bool>) {
         if self.tables.put_aside(&table) || self.tables.is_passed_over(&table) {
             self.tables.is_let_in(&table);
             let (let_go, heard) = (Some((table, remove_rows)), Some(heard));

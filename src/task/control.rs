@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::progress::Progress;
 use super::side::{self, Sides};
-use super::{TaskError, prepare, recorded};
+use super::{TaskError, prepare, recorded, targets};
 use crate::change::TableName;
 use crate::change::command::Change;
 use crate::change::state::TableState;
@@ -40,10 +40,7 @@ pub async fn change(
             (Change::Add | Change::Resync, Some(TableState::Aside { .. })) => {
                 "its copy is on its way, and goes on"
             }
-            (Change::Drop { .. }, Some(TableState::Aside { .. })) => {
-                return Err(TaskError::OnItsWay { table: table.clone() });
-            }
-            (Change::Drop { .. }, Some(TableState::LetGo)) => "it is not carried",
+            (Change::Drop { remove_rows: false }, Some(TableState::LetGo)) => "it is not carried",
             (Change::Add, None | Some(TableState::Pending)) => "it is added",
             (
                 Change::Add,
@@ -53,17 +50,14 @@ pub async fn change(
                 store.renumber(session, table, side).await?;
                 "it is copied again"
             }
-            (Change::Drop { remove_rows }, known_state) => {
-                if let (true, Some(known), true) = (remove_rows, known, known_state.is_some()) {
+            (Change::Drop { remove_rows }, _) => {
+                let mut gone = true;
+                if let Some(known) = known.filter(|known| remove_rows && !known.mapping.is_null()) {
                     let (mapping, origin) = recorded::in_place(&context, table, known)?;
-                    prepare::take_out(session, &store, &mapping, origin).await?;
+                    gone = targets::take_out(session, &store, &mapping, origin).await?;
                 }
                 store.restate(session, table, &TableState::LetGo).await?;
-                if remove_rows {
-                    "it is not carried any more, and its rows are gone"
-                } else {
-                    "it is not carried any more; its target table stays"
-                }
+                side::dropped(remove_rows, gone)
             }
         };
         lines.push(format!("{table}: {line} when task {name} runs"));

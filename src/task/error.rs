@@ -215,6 +215,15 @@ impl TaskError {
         }
     }
 
+    /// Whether what the source says of the table is all that it is about: that may be another thing a moment later.
+    pub fn is_of_its_definition(&self) -> bool {
+        match self {
+            Self::Gone { .. } | Self::Precheck { .. } => true,
+            Self::OfTable { error, .. } => error.is_of_its_definition(),
+            _ => false,
+        }
+    }
+
     /// Whether the source has the table no more that it is about.
     pub fn is_of_absence(&self) -> bool {
         matches!(self.ddl(), Some("drop_table" | "drop_database" | "rename_table"))

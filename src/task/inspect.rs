@@ -1,8 +1,8 @@
 //! What can be asked of a task without running it: its precheck, its plan, and what is on record of it. Writes nothing.
 
 use super::context::Context;
-use super::prepare;
 use super::progress::Progress;
+use super::targets;
 use super::{TaskError, ask, gather, tell};
 use crate::change::TableName;
 use crate::change::state::TableState;
@@ -75,7 +75,7 @@ pub async fn plan(name: &str, config: &Arc<Config>) -> Result<Planned, TaskError
             && task.initial_data
             && catalog::shape(&session, &mapping.target.name).await?.is_some()
         {
-            prepare::cleared(&context, &session, mapping).await?
+            targets::cleared(&context, &session, mapping).await?
         } else {
             Clear::Nothing
         };

@@ -19,6 +19,7 @@ mod going_on;
 mod group;
 mod handoff;
 mod inspect;
+mod memory;
 mod parking;
 mod prepare;
 mod progress;
@@ -30,15 +31,16 @@ mod stages;
 mod strangers;
 mod stream;
 mod tables;
+mod targets;
 mod tell;
 mod translate;
 mod vacuum;
 mod waiting;
 
-pub use applier::Memory;
 pub use control::change;
 pub use error::TaskError;
 pub use inspect::{Planned, check, plan, stored};
+pub use memory::Memory;
 pub use progress::{Progress, TaskProgress};
 
 use crate::change::remedy::{AtTarget, Remedy};

@@ -6,7 +6,7 @@
 use super::TaskError;
 use super::context::Context;
 use super::side::Sides;
-use super::{prepare, tell};
+use super::{prepare, targets, tell};
 use crate::change::policy::DdlPolicy;
 use crate::change::remedy::Remedy;
 use crate::change::state::{TableState, Trouble};
@@ -91,7 +91,7 @@ pub(super) async fn park(context: &Context, owner: &Owner, error: &TaskError) ->
     prepare::transaction(session, "BEGIN").await?;
     // Nobody is to take a part of a table for the whole.
     if state.is_none() || matches!(recorded.state, TableState::Snapshotting { .. }) {
-        prepare::take_out(session, &store, &recorded.mapping, recorded.origin()).await?;
+        let _gone = targets::take_out(session, &store, &recorded.mapping, recorded.origin()).await?;
     }
     match &state {
         Some(state) => store.restate(session, &table, state).await?,

@@ -7,18 +7,17 @@ use super::TaskError;
 use super::context::Context;
 use super::gather::Gathered;
 use super::handoff::Settled;
-use super::recorded::{self, Known, Origin, Recorded};
+use super::recorded::{self, Known, Recorded};
 use super::side::Sides;
+use super::targets;
 use crate::change::remedy::{AtTarget, InConfig, Remedy};
 use crate::change::state::{Checkpoint, TableState};
 use crate::change::{TableName, TargetName};
 use crate::config::ExistingTables;
-use crate::sink::ddl::Clear;
 use crate::sink::owner::Sessions;
-use crate::sink::store::{self, Stored, StoredTable};
-use crate::sink::{Owner, Session, SinkError, Store, catalog, ddl, shadow};
+use crate::sink::store::Stored;
+use crate::sink::{Owner, Session, SinkError, ddl};
 use crate::source::server::Server;
-use crate::transform::{TableMapping, TransformError};
 use std::collections::BTreeSet;
 
 /// A group that is ready to be copied (or to be followed, when nothing is copied).
@@ -133,46 +132,6 @@ pub async fn put_aside(
     Ok(owner.end(&sessions).await?)
 }
 
-/// Whether a table that is on record can be copied beside its target table, to take its place.
-///
-/// # Errors
-/// [`TaskError::Unreplaceable`] where it cannot, and when the target cannot be asked.
-pub async fn is_replaceable(
-    context: &Context,
-    owner: &Owner,
-    name: &TableName,
-    table: &StoredTable,
-) -> Result<(), TaskError> {
-    let target = &table.target;
-    let mapping = recorded::mapping(context, name, table)?;
-    let tag = mapping.source_tag.as_ref();
-    let tag = tag.and_then(|(column, _)| Some(mapping.target.columns.get(*column)?.name.clone()));
-    let published = shadow::published_by(owner.session(), target).await?;
-    let other = owner.store().other_feeder(owner.session(), target).await?;
-    let why = if !context.task().initial_data {
-        "\"data\" is not in initial, so nothing is copied".to_owned()
-    } else if context.task().existing_tables == ExistingTables::Ignore
-        || recorded::is_mixed(context, name, table)?
-    {
-        format!(
-            "with existing_tables = \"ignore\" its rows in {target} cannot be told from those that were there"
-        )
-    } else if context.target_name(name) != *target {
-        format!("the config says that its target is {} by now, and was {target}", context.target_name(name))
-    } else if tag != context.rules(name).options.source_column {
-        format!("its rows in {target} have another source_column than the config says")
-    } else if let Some(publication) = published {
-        format!(
-            "publication {publication} of the target would send what is copied beside {target} to its subscribers"
-        )
-    } else if let (Some(other), None) = (other, tag) {
-        format!("its rows in {target} cannot be told from those of task \"{other}\"")
-    } else {
-        return Ok(());
-    };
-    Err(TaskError::Unreplaceable { table: name.clone(), target: target.clone(), why })
-}
-
 /// Makes the targets of the tables in `settled` that are not in `known`, and records all of it at once. With `shared` other tasks
 /// may make the same at the same time.
 ///
@@ -225,7 +184,7 @@ pub async fn prepare(
         let shared = !ours.insert(mapping.target.name.clone());
         if shared && mapping.source_tag.is_none() {
             let why = format!("another table of the task feeds {} too", mapping.target.name);
-            return Err(mismatch(&mapping, why, InConfig::OneFeeder));
+            return Err(targets::mismatch(&mapping, why, InConfig::OneFeeder));
         }
         let former = context.former(&table.name);
         let created = match former {
@@ -235,7 +194,7 @@ pub async fn prepare(
                 ddl::create_table(session, &mapping.target).await?;
                 former.created
             }
-            _ => target_table(context, owner, &mapping, shared || !task.initial_data).await?,
+            _ => targets::make(context, owner, &mapping, shared || !task.initial_data).await?,
         };
         let former = former.map(|former| former.columns.clone()).unwrap_or_default();
         let state = match &until {
@@ -251,87 +210,6 @@ pub async fn prepare(
     }
     transaction(session, "COMMIT").await?;
     Ok(Prepared { checkpoint, tables })
-}
-
-/// Makes one target table where it is missing, or empties it unless it `stays`; true when it was made here.
-async fn target_table(
-    context: &Context,
-    owner: &Owner,
-    mapping: &TableMapping,
-    stays: bool,
-) -> Result<bool, TaskError> {
-    let (task, session) = (context.task(), owner.session());
-    let name = &mapping.target.name;
-    let Some(_) = catalog::shape(session, name).await? else {
-        if !task.initial_schema {
-            return Err(mismatch(
-                mapping,
-                format!("target table {name} is missing"),
-                AtTarget::CreateTable.or(InConfig::InitialSchema),
-            ));
-        }
-        ddl::create_table(session, &mapping.target).await?;
-        return Ok(true);
-    };
-    if stays {
-        return Ok(false);
-    }
-    match task.existing_tables {
-        // Who leaves "schema" out of initial has made the tables; that they are there is no accident.
-        ExistingTables::Error if !task.initial_schema && !has_rows(session, name).await? => Ok(false),
-        // Another task's rows are told apart from this one's, of which there are none.
-        ExistingTables::Error
-            if mapping.source_tag.is_some()
-                && store::other_feeder(session, &context.name, name).await?.is_some()
-                && !ddl::has_rows(session, name, &own_rows(mapping)).await? =>
-        {
-            Ok(false)
-        }
-        ExistingTables::Error => Err(mismatch(
-            mapping,
-            format!("target table {name} exists already, and existing_tables = \"error\""),
-            InConfig::ExistingTables,
-        )),
-        ExistingTables::Clear => {
-            tracing::info!(task = context.name, table = %name, "emptying the existing target table");
-            ddl::clear(session, name, &cleared(context, session, mapping).await?).await?;
-            Ok(false)
-        }
-        ExistingTables::Ignore => Ok(false),
-    }
-}
-
-/// What `existing_tables = "clear"` takes out of a target table that is there.
-///
-/// # Errors
-/// When it holds rows of another task that cannot be told apart, or the target cannot be asked.
-pub async fn cleared(
-    context: &Context,
-    session: &Session,
-    mapping: &TableMapping,
-) -> Result<Clear, TaskError> {
-    let name = &mapping.target.name;
-    match (store::other_feeder(session, &context.name, name).await?, own_rows(mapping)) {
-        (_, own @ Clear::Tagged { .. }) => Ok(own),
-        (None, _) => Ok(Clear::All),
-        (Some(other), Clear::All | Clear::Nothing) => Err(mismatch(
-            mapping,
-            format!(
-                "target table {name} is fed by task \"{other}\" too, and existing_tables = \"clear\" would take its rows"
-            ),
-            InConfig::ExistingShared,
-        )),
-    }
-}
-
-async fn has_rows(session: &Session, name: &TargetName) -> Result<bool, SinkError> {
-    let counted = BTreeSet::from([name.clone()]);
-    let found = catalog::tables(session, std::slice::from_ref(name), &counted).await?;
-    Ok(found.values().any(|found| found.has_rows))
-}
-
-fn mismatch(mapping: &TableMapping, why: String, remedy: impl Into<Remedy>) -> TaskError {
-    TransformError::Mapping { table: mapping.source.clone(), why, remedy: remedy.into() }.into()
 }
 
 /// A selected table changed under its copy: the tables that `chosen` names are copied from the start. Those that were made
@@ -398,44 +276,11 @@ pub async fn start_over(
             ddl::drop_table(session, target).await?;
         } else {
             // What the copy put into a table that was there before and empty, or is shared and told apart by a tag.
-            ddl::clear(session, target, &own_rows(&recorded.mapping)).await?;
+            ddl::clear(session, target, &targets::own_rows(&recorded.mapping)).await?;
         }
         recorded.reset(&store, session, &TableState::Pending).await?;
     }
     transaction(session, "COMMIT").await?;
-    Ok(())
-}
-
-/// Takes a copy that is not whole, or no more wanted, out of the table that it goes to, in the open transaction. A table that was made for it alone goes with
-/// it; others lose its rows, where these can be told.
-///
-/// # Errors
-/// When the target fails.
-pub async fn take_out(
-    session: &Session,
-    store: &Store,
-    mapping: &TableMapping,
-    origin: Origin,
-) -> Result<(), TaskError> {
-    let target = &mapping.target.name;
-    if origin == Origin::Beside {
-        return Ok(ddl::drop_or_empty(session, target).await?);
-    }
-    let own = own_rows(mapping);
-    if own != Clear::All {
-        ddl::one_at_a_time(session).await?;
-    }
-    if catalog::shape(session, target).await?.is_none() {
-        return Ok(());
-    }
-    let feeders = store.feeders(session).await?;
-    let siblings = feeders.get(target).is_some_and(|names| names.iter().any(|name| *name != mapping.source));
-    let shared = siblings || store.other_feeder(session, target).await?.is_some();
-    if origin == Origin::Made && !shared {
-        ddl::drop_or_empty(session, target).await?;
-    } else if own != Clear::All || (!shared && origin != Origin::Mixed) {
-        ddl::clear_or_leave(session, target, &own).await?;
-    }
     Ok(())
 }
 
@@ -476,15 +321,6 @@ pub async fn begun_elsewhere(
     tracing::warn!(task = context.name, "{why}; it starts over");
     start_over(context, owner, &known, elsewhere, &why).await?;
     Ok(true)
-}
-
-/// The rows of a source table in its target: those with its tag, or all.
-pub fn own_rows(mapping: &TableMapping) -> Clear {
-    let tag = mapping.source_tag.as_ref();
-    match tag.and_then(|(column, tag)| Some((&mapping.target.columns.get(*column)?.name, tag))) {
-        Some((column, tag)) => Clear::Tagged { column: column.clone(), tag: tag.clone() },
-        None => Clear::All,
-    }
 }
 
 /// Runs `BEGIN` or `COMMIT` on a session.

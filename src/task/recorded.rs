@@ -5,6 +5,7 @@ use super::context::Context;
 use crate::change::remedy::{Remedy, Upgrade};
 use crate::change::state::TableState;
 use crate::change::{Position, TableName, TargetName};
+use crate::config::ExistingTables;
 use crate::schema::Table;
 use crate::sink::store::{Store, StoredTable};
 use crate::sink::{Session, SinkErrorKind};
@@ -40,8 +41,9 @@ pub struct Recorded {
 struct StoredMapping {
     mapping: TableMapping,
     created: bool,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    mixed: bool,
+    /// `None` where a program has recorded it that did not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mixed: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     place: Option<TargetName>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -73,6 +75,7 @@ impl Recorded {
     /// When it is not what this version writes.
     pub fn read(context: &Context, table: &Table, stored: &StoredTable) -> Result<Self, TaskError> {
         let StoredMapping { mapping, created, mixed, place, former } = read(context, &table.name, stored)?;
+        let mixed = settled(context, created, mixed);
         let (table, state) = (table.clone(), stored.state.clone());
         Ok(Self { table, state, mapping, created, mixed, place, former })
     }
@@ -127,7 +130,7 @@ impl Recorded {
     /// The form stored in the target.
     fn json(&self) -> Result<serde_json::Value, TaskError> {
         let (mapping, place, former) = (self.mapping.clone(), self.place.clone(), self.former.clone());
-        let (created, mixed) = (self.created, self.mixed);
+        let (created, mixed) = (self.created, Some(self.mixed));
         serde_json::to_value(StoredMapping { mapping, created, mixed, place, former })
             .map_err(|error| TaskError::Internal(format!("a mapping cannot be written as JSON: {error}")))
     }
@@ -166,7 +169,12 @@ pub fn in_place(
 ) -> Result<(TableMapping, Origin), TaskError> {
     let StoredMapping { mut mapping, created, mixed, .. } = read(context, name, stored)?;
     mapping.target.name.clone_from(&stored.target);
-    Ok((mapping, origin(created, mixed)))
+    Ok((mapping, origin(created, settled(context, created, mixed))))
+}
+
+/// What was not recorded follows from the config, as it did then.
+fn settled(context: &Context, created: bool, mixed: Option<bool>) -> bool {
+    mixed.unwrap_or(!created && context.task().existing_tables == ExistingTables::Ignore)
 }
 
 fn origin(created: bool, mixed: bool) -> Origin {
@@ -182,7 +190,7 @@ fn origin(created: bool, mixed: bool) -> Origin {
 /// # Errors
 /// When the record is not what this version writes.
 pub fn is_mixed(context: &Context, name: &TableName, stored: &StoredTable) -> Result<bool, TaskError> {
-    read(context, name, stored).map(|form| form.mixed)
+    read(context, name, stored).map(|form| settled(context, form.created, form.mixed))
 }
 
 /// The copy of a stored table beside the one that readers know.
@@ -283,7 +291,7 @@ mod tests {
         let columns = vec![ColumnMapping { source: 2, target: 0 }];
         let source = TableName::new("shop", "Orders");
         let mapping = TableMapping { source, target, columns, source_tag: None };
-        StoredMapping { mapping, created: true, mixed: false, place: None, former: Vec::new() }
+        StoredMapping { mapping, created: true, mixed: None, place: None, former: Vec::new() }
     }
 
     /// One for each distribution and one for each type; the first with all that is optional.
@@ -300,7 +308,7 @@ mod tests {
         let place = TargetName { schema: "dw".to_owned(), table: "orders".to_owned() };
         let former = vec!["id".to_owned(), "gone".to_owned()];
         samples.push(StoredMapping {
-            mixed: true,
+            mixed: Some(true),
             place: Some(place),
             former,
             ..form(vec![column("id", TargetType::Bigint)], None)

@@ -5,6 +5,8 @@
 use super::TaskError;
 use crate::change::TableName;
 use crate::change::command::Change;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use tokio::sync::{Mutex, MutexGuard, mpsc, oneshot};
 
 /// What becomes of tables, and who waits for the answer.
@@ -12,7 +14,21 @@ use tokio::sync::{Mutex, MutexGuard, mpsc, oneshot};
 pub struct Request {
     pub(super) change: Change,
     pub(super) tables: Vec<TableName>,
-    pub(super) answer: oneshot::Sender<Result<Vec<String>, TaskError>>,
+    pub(super) answer: oneshot::Sender<Done>,
+    /// Set when the task works at it: what is begun may be done though nobody waits any more.
+    pub(super) begun: Arc<AtomicBool>,
+}
+
+/// What was done, a line for each table, and what kept the rest from it.
+pub type Done = (Vec<String>, Option<TaskError>);
+
+/// Somebody who waits for the answer.
+#[derive(Debug)]
+pub struct Waiting {
+    /// The answer.
+    pub answer: oneshot::Receiver<Done>,
+    /// Whether the task works at it.
+    pub begun: Arc<AtomicBool>,
 }
 
 /// Requests on their way to the task.
@@ -31,15 +47,12 @@ impl Default for Requests {
 
 impl Requests {
     /// Asks; the answer comes when the stream runs and all of it is durable.
-    pub(super) fn ask(
-        &self,
-        change: Change,
-        tables: Vec<TableName>,
-    ) -> oneshot::Receiver<Result<Vec<String>, TaskError>> {
+    pub(super) fn ask(&self, change: Change, tables: Vec<TableName>) -> Waiting {
         let (answer, answered) = oneshot::channel();
+        let begun = Arc::new(AtomicBool::new(false));
         // The other end is in here.
-        let _never_closed = self.sender.send(Request { change, tables, answer });
-        answered
+        let _never_closed = self.sender.send(Request { change, tables, answer, begun: begun.clone() });
+        Waiting { answer: answered, begun }
     }
 
     /// What comes, for one at a time.

@@ -7,12 +7,13 @@
 //! What must never happen here: a stage's end taken for success while another failed.
 
 use super::TaskError;
-use super::applier::{Applying, Memory};
+use super::applier::Applying;
 use super::builder::Builder;
 use super::channel;
 use super::context::Context;
 use super::ending::{Ending, Stage};
 use super::handoff;
+use super::memory::Memory;
 use super::prepare::Prepared;
 use super::resume::Resume;
 use super::side::meet::{Guest, Host};

@@ -4,6 +4,7 @@
 //! The environment makes one of them long (`scripts/soak` does): `ROWFERRY_SOAK_SOURCE`, `_TARGET`, `_ROWS`, `_KILLS`,
 //! `_WRITERS`, `_KILL_SERVERS`, `_HEAL`, `_SEED`. Without a seed one is drawn; it is printed, and a failure shows it.
 
+mod heal;
 mod run;
 
 use crate::load::Origin;

@@ -23,15 +23,14 @@ async fn start_again(daemon: &Daemon, config: &Config) {
     daemon.wait_phase("Synchronizing", DEADLINE).await;
 }
 
-/// "take it out of "tables" (add "!database.table" to the list), start, stop, drop its target table, put it back"
+/// "copy database.table again: run `rowferry resync -c CONFIG database.table`"
 async fn copy_again(scene: &Scene<'_>, daemon: &Daemon, config: &Config, table: &str) {
-    let name = &scene.source.name;
-    start_again(daemon, &config.clone().task("tables", &format!("[\"{name}.*\", \"!{name}.{table}\"]")))
-        .await;
-    daemon.terminate();
-    daemon.exit_code(DEADLINE).await;
-    scene.target.sql(&format!("DROP TABLE {name}.{table}")).await;
-    start_again_stopped(daemon, config).await;
+    daemon.reconfigure(config);
+    let file = daemon.config_path().into_os_string().into_string().unwrap();
+    let name = format!("{}.{table}", scene.source.name);
+    let done = rowferry(&["resync", "-c", &file, &name]).await;
+    assert_eq!(done.code, 0, "{done:?}");
+    daemon.wait_phase("Synchronizing", DEADLINE).await;
 }
 
 async fn start_again_stopped(daemon: &Daemon, config: &Config) {
@@ -40,7 +39,7 @@ async fn start_again_stopped(daemon: &Daemon, config: &Config) {
     daemon.wait_phase("Synchronizing", DEADLINE).await;
 }
 
-const AGAIN: &str = "to the list), start, stop, drop its target table";
+const AGAIN: &str = "run `rowferry resync -c CONFIG";
 
 #[tokio::test]
 async fn what_is_printed_for_values_of_the_stream_works() {
@@ -86,7 +85,7 @@ async fn what_is_printed_for_values_of_the_stream_works() {
     assert_eq!(scene.target.one("SELECT b FROM remedies_stream.t WHERE id = 2").await, "2");
 
     source.sql("ALTER TABLE t MODIFY v VARCHAR(10)").await;
-    let error = remedy(&daemon, &[AGAIN.trim_end_matches(" its target table")]).await;
+    let error = remedy(&daemon, &[AGAIN]).await;
     assert!(
         error.contains("remedies_stream.t: ALTER TABLE t MODIFY v VARCHAR(10) (ends at binlog."),
         "{error}"
@@ -191,8 +190,8 @@ async fn what_is_printed_for_the_only_table_of_a_task_works() {
     let out = config.clone().task("tables", "[\"remedies_one.t\", \"!remedies_one.t\"]");
 
     scene.source.sql("ALTER TABLE t MODIFY v VARCHAR(10)").await;
-    remedy(&daemon, &["add \"!remedies_one.t\" to the list", AGAIN.trim_end_matches(" its target table")])
-        .await;
+    remedy(&daemon, &["run `rowferry resync -c CONFIG remedies_one.t`"]).await;
+    copy_again(&scene, &daemon, &config, "t").await;
     start_again(&daemon, &out).await;
     // Nothing is followed, which a restart bears too.
     start_again(&daemon, &out).await;

@@ -286,28 +286,10 @@ pub enum Because {
 /// What becomes of the target table of a table that is copied again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Emptied {
-    /// It is dropped.
-    Dropped,
-    /// What is left of it is dropped.
-    LeftDropped,
-    /// It is dropped, or its rows deleted where they share it.
-    DroppedOrDeleted {
-        /// The target table.
-        target: TargetName,
-    },
-    /// Its rows are deleted, for others feed it too.
+    /// Its rows are deleted, for it has others too that nothing tells from them.
     Deleted {
         /// The target table.
         target: TargetName,
-    },
-    /// Its rows are deleted, which are told from those of others by a tag.
-    TaggedDeleted {
-        /// The target table.
-        target: TargetName,
-        /// The column with the tag.
-        column: String,
-        /// The tag.
-        tag: String,
     },
     /// The next start empties it, by what the config says.
     ByConfig,

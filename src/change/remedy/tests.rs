@@ -48,7 +48,7 @@ fn target() -> TargetName {
 fn behind(remedy: &Remedy) -> Option<Remedy> {
     Some(match remedy {
         Remedy::Several { .. } => Remedy::copy_task(),
-        Remedy::CopyTask(_) => Remedy::CopyTable { table: table(), emptied: Emptied::Dropped },
+        Remedy::CopyTask(_) => Remedy::CopyTable { table: table(), emptied: Emptied::ByConfig },
         Remedy::CopyTable { .. } => Remedy::Resync { table: table() },
         Remedy::Resync { .. } => Remedy::CopyNamedTable,
         Remedy::CopyNamedTable => Remedy::CopyBothTasks { target: target() },

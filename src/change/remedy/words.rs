@@ -34,11 +34,12 @@ impl Display for Remedy {
                 f,
                 "copy {table} again: take it out of \"tables\" (add \"!{table}\" to the list), start, stop, {emptied}, put it back"
             ),
-            Self::Resync { table } => write!(f, "stop the daemon, run `rowferry resync -c CONFIG {table}`, and start it again"),
-            Self::CopyNamedTable => f.write_str(
-                "copy the table again (take it out of \"tables\" by adding \"!database.table\" to the list, start, stop, drop its target \
-                 table (where others feed it too, delete its own rows), put it back)",
-            ),
+            Self::Resync { table } => {
+                write!(f, "copy {table} again: run `rowferry resync -c CONFIG {table}`")
+            }
+            Self::CopyNamedTable => {
+                f.write_str("copy the table again (`rowferry resync -c CONFIG database.table`)")
+            }
             Self::CopyBothTasks { target } => write!(
                 f,
                 "stop both tasks, empty {target}, drop both tasks' tables in schema rowferry and start them again without DDL during the \
@@ -106,7 +107,10 @@ impl Display for Remedy {
                  with exclude_columns"
             ),
             Self::Raise { limit } => {
-                write!(f, "raise {limit}, or lower snapshot.parallel of the task, which counts while it copies")
+                write!(
+                    f,
+                    "raise {limit}, or lower snapshot.parallel of the task, which counts while it copies"
+                )
             }
             Self::AtTarget(which) => which.fmt(f),
 
@@ -115,7 +119,10 @@ impl Display for Remedy {
                 write!(f, "carry the source table elsewhere: {section} target = \"…\"")
             }
             Self::OtherSchema { database } => {
-                write!(f, "map the database to another schema: schemas = {{ {database} = \"…\" }} of the task")
+                write!(
+                    f,
+                    "map the database to another schema: schemas = {{ {database} = \"…\" }} of the task"
+                )
             }
             Self::OtherName { key } => write!(f, "give another name with {key}"),
             Self::CorrectColumns { key, columns } => {
@@ -200,17 +207,8 @@ impl Display for Because {
 impl Display for Emptied {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Dropped | Self::ByConfig => f.write_str("drop its target table"),
-            Self::LeftDropped => f.write_str("drop what is left of its target"),
-            Self::DroppedOrDeleted { target } => write!(
-                f,
-                "drop its target table {target} (or delete its rows, where others feed it or were to stay)"
-            ),
+            Self::ByConfig => f.write_str("drop its target table"),
             Self::Deleted { target } => write!(f, "delete its rows from {target}"),
-            Self::TaggedDeleted { target, column, tag } => write!(
-                f,
-                "delete its rows from {target} ({column} = '{tag}'; when no other table feeds it, drop it)"
-            ),
         }
     }
 }

@@ -6,7 +6,7 @@
 
 pub mod render;
 
-use super::{Session, SinkError, SinkErrorKind, Store, catalog};
+use super::{Session, SinkError, SinkErrorKind, Store, catalog, session};
 use crate::change::facts::FoundTable;
 use crate::change::remedy::{AtTarget, InConfig, Remedy};
 use crate::change::shape::RowsOf;
@@ -80,36 +80,52 @@ pub async fn attempt(
     }
 }
 
-/// Takes a table away as far as can be, inside a transaction: where something hangs on it, or the user may not drop it, it loses its rows,
-/// and where that cannot be either it stays as it is.
+/// Runs statements as [`attempt`] does, which wait for locks no longer than this.
 ///
 /// # Errors
-/// When the target cannot be asked any more.
-pub async fn drop_or_empty(session: &Session, table: &TargetName) -> Result<(), SinkError> {
-    let (doing, name) = (format!("dropping table {table}"), quote::qualified(table));
-    let ways = [
-        format!("DROP TABLE IF EXISTS {name}"),
-        format!("TRUNCATE TABLE {name}"),
-        format!("DELETE FROM {name}"),
-    ];
-    for way in ways {
-        match attempt(session, &doing, std::slice::from_ref(&way)).await? {
-            Ok(()) => return Ok(()),
-            Err(error) => tracing::warn!(%table, %error, "{way} is refused"),
-        }
-    }
-    Ok(())
+/// As [`attempt`].
+pub async fn attempt_within(
+    session: &Session,
+    doing: &str,
+    limit: &str,
+    statements: Vec<String>,
+) -> Result<Result<(), SinkError>, SinkError> {
+    let mut bounded = vec![format!("SET LOCAL lock_timeout = '{limit}'")];
+    bounded.extend(statements);
+    bounded.push(format!("SET LOCAL lock_timeout = '{}'", session::LOCK_TIMEOUT));
+    attempt(session, doing, &bounded).await
 }
 
-/// Takes rows out of a table as [`clear`] does, inside a transaction; where that is refused they stay.
+/// Takes rows out of a table, inside a transaction, and the table with them where it is `made` for them: as far as can be. Where
+/// something hangs on it, somebody reads it, or the user may not drop it, it loses its rows; where that cannot be either it stays as it is,
+/// which is then false.
 ///
 /// # Errors
 /// When the target cannot be asked any more.
-pub async fn clear_or_leave(session: &Session, table: &TargetName, what: &Clear) -> Result<(), SinkError> {
-    if let Err(error) = attempt(session, &format!("emptying table {table}"), &what.statements(table)).await? {
-        tracing::warn!(%table, %error, "rows stay that were to go");
+pub async fn take_out(
+    session: &Session,
+    table: &TargetName,
+    what: &Clear,
+    made: bool,
+) -> Result<bool, SinkError> {
+    // Readers that come would wait behind who waits for them.
+    const READERS: &str = "2s";
+    let (doing, name) = (format!("taking rows out of table {table}"), quote::qualified(table));
+    let mut ways = Vec::new();
+    if made {
+        ways.push(vec![format!("DROP TABLE IF EXISTS {name}")]);
     }
-    Ok(())
+    ways.push(what.statements(table));
+    if *what == Clear::All {
+        ways.push(vec![format!("DELETE FROM {name}")]);
+    }
+    for way in ways {
+        match attempt_within(session, &doing, READERS, way).await? {
+            Ok(()) => return Ok(true),
+            Err(error) => tracing::warn!(%table, %error, "rows are to go, and it is refused"),
+        }
+    }
+    Ok(false)
 }
 
 /// Creates a table that does not exist.

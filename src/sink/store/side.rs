@@ -53,12 +53,8 @@ impl Store {
         const DOING: &str = "dropping a side stream's checkpoints";
         let table = position(&self.task, side);
         // Somebody may be reading it (a dump), and nobody is to wait for him. Without its rows a side stream can commit nothing more.
-        let drop = [
-            "SET LOCAL lock_timeout = '100ms'".to_owned(),
-            format!("DROP TABLE IF EXISTS {table}"),
-            "SET LOCAL lock_timeout TO DEFAULT".to_owned(),
-        ];
-        if ddl::attempt(session, DOING, &drop).await?.is_err() {
+        let drop = vec![format!("DROP TABLE IF EXISTS {table}")];
+        if ddl::attempt_within(session, DOING, "100ms", drop).await?.is_err() {
             let emptied = session.client().batch_execute(&format!("DELETE FROM {table}")).await;
             emptied.map_err(|error| session.error(DOING, error))?;
         }

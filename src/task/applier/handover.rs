@@ -12,13 +12,14 @@ use crate::task::batch::{Handover, Place};
 use crate::task::recorded::{self, Recorded};
 use crate::task::side::Ask;
 use crate::task::side::meet::Answer;
-use crate::task::{TaskError, prepare, tell};
+use crate::task::{TaskError, targets, tell};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Applying {
     pub(super) async fn hand_over(&mut self, unit: Handover) -> Result<(), TaskError> {
         let Handover { away, joined, came, let_go, heard, position } = unit;
-        self.execute("BEGIN").await?;
+        // How long it takes to take rows out nobody knows.
+        self.execute("BEGIN; SET LOCAL statement_timeout = 0").await?;
         let mut asks = Vec::new();
         if let Some((side, tables)) = &came {
             self.store.close_side(&self.session, *side).await?;
@@ -38,7 +39,7 @@ impl Applying {
                 recorded.record(&self.store, &self.session).await?;
             } else {
                 let (mapping, origin) = (&recorded.mapping, recorded.origin());
-                prepare::take_out(&self.session, &self.store, mapping, origin).await?;
+                let _gone = targets::take_out(&self.session, &self.store, mapping, origin).await?;
                 self.store.forget_table(&self.session, name).await?;
             }
             asks.push((recorded, state));
@@ -49,8 +50,9 @@ impl Applying {
             }
             self.store.close_side(&self.session, joined.side).await?;
         }
+        let mut done = true;
         if let Some((name, remove_rows)) = &let_go {
-            self.let_go(name, *remove_rows).await?;
+            done = self.let_go(name, *remove_rows).await?;
         }
         let next = self.store.advance(&self.session, &self.checkpoint, &position).await?;
         self.execute("COMMIT").await?;
@@ -88,7 +90,7 @@ impl Applying {
         );
         self.durable(next, &position, 0, 0, &[], true).await?;
         if let Some(heard) = heard {
-            let _asker_has_gone = heard.send(());
+            let _asker_has_gone = heard.send(done);
         }
         let mut groups: BTreeMap<u32, BTreeSet<TableName>> = BTreeMap::new();
         for (recorded, state) in asks {
@@ -110,15 +112,17 @@ impl Applying {
         Ok(())
     }
 
-    /// Nobody carries a table any more.
-    async fn let_go(&mut self, name: &TableName, remove_rows: bool) -> Result<(), TaskError> {
+    /// Nobody carries a table any more; whether its rows are gone, where they are to go.
+    async fn let_go(&mut self, name: &TableName, remove_rows: bool) -> Result<bool, TaskError> {
         self.recorded.remove(name);
         let stored = self.store.stored(&self.session, name).await?;
+        let mut gone = true;
         if let Some(stored) = stored.filter(|stored| remove_rows && !stored.mapping.is_null()) {
             let (mapping, origin) = recorded::in_place(&self.context, name, &stored)?;
-            prepare::take_out(&self.session, &self.store, &mapping, origin).await?;
+            gone = targets::take_out(&self.session, &self.store, &mapping, origin).await?;
         }
-        Ok(self.store.restate(&self.session, name, &TableState::LetGo).await?)
+        self.store.restate(&self.session, name, &TableState::LetGo).await?;
+        Ok(gone)
     }
 
     /// Copies take the places of the tables that readers know, each in a target transaction of its own. Where that cannot be by a change
@@ -151,7 +155,7 @@ impl Applying {
         let putting = Putting {
             shadow,
             place,
-            own: &prepare::own_rows(&recorded.mapping),
+            own: &targets::own_rows(&recorded.mapping),
             keeps: self.context.keeps_rows(recorded.name()),
             keeps_values: !self.context.task().operations.update,
             ours: &recorded.former,

@@ -9,73 +9,89 @@ use crate::change::command::Change;
 use crate::change::state::TableState;
 use crate::sink::store::StoredTable;
 use crate::task::request::Request;
-use crate::task::{TaskError, prepare};
+use crate::task::{TaskError, targets};
+use std::sync::atomic::Ordering::Relaxed;
 use tokio::sync::oneshot;
 
 impl Manager {
     /// Does what is asked, as far as it can be done, and answers.
     pub(super) async fn does(&self, request: Request) {
-        let Request { change, tables, answer } = request;
+        let Request { change, tables, mut answer, begun } = request;
         if answer.is_closed() {
             return;
         }
+        begun.store(true, Relaxed);
         let mut lines = Vec::new();
-        for table in &tables {
-            match self.one(change, table).await {
+        let mut failed = self.can(change, &tables).await.err();
+        for table in tables.iter().filter(|_| failed.is_none()) {
+            let done = tokio::select! {
+                done = self.one(change, table) => done,
+                // Nobody is told of the rest, so it is not done.
+                () = answer.closed() => return,
+            };
+            match done {
                 Ok(line) => {
                     tracing::info!(task = self.context.name, %table, "by command: {line}");
                     lines.push(format!("{table}: {line}"));
                 }
                 Err(error) => {
-                    let _asker_has_gone = answer.send(Err(error));
-                    return;
+                    failed = Some(error);
+                    break;
                 }
             }
         }
-        let _asker_has_gone = answer.send(Ok(lines));
+        let _asker_has_gone = answer.send((lines, failed));
+    }
+
+    /// Nothing is done where one of the tables cannot be changed.
+    async fn can(&self, change: Change, tables: &[TableName]) -> Result<(), TaskError> {
+        let stored = self.owner.store().load(self.owner.session()).await?;
+        for table in tables {
+            check(&self.context, &self.owner, change, table, stored.tables.get(table)).await?;
+        }
+        Ok(())
     }
 
     async fn one(&self, change: Change, table: &TableName) -> Result<&'static str, TaskError> {
         let stored = self.owner.store().load(self.owner.session()).await?;
-        let known = stored.tables.get(table);
-        check(&self.context, &self.owner, change, table, known).await?;
         let (heard, done) = oneshot::channel();
-        let table = table.clone();
-        let (visit, line) = match (change, known.map(|known| &known.state)) {
+        let name = table.clone();
+        let visit = match (change, stored.tables.get(table).map(|known| &known.state)) {
             (Change::Add | Change::Resync, Some(TableState::Aside { .. })) => {
                 return Ok("its copy is on its way, and goes on");
             }
-            (Change::Drop { .. }, Some(TableState::Aside { .. })) => {
-                return Err(TaskError::OnItsWay { table });
-            }
-            (Change::Drop { .. }, Some(TableState::LetGo)) => return Ok("it is not carried"),
-            (Change::Add, None | Some(TableState::LetGo | TableState::Pending))
-            | (Change::Resync, Some(TableState::LetGo)) => {
-                (Visit::LetIn { table, heard }, "it is copied beside the others")
-            }
+            (Change::Drop { remove_rows: false }, Some(TableState::LetGo)) => return Ok("it is not carried"),
             (
                 Change::Add,
                 Some(TableState::Snapshotting { .. } | TableState::CatchingUp { .. } | TableState::Streaming),
-            ) => {
-                return Ok("it is carried already");
-            }
-            (Change::Add | Change::Resync, _) => (Visit::Again { table, heard }, "it is copied again"),
-            (Change::Drop { remove_rows: true }, _) => (
-                Visit::LetGo { table, remove_rows: true, heard },
-                "it is not carried any more, and its rows are gone",
-            ),
-            (Change::Drop { remove_rows: false }, _) => (
-                Visit::LetGo { table, remove_rows: false, heard },
-                "it is not carried any more; its target table stays",
-            ),
+            ) => return Ok("it is carried already"),
+            (Change::Add, None | Some(TableState::LetGo | TableState::Pending))
+            | (Change::Resync, Some(TableState::LetGo)) => Visit::LetIn { table: name, heard },
+            (Change::Add | Change::Resync, _) => Visit::Again { table: name, heard },
+            (Change::Drop { remove_rows }, _) => Visit::LetGo { table: name, remove_rows, heard },
         };
+        let adds = matches!(visit, Visit::LetIn { .. });
         let sent = self.visits.send(visit).await;
-        match (sent, done.await) {
-            (Ok(()), Ok(())) => Ok(line),
-            _ => Err(TaskError::Unsettled {
-                why: "the task starts over, and it is not known whether it was done".to_owned(),
-            }),
+        match (sent, done.await, change) {
+            (Ok(()), Ok(_), Change::Add | Change::Resync) if adds => Ok("it is copied beside the others"),
+            (Ok(()), Ok(_), Change::Add | Change::Resync) => Ok("it is copied again"),
+            (Ok(()), Ok(gone), Change::Drop { remove_rows }) => Ok(dropped(remove_rows, gone)),
+            _ => {
+                let why = "the task starts over, and it is not known whether it was done";
+                Err(TaskError::Unsettled { why: why.to_owned() })
+            }
         }
+    }
+}
+
+/// What has become of a table that is dropped, whose rows were to go or not, and are gone or not.
+pub(in crate::task) fn dropped(remove_rows: bool, gone: bool) -> &'static str {
+    match (remove_rows, gone) {
+        (true, true) => "it is not carried any more, and its rows are gone",
+        (true, false) => {
+            "it is not carried any more; its rows stay, for they cannot be told from others or taken out (see the log)"
+        }
+        (false, _) => "it is not carried any more; its target table stays",
     }
 }
 
@@ -96,11 +112,14 @@ pub(in crate::task) async fn check(
     }
     match (change, known) {
         (Change::Add, _) => Ok(()),
+        (Change::Drop { .. }, Some(StoredTable { state: TableState::Aside { .. }, .. })) => {
+            Err(TaskError::OnItsWay { table: table.clone() })
+        }
         (_, None | Some(StoredTable { state: TableState::Pending, .. })) => {
             Err(TaskError::NotOnRecord { table: table.clone(), task })
         }
         (Change::Resync, Some(known)) if !matches!(known.state, TableState::Aside { .. }) => {
-            prepare::is_replaceable(context, owner, table, known).await
+            targets::is_replaceable(context, owner, table, known).await
         }
         (Change::Resync | Change::Drop { .. }, Some(_)) => Ok(()),
     }

@@ -13,12 +13,14 @@ use crate::sink::store::{Stored, StoredTable};
 use crate::sink::{Owner, catalog};
 use crate::source::server::Server;
 use crate::status::now;
-use crate::task::applier::Memory;
 use crate::task::context::{Context, Replaced};
 use crate::task::gather::{self, Gathered};
+use crate::task::memory::Memory;
 use crate::task::prepare::Prepared;
 use crate::task::recorded::{self, Recorded};
-use crate::task::{TaskError, group, parking, prepare, refuse_failures, schema_sync, stream, tell, waiting};
+use crate::task::{
+    TaskError, group, parking, prepare, refuse_failures, schema_sync, stream, targets, tell, waiting,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -140,7 +142,8 @@ async fn goes_on(lane: &Lane, error: TaskError, tries: u32) -> Result<After, Tas
     if let TaskError::CopyAgain { table, .. } = &error {
         return starts_anew(lane, table).await;
     }
-    if matches!(error, TaskError::Gone { .. }) && tries < GONE_TRIES {
+    // One that is made and dropped again meanwhile looks like one without a key, or without columns.
+    if tries < GONE_TRIES && error.is_of_its_definition() {
         return Ok(After::Soon);
     }
     match (error.retry(), error.table().cloned()) {
@@ -260,7 +263,7 @@ async fn replaced(
             continue;
         }
         if !begun {
-            prepare::is_replaceable(&lane.main, owner, name, table).await?;
+            targets::is_replaceable(&lane.main, owner, name, table).await?;
         }
         let before = Replaced {
             target: table.target.clone(),
@@ -313,7 +316,8 @@ async fn take_out(lane: &Lane, owner: &Owner, table: &StoredTable) -> Result<(),
         return Ok(());
     }
     let (mapping, origin) = (&recorded.mapping, recorded.origin());
-    prepare::take_out(owner.session(), &owner.store(), mapping, origin).await
+    let _gone = targets::take_out(owner.session(), &owner.store(), mapping, origin).await?;
+    Ok(())
 }
 
 /// Takes a table out of the target that readers know, where it was carried before.
@@ -324,7 +328,8 @@ async fn drop_former(
     table: &StoredTable,
 ) -> Result<(), TaskError> {
     let (mapping, origin) = recorded::in_place(&lane.main, name, table)?;
-    prepare::take_out(owner.session(), &owner.store(), &mapping, origin).await
+    let _gone = targets::take_out(owner.session(), &owner.store(), &mapping, origin).await?;
+    Ok(())
 }
 
 /// A table cannot be carried: it leaves the group, to be copied again by itself, or parked, or left out where it is new.

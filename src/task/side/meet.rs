@@ -89,14 +89,14 @@ pub(in crate::task) enum Visit {
         /// The table.
         table: TableName,
         /// Answered when that is durable; dropped where it is neither.
-        heard: oneshot::Sender<()>,
+        heard: oneshot::Sender<bool>,
     },
     /// A table that is not carried is to be.
     LetIn {
         /// The table.
         table: TableName,
         /// As above.
-        heard: oneshot::Sender<()>,
+        heard: oneshot::Sender<bool>,
     },
     /// A table that is carried or parked is carried no more.
     LetGo {
@@ -105,7 +105,7 @@ pub(in crate::task) enum Visit {
         /// Its rows in the target go too.
         remove_rows: bool,
         /// As above.
-        heard: oneshot::Sender<()>,
+        heard: oneshot::Sender<bool>,
     },
 }
 
@@ -193,6 +193,10 @@ impl Host {
                         stream.builder().is_there(&table);
                         continue;
                     }
+                    // Nobody waits for it any more, and was told that it is not done.
+                    Ok(
+                        Visit::Again { heard, .. } | Visit::LetIn { heard, .. } | Visit::LetGo { heard, .. },
+                    ) if heard.is_closed() => continue,
                     Ok(Visit::Again { table, heard }) => {
                         let side = self.last.fetch_add(1, Relaxed) + 1;
                         stream.builder().copy_again(side, table, heard);

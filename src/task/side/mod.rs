@@ -14,7 +14,7 @@ mod lane;
 mod manager;
 pub(super) mod meet;
 
-pub(super) use asked::check;
+pub(super) use asked::{check, dropped};
 pub(super) use manager::{Manager, Sides};
 
 use crate::change::TableName;

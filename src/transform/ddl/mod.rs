@@ -212,18 +212,12 @@ impl Case<'_> {
     }
 
     fn copy_again(&self) -> Remedy {
-        let target = self.target().clone();
-        let tag = self.mapping.source_tag.as_ref();
-        let tag = tag.and_then(|(index, tag)| Some((&self.mapping.target.columns.get(*index)?.name, tag)));
-        // What others feed is not to be dropped.
-        let emptied = match tag {
-            Some((column, tag)) => {
-                Emptied::TaggedDeleted { target, column: column.clone(), tag: tag.clone() }
-            }
-            None if self.rules.foreign_rows => Emptied::Deleted { target },
-            None => Emptied::Dropped,
-        };
-        Remedy::CopyTable { table: self.before.name.clone(), emptied }
+        let table = self.before.name.clone();
+        if self.rules.foreign_rows && self.mapping.source_tag.is_none() {
+            let emptied = Emptied::Deleted { target: self.target().clone() };
+            return Remedy::CopyTable { table, emptied };
+        }
+        Remedy::Resync { table }
     }
 
     /// What is done about it is for a policy to say.

@@ -23,7 +23,7 @@ use super::mapping::{codec_for, is_dated};
 use super::typemap::ColumnPolicies;
 use super::{TableMapping, TransformError};
 use crate::change::policy::{NulBytes, ZeroDates};
-use crate::change::remedy::{AtTarget, Emptied, InConfig, Remedy, Report};
+use crate::change::remedy::{AtTarget, InConfig, Remedy, Report};
 use crate::change::{FilePosition, RowLayout, TableName, TargetColumn, TargetName, TargetType};
 use crate::schema::Table;
 use std::ops::Range;
@@ -288,10 +288,7 @@ impl Plan {
 
     #[cold]
     fn remedy(&self, way_out: WayOut, step: Option<&Step>, place: Place<'_>) -> Remedy {
-        let again = Remedy::CopyTable {
-            table: self.table.clone(),
-            emptied: Emptied::DroppedOrDeleted { target: self.layout.target.clone() },
-        };
+        let again = Remedy::Resync { table: self.table.clone() };
         let mend = match place {
             Place::Copy => Remedy::MendValue,
             Place::Event(_) => Remedy::MendValue.and(again.clone()),

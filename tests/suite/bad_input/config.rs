@@ -52,12 +52,9 @@ async fn a_password_that_is_not_there_is_told_before_anything_is_tried() {
 async fn features_of_later_parts_are_refused_by_name() {
     let config = config().task("indexes", "\"non_unique\"");
     one_paragraph(&rowferry(&["check", "-c", &config.file()]).await, 2, &["indexes", "not supported yet"]);
-    let config = self::config().task("ddl_policy", "{ drop_column = \"apply\" }");
-    one_paragraph(
-        &rowferry(&["check", "-c", &config.file()]).await,
-        2,
-        &["drop_column", "not supported yet"],
-    );
+    let config = self::config().task("ddl_policy", "{ narrow_column = \"apply\" }");
+    let words = ["narrow_column", "cannot be passed over or done at the target"];
+    one_paragraph(&rowferry(&["check", "-c", &config.file()]).await, 2, &words);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use crate::harness::{
 use crate::load::Dice;
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
-use rowferry::change::status::{Model, Phase, TaskStatus};
+use rowferry::change::status::{Model, Phase, TablePhase, TaskStatus};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
@@ -208,6 +208,9 @@ impl Ground<'_> {
 fn config(mysql: &Mysql, target: &PostgresDatabase<'_>, cases: &[u64]) -> Config {
     let tables = |number: u64| format!("[\"fz{number:03}.t\", \"fence.f{number}\"]");
     let mut config = Config::new(&mysql.url(), &target.url(), &[]).daemon("log_level", "\"info\"");
+    if super::number("HEAL", 0) > 0 {
+        config = config.healing();
+    }
     for (number, name) in names(cases.iter().copied()) {
         let rest = [
             ("tables", tables(number)),
@@ -280,9 +283,8 @@ fn is_settled(task: &TaskStatus) -> bool {
 }
 
 fn all_stream(task: &TaskStatus) -> bool {
-    let state = |table| serde_json::to_value(table).expect("JSON")["state"].clone();
     matches!(task.phase, Phase::Synchronizing)
-        && task.tables.values().all(|table| state(table) == "streaming")
+        && task.tables.values().all(|table| table.phase == TablePhase::Streaming && !table.aside)
 }
 
 /// Whether the words say which table or which statement they are about.

@@ -2,7 +2,9 @@
 
 mod added;
 mod copied_again;
+mod latency;
 mod on_the_way;
+mod online;
 mod parked;
 mod policies;
 mod refused;

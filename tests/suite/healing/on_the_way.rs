@@ -1,7 +1,7 @@
 //! What happens to tables while they are copied beside the stream.
 
 use super::{carried, is_carried, parked, rows};
-use crate::harness::{DEADLINE, Scene, eventually, rowferry};
+use crate::harness::{DEADLINE, Daemon, Scene, eventually, rowferry};
 use rowferry::change::status::TablePhase;
 
 #[tokio::test]
@@ -97,4 +97,38 @@ async fn a_table_that_changes_under_its_copy_does_not_hold_up_those_beside_it() 
     scene.source.sql("UPDATE u SET w = 3; UPDATE noisy SET w = 4 WHERE id > 1000").await;
     carried(&scene, &daemon, "noisy").await;
     scene.assert_exact(&daemon, &["t", "u", "noisy"]).await;
+}
+
+#[tokio::test]
+async fn tables_that_are_dropped_swapped_and_renamed_in_their_first_copy_end_equal() {
+    let scene = Scene::new("healing_first_swaps").await;
+    for table in ["dropped", "swapped", "renamed", "gone", "other"] {
+        scene.source.sql(&rows(table, 1500)).await;
+    }
+    let slow = "{ parallel = 2, chunk_rows = 100, max_rows_per_second = 2000 }";
+    let daemon = Daemon::start(&scene.config().healing().task("snapshot", slow));
+    daemon
+        .wait_task("the copy begins", DEADLINE, |task| {
+            task.tables.values().any(|table| table.copied_rows > 0)
+        })
+        .await;
+    scene
+        .source
+        .sql(&format!(
+            "DROP TABLE dropped; {}; UPDATE dropped SET w = 1 WHERE id = 3; CREATE TABLE _swapped_gho LIKE swapped; \
+             INSERT INTO _swapped_gho SELECT id, 'new', w FROM swapped WHERE id > 700; \
+             RENAME TABLE swapped TO _swapped_del, _swapped_gho TO swapped; DROP TABLE _swapped_del; \
+             RENAME TABLE renamed TO away; RENAME TABLE away TO renamed; UPDATE renamed SET w = 9 WHERE id = 1400; \
+             DROP TABLE gone; UPDATE other SET w = 2 WHERE id > 1000",
+            rows("dropped", 40)
+        ))
+        .await;
+    for table in ["dropped", "swapped", "renamed", "other"] {
+        carried(&scene, &daemon, table).await;
+    }
+    scene.source.sql("INSERT INTO swapped VALUES (1, 'late', 1); DELETE FROM dropped WHERE id < 5").await;
+    scene.assert_exact(&daemon, &["dropped", "swapped", "renamed", "other"]).await;
+    let helpers = "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND (relname LIKE '\\_%' OR relname = 'away') \
+        AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'healing_first_swaps')";
+    assert_eq!(scene.target.one(helpers).await, "0");
 }

@@ -24,6 +24,8 @@ async fn a_table_whose_row_is_refused_is_parked_and_the_others_go_on() {
     assert_eq!(scene.target.one("SELECT count(*) FROM healing_parked.t WHERE v = 'half'").await, "0");
     let (code, ready) = daemon.get("/readyz").await.unwrap();
     assert!(code == 503 && ready.contains("healing_parked.t is parked"), "{code} {ready}");
+    let (code, ready) = daemon.get("/readyz?tables=ignore").await.unwrap();
+    assert_eq!(code, 200, "{ready}");
     // Over a restart too.
     daemon.restart();
     daemon

@@ -1,5 +1,6 @@
 //! One run: a load, kills at moments by dice, and what they hit.
 
+use super::heal::Healing;
 use crate::harness::{DEADLINE, Daemon, Mysql, Postgres, Scene, greenplum, pause, postgres};
 use crate::load::{self, Dice, Origin, Pace, Scale};
 use rowferry::change::status::TaskStatus;
@@ -79,18 +80,21 @@ impl Run {
                 if self.heal { rows } else { rows / moments.copy.max(1) }
             ),
         );
-        let config = if self.heal { config.healing() } else { config };
+        let config = if self.heal {
+            // A column that is renamed meanwhile is not to stay under its old name.
+            config.healing().task("ddl_policy", "{ drop_column = \"recopy\" }")
+        } else {
+            config
+        };
         let start = Instant::now();
         let mut toll = Toll::default();
+        let mut healing = Healing::default();
         let servers = (&mysql, (!target.is_greenplum()).then_some(target));
         let report = load::under_load(&scene, &config, scale, async |daemon, dice| {
             for kill in 0..kills {
                 moments.wait(kill, daemon, dice).await;
                 if self.heal {
-                    // What it does to an InnoDB table is nothing, which the log does not tell.
-                    let table = dice.pick(&["items", "parts", "names", "audit"]);
-                    scene.source.sql(&format!("REPAIR TABLE {table}")).await;
-                    pause(Duration::from_millis(dice.below(1_500))).await;
+                    healing.disturb(&scene, daemon, dice).await;
                 }
                 if self.kill_servers && dice.percent(40) {
                     toll.kill_server(servers, daemon, dice).await;
@@ -108,6 +112,7 @@ impl Run {
             pause(Duration::from_millis(dice.below(1_000))).await;
             toll.look(daemon).await;
             if self.heal {
+                healing.settle(&scene, daemon).await;
                 let log = daemon.log();
                 toll.placed = log.matches("the copy has taken its place").count();
                 toll.joined = log.matches("the table is carried by the main stream").count();
@@ -119,6 +124,10 @@ impl Run {
             assert_eq!(spread_by(&scene, "parts").await, "b");
         }
         eprintln!("{what}: {:.0?}\n{}\n{report}", start.elapsed(), toll.summary());
+        if self.heal {
+            healing.compare(&scene).await;
+            eprintln!("{}", healing.summary());
+        }
         assert_eq!(toll.kills.values().sum::<u64>(), kills);
         assert!(toll.peak_kib <= MEMORY_CAP_KIB, "{} KiB resident, {MEMORY_CAP_KIB} allowed", toll.peak_kib);
     }

@@ -102,7 +102,7 @@ fn a_difference_that_does_not_fit_names_row_column_and_remedy() {
     let text = error.to_string();
     assert!(text.contains("column c1") && text.contains("REPLACE at $.q"), "{text}");
     assert!(text.contains("(in the event that ends at b.000001:4)"), "{text}");
-    assert!(error.retry().remedy().to_string().contains("again: take it out"), "{error:?}");
+    assert!(error.retry().remedy().to_string().contains("again: run `rowferry resync"), "{error:?}");
 }
 
 #[test]

@@ -1,0 +1,86 @@
+//! What a task keeps from one attempt to the next while the process lives.
+//!
+//! What must never happen here: an attempt that goes on from what an earlier one has judged, for ever.
+
+use super::going_on::Passed;
+use super::request::{Requests, Waiting};
+use crate::change::TableName;
+use crate::change::command::Change;
+use crate::sink::apply::Way;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What outlives a restart of the task within this process.
+#[derive(Debug, Default)]
+pub struct Memory {
+    /// A piece of a large transaction met a row that should have been new: apply by the general way until that transaction is
+    /// through.
+    general_way: AtomicBool,
+    /// What the last whole start has found, and how often the task went on from it since something became durable.
+    passed: Mutex<Option<Arc<Passed>>>,
+    went_on: AtomicU32,
+    /// What the task is asked to do with its tables.
+    pub(super) requests: Requests,
+}
+
+/// How often in a row a task goes on by what an earlier start has judged, before it judges all anew.
+const GOING_ON: u32 = 5;
+
+impl Memory {
+    /// Asks the task to change what it does with tables. The answer comes when it is durable, which takes a stream that runs.
+    pub fn ask(&self, change: Change, tables: Vec<TableName>) -> Waiting {
+        self.requests.ask(change, tables)
+    }
+
+    /// What an earlier start has found, where the task may go on from that.
+    pub(super) fn passed(&self) -> Option<Arc<Passed>> {
+        let passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        passed.filter(|_| self.went_on.fetch_add(1, Ordering::Relaxed) < GOING_ON)
+    }
+
+    /// What an earlier start has found holds no more.
+    pub(super) fn forget_passed(&self) {
+        *self.passed.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// A whole start has found this.
+    pub(super) fn has_passed(&self, passed: Passed) {
+        *self.passed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(passed));
+        self.went_on.store(0, Ordering::Relaxed);
+    }
+
+    /// How the next batch is applied.
+    pub(super) fn way(&self) -> Way {
+        if self.general_way.load(Ordering::Relaxed) { Way::General } else { Way::Direct }
+    }
+
+    /// A piece met a row that should have been new; the transaction is read again from its start.
+    pub(super) fn piece_met_a_row(&self) {
+        self.general_way.store(true, Ordering::Relaxed);
+    }
+
+    /// A batch is durable, which `ends_pieces` of a large transaction or not: others, that are applied on the way back to it,
+    /// say nothing of it.
+    pub(super) fn committed(&self, ends_pieces: bool) {
+        self.went_on.store(0, Ordering::Relaxed);
+        if ends_pieces {
+            self.general_way.store(false, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_on_the_way_back_to_a_conflict_do_not_forget_it() {
+        let memory = Memory::default();
+        assert_eq!(memory.way(), Way::Direct);
+        memory.piece_met_a_row();
+        memory.committed(false);
+        assert_eq!(memory.way(), Way::General, "the pieces would meet the row again, for ever");
+        memory.committed(true);
+        assert_eq!(memory.way(), Way::Direct);
+    }
+}

@@ -1,0 +1,101 @@
+//! What adding a table costs the others: how late their rows are, before and meanwhile. Printed, never asserted; `ROWFERRY_SOAK_ADDED_ROWS`
+//! makes the table large (`scripts/soak added` does).
+
+use super::is_carried;
+use crate::harness::{DEADLINE, Scene, eventually};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// Between two transactions: 200 a second.
+const PACE: Duration = Duration::from_millis(5);
+/// How long it is measured without the addition.
+const BEFORE: Duration = Duration::from_secs(3);
+
+/// Milliseconds that are not exceeded by so many of a thousand.
+fn permille(late: &[f64], share: usize) -> f64 {
+    let mut sorted = late.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get((sorted.len() * share / 1000).min(sorted.len().saturating_sub(1))).copied().unwrap_or(0.0)
+}
+
+#[tokio::test]
+async fn others_flow_on_while_a_table_is_added() {
+    let rows: u32 = std::env::var("ROWFERRY_SOAK_ADDED_ROWS").map_or(20_000, |text| text.parse().unwrap());
+    let scene = Scene::new("healing_latency").await;
+    scene.source.sql("CREATE TABLE flow (id INT PRIMARY KEY, w INT)").await;
+    let daemon = scene.start_with(&scene.config().healing().daemon("log_level", "\"info\"")).await;
+    // When each row was committed, by its number.
+    let committed: Arc<Mutex<Vec<Instant>>> = Arc::default();
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut writer = scene.source.session().await;
+    let writing = async {
+        let mut ticks = tokio::time::interval(PACE);
+        while !stop.load(Relaxed) {
+            ticks.tick().await;
+            let id = committed.lock().unwrap().len() + 1;
+            writer.sql(&format!("INSERT INTO flow VALUES ({id}, {id})")).await;
+            committed.lock().unwrap().push(Instant::now());
+        }
+    };
+    let mut reader = scene.target.session().await;
+    let late: Mutex<Vec<(Instant, f64)>> = Mutex::default();
+    let reading = async {
+        let mut seen = 0;
+        while !stop.load(Relaxed) {
+            let there: usize =
+                reader.one("SELECT coalesce(max(id), 0) FROM healing_latency.flow").await.parse().unwrap();
+            let now = Instant::now();
+            let arrived: Vec<Instant> =
+                committed.lock().unwrap().iter().take(there).skip(seen).copied().collect();
+            seen += arrived.len();
+            let ages = arrived.iter().map(|at| (now, now.duration_since(*at).as_secs_f64() * 1000.0));
+            late.lock().unwrap().extend(ages);
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    let adding = async {
+        tokio::time::sleep(BEFORE).await;
+        let begin = Instant::now();
+        // Its rows are there before it is, so that they come by the copy.
+        scene
+            .source
+            .sql(&format!(
+                "SET sql_log_bin = 0; SET cte_max_recursion_depth = 100000000; \
+                 CREATE TABLE big (id INT PRIMARY KEY, v VARCHAR(40), w INT); \
+                 INSERT INTO big WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows}) \
+                 SELECT i, CONCAT('row ', i), i FROM n; SET sql_log_bin = 1; INSERT INTO big VALUES (0, 'last', 0)"
+            ))
+            .await;
+        let made = Instant::now();
+        eventually(DEADLINE * 20, "the table is carried", async || {
+            daemon.task().await.is_some_and(|task| is_carried(&task, "healing_latency.big"))
+        })
+        .await;
+        let end = Instant::now();
+        stop.store(true, Relaxed);
+        (begin, made, end)
+    };
+    let ((), (), (begin, made, end)) = tokio::join!(writing, reading, adding);
+    let late = late.into_inner().unwrap();
+    let between = |from: Option<Instant>, until: Instant| -> Vec<f64> {
+        let inside = |at: &Instant| from.is_none_or(|from| *at >= from) && *at < until;
+        late.iter().filter(|(at, _)| inside(at)).map(|(_, late)| *late).collect()
+    };
+    let (before, meanwhile) = (between(None, begin), between(Some(made), end));
+    for (what, late) in [("before", &before), ("while it is added", &meanwhile)] {
+        eprintln!(
+            "{what}: {} transactions, late by {:.1} ms (median), {:.1} ms (p99), {:.1} ms (longest)",
+            late.len(),
+            permille(late, 500),
+            permille(late, 990),
+            permille(late, 1000)
+        );
+    }
+    eprintln!(
+        "{rows} rows added in {:.1?}; p99 of the others is {:.2} times what it was",
+        end - made,
+        permille(&meanwhile, 990) / permille(&before, 990).max(0.001)
+    );
+    scene.assert_exact(&daemon, &["flow", "big"]).await;
+}

@@ -1,0 +1,134 @@
+//! What has tables copied beside the stream while a run goes on: statements that the log does not tell, tables that come, tables that are
+//! told to be copied again, and tables that are parked and come back.
+
+use crate::harness::{DEADLINE, Daemon, Scene, eventually_some, pause, rowferry};
+use crate::load::Dice;
+use rowferry::change::status::TablePhase;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::time::Duration;
+
+/// Rows of a table that comes.
+const ROWS: u32 = 400;
+
+/// What was done.
+#[derive(Debug, Default)]
+pub struct Healing {
+    /// Tables that have come.
+    came: Vec<String>,
+    /// Those of them that have met a row that the target refuses.
+    parked: BTreeSet<String>,
+    counts: BTreeMap<&'static str, u64>,
+}
+
+impl Healing {
+    /// Does one of them by dice, and waits for a moment.
+    pub async fn disturb(&mut self, scene: &Scene<'_>, daemon: &Daemon, dice: &mut Dice) {
+        let what = match dice.below(4) {
+            0 => {
+                // What it does to an InnoDB table is nothing, which the log does not tell.
+                let table = dice.pick(&["items", "parts", "names", "audit"]);
+                scene.source.sql(&format!("REPAIR TABLE {table}")).await;
+                "copied again by statement"
+            }
+            1 => {
+                self.comes(scene).await;
+                "added"
+            }
+            2 => {
+                let table = dice.pick(&["items", "parts", "names", "audit"]);
+                let command = resync(scene, daemon, table);
+                // The daemon may be killed before it answers.
+                tokio::spawn(async move {
+                    rowferry(&command.iter().map(String::as_str).collect::<Vec<_>>()).await
+                });
+                "copied again by command"
+            }
+            _ => {
+                self.is_refused(scene, dice).await;
+                "parked"
+            }
+        };
+        *self.counts.entry(what).or_default() += 1;
+        pause(Duration::from_millis(dice.below(1_500))).await;
+    }
+
+    async fn comes(&mut self, scene: &Scene<'_>) {
+        let name = format!("came_{}", self.came.len());
+        let values: Vec<String> = (1..=ROWS).map(|id| format!("({id}, 'row {id}', {id})")).collect();
+        scene
+            .source
+            .sql(&format!(
+                "CREATE TABLE {name} (id INT PRIMARY KEY, v VARCHAR(40), w INT); INSERT INTO {name} VALUES {}; \
+                 UPDATE {name} SET w = w + 1 WHERE id % 3 = 0; DELETE FROM {name} WHERE id % 7 = 0",
+                values.join(", ")
+            ))
+            .await;
+        self.came.push(name);
+    }
+
+    /// A row comes that the target's owner does not want; he changes his mind later.
+    async fn is_refused(&mut self, scene: &Scene<'_>, dice: &mut Dice) {
+        if self.came.is_empty() {
+            return self.comes(scene).await;
+        }
+        let index = usize::try_from(dice.below(u64::try_from(self.came.len()).unwrap_or(1))).unwrap_or(0);
+        let name = self.came[index].clone();
+        let target = format!("{}.{name}", scene.target.test());
+        // It may not be there yet.
+        let refused = format!("ALTER TABLE {target} ADD CONSTRAINT wanted CHECK (w <> -7)");
+        if scene.target.try_sql(&refused).await.is_ok() {
+            self.parked.insert(name.clone());
+        }
+        scene
+            .source
+            .sql(&format!("UPDATE {name} SET w = -7 WHERE id = 1; UPDATE {name} SET w = 8 WHERE id = 2"))
+            .await;
+    }
+
+    /// Every table that has come is carried in the end, and equal.
+    pub async fn settle(&self, scene: &Scene<'_>, daemon: &Daemon) {
+        for name in &self.came {
+            let target = format!("{}.{name}", scene.target.test());
+            scene.source.sql(&format!("UPDATE {name} SET w = 9 WHERE id = 1")).await;
+            let key = format!("{}.{name}", scene.source.name);
+            eventually_some(DEADLINE * 10, &format!("{key} is carried"), async || {
+                let task = daemon.task().await?;
+                let table = task.tables.get(&key)?;
+                if table.phase == TablePhase::Parked {
+                    let mended = format!("ALTER TABLE {target} DROP CONSTRAINT IF EXISTS wanted");
+                    scene.target.sql(&mended).await;
+                    let command = resync(scene, daemon, name);
+                    rowferry(&command.iter().map(String::as_str).collect::<Vec<_>>()).await;
+                }
+                (table.phase == TablePhase::Streaming && !table.aside).then_some(())
+            })
+            .await;
+        }
+        let task = daemon.task().await.unwrap_or_default();
+        let parked = task.tables.iter().find(|(_, table)| table.phase == TablePhase::Parked);
+        assert!(parked.is_none(), "{parked:?}\n{}", daemon.log_tail());
+    }
+
+    /// Compares the tables that have come.
+    pub async fn compare(&self, scene: &Scene<'_>) {
+        for name in &self.came {
+            scene.assert_equal(name).await;
+        }
+    }
+
+    pub fn summary(&self) -> String {
+        let mut text = String::from("tables");
+        for (what, count) in &self.counts {
+            let _ = write!(text, " {what} {count},");
+        }
+        let _ = write!(text, " {} of those that came were refused a row", self.parked.len());
+        text
+    }
+}
+
+fn resync(scene: &Scene<'_>, daemon: &Daemon, table: &str) -> Vec<String> {
+    let config = daemon.config_path().to_string_lossy().into_owned();
+    let command = ["resync", "-c", &config, "--task", "main"].map(str::to_owned);
+    [&command[..], &[format!("{}.{table}", scene.source.name)]].concat()
+}

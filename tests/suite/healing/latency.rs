@@ -2,7 +2,7 @@
 //! makes the table large (`scripts/soak added` does).
 
 use super::is_carried;
-use crate::harness::{DEADLINE, Scene, eventually};
+use crate::harness::{DEADLINE, Scene, eventually, pause};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -51,11 +51,11 @@ async fn others_flow_on_while_a_table_is_added() {
             seen += arrived.len();
             let ages = arrived.iter().map(|at| (now, now.duration_since(*at).as_secs_f64() * 1000.0));
             late.lock().unwrap().extend(ages);
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            pause(Duration::from_millis(2)).await;
         }
     };
     let adding = async {
-        tokio::time::sleep(BEFORE).await;
+        pause(BEFORE).await;
         let begin = Instant::now();
         // Its rows are there before it is, so that they come by the copy.
         scene

@@ -1,7 +1,7 @@
 //! Tools that change a table's definition while it is written to: they fill another table and give it the name.
 
 use super::carried;
-use crate::harness::{Comparison, DEADLINE, Kind, Scene, postgres};
+use crate::harness::{Comparison, DEADLINE, Kind, Scene, pause, postgres};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
@@ -51,7 +51,7 @@ async fn follows(kind: Kind) {
             if written.is_err() {
                 session.sql("ROLLBACK").await;
             }
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            pause(Duration::from_millis(5)).await;
         }
     };
     let changing = async {

@@ -128,6 +128,9 @@ pub struct TableStatus {
     /// Why it is parked, while it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<Trouble>,
+    /// What its copy or its way to the main stream cannot go on without, while that is so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_for: Option<String>,
     /// It is copied or followed beside the task's main stream.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub aside: bool,

@@ -141,6 +141,9 @@ fn add_task(text: &mut String, name: &str, task: &TaskStatus, live: bool, now: T
         };
         let beside = if status.aside { ", beside the others" } else { "" };
         line!(text, "  {table:width$} → {}  {what}{beside}", status.target);
+        if let Some(what) = &status.waiting_for {
+            line!(text, "  {:width$}   waits for {what}", "");
+        }
         if let Some(trouble) = &status.trouble {
             line!(text, "  {:width$}   {}", "", trouble.error);
             line!(text, "  {:width$}   what helps: {}", "", trouble.remedy);

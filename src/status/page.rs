@@ -85,9 +85,10 @@ fn render_task(page: &mut String, name: &str, task: &TaskStatus, now: Time) {
             TablePhase::Parked => "parked",
             TablePhase::LetGo => "not carried any more",
         };
+        let beside = if status.aside { ", beside the others" } else { "" };
         let _ = write!(
             page,
-            "<tr><td>{}<td>{}<td>{state}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n{}>{}<td>{}</tr>",
+            "<tr><td>{}<td>{}<td>{state}{beside}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n{}>{}<td>{}</tr>",
             escape(table),
             escape(&status.target),
             status.copied_rows,
@@ -99,6 +100,13 @@ fn render_task(page: &mut String, name: &str, task: &TaskStatus, now: Time) {
             status.drift,
             escape(&words::upkeep(&status.upkeep, now).unwrap_or_default())
         );
+        if let Some(what) = &status.waiting_for {
+            let _ = write!(page, "<tr><td colspan=10 class=wait>waits for {}</tr>", escape(what));
+        }
+        if let Some(trouble) = &status.trouble {
+            let (error, remedy) = (escape(&trouble.error), escape(&trouble.remedy));
+            let _ = write!(page, "<tr><td colspan=10><p class=bad>{error}</p><p>{remedy}</p></tr>");
+        }
     }
     page.push_str("</table>");
 }
@@ -141,6 +149,7 @@ mod tests {
             drift: 0,
             drift_example: None,
             trouble: None,
+            waiting_for: None,
             aside: false,
             upkeep,
         };

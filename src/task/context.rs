@@ -85,7 +85,7 @@ impl Context {
         Ok(Self {
             config: Arc::new(config),
             name: self.name.clone(),
-            progress: self.progress.aside(),
+            progress: self.progress.aside(tables),
             source: self.source.clone(),
             replaced: Arc::new(replaced),
             is_aside: true,

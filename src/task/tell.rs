@@ -109,7 +109,7 @@ pub(super) fn moved(task: &mut TaskStatus, name: &TableName, target: &TargetName
     let fresh = table(target, state, 0, 0);
     let status = task.tables.entry(name.to_string()).or_insert_with(|| fresh.clone());
     (status.phase, status.trouble, status.aside) = (fresh.phase, fresh.trouble, fresh.aside);
-    status.target = fresh.target;
+    (status.waiting_for, status.target) = (None, fresh.target);
 }
 
 /// The tables as they are on record: where each goes, and how far it is.
@@ -141,6 +141,7 @@ pub(super) fn table(
             TableState::Parked(trouble) => Some(trouble.clone()),
             _ => None,
         },
+        waiting_for: None,
         aside: matches!(state, TableState::Aside { .. }),
         upkeep: Upkeep::default(),
     }

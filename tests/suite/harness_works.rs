@@ -163,6 +163,7 @@ fn the_status_reads_back_as_it_is_written() {
             drift: 6,
             drift_example: None,
             trouble: None,
+            waiting_for: None,
             aside: false,
             upkeep: rowferry::change::status::Upkeep { bytes: 7, ..Default::default() },
         };

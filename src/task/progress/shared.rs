@@ -3,6 +3,7 @@
 //! What must never happen here: a step that the board is not told.
 
 use super::TaskProgress;
+use crate::change::TableName;
 use crate::change::status::{Phase, TaskStatus, Time};
 use crate::status::{Board, now};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,8 +14,8 @@ pub struct Progress {
     task: Arc<str>,
     state: Arc<Mutex<TaskProgress>>,
     board: Board,
-    /// It is that of a side stream, which tells of its tables only.
-    aside: bool,
+    /// It is that of a side stream of these tables, which tells of them only.
+    aside: Option<Arc<[String]>>,
 }
 
 impl Progress {
@@ -24,15 +25,16 @@ impl Progress {
             task: task.into(),
             state: Arc::new(Mutex::new(TaskProgress::new(now()))),
             board,
-            aside: false,
+            aside: None,
         };
         progress.step(|_, _| {});
         progress
     }
 
-    /// That of a side stream of the task.
-    pub fn aside(&self) -> Self {
-        Self { state: Arc::new(Mutex::new(TaskProgress::new(now()))), aside: true, ..self.clone() }
+    /// That of a side stream of these tables of the task.
+    pub fn aside<'a>(&self, tables: impl IntoIterator<Item = &'a TableName>) -> Self {
+        let tables = tables.into_iter().map(TableName::to_string).collect();
+        Self { state: Arc::new(Mutex::new(TaskProgress::new(now()))), aside: Some(tables), ..self.clone() }
     }
 
     /// The task's name.
@@ -60,10 +62,15 @@ impl Progress {
         let before = state.phase.name();
         let result = step(&mut state, now());
         let (phase, on_its_way) = (state.phase.name(), is_on_its_way(&state.phase));
-        if self.aside {
+        if let Some(tables) = &self.aside {
             self.tell_of_tables(|status| {
                 tell(status);
                 state.tell_tables(status);
+                for name in tables.iter() {
+                    if let Some(table) = status.tables.get_mut(name) {
+                        table.waiting_for = state.waiting_for.clone().filter(|_| table.aside);
+                    }
+                }
             });
             return result;
         }
@@ -80,7 +87,7 @@ impl Progress {
 
     /// Tells what nothing follows from.
     pub fn tell(&self, tell: impl FnOnce(&mut TaskStatus)) {
-        if self.aside { self.tell_of_tables(tell) } else { self.board.tell(&self.task, tell) }
+        if self.aside.is_some() { self.tell_of_tables(tell) } else { self.board.tell(&self.task, tell) }
     }
 
     /// Tells of the tables; what is told of the task is left as it is.

@@ -117,6 +117,7 @@ fn empty() -> TableStatus {
         drift: 0,
         drift_example: None,
         trouble: None,
+        waiting_for: None,
         aside: false,
         upkeep: Upkeep::default(),
     }

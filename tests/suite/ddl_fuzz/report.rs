@@ -12,6 +12,7 @@ pub struct Report {
     /// Statements that the server took in cases whose outcome counts.
     pub statements: u64,
     equal: (u64, u64),
+    gone: u64,
     /// Cases that another case's statement stopped, so that they were played again without it.
     pub stopped_by_others: u64,
     refused: u64,
@@ -46,6 +47,10 @@ impl Report {
                 self.equal.0 += 1;
                 self.equal.1 += accepted;
             }
+            Outcome::Gone => {
+                self.statements += accepted;
+                self.gone += 1;
+            }
             Outcome::Different(_) | Outcome::Hung(_) => {
                 self.statements += accepted.max(1);
                 self.findings += 1;
@@ -58,9 +63,10 @@ impl Report {
     pub fn line(&self) -> String {
         let sum = |reasons: &BTreeMap<String, u64>| reasons.values().sum::<u64>();
         format!(
-            "statements={} EQUAL={} told={} DIFFERENT={} told_without_name={} stopped_by_others={} refused={} not_carried={} broken={}",
+            "statements={} EQUAL={} gone={} told={} DIFFERENT={} told_without_name={} stopped_by_others={} refused={} not_carried={} broken={}",
             self.statements,
             self.equal.0,
+            self.gone,
             sum(&self.told),
             self.findings,
             sum(&self.unnamed),

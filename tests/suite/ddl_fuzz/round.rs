@@ -9,6 +9,7 @@ use crate::harness::{
 use crate::load::Dice;
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
+use rowferry::change::state::Trouble;
 use rowferry::change::status::{Model, Phase, TablePhase, TaskStatus};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
@@ -30,6 +31,8 @@ pub enum Outcome {
     Unnamed(String),
     /// Source and target are equal, so many rows.
     Equal(usize),
+    /// The source has the table no more, and the daemon has said so.
+    Gone,
     /// They are not, and nobody said so.
     Different(String),
     /// The daemon did not come to an end, died or panicked.
@@ -137,7 +140,26 @@ impl Ground<'_> {
         mysql.sql(&format!("BEGIN; {}; COMMIT", fences.join("; "))).await;
         self.wait_fences(daemon, target, &cases, &names, outcomes).await?;
         for case in cases {
-            if outcomes.contains_key(&case.number) {
+            let is_gone = mysql.one(&is_there(case)).await == "0";
+            match outcomes.get(&case.number) {
+                Some(Outcome::Gone) if !is_gone => {
+                    let words = "the source has the table again, and nobody took it back".to_owned();
+                    outcomes.insert(case.number, Outcome::Different(words));
+                    continue;
+                }
+                Some(_) => continue,
+                None => {}
+            }
+            if is_gone {
+                let task =
+                    daemon.status().await.and_then(|status| status.tasks.get(&names[&case.number]).cloned());
+                let carried = task.is_none_or(|task| task.tables.contains_key(&table_of(case)));
+                let outcome = if carried {
+                    Outcome::Different("the source has no such table, and nobody said so".to_owned())
+                } else {
+                    Outcome::Gone
+                };
+                outcomes.insert(case.number, outcome);
                 continue;
             }
             let compared = AssertUnwindSafe(equal(mysql, target, &case.database)).catch_unwind();
@@ -169,21 +191,20 @@ impl Ground<'_> {
         let start = Instant::now();
         while !waiting.is_empty() {
             alive(daemon)?;
+            // In this order: what is aside when its last change is passed over is told before that is applied.
+            let passed = passed(target, &waiting).await;
             if let Some(status) = daemon.status().await {
                 for case in cases {
                     let task = status.tasks.get(&names[&case.number]);
-                    if let Some(words) = task.and_then(failure)
+                    // Parked before its last change has passed it may come back.
+                    let is_over = passed.contains(&case.number) || task.is_some_and(has_failed);
+                    if let Some(outcome) = task.and_then(|task| told(task, case))
+                        && is_over
                         && waiting.remove(&case.number)
                     {
-                        let told = if is_named(&words, case) {
-                            Outcome::Told(words)
-                        } else {
-                            Outcome::Unnamed(words)
-                        };
-                        outcomes.insert(case.number, told);
+                        outcomes.insert(case.number, outcome);
                     }
                 }
-                let passed = passed(target, &waiting).await;
                 waiting.retain(|number| {
                     // A table that is being copied again is not yet what it will be.
                     let task = status.tasks.get(&names[number]);
@@ -191,10 +212,18 @@ impl Ground<'_> {
                 });
             }
             if start.elapsed() > DEADLINE {
-                for number in &waiting {
-                    let last =
-                        daemon.status().await.and_then(|status| status.tasks.get(&names[number]).cloned());
-                    outcomes.insert(*number, Outcome::Hung(format!("not within {DEADLINE:?}: {last:?}")));
+                let status = daemon.status().await;
+                for case in cases.iter().filter(|case| waiting.contains(&case.number)) {
+                    let last = status.as_ref().and_then(|status| status.tasks.get(&names[&case.number]));
+                    let trouble = last
+                        .into_iter()
+                        .flat_map(|task| task.tables.values())
+                        .find_map(|table| table.trouble.clone());
+                    let outcome = match trouble {
+                        Some(trouble) => named(format!("{} Remedy: {}", trouble.error, trouble.remedy), case),
+                        None => Outcome::Hung(format!("not within {DEADLINE:?}: {last:?}")),
+                    };
+                    outcomes.insert(case.number, outcome);
                 }
                 return Ok(());
             }
@@ -264,10 +293,39 @@ fn failure(task: &TaskStatus) -> Option<String> {
     if let Phase::Failed { error, remedy } = &task.phase {
         return Some(format!("{error} Remedy: {remedy}"));
     }
-    task.tables.values().find_map(|table| {
-        let table = serde_json::to_value(table).expect("JSON");
-        (table["state"] == "parked").then(|| format!("{} {}", table["error"], table["remedy"]))
-    })
+    parked(task).map(|trouble| format!("{} Remedy: {}", trouble.error, trouble.remedy))
+}
+
+fn has_failed(task: &TaskStatus) -> bool {
+    matches!(task.phase, Phase::Failed { .. })
+}
+
+fn parked(task: &TaskStatus) -> Option<&Trouble> {
+    let mut parked = task.tables.values().filter(|table| table.phase == TablePhase::Parked);
+    parked.find_map(|table| table.trouble.as_ref())
+}
+
+/// What a task has said of its case.
+fn told(task: &TaskStatus, case: &Case) -> Option<Outcome> {
+    if !has_failed(task) && parked(task).is_some_and(|trouble| trouble.gone) {
+        return Some(Outcome::Gone);
+    }
+    failure(task).map(|words| named(words, case))
+}
+
+fn named(words: String, case: &Case) -> Outcome {
+    if is_named(&words, case) { Outcome::Told(words) } else { Outcome::Unnamed(words) }
+}
+
+fn table_of(case: &Case) -> String {
+    format!("{}.t", case.database)
+}
+
+fn is_there(case: &Case) -> String {
+    format!(
+        "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = '{}' AND table_name = 't'",
+        case.database
+    )
 }
 
 /// As [`failure`], or those of a task that has tried its copy in vain.

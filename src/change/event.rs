@@ -12,6 +12,7 @@
 //! savepoint come when the transaction is committed: what ROLLBACK TO took back never does.
 
 use super::TableName;
+use super::names::Affected;
 use super::position::{FilePosition, TransactionId};
 use super::prepared::XaStep;
 use super::session::Session;
@@ -33,6 +34,9 @@ pub enum Change {
     Rollback(Boundary),
     /// A DDL statement that concerns, or may concern, a selected table. Complete in itself.
     Statement(StatementEvent),
+    /// A statement that may have changed rows of selected tables, which the log does not hold. No boundary: it may stand inside a
+    /// transaction, or its own `Commit` follows.
+    Doubtful(DoubtfulEvent),
     /// The transaction (or an unselected one, or a harmless statement) ended here.
     Commit(Boundary),
     /// The source is alive and has nothing further: everything up to here has been sent.
@@ -81,9 +85,24 @@ pub struct StatementEvent {
     pub doubt: Option<Doubt>,
 }
 
+/// A statement that cannot be carried for the tables that it may have changed.
+#[derive(Clone, Debug)]
+pub struct DoubtfulEvent {
+    /// Why.
+    pub doubt: Doubt,
+    /// What it may have changed.
+    pub affected: Affected,
+    /// The transaction it belongs to.
+    pub gtid: Option<TransactionId>,
+    /// Where the statement ends.
+    pub position: FilePosition,
+}
+
 /// Why a statement cannot be carried, where it concerns a carried table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Doubt {
+    /// The key of `ddl_policy` that says what becomes of the tables.
+    pub kind: &'static str,
     /// What is wrong.
     pub why: String,
     /// Its text, shortened.
@@ -157,6 +176,7 @@ impl Change {
         match self {
             Self::Rows(event) => ITEM + event.rows.len(),
             Self::Statement(event) => ITEM + event.sql.len(),
+            Self::Doubtful(event) => ITEM + event.doubt.statement.len(),
             Self::Begin { .. }
             | Self::Rollback(_)
             | Self::Commit(_)

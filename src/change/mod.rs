@@ -27,7 +27,9 @@ pub mod status;
 
 pub use domain::{DomainGtid, Domains};
 pub use encoded::{EncodedRows, RowLayout, RowOp, RowSpan};
-pub use event::{Boundary, Change, Doubt, LogFile, RowsEvent, RowsKind, StatementEvent, TableMap};
+pub use event::{
+    Boundary, Change, Doubt, DoubtfulEvent, LogFile, RowsEvent, RowsKind, StatementEvent, TableMap,
+};
 pub use gtid::{Gtid, GtidSet, Tag, Uuid};
 pub use names::{Affected, TableNames};
 pub use position::{FilePosition, Position, Taken, TransactionId};

@@ -19,8 +19,8 @@ pub struct TableNames {
 pub enum Affected {
     /// It may be about any table.
     Any,
-    /// Every table of a database.
-    Database(String),
+    /// Every table of these databases.
+    Databases(Vec<String>),
     /// These.
     Tables(Vec<TableName>),
 }
@@ -72,7 +72,9 @@ impl TableNames {
     pub fn concerns(self, affected: &Affected, table: &TableName) -> bool {
         match affected {
             Affected::Any => true,
-            Affected::Database(database) => self.same_database(database, &table.database),
+            Affected::Databases(names) => {
+                names.iter().any(|database| self.same_database(database, &table.database))
+            }
             Affected::Tables(names) => names.iter().any(|name| self.same(name, table)),
         }
     }
@@ -88,8 +90,8 @@ impl Affected {
                 Self::Tables(names)
             }
             // No statement on a database has doubts about tables beside it; if one had, any may be meant.
-            Self::Database(_) if !also.is_empty() => Self::Any,
-            Self::Database(_) | Self::Any => self,
+            Self::Databases(_) if !also.is_empty() => Self::Any,
+            Self::Databases(_) | Self::Any => self,
         }
     }
 }
@@ -152,10 +154,11 @@ mod tests {
     fn a_statement_concerns_what_it_is_about() {
         let (shop, other) = (name("Shop.item"), name("other.item"));
         let tables = Affected::Tables(vec![name("shop.item")]);
+        let databases = |name: &str| Affected::Databases(vec!["x".into(), name.into()]);
         for (affected, exact, folded) in [
             (Affected::Any, true, true),
-            (Affected::Database("Shop".into()), true, true),
-            (Affected::Database("shop".into()), false, true),
+            (databases("Shop"), true, true),
+            (databases("shop"), false, true),
             (tables.clone(), false, true),
             (tables.and(&[name("Shop.item")]), true, true),
             (Affected::Tables(Vec::new()), false, false),
@@ -166,7 +169,7 @@ mod tests {
             assert_eq!(TableNames::FOLDED.concerns(&affected, &other), any, "{affected:?}");
         }
         assert_eq!(Affected::Any.and(std::slice::from_ref(&shop)), Affected::Any);
-        assert_eq!(Affected::Database("Shop".into()).and(&[]), Affected::Database("Shop".into()));
-        assert_eq!(Affected::Database("Shop".into()).and(&[other]), Affected::Any);
+        assert_eq!(databases("Shop").and(&[]), databases("Shop"));
+        assert_eq!(databases("Shop").and(&[other]), Affected::Any);
     }
 }

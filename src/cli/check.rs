@@ -62,7 +62,6 @@ fn not_asked(config: &Config, name: &str, error: &TaskError) -> Report {
         | TaskError::CopyAgain { .. }
         | TaskError::OfTable { .. }
         | TaskError::Undone { .. }
-        | TaskError::OfAnyTable { .. }
         | TaskError::Gone { .. }
         | TaskError::NotOnRecord { .. }
         | TaskError::NotSelected { .. }

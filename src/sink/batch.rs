@@ -176,6 +176,20 @@ impl BatchBuilder {
         std::mem::take(&mut self.pumping)
     }
 
+    /// Whether a piece of the open transaction has been taken.
+    pub fn is_pumping(&self) -> bool {
+        self.pumping
+    }
+
+    /// Rows of the open transaction that are laid out so are dropped.
+    pub fn take_back(&mut self, layout: &Arc<RowLayout>) {
+        self.open.retain(|run| !Arc::ptr_eq(&run.layout, layout));
+        let load = |run: &EncodedRows| (run.spans.len(), run.used_bytes());
+        let settled = self.open.iter().rev().skip(1).map(load);
+        (self.settled_rows, self.settled_bytes) =
+            settled.fold((0, 0), |(rows, bytes), (more, larger)| (rows + more, bytes + larger));
+    }
+
     /// Outside a transaction: the log goes on at `file`, with nothing of ours before it. Never goes back.
     pub fn move_to(&mut self, file: FilePosition) {
         if self.position.file.order(&file).is_none_or(std::cmp::Ordering::is_lt) {

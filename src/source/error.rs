@@ -101,8 +101,10 @@ pub enum SourceErrorKind {
         why: String,
     },
     /// A logged statement that cannot be carried (statement-format DML, or one that is not understood).
-    #[error("statement at {position}: {why}: {statement}")]
+    #[error("statement at {position}: {why}{}{statement}", if statement.is_empty() { "" } else { ": " })]
     Statement {
+        /// The key of `ddl_policy` that says what becomes of a table that it concerns.
+        kind: &'static str,
         /// Where it ends.
         position: String,
         /// Why.
@@ -175,9 +177,12 @@ impl std::error::Error for SourceError {
 }
 
 impl SourceError {
-    /// Whether it is about a logged statement that cannot be carried.
-    pub fn is_of_a_statement(&self) -> bool {
-        matches!(self.kind, SourceErrorKind::Statement { .. })
+    /// Where it is about a logged statement that cannot be carried, the key of `ddl_policy`.
+    pub fn statement(&self) -> Option<&'static str> {
+        match self.kind {
+            SourceErrorKind::Statement { kind, .. } => Some(kind),
+            _ => None,
+        }
     }
 
     /// Whether trying again can help.

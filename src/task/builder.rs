@@ -10,12 +10,14 @@
 use super::TaskError;
 use super::batch::{Handover, Joined, Place, RowsUnit, SchemaUnit, Unit};
 use super::recorded::Recorded;
+use super::side::meet::TOGETHER;
 use super::tables::{Carried, Tables};
 use crate::change::policy::Operations;
 use crate::change::state::TableState;
 use crate::change::status::NotCarried;
 use crate::change::{
-    Boundary, Change, FilePosition, Position, RowsEvent, StatementEvent, TableName, TargetName, TransactionId,
+    Boundary, Change, DoubtfulEvent, FilePosition, Position, RowsEvent, StatementEvent, TableName,
+    TargetName, TransactionId,
 };
 use crate::sink::batch::{Batch, BatchBuilder, BatchLimits, Ready};
 use crate::transform::Policies;
@@ -35,8 +37,11 @@ pub trait Translator: Send {
         event: &StatementEvent,
     ) -> impl Future<Output = Result<Translation, TaskError>> + Send;
 
-    /// The table that an error of [`Self::translate`] is about and its state from here on, where the others go on without it; no state where
-    /// its target goes with it.
+    /// Why a carried table cannot follow a statement that may have changed it, one after the other.
+    fn doubted(&self, tables: &Tables, event: &DoubtfulEvent) -> Option<TaskError>;
+
+    /// The table that an error of these is about and its state from here on, where the others go on without it; no state where
+    /// its target goes with it. `side` is the number of the side stream of tables that are put aside with it.
     ///
     /// # Errors
     /// When the source cannot be asked.
@@ -44,6 +49,7 @@ pub trait Translator: Send {
         &mut self,
         error: &TaskError,
         tables: &Tables,
+        side: Option<u32>,
     ) -> impl Future<Output = Result<Option<(TableName, Option<TableState>)>, TaskError>> + Send;
 
     /// Whether rows of a table are applied whatever is there.
@@ -132,6 +138,7 @@ impl<T: Translator> Builder<T> {
             Change::Commit(boundary) => self.commit(&boundary),
             Change::Rollback(boundary) => self.rollback(&boundary),
             Change::Statement(event) => self.statement(&event).await?,
+            Change::Doubtful(event) => self.doubtful(&event).await?,
             Change::Heartbeat(file) => self.heartbeat(file),
             Change::LogFile(file) => self.batch.begin_file(&file),
         }
@@ -185,17 +192,7 @@ impl<T: Translator> Builder<T> {
         let mut translation = loop {
             match self.translator.translate(&mut self.tables, event).await {
                 Ok(translation) => break translation,
-                Err(error) => match self.translator.instead(&error, &self.tables).await? {
-                    Some((table, state)) if self.tables.put_aside(&table) => {
-                        match &state {
-                            Some(TableState::Parked(trouble)) => self.tables.is_parked(&table, trouble.gone),
-                            Some(_) => {}
-                            None => self.tables.leave_out(table.clone(), None),
-                        }
-                        away.push((table, state));
-                    }
-                    _ => return Err(error),
-                },
+                Err(error) => self.put_aside(error, &mut away).await?,
             }
         };
         for (table, mapping) in &translation.versions {
@@ -227,6 +224,54 @@ impl<T: Translator> Builder<T> {
         }));
         self.catch_up();
         Ok(())
+    }
+
+    /// Goes on without the tables that a statement may have changed: it may stand inside a transaction.
+    async fn doubtful(&mut self, event: &DoubtfulEvent) -> Result<(), TaskError> {
+        let mut away = Vec::new();
+        while let Some(error) = self.translator.doubted(&self.tables, event) {
+            // What is in the target of the open transaction is taken back there only with all of it.
+            if self.batch.is_pumping() {
+                return Err(error);
+            }
+            let one = error.table().and_then(|table| self.tables.get(self.tables.find(table)?));
+            let layout = one.map(|one| one.plan.layout().clone());
+            self.put_aside(error, &mut away).await?;
+            if let Some(layout) = layout {
+                self.batch.take_back(&layout);
+            }
+        }
+        if !away.is_empty() {
+            self.hand_over(Handover { away, ..Handover::at(self.batch.position().clone()) });
+        }
+        Ok(())
+    }
+
+    /// Takes the table that an error is about out of the stream, where the others go on without it.
+    async fn put_aside(
+        &mut self,
+        error: TaskError,
+        away: &mut Vec<(TableName, Option<TableState>)>,
+    ) -> Result<(), TaskError> {
+        // Those of one statement come back together.
+        let side = match away.last() {
+            Some((_, Some(TableState::Aside { side, .. }))) if !away.len().is_multiple_of(TOGETHER) => {
+                Some(*side)
+            }
+            _ => None,
+        };
+        match self.translator.instead(&error, &self.tables, side).await? {
+            Some((table, state)) if self.tables.put_aside(&table) => {
+                match &state {
+                    Some(TableState::Parked(trouble)) => self.tables.is_parked(&table, trouble.gone),
+                    Some(_) => {}
+                    None => self.tables.leave_out(table.clone(), None),
+                }
+                away.push((table, state));
+                Ok(())
+            }
+            _ => Err(error),
+        }
     }
 
     /// Whether a source transaction is open.

@@ -60,12 +60,6 @@ pub enum TaskError {
         /// The error.
         error: Box<TaskError>,
     },
-    /// A statement that may concern any table, whatever tables it was held against.
-    #[error("{error}")]
-    OfAnyTable {
-        /// The error.
-        error: Box<TaskError>,
-    },
     /// A table of the selection is not there.
     #[error("{table}: the source has no such table, or its user may not read it")]
     Gone {
@@ -207,7 +201,7 @@ impl TaskError {
         match self {
             Self::Transform(TransformError::Ddl { kind, .. }) => Some(kind),
             Self::Schema(_) => Some("unknown"),
-            Self::Source(error) if error.is_of_a_statement() => Some("statement_dml"),
+            Self::Source(error) => error.statement(),
             Self::OfTable { error, .. } => error.ddl(),
             Self::Undone { .. } => Some("change_values"),
             Self::Gone { .. } => Some("drop_table"),
@@ -232,9 +226,7 @@ impl TaskError {
     /// Whether trying again can help.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::OfTable { error, .. } | Self::Undone { error, .. } | Self::OfAnyTable { error } => {
-                error.retry()
-            }
+            Self::OfTable { error, .. } | Self::Undone { error, .. } => error.retry(),
             Self::Source(error) => error.retry(),
             Self::Sink(error) => error.retry(),
             Self::Transform(error) => error.retry(),

@@ -11,18 +11,20 @@
 //! Where that proof fails, P0 is older than now (the start of a log file, see `source::server::positions`), and statements before
 //! the reading are to be expected. The log is then read up to now first: behind the last statement on a table everything about
 //! that table before it is visible, for a statement that defines a table excludes every transaction that has touched it and not
-//! ended. So that place is the table's own P0, once the statement itself has ended. What stops a task in that part stops a new
-//! one too; the error then says what helps.
+//! ended. So that place is the table's own P0, once the statement itself has ended. A statement in that part whose rows are not
+//! logged, and not behind such a place, is an error that says what helps: to copy the table again would begin before it again.
 //!
 //! What must never happen here: a definition taken for the one at P0 although a statement lies between.
 
 use super::TaskError;
 use super::context::Context;
+use super::translate::refused;
 use crate::change::facts::Flavour;
 use crate::change::remedy::{InConfig, Remedy};
 use crate::change::state::CatchUpTarget;
 use crate::change::{
-    Affected, Change, FilePosition, LogFile, Position, StatementEvent, TableNames, Taken, XaState,
+    Affected, Change, DoubtfulEvent, FilePosition, LogFile, Position, StatementEvent, TableNames, Taken,
+    XaState,
 };
 use crate::config::StartPosition;
 use crate::config::types::Selection;
@@ -109,6 +111,8 @@ pub async fn settle(
             None => server.stream_start_alone().await?,
         };
         let mut read = LogRead::behind(context, names, position.clone());
+        // Statements behind P0 that may lie before all that is copied.
+        let mut early = 0;
         if start.is_none() && !server.start_is_now(&position) {
             if let Some(later) = server.later_start(&position).await? {
                 let mut history = LogRead { only_statements: true, ..read };
@@ -120,6 +124,7 @@ pub async fn settle(
             } else {
                 let end = server.log_end().await?;
                 read.on(&end).await.map_err(|error| begins_with_a_file(error, server.label()))?;
+                early = read.doubtful.len();
             }
         }
         let before = read.found.len();
@@ -132,13 +137,18 @@ pub async fn settle(
             let own_file = read.files.iter().find(|file| file.file == position.file.file);
             position.file_begun = own_file.map(|file| file.begun).or(position.file_begun);
             let own = |table: &Table| read.start_of(table).unwrap_or(&position).clone();
-            let tables = tables
-                .into_iter()
-                .map(|table| {
-                    let from = own(&table);
-                    (table, from)
-                })
-                .collect();
+            let tables: Vec<_> = tables.into_iter().map(|table| (own(&table), table)).collect();
+            for event in read.doubtful.iter().take(early) {
+                let is_behind = |from: &Position| !from.holds(event.gtid.as_ref(), &event.position);
+                if tables
+                    .iter()
+                    .any(|(from, table)| names.concerns(&event.affected, &table.name) && is_behind(from))
+                {
+                    let error = refused(context, &event.doubt, event.gtid.as_ref(), &event.position);
+                    return Err(begins_with_a_file(error, server.label()));
+                }
+            }
+            let tables = tables.into_iter().map(|(from, table)| (table, from)).collect();
             return Ok(Settled { position, tables });
         };
         if start.is_some() {
@@ -176,6 +186,8 @@ struct LogRead<'a> {
     names: TableNames,
     reached: Position,
     found: Vec<(Found, Position)>,
+    /// Statements that may have changed rows of selected tables, which are not logged.
+    doubtful: Vec<DoubtfulEvent>,
     files: Vec<LogFile>,
     /// See [`StreamRequest::only_statements`].
     only_statements: bool,
@@ -183,7 +195,15 @@ struct LogRead<'a> {
 
 impl<'a> LogRead<'a> {
     fn behind(context: &'a Context, names: TableNames, reached: Position) -> Self {
-        Self { context, names, reached, found: Vec::new(), files: Vec::new(), only_statements: false }
+        Self {
+            context,
+            names,
+            reached,
+            found: Vec::new(),
+            doubtful: Vec::new(),
+            files: Vec::new(),
+            only_statements: false,
+        }
     }
 
     /// Waits until the statements that were found have ended.
@@ -223,6 +243,10 @@ impl<'a> LogRead<'a> {
                     Change::LogFile(file) => {
                         self.reached.begin_file(&file);
                         self.files.push(file);
+                    }
+                    Change::Doubtful(event) => {
+                        self.doubtful.push(event);
+                        continue;
                     }
                     Change::Begin { .. } | Change::Rows(_) => {
                         continue;

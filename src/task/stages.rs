@@ -246,7 +246,7 @@ impl Ends {
                     committed = Some(boundary.committed_micros);
                 }
                 Change::Statement(event) => committed = Some(event.boundary.committed_micros),
-                Change::Begin { .. } | Change::Rows(_) | Change::LogFile(_) => {
+                Change::Begin { .. } | Change::Rows(_) | Change::Doubtful(_) | Change::LogFile(_) => {
                     committed = committed.or(Some(0));
                 }
             }
@@ -265,6 +265,6 @@ fn place(change: &Change) -> Option<String> {
         Change::Commit(boundary) | Change::Rollback(boundary) => Some(boundary.file.to_string()),
         Change::Heartbeat(file) => Some(file.to_string()),
         Change::Statement(event) => Some(event.boundary.file.to_string()),
-        Change::Begin { .. } | Change::Rows(_) | Change::LogFile(_) => None,
+        Change::Begin { .. } | Change::Rows(_) | Change::Doubtful(_) | Change::LogFile(_) => None,
     }
 }

@@ -10,10 +10,13 @@ use super::parking::{instead, tell_of};
 use super::tables::{Carried, Tables};
 use crate::change::facts::{Cascades, Flavour};
 use crate::change::state::TableState;
-use crate::change::{Affected, Answers, Doubt, StatementEvent, TableName, TableNames, TargetChange};
+use crate::change::{
+    Affected, Answers, Doubt, DoubtfulEvent, FilePosition, StatementEvent, TableName, TableNames,
+    TargetChange, TransactionId,
+};
 use crate::schema::ddl::{self, SqlMode, Statement};
 use crate::source::server::{Server, Setting};
-use crate::source::{SourceError, SourceErrorKind, binlog};
+use crate::source::{SourceErrorKind, binlog};
 use crate::transform::{Issued, TransformError, Translated, translate};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -78,19 +81,16 @@ impl Translate {
         Ok(if since { mode.with_explicit_timestamps(setting.on) } else { mode })
     }
 
-    /// The error of a statement that cannot be carried.
-    fn refused(&self, doubt: &Doubt, event: &StatementEvent) -> SourceError {
-        let file = &event.boundary.file;
-        SourceErrorKind::Statement {
-            position: match &event.gtid {
-                Some(name) => format!("{file} (transaction {name})"),
-                None => file.to_string(),
-            },
-            why: doubt.why.clone(),
-            statement: doubt.statement.clone(),
-            remedy: doubt.remedy.clone(),
-        }
-        .at(&self.context.task().source)
+    /// As [`refused`], for a table.
+    fn refused(
+        &self,
+        table: &TableName,
+        doubt: &Doubt,
+        gtid: Option<&TransactionId>,
+        file: &FilePosition,
+    ) -> TaskError {
+        let error = Box::new(refused(&self.context, doubt, gtid, file));
+        TaskError::OfTable { table: table.clone(), error }
     }
 
     /// Translates for all tables that a statement concerns.
@@ -111,8 +111,7 @@ impl Translate {
             let one = tables.get(index).ok_or_else(|| TaskError::missing("a table of the statement"))?;
             let name = &one.table.name;
             if let Some(doubt) = &event.doubt {
-                let (table, error) = (name.clone(), Box::new(self.refused(doubt, event).into()));
-                return Err(TaskError::OfTable { table, error });
+                return Err(self.refused(name, doubt, event.gtid.as_ref(), &event.boundary.file));
             }
             let translated = self.one(one, statement, event, mode).await?;
             if one.until.is_some() && self.context.task().initial_data && !only_adds(one, &translated) {
@@ -184,23 +183,27 @@ impl Translator for Translate {
             }
         }
         let affected = affected.and(event.doubt.as_ref().map_or(&[], |doubt| &doubt.also));
-        let told = self.all(tables, event, &statement, &affected, mode).await;
-        told.map_err(|error| match affected {
-            Affected::Any if error.table().is_some() && !error.is_copy_again() => {
-                TaskError::OfAnyTable { error: Box::new(error) }
-            }
-            _ => error,
-        })
+        self.all(tables, event, &statement, &affected, mode).await
+    }
+
+    fn doubted(&self, tables: &Tables, event: &DoubtfulEvent) -> Option<TaskError> {
+        let (gtid, file) = (event.gtid.as_ref(), &event.position);
+        let mut concerned = tables.concerned(&event.affected).into_iter();
+        let index = concerned.find(|index| !tables.skips(*index, gtid, file))?;
+        let one = tables.get(index)?;
+        Some(self.refused(&one.table.name, &event.doubt, gtid, file))
     }
 
     async fn instead(
         &mut self,
         error: &TaskError,
         tables: &Tables,
+        side: Option<u32>,
     ) -> Result<Option<(TableName, Option<TableState>)>, TaskError> {
         let known = error.table().is_some_and(|table| tables.find(table).is_some());
         let (Some(sides), true) = (&self.sides, known) else { return Ok(None) };
-        let instead = instead(&self.context, error, || sides.fetch_add(1, Relaxed) + 1).await?;
+        let number = || side.unwrap_or_else(|| sides.fetch_add(1, Relaxed) + 1);
+        let instead = instead(&self.context, error, number).await?;
         if let Some((table, state)) = &instead {
             tell_of(&self.context, table, state.as_ref(), error);
         }
@@ -210,6 +213,26 @@ impl Translator for Translate {
     fn always_convergent(&self, table: &TableName) -> bool {
         self.context.always_convergent(table)
     }
+}
+
+/// The error of a statement that cannot be carried.
+pub(super) fn refused(
+    context: &Context,
+    doubt: &Doubt,
+    gtid: Option<&TransactionId>,
+    file: &FilePosition,
+) -> TaskError {
+    let kind = SourceErrorKind::Statement {
+        kind: doubt.kind,
+        position: match gtid {
+            Some(name) => format!("{file} (transaction {name})"),
+            None => file.to_string(),
+        },
+        why: doubt.why.clone(),
+        statement: doubt.statement.clone(),
+        remedy: doubt.remedy.clone(),
+    };
+    kind.at(&context.task().source).into()
 }
 
 /// Whether every carried column is what it was under its name: a chunk may have been read before the statement or

@@ -348,7 +348,7 @@ impl Statement {
     /// What it is about, in a session with this default database.
     pub fn affected(&self, default_database: &str) -> Affected {
         if let Self::DropDatabase(database) = self {
-            return Affected::Database(database.clone());
+            return Affected::Databases(vec![database.clone()]);
         }
         self.tables().map_or(Affected::Any, |names| {
             Affected::Tables(names.iter().map(|name| name.full(default_database)).collect())

@@ -6,7 +6,7 @@ use super::code::{CodeName, Object, StoredCode};
 use super::query::Query;
 use super::refusal::Refusal;
 use super::selected::SelectedTables;
-use super::statement::{self, Meaning, Surroundings};
+use super::statement::{self, Meaning, STATEMENT_DML, Surroundings};
 use super::temporary::{SessionKey, TemporaryTables};
 use super::watch::Watch;
 use crate::change::FilePosition;
@@ -92,8 +92,13 @@ impl Judging {
             return Ok(meaning);
         }
         self.watch.note(&statement, &sql, query, flavour, selected);
-        // Where the stream goes on, the names in it are of no carried tables, whatever they mean.
-        if matches!(&meaning, Meaning::Ddl { doubt: Some(_), .. }) {
+        // What it did to whose tables is not known, so nothing is concluded from it. Rows are nobody's definition.
+        let doubt = match &meaning {
+            Meaning::Ddl { doubt, .. } => doubt.as_ref(),
+            Meaning::Doubtful { doubt, .. } => Some(doubt).filter(|doubt| doubt.kind != STATEMENT_DML),
+            _ => None,
+        };
+        if doubt.is_some() {
             self.watch.doubt();
         } else {
             self.temporary.note(&statement, query, flavour, selected);

@@ -387,6 +387,7 @@ pub(super) async fn begun(mut wire: Wire, file: &str) -> Result<Option<u32>, Sou
         | Change::Rows(_)
         | Change::Rollback(_)
         | Change::Statement(_)
+        | Change::Doubtful(_)
         | Change::Commit(_)
         | Change::Heartbeat(_) => None,
     }))

@@ -72,7 +72,7 @@ impl Refusal {
                 SourceErrorKind::Event { event, position, why, remedy }.at(endpoint)
             }
             Self::Statement { why, statement, remedy } => {
-                SourceErrorKind::Statement { position, why, statement, remedy }.at(endpoint)
+                SourceErrorKind::Statement { kind: "unknown", position, why, statement, remedy }.at(endpoint)
             }
         }
     }

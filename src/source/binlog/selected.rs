@@ -25,6 +25,15 @@ enum Named {
     Parts(Vec<String>),
 }
 
+impl Named {
+    fn may_be_in(&self, text: &Mentions) -> bool {
+        match self {
+            Self::Exactly(name) => text.name(name),
+            Self::Parts(parts) => parts.iter().all(|part| text.part(part)),
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Rule {
     /// Names differ by case.
@@ -87,7 +96,7 @@ impl SelectedTables {
     pub fn concerned(&self, affected: &Affected) -> bool {
         match affected {
             Affected::Any => true,
-            Affected::Database(database) => self.may_hold(database),
+            Affected::Databases(names) => names.iter().any(|database| self.may_hold(database)),
             Affected::Tables(names) => names.iter().any(|name| self.contains(&name.database, &name.table)),
         }
     }
@@ -113,10 +122,17 @@ impl SelectedTables {
 
     /// Whether a text may name a database that holds selected tables. What is no plain pattern may stand for any name.
     pub fn may_be_named(&self, text: &Mentions) -> bool {
-        self.named.iter().any(|database| match database {
-            Named::Exactly(name) => text.name(name),
-            Named::Parts(parts) => parts.iter().all(|part| text.part(part)),
-        })
+        self.named.iter().any(|database| database.may_be_in(text))
+    }
+
+    /// The databases with selected tables that a text may name.
+    pub fn named_in(&self, text: &Mentions) -> Affected {
+        let names =
+            self.named.iter().filter(|database| database.may_be_in(text)).map(|database| match database {
+                Named::Exactly(name) => Some(name.clone()),
+                Named::Parts(_) => None,
+            });
+        names.collect::<Option<_>>().map_or(Affected::Any, Affected::Databases)
     }
 
     /// Whether a selected table may lie in `database`, as far as the patterns tell.
@@ -239,6 +255,18 @@ mod tests {
         };
         assert!(named(&["shop.*", "!other.*"], "FROB `shop`.t") && !named(&["shop.*"], "FROB workshop.t"));
         assert!(!named(&["shop.*", "!other.*"], "FROB other.t"));
+        let in_text = |patterns: &[&str], text: &str| {
+            let selected = SelectedTables::new(selection(patterns), TableNames::EXACT).unwrap();
+            selected.named_in(&Mentions::of(text.as_bytes()))
+        };
+        let databases =
+            |names: &[&str]| Affected::Databases(names.iter().map(|name| (*name).into()).collect());
+        assert_eq!(
+            in_text(&["shop.*", "other.t", "x.*"], "FROB shop.t, other.u"),
+            databases(&["shop", "other"])
+        );
+        assert_eq!(in_text(&["shop.*", "x*.t"], "FROB shop.t"), databases(&["shop"]));
+        assert_eq!(in_text(&["shop.*", "x*.t"], "FROB shop.t, x1.t"), Affected::Any);
         assert!(named(&["sh*p_?x.t"], "FROB shop_1x.t") && !named(&["sh*p_?x.t"], "FROB other.t"));
         for wide in ["*.t", "*", "[a-z]x.t", "{a,b}.t"] {
             assert!(named(&[wide], "FROB other.t"), "{wide}");

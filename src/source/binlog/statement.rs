@@ -4,9 +4,12 @@
 //! reaches what the log says it used (`databases`, MySQL), its session's default database, and everything its text names, by
 //! itself or through the code it calls (see [`code`](super::code)).
 //!
+//! `reach` is what a statement that is not carried as it is may have changed.
+//!
 //! What must never happen here: a statement passed over that may have changed a selected table.
 
-use super::code::Reached;
+mod reach;
+
 use super::mentions::Mentions;
 use super::query::Query;
 use super::refusal::Refusal;
@@ -16,9 +19,9 @@ use super::text;
 use super::watch::Watch;
 use super::xid::Xid;
 use crate::change::facts::Flavour;
-use crate::change::remedy::{AtSource, Compare, Remedy, Report, Restart, Scope};
-use crate::change::{Doubt, TableName};
-use crate::schema::ddl::{self, Beginning, DmlKind, Name, SqlMode, Statement};
+use crate::change::remedy::{AtSource, Compare, Remedy, Report, Restart};
+use crate::change::{Affected, Doubt};
+use crate::schema::ddl::{self, DmlKind, Name, SqlMode, Statement};
 use std::cell::OnceCell;
 
 /// What a statement does to the stream.
@@ -56,6 +59,13 @@ pub enum Meaning {
         rows_may_follow: bool,
         /// Why it cannot be carried, if it concerns a table that is carried.
         doubt: Option<Doubt>,
+    },
+    /// May have changed rows of selected tables, and the log does not hold them.
+    Doubtful {
+        /// Why it cannot be carried.
+        doubt: Doubt,
+        /// What it may have changed.
+        affected: Affected,
     },
     /// Changes nothing that is carried.
     Pass,
@@ -121,24 +131,24 @@ pub fn judge(query: &Query, read: Read, around: &Surroundings<'_>) -> Result<Mea
     let judge = Judge { query, sql: &read.sql, around, text: OnceCell::new() };
     if !query.says_sql_mode {
         // How the text is to be read is not known, so nothing that it seems to be counts.
-        return judge.unknown("its sql_mode is not logged, so it cannot be read");
+        return Ok(judge.unknown("its sql_mode is not logged, so it cannot be read"));
     }
     if judge.has_two_meanings(&read) {
-        return judge.two_meanings(&read);
+        return Ok(judge.two_meanings(&read));
     }
     let concerned = judge.concerns(&read.statement);
     let by_file = read.sql.contains(FILE_NAME) || query.database.starts_with(FILE_NAME);
     if concerned && by_file && names_something(&read.statement) {
-        return Err(judge.refuse("it may name a selected table by its file (`#mysql50#…`)", Compare::Meant));
+        return Ok(judge.may_reach("it may name a selected table by its file (`#mysql50#…`)", Compare::Meant));
     }
     // A name with unreadable letters may be a selected one.
     if !read.understood && names_something(&read.statement) {
-        return judge.unknown(
+        return Ok(judge.unknown(
             "it has bytes that its client's character set does not have, so its names cannot be told",
-        );
+        ));
     }
     if judge.lacks_database(&read.statement) {
-        return judge.unknown(NO_DATABASE);
+        return Ok(judge.unknown(NO_DATABASE));
     }
     let mut doubt = None;
     if concerned && matches!(read.statement, Statement::AlterTable(_)) && !query.keeps_literals(&read.sql) {
@@ -181,13 +191,13 @@ pub fn judge(query: &Query, read: Read, around: &Surroundings<'_>) -> Result<Mea
         }
         Statement::Unknown { tables: Some(_), .. } => Meaning::OutOfReach,
         Statement::Unknown { why, tables: None } => {
-            return judge.unknown(&format!("it is not understood ({why})"));
+            return Ok(judge.unknown(&format!("it is not understood ({why})")));
         }
-        Statement::Dml { kind, tables } => return judge.dml(kind, tables.as_deref()),
+        Statement::Dml { kind, tables } => return Ok(judge.dml(kind, tables.as_deref())),
         // With its SELECT in it the statement made the rows itself, and called what that calls.
         Statement::CreateTable(create) if create.select => {
-            let reached = judge.indirect(Some(&[]))?;
-            if create.temporary || !concerned || reached == Meaning::Ask {
+            let reached = judge.indirect(Some(&[]));
+            if create.temporary || !concerned || matches!(reached, Meaning::Ask | Meaning::Doubtful { .. }) {
                 return Ok(reached);
             }
             Meaning::Ddl { sql: read.sql, rows_may_follow: true, doubt }
@@ -299,7 +309,7 @@ impl Judge<'_> {
     }
 
     /// The error for a statement that has two meanings. Where both define tables the task knows whether one of them is carried.
-    fn two_meanings(&self, read: &Read) -> Result<Meaning, Refusal> {
+    fn two_meanings(&self, read: &Read) -> Meaning {
         let why = "its names can be read in two ways: in its client's character set and, as servers write some statements \
                    themselves, in UTF-8";
         let remedy = AtSource::StateInUtf8.also(Compare::Meant);
@@ -313,137 +323,10 @@ impl Judge<'_> {
             Some(names) if read.understood && defines(&read.statement) => {
                 let also = names.iter().map(|name| self.query.full_name(name, self.selected())).collect();
                 let doubt = Some(Doubt { also, ..self.doubt(why, remedy) });
-                Ok(Meaning::Ddl { sql: read.sql.clone(), rows_may_follow: creates, doubt })
+                Meaning::Ddl { sql: read.sql.clone(), rows_may_follow: creates, doubt }
             }
-            _ => Err(self.refuse(why, remedy)),
+            _ => self.may_reach(why, remedy),
         }
-    }
-
-    /// A statement of which only the text and the log's word are known.
-    fn unknown(&self, why: &str) -> Result<Meaning, Refusal> {
-        let database = &self.query.database;
-        let logged = self.logged_databases();
-        let reason = if self.selected().may_hold(database) {
-            Some(format!("its session's database {database} holds selected tables"))
-        } else if self.selected().may_be_named(self.text()) {
-            Some("it may name a database that holds selected tables".to_owned())
-        } else if logged == Some(true) {
-            Some("the log says that it used a database that holds selected tables".to_owned())
-        } else {
-            None
-        };
-        match reason {
-            Some(reason) => Err(self.refuse(&format!("{why}, and {reason}"), report())),
-            None if logged == Some(false) => Ok(Meaning::OutOfReach),
-            None => match self.beginning() {
-                Beginning::AlterTable => Ok(Meaning::OutOfReach),
-                // It writes nothing that is there, but may call something.
-                Beginning::Create => self.by_code(why, Some(&[]), report()),
-                Beginning::Other => self.by_code(why, None, report()),
-            },
-        }
-    }
-
-    fn beginning(&self) -> Beginning {
-        if !self.query.says_sql_mode {
-            return Beginning::Other;
-        }
-        ddl::beginning(self.sql, SqlMode::of_session(&self.query.session, self.around.flavour))
-    }
-
-    /// A statement that changes rows by itself.
-    fn dml(&self, kind: DmlKind, tables: Option<&[Name]>) -> Result<Meaning, Refusal> {
-        let written: Option<Vec<TableName>> = tables
-            .map(|tables| tables.iter().map(|table| self.query.full_name(table, self.selected())).collect());
-        if written.iter().flatten().any(|name| name.database.is_empty()) {
-            return self.unknown(NO_DATABASE);
-        }
-        let is_selected = |name: &&TableName| self.selected().contains(&name.database, &name.table);
-        let mut written = written;
-        if let Some(names) = &mut written {
-            let temporary = self.around.temporary;
-            let means = |name: &TableName| {
-                // A long text is not searched for what does not matter.
-                if temporary.has(self.query.session_key(), name) {
-                    temporary.written(name, kind, self.query, self.text())
-                } else {
-                    Means::Shared
-                }
-            };
-            if names.iter().any(|name| is_selected(&name) && means(name) == Means::Either) {
-                return Err(self.either());
-            }
-            // What is the session's own has no triggers and is nobody else's.
-            names.retain(|name| means(name) != Means::Temporary);
-        }
-        if let Some(name) = written.iter().flatten().find(is_selected) {
-            let plain = matches!(
-                kind,
-                DmlKind::Insert | DmlKind::Replace | DmlKind::Load | DmlKind::Update | DmlKind::Delete
-            ) && written.as_ref().is_some_and(|written| written.len() == 1);
-            let what = if plain { "changes" } else { "may change" };
-            return Err(self.refuse(
-                &format!("it {what} {name}, a table of this task, and is logged as a statement, not as rows"),
-                by_rows(),
-            ));
-        }
-        match kind {
-            // They write nothing themselves.
-            DmlKind::Other if written.is_none() => self.indirect(Some(&[])),
-            // Servers log what a procedure does, not that it is called.
-            DmlKind::Call => self.unknown("it calls a procedure, which may do anything"),
-            // The text could not be read as far as the table.
-            _ if written.is_none() => self.unknown("it changes rows, and which table's is not understood"),
-            _ => self.indirect(written.as_deref()),
-        }
-    }
-
-    /// A statement that writes none of the selected tables itself, but may do so by what it calls.
-    fn indirect(&self, written: Option<&[TableName]>) -> Result<Meaning, Refusal> {
-        if self.logged_databases() == Some(false) {
-            return Ok(Meaning::OutOfReach);
-        }
-        self.by_code("it is logged as a statement, not as rows", written, by_rows())
-    }
-
-    /// Whether the databases that the log names for it may hold selected tables; `None` where it names none.
-    fn logged_databases(&self) -> Option<bool> {
-        let names = self.query.databases.as_ref().filter(|names| !names.is_empty())?;
-        Some(names.iter().any(|name| self.selected().may_hold(name)))
-    }
-
-    /// Decides by the source's stored code.
-    fn by_code(&self, why: &str, written: Option<&[TableName]>, remedy: Remedy) -> Result<Meaning, Refusal> {
-        if self.selected().is_none() {
-            return Ok(Meaning::OutOfReach);
-        }
-        let Some(code) = self.around.watch.code() else { return Ok(Meaning::Ask) };
-        let known = |table: &TableName| self.around.watch.knows(table);
-        let database = self.selected().folded_database(&self.query.database);
-        let logged = self.query.databases.iter().flatten().map(String::as_str);
-        let logged = logged.filter(|name| self.selected().may_hold(name)).collect();
-        let reached = code.reach(self.text(), &database, written, &known, self.selected(), logged);
-        match reached {
-            Reached::Nothing => Ok(Meaning::OutOfReach),
-            // What the list says may be out of date.
-            _ if !self.around.asked => Ok(Meaning::Ask),
-            Reached::Selected(by) => {
-                Err(self
-                    .refuse(&format!("{why}, and it may change tables of this task through {by}"), remedy))
-            }
-            Reached::Unknown { why: unknown, remedy: None } => {
-                Err(self.refuse(&format!("{why}, and {unknown}"), remedy))
-            }
-            // So that it can be told whether such statements reach a table of this task.
-            Reached::Unknown { why: unknown, remedy: Some(more) } => {
-                Err(self.refuse(&format!("{why}, and {unknown}"), more.or(remedy)))
-            }
-        }
-    }
-
-    /// One of two tables of a selected name is meant.
-    fn either(&self) -> Refusal {
-        self.refuse(EITHER, Compare::DefinitionAndRows)
     }
 
     /// The id that an XA statement names.
@@ -458,7 +341,7 @@ impl Judge<'_> {
         if statement.len() < self.sql.len() {
             statement.push('…');
         }
-        Doubt { why: why.to_owned(), statement, remedy: remedy.into(), also: Vec::new() }
+        Doubt { kind: UNKNOWN, why: why.to_owned(), statement, remedy: remedy.into(), also: Vec::new() }
     }
 
     fn refuse(&self, why: &str, remedy: impl Into<Remedy>) -> Refusal {
@@ -467,17 +350,15 @@ impl Judge<'_> {
     }
 }
 
+/// Keys of `ddl_policy`: what is not understood, and rows that are changed by a statement.
+const UNKNOWN: &str = "unknown";
+pub const STATEMENT_DML: &str = "statement_dml";
+
 /// Why it is not known which of two tables is meant.
 const EITHER: &str = "its session has or had a temporary table, and the log does not tell whether that one is meant or the selected one of that \
      name";
 
 const NO_DATABASE: &str = "its session had no database, and it names a table without one";
-
-/// What to do about a statement that is logged in place of its rows.
-fn by_rows() -> Remedy {
-    Remedy::SetVariable { variable: "binlog_format", value: "ROW", scope: Scope::Sessions }
-        .and(Compare::CopyChanged)
-}
 
 /// Whether the meaning hangs on a name.
 fn names_something(statement: &Statement) -> bool {

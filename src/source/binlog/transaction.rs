@@ -27,7 +27,8 @@ use crate::change::facts::Flavour;
 use crate::change::names::alike;
 use crate::change::remedy::{AtSource, Restart};
 use crate::change::{
-    Boundary, Change, Domains, Doubt, FilePosition, RowsEvent, Session, StatementEvent, Taken, TransactionId,
+    Affected, Boundary, Change, Domains, Doubt, DoubtfulEvent, FilePosition, RowsEvent, Session,
+    StatementEvent, Taken, TransactionId,
 };
 use xa::HandOut;
 
@@ -295,6 +296,13 @@ impl Transactions {
         out.push(Change::Commit(boundary.clone()));
         self.ended(boundary);
         Ok(())
+    }
+
+    /// Rows of selected tables may have changed that the log does not hold, in the open transaction or the one that this is. Rows that
+    /// are held may be taken back and come later, but what is doubtful once stays so.
+    pub fn doubt(&mut self, doubt: Doubt, affected: Affected, position: FilePosition, out: &mut Vec<Change>) {
+        let gtid = self.current().cloned();
+        out.push(Change::Doubtful(DoubtfulEvent { doubt, affected, gtid, position }));
     }
 
     /// DDL on a selected table.

@@ -26,7 +26,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// A side stream that is so many bytes of the log behind the main stream is near.
 const NEAR: u64 = 512 << 10;
 /// How many tables that come at once are copied together.
-const TOGETHER: usize = 100;
+pub(in crate::task) const TOGETHER: usize = 100;
 /// After a meeting that came to nothing.
 const PAUSE: Duration = Duration::from_secs(1);
 

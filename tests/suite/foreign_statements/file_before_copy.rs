@@ -48,7 +48,8 @@ async fn stops_a_copy_where_nothing_can_be_proven_and_the_remedies_help() {
     let mysql = Kind::Files56.private(&[]).await;
     let scene = Scene::on(&mysql, postgres().await, "before_unproven").await;
     scene.source.sql(CARRIED).await;
-    scene.source.sql(BEFORE).await;
+    // What the last statement that defines the table leaves behind is in the copy, this may not be.
+    scene.source.sql(&format!("{BEFORE}; INSERT INTO t VALUES (30, 'last')")).await;
     mysql.sql("CREATE USER r@'%'; GRANT SELECT, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO r@'%'").await;
     let url = mysql.url().replace("root@", "r@");
     let config = Config::new(&url, &scene.target.url(), &["before_unproven.*"]);

@@ -10,6 +10,7 @@ mod policies;
 mod refused;
 mod sessions;
 mod shared;
+mod statements;
 mod told;
 
 use crate::harness::{DEADLINE, Daemon, Scene};

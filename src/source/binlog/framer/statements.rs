@@ -41,9 +41,13 @@ impl Framer {
     /// What cannot be judged may be about any selected table. Inside a transaction it only changes rows.
     fn as_statement(&self, meaning: Result<Meaning, Refusal>, query: &Query) -> Meaning {
         match meaning {
-            Ok(Meaning::Ask) | Err(_) if self.transactions.is_open() => Meaning::Pass,
+            Ok(Meaning::Ask | Meaning::Doubtful { .. }) | Err(_) if self.transactions.is_open() => {
+                Meaning::Pass
+            }
             Ok(Meaning::Ask) => Meaning::Pass,
-            Err(_) => Meaning::Ddl { sql: query.decoded().0, rows_may_follow: false, doubt: None },
+            Ok(Meaning::Doubtful { .. }) | Err(_) => {
+                Meaning::Ddl { sql: query.decoded().0, rows_may_follow: false, doubt: None }
+            }
             Ok(meaning) => meaning,
         }
     }
@@ -102,6 +106,10 @@ impl Framer {
             Meaning::Ask => {
                 self.asking = Some((query, end));
                 Ok(())
+            }
+            Meaning::Doubtful { doubt, affected } => {
+                self.transactions.doubt(doubt, affected, end.position.clone(), out);
+                self.transactions.pass(end, out)
             }
             Meaning::Ddl { sql, rows_may_follow, doubt } => {
                 // Which table it means has been decided, but where there is a doubt.

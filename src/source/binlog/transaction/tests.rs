@@ -49,6 +49,7 @@ pub(super) fn short(items: &[Change]) -> Vec<String> {
             Change::Rollback(boundary) => edge("rollback", boundary),
             Change::Commit(boundary) => edge("commit", boundary),
             Change::Statement(event) => edge(&event.sql, &event.boundary),
+            Change::Doubtful(event) => format!("doubtful {}", event.position.offset),
             Change::Heartbeat(position) => format!("heartbeat {}", position.offset),
             Change::LogFile(file) => format!("file {}", file.file),
         })

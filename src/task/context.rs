@@ -1,6 +1,7 @@
 //! What every part of a running task needs: its config, its endpoints, its progress.
 
 use super::TaskError;
+use super::courtesy::Courtesy;
 use super::progress::Progress;
 use crate::change::policy::{DdlPolicy, TableOptions};
 use crate::change::{TableName, TargetColumn, TargetName};
@@ -16,6 +17,9 @@ use std::sync::Arc;
 /// A side stream has this part of the task's memory.
 const SIDE_MEMORY: usize = 4;
 
+/// And copies chunks of no more rows.
+const SIDE_CHUNK: u64 = 10_000;
+
 /// The surroundings of one attempt at a task.
 #[derive(Clone, Debug)]
 pub struct Context {
@@ -25,6 +29,8 @@ pub struct Context {
     pub name: String,
     /// How it gets on.
     pub progress: Progress,
+    /// How copies aside give way to the main stream.
+    pub courtesy: Arc<Courtesy>,
     source: SameServer,
     /// Of a side stream: its tables that have a target table already, which they are copied beside.
     replaced: Arc<BTreeMap<TableName, Replaced>>,
@@ -58,7 +64,8 @@ impl Context {
         let source = SameServer::from(source);
         let (config, progress) = (config.clone(), progress.clone());
         let (name, replaced) = (name.to_owned(), Arc::default());
-        Ok(Self { config, name, progress, source, replaced, is_aside: false })
+        let courtesy = Arc::default();
+        Ok(Self { config, name, progress, courtesy, source, replaced, is_aside: false })
     }
 
     /// The surroundings of a side stream of `tables`; those in `replaced` have target tables, which they are copied beside.
@@ -78,6 +85,9 @@ impl Context {
         task.initial_schema |= !replaced.is_empty();
         // Another replica than the main stream's.
         task.server_id = 0;
+        // Little by little, so that it can give way to the main stream.
+        task.snapshot.parallel = 1;
+        task.snapshot.chunk_rows = task.snapshot.chunk_rows.min(SIDE_CHUNK);
         task.memory_limit /= SIDE_MEMORY;
         task.apply.batch_bytes = task.apply.batch_bytes.min(task.memory_limit / 8);
         let mut config = Config::clone(&self.config);
@@ -86,6 +96,7 @@ impl Context {
             config: Arc::new(config),
             name: self.name.clone(),
             progress: self.progress.aside(tables),
+            courtesy: self.courtesy.clone(),
             source: self.source.clone(),
             replaced: Arc::new(replaced),
             is_aside: true,

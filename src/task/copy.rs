@@ -8,6 +8,7 @@
 use super::TaskError;
 use super::applier::LOOKING;
 use super::context::Context;
+use super::courtesy::Copying;
 use super::waiting::{AtTarget, Moves};
 use crate::change::EncodedRows;
 use crate::change::state::ChunkRecord;
@@ -28,6 +29,8 @@ use tokio::task::JoinSet;
 
 /// Bytes of result rows read at a time.
 const BLOCK_BYTES: usize = 1 << 20;
+/// At least, and of a copy aside, which pauses between blocks.
+const SMALL_BLOCK_BYTES: usize = 64 << 10;
 
 /// A table to copy.
 #[derive(Debug)]
@@ -125,6 +128,7 @@ pub async fn copy(context: &Context, owner: &Arc<Owner>, tables: Vec<CopyTable>)
     let tallies = Mutex::new(tables.iter().map(|_| Tally::default()).collect());
     let group = Arc::new(Group { task: context.name.clone(), tables, tallies, moves: Moves::default() });
     let settings = context.task().snapshot;
+    let copying = context.is_aside().then(|| Arc::new(context.courtesy.begins()));
     let (jobs, queue) = mpsc::channel(settings.parallel * 2);
     let queue = Arc::new(AsyncMutex::new(queue));
     let pace = Arc::new(Pace::new(settings.max_rows_per_second));
@@ -137,8 +141,13 @@ pub async fn copy(context: &Context, owner: &Arc<Owner>, tables: Vec<CopyTable>)
             store: owner.store(),
             group: group.clone(),
             pace: pace.clone(),
+            copying: copying.clone(),
             // Each worker holds a block as read, as encoded, and in flight.
-            block_bytes: BLOCK_BYTES.min(context.task().memory_limit / settings.parallel / 8).max(64 << 10),
+            block_bytes: if copying.is_some() {
+                SMALL_BLOCK_BYTES
+            } else {
+                BLOCK_BYTES.min(context.task().memory_limit / settings.parallel / 8).max(SMALL_BLOCK_BYTES)
+            },
         };
         parts.spawn(worker.run(number, queue.clone()));
     }
@@ -247,6 +256,8 @@ struct Worker {
     store: Store,
     group: Arc<Group>,
     pace: Arc<Pace>,
+    /// Of a copy aside.
+    copying: Option<Arc<Copying>>,
     block_bytes: usize,
 }
 
@@ -361,6 +372,7 @@ impl Worker {
         let mut writer = applier.chunk(session, layout, copied.existing);
         let mut encoded = EncodedRows::new(layout.clone());
         let mut block = reader.next(self.block_bytes).await?;
+        let mut begun = Instant::now();
         while let Some(rows) = block {
             let count = u64::try_from(rows.rows.len()).unwrap_or(u64::MAX);
             encoded.clear();
@@ -375,6 +387,13 @@ impl Worker {
             self.tell(copied, |status| status.copied_rows += count);
             self.group.moves.moved();
             self.pace.spend(count, &self.group.moves).await;
+            if let Some(copying) = &self.copying {
+                let pause = copying.pause(begun.elapsed());
+                if !pause.is_zero() {
+                    tokio::time::sleep(pause).await;
+                }
+                begun = Instant::now();
+            }
         }
         chunk.rows = i64::try_from(*read).unwrap_or(i64::MAX);
         let ended = async {

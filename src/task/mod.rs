@@ -12,6 +12,7 @@ mod channel;
 mod context;
 mod control;
 mod copy;
+mod courtesy;
 mod ending;
 mod error;
 mod gather;

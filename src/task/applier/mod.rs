@@ -148,6 +148,7 @@ impl Applying {
         let mode_of = |layout: &RowLayout| {
             if convergent.contains(&layout.target) { Mode::Convergent } else { Mode::Exact }
         };
+        let begun = std::time::Instant::now();
         let mut way = self.memory.way();
         let position = match &batch.end {
             BatchEnd::Commit(position) => Some(position),
@@ -185,6 +186,13 @@ impl Applying {
         self.record_caught_up(&caught_up).await?;
         self.execute("COMMIT").await?;
         self.memory.committed(batch.continues);
+        if !self.context.is_aside() {
+            // Servers that log whole seconds say nothing of milliseconds.
+            let is_precise = !batch.committed_micros.is_multiple_of(1_000_000);
+            let late = now().micros().saturating_sub(batch.committed_micros);
+            let late = Some(Duration::from_micros(late)).filter(|late| is_precise && !late.is_zero());
+            self.context.courtesy.commits(late.unwrap_or_else(|| begun.elapsed()));
+        }
         let outcomes = std::mem::take(&mut self.uncommitted);
         for outcome in &outcomes {
             self.count(outcome);

@@ -2,6 +2,7 @@
 
 mod added;
 mod copied_again;
+mod dropped_columns;
 mod latency;
 mod on_the_way;
 mod online;

@@ -18,35 +18,44 @@ pub struct Healing {
     came: Vec<String>,
     /// Those of them that have met a row that the target refuses.
     parked: BTreeSet<String>,
+    /// The last table that is to meet one.
+    refused: Option<String>,
+    turns: u64,
     counts: BTreeMap<&'static str, u64>,
 }
 
 impl Healing {
-    /// Does one of them by dice, and waits for a moment.
+    /// Does the next of them, and waits for a moment.
     pub async fn disturb(&mut self, scene: &Scene<'_>, daemon: &Daemon, dice: &mut Dice) {
-        let what = match dice.below(4) {
-            0 => {
-                // What it does to an InnoDB table is nothing, which the log does not tell.
-                let table = dice.pick(&["items", "parts", "names", "audit"]);
-                scene.source.sql(&format!("REPAIR TABLE {table}")).await;
-                "copied again by statement"
-            }
+        let tables = ["items", "parts", "names", "audit"];
+        self.turns += 1;
+        let what = match self.turns % 5 {
             1 => {
                 self.comes(scene).await;
                 "added"
             }
             2 => {
-                let table = dice.pick(&["items", "parts", "names", "audit"]);
-                let command = resync(scene, daemon, table);
-                // The daemon may be killed before it answers.
-                tokio::spawn(async move {
-                    rowferry(&command.iter().map(String::as_str).collect::<Vec<_>>()).await
-                });
+                // What it does to an InnoDB table is nothing, which the log does not tell.
+                scene.source.sql(&format!("REPAIR TABLE {}", dice.pick(&tables))).await;
+                "copied again by statement"
+            }
+            3 => {
+                self.is_refused(scene, dice).await;
+                "parked"
+            }
+            4 => {
+                let table = *dice.pick(&tables);
+                command(resync(scene, daemon, table));
                 "copied again by command"
             }
             _ => {
-                self.is_refused(scene, dice).await;
-                "parked"
+                if let Some(name) = self.refused.take() {
+                    // It may not be there yet, or not be parked yet: then this is a copy again by command.
+                    let mended = format!("ALTER TABLE {}.{name} DROP CONSTRAINT wanted", scene.target.test());
+                    let _not_there_yet = scene.target.try_sql(&mended).await;
+                    command(resync(scene, daemon, &name));
+                }
+                "parked ones brought back"
             }
         };
         *self.counts.entry(what).or_default() += 1;
@@ -80,6 +89,7 @@ impl Healing {
         if scene.target.try_sql(&refused).await.is_ok() {
             self.parked.insert(name.clone());
         }
+        self.refused = Some(name.clone());
         scene
             .source
             .sql(&format!("UPDATE {name} SET w = -7 WHERE id = 1; UPDATE {name} SET w = 8 WHERE id = 2"))
@@ -118,13 +128,18 @@ impl Healing {
     }
 
     pub fn summary(&self) -> String {
-        let mut text = String::from("tables");
+        let mut text = String::from("behind them tables were");
         for (what, count) in &self.counts {
-            let _ = write!(text, " {what} {count},");
+            let _ = write!(text, " {what} {count}×,");
         }
         let _ = write!(text, " {} of those that came were refused a row", self.parked.len());
         text
     }
+}
+
+/// Gives a command to the daemon, which may be killed before it answers.
+fn command(words: Vec<String>) {
+    tokio::spawn(async move { rowferry(&words.iter().map(String::as_str).collect::<Vec<_>>()).await });
 }
 
 fn resync(scene: &Scene<'_>, daemon: &Daemon, table: &str) -> Vec<String> {

@@ -92,6 +92,8 @@ pub struct DoubtfulEvent {
     pub doubt: Doubt,
     /// What it may have changed.
     pub affected: Affected,
+    /// A table that it has made.
+    pub made: Option<TableName>,
     /// The transaction it belongs to.
     pub gtid: Option<TransactionId>,
     /// Where the statement ends.

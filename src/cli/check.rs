@@ -61,6 +61,7 @@ fn not_asked(config: &Config, name: &str, error: &TaskError) -> Report {
         | TaskError::Unsettled { .. }
         | TaskError::CopyAgain { .. }
         | TaskError::OfTable { .. }
+        | TaskError::OfGroup { .. }
         | TaskError::Undone { .. }
         | TaskError::Gone { .. }
         | TaskError::NotOnRecord { .. }

@@ -16,7 +16,7 @@ use crate::change::policy::Operations;
 use crate::change::state::TableState;
 use crate::change::status::NotCarried;
 use crate::change::{
-    Boundary, Change, DoubtfulEvent, FilePosition, Position, RowsEvent, StatementEvent, TableName,
+    Affected, Boundary, Change, DoubtfulEvent, FilePosition, Position, RowsEvent, StatementEvent, TableName,
     TargetName, TransactionId,
 };
 use crate::sink::batch::{Batch, BatchBuilder, BatchLimits, Ready};
@@ -228,6 +228,16 @@ impl<T: Translator> Builder<T> {
 
     /// Goes on without the tables that a statement may have changed: it may stand inside a transaction.
     async fn doubtful(&mut self, event: &DoubtfulEvent) -> Result<(), TaskError> {
+        // No place to meet others at until its transaction has ended: what they have not seen of it yet they would never see.
+        self.in_transaction = true;
+        if let Affected::Tables(names) = &event.affected {
+            for name in names {
+                self.tables.is_met(name);
+            }
+        }
+        if let Some(made) = &event.made {
+            self.tables.is_made(made, false);
+        }
         let mut away = Vec::new();
         while let Some(error) = self.translator.doubted(&self.tables, event) {
             // What is in the target of the open transaction is taken back there only with all of it.
@@ -445,3 +455,6 @@ impl<T: Translator> Builder<T> {
         self.ready.push_back(Unit::Rows(RowsUnit { batch, convergent, caught_up }));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,6 +52,12 @@ pub enum TaskError {
         /// The error.
         error: Box<TaskError>,
     },
+    /// An error that concerns every table of a side stream: what they are copied from lies behind it.
+    #[error("{error}")]
+    OfGroup {
+        /// The error.
+        error: Box<TaskError>,
+    },
     /// What a statement did to a table could not be done at the target.
     #[error("{error}")]
     Undone {
@@ -226,7 +232,9 @@ impl TaskError {
     /// Whether trying again can help.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::OfTable { error, .. } | Self::Undone { error, .. } => error.retry(),
+            Self::OfTable { error, .. } | Self::Undone { error, .. } | Self::OfGroup { error } => {
+                error.retry()
+            }
             Self::Source(error) => error.retry(),
             Self::Sink(error) => error.retry(),
             Self::Transform(error) => error.retry(),

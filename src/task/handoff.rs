@@ -245,6 +245,14 @@ impl<'a> LogRead<'a> {
                         self.files.push(file);
                     }
                     Change::Doubtful(event) => {
+                        // It may have defined a table.
+                        if event.doubt.kind == "unknown" {
+                            let found = Found {
+                                sql: event.doubt.statement.clone(),
+                                affected: event.affected.clone(),
+                            };
+                            self.found.push((found, self.reached.clone()));
+                        }
                         self.doubtful.push(event);
                         continue;
                     }

@@ -217,6 +217,13 @@ impl Tables {
         }
     }
 
+    /// A statement has changed rows of a selected table of this name.
+    pub fn is_met(&mut self, name: &TableName) {
+        if self.find(name).is_none() {
+            self.comes(name);
+        }
+    }
+
     /// A statement has made a selected table of this name, or given it to another one; where that only `may` be so there may have been
     /// one before.
     pub fn is_made(&mut self, name: &TableName, may: bool) {

@@ -188,9 +188,14 @@ impl Translator for Translate {
 
     fn doubted(&self, tables: &Tables, event: &DoubtfulEvent) -> Option<TaskError> {
         let (gtid, file) = (event.gtid.as_ref(), &event.position);
-        let mut concerned = tables.concerned(&event.affected).into_iter();
-        let index = concerned.find(|index| !tables.skips(*index, gtid, file))?;
-        let one = tables.get(index)?;
+        let mut concerned = tables.concerned(&event.affected);
+        concerned.retain(|index| !tables.skips(*index, gtid, file));
+        let one = tables.get(*concerned.first()?)?;
+        if self.sides.is_none() && concerned.len() > 1 && concerned.len() == tables.iter().count() {
+            return Some(TaskError::OfGroup {
+                error: Box::new(refused(&self.context, &event.doubt, gtid, file)),
+            });
+        }
         Some(self.refused(&one.table.name, &event.doubt, gtid, file))
     }
 

@@ -443,7 +443,7 @@ impl Framer {
                     }
                     Err(BodyError::MissingColumns) => {
                         let affected = Affected::Tables(vec![table.name.clone()]);
-                        self.transactions.doubt(lacks_columns(&table.name), affected, position, out);
+                        self.transactions.doubt(lacks_columns(&table.name), affected, None, position, out);
                     }
                     Err(BodyError::Malformed(error)) => return Err(error.into()),
                 }

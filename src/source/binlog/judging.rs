@@ -12,6 +12,10 @@ use super::watch::Watch;
 use crate::change::FilePosition;
 use crate::change::facts::Flavour;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+/// So long what stored code there is, is taken for what it was, where that stops nobody wrongly.
+const YOUNG: Duration = Duration::from_secs(10);
 
 /// How many kinds of statements that pass are told.
 const TOLD: usize = 100;
@@ -21,6 +25,8 @@ const TOLD: usize = 100;
 pub struct Judging {
     temporary: TemporaryTables,
     watch: Watch,
+    /// When the code was looked up last.
+    looked_up: Option<Instant>,
     /// Statements that passed because they reach nothing that is carried.
     passed: u64,
     /// How those began that were told.
@@ -69,6 +75,7 @@ impl Judging {
         code: StoredCode,
     ) -> Result<Meaning, Refusal> {
         self.watch.looked_up(code);
+        self.looked_up = Some(Instant::now());
         self.judged(query, flavour, selected, endpoint, true)
     }
 
@@ -86,6 +93,9 @@ impl Judging {
         let read = statement::read(query, flavour);
         let (statement, sql) = (read.statement.clone(), read.sql.clone());
         let (temporary, watch) = (&self.temporary, &self.watch);
+        // What is not harmless by a list that is young is not asked for again: many such statements may follow one another.
+        let asked =
+            asked || self.looked_up.is_some_and(|then| watch.code().is_some() && then.elapsed() < YOUNG);
         let surroundings = Surroundings { flavour, selected, temporary, watch, asked };
         let meaning = statement::judge(query, read, &surroundings)?;
         if meaning == Meaning::Ask {
@@ -100,6 +110,10 @@ impl Judging {
         };
         if doubt.is_some() {
             self.watch.doubt();
+            if matches!(&meaning, Meaning::Doubtful { .. }) {
+                // It may have made or dropped what is the session's own, of any name.
+                self.temporary.forget();
+            }
         } else {
             self.temporary.note(&statement, query, flavour, selected);
         }

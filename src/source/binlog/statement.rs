@@ -20,7 +20,7 @@ use super::watch::Watch;
 use super::xid::Xid;
 use crate::change::facts::Flavour;
 use crate::change::remedy::{AtSource, Compare, Remedy, Report, Restart};
-use crate::change::{Affected, Doubt};
+use crate::change::{Affected, Doubt, TableName};
 use crate::schema::ddl::{self, DmlKind, Name, SqlMode, Statement};
 use std::cell::OnceCell;
 
@@ -66,6 +66,8 @@ pub enum Meaning {
         doubt: Doubt,
         /// What it may have changed.
         affected: Affected,
+        /// A selected table that it has made.
+        made: Option<TableName>,
     },
     /// Changes nothing that is carried.
     Pass,
@@ -197,8 +199,12 @@ pub fn judge(query: &Query, read: Read, around: &Surroundings<'_>) -> Result<Mea
         // With its SELECT in it the statement made the rows itself, and called what that calls.
         Statement::CreateTable(create) if create.select => {
             let reached = judge.indirect(Some(&[]));
-            if create.temporary || !concerned || matches!(reached, Meaning::Ask | Meaning::Doubtful { .. }) {
+            if create.temporary || !concerned || reached == Meaning::Ask {
                 return Ok(reached);
+            }
+            if let Meaning::Doubtful { doubt, affected, .. } = reached {
+                let made = Some(judge.query.full_name(&create.table, judge.selected()));
+                return Ok(Meaning::Doubtful { doubt, affected, made });
             }
             Meaning::Ddl { sql: read.sql, rows_may_follow: true, doubt }
         }

@@ -58,6 +58,14 @@ impl TemporaryTables {
         self.known_behind = Some(own);
     }
 
+    /// From here on nothing is known of any session that is there.
+    pub fn forget(&mut self) {
+        self.names.clear();
+        self.emptied.clear();
+        self.count = 0;
+        self.known_behind = None;
+    }
+
     /// The server has started anew: all of its sessions are gone, and numbers begin at the start.
     pub fn server_started(&mut self, server: u32) {
         self.names.retain(|(other, _), _| *other != server);
@@ -187,10 +195,7 @@ impl TemporaryTables {
 
     fn add(&mut self, session: SessionKey, name: TableName) {
         if self.count >= REMEMBERED {
-            // From here on nothing is known of any session that is there.
-            self.names.clear();
-            self.count = 0;
-            self.known_behind = None;
+            self.forget();
         }
         if self.names.entry(session).or_default().insert(name) {
             self.count = self.count.saturating_add(1);

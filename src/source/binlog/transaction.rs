@@ -23,6 +23,7 @@ use super::prepared::Prepared;
 use super::refusal::Refusal;
 use super::resume::Resume;
 use super::xid::Xid;
+use crate::change::TableName;
 use crate::change::facts::Flavour;
 use crate::change::names::alike;
 use crate::change::remedy::{AtSource, Restart};
@@ -300,9 +301,23 @@ impl Transactions {
 
     /// Rows of selected tables may have changed that the log does not hold, in the open transaction or the one that this is. Rows that
     /// are held may be taken back and come later, but what is doubtful once stays so.
-    pub fn doubt(&mut self, doubt: Doubt, affected: Affected, position: FilePosition, out: &mut Vec<Change>) {
+    pub fn doubt(
+        &mut self,
+        doubt: Doubt,
+        affected: Affected,
+        made: Option<TableName>,
+        position: FilePosition,
+        out: &mut Vec<Change>,
+    ) {
         let gtid = self.current().cloned();
-        out.push(Change::Doubtful(DoubtfulEvent { doubt, affected, gtid, position }));
+        // An end comes for what has begun, however it ends. An XA transaction's is at XA PREPARE.
+        if let State::Open(open) = &mut self.state
+            && open.xa.is_none()
+            && !std::mem::replace(&mut open.begun, true)
+        {
+            out.push(Change::Begin { gtid: gtid.clone() });
+        }
+        out.push(Change::Doubtful(DoubtfulEvent { doubt, affected, made, gtid, position }));
     }
 
     /// DDL on a selected table.

@@ -89,6 +89,7 @@ pub(super) async fn run(lane: Lane, stop: CancellationToken) -> Result<Ended, Ta
         let since = *failing_since.get_or_insert_with(|| now().seconds());
         match Box::pin(goes_on(&lane, error, tries)).await {
             Ok(After::Soon) => {}
+            Ok(After::Less) => pause = PAUSES.0,
             // To wait for long would make no better moment.
             Ok(After::Anew) => pause = pause.min(LATE),
             Ok(After::Late) => pause = pause.max(LATE),
@@ -129,6 +130,8 @@ fn tell_trouble(lane: &Lane, error: &str, remedy: &str, since: u64) {
 /// When a group is tried again.
 enum After {
     Soon,
+    /// A table has left the group.
+    Less,
     /// A table changed under its copy.
     Anew,
     /// Somebody has to mend something first that is not of its tables.
@@ -141,6 +144,9 @@ enum After {
 async fn goes_on(lane: &Lane, error: TaskError, tries: u32) -> Result<After, TaskError> {
     if let TaskError::CopyAgain { table, .. } = &error {
         return starts_anew(lane, table).await;
+    }
+    if let TaskError::OfGroup { .. } = &error {
+        return start_over(lane).await.map(|_| After::Anew);
     }
     // One that is made and dropped again meanwhile looks like one without a key, or without columns.
     if tries < GONE_TRIES && error.is_of_its_definition() {
@@ -184,6 +190,10 @@ async fn attempt(lane: &Lane, memory: &Arc<Memory>, stop: &CancellationToken) ->
     let stored = owner.store().load(owner.session()).await?;
     let prepared = schema_sync(&context, &mut server, &owner, &stored, &mut gathered).await?;
     let (checkpoint, mut tables) = (prepared.checkpoint, prepared.tables);
+    // It may have gone since it was judged: a stream without it would join, and leave it to nobody.
+    if let Some(name) = stored.tables.keys().find(|name| !tables.contains_key(name)) {
+        return Err(TaskError::Gone { table: name.clone() });
+    }
     tell::tables_aside(&context, &tables, &gathered);
     group::copy(&context, &mut server, &owner, &stored, &mut tables).await?;
     let pid = owner.session().backend_pid();
@@ -305,7 +315,7 @@ async fn starts_anew(lane: &Lane, name: &TableName) -> Result<After, TaskError> 
     store.renumber(session, name, side).await?;
     prepare::transaction(session, "COMMIT").await?;
     let _manager_has_ended = lane.asks.send(Ask { side, tables: BTreeSet::from([name.clone()]) });
-    Ok(After::Soon)
+    Ok(After::Less)
 }
 
 /// Takes a copy that readers are not to look for out of the target: one beside another table, or one that is not whole.
@@ -381,7 +391,7 @@ async fn refused(lane: &Lane, name: &TableName, error: TaskError) -> Result<Afte
     if told && gone && is_there(lane, name).await? {
         let _main_has_ended = lane.visits.send(Visit::IsThere(name.clone())).await;
     }
-    Ok(if last { After::Never } else { After::Soon })
+    Ok(if last { After::Never } else { After::Less })
 }
 
 /// Whether the source has the table by now.

@@ -48,9 +48,11 @@ impl Plan {
         let after = if event.kind.has_both_images() { &event.columns_after } else { &event.columns };
         let all = bound.columns.len();
         let (Some(before), Some(after)) = (self.width(&event.columns, all), self.width(after, all)) else {
-            return Err(TransformError::Mapping {
+            return Err(TransformError::Ddl {
                 table: self.table.clone(),
-                why: format!("the event at {} does not hold all columns of its rows", event.position),
+                kind: "statement_dml",
+                statement: format!("rows in the event that ends at {}", event.position),
+                why: "they are logged without all of their columns".to_owned(),
                 remedy: Remedy::SetVariable {
                     variable: "binlog_row_image",
                     value: "FULL",

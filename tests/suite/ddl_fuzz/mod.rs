@@ -194,7 +194,7 @@ impl Run {
         let head = format!("-- {kind}: {} seed {} case {}", self.server.name(), self.seed, case.number);
         let told = |case: &Case, words: &str| format!("{}-- {}\n", case.sql(), words.replace('\n', "\n-- "));
         // What a whole task is like says more than anybody reads.
-        let words = &words.chars().take(2_000).collect::<String>();
+        let words = &words.chars().take(6_000).collect::<String>();
         let mut text = format!("{head}\n{}", told(case, words));
         if kind == "DIFFERENT" && self.shrink > 0 {
             self.shrink -= 1;

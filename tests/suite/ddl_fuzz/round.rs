@@ -219,9 +219,14 @@ impl Ground<'_> {
                         .into_iter()
                         .flat_map(|task| task.tables.values())
                         .find_map(|table| table.trouble.clone());
-                    let outcome = match trouble {
-                        Some(trouble) => named(format!("{} Remedy: {}", trouble.error, trouble.remedy), case),
-                        None => Outcome::Hung(format!("not within {DEADLINE:?}: {last:?}")),
+                    let outcome = if let Some(trouble) = trouble {
+                        named(format!("{} Remedy: {}", trouble.error, trouble.remedy), case)
+                    } else {
+                        let own = format!("task=\"{}\"", names[&case.number]);
+                        let log = daemon.log();
+                        let mut lines: Vec<&str> = log.lines().filter(|line| line.contains(&own)).collect();
+                        let lines = lines.split_off(lines.len().saturating_sub(12)).join("\n");
+                        Outcome::Hung(format!("not within {DEADLINE:?}: {last:?}\n{lines}"))
                     };
                     outcomes.insert(case.number, outcome);
                 }
@@ -323,7 +328,7 @@ fn table_of(case: &Case) -> String {
 
 fn is_there(case: &Case) -> String {
     format!(
-        "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = '{}' AND table_name = 't'",
+        "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = '{}' AND table_name = 't' AND table_type = 'BASE TABLE'",
         case.database
     )
 }

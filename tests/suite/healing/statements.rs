@@ -1,7 +1,8 @@
 //! Rows that statements have changed, which the log does not hold: those tables are copied again, the others go on.
 
 use super::{carried, parked, rows};
-use crate::harness::{Mysql, Scene, mariadb, mysql56, mysql97, postgres, rowferry};
+use crate::harness::{Mysql, Scene, mariadb, mysql56, mysql97, pause, postgres, rowferry};
+use std::time::Duration;
 
 async fn sources() -> [(&'static str, &'static Mysql); 3] {
     [("97", mysql97().await), ("56", mysql56().await), ("maria", mariadb().await)]
@@ -169,4 +170,29 @@ async fn tables_whose_rows_are_logged_in_part_are_copied_again() {
         assert!(copied_again(&daemon.log(), "partly") > 0, "{}", daemon.log());
         assert_eq!(daemon.task().await.unwrap().restarts, 0, "{}", daemon.log());
     }
+}
+
+/// Tables that go when they are on their way again end parked, whatever their copy is at.
+#[tokio::test]
+async fn tables_that_are_dropped_while_they_are_copied_again_are_parked() {
+    let scene = Scene::new("heal_dropped_aside").await;
+    let names: Vec<String> = (0..6).map(|number| format!("t{number}")).collect();
+    let tables: Vec<&str> = names.iter().map(String::as_str).collect();
+    fill(&scene, &tables).await;
+    fill(&scene, &["calm"]).await;
+    let daemon = scene.start_with(&scene.config().healing()).await;
+    for (number, table) in (0..).zip(&tables) {
+        scene
+            .source
+            .sql(&format!("SET SESSION binlog_format = STATEMENT; INSERT INTO {table} VALUES (99, 'x', 1)"))
+            .await;
+        pause(Duration::from_millis(number * 10)).await;
+        scene.source.sql(&format!("DROP TABLE {table}")).await;
+    }
+    scene.source.sql("SET SESSION binlog_format = ROW; UPDATE calm SET w = w + 1").await;
+    for table in tables {
+        let trouble = parked(&scene, &daemon, table).await;
+        assert!(trouble.gone, "{trouble:?}");
+    }
+    scene.assert_exact(&daemon, &["calm"]).await;
 }

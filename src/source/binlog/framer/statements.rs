@@ -107,8 +107,8 @@ impl Framer {
                 self.asking = Some((query, end));
                 Ok(())
             }
-            Meaning::Doubtful { doubt, affected } => {
-                self.transactions.doubt(doubt, affected, end.position.clone(), out);
+            Meaning::Doubtful { doubt, affected, made } => {
+                self.transactions.doubt(doubt, affected, made, end.position.clone(), out);
                 self.transactions.pass(end, out)
             }
             Meaning::Ddl { sql, rows_may_follow, doubt } => {

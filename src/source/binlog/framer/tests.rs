@@ -333,7 +333,7 @@ fn values_that_go_with_a_statement_do_not_matter_but_the_statement_does() {
     load.splice(13..13, [0; 13]);
     log.event(18, &load).unwrap();
     let told = "Tables([TableName { database: \"rf_binlog\", table: \"t1\" }]) 5";
-    assert_eq!(log.short(), [told, told]);
+    assert_eq!(log.short(), ["begin 5", told, told]);
 }
 
 #[test]

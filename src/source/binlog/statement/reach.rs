@@ -4,6 +4,7 @@
 //! What must never happen here: less than what it can reach.
 
 use super::super::code::Reached;
+use super::super::selected::FILE_NAME;
 use super::super::temporary::Means;
 use super::{EITHER, Judge, Meaning, NO_DATABASE, STATEMENT_DML, UNKNOWN, report};
 use crate::change::remedy::{Compare, Remedy, Scope};
@@ -106,7 +107,7 @@ impl Judge<'_> {
             Meaning::Doubtful { affected, .. } => affected.and(&touched),
             _ => Affected::Tables(touched),
         };
-        Meaning::Doubtful { doubt, affected }
+        Meaning::Doubtful { doubt, affected, made: None }
     }
 
     /// A statement that writes none of the selected tables itself, but may do so by what it calls.
@@ -141,13 +142,13 @@ impl Judge<'_> {
         let reached = code.reach(self.text(), &database, written, &known, self.selected(), logged.clone());
         // Where the log names databases, it names all in which rows were changed.
         let affected = if self.logged_databases().is_some() {
-            Affected::Databases(logged.into_iter().map(str::to_owned).collect())
+            databases(logged.into_iter().map(str::to_owned).collect())
         } else {
             Affected::Any
         };
         let told = |why: &str, remedy: Remedy| {
             let doubt = Doubt { kind, ..self.doubt(why, remedy) };
-            Meaning::Doubtful { doubt, affected }
+            Meaning::Doubtful { doubt, affected, made: None }
         };
         match reached {
             Reached::Nothing => Meaning::OutOfReach,
@@ -177,8 +178,10 @@ impl Judge<'_> {
         let database = &self.query.database;
         let default = Some(database.as_str()).filter(|name| self.selected().may_hold(name));
         let mut affected = self.selected().named_in(self.text());
-        if let Affected::Databases(names) = &mut affected {
+        if let Affected::Databases(mut names) = affected {
             names.extend(self.logged_and_selected().into_iter().chain(default).map(str::to_owned));
+            // Which table has that name as its file's is not known.
+            affected = if self.sql.contains(FILE_NAME) { Affected::Any } else { databases(names) };
         }
         if self.logged_databases().is_none() {
             match self.by_code(UNKNOWN, why, None, remedy.clone()) {
@@ -187,8 +190,16 @@ impl Judge<'_> {
                 _ => {}
             }
         }
-        Meaning::Doubtful { doubt: self.doubt(why, remedy), affected }
+        Meaning::Doubtful { doubt: self.doubt(why, remedy), affected, made: None }
     }
+}
+
+/// All tables in these databases. Which one is meant by a file's name is not known.
+fn databases(names: Vec<String>) -> Affected {
+    if names.iter().any(|name| name.starts_with(FILE_NAME)) {
+        return Affected::Any;
+    }
+    Affected::Databases(names)
 }
 
 /// What to do about a statement that is logged in place of its rows.

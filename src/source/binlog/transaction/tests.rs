@@ -239,3 +239,32 @@ fn what_stands_in_the_wrong_place_is_a_contradiction() {
     assert!(open.commit(end(9), &mut out).is_ok(), "none of these closed it");
     assert_eq!(short(&out), ["commit 1 at 9 1000"]);
 }
+
+/// Who reads this meets nobody inside a transaction, so what is doubtful of one is inside of it.
+#[test]
+fn what_is_doubtful_begins_its_transaction() {
+    let doubt = |t: &mut Transactions, out: &mut Vec<Change>| {
+        let doubt = Doubt {
+            kind: "statement_dml",
+            why: String::new(),
+            statement: String::new(),
+            remedy: AtSource::KeepBinlogs.into(),
+            also: Vec::new(),
+        };
+        t.doubt(doubt, Affected::Any, None, at(15), out);
+    };
+    let (mut t, mut out) = (Transactions::default(), Vec::new());
+    t.named(name(1)).unwrap();
+    t.begin(None).unwrap();
+    doubt(&mut t, &mut out);
+    doubt(&mut t, &mut out);
+    t.rows(rows(20), &mut out).unwrap();
+    t.commit(end(30), &mut out).unwrap();
+    assert_eq!(short(&out), ["begin 1", "doubtful 15", "doubtful 15", "rows 20", "commit 1 at 30 1000"]);
+    out.clear();
+    t.named(name(2)).unwrap();
+    t.begin(None).unwrap();
+    doubt(&mut t, &mut out);
+    t.cut_short(&mut out);
+    assert_eq!(short(&out), ["begin 2", "doubtful 15", "rollback 0 at 30 2000"]);
+}

@@ -193,7 +193,7 @@ fn an_event_without_all_columns_is_an_error_that_says_what_to_set() {
     let mut rows = EncodedRows::new(fixture.plan.layout().clone());
     let error = fixture.plan.encode_event(&fixture.bound, &event, &ALL, &mut rows).unwrap_err();
     assert!(
-        matches!(&error, TransformError::Mapping { remedy, .. } if remedy.to_string().contains("binlog_row_image = FULL"))
+        matches!(&error, TransformError::Ddl { remedy, .. } if remedy.to_string().contains("binlog_row_image = FULL"))
     );
 }
 

@@ -48,7 +48,6 @@ pub async fn run(config: Arc<Config>) -> Result<Exit, CliError> {
         }));
     }
     let supervisor = Arc::new(Supervisor::start(config.clone(), board.clone(), stop.clone()));
-    let teller = tokio::spawn(tell(board.clone(), bars));
     let commands = match Socket::bind(config.daemon.socket.as_deref()) {
         Ok(socket) => {
             tracing::info!(path = %socket.path().display(), "local socket for reload, resync, add and drop");
@@ -64,6 +63,8 @@ pub async fn run(config: Arc<Config>) -> Result<Exit, CliError> {
         }
     };
     notify(&[NotifyState::Ready]);
+    // How things stand is of interest behind that.
+    let teller = tokio::spawn(tell(board.clone(), bars));
     loop {
         // Tasks that have all failed are no end: the daemon stays up to say so.
         tokio::select! {

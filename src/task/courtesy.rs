@@ -4,6 +4,7 @@
 //! How late the main stream's commits are says what the copy costs it. The latest of late is remembered of when nothing is copied aside;
 //! where commits get later than that by more than a little the copy pauses between blocks, longer and longer, and less again when they
 //! do not. Where machines have room for both it soon does not pause at all, and while the main stream has nothing to do it never does.
+//! What the longest pauses do not mend in half a minute is not the copy's doing: that is what calm times are like from there on.
 //!
 //! What must never happen here: a copy that stands still.
 
@@ -16,6 +17,8 @@ const IDLE: Duration = Duration::from_secs(1);
 const FADES: f64 = 0.03;
 /// So much later than in calm times is no reason to pause.
 const LATER: f64 = 1.25;
+/// So much of its distance to that the calm gains with each block while pauses are the longest.
+const RESIGNS: f64 = 0.001;
 /// Pauses are so many times as long as the work between them, at first and at most.
 const PAUSES: (f64, f64) = (30.0, 60.0);
 /// How they grow and shrink from block to block.
@@ -114,6 +117,9 @@ impl State {
         } else {
             (self.share * SHRINKS - 0.01).max(0.0)
         };
+        if self.share >= PAUSES.1 {
+            self.calm = Latest(Some(calm + (lately - calm) * RESIGNS));
+        }
         worked.mul_f64(self.share).min(LONGEST)
     }
 }
@@ -150,7 +156,7 @@ mod tests {
     #[test]
     fn it_pauses_longer_and_longer_while_the_main_stream_is_late_but_never_for_good() {
         let (courtesy, copying) = calm(4);
-        for _ in 0..1000 {
+        for _ in 0..200 {
             courtesy.commits(millis(9));
             copying.pause(BLOCK);
         }
@@ -159,6 +165,17 @@ mod tests {
         // One that was late once is not late for ever.
         for _ in 0..1000 {
             courtesy.commits(millis(4));
+            copying.pause(BLOCK);
+        }
+        assert_eq!(copying.pause(BLOCK), Duration::ZERO);
+    }
+
+    /// A server that is busier from now on is not waited for until its log has gone.
+    #[test]
+    fn what_pausing_does_not_mend_is_not_waited_for() {
+        let (courtesy, copying) = calm(4);
+        for _ in 0..5000 {
+            courtesy.commits(millis(40));
             copying.pause(BLOCK);
         }
         assert_eq!(copying.pause(BLOCK), Duration::ZERO);

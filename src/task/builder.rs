@@ -413,6 +413,8 @@ impl<T: Translator> Builder<T> {
                 mixed: recorded.mixed,
                 place: None,
                 former: Vec::new(),
+                // It is past its copy.
+                names: BTreeSet::new(),
             })
         };
         before.iter().filter_map(now).collect()

@@ -8,10 +8,11 @@
 use super::TaskError;
 use super::context::Context;
 use super::copy::{self, CopyTable};
+use super::during_copy::{self, Moved, moved};
 use super::prepare;
 use super::progress::TaskProgress;
 use super::recorded::{Known, Recorded};
-use crate::change::state::TableState;
+use crate::change::state::{Checkpoint, TableState};
 use crate::change::{Retry, TableName};
 use crate::config::ExistingTables;
 use crate::sink::Owner;
@@ -21,34 +22,39 @@ use crate::source::server::Server;
 use crate::transform::Plan;
 use std::sync::Arc;
 
-/// Copies what is not durable yet, then records P1 for the tables of the group.
+/// Copies what is not durable yet, then records P1 for the tables of the group; or gives the table whose definition is another one by
+/// now: the stream has to come behind that first.
 pub(super) async fn copy(
     context: &Context,
     server: &mut Server,
     owner: &Arc<Owner>,
     stored: &Stored,
+    checkpoint: &Checkpoint,
     tables: &mut Known,
-) -> Result<(), TaskError> {
+) -> Result<Option<Moved>, TaskError> {
     let copying: Vec<TableName> = tables
         .iter()
         .filter(|(_, recorded)| matches!(recorded.state, TableState::Snapshotting { .. }))
         .map(|(name, _)| name.clone())
         .collect();
     if copying.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     context.progress.step(TaskProgress::copies);
-    let group = plan(context, stored, tables, &copying)?;
+    let group = plan(context, stored, checkpoint, tables, &copying)?;
     let mut copied = copy::copy(context, owner, group).await;
     if let Err(error) = &copied
-        && error.retry() != Retry::AfterBackoff
-        && let Some(changed) = changed_since(context, server, &copying, tables).await?
+        && (error.is_copy_again() || error.retry() != Retry::AfterBackoff)
     {
         // A value that does not fit was one of a definition that came after P0.
-        copied = Err(changed);
+        match moved(&copying, tables, &server.tables(&context.task().tables).await?) {
+            Some(Ok(moved)) => return Ok(Some(moved)),
+            Some(Err(changed)) => copied = Err(changed),
+            None => {}
+        }
     }
     let (table, why) = match copied {
-        Ok(()) => return record_p1(context, server, owner, tables, &copying).await,
+        Ok(()) => return record_p1(context, server, owner, tables, &copying).await.map(|()| None),
         Err(TaskError::CopyAgain { table, why }) => (table, why),
         Err(error) => return Err(error),
     };
@@ -70,6 +76,7 @@ pub(super) async fn copy(
 fn plan(
     context: &Context,
     stored: &Stored,
+    checkpoint: &Checkpoint,
     tables: &Known,
     copying: &[TableName],
 ) -> Result<Vec<CopyTable>, TaskError> {
@@ -84,6 +91,7 @@ fn plan(
         // A key of the target that is not the chunks' may have moved to another row since its chunk was read: the stream,
         // which has both rows' changes, puts it right.
         let wanders = !key.iter().all(|column| target_key(recorded).contains(column));
+        let advanced = during_copy::has_advanced(&recorded.state, checkpoint);
         let done = stored
             .tables
             .get(name)
@@ -94,7 +102,7 @@ fn plan(
             table: table.clone(),
             plan,
             key,
-            existing: if rows_stay || wanders { Existing::Keep } else { Existing::Fresh },
+            existing: if rows_stay || wanders || advanced { Existing::Keep } else { Existing::Fresh },
             done,
         });
     }
@@ -124,24 +132,6 @@ async fn record_p1(
     prepare::transaction(session, "COMMIT").await?;
     context.progress.step(|progress, now| progress.records_p1(copied, now));
     Ok(())
-}
-
-/// The first table whose definition is no longer the one that is copied, as an error.
-async fn changed_since(
-    context: &Context,
-    server: &mut Server,
-    copying: &[TableName],
-    tables: &Known,
-) -> Result<Option<TaskError>, TaskError> {
-    let now = server.tables(&context.task().tables).await?;
-    let same = |name: &TableName| {
-        let copied = tables.get(name).map(|recorded| &recorded.table);
-        now.iter().find(|table| table.name == *name) == copied
-    };
-    Ok(copying.iter().find(|name| !same(name)).map(|name| TaskError::CopyAgain {
-        table: name.clone(),
-        why: "its definition is another one by now".to_owned(),
-    }))
 }
 
 /// Source columns that a copy's chunks follow: those of an index of the source, its primary key where it has one.

@@ -13,6 +13,7 @@ mod context;
 mod control;
 mod copy;
 mod courtesy;
+mod during_copy;
 mod ending;
 mod error;
 mod gather;
@@ -53,6 +54,7 @@ use crate::sink::store::Stored;
 use crate::sink::{Owner, Session, SinkErrorKind, owner};
 use crate::source::server::Server;
 use context::Context;
+use during_copy::{Halfway, Moved};
 use gather::Gathered;
 use going_on::Passed;
 use prepare::Prepared;
@@ -73,13 +75,14 @@ pub async fn run(
     memory: Arc<Memory>,
 ) -> Result<(), TaskError> {
     let mut passed = memory.passed();
+    let mut moved = None;
     loop {
         let context = Context::new(&config, &progress)?;
         let goes_on = passed.take();
         let ready = async {
             match &goes_on {
-                Some(passed) => going_on::go_on(&context, passed).await,
-                None => Box::pin(start(&context, &memory)).await,
+                Some(passed) => going_on::go_on(&context, passed).await.map(Ready::of),
+                None => Box::pin(start(&context, &memory, moved.take(), &stop)).await,
             }
         };
         let ready = tokio::select! {
@@ -89,8 +92,13 @@ pub async fn run(
             ready = ready => ready,
         };
         let ended = match ready {
-            Ok(Some(started)) => Box::pin(follow(&context, started, memory.clone(), stop.clone())).await,
-            Ok(None) => continue,
+            Ok(Ready::Streams(started)) => {
+                Box::pin(follow(&context, *started, memory.clone(), stop.clone())).await
+            }
+            Ok(Ready::Anew(met)) => {
+                moved = met;
+                continue;
+            }
             Err(error) => Err(error),
         };
         match ended {
@@ -137,11 +145,18 @@ async fn follow(
         stop,
         company,
     );
-    let Err(error) = Box::pin(following).await else { return Ok(Followed::Stopped) };
+    match Box::pin(following).await {
+        Ok(()) => Ok(Followed::Stopped),
+        Err(error) => goes_on_without(context, &owner, error).await.map(|()| Followed::WithoutATable),
+    }
+}
+
+/// Puts the table aside that the stream cannot carry; the error where that is not all there is to it.
+async fn goes_on_without(context: &Context, owner: &Owner, error: TaskError) -> Result<(), TaskError> {
     if let TaskError::CopyAgain { table, why } = &error {
-        copy_again(context, &owner, table, why).await?;
-    } else if parking::park(context, &owner, &error).await? {
-        return Ok(Followed::WithoutATable);
+        copy_again(context, owner, table, why).await?;
+    } else if parking::park(context, owner, &error).await? {
+        return Ok(());
     }
     Err(error)
 }
@@ -159,6 +174,20 @@ async fn copy_again(context: &Context, owner: &Owner, table: &TableName, why: &s
     prepare::start_over(context, owner, &tables, |recorded| recorded.name() == table, why).await
 }
 
+/// How the way to the stream has ended.
+enum Ready {
+    /// All is there for it.
+    Streams(Box<Started>),
+    /// All is judged anew: a table was put aside on it, or the stream has to come behind what the copy has met.
+    Anew(Option<Moved>),
+}
+
+impl Ready {
+    fn of(started: Option<Started>) -> Self {
+        started.map_or(Self::Anew(None), |started| Self::Streams(Box::new(started)))
+    }
+}
+
 /// All that the stream needs.
 struct Started {
     source: stream::Source,
@@ -168,8 +197,13 @@ struct Started {
     sides: Sides,
 }
 
-/// The whole way to the stream; `None` when a table was put aside on it: the others are judged without it.
-async fn start(context: &Context, memory: &Memory) -> Result<Option<Started>, TaskError> {
+/// The whole way to the stream. Where the copy has met another definition the log is followed up to now first.
+async fn start(
+    context: &Context,
+    memory: &Arc<Memory>,
+    moved: Option<Moved>,
+    stop: &CancellationToken,
+) -> Result<Ready, TaskError> {
     context.progress.step(TaskProgress::prechecks);
     memory.forget_passed();
     let (mut server, session, mut gathered) = ask(context, &owner::application(&context.name)).await?;
@@ -203,22 +237,31 @@ async fn start(context: &Context, memory: &Memory) -> Result<Option<Started>, Ta
     let Prepared { checkpoint, mut tables } =
         schema_sync(context, &mut server, &owner, &stored, &mut gathered).await?;
     tell::tables(context, &tables, &gathered, &stored);
-    if let Err(error) = group::copy(context, &mut server, &owner, &stored, &mut tables).await {
-        return if parking::park(context, &owner, &error).await? { Ok(None) } else { Err(error) };
+    if moved.is_none() {
+        match group::copy(context, &mut server, &owner, &stored, &checkpoint, &mut tables).await {
+            Ok(None) => {}
+            Ok(moved) => return Ok(Ready::Anew(moved)),
+            Err(error) if parking::park(context, &owner, &error).await? => return Ok(Ready::Anew(None)),
+            Err(error) => return Err(error),
+        }
     }
     waiting::at_target(context, pid, group::renew_p1(context, &mut server, &owner, &mut tables)).await?;
-    let source = stream::Source {
-        server,
-        names: gathered.source.names(),
-        cascades: gathered.source.cascades(),
-        left_out: gathered.reasons(),
-        file_begun: gathered.file_begun,
-    };
+    let source = stream::Source::new(server, &gathered, gathered.reasons());
+    if let Some(moved) = moved {
+        let prepared = Prepared { checkpoint, tables };
+        let halfway = Halfway { source, prepared, sides: Some(Sides::of(&stored)) };
+        let advanced = during_copy::advance(context, &owner, halfway, moved, memory, stop);
+        return match Box::pin(advanced).await {
+            Ok(()) => Ok(Ready::Anew(None)),
+            Err(error) => goes_on_without(context, &owner, error).await.map(|()| Ready::Anew(None)),
+        };
+    }
     if let Some(passed) = Passed::new(context, gathered, &owner, &tables).await? {
         memory.has_passed(passed);
     }
     tell::others(context, &stored);
-    Ok(Some(Started { source, owner, checkpoint, tables, sides: Sides::of(&stored) }))
+    let sides = Sides::of(&stored);
+    Ok(Ready::Streams(Box::new(Started { source, owner, checkpoint, tables, sides })))
 }
 
 /// Where tables flow already, those that have come are copied beside them.

@@ -5,6 +5,7 @@
 
 use super::TaskError;
 use super::context::Context;
+use super::during_copy;
 use super::gather::Gathered;
 use super::handoff::Settled;
 use super::recorded::{self, Known, Recorded};
@@ -202,7 +203,8 @@ pub async fn prepare(
             None => TableState::Snapshotting { from: from.clone() },
         };
         let mixed = place.is_none() && !created && task.existing_tables == ExistingTables::Ignore;
-        let recorded = Recorded { table, state, mapping, created, mixed, place, former };
+        let names = during_copy::names(&table).collect();
+        let recorded = Recorded { table, state, mapping, created, mixed, place, former, names };
         // With what an earlier copy left: a worker's last commit may have come in behind the reset of its table.
         recorded.reset(&store, session, &recorded.state).await?;
         recorded.record_schema(&store, session, &from).await?;

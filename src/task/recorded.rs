@@ -2,6 +2,7 @@
 
 use super::TaskError;
 use super::context::Context;
+use super::during_copy;
 use crate::change::remedy::{Remedy, Upgrade};
 use crate::change::state::TableState;
 use crate::change::{Position, TableName, TargetName};
@@ -11,7 +12,7 @@ use crate::sink::store::{Store, StoredTable};
 use crate::sink::{Session, SinkErrorKind};
 use crate::transform::TableMapping;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Carried tables by name.
 pub type Known = BTreeMap<TableName, Recorded>;
@@ -33,6 +34,8 @@ pub struct Recorded {
     pub place: Option<TargetName>,
     /// Columns that the task has made in that table before.
     pub former: Vec<String>,
+    /// The names that columns of the source table have had since it is on record, as they are compared.
+    pub names: BTreeSet<String>,
 }
 
 /// The form stored in the target. A change of it, or of what lies in it, takes a new version of
@@ -77,7 +80,8 @@ impl Recorded {
         let StoredMapping { mapping, created, mixed, place, former } = read(context, &table.name, stored)?;
         let mixed = settled(context, created, mixed);
         let (table, state) = (table.clone(), stored.state.clone());
-        Ok(Self { table, state, mapping, created, mixed, place, former })
+        let names = stored.schemas.iter().flat_map(|schema| during_copy::names(&schema.table)).collect();
+        Ok(Self { table, state, mapping, created, mixed, place, former, names })
     }
 
     /// The table's name at the source.

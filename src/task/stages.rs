@@ -7,6 +7,7 @@ use super::batch::Unit;
 use super::builder::Builder;
 use super::channel;
 use super::context::Context;
+use super::during_copy::Until;
 use super::ending::Stage;
 use super::progress::TaskProgress;
 use super::side::meet::{Guest, Host, Hosts, Next};
@@ -69,6 +70,8 @@ pub(super) enum Role {
     Main(Host),
     /// A side stream.
     Side(Guest),
+    /// Brings a copy up to a place.
+    Alone(Until),
 }
 
 /// The builder's stage.
@@ -175,6 +178,12 @@ impl Building {
                 }
                 Next::End => false,
             },
+            Role::Alone(until) if self.builder.position().file.reaches(&until.place) => {
+                self.hand_on_all().await;
+                until.end.cancel();
+                false
+            }
+            Role::Alone(_) => true,
         }
     }
 

@@ -11,7 +11,9 @@ use super::applier::Applying;
 use super::builder::Builder;
 use super::channel;
 use super::context::Context;
+use super::during_copy::Until;
 use super::ending::{Ending, Stage};
+use super::gather::Gathered;
 use super::handoff;
 use super::memory::Memory;
 use super::prepare::Prepared;
@@ -61,12 +63,22 @@ pub struct Source {
     pub file_begun: Option<u32>,
 }
 
+impl Source {
+    /// What was gathered of the server of this session.
+    pub fn new(server: Server, gathered: &Gathered, left_out: BTreeMap<TableName, String>) -> Self {
+        let (names, cascades) = (gathered.source.names(), gathered.source.cascades());
+        Self { server, names, cascades, left_out, file_begun: gathered.file_begun }
+    }
+}
+
 /// Who else follows the log for the task.
 pub enum Company {
     /// It is the main stream; these tables are aside.
     Main(Sides),
     /// It is a side stream.
     Side(Guest),
+    /// It ends where the log ends now.
+    Nobody(Until),
 }
 
 /// Follows the log from the checkpoint.
@@ -82,11 +94,7 @@ pub async fn follow(
     stop: CancellationToken,
     company: Company,
 ) -> Result<(), TaskError> {
-    let sides = match &company {
-        Company::Main(sides) => Some(sides),
-        Company::Side(_) => None,
-    };
-    let opening = open(context, source, &owner, prepared, sides, memory.clone());
+    let opening = open(context, source, &owner, prepared, &company, memory.clone());
     let pipeline = tokio::select! {
         // Nothing is under way that could be drained.
         biased;
@@ -113,9 +121,14 @@ async fn open(
     source: Source,
     owner: &Arc<Owner>,
     prepared: Prepared,
-    sides: Option<&Sides>,
+    company: &Company,
     memory: Arc<Memory>,
 ) -> Result<Pipeline, TaskError> {
+    let (sides, others) = match company {
+        Company::Main(sides) => (Some(sides), Some(sides)),
+        Company::Side(_) => (None, None),
+        Company::Nobody(until) => (None, until.sides.as_ref()),
+    };
     let Prepared { checkpoint, tables } = prepared;
     let task = context.task();
     let policies = context.policies();
@@ -133,7 +146,7 @@ async fn open(
     }
     let limits = BatchLimits { rows: task.apply.batch_rows, bytes: task.apply.batch_bytes };
     let mut builder = Builder::new(
-        Tables::new(carried, sides, left_out, names),
+        Tables::new(carried, others, left_out, names),
         Translate::new(context.clone(), flavour, cascades, names, sides.map(|sides| sides.last.clone())),
         policies,
         task.operations,
@@ -180,6 +193,7 @@ async fn run(
     let mut sides = None;
     let role = match company {
         Company::Side(guest) => Role::Side(guest),
+        Company::Nobody(until) => Role::Alone(until),
         Company::Main(known) => {
             let (visits, visitors) = mpsc::channel(16);
             let (asks, asked) = mpsc::unbounded_channel();

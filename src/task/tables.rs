@@ -3,6 +3,7 @@
 //! What must never happen here: row bytes read with a definition that was not held against their table map.
 
 use super::TaskError;
+use super::during_copy;
 use super::recorded::Recorded;
 use super::side::Sides;
 use super::strangers::{self, Strangers};
@@ -34,6 +35,10 @@ pub struct Carried {
     pub from: Option<Position>,
     /// P1, until it is reached.
     pub until: Option<CatchUpTarget>,
+    /// Its copy has not come to its end.
+    pub is_copied: bool,
+    /// While there is a P1 ahead: the names that its columns have had since P0, as they are compared.
+    pub names: BTreeSet<String>,
     /// Whether rows are always applied convergently (target rows of others, switched-off operations).
     pub always_convergent: bool,
 }
@@ -43,21 +48,27 @@ impl Carried {
     pub fn new(recorded: &Recorded, policies: Policies, always_convergent: bool) -> Result<Self, TaskError> {
         let (table, mapping) = (recorded.table.clone(), recorded.mapping.clone());
         let plan = Plan::compile(&table, &mapping, &mapping.target.columns, &policies)?;
-        let (from, until) = match &recorded.state {
-            TableState::CatchingUp { from, until } => (Some(from.clone()), Some(until.clone())),
-            TableState::Snapshotting { from } => (Some(from.clone()), None),
+        let (from, until, is_copied) = match &recorded.state {
+            TableState::CatchingUp { from, until } => (Some(from.clone()), Some(until.clone()), false),
+            TableState::Snapshotting { from } => (Some(from.clone()), None, true),
             TableState::Pending
             | TableState::Streaming
             | TableState::Aside { .. }
             | TableState::Parked(_)
-            | TableState::LetGo => (None, None),
+            | TableState::LetGo => (None, None, false),
         };
-        Ok(Self { table, mapping, plan, from, until, always_convergent })
+        let names = recorded.names.clone();
+        Ok(Self { table, mapping, plan, from, until, is_copied, names, always_convergent })
     }
 
     /// Whether rows are applied whatever is there.
     pub fn convergent(&self) -> bool {
-        self.always_convergent || self.until.is_some()
+        self.always_convergent || self.is_before_p1()
+    }
+
+    /// Whether chunks may have seen more than the stream has brought.
+    pub fn is_before_p1(&self) -> bool {
+        self.until.is_some() || self.is_copied
     }
 }
 
@@ -348,6 +359,9 @@ impl Tables {
     ) -> Result<(), TaskError> {
         let plan = Plan::compile(&table, &mapping, &mapping.target.columns, &policies)?;
         let one = self.carried.get_mut(index).ok_or_else(|| TaskError::missing(&table.name))?;
+        if one.is_before_p1() {
+            one.names.extend(during_copy::names(&table));
+        }
         (one.table, one.mapping, one.plan) = (table, mapping, plan);
         self.bound.clear();
         Ok(())

@@ -6,13 +6,14 @@
 use super::TaskError;
 use super::builder::{Translation, Translator};
 use super::context::Context;
+use super::during_copy;
 use super::parking::{instead, tell_of};
 use super::tables::{Carried, Tables};
 use crate::change::facts::{Cascades, Flavour};
 use crate::change::state::TableState;
 use crate::change::{
     Affected, Answers, Doubt, DoubtfulEvent, FilePosition, StatementEvent, TableName, TableNames,
-    TargetChange, TransactionId,
+    TransactionId,
 };
 use crate::schema::ddl::{self, SqlMode, Statement};
 use crate::source::server::{Server, Setting};
@@ -114,7 +115,8 @@ impl Translate {
                 return Err(self.refused(name, doubt, event.gtid.as_ref(), &event.boundary.file));
             }
             let translated = self.one(one, statement, event, mode).await?;
-            if one.until.is_some() && self.context.task().initial_data && !only_adds(one, &translated) {
+            let is_copied = one.is_before_p1() && self.context.task().initial_data;
+            if is_copied && !during_copy::is_harmless(one, &translated) {
                 return Err(TaskError::CopyAgain { table: name.clone(), why: event.sql.clone() });
             }
             if translated.table != one.table || translated.mapping != one.mapping {
@@ -238,23 +240,4 @@ pub(super) fn refused(
         remedy: doubt.remedy.clone(),
     };
     kind.at(&context.task().source).into()
-}
-
-/// Whether every carried column is what it was under its name: a chunk may have been read before the statement or
-/// behind it, and asks for columns by name.
-fn only_adds(before: &Carried, after: &Translated) -> bool {
-    let only_new = after.changes.iter().all(|change| matches!(change, TargetChange::AddColumn { .. }));
-    only_new
-        && before.mapping.columns.iter().all(|carried| {
-            let (Some(old), Some(fed)) =
-                (before.table.columns.get(carried.source), before.mapping.target.columns.get(carried.target))
-            else {
-                return false;
-            };
-            let Some(index) = after.table.column_index(&old.name) else { return false };
-            let new = after.table.columns.get(index);
-            let feeds = after.mapping.target_of(index).and_then(|at| after.mapping.target.columns.get(at));
-            new.is_some_and(|new| new.data_type == old.data_type)
-                && feeds.is_some_and(|feeds| feeds.name == fed.name)
-        })
 }

@@ -90,6 +90,48 @@ async fn a_column_renamed_during_the_copy_is_copied_under_its_new_name() {
                   UPDATE t SET renamed = 200 WHERE id IN (60, 350)";
     let (scene, daemon, _proxy) = written_during_copy("renamed_during_copy", writes).await;
     scene.assert_exact(&daemon, &["t"]).await;
+    assert_went_on(&daemon);
+}
+
+/// What was copied before the statement is not copied again.
+fn assert_went_on(daemon: &Daemon) {
+    let log = daemon.log();
+    assert!(log.contains("its copy goes on behind that"), "no chunk has met it: {}", daemon.log_tail());
+    assert!(!log.contains("starts over"), "{}", daemon.log_tail());
+    let wholes = log.matches("done_before=0").count();
+    assert_eq!(wholes, 1, "copied from the start more than once: {}", daemon.log_tail());
+}
+
+/// The stream brings rows of chunks that are still to come: they are changed, new, gone and moved, before the statement and behind it.
+#[tokio::test]
+async fn rows_that_come_before_their_chunk_are_as_the_source_has_them() {
+    let writes = "
+        UPDATE t SET b = 100 WHERE id IN (50, 250, 350); DELETE FROM t WHERE id IN (60, 260, 360); INSERT INTO t VALUES (255, 1, 2);
+        UPDATE t SET id = 265 WHERE id = 270; UPDATE t SET id = 75 WHERE id = 280; UPDATE t SET id = 375 WHERE id = 80;
+        ALTER TABLE t RENAME COLUMN id TO k, ADD COLUMN c INT DEFAULT 9 AFTER a;
+        UPDATE t SET c = 10, a = 11 WHERE k IN (50, 250, 290, 355); DELETE FROM t WHERE k IN (90, 255, 390);
+        INSERT INTO t VALUES (260, 1, 2, 3), (395, 4, 5, 6); UPDATE t SET k = 285 WHERE k = 265";
+    let (scene, daemon, _proxy) = written_during_copy("rows_before_chunks", writes).await;
+    scene.source.sql("UPDATE t SET a = a + 1; DELETE FROM t WHERE k > 380").await;
+    scene.assert_exact(&daemon, &["t"]).await;
+    assert_went_on(&daemon);
+}
+
+/// A chunk behind the statements finds every name, each for another column.
+#[tokio::test]
+async fn names_that_change_places_one_by_one_during_the_copy_keep_their_values() {
+    let writes = "ALTER TABLE t CHANGE a c INT; ALTER TABLE t CHANGE b a INT FIRST; ALTER TABLE t CHANGE c b INT;                   ALTER TABLE t MODIFY a INT AFTER id; UPDATE t SET a = 1000 WHERE id IN (50, 350)";
+    let (scene, daemon, _proxy) = written_during_copy("places_changed_in_copy", writes).await;
+    scene.assert_exact(&daemon, &["t"]).await;
+    assert!(daemon.log().contains("starts over"), "{}", daemon.log_tail());
+}
+
+/// As above, with a name that was free for a while.
+#[tokio::test]
+async fn a_name_that_comes_back_for_another_column_during_the_copy_is_not_taken_for_the_first() {
+    let writes = "ALTER TABLE t RENAME COLUMN b TO was; ALTER TABLE t ADD COLUMN b INT DEFAULT 3;                   UPDATE t SET b = 1000 WHERE id IN (50, 350)";
+    let (scene, daemon, _proxy) = written_during_copy("name_back_in_copy", writes).await;
+    scene.assert_exact(&daemon, &["t"]).await;
 }
 
 /// Both names are still there, so no chunk fails.

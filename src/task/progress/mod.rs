@@ -235,7 +235,16 @@ impl TaskProgress {
     /// How it stands while the stream runs. Synchronizing is told when the tables' transitions are durable, not when they are built.
     pub(super) fn looks(&mut self, held_up: Option<String>, now: Time) {
         let streaming = self.tables.values().all(|phase| *phase == TablePhase::Streaming);
-        self.enter(if streaming { Phase::Synchronizing } else { Phase::CatchingUp }, now);
+        let copied = self.tables.values().any(|phase| *phase == TablePhase::Snapshotting);
+        self.enter(
+            match (streaming, copied) {
+                (true, _) => Phase::Synchronizing,
+                // It only comes up with what the copy has met.
+                (_, true) => Phase::Snapshot,
+                _ => Phase::CatchingUp,
+            },
+            now,
+        );
         let silent = now.seconds_since(self.heard);
         let silent = (self.heard > 0 && silent > SILENT_SECONDS)
             .then(|| format!("the source, of which nothing was heard for {silent} s"));

@@ -14,6 +14,7 @@ use crate::sink::{Owner, catalog};
 use crate::source::server::Server;
 use crate::status::now;
 use crate::task::context::{Context, Replaced};
+use crate::task::during_copy::{self, Halfway, Moved};
 use crate::task::gather::{self, Gathered};
 use crate::task::memory::Memory;
 use crate::task::prepare::Prepared;
@@ -69,13 +70,18 @@ pub(super) async fn run(lane: Lane, stop: CancellationToken) -> Result<Ended, Ta
     let mut pause = PAUSES.0;
     let mut tries = 0;
     let mut failing_since = None;
+    let mut moved = None;
     let memory = Arc::new(Memory::default());
     loop {
         tries += 1;
-        let attempt = Box::pin(attempt(&lane, &memory, &stop));
+        let attempt = Box::pin(attempt(&lane, &memory, &stop, moved.take()));
         let error = match attempt.await {
-            Ok(Ended::Stopped) => return Ok(Ended::Stopped),
-            Ok(ended) => {
+            Ok(Way::Ends(Ended::Stopped)) => return Ok(Ended::Stopped),
+            Ok(Way::GoesOn(met)) => {
+                moved = met;
+                continue;
+            }
+            Ok(Way::Ends(ended)) => {
                 lane.owner.end(&lane.sessions).await?;
                 return Ok(ended);
             }
@@ -170,11 +176,23 @@ async fn open(lane: &Lane) -> Result<(Arc<Owner>, Stored), TaskError> {
     Ok((Arc::new(owner), stored))
 }
 
-/// Goes on where the group is.
-async fn attempt(lane: &Lane, memory: &Arc<Memory>, stop: &CancellationToken) -> Result<Ended, TaskError> {
+/// How an attempt has come to its end.
+enum Way {
+    Ends(Ended),
+    /// The stream has come up to now; or it has to, behind what the copy has met.
+    GoesOn(Option<Moved>),
+}
+
+/// Goes on where the group is. Where its copy has met another definition its stream comes up to now first.
+async fn attempt(
+    lane: &Lane,
+    memory: &Arc<Memory>,
+    stop: &CancellationToken,
+    moved: Option<Moved>,
+) -> Result<Way, TaskError> {
     let (owner, stored) = open(lane).await?;
     if has_joined(lane, &owner, &stored).await? {
-        return Ok(Ended::Joined);
+        return Ok(Way::Ends(Ended::Joined));
     }
     let tables = stored.tables.keys().cloned().collect();
     let context = lane.main.aside(&tables, replaced(lane, &owner, &stored).await?)?;
@@ -195,20 +213,24 @@ async fn attempt(lane: &Lane, memory: &Arc<Memory>, stop: &CancellationToken) ->
         return Err(TaskError::Gone { table: name.clone() });
     }
     tell::tables_aside(&context, &tables, &gathered);
-    group::copy(&context, &mut server, &owner, &stored, &mut tables).await?;
+    if moved.is_none()
+        && let Some(moved) =
+            group::copy(&context, &mut server, &owner, &stored, &checkpoint, &mut tables).await?
+    {
+        return Ok(Way::GoesOn(Some(moved)));
+    }
     let pid = owner.session().backend_pid();
     waiting::at_target(&context, pid, group::renew_p1(&context, &mut server, &owner, &mut tables)).await?;
+    let source = stream::Source::new(server, &gathered, BTreeMap::new());
+    if let Some(moved) = moved {
+        let halfway = Halfway { source, prepared: Prepared { checkpoint, tables }, sides: None };
+        Box::pin(during_copy::advance(&context, &owner, halfway, moved, memory, stop)).await?;
+        return Ok(if stop.is_cancelled() { Way::Ends(Ended::Stopped) } else { Way::GoesOn(None) });
+    }
     let (end, joined) = (stop.child_token(), Arc::new(AtomicBool::new(false)));
     let recorded = tables.values().cloned().collect();
     let (main_at, visits) = (lane.main_at.clone(), lane.visits.clone());
     let guest = Guest::new(lane.side, main_at, visits, recorded, end.clone(), joined.clone());
-    let source = stream::Source {
-        server,
-        names: gathered.source.names(),
-        cascades: gathered.source.cascades(),
-        left_out: BTreeMap::new(),
-        file_begun: gathered.file_begun,
-    };
     context.progress.step(|progress, now| progress.follows(checkpoint.position.to_string(), now));
     let company = stream::Company::Side(guest);
     let followed = stream::follow(
@@ -222,9 +244,9 @@ async fn attempt(lane: &Lane, memory: &Arc<Memory>, stop: &CancellationToken) ->
     )
     .await;
     if joined.load(Relaxed) {
-        return Ok(Ended::Joined);
+        return Ok(Way::Ends(Ended::Joined));
     }
-    followed.map(|()| Ended::Stopped)
+    followed.map(|()| Way::Ends(Ended::Stopped))
 }
 
 /// Whether nothing is on record of the group any more: the main stream has taken it over, though the answer to that was lost.

@@ -1,7 +1,7 @@
 //! What happens to tables while they are copied beside the stream.
 
 use super::{carried, is_carried, parked, rows};
-use crate::harness::{DEADLINE, Daemon, Scene, eventually, rowferry};
+use crate::harness::{DEADLINE, Daemon, Proxy, Scene, eventually, rowferry};
 use rowferry::change::status::TablePhase;
 
 #[tokio::test]
@@ -97,6 +97,55 @@ async fn a_table_that_changes_under_its_copy_does_not_hold_up_those_beside_it() 
     scene.source.sql("UPDATE u SET w = 3; UPDATE noisy SET w = 4 WHERE id > 1000").await;
     carried(&scene, &daemon, "noisy").await;
     scene.assert_exact(&daemon, &["t", "u", "noisy"]).await;
+}
+
+/// Added, and then copied again beside its old rows: columns get other names between two chunks, more than once, and rows of both sides of
+/// that place come and go.
+#[tokio::test]
+async fn a_table_whose_columns_get_other_names_under_its_copy_aside_is_copied_once() {
+    let scene = Scene::new("healing_renamed").await;
+    scene.source.sql(&rows("other", 10)).await;
+    let proxy = Proxy::start(scene.source.server.port());
+    let config = scene.config_through(Some(&proxy), None).healing();
+    let daemon = scene.start_with(&config.task("snapshot", "{ chunk_rows = 100 }")).await;
+    let mut held = proxy.hold("`id` > 100 AND `id` <= 200");
+    scene.source.sql(&rows("t", 500)).await;
+    for (copy, moved) in [("v", 1000)] {
+        held.wait().await;
+        let later = proxy.hold("`id` > 300 AND `id` <= 400");
+        let writes = format!(
+            "UPDATE t SET {copy} = 5 WHERE id IN (50, 150, 350); DELETE FROM t WHERE id IN (60, 160, 360); \
+             UPDATE t SET id = {moved} + id WHERE id IN (70, 370); UPDATE t SET id = 370 WHERE id = 80; \
+             ALTER TABLE t RENAME COLUMN {copy} TO {copy}_1; INSERT INTO t (id) VALUES (60), (160), (360); \
+             UPDATE t SET {copy}_1 = 6 WHERE id IN (51, 151, 351)"
+        );
+        scene.source.sql(&writes).await;
+        drop(held);
+        later.wait().await;
+        scene
+            .source
+            .sql(&format!(
+                "ALTER TABLE t RENAME COLUMN {copy}_1 TO {copy}_2, ADD COLUMN {copy}_3 INT DEFAULT 3"
+            ))
+            .await;
+        drop(later);
+        carried(&scene, &daemon, "t").await;
+        scene
+            .source
+            .sql("UPDATE t SET id = id + 5000 WHERE id BETWEEN 451 AND 500; UPDATE other SET w = w + 1")
+            .await;
+        scene.assert_exact(&daemon, &["t", "other"]).await;
+        let log = daemon.log();
+        assert!(log.contains("its copy goes on behind that") && !log.contains("starts over"), "{log}");
+        held = proxy.hold("`id` > 100 AND `id` <= 200");
+        if copy == "v" {
+            // The next copy's chunks end where those of this one did.
+            scene.source.sql("INSERT INTO t (id) VALUES (70), (80)").await;
+            let file = daemon.config_path().into_os_string().into_string().unwrap();
+            let told = rowferry(&["resync", "-c", &file, "healing_renamed.t"]).await;
+            assert_eq!(told.code, 0, "{told:?}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -50,6 +50,8 @@ pub struct Putting<'a> {
     pub keeps_values: bool,
     /// Columns that this feeder has made in the place before.
     pub ours: &'a [String],
+    /// Columns of the place that have another name in the shadow: the place's name first.
+    pub renamed: &'a [(String, String)],
     /// Those of them that the shadow has not stay.
     pub keeps_columns: bool,
 }
@@ -70,7 +72,9 @@ impl Putting<'_> {
         };
         let foreign = |column: &TargetColumn| {
             let ours = !self.keeps_columns && self.ours.contains(&column.name);
-            !ours && !shadow.columns.iter().any(|own| own.name == column.name)
+            !ours
+                && !self.renames(&found).any(|(from, _)| *from == column.name)
+                && !shadow.columns.iter().any(|own| own.name == column.name)
         };
         if self.keeps
             || self.keeps_values
@@ -91,6 +95,33 @@ impl Putting<'_> {
         let new_key = new.and_then(|new| new.primary_key_name);
         run(session, &doing, &renaming(&found, new_key, &shadow.name, place)).await?;
         Ok(true)
+    }
+
+    /// Columns of the place that get the shadow's names.
+    fn renames<'a>(&'a self, found: &'a FoundTable) -> impl Iterator<Item = &'a (String, String)> {
+        let has = |columns: &[TargetColumn], name: &String| columns.iter().any(|column| column.name == *name);
+        self.renamed.iter().filter(move |(from, to)| {
+            let (there, here) = (&found.table.columns, &self.shadow.columns);
+            found.owned && has(there, from) && !has(here, from) && has(here, to) && !has(there, to)
+        })
+    }
+
+    /// Whether columns of the place are to get the shadow's names, so that what they are called before does not stay.
+    pub fn has_other_names(&self, found: &FoundTable) -> bool {
+        self.renames(found).next().is_some()
+    }
+
+    /// Gives columns of the place the shadow's names, inside a transaction.
+    ///
+    /// # Errors
+    /// As [`Self::fit`].
+    pub async fn name_columns(&self, session: &Session, found: &FoundTable) -> Result<(), SinkError> {
+        let renames = self.renames(found).map(|(from, to)| {
+            let (place, from, to) = (qualified(self.place), identifier(from), identifier(to));
+            format!("ALTER TABLE {place} RENAME COLUMN {from} TO {to}")
+        });
+        let statements: Vec<String> = std::iter::once(READERS.to_owned()).chain(renames).collect();
+        run(session, &self.doing(), &statements).await
     }
 
     /// Whether the place's rows are all written anew, since its columns or its key become others.

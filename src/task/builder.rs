@@ -413,6 +413,7 @@ impl<T: Translator> Builder<T> {
                 mixed: recorded.mixed,
                 place: None,
                 former: Vec::new(),
+                renamed: Vec::new(),
                 // It is past its copy.
                 names: BTreeSet::new(),
             })

@@ -47,6 +47,8 @@ pub struct Replaced {
     pub created: bool,
     /// Columns that the task has made there.
     pub columns: Vec<String>,
+    /// Columns of it that have got other names under an earlier copy, each with the last one.
+    pub renamed: Vec<(String, String)>,
     /// All its columns.
     pub there: Vec<TargetColumn>,
 }

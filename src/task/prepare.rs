@@ -197,14 +197,15 @@ pub async fn prepare(
             }
             _ => targets::make(context, owner, &mapping, shared || !task.initial_data).await?,
         };
-        let former = former.map(|former| former.columns.clone()).unwrap_or_default();
+        let (former, renamed) =
+            former.map(|former| (former.columns.clone(), former.renamed.clone())).unwrap_or_default();
         let state = match &until {
             Some(until) => TableState::CatchingUp { from: from.clone(), until: until.clone() },
             None => TableState::Snapshotting { from: from.clone() },
         };
         let mixed = place.is_none() && !created && task.existing_tables == ExistingTables::Ignore;
         let names = during_copy::names(&table).collect();
-        let recorded = Recorded { table, state, mapping, created, mixed, place, former, names };
+        let recorded = Recorded { table, state, mapping, created, mixed, place, former, renamed, names };
         // With what an earlier copy left: a worker's last commit may have come in behind the reset of its table.
         recorded.reset(&store, session, &recorded.state).await?;
         recorded.record_schema(&store, session, &from).await?;

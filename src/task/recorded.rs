@@ -5,7 +5,7 @@ use super::context::Context;
 use super::during_copy;
 use crate::change::remedy::{Remedy, Upgrade};
 use crate::change::state::TableState;
-use crate::change::{Position, TableName, TargetName};
+use crate::change::{Position, TableName, TargetChange, TargetName};
 use crate::config::ExistingTables;
 use crate::schema::Table;
 use crate::sink::store::{Store, StoredTable};
@@ -34,6 +34,8 @@ pub struct Recorded {
     pub place: Option<TargetName>,
     /// Columns that the task has made in that table before.
     pub former: Vec<String>,
+    /// Columns of that table that have got other names under the copy: each name there, and the one here.
+    pub renamed: Vec<(String, String)>,
     /// The names that columns of the source table have had since it is on record, as they are compared.
     pub names: BTreeSet<String>,
 }
@@ -51,6 +53,8 @@ struct StoredMapping {
     place: Option<TargetName>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     former: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    renamed: Vec<(String, String)>,
 }
 
 /// Where the table comes from that rows go to.
@@ -77,11 +81,12 @@ impl Recorded {
     /// # Errors
     /// When it is not what this version writes.
     pub fn read(context: &Context, table: &Table, stored: &StoredTable) -> Result<Self, TaskError> {
-        let StoredMapping { mapping, created, mixed, place, former } = read(context, &table.name, stored)?;
+        let StoredMapping { mapping, created, mixed, place, former, renamed } =
+            read(context, &table.name, stored)?;
         let mixed = settled(context, created, mixed);
         let (table, state) = (table.clone(), stored.state.clone());
         let names = stored.schemas.iter().flat_map(|schema| during_copy::names(&schema.table)).collect();
-        Ok(Self { table, state, mapping, created, mixed, place, former, names })
+        Ok(Self { table, state, mapping, created, mixed, place, former, renamed, names })
     }
 
     /// The table's name at the source.
@@ -118,6 +123,18 @@ impl Recorded {
         Ok(store.reset_table(session, self.name(), self.read_by_others(), state, &self.json()?).await?)
     }
 
+    /// The target changes with a statement. What becomes of a column's name here is remembered for the table whose place this one takes.
+    pub fn follows(&mut self, change: &TargetChange) {
+        let (true, TargetChange::RenameColumn { from, to, .. }) = (self.place.is_some(), change) else {
+            return;
+        };
+        match self.renamed.iter_mut().find(|(_, here)| here == from) {
+            Some((_, here)) => here.clone_from(to),
+            None if self.former.contains(from) => self.renamed.push((from.clone(), to.clone())),
+            None => {}
+        }
+    }
+
     /// Records the definition as the one under which events behind `from` are written.
     ///
     /// # Errors
@@ -133,9 +150,10 @@ impl Recorded {
 
     /// The form stored in the target.
     fn json(&self) -> Result<serde_json::Value, TaskError> {
-        let (mapping, place, former) = (self.mapping.clone(), self.place.clone(), self.former.clone());
+        let (mapping, place) = (self.mapping.clone(), self.place.clone());
+        let (former, renamed) = (self.former.clone(), self.renamed.clone());
         let (created, mixed) = (self.created, Some(self.mixed));
-        serde_json::to_value(StoredMapping { mapping, created, mixed, place, former })
+        serde_json::to_value(StoredMapping { mapping, created, mixed, place, former, renamed })
             .map_err(|error| TaskError::Internal(format!("a mapping cannot be written as JSON: {error}")))
     }
 }
@@ -152,6 +170,18 @@ pub fn former(context: &Context, name: &TableName, stored: &StoredTable) -> Resu
         }
     }
     Ok(former)
+}
+
+/// See [`Recorded::renamed`].
+///
+/// # Errors
+/// When the record is not what this version writes.
+pub fn renamed(
+    context: &Context,
+    name: &TableName,
+    stored: &StoredTable,
+) -> Result<Vec<(String, String)>, TaskError> {
+    read(context, name, stored).map(|form| form.renamed)
 }
 
 /// Whether the task has made the table that readers know.
@@ -295,7 +325,8 @@ mod tests {
         let columns = vec![ColumnMapping { source: 2, target: 0 }];
         let source = TableName::new("shop", "Orders");
         let mapping = TableMapping { source, target, columns, source_tag: None };
-        StoredMapping { mapping, created: true, mixed: None, place: None, former: Vec::new() }
+        let (former, renamed) = (Vec::new(), Vec::new());
+        StoredMapping { mapping, created: true, mixed: None, place: None, former, renamed }
     }
 
     /// One for each distribution and one for each type; the first with all that is optional.
@@ -311,12 +342,15 @@ mod tests {
         samples.extend(types.map(|data_type| form(vec![column("id", data_type)], None)));
         let place = TargetName { schema: "dw".to_owned(), table: "orders".to_owned() };
         let former = vec!["id".to_owned(), "gone".to_owned()];
-        samples.push(StoredMapping {
+        let beside = StoredMapping {
             mixed: Some(true),
             place: Some(place),
             former,
             ..form(vec![column("id", TargetType::Bigint)], None)
-        });
+        };
+        let renamed = vec![("gone".to_owned(), "id".to_owned())];
+        samples.push(beside.clone());
+        samples.push(StoredMapping { renamed, ..beside });
         samples
     }
 

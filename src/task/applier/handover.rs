@@ -140,6 +140,7 @@ impl Applying {
             tracing::info!(task = self.context.name, table = %name, target = %place, "the copy has taken its place");
             let there = self.recorded.get_mut(name).ok_or_else(|| TaskError::missing(name))?;
             (there.place, there.mapping.target.name) = (None, place);
+            there.renamed.clear();
             self.durable(next, &unit.position, 0, 0, &[], true).await?;
         }
         Ok(())
@@ -159,6 +160,7 @@ impl Applying {
             keeps: self.context.keeps_rows(recorded.name()),
             keeps_values: !self.context.task().operations.update,
             ours: &recorded.former,
+            renamed: &recorded.renamed,
             keeps_columns: self.context.keeps_columns(recorded.name()),
         };
         let found = catalog::shape(&self.session, place).await?;
@@ -176,6 +178,14 @@ impl Applying {
         let Some(mut found) = found else {
             return Err(TaskError::Unsettled { why: format!("{place} was there, and is not") });
         };
+        if putting.has_other_names(&found) {
+            self.execute("BEGIN").await?;
+            putting.name_columns(&self.session, &found).await?;
+            self.execute("COMMIT").await?;
+            if let Some(named) = catalog::shape(&self.session, place).await? {
+                found = named;
+            }
+        }
         if !putting.is_made_anew(&found) {
             // In front of the rows, which take long, and in a transaction of its own: it keeps readers out.
             self.execute("BEGIN").await?;
@@ -200,6 +210,7 @@ impl Applying {
         let mut there = recorded.clone();
         there.mapping.target.name.clone_from(place);
         there.place = None;
+        there.renamed.clear();
         there.record(&self.store, &self.session).await?;
         let next = self.store.advance(&self.session, &self.checkpoint, position).await?;
         // Nobody else's rows are in it whose copy has begun meanwhile.

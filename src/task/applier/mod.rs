@@ -323,6 +323,9 @@ impl Applying {
         // How long a change of a large table takes nobody knows.
         self.execute("BEGIN; SET LOCAL statement_timeout = 0").await?;
         for change in &unit.changes {
+            for recorded in self.recorded.values_mut().filter(|one| one.target() == change.table()) {
+                recorded.follows(change);
+            }
             if let Err(error) = ddl::carry(&self.session, &self.store, change).await {
                 let error = TaskError::from(error);
                 let of_the_table = |table: &&TableName| {

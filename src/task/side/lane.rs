@@ -301,6 +301,7 @@ async fn replaced(
             target: table.target.clone(),
             created: recorded::is_created(&lane.main, name, table)?,
             columns: recorded::former(&lane.main, name, table)?,
+            renamed: recorded::renamed(&lane.main, name, table)?,
             there: found.table.columns.clone(),
         };
         replaced.insert(name.clone(), before);

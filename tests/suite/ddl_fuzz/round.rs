@@ -143,7 +143,8 @@ impl Ground<'_> {
             let is_gone = mysql.one(&is_there(case)).await == "0";
             match outcomes.get(&case.number) {
                 Some(Outcome::Gone) if !is_gone => {
-                    let words = "the source has the table again, and nobody took it back".to_owned();
+                    let log = lines_of(daemon, &names[&case.number], 40);
+                    let words = format!("the source has the table again, and nobody took it back\n{log}");
                     outcomes.insert(case.number, Outcome::Different(words));
                     continue;
                 }
@@ -222,10 +223,7 @@ impl Ground<'_> {
                     let outcome = if let Some(trouble) = trouble {
                         named(format!("{} Remedy: {}", trouble.error, trouble.remedy), case)
                     } else {
-                        let own = format!("task=\"{}\"", names[&case.number]);
-                        let log = daemon.log();
-                        let mut lines: Vec<&str> = log.lines().filter(|line| line.contains(&own)).collect();
-                        let lines = lines.split_off(lines.len().saturating_sub(12)).join("\n");
+                        let lines = lines_of(daemon, &names[&case.number], 12);
                         Outcome::Hung(format!("not within {DEADLINE:?}: {last:?}\n{lines}"))
                     };
                     outcomes.insert(case.number, outcome);
@@ -284,6 +282,13 @@ async fn settled<T>(daemon: &Daemon, look: impl Fn(&Model) -> Option<T>) -> Resu
             Err(words)
         }
     }
+}
+
+/// The last lines that the daemon's log has of a task.
+fn lines_of(daemon: &Daemon, task: &str, last: usize) -> String {
+    let (own, log) = (format!("task=\"{task}\""), daemon.log());
+    let mut lines: Vec<&str> = log.lines().filter(|line| line.contains(&own)).collect();
+    lines.split_off(lines.len().saturating_sub(last)).join("\n")
 }
 
 fn alive(daemon: &Daemon) -> Result<(), String> {

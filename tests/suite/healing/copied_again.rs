@@ -1,7 +1,7 @@
 //! A statement whose effect the log does not tell: the table alone is copied again, and readers have its old rows until then.
 
-use super::{carried, rows};
-use crate::harness::{DEADLINE, Scene, eventually};
+use super::{carried, parked, rows};
+use crate::harness::{DEADLINE, Kind, Scene, eventually, postgres};
 
 #[tokio::test]
 async fn a_table_whose_rows_a_statement_changes_is_copied_again_by_itself() {
@@ -80,4 +80,23 @@ async fn a_table_that_is_swapped_for_another_is_copied_again() {
     scene.assert_exact(&daemon, &["t", "other"]).await;
     let helpers = "SELECT count(*) FROM pg_class WHERE relname LIKE '\\_t\\_%'";
     assert_eq!(scene.target.one(helpers).await, "0");
+}
+
+/// MariaDB drops the old table, makes one without a key, and fills it, in one statement.
+#[tokio::test]
+async fn tables_replaced_by_others_without_a_key_are_parked_and_say_so() {
+    let scene = Scene::on(Kind::Maria.shared().await, postgres().await, "healing_replaced").await;
+    let numbers = 0..2;
+    for number in numbers.clone() {
+        let table = format!("t{number}");
+        scene.source.sql(&format!("CREATE TABLE {table} (id INT PRIMARY KEY, v VARCHAR(40), w INT); INSERT INTO {table} VALUES (1, 'a', 1), (2, 'b', 2)")).await;
+    }
+    let daemon = scene.start_with(&scene.config().healing()).await;
+    for number in numbers.clone() {
+        scene.source.sql(&format!("CREATE OR REPLACE TABLE t{number} AS SELECT 1 AS id, SLEEP(0.3) AS v; INSERT INTO t{number} VALUES (7, 8)")).await;
+    }
+    for number in numbers {
+        let trouble = parked(&scene, &daemon, &format!("t{number}")).await;
+        assert!(!trouble.gone && trouble.error.contains("no primary key"), "{trouble:?}\n{}", daemon.log());
+    }
 }

@@ -110,7 +110,7 @@ async fn a_table_whose_columns_get_other_names_under_its_copy_aside_is_copied_on
     let daemon = scene.start_with(&config.task("snapshot", "{ chunk_rows = 100 }")).await;
     let mut held = proxy.hold("`id` > 100 AND `id` <= 200");
     scene.source.sql(&rows("t", 500)).await;
-    for (copy, moved) in [("v", 1000)] {
+    for (copy, moved) in [("v", 1000), ("w", 2000)] {
         held.wait().await;
         let later = proxy.hold("`id` > 300 AND `id` <= 400");
         let writes = format!(

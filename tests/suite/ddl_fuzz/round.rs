@@ -141,15 +141,8 @@ impl Ground<'_> {
         self.wait_fences(daemon, target, &cases, &names, outcomes).await?;
         for case in cases {
             let is_gone = mysql.one(&is_there(case)).await == "0";
-            match outcomes.get(&case.number) {
-                Some(Outcome::Gone) if !is_gone => {
-                    let log = lines_of(daemon, &names[&case.number], 40);
-                    let words = format!("the source has the table again, and nobody took it back\n{log}");
-                    outcomes.insert(case.number, Outcome::Different(words));
-                    continue;
-                }
-                Some(_) => continue,
-                None => {}
+            if outcomes.contains_key(&case.number) {
+                continue;
             }
             if is_gone {
                 let task =
@@ -199,7 +192,11 @@ impl Ground<'_> {
                     let task = status.tasks.get(&names[&case.number]);
                     // Parked before its last change has passed it may come back.
                     let is_over = passed.contains(&case.number) || task.is_some_and(has_failed);
-                    if let Some(outcome) = task.and_then(|task| told(task, case))
+                    let outcome = task.and_then(|task| told(task, case));
+                    // One that the source has again is taken back when the stream is near, which may be behind the last change.
+                    let returns = matches!(outcome, Some(Outcome::Gone))
+                        && self.mysql.one(&is_there(case)).await != "0";
+                    if let Some(outcome) = outcome.filter(|_| !returns)
                         && is_over
                         && waiting.remove(&case.number)
                     {
@@ -220,7 +217,11 @@ impl Ground<'_> {
                         .into_iter()
                         .flat_map(|task| task.tables.values())
                         .find_map(|table| table.trouble.clone());
-                    let outcome = if let Some(trouble) = trouble {
+                    let outcome = if let Some(trouble) = trouble.as_ref().filter(|trouble| trouble.gone) {
+                        let log = lines_of(daemon, &names[&case.number], 40);
+                        let words = format!("{}\nnobody took it back\n{log}", trouble.error);
+                        Outcome::Different(words)
+                    } else if let Some(trouble) = trouble {
                         named(format!("{} Remedy: {}", trouble.error, trouble.remedy), case)
                     } else {
                         let lines = lines_of(daemon, &names[&case.number], 12);

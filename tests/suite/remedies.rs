@@ -205,12 +205,16 @@ async fn what_is_printed_for_the_only_table_of_a_task_works() {
 
     // While it is gone a restart tells the same as before.
     scene.source.sql("DROP TABLE t").await;
-    remedy(&daemon, &["add \"!remedies_one.t\" to the list) and start: its target table stays as it is"])
-        .await;
+    let words = "add \"!remedies_one.t\" to the list, `rowferry reload`): its target table stays as it is";
+    remedy(&daemon, &[words]).await;
     daemon.start_again().await;
-    let error = remedy(&daemon, &["add \"!remedies_one.t\" to the list) and start"]).await;
+    let error = remedy(&daemon, &[words]).await;
     assert!(error.contains("DROP TABLE"), "{error}");
-    start_again(&daemon, &out).await;
+    daemon.reconfigure(&out);
+    let file = daemon.config_path().into_os_string().into_string().unwrap();
+    let told = rowferry(&["reload", "-c", &file]).await;
+    assert_eq!(told.code, 0, "{told:?}");
+    daemon.wait_phase("Synchronizing", DEADLINE).await;
     assert_eq!(scene.target.one("SELECT count(*) FROM remedies_one.t").await, "2");
     // A list that is mistyped makes a task forget nothing.
     let both = config.clone().task("tables", "[\"remedies_one.t\", \"!remedies_one.t\", \"remedies_one.u\"]");

@@ -145,7 +145,7 @@ fn typed_remedies_name_what_they_are_about() {
         ),
         (
             Remedy::CopyTable { table: table(), emptied: Emptied::Deleted { target: target() } },
-            "copy shop.item again: take it out of \"tables\" (add \"!shop.item\" to the list), start, stop, delete its rows from dw.item, put it back",
+            "copy shop.item again: take it out of \"tables\" (add \"!shop.item\" to the list, `rowferry reload`), delete its rows from dw.item, put it back and `rowferry reload` once more",
         ),
         (
             Remedy::SetVariable { variable: "binlog_format", value: "ROW", scope: Scope::Sessions },

@@ -26,13 +26,14 @@ impl Display for Remedy {
             Self::CopyTask(because) => because.fmt(f),
             Self::CopyTable { table, emptied: Emptied::ByConfig } => write!(
                 f,
-                "copy {table} again: start once with \"!{table}\" in tables, then without, with existing_tables = \"clear\" when the \
-                 target table stays"
+                "copy {table} again: have it out of \"tables\" once (add \"!{table}\" to the list, `rowferry reload`, take that out, \
+                 `rowferry reload`), with existing_tables = \"clear\" when the target table stays"
             ),
             // The same list works for a task of one table, for which an empty one is refused.
             Self::CopyTable { table, emptied } => write!(
                 f,
-                "copy {table} again: take it out of \"tables\" (add \"!{table}\" to the list), start, stop, {emptied}, put it back"
+                "copy {table} again: take it out of \"tables\" (add \"!{table}\" to the list, `rowferry reload`), {emptied}, put it \
+                 back and `rowferry reload` once more"
             ),
             Self::Resync { table } => {
                 write!(f, "copy {table} again: run `rowferry resync -c CONFIG {table}`")
@@ -47,8 +48,8 @@ impl Display for Remedy {
             ),
             Self::LeaveOutGone { table } => write!(
                 f,
-                "take it out of \"tables\" (add \"!{table}\" to the list) and start: its target table stays as it is; should the source \
-                 have such a table again, stop, drop the target table, put it back"
+                "take it out of \"tables\" (add \"!{table}\" to the list, `rowferry reload`): its target table stays as it is; should the \
+                 source have such a table again, drop the target table, put it back and `rowferry reload` once more"
             ),
             Self::LeaveOut { table } => write!(f, "exclude it with \"!{table}\""),
             Self::LeaveOutColumns { columns } => {

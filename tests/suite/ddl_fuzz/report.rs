@@ -17,6 +17,7 @@ pub struct Report {
     pub stopped_by_others: u64,
     refused: u64,
     told: BTreeMap<String, u64>,
+    by_hand: BTreeMap<String, u64>,
     unready: BTreeMap<String, u64>,
     unnamed: BTreeMap<String, u64>,
     /// Cases that are findings.
@@ -37,6 +38,10 @@ impl Report {
             Outcome::Told(words) => {
                 self.statements += accepted.max(1);
                 count(&mut self.told, words);
+            }
+            Outcome::ByHand(words) => {
+                self.statements += accepted.max(1);
+                count(&mut self.by_hand, words);
             }
             Outcome::Unnamed(words) => {
                 self.statements += accepted.max(1);
@@ -63,11 +68,12 @@ impl Report {
     pub fn line(&self) -> String {
         let sum = |reasons: &BTreeMap<String, u64>| reasons.values().sum::<u64>();
         format!(
-            "statements={} EQUAL={} gone={} told={} DIFFERENT={} told_without_name={} stopped_by_others={} refused={} not_carried={} broken={}",
+            "statements={} EQUAL={} gone={} told={} by_hand={} DIFFERENT={} told_without_name={} stopped_by_others={} refused={} not_carried={} broken={}",
             self.statements,
             self.equal.0,
             self.gone,
             sum(&self.told),
+            sum(&self.by_hand),
             self.findings,
             sum(&self.unnamed),
             self.stopped_by_others,
@@ -82,6 +88,7 @@ impl Report {
         let mut text = format!("{} ({} statements in the cases that are EQUAL)\n", self.line(), self.equal.1);
         for (what, reasons) in [
             ("told", &self.told),
+            ("mended by a copy that somebody asked for", &self.by_hand),
             ("told without a name", &self.unnamed),
             ("not carried from the start", &self.unready),
             ("comparison broken", &self.broken),

@@ -4,7 +4,7 @@ use super::case::Case;
 use super::server::Server;
 use super::statements::Statement;
 use crate::harness::{
-    Comparison, Config, DEADLINE, Daemon, Mysql, Postgres, PostgresDatabase, eventually_some, pause,
+    Comparison, Config, DEADLINE, Daemon, Mysql, Postgres, PostgresDatabase, eventually_some, pause, rowferry,
 };
 use crate::load::Dice;
 use futures_util::FutureExt;
@@ -27,6 +27,8 @@ pub enum Outcome {
     Unready(String),
     /// The daemon stopped at something: its words.
     Told(String),
+    /// As [`Self::Told`], and a copy that somebody asked for has mended it.
+    ByHand(String),
     /// As [`Self::Told`], but the words name neither the table nor the statement.
     Unnamed(String),
     /// Source and target are equal, so many rows.
@@ -139,6 +141,9 @@ impl Ground<'_> {
             cases.iter().map(|case| format!("UPDATE fence.f{} SET n = 1", case.number)).collect();
         mysql.sql(&format!("BEGIN; {}; COMMIT", fences.join("; "))).await;
         self.wait_fences(daemon, target, &cases, &names, outcomes).await?;
+        if super::number("HEAL", 0) > 0 {
+            self.copy_again(daemon, &cases, &names, outcomes).await?;
+        }
         for case in cases {
             let is_gone = mysql.one(&is_there(case)).await == "0";
             if outcomes.contains_key(&case.number) {
@@ -168,6 +173,45 @@ impl Ground<'_> {
                 case.number,
                 if idle && matches!(outcome, Outcome::Equal(_)) { Outcome::Refused } else { outcome },
             );
+        }
+        Ok(())
+    }
+
+    /// Has every table copied again of which something was told: what a copy mends is to be mended without being asked.
+    async fn copy_again(
+        &self,
+        daemon: &Daemon,
+        cases: &[&mut Case],
+        names: &BTreeMap<u64, String>,
+        outcomes: &mut BTreeMap<u64, Outcome>,
+    ) -> Result<(), String> {
+        let config = daemon.config_path().into_os_string().into_string().expect("a path of ours");
+        let mut waiting = Vec::new();
+        for case in cases {
+            let Some(Outcome::Told(words)) = outcomes.get(&case.number) else { continue };
+            let task = &names[&case.number];
+            let asked = rowferry(&["resync", "-c", &config, "--task", task, &table_of(case)]).await;
+            if asked.code == 0 {
+                waiting.push((case, words.clone()));
+            }
+        }
+        let start = Instant::now();
+        while !waiting.is_empty() && start.elapsed() < DEADLINE {
+            alive(daemon)?;
+            let Some(status) = daemon.status().await else { continue };
+            waiting.retain(|(case, words)| {
+                let task = status.tasks.get(&names[&case.number]);
+                let table = task.and_then(|task| task.tables.get(&table_of(case)));
+                if table.is_some_and(|table| table.phase == TablePhase::Streaming && !table.aside) {
+                    outcomes.insert(case.number, Outcome::ByHand(words.clone()));
+                    return false;
+                }
+                table.is_some_and(|table| table.phase != TablePhase::Parked)
+            });
+            pause(Duration::from_millis(50)).await;
+        }
+        for (case, words) in waiting {
+            outcomes.insert(case.number, Outcome::Hung(format!("copied again by hand: {words}")));
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ mod sessions;
 mod shared;
 mod statements;
 mod told;
+mod two_tasks;
 
 use crate::harness::{DEADLINE, Daemon, Scene};
 use rowferry::change::state::Trouble;

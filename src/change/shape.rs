@@ -98,6 +98,16 @@ impl TargetType {
             },
         }
     }
+
+    /// As [`Self::holds`], and values are written with as many digits behind the point.
+    pub fn shows(&self, narrower: &Self) -> bool {
+        let scale = |data_type: &Self| match data_type {
+            Self::Smallint | Self::Integer | Self::Bigint => Some(0),
+            Self::Numeric(size) => size.map(|(_, scale)| scale),
+            _ => None,
+        };
+        self.holds(narrower) && scale(self).is_none_or(|digits| scale(narrower) == Some(digits))
+    }
 }
 
 impl std::fmt::Display for TargetType {

@@ -112,11 +112,15 @@ impl Context {
     pub fn map(&self, table: &Table) -> Result<(TableMapping, Option<TargetName>), TransformError> {
         let mut mapping = map_table(table, &self.rules(&table.name))?;
         let Some(replaced) = self.replaced.get(&table.name) else { return Ok((mapping, None)) };
-        // Columns that hold as much or more already stay as somebody has made them.
+        // Columns that hold as much or more already stay as somebody has made them; in a table of the task's own only where nobody sees it.
         let mut columns = mapping.target.columns.clone();
         for column in &mut columns {
             let is = replaced.there.iter().find(|is| is.name == column.name);
-            if let Some(is) = is.filter(|is| is.data_type.holds(&column.data_type)) {
+            let stays = |is: &&TargetColumn| {
+                let (is, wanted) = (&is.data_type, &column.data_type);
+                if replaced.created { is.shows(wanted) } else { is.holds(wanted) }
+            };
+            if let Some(is) = is.filter(stays) {
                 column.data_type = is.data_type.clone();
             }
         }

@@ -4,11 +4,12 @@
 
 use super::going_on::Passed;
 use super::request::{Requests, Waiting};
+use super::side::Rests;
 use crate::change::TableName;
 use crate::change::command::Change;
 use crate::sink::apply::Way;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What outlives a restart of the task within this process.
 #[derive(Debug, Default)]
@@ -19,6 +20,8 @@ pub struct Memory {
     /// What the last whole start has found, and how often the task went on from it since something became durable.
     passed: Mutex<Option<Arc<Passed>>>,
     went_on: AtomicU32,
+    /// What lies between two copies of a table beside the others.
+    rests: Mutex<Rests>,
     /// What the task is asked to do with its tables.
     pub(super) requests: Requests,
 }
@@ -30,6 +33,11 @@ impl Memory {
     /// Asks the task to change what it does with tables. The answer comes when it is durable, which takes a stream that runs.
     pub fn ask(&self, change: Change, tables: Vec<TableName>) -> Waiting {
         self.requests.ask(change, tables)
+    }
+
+    /// What lies between two copies of a table.
+    pub(super) fn rests(&self) -> MutexGuard<'_, Rests> {
+        self.rests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What an earlier start has found, where the task may go on from that.

@@ -54,6 +54,7 @@ impl Manager {
 
     async fn one(&self, change: Change, table: &TableName) -> Result<&'static str, TaskError> {
         let stored = self.owner.store().load(self.owner.session()).await?;
+        self.memory.rests().end(table);
         let (heard, done) = oneshot::channel();
         let name = table.clone();
         let visit = match (change, stored.tables.get(table).map(|known| &known.state)) {

@@ -19,9 +19,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+
+/// How often it is looked whether a group has rested.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// What is on record of tables that the main stream does not carry.
 #[derive(Clone, Debug, Default)]
@@ -87,6 +91,29 @@ pub(in crate::task) struct Manager {
 }
 
 impl Manager {
+    /// Takes the first group that does not rest.
+    fn next(&mut self) -> Option<(u32, BTreeSet<TableName>)> {
+        let now = Instant::now();
+        let mut due = None;
+        for (side, tables) in &self.waiting {
+            let Some((left, copies)) = self.memory.rests().left(tables, now) else {
+                due = Some(*side);
+                break;
+            };
+            let words =
+                format!("the next copy, in {} s: it was copied {copies} times in a row", left.as_secs() + 1);
+            self.context.progress.tell(|task| {
+                for name in tables {
+                    if let Some(table) = task.tables.get_mut(&name.to_string()) {
+                        table.waiting_for = Some(words.clone());
+                    }
+                }
+            });
+        }
+        let side = due?;
+        self.waiting.remove(&side).map(|tables| (side, tables))
+    }
+
     /// Runs what there is and what comes.
     ///
     /// # Errors
@@ -105,7 +132,7 @@ impl Manager {
         let mut requests = memory.requests.receiver().await;
         loop {
             while running.len() < self.context.task().snapshot.groups
-                && let Some((side, tables)) = self.waiting.pop_first()
+                && let Some((side, tables)) = self.next()
             {
                 let lane = Lane {
                     main: self.context.clone(),
@@ -119,7 +146,13 @@ impl Manager {
                     sessions: Sessions::default(),
                 };
                 let stop = stop.child_token();
-                running.spawn(lane::run(lane, stop));
+                let memory = self.memory.clone();
+                running.spawn(async move {
+                    let (tables, begun) = (lane.tables.clone(), Instant::now());
+                    let ended = lane::run(lane, stop).await;
+                    memory.rests().copied(&tables, begun.elapsed(), Instant::now());
+                    ended
+                });
             }
             tokio::select! {
                 Some(Ask { side, tables }) = self.asks.recv() => {
@@ -129,6 +162,7 @@ impl Manager {
                     ended.map_err(|error| TaskError::Internal(format!("a side stream ended abnormally: {error}")))??;
                 }
                 Some(request) = requests.recv() => self.does(request).await,
+                () = tokio::time::sleep(LOOK_AGAIN), if !self.waiting.is_empty() => {}
                 // Nobody asks any more: the task ends, and says why.
                 else => std::future::pending::<()>().await,
             }

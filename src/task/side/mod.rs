@@ -5,7 +5,8 @@
 //! for → when it is near the main stream both hold at one transaction boundary, and the main stream takes the tables over, in one target
 //! transaction with its checkpoint. All of it is durable step by step: after a restart each group goes on where it was.
 //!
-//! `manager` runs the groups that are due, a few at a time; `asked` does what somebody asks of tables meanwhile; `lane` is one group's way; `meet` is where the two streams come together.
+//! `manager` runs the groups that are due, a few at a time; `asked` does what somebody asks of tables meanwhile; `lane` is one group's way, `rest` what
+//! lies between two copies of a table; `meet` is where the two streams come together.
 //!
 //! What must never happen here: a table carried by two streams at a place, or by none.
 
@@ -13,9 +14,11 @@ mod asked;
 mod lane;
 mod manager;
 pub(super) mod meet;
+mod rest;
 
 pub(super) use asked::{check, dropped};
 pub(super) use manager::{Manager, Sides};
+pub(super) use rest::Rests;
 
 use crate::change::TableName;
 use std::collections::BTreeSet;

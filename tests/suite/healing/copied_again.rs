@@ -1,7 +1,8 @@
 //! A statement whose effect the log does not tell: the table alone is copied again, and readers have its old rows until then.
 
 use super::{carried, parked, rows};
-use crate::harness::{DEADLINE, Kind, Scene, eventually, postgres};
+use crate::harness::{DEADLINE, Kind, Scene, eventually, postgres, rowferry};
+use rowferry::change::status::TaskStatus;
 
 #[tokio::test]
 async fn a_table_whose_rows_a_statement_changes_is_copied_again_by_itself() {
@@ -50,6 +51,7 @@ async fn dropped_and_narrowed_columns_are_followed_by_a_copy() {
         "ALTER TABLE t DROP COLUMN w",
         "ALTER TABLE t MODIFY v VARCHAR(8), ADD y INT DEFAULT 4",
         "UPDATE t SET y = id; ALTER TABLE t MODIFY y VARCHAR(20)",
+        "ALTER TABLE t ADD d DECIMAL(10,2) DEFAULT 1.2; ALTER TABLE t MODIFY d DECIMAL(4,1)",
         "ALTER TABLE t DROP PRIMARY KEY, ADD PRIMARY KEY (id, y)",
     ] {
         scene.source.sql(statement).await;
@@ -99,4 +101,33 @@ async fn tables_replaced_by_others_without_a_key_are_parked_and_say_so() {
         let trouble = parked(&scene, &daemon, &format!("t{number}")).await;
         assert!(!trouble.gone && trouble.error.contains("no primary key"), "{trouble:?}\n{}", daemon.log());
     }
+}
+
+/// A table that statements change again and again rests between its copies, unless somebody asks for one.
+#[tokio::test]
+async fn a_table_that_is_copied_again_and_again_rests_and_does_not_when_somebody_asks() {
+    let scene = Scene::new("healing_rests").await;
+    scene.source.sql(&rows("t", 600)).await;
+    let slow = "{ chunk_rows = 50, max_rows_per_second = 60 }";
+    let daemon = scene.start_with(&scene.config().healing().task("snapshot", slow)).await;
+    let copies = || daemon.log().matches("the copy of a table begins").count();
+    // The first copy, and two that come at once.
+    for copy in 1..=2 {
+        scene.source.sql("REPAIR TABLE t").await;
+        eventually(DEADLINE, "it is copied again", async || copies() == 1 + copy).await;
+        carried(&scene, &daemon, "t").await;
+    }
+    scene.source.sql("REPAIR TABLE t; UPDATE t SET w = 7 WHERE id < 300").await;
+    let rests = |task: &TaskStatus| {
+        let waits = task.tables["healing_rests.t"].waiting_for.as_ref();
+        waits.is_some_and(|words| words.contains("it was copied 2 times in a row"))
+    };
+    daemon.wait_task("the table rests", DEADLINE, rests).await;
+    assert_eq!(copies(), 3);
+    let file = daemon.config_path().into_os_string().into_string().unwrap();
+    let asked = rowferry(&["resync", "-c", &file, "healing_rests.t"]).await;
+    assert!(asked.code == 0 && asked.stdout.contains("its copy is on its way"), "{asked:?}");
+    eventually(DEADLINE / 10, "its rest has ended", async || copies() == 4).await;
+    carried(&scene, &daemon, "t").await;
+    scene.assert_exact(&daemon, &["t"]).await;
 }

@@ -426,7 +426,7 @@ fn parse_bytes(text: &str) -> Option<usize> {
 fn passes(kind: &str, policy: DdlPolicy) -> bool {
     match kind {
         "drop_column" | "truncate_table" => true,
-        "drop_table" | "drop_database" => policy == DdlPolicy::Apply,
+        "drop_table" | "drop_database" | "rename_table" => policy == DdlPolicy::Apply,
         _ => false,
     }
 }

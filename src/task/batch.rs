@@ -1,6 +1,7 @@
 //! What the builder hands to the applier: a batch of rows with how it is applied, or a schema change.
 
 use super::recorded::Recorded;
+use super::renamed::Renamed;
 use super::side::meet::Answer;
 use crate::change::state::TableState;
 use crate::change::{FilePosition, Position, TableName, TargetChange, TargetName};
@@ -61,6 +62,8 @@ pub struct SchemaUnit {
     pub tables: Vec<TableName>,
     /// The new definitions and mappings.
     pub versions: Vec<(Table, TableMapping)>,
+    /// Tables that have other names.
+    pub renamed: Vec<Renamed>,
     /// Everything at or before it is then in the target.
     pub position: Position,
     /// Source commit time, microseconds since 1970.

@@ -10,6 +10,7 @@
 use super::TaskError;
 use super::batch::{Handover, Joined, Place, RowsUnit, SchemaUnit, Unit};
 use super::recorded::Recorded;
+use super::renamed::Renamed;
 use super::side::meet::TOGETHER;
 use super::tables::{Carried, Tables};
 use crate::change::policy::Operations;
@@ -65,6 +66,15 @@ pub struct Translation {
     pub tables: Vec<TableName>,
     /// New definitions.
     pub versions: Vec<(crate::schema::Table, crate::transform::TableMapping)>,
+    /// Tables that have other names.
+    pub renamed: Vec<Renamed>,
+}
+
+impl Translation {
+    /// Whether nothing changes.
+    fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.versions.is_empty() && self.renamed.is_empty()
+    }
 }
 
 /// Builds units.
@@ -199,12 +209,15 @@ impl<T: Translator> Builder<T> {
             let index = self.tables.find(&table.name).ok_or_else(|| TaskError::missing(&table.name))?;
             self.tables.replace(index, table.clone(), mapping.clone(), self.policies)?;
         }
+        for renamed in &translation.renamed {
+            self.tables.rename(renamed, self.policies)?;
+        }
         // In front of the statement, so that the position is never behind it while a table is still carried that cannot follow.
         if !away.is_empty() {
             self.hand_over(Handover { away, ..Handover::at(self.batch.position().clone()) });
         }
         self.batch.commit(&event.boundary);
-        if translation.changes.is_empty() && translation.versions.is_empty() {
+        if translation.is_empty() {
             self.catch_up();
             return Ok(());
         }
@@ -218,6 +231,7 @@ impl<T: Translator> Builder<T> {
             changes: std::mem::take(&mut translation.changes),
             tables: std::mem::take(&mut translation.tables),
             versions: std::mem::take(&mut translation.versions),
+            renamed: std::mem::take(&mut translation.renamed),
             position,
             committed_micros: event.boundary.committed_micros,
             statement: event.sql.clone(),

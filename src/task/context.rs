@@ -200,6 +200,11 @@ impl Context {
         }
     }
 
+    /// Whether the target table of one that gets another name gets another one too.
+    pub fn renames(&self, table: &TableName) -> bool {
+        configured(self.task(), table, "rename_table") == DdlPolicy::Apply
+    }
+
     /// Whether rows that the source has no more stay in the target.
     pub fn keeps_rows(&self, table: &TableName) -> bool {
         !self.task().operations.delete

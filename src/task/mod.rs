@@ -26,6 +26,7 @@ mod parking;
 mod prepare;
 mod progress;
 mod recorded;
+mod renamed;
 mod request;
 mod resume;
 mod side;

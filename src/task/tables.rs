@@ -5,6 +5,7 @@
 use super::TaskError;
 use super::during_copy;
 use super::recorded::Recorded;
+use super::renamed::Renamed;
 use super::side::Sides;
 use super::strangers::{self, Strangers};
 use crate::change::state::{CatchUpTarget, TableState};
@@ -364,6 +365,17 @@ impl Tables {
         }
         (one.table, one.mapping, one.plan) = (table, mapping, plan);
         self.bound.clear();
+        Ok(())
+    }
+
+    /// A table has another name from here on.
+    ///
+    /// # Errors
+    /// As [`Self::replace`].
+    pub fn rename(&mut self, renamed: &Renamed, policies: Policies) -> Result<(), TaskError> {
+        let index = self.find(&renamed.from).ok_or_else(|| TaskError::missing(&renamed.from))?;
+        self.replace(index, renamed.table.clone(), renamed.mapping.clone(), policies)?;
+        self.index();
         Ok(())
     }
 

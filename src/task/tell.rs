@@ -104,6 +104,14 @@ pub(super) fn away(task: &mut TaskStatus, name: &TableName, target: &TargetName,
     }
 }
 
+/// A table has another name.
+pub(super) fn renamed(task: &mut TaskStatus, from: &TableName, to: &TableName, target: &TargetName) {
+    if let Some(mut status) = task.tables.remove(&from.to_string()) {
+        status.target = target.to_string();
+        task.tables.insert(to.to_string(), status);
+    }
+}
+
 /// A table has changed streams, or is parked.
 pub(super) fn moved(task: &mut TaskStatus, name: &TableName, target: &TargetName, state: &TableState) {
     let fresh = table(target, state, 0, 0);

@@ -8,6 +8,7 @@ use super::builder::{Translation, Translator};
 use super::context::Context;
 use super::during_copy;
 use super::parking::{instead, tell_of};
+use super::renamed::renamed;
 use super::tables::{Carried, Tables};
 use crate::change::facts::{Cascades, Flavour};
 use crate::change::state::TableState;
@@ -178,11 +179,19 @@ impl Translator for Translate {
         if let Statement::DropTable { temporary: false, .. } | Statement::DropDatabase(_) = statement {
             tables.dropped(&affected);
         }
+        let renamed = match (&self.sides, &event.doubt) {
+            (Some(_), None) => renamed(&self.context, tables, self.names, event, &statement),
+            _ => Vec::new(),
+        };
         for made in statement.made(&event.default_database) {
             let name = self.names.folded(&made);
-            if self.context.task().tables.contains(&name.database, &name.table) {
+            let is_carried = renamed.iter().any(|renamed| renamed.table.name == name);
+            if !is_carried && self.context.task().tables.contains(&name.database, &name.table) {
                 tables.is_made(&name, statement.may_make_nothing());
             }
+        }
+        if !renamed.is_empty() {
+            return Ok(Translation { renamed, ..Translation::default() });
         }
         let affected = affected.and(event.doubt.as_ref().map_or(&[], |doubt| &doubt.also));
         self.all(tables, event, &statement, &affected, mode).await

@@ -349,6 +349,32 @@ pub async fn change(session: &Session, change: &TargetChange) -> Result<(), Sink
 }
 
 /// A table that must be there, as it is.
+/// Gives a target table another name in its schema, inside a transaction.
+///
+/// # Errors
+/// What the server answers, and when others feed the table or the name is taken.
+pub async fn rename_table(
+    session: &Session,
+    store: &Store,
+    from: &TargetName,
+    to: &TargetName,
+) -> Result<(), SinkError> {
+    look_up(session, from).await?;
+    let (name, new) = (quote::qualified(from), quote::identifier(&to.table));
+    let doing = format!("renaming table {from} to {to}");
+    run(session, &doing, &[format!("LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE")]).await?;
+    let siblings = store.feeders(session).await?.get(from).map_or(0, BTreeSet::len);
+    let other = store.other_feeder(session, from).await?;
+    let why = if other.is_some() || siblings > 1 {
+        format!("it would be renamed to {to}, and others feed it too")
+    } else if catalog::shape(session, to).await?.is_some() {
+        format!("it would be renamed to {to}, which is there already")
+    } else {
+        return run(session, &doing, &[format!("ALTER TABLE {name} RENAME TO {new}")]).await;
+    };
+    Err(refused(session, Unfit { table: from.clone(), why, remedy: Remedy::CopyNamedTable }))
+}
+
 async fn look_up(session: &Session, table: &TargetName) -> Result<FoundTable, SinkError> {
     let found = catalog::shape(session, table).await?;
     found.ok_or_else(|| {

@@ -6,10 +6,11 @@ use super::Applying;
 use crate::change::state::{Checkpoint, TableState};
 use crate::change::status::TablePhase;
 use crate::change::{Position, TableName, TargetName};
-use crate::sink::catalog;
 use crate::sink::shadow::Putting;
+use crate::sink::{catalog, ddl};
 use crate::task::batch::{Handover, Place};
 use crate::task::recorded::{self, Recorded};
+use crate::task::renamed::Renamed;
 use crate::task::side::Ask;
 use crate::task::side::meet::Answer;
 use crate::task::{TaskError, targets, tell};
@@ -123,6 +124,45 @@ impl Applying {
         }
         self.store.restate(&self.session, name, &TableState::LetGo).await?;
         Ok(gone)
+    }
+
+    /// Tables have other names from here on, and their target tables with them, in the open transaction.
+    pub(super) async fn rename(&mut self, renamed: &[Renamed], position: &Position) -> Result<(), TaskError> {
+        for Renamed { from, table, mapping } in renamed {
+            let mut recorded = self.recorded.remove(from).ok_or_else(|| TaskError::missing(from))?;
+            let (was, is) = (recorded.target(), &mapping.target.name);
+            if was != is {
+                match ddl::rename_table(&self.session, &self.store, was, is).await {
+                    Err(error) if !error.is_of_circumstances() => {
+                        return Err(TaskError::Undone { table: from.clone(), error: Box::new(error.into()) });
+                    }
+                    done => done?,
+                }
+            }
+            self.store.forget_table(&self.session, from).await?;
+            (recorded.table, recorded.mapping) = (table.clone(), mapping.clone());
+            recorded.record_schema(&self.store, &self.session, position).await?;
+            recorded.record(&self.store, &self.session).await?;
+            self.recorded.insert(table.name.clone(), recorded);
+        }
+        Ok(())
+    }
+
+    /// Tables have other names, which is durable.
+    pub(super) fn tell_renamed(&self, renamed: &[Renamed]) {
+        self.context.progress.step_and_tell(
+            |progress, _| {
+                for Renamed { from, table, mapping } in renamed {
+                    progress.lets_go(from);
+                    progress.carries_also(&table.name, &mapping.target.name, TablePhase::Streaming);
+                }
+            },
+            |task| {
+                for Renamed { from, table, mapping } in renamed {
+                    tell::renamed(task, from, &table.name, &mapping.target.name);
+                }
+            },
+        );
     }
 
     /// Copies take the places of the tables that readers know, each in a target transaction of its own. Where that cannot be by a change

@@ -347,9 +347,13 @@ impl Applying {
             recorded.record_schema(&self.store, &self.session, &unit.position).await?;
             recorded.record(&self.store, &self.session).await?;
         }
+        self.rename(&unit.renamed, &unit.position).await?;
         let next = self.store.advance(&self.session, &self.checkpoint, &unit.position).await?;
         self.execute("COMMIT").await?;
-        let tables: Vec<String> = unit.versions.iter().map(|(table, _)| table.name.to_string()).collect();
+        self.tell_renamed(&unit.renamed);
+        let versions = unit.versions.iter().map(|(table, _)| table.name.to_string());
+        let tables: Vec<String> =
+            versions.chain(unit.renamed.iter().map(|one| one.from.to_string())).collect();
         let tables = tables.join(", ");
         tracing::info!(task = self.context.name, tables, statement = unit.statement, position = %unit.position.file, "carried a schema change");
         self.durable(next, &unit.position, 1, unit.committed_micros, &[], true).await

@@ -162,3 +162,67 @@ async fn what_the_policies_keep_a_copy_keeps_too() {
         .await;
     assert!(daemon.log().contains("the copy has taken its place"), "{}", daemon.log());
 }
+
+/// The rows stay in their target table, which gets the other name; what cannot be so is copied.
+#[tokio::test]
+async fn tables_that_get_other_names_keep_their_rows_where_that_is_wanted() {
+    let name = "healing_renames";
+    let scene = Scene::new(name).await;
+    for table in ["t", "a", "b", "other"] {
+        scene.source.sql(&rows(table, 300)).await;
+    }
+    scene.source.sql("UPDATE a SET v = 'a'; UPDATE b SET v = 'b'").await;
+    let config = scene.config().healing().task("ddl_policy", "{ rename_table = \"apply\" }");
+    let daemon = scene.start_with(&config).await;
+    scene.target.sql(&format!("CREATE VIEW {name}.seen AS SELECT count(*) AS n FROM {name}.t")).await;
+    let copies = || daemon.log().matches("the copy of a table begins").count();
+    scene
+        .source
+        .sql(
+            "BEGIN; UPDATE t SET w = 1 WHERE id = 1; UPDATE other SET w = 1; COMMIT; RENAME TABLE t TO u; \
+             BEGIN; UPDATE u SET w = 2 WHERE id = 2; UPDATE other SET w = 2; COMMIT; ALTER TABLE u RENAME TO v; \
+             DELETE FROM v WHERE id = 3; INSERT INTO v VALUES (1000, 'new', 5)",
+        )
+        .await;
+    scene.assert_exact(&daemon, &["v", "other"]).await;
+    let there = async |table: &str| {
+        let sql =
+            format!("SELECT count(*) FROM pg_tables WHERE schemaname = '{name}' AND tablename = '{table}'");
+        scene.target.one(&sql).await == "1"
+    };
+    assert!(!there("t").await && !there("u").await && copies() == 4, "{}", daemon.log());
+    assert_eq!(scene.target.one(&format!("SELECT n FROM {name}.seen")).await, "300");
+    let task = carried(&scene, &daemon, "v").await;
+    assert!(!task.tables.contains_key(&format!("{name}.t")), "{:?}", task.tables.keys());
+    daemon.kill9();
+    daemon.restart();
+    // The name is free for another one; a later change of names finds the records of the first.
+    scene.source.sql(&rows("t", 20)).await;
+    scene
+        .source
+        .sql("ALTER TABLE v ADD COLUMN x INT DEFAULT 4; RENAME TABLE v TO w, other TO o; UPDATE w SET x = id")
+        .await;
+    carried(&scene, &daemon, "t").await;
+    scene.assert_exact(&daemon, &["t", "w", "o"]).await;
+    // They exchange names: which rows are whose is a matter of copies.
+    scene.source.sql("RENAME TABLE a TO x, b TO a, x TO b; UPDATE a SET w = 9 WHERE id < 9").await;
+    carried(&scene, &daemon, "a").await;
+    carried(&scene, &daemon, "b").await;
+    eventually(DEADLINE, "both have each other's rows", async || {
+        scene.equal("a").await == Ok(300) && scene.equal("b").await == Ok(300)
+    })
+    .await;
+    // Something is in the way; and a name that is none of the task's.
+    scene.target.sql(&format!("CREATE TABLE {name}.taken (id int)")).await;
+    scene
+        .source
+        .sql(&format!("RENAME TABLE w TO taken; CREATE DATABASE {name}_2; RENAME TABLE o TO {name}_2.o"))
+        .await;
+    scene.source.sql("UPDATE t SET w = 77").await;
+    scene.assert_exact(&daemon, &["t"]).await;
+    for table in ["w", "o"] {
+        parked(&scene, &daemon, table).await;
+        assert!(there(table).await, "{table} stays");
+    }
+    scene.source.sql(&format!("DROP DATABASE {name}_2")).await;
+}

@@ -128,12 +128,14 @@ fn a_task_is_not_synchronizing_before_every_table_streams() {
     for behind in [TablePhase::Pending, TablePhase::Snapshotting, TablePhase::CatchingUp] {
         let mut scene = Scene::of(&[("a", TablePhase::Streaming), ("b", behind)]);
         scene.progress.takes_in(End::Nothing, true, scene.now);
-        assert_eq!((scene.phase(), scene.why().as_deref()), ("CatchingUp", Some("CatchingUp")));
+        // A copy that only comes up with what it has met is a copy.
+        let phase = if behind == TablePhase::Snapshotting { "Snapshot" } else { "CatchingUp" };
+        assert_eq!((scene.phase(), scene.why().as_deref()), (phase, Some(phase)));
         scene.commit(200, &[], true);
         scene.look();
-        assert_eq!(scene.phase(), "CatchingUp", "a batch that does not reach P1");
+        assert_eq!(scene.phase(), phase, "a batch that does not reach P1");
         scene.commit(300, &["b"], true);
-        assert_eq!(scene.phase(), "CatchingUp", "before it is looked at");
+        assert_eq!(scene.phase(), phase, "before it is looked at");
         scene.look();
         assert_eq!(scene.phase(), "Synchronizing");
         assert_eq!(scene.told().tables["shop.b"].phase, TablePhase::Streaming);

@@ -248,7 +248,7 @@ fn a_remedy_names_no_policy_that_the_config_refuses() {
         assert_eq!(remedy.to_string().contains("copy Shop.Orders again"), !gone, "{sql}: {remedy}");
         assert!(
             remedy.to_string().contains(if gone {
-                "take it out of \"tables\" (add \"!Shop.Orders\" to the list)"
+                "take it out of \"tables\" (add \"!Shop.Orders\" to the list, `rowferry reload`)"
             } else {
                 "run `rowferry resync -c CONFIG Shop.Orders`"
             }) && !remedy.to_string().contains("ddl_policy"),

@@ -1,10 +1,13 @@
 //! Items about the source's log: whether it is still the one the task has read, and holds what comes next.
 
-use super::{Report, Subject, Verdict};
+use super::{Report, Resuming, Subject, Verdict};
 use crate::change::facts::Flavour;
 use crate::change::remedy::{AtSource, Because, Connect, InConfig, Remedy};
-use crate::change::{Domains, Taken};
+use crate::change::{Domains, GtidSet, Taken};
 use crate::config::StartPosition;
+
+/// The server has logged what it has not executed yet: a commit that waits for a replica, say. It passes by itself.
+pub const IN_FLIGHT: &str = "source.in_flight";
 
 fn purged_remedy() -> Remedy {
     Remedy::CopyTask(Because::Purged).and(AtSource::KeepBinlogs)
@@ -97,7 +100,27 @@ fn sets(subject: &Subject<'_>, report: &mut Report, name: &str) {
     if let Some(resuming) = &subject.resuming {
         unknown.union(&resuming.copied.minus(&facts.gtid_executed));
     }
+    if !unknown.is_empty() && subject.resuming.as_ref().is_some_and(|resuming| is_same_log(subject, resuming))
+    {
+        report.add(
+            IN_FLIGHT,
+            name,
+            Verdict::Fail,
+            format!("{what} includes {unknown}, which this server has logged and not executed yet"),
+            Connect::SameOrComplete,
+        );
+        unknown = GtidSet::default();
+    }
     Missing { what, lost: lost.to_string(), unknown: unknown.to_string() }.report(report, name);
+}
+
+/// Whether the checkpoint lies in a file that this server still has as it was read.
+fn is_same_log(subject: &Subject<'_>, resuming: &Resuming) -> bool {
+    let position = &resuming.position;
+    subject.source.server_uuid.as_deref() == Some(position.server.as_str())
+        && position.file_begun.is_some()
+        && resuming.file_begun == position.file_begun
+        && resuming.file_size.is_some_and(|size| size >= position.file.offset)
 }
 
 /// A server whose log ends before the place it was read up to has started a new one, in which transactions may carry the

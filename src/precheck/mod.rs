@@ -11,6 +11,8 @@ mod room;
 mod source;
 mod target;
 
+pub use history::IN_FLIGHT;
+
 use crate::change::TableName;
 use crate::change::facts::{SourceFacts, TargetFacts};
 use crate::change::remedy::Remedy;

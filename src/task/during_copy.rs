@@ -3,7 +3,7 @@
 //! Chunks ask for columns by the names that these have at the checkpoint, and are read at any time behind it. A statement may pass as long
 //! as a name stands for one column from the table's P0 on: a chunk then reads what it means to, or fails because a name is gone.
 //! Where it fails, the stream is followed up to now, convergently, into what is copied so far; the chunks that are missing are then
-//! read under the definition that holds there. Rows that the stream has brought meanwhile stay where a chunk has them too: what
+//! read under the definition that holds there, when all that the stream has brought is visible to them. Rows that the stream has brought meanwhile stay where a chunk has them too: what
 //! has become of them since then is still to come through the stream.
 //!
 //! What must never happen here: a value of one column taken for another's.
@@ -16,22 +16,30 @@ use super::recorded::Known;
 use super::side::Sides;
 use super::stream::{self, Company};
 use super::tables::Carried;
+use super::waiting;
 use crate::change::names::{alike, folded};
 use crate::change::state::{Checkpoint, TableState};
 use crate::change::{FilePosition, TableName, TargetChange};
 use crate::schema::Table;
 use crate::sink::Owner;
+use crate::source::server::Server;
 use crate::transform::Translated;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-/// A table's definition is no longer the one that its chunks ask for.
+/// How long it is waited for what the log has to be visible, before a table is copied again instead.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Chunks have failed, and a table's definition is no longer the one that they ask for.
 #[derive(Debug)]
 pub(super) struct Moved {
-    /// The definition that they ask for.
-    pub(super) was: Table,
-    /// What was noticed.
-    pub(super) why: String,
+    /// The table.
+    table: TableName,
+    /// The definitions that chunks ask for.
+    were: Vec<Table>,
+    /// How they have failed.
+    error: TaskError,
 }
 
 /// Where a stream ends that only brings a copy up to now.
@@ -66,37 +74,81 @@ pub(super) async fn advance(
 ) -> Result<(), TaskError> {
     let Halfway { mut source, prepared, sides } = halfway;
     let place = source.server.log_end().await?.file;
-    let (table, why) = (moved.was.name.clone(), moved.why);
-    tracing::info!(task = context.name, %table, why, until = %place, "a table has changed while it is copied: its copy goes on behind that");
+    let Moved { table, were, error } = moved;
+    let table = match &error {
+        TaskError::CopyAgain { table, .. } => table.clone(),
+        _ => table,
+    };
+    tracing::info!(task = context.name, %table, %error, until = %place, "a table has changed while it is copied: its copy goes on behind that");
     let end = stop.child_token();
     let company = Company::Nobody(Until { place, end: end.clone(), sides });
     let followed = stream::follow(context, source, owner.clone(), prepared, memory.clone(), end, company);
     Box::pin(followed).await?;
     let stored = owner.store().load(owner.session()).await?;
-    let is = stored.tables.get(&table).and_then(|table| table.schemas.last());
-    if !stop.is_cancelled() && is.is_some_and(|schema| schema.table == moved.was) {
-        return Err(TaskError::CopyAgain { table, why });
+    let stays = |was: &Table| {
+        let is = stored.tables.get(&was.name).filter(|is| is.state.is_of_main());
+        is.and_then(|is| is.schemas.last()).is_some_and(|schema| schema.table == *was)
+    };
+    if stop.is_cancelled() || !were.iter().all(stays) {
+        return Ok(());
     }
-    Ok(())
+    // The log has nothing that they could have failed for.
+    Err(match error {
+        error if error.is_copy_again() || error.table().is_some() => error,
+        other => TaskError::CopyAgain { table, why: other.to_string() },
+    })
 }
 
-/// The first table among `copying` whose definition is no longer the one that is copied: one that its copy can go on behind,
-/// or an error.
+/// Waits until chunks see all that the stream has brought: what it has taken out would else come back with them. False where that is not
+/// to be seen.
+///
+/// # Errors
+/// When the source cannot be asked.
+pub(super) async fn is_visible(
+    context: &Context,
+    server: &mut Server,
+    checkpoint: &Checkpoint,
+) -> Result<bool, TaskError> {
+    let until = Instant::now() + PATIENCE;
+    let mut told = false;
+    while !waiting::waits(context, server.waits(), server.has_visible(&checkpoint.position)).await? {
+        if Instant::now() > until {
+            return Ok(false);
+        }
+        if !told {
+            told = true;
+            tracing::info!(task = context.name, position = %checkpoint.position, "the copy waits until what the log has so far is visible");
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Ok(true)
+}
+
+/// What follows from chunks that have failed: where the definition of a table among `copying` is no longer the one that is copied its copy
+/// can go on behind that, or has to start over.
 pub(super) fn moved(
     copying: &[TableName],
     tables: &Known,
     now: &[Table],
-) -> Option<Result<Moved, TaskError>> {
-    copying.iter().find_map(|name| {
-        let was = &tables.get(name)?.table;
-        let is = now.iter().find(|table| table.name == *name);
-        let why = "its definition is another one by now".to_owned();
-        match is {
-            Some(is) if is == was => None,
-            Some(is) if has_its_types(was, is) => Some(Ok(Moved { was: was.clone(), why })),
-            _ => Some(Err(TaskError::CopyAgain { table: name.clone(), why })),
+    error: TaskError,
+) -> Result<Moved, TaskError> {
+    let were: Vec<Table> = copying.iter().filter_map(|name| Some(tables.get(name)?.table.clone())).collect();
+    let mut table = None;
+    for was in &were {
+        let is = now.iter().find(|table| table.name == was.name);
+        if is == Some(was) {
+            continue;
         }
-    })
+        if is.is_none_or(|is| !has_its_types(was, is)) {
+            let why = "its definition is another one by now".to_owned();
+            return Err(TaskError::CopyAgain { table: was.name.clone(), why });
+        }
+        table.get_or_insert_with(|| was.name.clone());
+    }
+    match table {
+        Some(table) => Ok(Moved { table, were, error }),
+        None => Err(error),
+    }
 }
 
 /// Whether what has the same name in both is of one type. What is more only the log tells.
@@ -122,13 +174,16 @@ pub(super) fn names(table: &Table) -> impl Iterator<Item = String> + '_ {
 /// Whether chunks that are read before a statement and behind it are of one kind: every carried column is what it was, whatever its name,
 /// or is gone, and no name that one has had stands for another.
 pub(super) fn is_harmless(before: &Carried, after: &Translated) -> bool {
-    let moves = |change: &TargetChange| {
-        matches!(
-            change,
-            TargetChange::AddColumn { .. }
-                | TargetChange::RenameColumn { .. }
-                | TargetChange::DropColumn { .. }
-        )
+    let moves = |change: &TargetChange| match change {
+        TargetChange::AddColumn { .. }
+        | TargetChange::RenameColumn { .. }
+        | TargetChange::DropColumn { .. } => true,
+        // One that is kept, though the source has it no more, takes NULL.
+        TargetChange::AlterColumn { column, .. } => {
+            let mut columns = before.mapping.target.columns.iter();
+            column.nullable && columns.any(|is| is.name == column.name && is.data_type == column.data_type)
+        }
+        TargetChange::Empty { .. } | TargetChange::RequireNone { .. } => false,
     };
     if !after.changes.iter().all(moves) {
         return false;
@@ -161,9 +216,9 @@ pub(super) fn is_harmless(before: &Carried, after: &Translated) -> bool {
     let keep_key = key.len() == after.table.primary_key.len()
         && key.iter().zip(&after.table.primary_key).all(|(old, new)| {
             let names = (before.table.columns.get(*old), after.table.columns.get(*new));
-            carried.contains(&(*old, Some(*new)))
-                || matches!(names, (Some(old), Some(new)) if alike(&old.name, &new.name))
-                    && is_one(*old, *new)
+            let (Some(was), Some(is)) = names else { return false };
+            was.data_type == is.data_type
+                && (carried.contains(&(*old, Some(*new))) || alike(&was.name, &is.name) && is_one(*old, *new))
         });
     keep_types && keep_names && keep_key
 }

@@ -42,17 +42,24 @@ pub(super) async fn copy(
     }
     context.progress.step(TaskProgress::copies);
     let group = plan(context, stored, checkpoint, tables, &copying)?;
-    let mut copied = copy::copy(context, owner, group).await;
-    if let Err(error) = &copied
-        && (error.is_copy_again() || error.retry() != Retry::AfterBackoff)
+    let has_advanced = |recorded: &Recorded| during_copy::has_advanced(&recorded.state, checkpoint);
+    if let Some(first) = tables.values().find(|recorded| has_advanced(recorded)).map(Recorded::name)
+        && !during_copy::is_visible(context, server, checkpoint).await?
     {
-        // A value that does not fit was one of a definition that came after P0.
-        match moved(&copying, tables, &server.tables(&context.task().tables).await?) {
-            Some(Ok(moved)) => return Ok(Some(moved)),
-            Some(Err(changed)) => copied = Err(changed),
-            None => {}
-        }
+        let why = "what the log has is not known to be visible at the source";
+        prepare::start_over(context, owner, tables, has_advanced, why).await?;
+        return Err(TaskError::CopyAgain { table: first.clone(), why: why.to_owned() });
     }
+    let copied = match copy::copy(context, owner, group).await {
+        Err(error) if error.is_copy_again() || error.retry() != Retry::AfterBackoff => {
+            // A value that does not fit was one of a definition that came after P0.
+            match moved(&copying, tables, &server.tables(&context.task().tables).await?, error) {
+                Ok(moved) => return Ok(Some(moved)),
+                Err(error) => Err(error),
+            }
+        }
+        copied => copied,
+    };
     let (table, why) = match copied {
         Ok(()) => return record_p1(context, server, owner, tables, &copying).await.map(|()| None),
         Err(TaskError::CopyAgain { table, why }) => (table, why),

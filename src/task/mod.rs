@@ -50,7 +50,7 @@ use crate::change::remedy::{AtTarget, Remedy};
 use crate::change::state::{Checkpoint, TableState};
 use crate::change::{Retry, TableName};
 use crate::config::Config;
-use crate::precheck::Report;
+use crate::precheck::{self, Report};
 use crate::sink::store::Stored;
 use crate::sink::{Owner, Session, SinkErrorKind, owner};
 use crate::source::server::Server;
@@ -330,6 +330,9 @@ fn refuse_failures(report: &Report) -> Result<(), TaskError> {
     }
     let summary: Vec<String> =
         report.failures().map(|item| format!("{}: {}", item.subject, item.why)).collect();
+    if report.failures().all(|item| item.code == precheck::IN_FLIGHT) {
+        return Err(TaskError::Unsettled { why: summary.join("; ") });
+    }
     let remedy = Remedy::all(report.failures().filter_map(|item| item.remedy.clone()));
     let remedy = remedy.ok_or_else(|| TaskError::missing("what mends a failed item"))?;
     Err(TaskError::Precheck { summary: summary.join("; "), remedy })

@@ -197,8 +197,10 @@ pub async fn prepare(
             }
             _ => targets::make(context, owner, &mapping, shared || !task.initial_data).await?,
         };
-        let (former, renamed) =
+        let (former, mut renamed) =
             former.map(|former| (former.columns.clone(), former.renamed.clone())).unwrap_or_default();
+        let has = |name: &String| mapping.target.columns.iter().any(|column| column.name == *name);
+        renamed.retain(|(there, here)| has(here) && !has(there));
         let state = match &until {
             Some(until) => TableState::CatchingUp { from: from.clone(), until: until.clone() },
             None => TableState::Snapshotting { from: from.clone() },

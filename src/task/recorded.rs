@@ -130,7 +130,10 @@ impl Recorded {
         };
         match self.renamed.iter_mut().find(|(_, here)| here == from) {
             Some((_, here)) => here.clone_from(to),
-            None if self.former.contains(from) => self.renamed.push((from.clone(), to.clone())),
+            None if self.former.contains(from) => {
+                self.renamed.retain(|(there, _)| there != from);
+                self.renamed.push((from.clone(), to.clone()));
+            }
             None => {}
         }
     }

@@ -124,10 +124,10 @@ async fn open(
     company: &Company,
     memory: Arc<Memory>,
 ) -> Result<Pipeline, TaskError> {
-    let (sides, others) = match company {
-        Company::Main(sides) => (Some(sides), Some(sides)),
-        Company::Side(_) => (None, None),
-        Company::Nobody(until) => (None, until.sides.as_ref()),
+    let sides = match company {
+        Company::Main(sides) => Some(sides),
+        Company::Side(_) => None,
+        Company::Nobody(until) => until.sides.as_ref(),
     };
     let Prepared { checkpoint, tables } = prepared;
     let task = context.task();
@@ -146,7 +146,7 @@ async fn open(
     }
     let limits = BatchLimits { rows: task.apply.batch_rows, bytes: task.apply.batch_bytes };
     let mut builder = Builder::new(
-        Tables::new(carried, others, left_out, names),
+        Tables::new(carried, sides, left_out, names),
         Translate::new(context.clone(), flavour, cascades, names, sides.map(|sides| sides.last.clone())),
         policies,
         task.operations,

@@ -51,6 +51,27 @@ async fn a_key_that_changes_its_collation_during_the_copy_loses_no_row() {
     assert_eq!(scene.assert_equal("t").await.to_string(), ROWS.to_string());
 }
 
+/// As above, of a key that the target has not.
+#[tokio::test]
+async fn a_key_that_is_not_carried_and_changes_its_collation_during_the_copy_loses_no_row() {
+    let scene = Scene::new("recollated_outside").await;
+    let key = "CONCAT(IF(id % 2, 'k', 'K'), LPAD(id, 6, '0'))";
+    let columns = "k VARCHAR(20) COLLATE utf8mb4_0900_ai_ci PRIMARY KEY, id INT NOT NULL UNIQUE";
+    fill(&scene, columns, &format!("{key}, id")).await;
+    let section =
+        "[task.main.table.\"recollated_outside.t\"]\nexclude_columns = [\"k\"]\nprimary_key = [\"id\"]";
+    let daemon = Daemon::start(&slowly(&scene).more(section));
+    wait_half(&daemon, "recollated_outside.t").await;
+    scene.source.sql("ALTER TABLE t MODIFY k VARCHAR(20) COLLATE utf8mb4_bin NOT NULL").await;
+    assert_still_copying(&daemon).await;
+    daemon.wait_phase("Synchronizing", DEADLINE).await;
+    scene.wait_applied(&daemon).await;
+    assert_eq!(
+        scene.target.one("SELECT count(DISTINCT id) FROM recollated_outside.t").await,
+        ROWS.to_string()
+    );
+}
+
 /// A worker's commit may come in behind the reset of its table; its record must not pass for a chunk of the next copy.
 #[tokio::test]
 async fn a_chunk_on_record_from_an_earlier_copy_is_not_believed() {

@@ -117,6 +117,46 @@ async fn rows_that_come_before_their_chunk_are_as_the_source_has_them() {
     assert_went_on(&daemon);
 }
 
+/// What the log says of the first table's definition is not spelled as the source tells it: that is no reason to copy it again.
+#[tokio::test]
+async fn tables_of_one_copy_go_on_one_after_the_other() {
+    let scene = Scene::new("both_go_on").await;
+    scene.source.sql(ROWS).await;
+    scene.source.sql("CREATE TABLE u (no INT PRIMARY KEY, x DECIMAL(5,2), y INT NOT NULL); INSERT INTO u SELECT id, a, a FROM t").await;
+    let proxy = Proxy::start(scene.source.server.port());
+    let (first, second) =
+        (proxy.hold("`id` > 100 AND `id` <= 200"), proxy.hold("`no` > 100 AND `no` <= 200"));
+    let config = scene.config_through(Some(&proxy), None).healing();
+    let daemon = Daemon::start(&config.task("snapshot", "{ parallel = 1, chunk_rows = 10 }"));
+    first.wait().await;
+    scene
+        .source
+        .sql("ALTER TABLE t CHANGE b c INT; ALTER TABLE t ADD COLUMN d DECIMAL(4,2) NOT NULL DEFAULT 0")
+        .await;
+    drop(first);
+    second.wait().await;
+    // One that has to take a value goes too.
+    scene
+        .source
+        .sql("DELETE FROM u WHERE no = 300; ALTER TABLE u CHANGE x z DECIMAL(5,2), DROP COLUMN y")
+        .await;
+    drop(second);
+    daemon.wait_phase("Synchronizing", DEADLINE).await;
+    scene.source.sql("INSERT INTO u VALUES (5, 5); UPDATE t SET d = 1.5 WHERE id > 200").await;
+    scene.assert_exact(&daemon, &["t"]).await;
+    let of_u = "SELECT count(*), sum(no), sum(z) FROM both_go_on.u";
+    assert_eq!(
+        scene.target.sql(of_u).await,
+        scene.source.sql("SELECT count(*), sum(no), sum(z) FROM u").await
+    );
+    let log = daemon.log();
+    assert!(
+        !log.contains("starts over") && log.matches("done_before=0").count() == 2,
+        "{}",
+        daemon.log_tail()
+    );
+}
+
 /// A chunk behind the statements finds every name, each for another column.
 #[tokio::test]
 async fn names_that_change_places_one_by_one_during_the_copy_keep_their_values() {

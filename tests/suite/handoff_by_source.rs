@@ -101,6 +101,60 @@ async fn logged_but_invisible_during_the_copy(mysql: &Mysql, name: &str) {
     scene.assert_exact(&daemon, &["t"]).await;
 }
 
+/// A copy goes on behind a statement while a commit that the stream has brought is held: chunks still see what it has taken out.
+async fn logged_but_invisible_when_a_copy_goes_on(mysql: &Mysql, name: &str) {
+    let scene = Scene::on(mysql, postgres().await, name).await;
+    let values: Vec<String> = (1..=40).map(|id| format!("({0}, {id}, -{id})", id * 10)).collect();
+    let tables = "CREATE TABLE t (id INT PRIMARY KEY, a INT, b INT) ENGINE = InnoDB; INSERT INTO t VALUES";
+    scene.source.sql(&format!("{tables} {}", values.join(", "))).await;
+    let proxy = Proxy::start(mysql.port());
+    let chunk = proxy.hold("`id` > 100 AND `id` <= 200");
+    let config = scene.config_through(Some(&proxy), None);
+    let daemon = Daemon::start(&config.task("snapshot", "{ parallel = 1, chunk_rows = 10 }"));
+    chunk.wait().await;
+    scene.source.sql("ALTER TABLE t CHANGE b renamed INT").await;
+    let writes = "DELETE FROM t WHERE id IN (50, 150, 250); UPDATE t SET id = 1000 WHERE id = 160; UPDATE t SET a = 7 WHERE id = 170";
+    let held = held(mysql, name, writes).await;
+    drop(chunk);
+    let log = async || daemon.log().contains("carried a schema change");
+    eventually(DEADLINE, "the stream has come behind the statement", log).await;
+    // Where the server itself is asked to wait nothing is told of it.
+    if mysql.kind() != "mysql56" {
+        let waits = ["until what the log has so far is visible", "has logged and not executed yet"];
+        let log = async || waits.iter().any(|words| daemon.log().contains(words));
+        eventually(DEADLINE, "the copy waits", log).await;
+    }
+    held.release().await;
+    daemon.wait_phase("Synchronizing", DEADLINE).await;
+    scene.assert_exact(&daemon, &["t"]).await;
+    assert_eq!(scene.target.one(&format!("SELECT count(*) FROM {name}.t")).await, "37");
+    assert!(!daemon.log().contains("starts over"), "{}", daemon.log_tail());
+}
+
+#[tokio::test]
+async fn a_commit_that_mysql_holds_when_a_copy_goes_on_takes_out_what_it_takes_out() {
+    let mysql = Mysql::private(&[]).await;
+    logged_but_invisible_when_a_copy_goes_on(&mysql, "goes_on_97").await;
+}
+
+#[tokio::test]
+async fn a_commit_that_mariadb_holds_when_a_copy_goes_on_takes_out_what_it_takes_out() {
+    let mysql = Mysql::start("mariadb", &[]).await;
+    logged_but_invisible_when_a_copy_goes_on(&mysql, "goes_on_maria").await;
+}
+
+#[tokio::test]
+async fn a_commit_that_is_held_when_a_copy_by_file_positions_goes_on_takes_out_what_it_takes_out() {
+    let mysql = Mysql::private(&FILES_97).await;
+    logged_but_invisible_when_a_copy_goes_on(&mysql, "goes_on_97_files").await;
+}
+
+#[tokio::test]
+async fn a_commit_that_mysql_5_6_holds_when_a_copy_goes_on_takes_out_what_it_takes_out() {
+    let mysql = Mysql::start("mysql56", &["--max-allowed-packet=1G"]).await;
+    logged_but_invisible_when_a_copy_goes_on(&mysql, "goes_on_56").await;
+}
+
 #[tokio::test]
 async fn a_commit_that_mariadb_holds_during_the_copy_arrives() {
     let mysql = Mysql::start("mariadb", &[]).await;

@@ -232,6 +232,21 @@ impl Server {
         }
     }
 
+    /// Whether all that the log has up to a position is visible to a SELECT that starts now.
+    ///
+    /// # Errors
+    /// As [`Server::stream_start`].
+    pub async fn has_visible(&mut self, until: &Position) -> Result<bool, SourceError> {
+        let start = self.stream_start().await?;
+        if start.includes(until) {
+            return Ok(true);
+        }
+        if self.start_is_now(&start) {
+            return Ok(false);
+        }
+        Ok(self.later_start(&start).await?.is_some_and(|later| later.includes(until)))
+    }
+
     /// Waits until statements that define these tables and are logged have ended: they hold the tables until then.
     ///
     /// # Errors

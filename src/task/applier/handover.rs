@@ -220,8 +220,17 @@ impl Applying {
         };
         if putting.has_other_names(&found) {
             self.execute("BEGIN").await?;
-            putting.name_columns(&self.session, &found).await?;
-            self.execute("COMMIT").await?;
+            match putting.name_columns(&self.session, &found).await {
+                Ok(()) => self.execute("COMMIT").await?,
+                Err(error) if error.is_of_circumstances() || error.is_locked_out() => {
+                    return Err(error.into());
+                }
+                // Some tables do not take it (those that inherit): they get columns of these names beside the old ones.
+                Err(error) => {
+                    tracing::warn!(task = self.context.name, target = %place, %error, "columns keep their old names too");
+                    self.execute("ROLLBACK").await?;
+                }
+            }
             if let Some(named) = catalog::shape(&self.session, place).await? {
                 found = named;
             }

@@ -55,7 +55,8 @@ async fn a_key_that_changes_its_collation_during_the_copy_loses_no_row() {
 #[tokio::test]
 async fn a_key_that_is_not_carried_and_changes_its_collation_during_the_copy_loses_no_row() {
     let scene = Scene::new("recollated_outside").await;
-    let key = "CONCAT(IF(id % 2, 'k', 'K'), LPAD(id, 6, '0'))";
+    // Chunks end at even numbers.
+    let key = "CONCAT(IF(id % 2, 'K', 'k'), LPAD(id, 6, '0'))";
     let columns = "k VARCHAR(20) COLLATE utf8mb4_0900_ai_ci PRIMARY KEY, id INT NOT NULL UNIQUE";
     fill(&scene, columns, &format!("{key}, id")).await;
     let section =

@@ -3,8 +3,8 @@
 //! Chunks ask for columns by the names that these have at the checkpoint, and are read at any time behind it. A statement may pass as long
 //! as a name stands for one column from the table's P0 on: a chunk then reads what it means to, or fails because a name is gone.
 //! Where it fails, the stream is followed up to now, convergently, into what is copied so far; the chunks that are missing are then
-//! read under the definition that holds there, when all that the stream has brought is visible to them. Rows that the stream has brought meanwhile stay where a chunk has them too: what
-//! has become of them since then is still to come through the stream.
+//! read under the definition that holds there, once all that the stream has brought is visible to them: what it has taken out would come
+//! back with them. Rows that it has brought stay where a chunk has them too: what has become of them since then is still to come.
 //!
 //! What must never happen here: a value of one column taken for another's.
 

@@ -5,6 +5,7 @@
 //! `_WRITERS`, `_KILL_SERVERS`, `_HEAL`, `_SEED`. Without a seed one is drawn; it is printed, and a failure shows it.
 
 mod heal;
+mod probe;
 mod run;
 
 use crate::load::Origin;

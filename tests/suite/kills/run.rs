@@ -1,11 +1,13 @@
 //! One run: a load, kills at moments by dice, and what they hit.
 
 use super::heal::Healing;
+use super::probe;
 use crate::harness::{DEADLINE, Daemon, Mysql, Postgres, Scene, greenplum, pause, postgres};
 use crate::load::{self, Dice, Origin, Pace, Scale};
 use rowferry::change::status::TaskStatus;
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// The memory limit of the load's config, and what DESIGN allows beyond it.
@@ -76,12 +78,11 @@ impl Run {
             &format!(
                 "{{ parallel = 3, chunk_rows = {}, max_rows_per_second = {} }}",
                 (rows / 150).max(100),
-                // Its statements follow each other fast, and a copy that one comes into begins anew.
                 if self.heal { rows } else { rows / moments.copy.max(1) }
             ),
         );
         let config = if self.heal {
-            // A column that is renamed meanwhile is not to stay under its old name.
+            // A column that is renamed before a copy begins is not to stay under its old name.
             config.healing().task("ddl_policy", "{ drop_column = \"recopy\" }")
         } else {
             config
@@ -90,34 +91,43 @@ impl Run {
         let mut toll = Toll::default();
         let mut healing = Healing::default();
         let servers = (&mysql, (!target.is_greenplum()).then_some(target));
+        let stop = AtomicBool::new(false);
+        let mut late = Vec::new();
         let report = load::under_load(&scene, &config, scale, async |daemon, dice| {
-            for kill in 0..kills {
-                moments.wait(kill, daemon, dice).await;
-                if self.heal {
-                    healing.disturb(&scene, daemon, dice).await;
-                }
-                if self.kill_servers && dice.percent(40) {
-                    toll.kill_server(servers, daemon, dice).await;
-                }
-                toll.kill(daemon).await;
-                if dice.percent(20) {
-                    // A stop in good order in between, at any moment too.
-                    daemon.restart();
+            let probing = async {
+                if self.heal && !self.kill_servers { probe::probe(&scene, &stop).await } else { Vec::new() }
+            };
+            let killing = async {
+                for kill in 0..kills {
                     moments.wait(kill, daemon, dice).await;
-                    toll.terminate(daemon).await;
+                    if self.heal {
+                        healing.disturb(&scene, daemon, dice).await;
+                    }
+                    if self.kill_servers && dice.percent(40) {
+                        toll.kill_server(servers, daemon, dice).await;
+                    }
+                    toll.kill(daemon).await;
+                    if dice.percent(20) {
+                        // A stop in good order in between, at any moment too.
+                        daemon.restart();
+                        moments.wait(kill, daemon, dice).await;
+                        toll.terminate(daemon).await;
+                    }
+                    daemon.restart();
                 }
-                daemon.restart();
-            }
-            daemon.wait_phase("Synchronizing", DEADLINE * 10).await;
-            pause(Duration::from_millis(dice.below(1_000))).await;
-            toll.look(daemon).await;
-            if self.heal {
-                healing.settle(&scene, daemon).await;
-                let log = daemon.log();
-                toll.placed = log.matches("the copy has taken its place").count();
-                toll.joined = log.matches("the table is carried by the main stream").count();
-                assert!(toll.joined > 0, "nothing was copied again:\n{log}");
-            }
+                daemon.wait_phase("Synchronizing", DEADLINE * 10).await;
+                pause(Duration::from_millis(dice.below(1_000))).await;
+                toll.look(daemon).await;
+                if self.heal {
+                    healing.settle(&scene, daemon).await;
+                    let log = daemon.log();
+                    toll.placed = log.matches("the copy has taken its place").count();
+                    toll.joined = log.matches("the table is carried by the main stream").count();
+                    assert!(toll.joined > 0, "nothing was copied again:\n{log}");
+                }
+                stop.store(true, Relaxed);
+            };
+            (late, ()) = tokio::join!(probing, killing);
         })
         .await;
         if target.is_greenplum() {
@@ -127,6 +137,7 @@ impl Run {
         if self.heal {
             healing.compare(&scene).await;
             eprintln!("{}", healing.summary());
+            eprintln!("{}", probe::summary(late));
         }
         assert_eq!(toll.kills.values().sum::<u64>(), kills);
         assert!(toll.peak_kib <= MEMORY_CAP_KIB, "{} KiB resident, {MEMORY_CAP_KIB} allowed", toll.peak_kib);

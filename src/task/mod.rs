@@ -154,12 +154,15 @@ async fn follow(
 
 /// Puts the table aside that the stream cannot carry; the error where that is not all there is to it.
 async fn goes_on_without(context: &Context, owner: &Owner, error: TaskError) -> Result<(), TaskError> {
-    if let TaskError::CopyAgain { table, why } = &error {
-        copy_again(context, owner, table, why).await?;
-    } else if parking::park(context, owner, &error).await? {
-        return Ok(());
-    }
-    Err(error)
+    let error = match &error {
+        TaskError::CopyAgain { table, why } => match copy_again(context, owner, table, why).await {
+            Ok(()) => return Err(error),
+            // Its rows cannot be taken out.
+            Err(other) => other,
+        },
+        _ => error,
+    };
+    if parking::park(context, owner, &error).await? { Ok(()) } else { Err(error) }
 }
 
 /// The stream has met a statement that lies between P0 and P1 and may have changed what chunks have read.

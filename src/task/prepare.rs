@@ -11,7 +11,7 @@ use super::handoff::Settled;
 use super::recorded::{self, Known, Recorded};
 use super::side::Sides;
 use super::targets;
-use crate::change::remedy::{AtTarget, InConfig, Remedy};
+use crate::change::remedy::InConfig;
 use crate::change::state::{Checkpoint, TableState};
 use crate::change::{TableName, TargetName};
 use crate::config::ExistingTables;
@@ -247,12 +247,10 @@ pub async fn start_over(
         let other = store.other_feeder(session, name).await?;
         if let (Some(other), None) = (&other, &recorded.mapping.source_tag) {
             transaction(session, "ROLLBACK").await?;
-            return Err(TaskError::Stream {
-                why: format!(
-                    "{why}, and the rows copied into {name} cannot be told from those of task \"{other}\""
-                ),
-                position: "the copy".to_owned(),
-                remedy: Remedy::CopyBothTasks { target: name.clone() },
+            return Err(TaskError::Unreplaceable {
+                table: recorded.name().clone(),
+                target: name.clone(),
+                why: format!("{why}, and its rows in {name} cannot be told from those of task \"{other}\""),
             });
         }
         if recorded.place.is_some() || (recorded.created && other.is_none() && !others(name)) {
@@ -264,15 +262,16 @@ pub async fn start_over(
         recorded.mapping.source_tag.is_none() && !dropped.contains(&recorded.mapping.target.name)
     };
     if context.task().existing_tables == ExistingTables::Ignore
-        && copying.iter().any(|recorded| mixed(recorded))
+        && let Some(recorded) = copying.iter().find(|recorded| mixed(recorded))
     {
         transaction(session, "ROLLBACK").await?;
-        return Err(TaskError::Stream {
+        let target = recorded.target().clone();
+        return Err(TaskError::Unreplaceable {
+            table: recorded.name().clone(),
             why: format!(
-                "{why}, and with existing_tables = \"ignore\" copied rows cannot be told from those that were there"
+                "{why}, and with existing_tables = \"ignore\" its rows in {target} cannot be told from those that were there"
             ),
-            position: "the copy".to_owned(),
-            remedy: AtTarget::RestoreAndCopy.into(),
+            target,
         });
     }
     for recorded in copying {

@@ -37,11 +37,6 @@ pub enum Remedy {
     },
     /// Copy the table again that the message names.
     CopyNamedTable,
-    /// Copy both tasks again that fill one table.
-    CopyBothTasks {
-        /// The target table.
-        target: TargetName,
-    },
     /// Leave a table out that the source has no more.
     LeaveOutGone {
         /// The source table.

@@ -117,7 +117,6 @@ sentences! {
         RestoreComment => "restore the comment",
         RestoreRecords => "restore the task's tables in schema rowferry",
         RestoreSchema => "restore schema rowferry, or drop it: every task then copies again",
-        RestoreAndCopy => "restore the target tables, drop the task's tables in schema rowferry and start again without DDL during the copy",
         InstallNamed => "install the type or function that the message names in the target",
         WidenPartitionKey => "a column that the table is partitioned (or distributed) by keeps its type: make the target table anew with the wider column and copy its rows over, which the task then takes for its own",
         WidenColumn => "the target column cannot hold this value: widen it, or choose another type for it",

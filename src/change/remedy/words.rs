@@ -41,11 +41,6 @@ impl Display for Remedy {
             Self::CopyNamedTable => {
                 f.write_str("copy the table again (`rowferry resync -c CONFIG database.table`)")
             }
-            Self::CopyBothTasks { target } => write!(
-                f,
-                "stop both tasks, empty {target}, drop both tasks' tables in schema rowferry and start them again without DDL during the \
-                 copy; or give both a source_column"
-            ),
             Self::LeaveOutGone { table } => write!(
                 f,
                 "take it out of \"tables\" (add \"!{table}\" to the list, `rowferry reload`): its target table stays as it is; should the \

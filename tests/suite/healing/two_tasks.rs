@@ -14,7 +14,7 @@ struct Two {
 }
 
 impl Two {
-    async fn start(name: &str, tagged: bool) -> Self {
+    async fn begin(name: &str, tagged: bool) -> Self {
         let scene = Scene::new(name).await;
         let (ours, tag, existing) =
             if tagged { ("*", "source_column = \"src\"\n", "error") } else { ("a", "", "ignore") };
@@ -26,16 +26,34 @@ impl Two {
         let second = format!(
             "[task.main.table.\"{name}.{ours}\"]\ntarget = \"both\"\n{tag}\
              [task.second]\nsource = \"src\"\ntarget = \"dst\"\ntables = [\"{name}.b\"]\nexisting_tables = {existing:?}\n\
-             snapshot = {{ chunk_rows = 50, max_rows_per_second = 2000 }}\n\
+             snapshot = {{ chunk_rows = 50, max_rows_per_second = 600 }}\n\
              [task.second.table.\"{name}.b\"]\ntarget = \"both\"\n{tag}"
         );
         let config = scene.config().healing().task("tables", &format!("[\"{name}.a*\"]"));
-        let config = config.task("snapshot", "{ chunk_rows = 50, max_rows_per_second = 2000 }");
+        let config = config.task("snapshot", "{ chunk_rows = 50, max_rows_per_second = 600 }");
         let config = config.task("existing_tables", &format!("{existing:?}")).more(&second);
         let daemon = Daemon::start(&config);
-        let two = Self { scene, daemon, config };
+        Self { scene, daemon, config }
+    }
+
+    /// As [`Self::begin`]; both carry their tables.
+    async fn start(name: &str, tagged: bool) -> Self {
+        let two = Self::begin(name, tagged).await;
         two.streams().await;
         two
+    }
+
+    /// Waits until both copies have begun, and neither has ended.
+    async fn is_copying(&self) {
+        eventually(DEADLINE, "both are copied", async || {
+            self.daemon.status().await.is_some_and(|status| {
+                let half = |task: &TaskStatus| {
+                    task.tables.values().any(|table| (50..350).contains(&table.copied_rows))
+                };
+                status.tasks.len() == 2 && status.tasks.values().all(half)
+            })
+        })
+        .await;
     }
 
     /// Waits until both tasks carry all their tables.
@@ -44,14 +62,15 @@ impl Two {
             task.phase.name() == "Synchronizing"
                 && task.tables.values().all(|table| table.phase == TablePhase::Streaming && !table.aside)
         };
-        eventually(DEADLINE * 2, "both tasks carry their tables", async || {
+        let all = async || {
             self.daemon.assert_alive();
-            self.daemon
-                .status()
-                .await
-                .is_some_and(|status| status.tasks.len() == 2 && status.tasks.values().all(streams))
-        })
-        .await;
+            let status = self.daemon.status().await;
+            status.is_some_and(|status| status.tasks.len() == 2 && status.tasks.values().all(streams))
+        };
+        let waited = eventually(DEADLINE * 2, "both tasks carry their tables", all);
+        if tokio::time::timeout(DEADLINE, waited).await.is_err() {
+            panic!("{:#?}\n{}", self.daemon.status().await, self.daemon.log_tail());
+        }
     }
 
     /// Waits until the copy of a table has begun once more than it had.
@@ -231,4 +250,60 @@ async fn rows_that_nothing_tells_apart_stay_and_their_table_is_parked() {
     two.streams().await;
     two.scene.source.sql("UPDATE a SET w = 17 WHERE id > 500; UPDATE b SET w = 18 WHERE id < 100010").await;
     two.equal(&both, false).await;
+}
+
+/// What happens to a table of one of two tasks while both make their first copies into one target table.
+#[tokio::test]
+async fn what_happens_in_the_first_copy_of_one_of_two_tasks_leaves_the_others_rows() {
+    for (number, statements) in [
+        "ALTER TABLE a MODIFY v VARCHAR(40) COLLATE utf8mb4_bin",
+        "REPAIR TABLE a; UPDATE a SET w = 5 WHERE id IN (3, 590)",
+        "CREATE TABLE x LIKE a; INSERT INTO x SELECT * FROM a WHERE id > 100; RENAME TABLE a TO y, x TO a; DROP TABLE y",
+        "DROP TABLE a; CREATE TABLE a (id INT PRIMARY KEY, v VARCHAR(40), w INT); INSERT INTO a VALUES (7, 'new', 8)",
+        "ALTER TABLE a ADD COLUMN z INT DEFAULT 4; CREATE TABLE a_2 (id INT PRIMARY KEY, v VARCHAR(40), w INT); \
+         INSERT INTO a_2 VALUES (1, 'x', 2)",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let two = Two::begin(&format!("healing_two_first_{number}"), true).await;
+        two.is_copying().await;
+        two.scene.source.sql(statements).await;
+        two.scene.source.sql("UPDATE a SET v = 'late' WHERE id > 300; UPDATE b SET w = w + 1").await;
+        if number % 2 == 0 {
+            two.daemon.kill9();
+            two.daemon.restart();
+        }
+        let tables: &[&str] = if statements.contains("a_2") { &["a", "a_2", "b"] } else { &["a", "b"] };
+        two.equal(tables, true).await;
+        two.streams().await;
+        two.scene.source.sql("DELETE FROM a WHERE id > 500; UPDATE b SET w = w + 1; INSERT INTO b (id) VALUES (5000)").await;
+        two.equal(tables, true).await;
+    }
+}
+
+/// As above, where nothing tells whose a row is: a copy cannot start over, which is a matter of that table alone.
+#[tokio::test]
+async fn a_first_copy_that_cannot_start_over_parks_its_table_alone() {
+    let two = Two::begin("healing_two_bare_first", false).await;
+    two.scene
+        .source
+        .sql(
+            "CREATE TABLE a_2 (id INT PRIMARY KEY, v VARCHAR(40), w INT); INSERT INTO a_2 VALUES (1, 'x', 2)",
+        )
+        .await;
+    two.is_copying().await;
+    two.scene.source.sql("ALTER TABLE a MODIFY w BIGINT").await;
+    let trouble = super::parked(&two.scene, &two.daemon, "a").await;
+    assert!(
+        trouble.error.contains("cannot be told from") && trouble.remedy.contains("delete its rows from"),
+        "{trouble:?}"
+    );
+    two.scene.source.sql("UPDATE b SET w = 3 WHERE id = 100004; UPDATE a_2 SET w = 9").await;
+    let others = "SELECT count(*), sum(id), sum(w) FROM healing_two_bare_first.both WHERE id > 100000";
+    let wanted = two.scene.source.sql("SELECT count(*), sum(id), sum(w) FROM b").await;
+    eventually(DEADLINE, "the other task goes on", async || two.scene.target.sql(others).await == wanted)
+        .await;
+    super::carried(&two.scene, &two.daemon, "a_2").await;
+    two.scene.assert_equal("a_2").await;
 }

@@ -116,6 +116,8 @@ pub fn verify(bytes: &Bytes) -> Result<(), FrameError> {
 pub struct Place {
     file: Arc<str>,
     offset: u64,
+    /// The file before, while nothing of this one has come.
+    left: Option<Arc<str>>,
 }
 
 /// Where the first event of a file lies, behind the file's magic number.
@@ -124,7 +126,7 @@ pub const FIRST_EVENT: u64 = 4;
 impl Place {
     /// Starts at a known position.
     pub fn new(position: FilePosition) -> Self {
-        Self { file: position.file, offset: position.offset }
+        Self { file: position.file, offset: position.offset, left: None }
     }
 
     /// As a value.
@@ -138,6 +140,7 @@ impl Place {
         if header.log_pos == 0 {
             return;
         }
+        self.left = None;
         let earliest = self.offset.saturating_add(u64::from(header.length));
         // Where the server stripped the checksum the event is longer in its file: never move backwards.
         self.offset = at_or_behind(earliest, header.log_pos);
@@ -146,9 +149,14 @@ impl Place {
     /// Goes to the start of another file.
     pub fn rotate(&mut self, file: &str, offset: u64) {
         if *self.file != *file {
-            self.file = file.into();
+            self.left = Some(std::mem::replace(&mut self.file, file.into()));
         }
         self.offset = offset.max(FIRST_EVENT);
+    }
+
+    /// Whether it is the file that was left for this one, of which nothing has come yet: the sender may still be at its end.
+    pub fn has_just_left(&self, file: &[u8]) -> bool {
+        self.left.as_ref().is_some_and(|left| left.as_bytes() == file)
     }
 
     /// Moves to where a heartbeat says the sender is: it skipped what we have. `offset` is whole.

@@ -390,6 +390,9 @@ impl Framer {
             let (file, offset) = heartbeat::fields(&event.body)?;
             (file, Some(offset))
         };
+        if self.place.has_just_left(&file) {
+            return Ok(());
+        }
         if *file != *self.place.file().as_bytes() {
             let file = String::from_utf8_lossy(&file).into_owned();
             return Err(Refusal::contradiction(format!("a heartbeat speaks of another file, '{file}'")));

@@ -57,6 +57,8 @@ pub(super) struct Lane {
     pub main_at: watch::Receiver<Option<FilePosition>>,
     /// The number of the last side stream.
     pub last: Arc<AtomicU32>,
+    /// What the task keeps from one attempt to the next.
+    pub task: Arc<Memory>,
     /// Sessions of the attempt that runs, or of the last one.
     pub sessions: Sessions,
 }
@@ -337,6 +339,7 @@ async fn starts_anew(lane: &Lane, name: &TableName) -> Result<After, TaskError> 
     take_out(lane, &owner, table).await?;
     store.renumber(session, name, side).await?;
     prepare::transaction(session, "COMMIT").await?;
+    lane.task.rests().leaves(name);
     let _manager_has_ended = lane.asks.send(Ask { side, tables: BTreeSet::from([name.clone()]) });
     Ok(After::Less)
 }

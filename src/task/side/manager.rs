@@ -129,6 +129,7 @@ impl Manager {
     async fn runs(mut self, stop: CancellationToken) -> Result<Infallible, TaskError> {
         let mut running: JoinSet<Result<Ended, TaskError>> = JoinSet::new();
         let memory = self.memory.clone();
+        memory.rests().none_runs();
         let mut requests = memory.requests.receiver().await;
         loop {
             while running.len() < self.context.task().snapshot.groups
@@ -143,10 +144,12 @@ impl Manager {
                     asks: self.own_asks.clone(),
                     main_at: self.main_at.clone(),
                     last: self.last.clone(),
+                    task: self.memory.clone(),
                     sessions: Sessions::default(),
                 };
                 let stop = stop.child_token();
                 let memory = self.memory.clone();
+                memory.rests().begins(&lane.tables);
                 running.spawn(async move {
                     let (tables, begun) = (lane.tables.clone(), Instant::now());
                     let ended = lane::run(lane, stop).await;

@@ -23,7 +23,11 @@ const SHORT: Duration = Duration::from_secs(15);
 
 /// The last copies of tables.
 #[derive(Debug, Default)]
-pub(in crate::task) struct Rests(BTreeMap<TableName, Last>);
+pub(in crate::task) struct Rests {
+    last: BTreeMap<TableName, Last>,
+    /// Tables whose copy runs, or comes to its end.
+    running: BTreeSet<TableName>,
+}
 
 #[derive(Debug)]
 struct Last {
@@ -33,19 +37,38 @@ struct Last {
 }
 
 impl Rests {
+    /// Nothing is copied.
+    pub(super) fn none_runs(&mut self) {
+        self.running.clear();
+    }
+
+    /// Tables are copied together from now on.
+    pub(super) fn begins(&mut self, tables: &BTreeSet<TableName>) {
+        self.running.extend(tables.iter().cloned());
+    }
+
+    /// A table has left those that it was copied with, and is to be copied by itself.
+    pub(super) fn leaves(&mut self, table: &TableName) {
+        self.running.remove(table);
+    }
+
     /// Tables were copied together, which took so long.
     pub(super) fn copied(&mut self, tables: &BTreeSet<TableName>, took: Duration, now: Instant) {
-        self.0.retain(|_, last| last.is_near(now));
+        self.last.retain(|_, last| last.is_near(now));
         for table in tables {
-            let in_a_row = self.0.get(table).map_or(0, |last| last.in_a_row) + 1;
-            self.0.insert(table.clone(), Last { in_a_row, took, ended: now });
+            self.running.remove(table);
+            let in_a_row = self.last.get(table).map_or(0, |last| last.in_a_row) + 1;
+            self.last.insert(table.clone(), Last { in_a_row, took, ended: now });
         }
     }
 
     /// How long tables still rest before they are copied together, and how many copies there were in a row.
     pub(super) fn left(&self, tables: &BTreeSet<TableName>, now: Instant) -> Option<(Duration, u32)> {
         let of = |table| {
-            let last = self.0.get(table).filter(|last| last.is_near(now))?;
+            if self.running.contains(table) {
+                return Some((Duration::from_millis(1), 1));
+            }
+            let last = self.last.get(table).filter(|last| last.is_near(now))?;
             let times = last.in_a_row.saturating_sub(FREE - 1).min(TIMES);
             let rest = last.took.saturating_mul(times).min(LONGEST);
             let left = rest.checked_sub(now.saturating_duration_since(last.ended))?;
@@ -56,7 +79,7 @@ impl Rests {
 
     /// Somebody has asked for the table.
     pub(super) fn end(&mut self, table: &TableName) {
-        self.0.remove(table);
+        self.last.remove(table);
     }
 }
 
@@ -94,6 +117,21 @@ mod tests {
         assert_eq!(rests.left(&table, now + Duration::from_secs(301)), None, "it was left alone");
         rests.end(&group(&["t"]).pop_first().unwrap());
         assert_eq!(rests.left(&table, now), None, "somebody has asked for it");
+    }
+
+    #[test]
+    fn a_table_whose_copy_comes_to_its_end_is_not_copied_beside_that() {
+        let (mut rests, now, table) = (Rests::default(), Instant::now(), group(&["t"]));
+        rests.begins(&table);
+        assert!(rests.left(&table, now).is_some());
+        rests.copied(&table, Duration::from_secs(1), now);
+        assert_eq!(rests.left(&table, now), None);
+        rests.begins(&table);
+        rests.leaves(table.first().unwrap());
+        assert_eq!(rests.left(&table, now), None, "it is to be copied by itself");
+        rests.begins(&table);
+        rests.none_runs();
+        assert_eq!(rests.left(&table, now), None, "it was cut off");
     }
 
     #[test]

@@ -161,9 +161,10 @@ async fn follows(kind: Kind, tool: Tool, glob: bool) {
                 Tool::Pt => pt_online_schema_change(&scene, change).await,
                 Tool::GhOst => gh_ost(&scene, change, &written).await,
             }
-            let swapped = daemon.log().matches("the table is copied again").count();
+            // One that comes while the last copy is on its way is not told by itself.
+            let swapped = async || daemon.log().contains("the table is copied again");
+            eventually(DEADLINE, "the table is swapped", swapped).await;
             carried(&scene, &daemon, "t").await;
-            assert!(swapped > 0, "{change}: nothing was swapped:\n{}", daemon.log());
         }
         stop.store(true, Relaxed);
     };

@@ -68,9 +68,8 @@ impl Two {
             status.is_some_and(|status| status.tasks.len() == 2 && status.tasks.values().all(streams))
         };
         let waited = eventually(DEADLINE * 2, "both tasks carry their tables", all);
-        if tokio::time::timeout(DEADLINE, waited).await.is_err() {
-            panic!("{:#?}\n{}", self.daemon.status().await, self.daemon.log_tail());
-        }
+        let waited = tokio::time::timeout(DEADLINE, waited).await;
+        assert!(waited.is_ok(), "{:#?}\n{}", self.daemon.status().await, self.daemon.log_tail());
     }
 
     /// Waits until the copy of a table has begun once more than it had.

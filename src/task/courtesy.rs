@@ -16,11 +16,11 @@ const IDLE: Duration = Duration::from_secs(1);
 /// So much of its distance to a new value the latest of late loses with each commit: half a second's at a hundred a second counts.
 const FADES: f64 = 0.03;
 /// So much later than in calm times is no reason to pause.
-const LATER: f64 = 1.25;
+const LATER: f64 = 1.15;
 /// So much of its distance to that the calm gains with each block while pauses are the longest.
 const RESIGNS: f64 = 0.001;
 /// Pauses are so many times as long as the work between them, at first and at most.
-const PAUSES: (f64, f64) = (30.0, 60.0);
+const PAUSES: (f64, f64) = (60.0, 200.0);
 /// How they grow and shrink from block to block.
 const GROWS: f64 = 1.1;
 const SHRINKS: f64 = 0.99;
@@ -45,6 +45,8 @@ struct State {
     copies: usize,
     /// How many times as long as its work a copy pauses.
     share: f64,
+    /// Whether one did after its last block.
+    pauses: bool,
 }
 
 /// The latest of late, in milliseconds.
@@ -91,9 +93,17 @@ impl Courtesy {
 }
 
 impl Copying {
+    /// Whether it paused after the last block.
+    pub fn pauses(&self) -> bool {
+        self.0.lock().pauses
+    }
+
     /// How long to pause behind so much work.
     pub fn pause(&self, worked: Duration) -> Duration {
-        self.0.lock().pause(worked, Instant::now())
+        let mut state = self.0.lock();
+        let pause = state.pause(worked, Instant::now());
+        state.pauses = !pause.is_zero();
+        pause
     }
 }
 
@@ -160,7 +170,7 @@ mod tests {
             courtesy.commits(millis(9));
             copying.pause(BLOCK);
         }
-        assert_eq!(copying.pause(BLOCK / 10), millis(6));
+        assert_eq!(copying.pause(BLOCK / 10), (BLOCK / 10).mul_f64(PAUSES.1));
         assert_eq!(copying.pause(Duration::from_secs(3600)), LONGEST);
         // One that was late once is not late for ever.
         for _ in 0..1000 {
@@ -198,11 +208,10 @@ mod tests {
         (0..1000).for_each(|_| courtesy.commits(millis(9)));
         drop(copying);
         (0..1000).for_each(|_| courtesy.commits(millis(9)));
-        assert!(another.pause(BLOCK / 10) > BLOCK * 3);
+        assert!(another.pause(BLOCK / 10) > (BLOCK / 10).mul_f64(PAUSES.0));
         drop(another);
         (0..1000).for_each(|_| courtesy.commits(millis(9)));
         let next = courtesy.begins();
-        let pause = next.pause(BLOCK / 10);
-        assert!(pause < BLOCK * 3 && pause > BLOCK * 2, "{pause:?}");
+        assert_eq!(next.pause(BLOCK / 10), (BLOCK / 10).mul_f64(PAUSES.0 * SHRINKS - 0.01));
     }
 }

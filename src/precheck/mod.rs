@@ -6,6 +6,7 @@ mod existing;
 mod greenplum;
 mod history;
 pub mod newcomers;
+pub mod on_record;
 mod options;
 mod room;
 mod source;

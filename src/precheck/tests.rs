@@ -469,6 +469,7 @@ fn two_tables_into_one_need_a_source_column() {
 }
 
 mod greenplum;
+mod known;
 mod remedies;
 mod room;
 mod shared;

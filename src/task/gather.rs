@@ -42,6 +42,8 @@ pub struct Gathered {
     pub widened: Vec<TableName>,
     /// Parked tables that the source had no more, and has.
     pub returned: BTreeSet<TableName>,
+    /// Tables whose first copy has started over.
+    pub again: BTreeSet<TableName>,
     /// Tables that another stream of the task carries, or none.
     others: BTreeSet<TableName>,
     /// New tables of a task that flows already that cannot be carried, and the failed item that says why. They are in none of the
@@ -50,6 +52,11 @@ pub struct Gathered {
 }
 
 impl Gathered {
+    /// What the task left in the target; see [`resuming`].
+    pub fn resuming(&self) -> Option<Resuming> {
+        resuming(self.stored.as_ref()?, self.file_begun, self.file_size)
+    }
+
     /// Whether a selected table was judged. One that came since is left out, and told.
     pub fn has_judged(&mut self, table: &TableName) -> bool {
         let judged = self.mappings.iter().any(|(name, _)| name == table);
@@ -187,6 +194,7 @@ pub async fn gather(
         deviations,
         widened,
         returned,
+        again: BTreeSet::new(),
         others,
         left_out,
     })
@@ -236,8 +244,7 @@ fn widened(
 
 /// Judges what was gathered. New tables of a task that flows are taken out of it when they cannot be carried.
 pub fn judge(context: &Context, gathered: &mut Gathered) -> Report {
-    let resuming =
-        gathered.stored.as_ref().and_then(|stored| resuming(stored, gathered.file_begun, gathered.file_size));
+    let resuming = gathered.resuming();
     loop {
         let subject = Subject {
             task: context.task(),
@@ -250,7 +257,7 @@ pub fn judge(context: &Context, gathered: &mut Gathered) -> Report {
             resuming: resuming.as_ref(),
         };
         let mut report = precheck::check(&subject);
-        let refused = newcomers::refused(&subject, &report);
+        let refused = newcomers::refused(&subject, &gathered.again, &report);
         if refused.is_empty() {
             newcomers::tell(&gathered.left_out, &mut report);
             return report;

@@ -8,6 +8,7 @@ use super::side::Rests;
 use crate::change::TableName;
 use crate::change::command::Change;
 use crate::sink::apply::Way;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -20,6 +21,8 @@ pub struct Memory {
     /// What the last whole start has found, and how often the task went on from it since something became durable.
     passed: Mutex<Option<Arc<Passed>>>,
     went_on: AtomicU32,
+    /// Tables whose first copy has started over.
+    again: Mutex<BTreeSet<TableName>>,
     /// What lies between two copies of a table beside the others.
     rests: Mutex<Rests>,
     /// What the task is asked to do with its tables.
@@ -38,6 +41,16 @@ impl Memory {
     /// What lies between two copies of a table.
     pub(super) fn rests(&self) -> MutexGuard<'_, Rests> {
         self.rests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The first copy of a table has started over.
+    pub(super) fn copies_again(&self, table: &TableName) {
+        self.again.lock().unwrap_or_else(PoisonError::into_inner).insert(table.clone());
+    }
+
+    /// Tables whose first copy has started over.
+    pub(super) fn again(&self) -> BTreeSet<TableName> {
+        self.again.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What an earlier start has found, where the task may go on from that.

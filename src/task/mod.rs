@@ -113,6 +113,9 @@ pub async fn run(
                 if !error.is_of_circumstances() {
                     memory.forget_passed();
                 }
+                if let TaskError::CopyAgain { table, .. } = &error {
+                    memory.copies_again(table);
+                }
                 return Err(error);
             }
             Ok(Followed::Stopped) => return Ok(()),
@@ -212,6 +215,7 @@ async fn start(
     memory.forget_passed();
     let (mut server, session, mut gathered) = ask(context, &owner::application(&context.name)).await?;
     tell::servers(context, &gathered);
+    gathered.again = memory.again();
     let report = gather::judge(context, &mut gathered);
     for item in report.items.iter().filter(|item| item.verdict == crate::precheck::Verdict::Warn) {
         tracing::warn!(
@@ -233,6 +237,16 @@ async fn start(
         "the precheck has {}",
         if failed == 0 { "passed" } else { "failed" }
     );
+    let refused = parking::refused(context, &gathered, &report);
+    if !refused.is_empty() {
+        let (owner, _) = Owner::take_with(session, &context.name).await?;
+        for error in refused {
+            if !parking::park(context, &owner, &error).await? {
+                return Err(error);
+            }
+        }
+        return Ok(Ready::Anew(None));
+    }
     refuse_failures(&report)?;
     let pid = session.backend_pid();
     let (owner, stored) =

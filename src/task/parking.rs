@@ -5,6 +5,7 @@
 
 use super::TaskError;
 use super::context::Context;
+use super::gather::Gathered;
 use super::side::Sides;
 use super::{prepare, targets, tell};
 use crate::change::policy::DdlPolicy;
@@ -12,6 +13,7 @@ use crate::change::remedy::Remedy;
 use crate::change::state::{TableState, Trouble};
 use crate::change::{Retry, TableName};
 use crate::config::types::{OnTableError, Selection};
+use crate::precheck::{Item, Report, on_record};
 use crate::sink::Owner;
 use crate::source::server::Server;
 use crate::status::now;
@@ -34,7 +36,7 @@ pub(super) async fn instead(
         None => DdlPolicy::Park,
     };
     let remedy = match error.retry() {
-        Retry::AfterFix { remedy } => remedy.to_string(),
+        Retry::AfterFix { remedy } => and_again(remedy, &table, error).to_string(),
         Retry::Never => String::new(),
         Retry::AfterBackoff => return Ok(None),
     };
@@ -56,6 +58,12 @@ pub(super) async fn instead(
         DdlPolicy::Park => Some(TableState::Parked(Trouble { error, remedy, since, gone })),
     };
     Ok(Some((table, state)))
+}
+
+/// What brings a parked table back: what mends the trouble, and then a copy. One that is gone comes back by itself.
+fn and_again(remedy: Remedy, table: &TableName, error: &TaskError) -> Remedy {
+    let again = Remedy::Resync { table: table.clone() };
+    if error.is_of_absence() || remedy.offers(&again) { remedy } else { remedy.and(again) }
 }
 
 /// How many rows a table has, where that is more than are copied again by themselves.
@@ -104,6 +112,23 @@ pub(super) async fn park(context: &Context, owner: &Owner, error: &TaskError) ->
         |task| tell::away(task, &table, recorded.target(), state.as_ref()),
     );
     Ok(true)
+}
+
+/// What the precheck refuses of tables on record, where that is all that it refuses and the others may go on: an error for each of them.
+pub(super) fn refused(context: &Context, gathered: &Gathered, report: &Report) -> Vec<TaskError> {
+    if context.task().on_table_error == OnTableError::Stop {
+        return Vec::new();
+    }
+    let refused = on_record::refused(gathered.resuming().as_ref(), &gathered.mappings, report);
+    let error = |(table, items): (&TableName, Vec<&Item>)| {
+        // A failing item without one says by itself what to do.
+        let remedy = Remedy::all(items.iter().filter_map(|item| item.remedy.clone()));
+        let remedy = remedy.unwrap_or_else(|| Remedy::Resync { table: table.clone() });
+        let why: Vec<&str> = items.iter().map(|item| item.why.as_str()).collect();
+        let error = Box::new(TaskError::Precheck { summary: why.join("; "), remedy });
+        TaskError::OfTable { table: table.clone(), error }
+    };
+    refused.into_iter().map(error).collect()
 }
 
 /// Says in the log what became of a table.

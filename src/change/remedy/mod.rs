@@ -368,6 +368,12 @@ impl Remedy {
         Self::Several { link, remedies }
     }
 
+    /// Whether this is that one, or leaves the choice of it.
+    pub fn offers(&self, one: &Self) -> bool {
+        self == one
+            || matches!(self, Self::Several { link: Link::Or, remedies } if remedies.iter().any(|remedy| remedy.offers(one)))
+    }
+
     /// All of these, each once.
     pub fn all(remedies: impl IntoIterator<Item = Self>) -> Option<Self> {
         let mut all: Vec<Self> = Vec::new();

@@ -9,6 +9,7 @@ mod online;
 mod parked;
 mod policies;
 mod refused;
+mod restarted;
 mod sessions;
 mod shared;
 mod statements;

@@ -15,7 +15,13 @@ struct Two {
 
 impl Two {
     async fn begin(name: &str, tagged: bool) -> Self {
+        Self::begin_with(name, tagged, "SELECT 1").await
+    }
+
+    /// As [`Self::begin`], with more tables at the source.
+    async fn begin_with(name: &str, tagged: bool, more: &str) -> Self {
         let scene = Scene::new(name).await;
+        scene.source.sql(more).await;
         let (ours, tag, existing) =
             if tagged { ("*", "source_column = \"src\"\n", "error") } else { ("a", "", "ignore") };
         scene.source.sql(&rows("a", 600)).await;
@@ -305,4 +311,26 @@ async fn a_first_copy_that_cannot_start_over_parks_its_table_alone() {
         .await;
     super::carried(&two.scene, &two.daemon, "a_2").await;
     two.scene.assert_equal("a_2").await;
+}
+
+/// What a first copy cannot go on with when it starts over is no reason to stop the task.
+#[tokio::test]
+async fn a_table_whose_first_copy_cannot_start_over_is_left_out_and_the_others_go_on() {
+    let two = Two::begin_with("healing_two_wide", true, &rows("ac", 100)).await;
+    two.is_copying().await;
+    let Two { scene, daemon, .. } = &two;
+    scene.source.sql("ALTER TABLE a MODIFY w BIGINT; UPDATE ac SET w = 7; UPDATE b SET w = 7").await;
+    let left_out = |task: &TaskStatus| {
+        let why = task.not_carried.named.get("healing_two_wide.a");
+        task.phase.name() == "Synchronizing" && why.is_some_and(|why| why.contains("column w is"))
+    };
+    daemon.wait_task("it is left out", DEADLINE, left_out).await;
+    two.equal(&["ac", "b"], true).await;
+    // What its remedy says.
+    scene.target.sql("ALTER TABLE healing_two_wide.both ALTER COLUMN w TYPE bigint").await;
+    scene.source.sql("ALTER TABLE ac MODIFY w BIGINT").await;
+    two.equal(&["ac", "b"], true).await;
+    daemon.restart();
+    super::carried(scene, daemon, "a").await;
+    two.equal(&["a", "ac", "b"], true).await;
 }

@@ -7,18 +7,21 @@ use crate::change::TableName;
 use crate::change::command::{Change, Failure, Reply};
 use crate::change::status::Phase;
 use crate::config::{self, Config, ConfigError};
-use crate::task::{self, TaskError};
+use crate::task::{self, Progress, TaskError, TaskProgress};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a task that is starting is waited for before somebody who asks is told to try again.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long tasks that begin by a reload are waited for until their records are as the config says.
+const TAKING: Duration = Duration::from_secs(10);
+
 impl Supervisor {
-    /// Takes in the config file as it is now, and says what that has changed. Tasks that are as they were go on; those that have failed are
-    /// tried again.
+    /// Takes in the config file as it is now, and says what that has changed once it is on record. Tasks that are as they were go on; those
+    /// that have failed are tried again.
     ///
     /// # Errors
     /// When the file cannot be used: everything goes on as it was.
@@ -26,6 +29,7 @@ impl Supervisor {
         let mut state = self.state.lock().await;
         let config = Arc::new(config::load(Path::new(&state.config.file))?);
         let mut lines = restart_takes(&state.config, &config);
+        let mut begun = Vec::new();
         state.config = config.clone();
         let gone: Vec<String> =
             state.tasks.keys().filter(|name| !config.tasks.contains_key(*name)).cloned().collect();
@@ -38,18 +42,40 @@ impl Supervisor {
             let line = match state.tasks.get(name) {
                 None => "is new: it starts",
                 Some(running) if !same(&running.config, &config, name) => "starts over with its new settings",
-                Some(running) if has_ended(running) => "is tried again",
+                Some(running) if running.progress.ask(has_ended) => "is tried again",
                 Some(_) => continue,
             };
             self.end(&mut state, name).await;
-            state.tasks.insert(name.clone(), Running::begin(name, &config, &self.board, &self.stop));
+            let running = Running::begin(name, &config, &self.board, &self.stop);
+            begun.push((name.clone(), running.memory.clone(), running.progress.clone()));
+            state.tasks.insert(name.clone(), running);
             lines.push(format!("task {name} {line}"));
         }
         self.board.reload(config.identity());
+        drop(state);
+        lines.extend(self.taken(&begun).await);
         if lines.is_empty() {
             lines.push("nothing has changed".to_owned());
         }
         Ok((config, lines))
+    }
+
+    /// Waits until tasks that have begun have their records as their config says: a table that is taken out and put in again right behind
+    /// is then another one. Says of which that is not so yet.
+    async fn taken(&self, begun: &[(String, Arc<task::Memory>, Progress)]) -> Vec<String> {
+        let until = Instant::now() + TAKING;
+        let mut lines = Vec::new();
+        for (name, memory, progress) in begun {
+            let ended = || progress.ask(has_ended);
+            while !memory.is_taken() && !ended() && !self.stop.is_cancelled() && Instant::now() < until {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            if !memory.is_taken() {
+                let phase = progress.ask(|progress| progress.phase().name());
+                lines.push(format!("task {name} is {phase}: what it no longer carries is not taken out yet"));
+            }
+        }
+        lines
     }
 
     async fn end(&self, state: &mut State, name: &str) {
@@ -89,7 +115,7 @@ impl Supervisor {
         let Some(running) = state.tasks.get(&name) else {
             return Reply::failed(format!("task {name} is not known any more"), true);
         };
-        if has_ended(running) {
+        if running.progress.ask(has_ended) {
             // Its records are free, and what is changed may be what it failed for; so may what the config says by now.
             let config = match config::load(Path::new(&state.config.file)) {
                 Ok(config) if config.tasks.contains_key(&name) => Arc::new(config),
@@ -143,8 +169,8 @@ impl Supervisor {
     }
 }
 
-fn has_ended(running: &Running) -> bool {
-    running.progress.ask(|progress| matches!(progress.phase(), Phase::Failed { .. } | Phase::Stopped))
+fn has_ended(progress: &TaskProgress) -> bool {
+    matches!(progress.phase(), Phase::Failed { .. } | Phase::Stopped)
 }
 
 fn reply((lines, failed): (Vec<String>, Option<TaskError>)) -> Reply {

@@ -21,6 +21,8 @@ pub struct Memory {
     /// What the last whole start has found, and how often the task went on from it since something became durable.
     passed: Mutex<Option<Arc<Passed>>>,
     went_on: AtomicU32,
+    /// The task's records are as its config says: what is selected no more is forgotten.
+    taken: AtomicBool,
     /// Tables whose first copy has started over.
     again: Mutex<BTreeSet<TableName>>,
     /// What lies between two copies of a table beside the others.
@@ -41,6 +43,16 @@ impl Memory {
     /// What lies between two copies of a table.
     pub(super) fn rests(&self) -> MutexGuard<'_, Rests> {
         self.rests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The task's records are as its config says.
+    pub(super) fn has_taken(&self) {
+        self.taken.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether what is selected no more is forgotten, durably.
+    pub fn is_taken(&self) -> bool {
+        self.taken.load(Ordering::Relaxed)
     }
 
     /// The first copy of a table has started over.

@@ -251,6 +251,7 @@ async fn start(
     let pid = session.backend_pid();
     let (owner, stored) =
         waiting::at_target(context, pid, Box::pin(take(context, session, &mut server, &gathered))).await?;
+    memory.has_taken();
     let stored = add_beside(context, &owner, stored, &mut gathered).await?;
     let Prepared { checkpoint, mut tables } =
         schema_sync(context, &mut server, &owner, &stored, &mut gathered).await?;

@@ -104,6 +104,24 @@ async fn a_task_that_has_failed_over_a_table_runs_again_when_it_is_let_go() {
     scene.assert_exact(&daemon, &["t", "u"]).await;
 }
 
+/// As remedies have it: what a reload has answered is on record.
+#[tokio::test]
+async fn a_table_that_is_out_for_one_reload_is_another_one_when_it_is_back() {
+    let scene = Scene::new("healing_in_out").await;
+    scene.source.sql(&rows("t", 20)).await;
+    scene.source.sql(&rows("u", 20)).await;
+    let config = scene.config().healing().task("existing_tables", "\"clear\"");
+    let daemon = scene.start_with(&config).await;
+    // A hand at the target.
+    scene.target.sql("DELETE FROM healing_in_out.t WHERE id < 5").await;
+    daemon.reconfigure(&config.clone().task("tables", "[\"healing_in_out.*\", \"!healing_in_out.t\"]"));
+    done(&daemon, &["reload"], "starts over with its new settings").await;
+    daemon.reconfigure(&config);
+    done(&daemon, &["reload"], "starts over with its new settings").await;
+    carried(&scene, &daemon, "t").await;
+    scene.assert_exact(&daemon, &["t", "u"]).await;
+}
+
 #[tokio::test]
 async fn a_config_is_taken_in_while_the_tasks_that_it_leaves_alone_go_on() {
     let scene = Scene::new("healing_reload").await;

@@ -72,7 +72,7 @@ impl Supervisor {
             }
             if !memory.is_taken() {
                 let phase = progress.ask(|progress| progress.phase().name());
-                lines.push(format!("task {name} is {phase}: what it no longer carries is not taken out yet"));
+                lines.push(format!("task {name} is {phase}: what its config says is not on record yet"));
             }
         }
         lines

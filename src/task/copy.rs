@@ -34,6 +34,10 @@ const SMALL_BLOCK_BYTES: usize = 64 << 10;
 /// Of a copy aside while it does pause: so much keeps processors from the main stream for less than half a millisecond.
 const PAUSED_BLOCK_BYTES: usize = 16 << 10;
 
+/// How long a chunk of a copy aside may pause in all: until its end nobody redefines its table at the source, and whoever wants to keeps
+/// others from it. Rows are wide where that is reached.
+const PAUSES_OF_CHUNK: Duration = Duration::from_secs(10);
+
 /// A table to copy.
 #[derive(Debug)]
 pub struct CopyTable {
@@ -383,6 +387,7 @@ impl Worker {
         let mut encoded = EncodedRows::new(layout.clone());
         let mut block = reader.next(self.block_bytes()).await?;
         let mut begun = Instant::now();
+        let mut patience = PAUSES_OF_CHUNK;
         while let Some(rows) = block {
             let count = u64::try_from(rows.rows.len()).unwrap_or(u64::MAX);
             encoded.clear();
@@ -398,7 +403,8 @@ impl Worker {
             self.group.moves.moved();
             self.pace.spend(count, &self.group.moves).await;
             if let Some(copying) = &self.copying {
-                let pause = copying.pause(begun.elapsed());
+                let pause = copying.pause(begun.elapsed()).min(patience);
+                patience -= pause;
                 if !pause.is_zero() {
                     tokio::time::sleep(pause).await;
                 }

@@ -10,7 +10,7 @@ use crate::change::state::TableState;
 use crate::change::{GtidSet, TableName, TargetName};
 use crate::precheck::{self, Item, Report, Resuming, Subject, Verdict, newcomers};
 use crate::schema::Table;
-use crate::sink::store::{self, Stored};
+use crate::sink::store::{self, Stored, StoredTable};
 use crate::sink::{Session, facts, room};
 use crate::source::binlog;
 use crate::source::server::Server;
@@ -42,8 +42,6 @@ pub struct Gathered {
     pub widened: Vec<TableName>,
     /// Parked tables that the source had no more, and has.
     pub returned: BTreeSet<TableName>,
-    /// Tables whose first copy has started over.
-    pub again: BTreeSet<TableName>,
     /// Tables that another stream of the task carries, or none.
     others: BTreeSet<TableName>,
     /// New tables of a task that flows already that cannot be carried, and the failed item that says why. They are in none of the
@@ -52,6 +50,12 @@ pub struct Gathered {
 }
 
 impl Gathered {
+    /// Tables on record that `is` so.
+    pub fn on_record(&self, is: impl Fn(&StoredTable) -> bool) -> BTreeSet<TableName> {
+        let tables = self.stored.iter().flat_map(|stored| &stored.tables);
+        tables.filter(|(_, table)| is(table)).map(|(name, _)| name.clone()).collect()
+    }
+
     /// What the task left in the target; see [`resuming`].
     pub fn resuming(&self) -> Option<Resuming> {
         resuming(self.stored.as_ref()?, self.file_begun, self.file_size)
@@ -194,7 +198,6 @@ pub async fn gather(
         deviations,
         widened,
         returned,
-        again: BTreeSet::new(),
         others,
         left_out,
     })
@@ -245,6 +248,8 @@ fn widened(
 /// Judges what was gathered. New tables of a task that flows are taken out of it when they cannot be carried.
 pub fn judge(context: &Context, gathered: &mut Gathered) -> Report {
     let resuming = gathered.resuming();
+    // Those whose copy has begun before, and had to start over.
+    let again = gathered.on_record(|table| table.state == TableState::Pending && !table.mapping.is_null());
     loop {
         let subject = Subject {
             task: context.task(),
@@ -255,9 +260,10 @@ pub fn judge(context: &Context, gathered: &mut Gathered) -> Report {
             rivals: &gathered.rivals,
             deviations: &gathered.deviations,
             resuming: resuming.as_ref(),
+            left_out: &gathered.left_out,
         };
         let mut report = precheck::check(&subject);
-        let refused = newcomers::refused(&subject, &gathered.again, &report);
+        let refused = newcomers::refused(&subject, &again, &report);
         if refused.is_empty() {
             newcomers::tell(&gathered.left_out, &mut report);
             return report;

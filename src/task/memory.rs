@@ -8,7 +8,6 @@ use super::side::Rests;
 use crate::change::TableName;
 use crate::change::command::Change;
 use crate::sink::apply::Way;
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -23,8 +22,6 @@ pub struct Memory {
     went_on: AtomicU32,
     /// The task's records are as its config says: what is selected no more is forgotten.
     taken: AtomicBool,
-    /// Tables whose first copy has started over.
-    again: Mutex<BTreeSet<TableName>>,
     /// What lies between two copies of a table beside the others.
     rests: Mutex<Rests>,
     /// What the task is asked to do with its tables.
@@ -53,16 +50,6 @@ impl Memory {
     /// Whether what is selected no more is forgotten, durably.
     pub fn is_taken(&self) -> bool {
         self.taken.load(Ordering::Relaxed)
-    }
-
-    /// The first copy of a table has started over.
-    pub(super) fn copies_again(&self, table: &TableName) {
-        self.again.lock().unwrap_or_else(PoisonError::into_inner).insert(table.clone());
-    }
-
-    /// Tables whose first copy has started over.
-    pub(super) fn again(&self) -> BTreeSet<TableName> {
-        self.again.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What an earlier start has found, where the task may go on from that.

@@ -113,9 +113,6 @@ pub async fn run(
                 if !error.is_of_circumstances() {
                     memory.forget_passed();
                 }
-                if let TaskError::CopyAgain { table, .. } = &error {
-                    memory.copies_again(table);
-                }
                 return Err(error);
             }
             Ok(Followed::Stopped) => return Ok(()),
@@ -215,7 +212,6 @@ async fn start(
     memory.forget_passed();
     let (mut server, session, mut gathered) = ask(context, &owner::application(&context.name)).await?;
     tell::servers(context, &gathered);
-    gathered.again = memory.again();
     let report = gather::judge(context, &mut gathered);
     for item in report.items.iter().filter(|item| item.verdict == crate::precheck::Verdict::Warn) {
         tracing::warn!(
@@ -238,17 +234,13 @@ async fn start(
         if failed == 0 { "passed" } else { "failed" }
     );
     let refused = parking::refused(context, &gathered, &report);
+    let pid = session.backend_pid();
     if !refused.is_empty() {
-        let (owner, _) = Owner::take_with(session, &context.name).await?;
-        for error in refused {
-            if !parking::park(context, &owner, &error).await? {
-                return Err(error);
-            }
-        }
-        return Ok(Ready::Anew(None));
+        let parking = parking::park_refused(context, session, &gathered, refused);
+        let parked = waiting::at_target(context, pid, Box::pin(parking)).await?;
+        return if parked { Ok(Ready::Anew(None)) } else { Err(refusal(&report)?) };
     }
     refuse_failures(&report)?;
-    let pid = session.backend_pid();
     let (owner, stored) =
         waiting::at_target(context, pid, Box::pin(take(context, session, &mut server, &gathered))).await?;
     memory.has_taken();
@@ -343,17 +335,19 @@ async fn connect(context: &Context, application: &str) -> Result<(Server, Sessio
 }
 
 fn refuse_failures(report: &Report) -> Result<(), TaskError> {
-    if report.passed() {
-        return Ok(());
-    }
+    if report.passed() { Ok(()) } else { Err(refusal(report)?) }
+}
+
+/// What a report that has not passed refuses.
+fn refusal(report: &Report) -> Result<TaskError, TaskError> {
     let summary: Vec<String> =
         report.failures().map(|item| format!("{}: {}", item.subject, item.why)).collect();
     if report.failures().all(|item| item.code == precheck::IN_FLIGHT) {
-        return Err(TaskError::Unsettled { why: summary.join("; ") });
+        return Ok(TaskError::Unsettled { why: summary.join("; ") });
     }
     let remedy = Remedy::all(report.failures().filter_map(|item| item.remedy.clone()));
     let remedy = remedy.ok_or_else(|| TaskError::missing("what mends a failed item"))?;
-    Err(TaskError::Precheck { summary: summary.join("; "), remedy })
+    Ok(TaskError::Precheck { summary: summary.join("; "), remedy })
 }
 
 /// Settles P0 and definitions and makes the targets of tables that are not followed yet.

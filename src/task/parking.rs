@@ -12,9 +12,9 @@ use crate::change::policy::DdlPolicy;
 use crate::change::remedy::Remedy;
 use crate::change::state::{TableState, Trouble};
 use crate::change::{Retry, TableName};
-use crate::config::types::{OnTableError, Selection};
-use crate::precheck::{Item, Report, on_record};
-use crate::sink::Owner;
+use crate::config::types::{ExistingTables, OnTableError, Selection};
+use crate::precheck::{Item, Report, flowing};
+use crate::sink::{Owner, Session};
 use crate::source::server::Server;
 use crate::status::now;
 use std::collections::BTreeSet;
@@ -36,7 +36,7 @@ pub(super) async fn instead(
         None => DdlPolicy::Park,
     };
     let remedy = match error.retry() {
-        Retry::AfterFix { remedy } => and_again(remedy, &table, error).to_string(),
+        Retry::AfterFix { remedy } => and_again(context, remedy, &table, error).to_string(),
         Retry::Never => String::new(),
         Retry::AfterBackoff => return Ok(None),
     };
@@ -60,10 +60,20 @@ pub(super) async fn instead(
     Ok(Some((table, state)))
 }
 
-/// What brings a parked table back: what mends the trouble, and then a copy. One that is gone comes back by itself.
-fn and_again(remedy: Remedy, table: &TableName, error: &TaskError) -> Remedy {
+/// What brings a parked table back: what mends the trouble, and then a copy, where one can be made. One that is gone comes back by itself.
+fn and_again(context: &Context, remedy: Remedy, table: &TableName, error: &TaskError) -> Remedy {
     let again = Remedy::Resync { table: table.clone() };
-    if error.is_of_absence() || remedy.offers(&again) { remedy } else { remedy.and(again) }
+    let task = context.task();
+    if error.is_of_absence() || remedy.is_a_way_out() {
+        remedy
+    } else if remedy.offers(&again) {
+        // Nothing else does it while the others go on.
+        again
+    } else if !task.initial_data || task.existing_tables == ExistingTables::Ignore {
+        remedy
+    } else {
+        remedy.and(again)
+    }
 }
 
 /// How many rows a table has, where that is more than are copied again by themselves.
@@ -114,12 +124,15 @@ pub(super) async fn park(context: &Context, owner: &Owner, error: &TaskError) ->
     Ok(true)
 }
 
-/// What the precheck refuses of tables on record, where that is all that it refuses and the others may go on: an error for each of them.
+/// What the precheck refuses of tables that flow, where that is all that it refuses and the others may go on: an error for each of them.
 pub(super) fn refused(context: &Context, gathered: &Gathered, report: &Report) -> Vec<TaskError> {
     if context.task().on_table_error == OnTableError::Stop {
         return Vec::new();
     }
-    let refused = on_record::refused(gathered.resuming().as_ref(), &gathered.mappings, report);
+    // The rows of others are not there yet: their copy goes on once all is mended.
+    let flowing = gathered
+        .on_record(|table| matches!(table.state, TableState::Streaming | TableState::CatchingUp { .. }));
+    let refused = flowing::refused(&flowing, &gathered.mappings, report);
     let error = |(table, items): (&TableName, Vec<&Item>)| {
         // A failing item without one says by itself what to do.
         let remedy = Remedy::all(items.iter().filter_map(|item| item.remedy.clone()));
@@ -129,6 +142,34 @@ pub(super) fn refused(context: &Context, gathered: &Gathered, report: &Report) -
         TaskError::OfTable { table: table.clone(), error }
     };
     refused.into_iter().map(error).collect()
+}
+
+/// Takes the task, and parks the tables that the precheck refuses; false where one of them could not be copied again. Where the records are no
+/// longer those that were judged nothing is done.
+pub(super) async fn park_refused(
+    context: &Context,
+    session: Session,
+    gathered: &Gathered,
+    refused: Vec<TaskError>,
+) -> Result<bool, TaskError> {
+    let (owner, stored) = Owner::take_with(session, &context.name).await?;
+    let is_judged = gathered.stored.as_ref().is_some_and(|judged| judged.is_at(&stored));
+    if !is_judged {
+        return Ok(true);
+    }
+    for name in refused.iter().filter_map(TaskError::table) {
+        let table = stored.tables.get(name).ok_or_else(|| TaskError::missing(name))?;
+        if let Err(error) = targets::is_replaceable(context, &owner, name, table).await {
+            tracing::warn!(task = context.name, table = %name, %error, "the table is not parked");
+            return Ok(false);
+        }
+    }
+    for error in refused {
+        if !park(context, &owner, &error).await? {
+            return Err(error);
+        }
+    }
+    Ok(true)
 }
 
 /// Says in the log what became of a table.

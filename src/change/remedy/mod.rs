@@ -374,6 +374,18 @@ impl Remedy {
             || matches!(self, Self::Several { link: Link::Or, remedies } if remedies.iter().any(|remedy| remedy.offers(one)))
     }
 
+    /// Whether nothing else is needed behind this: the table is copied anew, or carried no more.
+    pub fn is_a_way_out(&self) -> bool {
+        let copies =
+            |one: &Self| matches!(one, Self::CopyTask(_) | Self::CopyTable { .. } | Self::CopyNamedTable);
+        match self {
+            Self::Several { remedies, .. } => {
+                remedies.iter().any(copies) || remedies.iter().all(Self::is_a_way_out)
+            }
+            one => copies(one) || matches!(one, Self::LeaveOut { .. } | Self::LeaveOutGone { .. }),
+        }
+    }
+
     /// All of these, each once.
     pub fn all(remedies: impl IntoIterator<Item = Self>) -> Option<Self> {
         let mut all: Vec<Self> = Vec::new();

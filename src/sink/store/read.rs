@@ -26,6 +26,14 @@ pub struct Stored {
     pub tables: BTreeMap<TableName, StoredTable>,
 }
 
+impl Stored {
+    /// Whether both say the same of the task, whoever has written it.
+    pub fn is_at(&self, other: &Self) -> bool {
+        let position = |stored: &Self| stored.checkpoint.as_ref().map(|head| head.position.clone());
+        self.tables == other.tables && position(self) == position(other)
+    }
+}
+
 /// One source table's record.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredTable {

@@ -206,6 +206,7 @@ async fn tables_that_get_other_names_keep_their_rows_where_that_is_wanted() {
     scene.assert_exact(&daemon, &["t", "w", "o"]).await;
     // They exchange names: which rows are whose is a matter of copies.
     scene.source.sql("RENAME TABLE a TO x, b TO a, x TO b; UPDATE a SET w = 9 WHERE id < 9").await;
+    scene.wait_applied(&daemon).await;
     carried(&scene, &daemon, "a").await;
     carried(&scene, &daemon, "b").await;
     eventually(DEADLINE, "both have each other's rows", async || {

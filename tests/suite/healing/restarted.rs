@@ -54,3 +54,40 @@ async fn a_target_table_that_was_changed_meanwhile_is_parked_and_the_others_go_o
     scene.target.sql("ALTER TABLE healing_restarted.more DROP COLUMN x").await;
     scene.assert_exact(&daemon, &["u", "gone", "narrow", "other", "more", "keyless"]).await;
 }
+
+/// What a hand mends at once is not worth a copy, and what cannot be copied again must not be given up.
+#[tokio::test]
+async fn what_no_copy_mends_stops_the_task_until_it_is_mended_and_nothing_is_lost() {
+    let scene = Scene::new("healing_stopped").await;
+    scene.source.sql(&rows("t", 10)).await;
+    scene.source.sql(&rows("u", 10)).await;
+    scene.target.sql("CREATE SCHEMA healing_stopped").await;
+    let config = scene.config().healing().task("existing_tables", "\"ignore\"");
+    let harms = [
+        // Rows of others may be in it.
+        (&config, "DROP CONSTRAINT t_pkey", "ADD PRIMARY KEY (id)"),
+        (&scene.config().healing(), "ADD COLUMN x int UNIQUE", "DROP COLUMN x"),
+    ];
+    for (config, harm, mend) in harms {
+        scene
+            .target
+            .sql(
+                "DROP SCHEMA healing_stopped CASCADE; DROP SCHEMA IF EXISTS rowferry CASCADE; \
+                 CREATE SCHEMA healing_stopped",
+            )
+            .await;
+        let daemon = scene.start_with(config).await;
+        daemon.terminate();
+        assert_eq!(daemon.exit_code(DEADLINE).await, 0);
+        scene.target.sql(&format!("ALTER TABLE healing_stopped.t {harm}")).await;
+        scene.source.sql("UPDATE t SET w = w + 1; UPDATE u SET w = w + 1; DELETE FROM t WHERE id < 3").await;
+        daemon.restart();
+        let task = daemon.wait_phase("Failed", DEADLINE).await;
+        assert!(task.tables.values().all(|table| table.trouble.is_none()), "{task:?}");
+        scene.target.sql(&format!("ALTER TABLE healing_stopped.t {mend}")).await;
+        daemon.restart();
+        scene.assert_exact(&daemon, &["t", "u"]).await;
+        scene.source.sql("INSERT INTO t VALUES (1, 'a', 1), (2, 'b', 2)").await;
+        scene.assert_exact(&daemon, &["t", "u"]).await;
+    }
+}

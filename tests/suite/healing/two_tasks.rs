@@ -15,11 +15,11 @@ struct Two {
 
 impl Two {
     async fn begin(name: &str, tagged: bool) -> Self {
-        Self::begin_with(name, tagged, "SELECT 1").await
+        Self::begin_with(name, tagged, "SELECT 1", &format!("\"{name}.a*\"")).await
     }
 
-    /// As [`Self::begin`], with more tables at the source.
-    async fn begin_with(name: &str, tagged: bool, more: &str) -> Self {
+    /// As [`Self::begin`], with more tables at the source and these selected.
+    async fn begin_with(name: &str, tagged: bool, more: &str, selected: &str) -> Self {
         let scene = Scene::new(name).await;
         scene.source.sql(more).await;
         let (ours, tag, existing) =
@@ -35,7 +35,7 @@ impl Two {
              snapshot = {{ chunk_rows = 50, max_rows_per_second = 600 }}\n\
              [task.second.table.\"{name}.b\"]\ntarget = \"both\"\n{tag}"
         );
-        let config = scene.config().healing().task("tables", &format!("[\"{name}.a*\"]"));
+        let config = scene.config().healing().task("tables", &format!("[{selected}]"));
         let config = config.task("snapshot", "{ chunk_rows = 50, max_rows_per_second = 600 }");
         let config = config.task("existing_tables", &format!("{existing:?}")).more(&second);
         let daemon = Daemon::start(&config);
@@ -316,7 +316,13 @@ async fn a_first_copy_that_cannot_start_over_parks_its_table_alone() {
 /// What a first copy cannot go on with when it starts over is no reason to stop the task.
 #[tokio::test]
 async fn a_table_whose_first_copy_cannot_start_over_is_left_out_and_the_others_go_on() {
-    let two = Two::begin_with("healing_two_wide", true, &rows("ac", 100)).await;
+    let two = Two::begin_with(
+        "healing_two_wide",
+        true,
+        &rows("ac", 100),
+        "\"healing_two_wide.a\", \"healing_two_wide.ac\"",
+    )
+    .await;
     two.is_copying().await;
     let Two { scene, daemon, .. } = &two;
     scene.source.sql("ALTER TABLE a MODIFY w BIGINT; UPDATE ac SET w = 7; UPDATE b SET w = 7").await;
@@ -326,6 +332,22 @@ async fn a_table_whose_first_copy_cannot_start_over_is_left_out_and_the_others_g
     };
     daemon.wait_task("it is left out", DEADLINE, left_out).await;
     two.equal(&["ac", "b"], true).await;
+    // Neither a restart nor a connection that is lost make another thing of it.
+    daemon.restart();
+    scene.source.sql("UPDATE ac SET w = 8").await;
+    daemon.wait_task("it is left out still", DEADLINE, left_out).await;
+    let restarts = daemon.status().await.unwrap().tasks["main"].restarts;
+    scene
+        .target
+        .sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE datname = current_database() AND application_name LIKE 'rowferry/main%'",
+        )
+        .await;
+    daemon.wait_task("it goes on", DEADLINE, |task| task.restarts > restarts && left_out(task)).await;
+    scene.source.sql("UPDATE ac SET w = 9; UPDATE a SET w = 9").await;
+    two.equal(&["ac", "b"], true).await;
+    daemon.wait_task("it is left out still", DEADLINE, left_out).await;
     // What its remedy says.
     scene.target.sql("ALTER TABLE healing_two_wide.both ALTER COLUMN w TYPE bigint").await;
     scene.source.sql("ALTER TABLE ac MODIFY w BIGINT").await;

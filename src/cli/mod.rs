@@ -21,6 +21,7 @@ use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Copies MySQL tables into PostgreSQL and keeps them equal by following the binlog.
 #[derive(Debug, Parser)]
@@ -83,6 +84,12 @@ pub enum Command {
         /// Only ask whether the daemon serves, whatever its tasks do: exit code 0 or 1.
         #[arg(long, conflicts_with_all = ["json", "watch"])]
         alive: bool,
+        /// Wait until every task is so, and then show how it is: exit code 0, or 1 when one has failed or the time is over.
+        #[arg(long, value_name = "STATE", conflicts_with_all = ["watch", "alive"])]
+        wait: Option<status::Awaited>,
+        /// How long --wait waits, in seconds.
+        #[arg(long, value_name = "SECONDS", default_value_t = 600, requires = "wait")]
+        timeout: u64,
     },
     /// Have the running daemon take in its config file: tasks whose sections or servers have changed start over, the others go on.
     Reload {
@@ -303,9 +310,10 @@ pub fn execute(arguments: Arguments) -> Result<Exit, CliError> {
             Command::Status { config, alive: true, .. } => {
                 status::alive(&config::load_without_secrets(&config.path)?).await
             }
-            Command::Status { config, json, watch, alive: false } => {
-                status::status(&config, json, watch).await
+            Command::Status { config, json, wait: Some(awaited), timeout, .. } => {
+                status::wait(&config, json, awaited, Duration::from_secs(timeout)).await
             }
+            Command::Status { config, json, watch, .. } => status::status(&config, json, watch).await,
             Command::Reload { config } => command::reload(&config).await,
             Command::Resync { tables } => tables.change(Change::Resync).await,
             Command::Add { tables } => tables.change(Change::Add).await,

@@ -7,7 +7,57 @@ use crate::change::status::{Model, Phase, TablePhase, TaskStatus, Time};
 use crate::config::{self, Config};
 use crate::status::{not_ready, now, words};
 use crate::task;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// What a script waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Awaited {
+    /// Every task is Synchronizing.
+    Synchronizing,
+    /// As /readyz has it: none is late either, and no table is parked.
+    Ready,
+}
+
+/// How often it is looked.
+const LOOKING: Duration = Duration::from_millis(500);
+
+/// Waits until all tasks are as awaited, and prints the status then; 1 when that does not come. A daemon that does not answer may be starting.
+pub async fn wait(
+    file: &ConfigFile,
+    json: bool,
+    awaited: Awaited,
+    patience: Duration,
+) -> Result<Exit, CliError> {
+    let config = config::load_without_secrets(&file.path)?;
+    let begun = Instant::now();
+    has_listener(&config)?;
+    loop {
+        let answer = ask::model(&config).await?;
+        let is_over = begun.elapsed() >= patience;
+        if let Answer::Mine(model) = &answer {
+            let is_good = |task: &TaskStatus| match awaited {
+                Awaited::Synchronizing => task.phase == Phase::Synchronizing,
+                Awaited::Ready => not_ready(task, now()).is_none(),
+            };
+            let good = model.tasks.values().all(is_good);
+            // Somebody has to mend it: that is not waited for.
+            let failed = model.tasks.values().any(|task| matches!(task.phase, Phase::Failed { .. }));
+            if good || failed || is_over {
+                show(model, json, true, "")?;
+                return Ok(if good { Exit::Good } else { Exit::Problem });
+            }
+        } else if is_over {
+            let who = if let Answer::Another(who) = answer {
+                who
+            } else {
+                "no daemon answers for this config".to_owned()
+            };
+            out::tell(&format!("{who}, {} s long", patience.as_secs()));
+            return Ok(Exit::Problem);
+        }
+        tokio::time::sleep(LOOKING.min(patience.saturating_sub(begun.elapsed()))).await;
+    }
+}
 
 /// Prints the status; 1 when a task is not well. Secrets are read only when no daemon answers and the targets have to be asked.
 pub async fn status(file: &ConfigFile, json: bool, watch: bool) -> Result<Exit, CliError> {
@@ -22,14 +72,7 @@ pub async fn status(file: &ConfigFile, json: bool, watch: bool) -> Result<Exit, 
                 (stored(file).await?, false)
             }
         };
-        if json {
-            let text =
-                serde_json::to_string_pretty(&model).map_err(|error| CliError::Reply(error.to_string()))?;
-            out::print(&format!("{text}\n"))?;
-        } else {
-            let clear = if watch { "\x1b[2J\x1b[H" } else { "" };
-            out::print(&format!("{clear}{}", text(&model, live, now())))?;
-        }
+        show(&model, json, live, if watch { "\x1b[2J\x1b[H" } else { "" })?;
         if watch {
             tokio::time::sleep(Duration::from_secs(1)).await;
             continue;
@@ -39,11 +82,18 @@ pub async fn status(file: &ConfigFile, json: bool, watch: bool) -> Result<Exit, 
     }
 }
 
+fn show(model: &Model, json: bool, live: bool, clear: &str) -> Result<(), CliError> {
+    if json {
+        let text = serde_json::to_string_pretty(model).map_err(|error| CliError::Reply(error.to_string()))?;
+        out::print(&format!("{text}\n"))
+    } else {
+        out::print(&format!("{clear}{}", text(model, live, now())))
+    }
+}
+
 /// 0 when the daemon serves, whatever its tasks do; else 1. What a container's health check needs, without a shell.
 pub async fn alive(config: &Config) -> Result<Exit, CliError> {
-    if config.daemon.listen.is_empty() {
-        return Err(CliError::Reply("[daemon] listen is empty, so there is nobody to ask".to_owned()));
-    }
+    has_listener(config)?;
     match ask::identity(config).await? {
         Answer::Mine(_) => {
             out::print("alive\n")?;
@@ -53,6 +103,13 @@ pub async fn alive(config: &Config) -> Result<Exit, CliError> {
         Answer::Another(who) => out::tell(&who),
     }
     Ok(Exit::Problem)
+}
+
+fn has_listener(config: &Config) -> Result<(), CliError> {
+    if config.daemon.listen.is_empty() {
+        return Err(CliError::Reply("[daemon] listen is empty, so there is nobody to ask".to_owned()));
+    }
+    Ok(())
 }
 
 /// What the targets hold of each task.

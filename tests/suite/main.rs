@@ -57,6 +57,7 @@ mod source_facts;
 mod source_positions;
 mod sources;
 mod spilling;
+mod status_waits;
 mod story;
 mod systemd;
 mod tables_come_and_go;

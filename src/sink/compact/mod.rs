@@ -143,15 +143,6 @@ pub struct OperationCounts {
     pub deletes: u64,
 }
 
-impl OperationCounts {
-    /// Adds another table's or batch's counts.
-    pub fn add(&mut self, other: Self) {
-        self.inserts += other.inserts;
-        self.updates += other.updates;
-        self.deletes += other.deletes;
-    }
-}
-
 /// What a batch does to one table, by what its first operation on a key implies and its last one leaves.
 /// Each key is in exactly one of the four groups of exactly one [`TableChanges`]; a group is sorted by key bytes.
 #[derive(Debug)]

@@ -102,11 +102,6 @@ impl Server {
         ServerVersion { flavour: self.flavour, number: self.version_number }
     }
 
-    /// `major * 10000 + minor * 100 + patch`.
-    pub fn version_number(&self) -> u32 {
-        self.version_number
-    }
-
     /// As [`super::binlog::file_begun`], as the last question of this session.
     ///
     /// # Errors

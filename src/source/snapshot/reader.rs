@@ -71,11 +71,6 @@ impl<'w> ChunkReader<'w> {
         Ok(reader)
     }
 
-    /// What the column definitions say, in the order of the select list.
-    pub fn columns(&self) -> &Arc<[ResultColumn]> {
-        &self.columns
-    }
-
     /// The next rows: a block of about `max_bytes`, less at the end of the result or of a block, more when a
     /// single row is larger; `None` behind the last row.
     ///

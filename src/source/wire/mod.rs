@@ -158,11 +158,6 @@ impl Wire {
         self.connection_id
     }
 
-    /// The family of the server, by its greeting.
-    pub fn flavour(&self) -> Flavour {
-        self.flavour
-    }
-
     /// The family and version it greeted with.
     pub fn family(&self) -> super::version::ServerVersion {
         super::version::ServerVersion { flavour: self.flavour, number: self.version_number }
@@ -171,11 +166,6 @@ impl Wire {
     /// `major * 10000 + minor * 100 + patch`, by its greeting (a proxy may announce another).
     pub fn version_number(&self) -> u32 {
         self.version_number
-    }
-
-    /// The version as the greeting spells it.
-    pub fn server_version(&self) -> &str {
-        &self.server_version
     }
 
     /// Whether the connection is encrypted.

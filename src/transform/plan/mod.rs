@@ -206,11 +206,6 @@ impl Plan {
         &self.layout
     }
 
-    /// The source table.
-    pub fn table(&self) -> &TableName {
-        &self.table
-    }
-
     /// The source columns to select, in the order [`Plan::encode_result`] expects them.
     pub fn select_columns(&self) -> Vec<&str> {
         self.carried().map(|(step, _)| step.name.as_str()).collect()

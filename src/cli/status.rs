@@ -32,14 +32,18 @@ pub async fn wait(
     let begun = Instant::now();
     has_listener(&config)?;
     loop {
-        let answer = ask::model(&config).await?;
         let is_over = begun.elapsed() >= patience;
+        let answer = match ask::model(&config).await {
+            Err(error) if is_over => return Err(error),
+            answer => answer.unwrap_or(Answer::Nobody),
+        };
         if let Answer::Mine(model) = &answer {
             let is_good = |task: &TaskStatus| match awaited {
                 Awaited::Synchronizing => task.phase == Phase::Synchronizing,
                 Awaited::Ready => not_ready(task, now()).is_none(),
             };
-            let good = model.tasks.values().all(is_good);
+            // One that has just begun, or has not taken in the config yet, does not know all of them.
+            let good = config.tasks.keys().all(|name| model.tasks.get(name).is_some_and(is_good));
             // Somebody has to mend it: that is not waited for.
             let failed = model.tasks.values().any(|task| matches!(task.phase, Phase::Failed { .. }));
             if good || failed || is_over {

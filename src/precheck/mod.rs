@@ -3,11 +3,11 @@
 //! What must never happen here: a condition under which rows would be lost or changed being passed.
 
 mod existing;
-pub mod flowing;
 mod greenplum;
 mod history;
 pub mod newcomers;
 mod options;
+pub mod restarting;
 mod room;
 mod source;
 mod target;
@@ -21,7 +21,6 @@ use crate::config::TaskConfig;
 use crate::schema::Table;
 use crate::transform::{TableMapping, TransformError};
 use serde::{Serialize, Serializer};
-use std::collections::BTreeMap;
 
 /// The judgement of one item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -85,8 +84,6 @@ pub struct Subject<'a> {
     pub deviations: &'a [(TableName, String)],
     /// The task has durable state already: its own tables exist rightly.
     pub resuming: Option<&'a Resuming>,
-    /// Selected tables that are there and not carried, each with why: they are no longer among the mappings.
-    pub left_out: &'a BTreeMap<TableName, Item>,
 }
 
 /// What a task that ran before left in the target.

@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Judgements about a server that hang on what is to be copied from it.
 const OF_COPIES: [&str; 2] = ["source.xa", "source.log_filter"];
 
-/// The new matches of globs that failing items are about, and those among `again`, whose copy has begun before; each with why it cannot be
-/// carried. None at a first start: there everything must be as it should.
+/// The new matches of globs that failing items are about, each with why it cannot be carried; those of `again` have begun before, and are none.
+/// None at a first start: there everything must be as it should.
 pub fn refused(
     subject: &Subject<'_>,
     again: &BTreeSet<TableName>,
@@ -24,7 +24,7 @@ pub fn refused(
     };
     // Who has named a table is there to read the error; one that a glob finds may come at night.
     let named = |table: &TableName| {
-        subject.task.tables.patterns.contains(&table.to_string()) && !again.contains(table)
+        subject.task.tables.patterns.contains(&table.to_string()) || again.contains(table)
     };
     let new = subject.mappings.iter().filter(|(table, _)| !resuming.tables.contains(table) && !named(table));
     let new: Vec<_> = new.collect();
@@ -64,7 +64,7 @@ pub fn tell(left_out: &BTreeMap<TableName, Item>, report: &mut Report) {
             "source.not_carried",
             table.to_string(),
             Verdict::Warn,
-            format!("it is not carried: {}", item.why),
+            format!("it is new, and not carried: {}", item.why),
             match &item.remedy {
                 Some(remedy) => remedy.clone().also(Restart::Daemon),
                 None => Restart::Daemon.into(),

@@ -48,8 +48,7 @@ fn sections(subject: &Subject<'_>, report: &mut Report) {
             subject.definitions.iter().filter(|table| matches(table.name.to_string())).collect();
         let followed = subject
             .resuming
-            .is_some_and(|resuming| resuming.tables.iter().any(|name| matches(name.to_string())))
-            || subject.left_out.keys().any(|name| matches(name.to_string()));
+            .is_some_and(|resuming| resuming.tables.iter().any(|name| matches(name.to_string())));
         let excluded = &options.exclude_columns;
         if tables.is_empty() && !followed {
             let (verdict, effect) = if excluded.is_empty() {

@@ -395,7 +395,6 @@ fn idle_patterns(subject: &Subject<'_>, name: &str, report: &mut Report) {
     let mut names: Vec<String> = subject.mappings.iter().map(|(table, _)| table.to_string()).collect();
     // What became of a table that is followed already is told by the stream.
     names.extend(subject.resuming.iter().flat_map(|resuming| &resuming.tables).map(ToString::to_string));
-    names.extend(subject.left_out.keys().map(ToString::to_string));
     for (pattern, exact) in subject.task.tables.idle(&names) {
         // Named and taken out again: nobody misses it.
         if exact && subject.task.tables.exclude.is_match(pattern) {

@@ -99,17 +99,8 @@ fn judged(
     mappings: &[(TableName, Result<TableMapping, TransformError>)],
     resuming: Option<&Resuming>,
 ) -> Report {
-    let subject = Subject {
-        task,
-        source,
-        target,
-        mappings,
-        definitions: &[],
-        rivals: &[],
-        deviations: &[],
-        resuming,
-        left_out: &BTreeMap::new(),
-    };
+    let subject =
+        Subject { task, source, target, mappings, definitions: &[], rivals: &[], deviations: &[], resuming };
     check(&subject)
 }
 

@@ -9,6 +9,7 @@ use super::TaskError;
 use super::applier::LOOKING;
 use super::context::Context;
 use super::courtesy::Copying;
+use super::pace::Pace;
 use super::waiting::{AtTarget, Moves};
 use crate::change::EncodedRows;
 use crate::change::state::ChunkRecord;
@@ -433,36 +434,6 @@ impl Worker {
 
 async fn execute(session: &Session, sql: &str) -> Result<(), SinkError> {
     session.client().batch_execute(sql).await.map_err(|error| session.error(sql, error))
-}
-
-/// Spreads rows over time so that all workers together read at most a given rate.
-#[derive(Debug)]
-struct Pace {
-    rows_per_second: u64,
-    /// When the rows read so far are paid for.
-    paid: AsyncMutex<Instant>,
-}
-
-impl Pace {
-    fn new(rows_per_second: u64) -> Self {
-        Self { rows_per_second, paid: AsyncMutex::new(Instant::now()) }
-    }
-
-    async fn spend(&self, rows: u64, moves: &Moves) {
-        if self.rows_per_second == 0 {
-            return;
-        }
-        let cost = Duration::from_nanos(rows.saturating_mul(1_000_000_000) / self.rows_per_second);
-        let until = {
-            let mut paid = self.paid.lock().await;
-            *paid = (*paid).max(Instant::now()) + cost;
-            *paid
-        };
-        while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
-            tokio::time::sleep(left.min(Duration::from_secs(1))).await;
-            moves.moved();
-        }
-    }
 }
 
 #[cfg(test)]

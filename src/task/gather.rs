@@ -56,6 +56,11 @@ impl Gathered {
         tables.filter(|(_, table)| is(table)).map(|(name, _)| name.clone()).collect()
     }
 
+    /// Tables whose first copy has begun before, and had to start over.
+    pub fn begun_before(&self) -> BTreeSet<TableName> {
+        self.on_record(|table| table.state == TableState::Pending && !table.mapping.is_null())
+    }
+
     /// What the task left in the target; see [`resuming`].
     pub fn resuming(&self) -> Option<Resuming> {
         resuming(self.stored.as_ref()?, self.file_begun, self.file_size)
@@ -248,8 +253,7 @@ fn widened(
 /// Judges what was gathered. New tables of a task that flows are taken out of it when they cannot be carried.
 pub fn judge(context: &Context, gathered: &mut Gathered) -> Report {
     let resuming = gathered.resuming();
-    // Those whose copy has begun before, and had to start over.
-    let again = gathered.on_record(|table| table.state == TableState::Pending && !table.mapping.is_null());
+    let again = gathered.begun_before();
     loop {
         let subject = Subject {
             task: context.task(),
@@ -260,7 +264,6 @@ pub fn judge(context: &Context, gathered: &mut Gathered) -> Report {
             rivals: &gathered.rivals,
             deviations: &gathered.deviations,
             resuming: resuming.as_ref(),
-            left_out: &gathered.left_out,
         };
         let mut report = precheck::check(&subject);
         let refused = newcomers::refused(&subject, &again, &report);

@@ -131,17 +131,13 @@ pub(super) async fn go_on(context: &Context, passed: &Passed) -> Result<Option<S
         rivals: &[],
         deviations: &[],
         resuming: resuming.as_ref(),
-        left_out: &BTreeMap::new(),
     }))?;
     let source = stream::Source {
         server,
         names: facts.names(),
         cascades: facts.cascades(),
         left_out: {
-            // One whose copy has to start over is on record, and out like those that are not.
-            let is_out = |(name, _): &(&TableName, &String)| {
-                stored.tables.get(*name).is_none_or(|table| table.state == TableState::Pending)
-            };
+            let is_out = |(name, _): &(&TableName, &String)| !stored.tables.contains_key(*name);
             passed.left_out.iter().filter(is_out).map(|(name, why)| (name.clone(), why.clone())).collect()
         },
         file_begun: checkpoint.position.file_begun,

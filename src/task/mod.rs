@@ -22,6 +22,7 @@ mod group;
 mod handoff;
 mod inspect;
 mod memory;
+mod pace;
 mod parking;
 mod prepare;
 mod progress;

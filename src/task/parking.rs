@@ -13,7 +13,7 @@ use crate::change::remedy::Remedy;
 use crate::change::state::{TableState, Trouble};
 use crate::change::{Retry, TableName};
 use crate::config::types::{ExistingTables, OnTableError, Selection};
-use crate::precheck::{Item, Report, flowing};
+use crate::precheck::{Item, Report, restarting};
 use crate::sink::{Owner, Session};
 use crate::source::server::Server;
 use crate::status::now;
@@ -65,14 +65,15 @@ fn and_again(context: &Context, remedy: Remedy, table: &TableName, error: &TaskE
     let again = Remedy::Resync { table: table.clone() };
     let task = context.task();
     if error.is_of_absence() || remedy.is_a_way_out() {
-        remedy
-    } else if remedy.offers(&again) {
-        // Nothing else does it while the others go on.
-        again
-    } else if !task.initial_data || task.existing_tables == ExistingTables::Ignore {
-        remedy
-    } else {
-        remedy.and(again)
+        return remedy;
+    }
+    if !task.initial_data || task.existing_tables == ExistingTables::Ignore {
+        return remedy;
+    }
+    // Nothing else brings it back while the others go on.
+    match remedy.without(&again).and_then(|remedy| remedy.without(&Remedy::CopyNamedTable)) {
+        Some(first) => first.and(again),
+        None => again,
     }
 }
 
@@ -124,19 +125,29 @@ pub(super) async fn park(context: &Context, owner: &Owner, error: &TaskError) ->
     Ok(true)
 }
 
-/// What the precheck refuses of tables that flow, where that is all that it refuses and the others may go on: an error for each of them.
+/// What the precheck refuses of tables on record, where that is all that it refuses and the others may go on: an error for each of them.
 pub(super) fn refused(context: &Context, gathered: &Gathered, report: &Report) -> Vec<TaskError> {
-    if context.task().on_table_error == OnTableError::Stop {
+    let task = context.task();
+    if task.on_table_error == OnTableError::Stop {
         return Vec::new();
     }
     // The rows of others are not there yet: their copy goes on once all is mended.
     let flowing = gathered
         .on_record(|table| matches!(table.state, TableState::Streaming | TableState::CatchingUp { .. }));
-    let refused = flowing::refused(&flowing, &gathered.mappings, report);
+    let refused = restarting::refused(&flowing, &gathered.begun_before(), &gathered.mappings, report);
+    // A copy has none of the rows that the source has no more, and makes no table that the user wants to make.
+    let is_lasting = |table: &TableName, items: &[&Item]| {
+        flowing.contains(table) && context.keeps_rows(table)
+            || !task.initial_schema && items.iter().any(|item| item.code == "target.table")
+    };
+    if refused.iter().any(|(table, items)| is_lasting(table, items)) {
+        return Vec::new();
+    }
     let error = |(table, items): (&TableName, Vec<&Item>)| {
-        // A failing item without one says by itself what to do.
-        let remedy = Remedy::all(items.iter().filter_map(|item| item.remedy.clone()));
-        let remedy = remedy.unwrap_or_else(|| Remedy::Resync { table: table.clone() });
+        let again = Remedy::Resync { table: table.clone() };
+        // That comes behind all of them.
+        let each = items.iter().filter_map(|item| item.remedy.clone()?.without(&again));
+        let remedy = Remedy::all(each).unwrap_or(again);
         let why: Vec<&str> = items.iter().map(|item| item.why.as_str()).collect();
         let error = Box::new(TaskError::Precheck { summary: why.join("; "), remedy });
         TaskError::OfTable { table: table.clone(), error }
@@ -157,17 +168,32 @@ pub(super) async fn park_refused(
     if !is_judged {
         return Ok(true);
     }
-    for name in refused.iter().filter_map(TaskError::table) {
-        let table = stored.tables.get(name).ok_or_else(|| TaskError::missing(name))?;
-        if let Err(error) = targets::is_replaceable(context, &owner, name, table).await {
-            tracing::warn!(task = context.name, table = %name, %error, "the table is not parked");
-            return Ok(false);
+    let mut parked = Vec::new();
+    for error in &refused {
+        let state = instead(context, error, || Sides::of(&stored).last() + 1).await?;
+        let Some((name, Some(state))) = state else { return Ok(false) };
+        let table = stored.tables.get(&name).ok_or_else(|| TaskError::missing(&name))?;
+        match targets::is_replaceable(context, &owner, &name, table).await {
+            Ok(()) => parked.push((name, table.target.clone(), state, error)),
+            Err(why @ TaskError::Unreplaceable { .. }) => {
+                tracing::warn!(task = context.name, table = %name, "the table is not parked: {why}");
+                return Ok(false);
+            }
+            Err(other) => return Err(other),
         }
     }
-    for error in refused {
-        if !park(context, &owner, &error).await? {
-            return Err(error);
-        }
+    let (session, store) = (owner.session(), owner.store());
+    prepare::transaction(session, "BEGIN").await?;
+    for (name, _, state, _) in &parked {
+        store.restate(session, name, state).await?;
+    }
+    prepare::transaction(session, "COMMIT").await?;
+    for (name, target, state, error) in &parked {
+        tell_of(context, name, Some(state), error);
+        context.progress.step_and_tell(
+            |progress, _| progress.lets_go(name),
+            |task| tell::away(task, name, target, Some(state)),
+        );
     }
     Ok(true)
 }

@@ -42,7 +42,7 @@ async fn new_tables_that_cannot_be_carried_are_told_and_stop_nothing() {
     assert_eq!(scene.target.one("SELECT count(*) FROM newcomers.taken").await, "0");
     let metrics = daemon.get("/metrics").await.unwrap().1;
     assert!(metrics.contains("rowferry_task_not_carried_tables{task=\"main\"} 4"), "{metrics}");
-    assert!(daemon.log().contains("it is not carried: it has no primary key"), "{}", daemon.log());
+    assert!(daemon.log().contains("it is new, and not carried: it has no primary key"), "{}", daemon.log());
     // Mended, it is copied at the next start.
     scene.source.sql("ALTER TABLE logx ADD PRIMARY KEY (a)").await;
     daemon.restart();

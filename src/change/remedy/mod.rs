@@ -368,21 +368,28 @@ impl Remedy {
         Self::Several { link, remedies }
     }
 
-    /// Whether this is that one, or leaves the choice of it.
-    pub fn offers(&self, one: &Self) -> bool {
-        self == one
-            || matches!(self, Self::Several { link: Link::Or, remedies } if remedies.iter().any(|remedy| remedy.offers(one)))
+    /// What else it leaves the choice of; nothing where it is that one.
+    pub fn without(self, one: &Self) -> Option<Self> {
+        match self {
+            Self::Several { link: Link::Or, remedies } => {
+                remedies.into_iter().filter(|remedy| remedy != one).reduce(Self::or)
+            }
+            other => Some(other).filter(|other| other != one),
+        }
     }
 
     /// Whether nothing else is needed behind this: the table is copied anew, or carried no more.
     pub fn is_a_way_out(&self) -> bool {
-        let copies =
-            |one: &Self| matches!(one, Self::CopyTask(_) | Self::CopyTable { .. } | Self::CopyNamedTable);
         match self {
-            Self::Several { remedies, .. } => {
-                remedies.iter().any(copies) || remedies.iter().all(Self::is_a_way_out)
-            }
-            one => copies(one) || matches!(one, Self::LeaveOut { .. } | Self::LeaveOutGone { .. }),
+            Self::Several { link: Link::Or, remedies } => remedies.iter().all(Self::is_a_way_out),
+            Self::Several { remedies, .. } => remedies.iter().any(Self::is_a_way_out),
+            Self::CopyTask(_)
+            | Self::CopyTable { .. }
+            | Self::CopyNamedTable
+            | Self::Resync { .. }
+            | Self::LeaveOut { .. }
+            | Self::LeaveOutGone { .. } => true,
+            _ => false,
         }
     }
 

@@ -1,4 +1,4 @@
-//! What is wrong with tables that flow.
+//! What is wrong with tables on record.
 
 use super::*;
 use crate::change::remedy::InConfig;
@@ -7,8 +7,8 @@ fn name(table: &str) -> TableName {
     TableName::new("shop", table)
 }
 
-/// What is refused where these of four tables flow and these items fail.
-fn refused_of(flowing: &[&str], failing: &[(&'static str, &str)]) -> Vec<String> {
+/// What is refused where these of four tables flow, those have begun before, and these items fail.
+fn refused_of(flowing: &[&str], begun: &[&str], failing: &[(&'static str, &str)]) -> Vec<String> {
     let feeding = |table: &str| {
         let mut mapping = mapping();
         mapping.target.name.table = table.to_owned();
@@ -19,24 +19,24 @@ fn refused_of(flowing: &[&str], failing: &[(&'static str, &str)]) -> Vec<String>
     let mut elsewhere = mapping();
     elsewhere.target.name.table = "b".into();
     mappings.push((name("elsewhere"), Ok(elsewhere)));
-    let flowing: BTreeSet<TableName> = flowing.iter().map(|table| name(table)).collect();
+    let named = |tables: &[&str]| tables.iter().map(|table| name(table)).collect::<BTreeSet<_>>();
     let mut report = Report::default();
     report.add("target.column", "shop.d", Verdict::Warn, "it is odd", InConfig::Tables);
     report.add(IN_FLIGHT, "source s", Verdict::Fail, "it is on its way", InConfig::Tables);
     for (code, subject) in failing {
         report.add(code, *subject, Verdict::Fail, "it is wrong", InConfig::Tables);
     }
-    let refused = flowing::refused(&flowing, &mappings, &report);
+    let refused = restarting::refused(&named(flowing), &named(begun), &mappings, &report);
     refused.iter().map(|(table, items)| format!("{table} {}", items.len())).collect()
 }
 
 #[test]
 fn what_is_wrong_with_targets_is_refused_of_those_who_feed_them() {
     let failing = [("target.column", "shop.a"), ("target.primary_key", "shop.a"), ("target.table", "shop.c")];
-    assert_eq!(refused_of(&["a", "b", "c"], &failing), ["shop.a 2", "shop.c 1"]);
-    let both = refused_of(&["a", "b", "elsewhere"], &[("target.table", "shop.b")]);
+    assert_eq!(refused_of(&["a", "b", "c"], &[], &failing), ["shop.a 2", "shop.c 1"]);
+    let both = refused_of(&["a", "b", "elsewhere"], &[], &[("target.table", "shop.b")]);
     assert_eq!(both, ["shop.b 1", "shop.elsewhere 1"]);
-    assert!(refused_of(&["a", "b"], &[]).is_empty());
+    assert!(refused_of(&["a", "b"], &[], &[]).is_empty());
 }
 
 #[test]
@@ -51,13 +51,23 @@ fn where_more_is_wrong_all_is_to_be_mended_first() {
         ("target.column", "shop.b"),
     ] {
         let failing = [("target.column", "shop.a"), other];
-        assert!(refused_of(&["a", "b", "c"], &failing).is_empty(), "{other:?}");
+        assert!(refused_of(&["a", "b", "c"], &[], &failing).is_empty(), "{other:?}");
     }
 }
 
 #[test]
 fn where_no_table_would_go_on_none_is_refused() {
     let failing = [("target.table", "shop.a"), ("target.table", "shop.c")];
-    assert!(refused_of(&["a", "c"], &failing).is_empty());
-    assert_eq!(refused_of(&["a", "b", "c"], &failing).len(), 2);
+    assert!(refused_of(&["a", "c"], &[], &failing).is_empty());
+    assert_eq!(refused_of(&["a", "b", "c"], &[], &failing).len(), 2);
+}
+
+#[test]
+fn of_one_that_has_begun_before_everything_is_refused_and_of_its_company_nothing() {
+    for code in ["target.shared", "target.column", "target.privileges"] {
+        let both = refused_of(&["a", "b"], &["elsewhere"], &[(code, "shop.b")]);
+        assert_eq!(both, ["shop.elsewhere 1"], "{code}");
+    }
+    assert_eq!(refused_of(&["a"], &["b"], &[("source.engine", "shop.b")]), ["shop.b 1"]);
+    assert!(refused_of(&["a"], &["b"], &[("source.engine", "shop.c")]).is_empty());
 }

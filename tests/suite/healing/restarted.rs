@@ -64,7 +64,10 @@ async fn what_no_copy_mends_stops_the_task_until_it_is_mended_and_nothing_is_los
     scene.target.sql("CREATE SCHEMA healing_stopped").await;
     let config = scene.config().healing().task("existing_tables", "\"ignore\"");
     let unique = scene.config().healing();
+    let keeps = unique.clone().task("ddl_policy", "{ truncate_table = \"ignore\" }");
     let mut harms = vec![
+        // A copy would not have what a TRUNCATE has left.
+        (&keeps, "DROP CONSTRAINT t_pkey", "ADD PRIMARY KEY (id)"),
         // Rows of others may be in it.
         (&config, "DROP CONSTRAINT t_pkey", "ADD PRIMARY KEY (id)"),
     ];

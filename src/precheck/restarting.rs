@@ -1,0 +1,51 @@
+//! Tables on record: what is wrong with one of them at a restart is no reason to stop the others.
+//!
+//! What must never happen here: a failing item that is about more than tables taken for one that is not; a table given up that one statement
+//! would mend.
+
+use super::{IN_FLIGHT, Item, Report};
+use crate::change::TableName;
+use crate::transform::{TableMapping, TransformError};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a copy mends of tables that flow. Whatever else is wrong with these, such as a right that is missing, is better mended before the task
+/// goes on: nothing has to be copied again then.
+const OF_TABLES: [&str; 3] = ["target.table", "target.column", "target.primary_key"];
+
+/// The tables that failing items are about, each with those: of tables that flow what a copy mends, and everything of those that have begun
+/// before and have no rows yet. None where an item is about anything else, which is to be mended first, and none where no table would be left
+/// to go on: what is mended then has cost no copy.
+pub fn refused<'a>(
+    flowing: &BTreeSet<TableName>,
+    begun_before: &BTreeSet<TableName>,
+    mappings: &'a [(TableName, Result<TableMapping, TransformError>)],
+    report: &'a Report,
+) -> BTreeMap<&'a TableName, Vec<&'a Item>> {
+    let mut refused: BTreeMap<&TableName, Vec<&Item>> = BTreeMap::new();
+    // What passes by itself is waited for behind that.
+    for item in report.failures().filter(|item| item.code != IN_FLIGHT) {
+        let of_source = item.code.starts_with("source.");
+        let is_about = |table: &TableName, mapping: &Result<TableMapping, TransformError>| match mapping {
+            Ok(mapping) if !of_source => item.subject == mapping.target.name.to_string(),
+            _ => item.subject == table.to_string(),
+        };
+        let about = mappings.iter().filter(|(table, mapping)| is_about(table, mapping));
+        let about: Vec<&TableName> = about.map(|(table, _)| table).collect();
+        let begun: Vec<&TableName> =
+            about.iter().copied().filter(|table| begun_before.contains(*table)).collect();
+        let is_of_flowing = OF_TABLES.contains(&item.code)
+            && !about.is_empty()
+            && about.iter().all(|table| flowing.contains(*table));
+        // What tables that flow share with one that has not begun was good without that.
+        let chosen = match begun.is_empty() {
+            false => begun,
+            true if is_of_flowing => about,
+            true => return BTreeMap::new(),
+        };
+        for table in chosen {
+            refused.entry(table).or_default().push(item);
+        }
+    }
+    let goes_on = mappings.iter().any(|(table, _)| flowing.contains(table) && !refused.contains_key(table));
+    if goes_on { refused } else { BTreeMap::new() }
+}

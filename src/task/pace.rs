@@ -1,0 +1,35 @@
+//! How fast a copy may read.
+
+use super::waiting::Moves;
+use std::time::{Duration, Instant};
+use tokio::sync::Mutex as AsyncMutex;
+
+/// Spreads rows over time so that all workers together read at most a given rate.
+#[derive(Debug)]
+pub(super) struct Pace {
+    rows_per_second: u64,
+    /// When the rows read so far are paid for.
+    paid: AsyncMutex<Instant>,
+}
+
+impl Pace {
+    pub(super) fn new(rows_per_second: u64) -> Self {
+        Self { rows_per_second, paid: AsyncMutex::new(Instant::now()) }
+    }
+
+    pub(super) async fn spend(&self, rows: u64, moves: &Moves) {
+        if self.rows_per_second == 0 {
+            return;
+        }
+        let cost = Duration::from_nanos(rows.saturating_mul(1_000_000_000) / self.rows_per_second);
+        let until = {
+            let mut paid = self.paid.lock().await;
+            *paid = (*paid).max(Instant::now()) + cost;
+            *paid
+        };
+        while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+            tokio::time::sleep(left.min(Duration::from_secs(1))).await;
+            moves.moved();
+        }
+    }
+}

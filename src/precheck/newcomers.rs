@@ -11,21 +11,15 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Judgements about a server that hang on what is to be copied from it.
 const OF_COPIES: [&str; 2] = ["source.xa", "source.log_filter"];
 
-/// The new matches of globs that failing items are about, each with why it cannot be carried; those of `again` have begun before, and are none.
-/// None at a first start: there everything must be as it should.
-pub fn refused(
-    subject: &Subject<'_>,
-    again: &BTreeSet<TableName>,
-    report: &Report,
-) -> BTreeMap<TableName, Item> {
+/// The new matches of globs that failing items are about, each with why it cannot be carried. None at a first start: there everything must
+/// be as it should.
+pub fn refused(subject: &Subject<'_>, report: &Report) -> BTreeMap<TableName, Item> {
     let mut refused = BTreeMap::new();
     let Some(resuming) = subject.resuming.filter(|resuming| !resuming.tables.is_empty()) else {
         return refused;
     };
     // Who has named a table is there to read the error; one that a glob finds may come at night.
-    let named = |table: &TableName| {
-        subject.task.tables.patterns.contains(&table.to_string()) || again.contains(table)
-    };
+    let named = |table: &TableName| subject.task.tables.patterns.contains(&table.to_string());
     let new = subject.mappings.iter().filter(|(table, _)| !resuming.tables.contains(table) && !named(table));
     let new: Vec<_> = new.collect();
     let about = about(new.iter().copied());

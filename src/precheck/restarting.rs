@@ -12,8 +12,11 @@ use std::collections::{BTreeMap, BTreeSet};
 /// goes on: nothing has to be copied again then.
 const OF_TABLES: [&str; 3] = ["target.table", "target.column", "target.primary_key"];
 
-/// The tables that failing items are about, each with those: of tables that flow what a copy mends, and everything of those that have begun
-/// before and have no rows yet. None where an item is about anything else, which is to be mended first, and none where no table would be left
+/// What a statement of the source may bring about of a table that has begun before.
+const OF_BEGUN: [&str; 3] = ["target.shared", "target.column", "target.primary_key"];
+
+/// The tables that failing items are about, each with those: of tables that flow what a copy mends, and of those that have begun before and
+/// have no rows yet what a statement of the source may bring about. None where an item is about anything else, which is to be mended first, and none where no table would be left
 /// to go on: what is mended then has cost no copy.
 pub fn refused<'a>(
     flowing: &BTreeSet<TableName>,
@@ -24,15 +27,11 @@ pub fn refused<'a>(
     let mut refused: BTreeMap<&TableName, Vec<&Item>> = BTreeMap::new();
     // What passes by itself is waited for behind that.
     for item in report.failures().filter(|item| item.code != IN_FLIGHT) {
-        let of_source = item.code.starts_with("source.");
-        let is_about = |table: &TableName, mapping: &Result<TableMapping, TransformError>| match mapping {
-            Ok(mapping) if !of_source => item.subject == mapping.target.name.to_string(),
-            _ => item.subject == table.to_string(),
-        };
-        let about = mappings.iter().filter(|(table, mapping)| is_about(table, mapping));
-        let about: Vec<&TableName> = about.map(|(table, _)| table).collect();
-        let begun: Vec<&TableName> =
-            about.iter().copied().filter(|table| begun_before.contains(*table)).collect();
+        let is_fed = |mapping: &TableMapping| item.subject == mapping.target.name.to_string();
+        let feeds = mappings.iter().filter(|(_, mapping)| mapping.as_ref().is_ok_and(is_fed));
+        let about: Vec<&TableName> = feeds.map(|(table, _)| table).collect();
+        let has_begun = |table: &&&TableName| OF_BEGUN.contains(&item.code) && begun_before.contains(**table);
+        let begun: Vec<&TableName> = about.iter().filter(has_begun).copied().collect();
         let is_of_flowing = OF_TABLES.contains(&item.code)
             && !about.is_empty()
             && about.iter().all(|table| flowing.contains(*table));

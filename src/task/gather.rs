@@ -253,7 +253,6 @@ fn widened(
 /// Judges what was gathered. New tables of a task that flows are taken out of it when they cannot be carried.
 pub fn judge(context: &Context, gathered: &mut Gathered) -> Report {
     let resuming = gathered.resuming();
-    let again = gathered.begun_before();
     loop {
         let subject = Subject {
             task: context.task(),
@@ -266,7 +265,7 @@ pub fn judge(context: &Context, gathered: &mut Gathered) -> Report {
             resuming: resuming.as_ref(),
         };
         let mut report = precheck::check(&subject);
-        let refused = newcomers::refused(&subject, &again, &report);
+        let refused = newcomers::refused(&subject, &report);
         if refused.is_empty() {
             newcomers::tell(&gathered.left_out, &mut report);
             return report;

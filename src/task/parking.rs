@@ -64,14 +64,14 @@ pub(super) async fn instead(
 fn and_again(context: &Context, remedy: Remedy, table: &TableName, error: &TaskError) -> Remedy {
     let again = Remedy::Resync { table: table.clone() };
     let task = context.task();
-    if error.is_of_absence() || remedy.is_a_way_out() {
+    if error.is_of_absence() || remedy.is_a_way_out() || matches!(error, TaskError::Unreplaceable { .. }) {
         return remedy;
     }
     if !task.initial_data || task.existing_tables == ExistingTables::Ignore {
         return remedy;
     }
     // Nothing else brings it back while the others go on.
-    match remedy.without(&again).and_then(|remedy| remedy.without(&Remedy::CopyNamedTable)) {
+    match remedy.before_resync() {
         Some(first) => first.and(again),
         None => again,
     }
@@ -135,9 +135,9 @@ pub(super) fn refused(context: &Context, gathered: &Gathered, report: &Report) -
     let flowing = gathered
         .on_record(|table| matches!(table.state, TableState::Streaming | TableState::CatchingUp { .. }));
     let refused = restarting::refused(&flowing, &gathered.begun_before(), &gathered.mappings, report);
-    // A copy has none of the rows that the source has no more, and makes no table that the user wants to make.
+    // A copy has none of the rows and values that the source has no more, and makes no table that the user wants to make.
     let is_lasting = |table: &TableName, items: &[&Item]| {
-        flowing.contains(table) && context.keeps_rows(table)
+        flowing.contains(table) && (context.keeps_rows(table) || !task.operations.update)
             || !task.initial_schema && items.iter().any(|item| item.code == "target.table")
     };
     if refused.iter().any(|(table, items)| is_lasting(table, items)) {
@@ -146,7 +146,7 @@ pub(super) fn refused(context: &Context, gathered: &Gathered, report: &Report) -
     let error = |(table, items): (&TableName, Vec<&Item>)| {
         let again = Remedy::Resync { table: table.clone() };
         // That comes behind all of them.
-        let each = items.iter().filter_map(|item| item.remedy.clone()?.without(&again));
+        let each = items.iter().filter_map(|item| item.remedy.clone()?.before_resync());
         let remedy = Remedy::all(each).unwrap_or(again);
         let why: Vec<&str> = items.iter().map(|item| item.why.as_str()).collect();
         let error = Box::new(TaskError::Precheck { summary: why.join("; "), remedy });

@@ -368,13 +368,14 @@ impl Remedy {
         Self::Several { link, remedies }
     }
 
-    /// What else it leaves the choice of; nothing where it is that one.
-    pub fn without(self, one: &Self) -> Option<Self> {
+    /// What it leaves the choice of beside a copy by [`Remedy::Resync`], of whatever table; nothing where it is one.
+    pub fn before_resync(self) -> Option<Self> {
+        let is_resync = |one: &Self| matches!(one, Self::Resync { .. } | Self::CopyNamedTable);
         match self {
             Self::Several { link: Link::Or, remedies } => {
-                remedies.into_iter().filter(|remedy| remedy != one).reduce(Self::or)
+                remedies.into_iter().filter(|remedy| !is_resync(remedy)).reduce(Self::or)
             }
-            other => Some(other).filter(|other| other != one),
+            other => Some(other).filter(|other| !is_resync(other)),
         }
     }
 

@@ -16,8 +16,8 @@ const OF_TABLES: [&str; 3] = ["target.table", "target.column", "target.primary_k
 const OF_BEGUN: [&str; 3] = ["target.shared", "target.column", "target.primary_key"];
 
 /// The tables that failing items are about, each with those: of tables that flow what a copy mends, and of those that have begun before and
-/// have no rows yet what a statement of the source may bring about. None where an item is about anything else, which is to be mended first, and none where no table would be left
-/// to go on: what is mended then has cost no copy.
+/// have no rows yet what a statement of the source may bring about. None where an item is about anything else, which is to be mended first,
+/// and none where no table would be left to go on: what is mended then has cost no copy.
 pub fn refused<'a>(
     flowing: &BTreeSet<TableName>,
     begun_before: &BTreeSet<TableName>,

@@ -424,6 +424,7 @@ impl<T: Translator> Builder<T> {
                 mapping,
                 state: TableState::Streaming,
                 created: recorded.created,
+                taken_out: recorded.taken_out,
                 mixed: recorded.mixed,
                 place: None,
                 former: Vec::new(),

@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::progress::Progress;
 use super::side::{self, Sides};
-use super::{TaskError, prepare, recorded, targets};
+use super::{TaskError, prepare, recorded};
 use crate::change::TableName;
 use crate::change::command::Change;
 use crate::change::state::TableState;
@@ -53,8 +53,7 @@ pub async fn change(
             (Change::Drop { remove_rows }, _) => {
                 let mut gone = true;
                 if let Some(known) = known.filter(|known| remove_rows && !known.mapping.is_null()) {
-                    let (mapping, origin) = recorded::in_place(&context, table, known)?;
-                    gone = targets::take_out(session, &store, &mapping, origin).await?;
+                    gone = recorded::take_out_of_place(&context, (session, &store), table, known).await?;
                 }
                 store.restate(session, table, &TableState::LetGo).await?;
                 side::dropped(remove_rows, gone)

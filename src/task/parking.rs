@@ -110,7 +110,7 @@ pub(super) async fn park(context: &Context, owner: &Owner, error: &TaskError) ->
     prepare::transaction(session, "BEGIN").await?;
     // Nobody is to take a part of a table for the whole.
     if state.is_none() || matches!(recorded.state, TableState::Snapshotting { .. }) {
-        let _gone = targets::take_out(session, &store, &recorded.mapping, recorded.origin()).await?;
+        recorded.take_out(&store, session).await?;
     }
     match &state {
         Some(state) => store.restate(session, &table, state).await?,

@@ -207,7 +207,9 @@ pub async fn prepare(
         };
         let mixed = place.is_none() && !created && task.existing_tables == ExistingTables::Ignore;
         let names = during_copy::names(&table).collect();
-        let recorded = Recorded { table, state, mapping, created, mixed, place, former, renamed, names };
+        let taken_out = false;
+        let recorded =
+            Recorded { table, state, mapping, created, taken_out, mixed, place, former, renamed, names };
         // With what an earlier copy left: a worker's last commit may have come in behind the reset of its table.
         recorded.reset(&store, session, &recorded.state).await?;
         recorded.record_schema(&store, session, &from).await?;
@@ -276,8 +278,10 @@ pub async fn start_over(
     }
     for recorded in copying {
         let target = recorded.target();
+        let mut recorded = (*recorded).clone();
         if dropped.contains(target) {
             ddl::drop_table(session, target).await?;
+            recorded.taken_out |= recorded.place.is_none();
         } else {
             // What the copy put into a table that was there before and empty, or is shared and told apart by a tag.
             ddl::clear(session, target, &targets::own_rows(&recorded.mapping)).await?;

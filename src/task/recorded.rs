@@ -2,12 +2,13 @@
 
 use super::TaskError;
 use super::context::Context;
-use super::during_copy;
+use super::{during_copy, targets};
 use crate::change::remedy::{Remedy, Upgrade};
 use crate::change::state::TableState;
 use crate::change::{Position, TableName, TargetChange, TargetName};
 use crate::config::ExistingTables;
 use crate::schema::Table;
+use crate::sink::ddl::TakenOut;
 use crate::sink::store::{Store, StoredTable};
 use crate::sink::{Session, SinkErrorKind};
 use crate::transform::TableMapping;
@@ -28,6 +29,8 @@ pub struct Recorded {
     pub mapping: TableMapping,
     /// The task made the table that readers know itself, so it may drop it when the copy starts over.
     pub created: bool,
+    /// The task has taken that table out of the target again: one of its name is somebody else's.
+    pub taken_out: bool,
     /// Rows that are none of the source's may be in the table that readers know.
     pub mixed: bool,
     /// The table whose place the target table takes when it has all rows; `None` where rows go to that table itself.
@@ -46,6 +49,8 @@ pub struct Recorded {
 struct StoredMapping {
     mapping: TableMapping,
     created: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    taken_out: bool,
     /// `None` where a program has recorded it that did not know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     mixed: Option<bool>,
@@ -55,6 +60,12 @@ struct StoredMapping {
     former: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     renamed: Vec<(String, String)>,
+}
+
+// What serde asks for takes a reference.
+#[expect(clippy::trivially_copy_pass_by_ref)]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// Where the table comes from that rows go to.
@@ -81,12 +92,12 @@ impl Recorded {
     /// # Errors
     /// When it is not what this version writes.
     pub fn read(context: &Context, table: &Table, stored: &StoredTable) -> Result<Self, TaskError> {
-        let StoredMapping { mapping, created, mixed, place, former, renamed } =
+        let StoredMapping { mapping, created, taken_out, mixed, place, former, renamed } =
             read(context, &table.name, stored)?;
         let mixed = settled(context, created, mixed);
         let (table, state) = (table.clone(), stored.state.clone());
         let names = stored.schemas.iter().flat_map(|schema| during_copy::names(&schema.table)).collect();
-        Ok(Self { table, state, mapping, created, mixed, place, former, renamed, names })
+        Ok(Self { table, state, mapping, created, taken_out, mixed, place, former, renamed, names })
     }
 
     /// The table's name at the source.
@@ -112,6 +123,20 @@ impl Recorded {
         Ok(store
             .record_table(session, self.name(), self.read_by_others(), &self.state, &self.json()?)
             .await?)
+    }
+
+    /// Takes a copy that is not whole, or no more wanted, out of the table that rows go to, in the open transaction. That a table which
+    /// readers could know is gone is recorded.
+    ///
+    /// # Errors
+    /// When the target fails, or another process has the task.
+    pub async fn take_out(&self, store: &Store, session: &Session) -> Result<(), TaskError> {
+        let origin = self.origin();
+        let taken = targets::take_out(session, store, &self.mapping, origin).await?;
+        if taken == TakenOut::Table && origin != Origin::Beside {
+            Self { taken_out: true, ..self.clone() }.record(store, session).await?;
+        }
+        Ok(())
     }
 
     /// Records the table as one that is copied from the start (or not at all yet), in the open transaction: what is on record of an
@@ -155,10 +180,14 @@ impl Recorded {
     fn json(&self) -> Result<serde_json::Value, TaskError> {
         let (mapping, place) = (self.mapping.clone(), self.place.clone());
         let (former, renamed) = (self.former.clone(), self.renamed.clone());
-        let (created, mixed) = (self.created, Some(self.mixed));
-        serde_json::to_value(StoredMapping { mapping, created, mixed, place, former, renamed })
-            .map_err(|error| TaskError::Internal(format!("a mapping cannot be written as JSON: {error}")))
+        let (created, taken_out, mixed) = (self.created, self.taken_out, Some(self.mixed));
+        json(&StoredMapping { mapping, created, taken_out, mixed, place, former, renamed })
     }
+}
+
+fn json(form: &StoredMapping) -> Result<serde_json::Value, TaskError> {
+    serde_json::to_value(form)
+        .map_err(|error| TaskError::Internal(format!("a mapping cannot be written as JSON: {error}")))
 }
 
 /// The columns that the task has made in the table that readers know, as far as it is on record.
@@ -195,18 +224,39 @@ pub fn is_created(context: &Context, name: &TableName, stored: &StoredTable) -> 
     read(context, name, stored).map(|form| form.created)
 }
 
-/// The table that readers know of a stored one that was carried before, and where it comes from.
+/// Whether the task has taken that table out of the target again.
 ///
 /// # Errors
 /// When the record is not what this version writes.
-pub fn in_place(
+pub fn is_taken_out(context: &Context, name: &TableName, stored: &StoredTable) -> Result<bool, TaskError> {
+    read(context, name, stored).map(|form| form.taken_out)
+}
+
+/// Takes the rows of a stored table, and the table with them where it was made for them, out of the one that readers know, in the open
+/// transaction, and has that on record; whether they are gone.
+///
+/// # Errors
+/// When the record is not what this version writes, and when the target fails.
+pub async fn take_out_of_place(
     context: &Context,
+    owner: (&Session, &Store),
     name: &TableName,
     stored: &StoredTable,
-) -> Result<(TableMapping, Origin), TaskError> {
-    let StoredMapping { mut mapping, created, mixed, .. } = read(context, name, stored)?;
+) -> Result<bool, TaskError> {
+    let (session, store) = owner;
+    let mut form = read(context, name, stored)?;
+    if form.taken_out {
+        return Ok(true);
+    }
+    let mut mapping = form.mapping.clone();
     mapping.target.name.clone_from(&stored.target);
-    Ok((mapping, origin(created, settled(context, created, mixed))))
+    let origin = origin(form.created, settled(context, form.created, form.mixed));
+    let taken = targets::take_out(session, store, &mapping, origin).await?;
+    if taken == TakenOut::Table {
+        form.taken_out = true;
+        store.record_table(session, name, &stored.target, &stored.state, &json(&form)?).await?;
+    }
+    Ok(taken != TakenOut::Nothing)
 }
 
 /// What was not recorded follows from the config, as it did then.
@@ -329,7 +379,8 @@ mod tests {
         let source = TableName::new("shop", "Orders");
         let mapping = TableMapping { source, target, columns, source_tag: None };
         let (former, renamed) = (Vec::new(), Vec::new());
-        StoredMapping { mapping, created: true, mixed: None, place: None, former, renamed }
+        let (taken_out, mixed, place) = (false, None, None);
+        StoredMapping { mapping, created: true, taken_out, mixed, place, former, renamed }
     }
 
     /// One for each distribution and one for each type; the first with all that is optional.
@@ -354,6 +405,8 @@ mod tests {
         let renamed = vec![("gone".to_owned(), "id".to_owned())];
         samples.push(beside.clone());
         samples.push(StoredMapping { renamed, ..beside });
+        let taken_out = form(vec![column("id", TargetType::Bigint)], None);
+        samples.push(StoredMapping { taken_out: true, ..taken_out });
         samples
     }
 

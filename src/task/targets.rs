@@ -8,7 +8,7 @@ use super::recorded::{self, Origin};
 use crate::change::remedy::{AtTarget, InConfig, Remedy};
 use crate::change::{TableName, TargetName};
 use crate::config::ExistingTables;
-use crate::sink::ddl::Clear;
+use crate::sink::ddl::{Clear, TakenOut};
 use crate::sink::store::{self, StoredTable};
 use crate::sink::{Owner, Session, SinkError, Store, catalog, ddl, shadow};
 use crate::transform::{TableMapping, TransformError};
@@ -106,6 +106,10 @@ pub async fn is_replaceable(
     table: &StoredTable,
 ) -> Result<(), TaskError> {
     let target = &table.target;
+    // Where nothing is to be replaced the copy is a first one, which the precheck judges.
+    if context.task().initial_data && recorded::is_taken_out(context, name, table)? {
+        return Ok(());
+    }
     let mapping = recorded::mapping(context, name, table)?;
     let tag = mapping.source_tag.as_ref();
     let tag = tag.and_then(|(column, _)| Some(mapping.target.columns.get(*column)?.name.clone()));
@@ -135,8 +139,8 @@ pub async fn is_replaceable(
     Err(TaskError::Unreplaceable { table: name.clone(), target: target.clone(), why })
 }
 
-/// Takes a copy that is not whole, or no more wanted, out of the table that it goes to, in the open transaction; whether it is gone. A table
-/// that was made for it alone goes with it; others lose its rows, where these can be told.
+/// Takes a copy that is not whole, or no more wanted, out of the table that it goes to, in the open transaction. A table that was made for it
+/// alone goes with it; others lose its rows, where these can be told.
 ///
 /// # Errors
 /// When the target cannot be asked any more.
@@ -145,7 +149,7 @@ pub async fn take_out(
     store: &Store,
     mapping: &TableMapping,
     origin: Origin,
-) -> Result<bool, TaskError> {
+) -> Result<TakenOut, TaskError> {
     let target = &mapping.target.name;
     if origin == Origin::Beside {
         return Ok(ddl::take_out(session, target, &Clear::All, true).await?);
@@ -155,14 +159,14 @@ pub async fn take_out(
         ddl::one_at_a_time(session).await?;
     }
     if catalog::shape(session, target).await?.is_none() {
-        return Ok(true);
+        return Ok(TakenOut::Table);
     }
     let feeders = store.feeders(session).await?;
     let siblings = feeders.get(target).is_some_and(|names| names.iter().any(|name| *name != mapping.source));
     let shared = siblings || store.other_feeder(session, target).await?.is_some();
     let alone = origin == Origin::Made && !shared;
     if own == Clear::All && !alone && (shared || origin == Origin::Mixed) {
-        return Ok(false);
+        return Ok(TakenOut::Nothing);
     }
     Ok(ddl::take_out(session, target, &own, alone).await?)
 }

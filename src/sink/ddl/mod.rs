@@ -96,9 +96,19 @@ pub async fn attempt_within(
     attempt(session, doing, &bounded).await
 }
 
+/// What has been taken out of the target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakenOut {
+    /// Nothing.
+    Nothing,
+    /// Rows; the table is there.
+    Rows,
+    /// The table with them. There may have been none.
+    Table,
+}
+
 /// Takes rows out of a table, inside a transaction, and the table with them where it is `made` for them: as far as can be. Where
-/// something hangs on it, somebody reads it, or the user may not drop it, it loses its rows; where that cannot be either it stays as it is,
-/// which is then false.
+/// something hangs on it, somebody reads it, or the user may not drop it, it loses its rows; where that cannot be either it stays as it is.
 ///
 /// # Errors
 /// When the target cannot be asked any more.
@@ -107,25 +117,25 @@ pub async fn take_out(
     table: &TargetName,
     what: &Clear,
     made: bool,
-) -> Result<bool, SinkError> {
+) -> Result<TakenOut, SinkError> {
     // Readers that come would wait behind who waits for them.
     const READERS: &str = "2s";
     let (doing, name) = (format!("taking rows out of table {table}"), quote::qualified(table));
     let mut ways = Vec::new();
     if made {
-        ways.push(vec![format!("DROP TABLE IF EXISTS {name}")]);
+        ways.push((TakenOut::Table, vec![format!("DROP TABLE IF EXISTS {name}")]));
     }
-    ways.push(what.statements(table));
+    ways.push((TakenOut::Rows, what.statements(table)));
     if *what == Clear::All {
-        ways.push(vec![format!("DELETE FROM {name}")]);
+        ways.push((TakenOut::Rows, vec![format!("DELETE FROM {name}")]));
     }
-    for way in ways {
+    for (taken, way) in ways {
         match attempt_within(session, &doing, READERS, way).await? {
-            Ok(()) => return Ok(true),
+            Ok(()) => return Ok(taken),
             Err(error) => tracing::warn!(%table, %error, "rows are to go, and it is refused"),
         }
     }
-    Ok(false)
+    Ok(TakenOut::Nothing)
 }
 
 /// Creates a table that does not exist.

@@ -23,8 +23,9 @@ fn steps(form: Form) -> &'static [Step] {
         Form::Position => &[SAME],
         // To 2: tables aside and parked ones.
         Form::State => &[SAME, SAME],
-        // To 2: tables that take the place of others. To 3: their columns that have other names there.
-        Form::Mapping => &[SAME, SAME, SAME],
+        // To 2: tables that take the place of others. To 3: their columns that have other names there. To 4: those that
+        // are taken out again.
+        Form::Mapping => &[SAME, SAME, SAME, SAME],
         Form::Definition => &[SAME],
         Form::Bound => &[SAME],
     }

@@ -39,8 +39,7 @@ impl Applying {
                 recorded.state = state.clone();
                 recorded.record(&self.store, &self.session).await?;
             } else {
-                let (mapping, origin) = (&recorded.mapping, recorded.origin());
-                let _gone = targets::take_out(&self.session, &self.store, mapping, origin).await?;
+                recorded.take_out(&self.store, &self.session).await?;
                 self.store.forget_table(&self.session, name).await?;
             }
             asks.push((recorded, state));
@@ -119,8 +118,8 @@ impl Applying {
         let stored = self.store.stored(&self.session, name).await?;
         let mut gone = true;
         if let Some(stored) = stored.filter(|stored| remove_rows && !stored.mapping.is_null()) {
-            let (mapping, origin) = recorded::in_place(&self.context, name, &stored)?;
-            gone = targets::take_out(&self.session, &self.store, &mapping, origin).await?;
+            let owner = (&self.session, &self.store);
+            gone = recorded::take_out_of_place(&self.context, owner, name, &stored).await?;
         }
         self.store.restate(&self.session, name, &TableState::LetGo).await?;
         Ok(gone)

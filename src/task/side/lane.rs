@@ -292,6 +292,10 @@ async fn replaced(
     for (name, table) in known {
         let Some(found) = there.get(&table.target) else { continue };
         let begun = table.state != TableState::Pending;
+        if !begun && recorded::is_taken_out(&lane.main, name, table)? {
+            // Somebody else's.
+            continue;
+        }
         if begun && recorded::copy_beside(&lane.main, name, table)?.is_none() {
             // It goes there itself.
             continue;
@@ -351,21 +355,7 @@ async fn take_out(lane: &Lane, owner: &Owner, table: &StoredTable) -> Result<(),
     if recorded.place.is_none() && recorded.state == TableState::Streaming {
         return Ok(());
     }
-    let (mapping, origin) = (&recorded.mapping, recorded.origin());
-    let _gone = targets::take_out(owner.session(), &owner.store(), mapping, origin).await?;
-    Ok(())
-}
-
-/// Takes a table out of the target that readers know, where it was carried before.
-async fn drop_former(
-    lane: &Lane,
-    owner: &Owner,
-    name: &TableName,
-    table: &StoredTable,
-) -> Result<(), TaskError> {
-    let (mapping, origin) = recorded::in_place(&lane.main, name, table)?;
-    let _gone = targets::take_out(owner.session(), &owner.store(), &mapping, origin).await?;
-    Ok(())
+    recorded.take_out(&owner.store(), owner.session()).await
 }
 
 /// A table cannot be carried: it leaves the group, to be copied again by itself, or parked, or left out where it is new.
@@ -384,7 +374,7 @@ async fn refused(lane: &Lane, name: &TableName, error: TaskError) -> Result<Afte
     prepare::transaction(session, "BEGIN").await?;
     take_out(lane, &owner, table).await?;
     if let (None, false) = (&state, is_new) {
-        drop_former(lane, &owner, name, table).await?;
+        let _gone = recorded::take_out_of_place(&lane.main, (session, &store), name, table).await?;
     }
     match &state {
         Some(state) => store.restate(session, name, state).await?,

@@ -13,6 +13,7 @@ mod restarted;
 mod sessions;
 mod shared;
 mod statements;
+mod taken_out;
 mod told;
 mod two_tasks;
 

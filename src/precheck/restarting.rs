@@ -15,12 +15,21 @@ const OF_TABLES: [&str; 3] = ["target.table", "target.column", "target.primary_k
 /// What a statement of the source may bring about of a table that has begun before.
 const OF_BEGUN: [&str; 3] = ["target.shared", "target.column", "target.primary_key"];
 
+/// Tables that have begun before and have no rows yet.
+#[derive(Debug)]
+pub struct Begun<'a> {
+    /// All of them.
+    pub before: &'a BTreeSet<TableName>,
+    /// Those whose target table was taken out again: one of its name is somebody else's, and no copy would replace it.
+    pub taken_out: &'a BTreeSet<TableName>,
+}
+
 /// The tables that failing items are about, each with those: of tables that flow what a copy mends, and of those that have begun before and
 /// have no rows yet what a statement of the source may bring about. None where an item is about anything else, which is to be mended first,
 /// and none where no table would be left to go on: what is mended then has cost no copy.
 pub fn refused<'a>(
     flowing: &BTreeSet<TableName>,
-    begun_before: &BTreeSet<TableName>,
+    begun: &Begun<'_>,
     mappings: &'a [(TableName, Result<TableMapping, TransformError>)],
     report: &'a Report,
 ) -> BTreeMap<&'a TableName, Vec<&'a Item>> {
@@ -30,7 +39,10 @@ pub fn refused<'a>(
         let is_fed = |mapping: &TableMapping| item.subject == mapping.target.name.to_string();
         let feeds = mappings.iter().filter(|(_, mapping)| mapping.as_ref().is_ok_and(is_fed));
         let about: Vec<&TableName> = feeds.map(|(table, _)| table).collect();
-        let has_begun = |table: &&&TableName| OF_BEGUN.contains(&item.code) && begun_before.contains(**table);
+        let has_begun = |table: &&&TableName| match item.code {
+            "target.exists" => begun.taken_out.contains(**table),
+            code => OF_BEGUN.contains(&code) && begun.before.contains(**table),
+        };
         let begun: Vec<&TableName> = about.iter().filter(has_begun).copied().collect();
         let is_of_flowing = OF_TABLES.contains(&item.code)
             && !about.is_empty()

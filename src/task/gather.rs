@@ -61,6 +61,11 @@ impl Gathered {
         self.on_record(|table| table.state == TableState::Pending && !table.mapping.is_null())
     }
 
+    /// Of these those whose target table was taken out again.
+    pub fn taken_out(&self) -> BTreeSet<TableName> {
+        self.on_record(|table| table.state == TableState::Pending && table.is_taken_out())
+    }
+
     /// What the task left in the target; see [`resuming`].
     pub fn resuming(&self) -> Option<Resuming> {
         resuming(self.stored.as_ref()?, self.file_begun, self.file_size)

@@ -13,7 +13,8 @@ use crate::change::remedy::Remedy;
 use crate::change::state::{TableState, Trouble};
 use crate::change::{Retry, TableName};
 use crate::config::types::{ExistingTables, OnTableError, Selection};
-use crate::precheck::{Item, Report, restarting};
+use crate::precheck::restarting::{self, Begun};
+use crate::precheck::{Item, Report};
 use crate::sink::{Owner, Session};
 use crate::source::server::Server;
 use crate::status::now;
@@ -134,7 +135,8 @@ pub(super) fn refused(context: &Context, gathered: &Gathered, report: &Report) -
     // The rows of others are not there yet: their copy goes on once all is mended.
     let flowing = gathered
         .on_record(|table| matches!(table.state, TableState::Streaming | TableState::CatchingUp { .. }));
-    let refused = restarting::refused(&flowing, &gathered.begun_before(), &gathered.mappings, report);
+    let begun = Begun { before: &gathered.begun_before(), taken_out: &gathered.taken_out() };
+    let refused = restarting::refused(&flowing, &begun, &gathered.mappings, report);
     // A copy has none of the rows and values that the source has no more, and makes no table that the user wants to make.
     let is_lasting = |table: &TableName, items: &[&Item]| {
         flowing.contains(table) && (context.keeps_rows(table) || !task.operations.update)

@@ -49,6 +49,7 @@ pub struct Recorded {
 struct StoredMapping {
     mapping: TableMapping,
     created: bool,
+    /// [`StoredTable::is_taken_out`] looks for it.
     #[serde(default, skip_serializing_if = "is_false")]
     taken_out: bool,
     /// `None` where a program has recorded it that did not know.
@@ -222,14 +223,6 @@ pub fn renamed(
 /// When the record is not what this version writes.
 pub fn is_created(context: &Context, name: &TableName, stored: &StoredTable) -> Result<bool, TaskError> {
     read(context, name, stored).map(|form| form.created)
-}
-
-/// Whether the task has taken that table out of the target again.
-///
-/// # Errors
-/// When the record is not what this version writes.
-pub fn is_taken_out(context: &Context, name: &TableName, stored: &StoredTable) -> Result<bool, TaskError> {
-    read(context, name, stored).map(|form| form.taken_out)
 }
 
 /// Takes the rows of a stored table, and the table with them where it was made for them, out of the one that readers know, in the open

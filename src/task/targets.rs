@@ -107,7 +107,7 @@ pub async fn is_replaceable(
 ) -> Result<(), TaskError> {
     let target = &table.target;
     // Where nothing is to be replaced the copy is a first one, which the precheck judges.
-    if context.task().initial_data && recorded::is_taken_out(context, name, table)? {
+    if context.task().initial_data && table.is_taken_out() {
         return Ok(());
     }
     let mapping = recorded::mapping(context, name, table)?;
@@ -159,7 +159,8 @@ pub async fn take_out(
         ddl::one_at_a_time(session).await?;
     }
     if catalog::shape(session, target).await?.is_none() {
-        return Ok(TakenOut::Table);
+        // One that others have made may only be away.
+        return Ok(if origin == Origin::Made { TakenOut::Table } else { TakenOut::Rows });
     }
     let feeders = store.feeders(session).await?;
     let siblings = feeders.get(target).is_some_and(|names| names.iter().any(|name| *name != mapping.source));

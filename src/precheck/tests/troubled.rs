@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::change::remedy::InConfig;
+use crate::precheck::restarting::Begun;
 
 fn name(table: &str) -> TableName {
     TableName::new("shop", table)
@@ -26,7 +27,8 @@ fn refused_of(flowing: &[&str], begun: &[&str], failing: &[(&'static str, &str)]
     for (code, subject) in failing {
         report.add(code, *subject, Verdict::Fail, "it is wrong", InConfig::Tables);
     }
-    let refused = restarting::refused(&named(flowing), &named(begun), &mappings, &report);
+    let begun = Begun { before: &named(begun), taken_out: &named(&["d"]) };
+    let refused = restarting::refused(&named(flowing), &begun, &mappings, &report);
     refused.iter().map(|(table, items)| format!("{table} {}", items.len())).collect()
 }
 
@@ -72,4 +74,6 @@ fn what_a_statement_brings_about_is_refused_of_one_that_has_begun_before_and_of_
     for code in ["target.exists", "target.privileges", "target.table"] {
         assert!(refused_of(&["a"], &["c"], &[(code, "shop.c")]).is_empty(), "{code}");
     }
+    // It is not the task's, and nothing replaces it.
+    assert_eq!(refused_of(&["a"], &["d"], &[("target.exists", "shop.d")]), ["shop.d 1"]);
 }

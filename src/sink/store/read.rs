@@ -49,6 +49,13 @@ pub struct StoredTable {
     pub chunks: Vec<ChunkRecord>,
 }
 
+impl StoredTable {
+    /// Whether the task has taken the target table out again: one of its name is somebody else's.
+    pub fn is_taken_out(&self) -> bool {
+        self.mapping.get("taken_out").and_then(serde_json::Value::as_bool) == Some(true)
+    }
+}
+
 /// One version of a source table's definition.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredSchema {

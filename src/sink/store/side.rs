@@ -174,7 +174,7 @@ pub async fn feeders(session: &Session, task: &str) -> Result<Feeders, SinkError
     let mut feeders = Feeders::new();
     for (name, table) in super::read::states(session, task, &Names::new(task)).await? {
         // One that has only just come feeds nothing yet; one that is copied anew may still have the rows of its earlier copy.
-        if !table.mapping.is_null() && table.state != TableState::Pending {
+        if !table.mapping.is_null() && table.state != TableState::Pending && !table.is_taken_out() {
             feeders.entry(table.target).or_default().insert(name);
         }
     }

@@ -133,7 +133,12 @@ pub(super) async fn other_feeder(
         if table == names.tables {
             continue;
         }
-        let sql = format!("SELECT 1 FROM {table} WHERE target_schema = $1 AND target_table = $2 LIMIT 1");
+        // Inside a name the quotes would not be bare. See [`StoredTable::is_taken_out`](super::StoredTable::is_taken_out).
+        let sql = format!(
+            "SELECT 1 FROM (SELECT DISTINCT ON (source_database, source_table) target_schema, target_table, mapping \
+             FROM {table} ORDER BY source_database, source_table, version DESC) latest \
+             WHERE target_schema = $1 AND target_table = $2 AND mapping NOT LIKE '%\"taken_out\":true%' LIMIT 1"
+        );
         let values: [(&(dyn ToSql + Sync), Type); 2] =
             [(&target.schema, Type::TEXT), (&target.table, Type::TEXT)];
         if !session.client().query_typed(&sql, &values).await.map_err(failed)?.is_empty() {

@@ -292,8 +292,8 @@ async fn replaced(
     for (name, table) in known {
         let Some(found) = there.get(&table.target) else { continue };
         let begun = table.state != TableState::Pending;
-        if !begun && recorded::is_taken_out(&lane.main, name, table)? {
-            // Somebody else's.
+        if !begun && table.is_taken_out() && lane.main.task().initial_data {
+            // Somebody else's, which is judged as before a first copy.
             continue;
         }
         if begun && recorded::copy_beside(&lane.main, name, table)?.is_none() {

@@ -101,3 +101,27 @@ async fn a_table_with_the_name_of_one_that_was_dropped_with_its_rows_is_left_alo
         is_left_alone(&scene, &daemon, "add").await;
     }
 }
+
+/// Nothing is copied, so nobody would see whose rows are there.
+#[tokio::test]
+async fn a_table_of_somebody_elses_is_not_followed_into_where_nothing_is_copied() {
+    let scene = Scene::new("healing_followed").await;
+    scene
+        .source
+        .sql("CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(40), w INT); CREATE TABLE u LIKE t")
+        .await;
+    let config = scene.config().healing().task("initial", "[\"schema\"]").task("start_position", "\"now\"");
+    let daemon = scene.start_with(&config).await;
+    tell(&scene, &daemon, &["drop", "--remove-rows"]).await;
+    let theirs = "CREATE TABLE healing_followed.t (id int PRIMARY KEY, v varchar(40), w int); \
+        INSERT INTO healing_followed.t VALUES (1, 'theirs', 1)";
+    scene.target.sql(theirs).await;
+    tell(&scene, &daemon, &["add"]).await;
+    let trouble = parked(&scene, &daemon, "t").await;
+    assert!(trouble.error.contains("is not in initial"), "{trouble:?}");
+    scene.source.sql("INSERT INTO t VALUES (1, 'ours', 2); INSERT INTO u VALUES (1, 'ours', 2)").await;
+    scene.wait_applied(&daemon).await;
+    tell(&scene, &daemon, &["drop", "--remove-rows"]).await;
+    assert_eq!(scene.target.one("SELECT string_agg(v, ' ') FROM healing_followed.t").await, "theirs");
+    scene.assert_exact(&daemon, &["u"]).await;
+}

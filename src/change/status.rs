@@ -165,6 +165,9 @@ pub struct TaskStatus {
     pub phase: Phase,
     /// Seconds since 1970 when the phase was entered.
     pub since: u64,
+    /// What stopped the task first since it was last Synchronizing, as the target has it on record from before this start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
     /// What the phase cannot go on without: "2 prepared XA transaction(s) (a, b) to end …". `None` while it goes on.
     #[serde(default)]
     pub waiting_for: Option<String>,
@@ -212,6 +215,31 @@ pub struct TaskStatus {
     pub tables: BTreeMap<String, TableStatus>,
 }
 
+/// What stopped a task, or kept it for long.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// What happened, in a paragraph.
+    pub error: String,
+    /// What to do, in a sentence. Empty where trying again may do.
+    pub remedy: String,
+    /// Seconds since 1970 when it happened.
+    pub since: u64,
+}
+
+impl TaskStatus {
+    /// What is to be told of it: not what the phase says itself, and nothing once the task is Synchronizing.
+    pub fn first_cause(&self) -> Option<&Cause> {
+        let told = match &self.phase {
+            Phase::Synchronizing => return None,
+            Phase::Failed { error, .. } | Phase::Retrying { error, .. } => Some(error),
+            Phase::Prechecking | Phase::SchemaSync | Phase::Snapshot | Phase::CatchingUp | Phase::Stopped => {
+                None
+            }
+        };
+        self.cause.as_ref().filter(|cause| Some(&cause.error) != told)
+    }
+}
+
 /// Up to when everything that the source committed is in the target.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reached {
@@ -230,6 +258,11 @@ impl Reached {
     /// The source has nothing that is not durable here.
     pub fn all(&mut self, now: Time) {
         *self = Self { until_micros: now.micros(), all: true };
+    }
+
+    /// Whether it is up to a time behind this one.
+    pub fn is_past(&self, time: Time) -> bool {
+        self.until_micros > time.micros()
     }
 
     /// Something has come.

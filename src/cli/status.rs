@@ -160,6 +160,13 @@ fn add_task(text: &mut String, name: &str, task: &TaskStatus, live: bool, now: T
         | Phase::Synchronizing
         | Phase::Stopped => {}
     }
+    if let Some(cause) = task.first_cause() {
+        let ago = words::duration(now.seconds_since(cause.since));
+        line!(text, "  what stopped it first, {ago} ago: {}", cause.error);
+        if !cause.remedy.is_empty() {
+            line!(text, "  to mend that: {}", cause.remedy);
+        }
+    }
     if let Some(what) = &task.waiting_for {
         line!(text, "  waits for {what}");
     }

@@ -63,6 +63,11 @@ fn render_task(page: &mut String, name: &str, task: &TaskStatus, now: Time) {
         | Phase::Synchronizing
         | Phase::Stopped => {}
     }
+    if let Some(cause) = task.first_cause() {
+        let ago = duration(now.seconds_since(cause.since));
+        let (error, remedy) = (escape(&cause.error), escape(&cause.remedy));
+        let _ = write!(page, "<p class=\"bad\">what stopped it first, {ago} ago: {error}</p><p>{remedy}</p>");
+    }
     if let Some(what) = &task.waiting_for {
         let _ = write!(page, "<p class=\"wait\">waits for {}</p>", escape(what));
     }

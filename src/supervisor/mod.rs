@@ -7,8 +7,9 @@ mod commands;
 
 use crate::change::Retry;
 use crate::change::remedy::{Remedy, Report};
+use crate::change::status::Cause;
 use crate::config::Config;
-use crate::status::Board;
+use crate::status::{Board, now};
 use crate::task::{self, Progress, TaskError, TaskProgress};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,6 +25,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// An attempt that held this long makes the next pause a first one again, and so does one that got something durable.
 const GOOD_RUN: Duration = Duration::from_secs(60);
+
+/// Seconds of failed attempts behind which it is put on record what keeps the task.
+const LASTING: u64 = 60;
 
 /// Failed attempts in a row.
 #[derive(Debug, Default)]
@@ -119,10 +123,12 @@ async fn supervise(
     memory: Arc<task::Memory>,
 ) {
     let mut backoff = Backoff::default();
+    // What has kept the task since it last got somewhere.
+    let mut lasting: Option<Cause> = None;
     let name = progress.task();
     loop {
         let started = Instant::now();
-        progress.step(|progress, _| progress.begins_attempt());
+        progress.step(TaskProgress::begins_attempt);
         // A task of its own: a panic in it becomes an error here instead of a silent end.
         let run = tokio::spawn(task::run(config.clone(), progress.clone(), stop.clone(), memory.clone()));
         let ended = match AbortOnDropHandle::new(run).await {
@@ -137,29 +143,39 @@ async fn supervise(
             }
             Err(error) => error,
         };
-        match error.retry() {
+        let cause = |remedy: String| Cause { error: error.to_string(), remedy, since: now().seconds() };
+        let remedy = match error.retry() {
             Retry::AfterBackoff => {
                 let good = started.elapsed() > GOOD_RUN || progress.ask(TaskProgress::got_somewhere);
                 let pause = backoff.after(good);
                 retry(&progress, &error, backoff.attempt, pause);
+                // Who waits for another owner is not stopped.
+                lasting = lasting.filter(|_| !good).or_else(|| Some(cause(String::new())));
+                let lasts =
+                    lasting.as_ref().filter(|_| error.owner().is_none()).filter(|_| !memory.is_caused());
+                let resting = async {
+                    if let Some(lasts) = lasts.filter(|lasts| now().seconds_since(lasts.since) > LASTING) {
+                        task::record_cause(name, &config, &memory, lasts).await;
+                    }
+                    tokio::time::sleep(pause).await;
+                };
                 tokio::select! {
-                    () = tokio::time::sleep(pause) => {}
+                    () = resting => continue,
                     () = stop.cancelled() => {}
                 }
-                if stop.is_cancelled() {
-                    progress.step(TaskProgress::stops);
-                    return;
-                }
-            }
-            Retry::AfterFix { remedy } => {
-                fail(&progress, error.to_string(), &remedy);
+                progress.step(TaskProgress::stops);
                 return;
             }
-            Retry::Never => {
-                fail(&progress, error.to_string(), &Report::WithLog.into());
-                return;
-            }
+            Retry::AfterFix { remedy } => remedy,
+            Retry::Never => Report::WithLog.into(),
+        };
+        fail(&progress, error.to_string(), &remedy);
+        let cause = cause(remedy.to_string());
+        tokio::select! {
+            () = task::record_cause(name, &config, &memory, &cause) => {}
+            () = stop.cancelled() => {}
         }
+        return;
     }
 }
 

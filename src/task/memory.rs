@@ -22,6 +22,8 @@ pub struct Memory {
     went_on: AtomicU32,
     /// The task's records are as its config says: what is selected no more is forgotten.
     taken: AtomicBool,
+    /// Something is on record of what stopped the task.
+    cause: AtomicBool,
     /// What lies between two copies of a table beside the others.
     rests: Mutex<Rests>,
     /// What the task is asked to do with its tables.
@@ -40,6 +42,16 @@ impl Memory {
     /// What lies between two copies of a table.
     pub(super) fn rests(&self) -> MutexGuard<'_, Rests> {
         self.rests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something is on record of what stopped the task, or nothing.
+    pub(super) fn has_cause(&self, has: bool) {
+        self.cause.store(has, Ordering::Relaxed);
+    }
+
+    /// Whether something is.
+    pub fn is_caused(&self) -> bool {
+        self.cause.load(Ordering::Relaxed)
     }
 
     /// The task's records are as its config says.

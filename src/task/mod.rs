@@ -8,6 +8,7 @@
 mod applier;
 mod batch;
 mod builder;
+mod cause;
 mod channel;
 mod context;
 mod control;
@@ -41,6 +42,7 @@ mod translate;
 mod vacuum;
 mod waiting;
 
+pub use cause::record as record_cause;
 pub use control::change;
 pub use error::TaskError;
 pub use inspect::{Planned, check, plan, stored};
@@ -213,6 +215,7 @@ async fn start(
     memory.forget_passed();
     let (mut server, session, mut gathered) = ask(context, &owner::application(&context.name)).await?;
     tell::servers(context, &gathered);
+    cause::tell(context, memory, &gathered);
     let report = gather::judge(context, &mut gathered);
     for item in report.items.iter().filter(|item| item.verdict == crate::precheck::Verdict::Warn) {
         tracing::warn!(

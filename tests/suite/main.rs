@@ -20,6 +20,7 @@ mod ddl_effects;
 mod ddl_fuzz;
 mod ddl_losses;
 mod excluded_columns;
+mod first_cause;
 mod foreign_statements;
 mod forgetful_target;
 mod framing;

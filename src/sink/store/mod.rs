@@ -10,6 +10,7 @@
 //! (and a checkpoint on its predecessor), and no row written is `SinkErrorKind::CheckpointMoved`: roll back, take
 //! the task again, load.
 
+mod cause;
 pub mod form;
 #[cfg(test)]
 pub(crate) mod golden;
@@ -21,6 +22,7 @@ mod upgrade;
 mod upkeep;
 mod write;
 
+pub use cause::record_cause;
 pub use read::{Stored, StoredSchema, StoredTable, peek};
 pub use side::{Feeders, feeders};
 pub use tables::{is_made, remove};
@@ -64,6 +66,8 @@ struct Names {
     chunks: String,
     owner: String,
     upkeep: String,
+    /// Not one of [`Names::all`]: it comes when there is something to say.
+    cause: String,
 }
 
 impl Names {
@@ -76,6 +80,7 @@ impl Names {
             chunks: name("chunks"),
             owner: name("owner"),
             upkeep: name("upkeep"),
+            cause: name("cause"),
         }
     }
 

@@ -1,9 +1,10 @@
 //! Reads a task's records: by its owner before it works, and by `status` and `check` without writing anything.
 
 use super::form::{self, Form, FormError};
-use super::{Names, Store, layout, tables, unreadable};
+use super::{Names, Store, cause, layout, tables, unreadable};
 use crate::change::remedy::{Remedy, Upgrade};
 use crate::change::state::{Checkpoint, ChunkRecord, TableState};
+use crate::change::status::Cause;
 use crate::change::{Position, TableName, TargetName};
 use crate::schema::Table;
 use crate::sink::{Session, SinkError};
@@ -24,6 +25,8 @@ pub struct Stored {
     pub committed_at: Option<SystemTime>,
     /// The tables on record.
     pub tables: BTreeMap<TableName, StoredTable>,
+    /// What stopped the task first since it last kept them equal. Of what is peeked at alone.
+    pub cause: Option<Cause>,
 }
 
 impl Stored {
@@ -107,11 +110,14 @@ pub async fn peek(session: &Session, task: &str) -> Result<Option<Stored>, SinkE
         if ours { layout::found(session, task, &names, &found).map(|_| ()) } else { Ok(()) }
     };
     let reading = async {
-        if names.all().into_iter().all(is_found) {
-            read(session, task, &names).await.map(Some)
-        } else {
-            Ok(None)
+        if !names.all().into_iter().all(is_found) {
+            return Ok(None);
         }
+        let mut stored = read(session, task, &names).await?;
+        if is_found(&names.cause) {
+            stored.cause = cause::read(session, &names).await?;
+        }
+        Ok(Some(stored))
     };
     let (checked, stored, ended) = tokio::join!(biased; checking, reading, client.batch_execute("COMMIT"));
     checked?;

@@ -379,6 +379,14 @@ impl Applying {
                 task.batches += 1;
             },
         );
+        if self.memory.is_caused() && self.context.progress.ask(TaskProgress::is_past_its_start) {
+            self.memory.has_cause(false);
+            if let Err(error) = self.store.forget_cause(&self.session).await {
+                // It is told once more than it should.
+                tracing::warn!(task = self.context.name, %error, "what stopped the task stays on record");
+            }
+            self.context.progress.tell(|task| task.cause = None);
+        }
         if Store::prune_is_due(&self.checkpoint)
             && let Err(error) = self.prune().await
         {

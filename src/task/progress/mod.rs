@@ -38,6 +38,8 @@ pub struct TaskProgress {
     heard: u64,
     /// What could not be committed, until it is.
     not_committed: Option<NotCommitted>,
+    /// When this attempt began.
+    begun: Time,
     /// Rows made durable by this attempt, by the copy and by the stream.
     rows: u64,
     /// What is to be told yet.
@@ -76,8 +78,13 @@ impl TaskProgress {
     }
 
     /// An attempt at the task begins.
-    pub fn begins_attempt(&mut self) {
-        self.rows = 0;
+    pub fn begins_attempt(&mut self, now: Time) {
+        (self.rows, self.begun) = (0, now);
+    }
+
+    /// Whether the target has all that the source had when this attempt began: what stopped an earlier one lies behind it.
+    pub(super) fn is_past_its_start(&self) -> bool {
+        self.phase == Phase::Synchronizing && self.reached.is_past(self.begun)
     }
 
     /// Whether this attempt has made a row durable. A checkpoint alone, which moves over what nobody waits for, is not what an

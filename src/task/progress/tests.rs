@@ -278,7 +278,7 @@ fn an_attempt_got_somewhere_when_a_row_is_durable() {
     assert!(scene.progress.got_somewhere());
     scene.retry();
     assert!(scene.progress.got_somewhere(), "until the next attempt begins");
-    scene.progress.begins_attempt();
+    scene.progress.begins_attempt(scene.now);
     assert!(!scene.progress.got_somewhere());
     scene.progress.copies_rows(1);
     assert!(scene.progress.got_somewhere());
@@ -348,4 +348,27 @@ fn a_target_that_several_tables_feed_is_told_of_with_the_first() {
     scene.progress.analyzes(&target("t"), 9, scene.now);
     assert_eq!((scene.upkeep("a").copied_bytes, scene.upkeep("a").analyzed), (9, 1_000));
     assert!(!scene.progress.is_copied(&target("u")), "which nobody feeds");
+}
+
+#[test]
+fn what_stopped_an_attempt_lies_behind_one_that_has_all_that_there_was_at_its_start() {
+    let mut scene = Scene::ready();
+    scene.wait(10);
+    scene.progress.begins_attempt(scene.now);
+    scene.progress.follows(position(100).to_string(), scene.now);
+    scene.look();
+    // A transaction of before.
+    scene.progress.commits(
+        &Committed {
+            position: &position(200),
+            source_micros: at(1_005).micros(),
+            caught_up: &[],
+            work: true,
+        },
+        scene.now,
+    );
+    assert!(*scene.progress.phase() == Phase::Synchronizing && !scene.progress.is_past_its_start());
+    scene.wait(1);
+    scene.commit(300, &[], true);
+    assert!(scene.progress.is_past_its_start());
 }

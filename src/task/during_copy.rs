@@ -132,7 +132,8 @@ pub(super) fn moved(
     now: &[Table],
     error: TaskError,
 ) -> Result<Moved, TaskError> {
-    let were: Vec<Table> = copying.iter().filter_map(|name| Some(tables.get(name)?.table.clone())).collect();
+    let was = |name| Ok(tables.get(name).ok_or_else(|| TaskError::missing(name))?.table.clone());
+    let were = copying.iter().map(was).collect::<Result<Vec<Table>, TaskError>>()?;
     let mut table = None;
     for was in &were {
         let is = now.iter().find(|table| table.name == was.name);
@@ -192,10 +193,8 @@ pub(super) fn is_harmless(before: &Carried, after: &Translated) -> bool {
     let mut carried = Vec::new();
     for column in &before.mapping.columns {
         let Some(fed) = before.mapping.target.columns.get(column.target) else { return false };
-        let now = target_now(&fed.name, &after.changes)
-            .and_then(|name| after.mapping.target.columns.iter().position(|column| column.name == name))
-            .and_then(|target| after.mapping.columns.iter().find(|column| column.target == target));
-        carried.push((column.source, now.map(|column| column.source)));
+        let now = target_now(&fed.name, &after.changes).and_then(|name| after.mapping.source_of(name));
+        carried.push((column.source, now));
     }
     let is_one = |old: usize, new: usize| match carried.iter().find(|(source, _)| *source == old) {
         Some((_, now)) => *now == Some(new),

@@ -50,12 +50,14 @@ pub enum TaskError {
         /// The table.
         table: TableName,
         /// The error.
+        #[source]
         error: Box<TaskError>,
     },
     /// An error that concerns every table of a side stream: what they are copied from lies behind it.
     #[error("{error}")]
     OfGroup {
         /// The error.
+        #[source]
         error: Box<TaskError>,
     },
     /// What a statement did to a table could not be done at the target.
@@ -64,6 +66,7 @@ pub enum TaskError {
         /// The table.
         table: TableName,
         /// The error.
+        #[source]
         error: Box<TaskError>,
     },
     /// A table of the selection is not there.

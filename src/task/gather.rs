@@ -138,9 +138,8 @@ pub async fn gather(
         let mapping = match known.filter(|known| known.state != TableState::Pending) {
             Some(known) => {
                 let mapping = recorded::mapping(context, &table.name, known)?;
-                let schema = known.schemas.last();
-                let rules = context.rules(&table.name);
-                let why = schema.and_then(|schema| deviation(&schema.table, &mapping, &rules));
+                let schema = known.schemas.last().ok_or_else(|| TaskError::missing(&table.name))?;
+                let why = deviation(&schema.table, &mapping, &context.rules(&table.name));
                 deviations.extend(why.map(|why| (table.name.clone(), why)));
                 Ok(mapping)
             }

@@ -15,7 +15,7 @@ use crate::change::state::TableState;
 use crate::change::{TableName, TargetName};
 use crate::config::ExistingTables;
 use crate::precheck::{self, Subject};
-use crate::sink::{Owner, SinkErrorKind, catalog, owner};
+use crate::sink::{Owner, catalog, owner};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -109,12 +109,8 @@ pub(super) async fn go_on(context: &Context, passed: &Passed) -> Result<Option<S
     let (Some(checkpoint), true) =
         (stored.checkpoint.clone(), tables.values().all(|recorded| is_copied(&recorded.state)))
     else {
-        return Err(SinkErrorKind::CheckpointMoved {
-            task: context.name.clone(),
-            why: "its tables on record are others than before the connection was lost".to_owned(),
-        }
-        .at(owner.session().label())
-        .into());
+        let why = "its tables on record are others than before the connection was lost".to_owned();
+        return Err(TaskError::Unsettled { why });
     };
     // What was committed, but not answered, is on record only.
     context.progress.step(|progress, _| progress.carries(tell::carried(&tables)));

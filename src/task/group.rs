@@ -93,11 +93,14 @@ fn plan(
         let table = &recorded.table;
         let plan =
             Plan::compile(table, &recorded.mapping, &recorded.mapping.target.columns, &context.policies())?;
-        let key = table_key(recorded);
+        let fed = target_key(recorded)?;
+        let key = &recorded.table.primary_key;
+        // Those of an index of the source, its primary key where it has one.
+        let key = if key.is_empty() { fed.clone() } else { key.clone() };
         let rows_stay = context.task().existing_tables == ExistingTables::Ignore && !recorded.created;
         // A key of the target that is not the chunks' may have moved to another row since its chunk was read: the stream,
         // which has both rows' changes, puts it right.
-        let wanders = !key.iter().all(|column| target_key(recorded).contains(column));
+        let wanders = !key.iter().all(|column| fed.contains(column));
         let advanced = during_copy::has_advanced(&recorded.state, checkpoint);
         let done = stored
             .tables
@@ -131,9 +134,10 @@ async fn record_p1(
     prepare::transaction(session, "BEGIN").await?;
     for name in copied {
         let recorded = tables.get_mut(name).ok_or_else(|| TaskError::missing(name))?;
-        if let TableState::Snapshotting { from } = &recorded.state {
-            recorded.state = TableState::CatchingUp { from: from.clone(), until: until.clone() };
-        }
+        let TableState::Snapshotting { from } = &recorded.state else {
+            return Err(TaskError::Internal(format!("{name} is copied, and was {:?}", recorded.state)));
+        };
+        recorded.state = TableState::CatchingUp { from: from.clone(), until: until.clone() };
         recorded.record(&store, session).await?;
     }
     prepare::transaction(session, "COMMIT").await?;
@@ -141,20 +145,16 @@ async fn record_p1(
     Ok(())
 }
 
-/// Source columns that a copy's chunks follow: those of an index of the source, its primary key where it has one.
-fn table_key(recorded: &Recorded) -> Vec<usize> {
-    let key = &recorded.table.primary_key;
-    if key.is_empty() { target_key(recorded) } else { key.clone() }
-}
-
-/// Source columns of the target's key.
-fn target_key(recorded: &Recorded) -> Vec<usize> {
+/// Source columns of the target's key, without the tag, which no source column feeds.
+fn target_key(recorded: &Recorded) -> Result<Vec<usize>, TaskError> {
     let mapping = &recorded.mapping;
+    let tag = mapping.source_tag.as_ref().and_then(|(index, _)| mapping.target.columns.get(*index));
+    let own = mapping.target.primary_key.iter().filter(|name| tag.is_none_or(|tag| tag.name != **name));
     let source_of = |name: &String| {
-        let target = mapping.target.columns.iter().position(|column| column.name == *name)?;
-        mapping.columns.iter().find(|column| column.target == target).map(|column| column.source)
+        let what = || TaskError::missing(format!("the source of key column {name} of {}", recorded.target()));
+        mapping.source_of(name).ok_or_else(what)
     };
-    mapping.target.primary_key.iter().filter_map(source_of).collect()
+    own.map(source_of).collect()
 }
 
 /// P1 is a place in one server's files, and on MariaDB P0 too: when the source is another server by now they are recorded anew.

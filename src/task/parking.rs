@@ -107,6 +107,7 @@ pub(super) async fn park(context: &Context, owner: &Owner, error: &TaskError) ->
     let instead = instead(context, error, || Sides::of(&stored).last() + 1).await?;
     let Some((table, state)) = instead else { return Ok(false) };
     let known = prepare::known(context, &stored)?;
+    // One that has not begun has nothing to put aside.
     let Some(recorded) = known.get(&table) else { return Ok(false) };
     prepare::transaction(session, "BEGIN").await?;
     // Nobody is to take a part of a table for the whole.

@@ -44,6 +44,12 @@ pub struct ColumnMapping {
 }
 
 impl TableMapping {
+    /// The source column that feeds the target column of this name.
+    pub fn source_of(&self, name: &str) -> Option<usize> {
+        let index = self.target.columns.iter().position(|column| column.name == name)?;
+        self.columns.iter().find(|column| column.target == index).map(|column| column.source)
+    }
+
     /// Leaves out a target column that nothing feeds.
     pub fn forget_target(&mut self, index: usize) {
         if index >= self.target.columns.len() {
@@ -311,11 +317,7 @@ pub fn source_key<'a>(table: &'a Table, mapping: &TableMapping, key: &[String]) 
     if mapping.source_tag.is_some() {
         return None;
     }
-    let source = |name: &String| {
-        let index = mapping.target.columns.iter().position(|column| column.name == *name)?;
-        Some(mapping.columns.iter().find(|column| column.target == index)?.source)
-    };
-    let columns: Vec<usize> = key.iter().map(source).collect::<Option<_>>()?;
+    let columns: Vec<usize> = key.iter().map(|name| mapping.source_of(name)).collect::<Option<_>>()?;
     if !identifies_rows(table, &columns) {
         return None;
     }

@@ -11,7 +11,7 @@ use super::keys::evolve_keys;
 use super::statement::{AlterStep, AlterTable, ColumnDefinition, InlineKey, Place};
 use crate::change::TableName;
 use crate::change::facts::Flavour;
-use crate::change::names::alike;
+use crate::change::names::{alike, folded};
 use crate::schema::charset::{Defaults, charset_of_collation, max_bytes_per_char};
 use crate::schema::{Charset, Column, HiddenColumns, MySqlType, SchemaError, Table, column_type};
 
@@ -171,11 +171,11 @@ fn forget_renamed(before: &Table, kept: &mut [Draft]) {
         .iter()
         .enumerate()
         .filter(|(index, column)| !stays(*index, &column.name))
-        .map(|(_, column)| column.name.to_lowercase())
+        .map(|(_, column)| folded(&column.name))
         .collect();
     for draft in kept {
         draft.column.generation.take_if(|generation| {
-            let expression = generation.expression.to_lowercase();
+            let expression = folded(&generation.expression);
             gone.iter().any(|name| expression.contains(name.as_str()))
         });
     }

@@ -21,7 +21,7 @@ const SAME: Step = Ok;
 fn steps(form: Form) -> &'static [Step] {
     match form {
         Form::Position => &[SAME],
-        // To 2: tables aside and parked ones.
+        // To 2: tables aside, parked ones, and those that were let go of.
         Form::State => &[SAME, SAME],
         // To 2: tables that take the place of others. To 3: their columns that have other names there. To 4: those that
         // are taken out again.

@@ -205,7 +205,9 @@ fn other_family(wire: &Wire, family: &str, start: &Position) -> SourceError {
 
 /// Asks for a file from its start.
 pub async fn start_file(wire: &mut Wire, server_id: u32, file: &str) -> Result<(), SourceError> {
-    let command = file_dump_command(server_id, file, super::frame::FIRST_EVENT).unwrap_or_default();
+    let Some(command) = file_dump_command(server_id, file, super::frame::FIRST_EVENT) else {
+        return Err(wire.protocol("the start of a file has more than 32 bits"));
+    };
     wire.send_command(&command).await
 }
 

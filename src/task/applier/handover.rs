@@ -214,9 +214,8 @@ impl Applying {
             }
             self.execute("ROLLBACK").await?;
         }
-        let Some(mut found) = found else {
-            return Err(TaskError::Unsettled { why: format!("{place} was there, and is not") });
-        };
+        let gone = || TaskError::Unsettled { why: format!("{place} was there, and is not") };
+        let mut found = found.ok_or_else(gone)?;
         if putting.has_other_names(&found) {
             self.execute("BEGIN").await?;
             match putting.name_columns(&self.session, &found).await {
@@ -230,18 +229,14 @@ impl Applying {
                     self.execute("ROLLBACK").await?;
                 }
             }
-            if let Some(named) = catalog::shape(&self.session, place).await? {
-                found = named;
-            }
+            found = catalog::shape(&self.session, place).await?.ok_or_else(gone)?;
         }
         if !putting.is_made_anew(&found) {
             // In front of the rows, which take long, and in a transaction of its own: it keeps readers out.
             self.execute("BEGIN").await?;
             putting.fit(&self.session, &found).await?;
             self.execute("COMMIT").await?;
-            if let Some(fitting) = catalog::shape(&self.session, place).await? {
-                found = fitting;
-            }
+            found = catalog::shape(&self.session, place).await?.ok_or_else(gone)?;
         }
         self.execute("BEGIN; SET LOCAL statement_timeout = 0").await?;
         putting.refill(&self.session, &found).await?;

@@ -414,6 +414,16 @@ impl Applying {
         self.context.progress.step_and_tell(applies, |task| {
             for table in &outcome.tables {
                 let target = table.target.to_string();
+                if !table.drift.is_none() {
+                    tracing::warn!(
+                        task = self.context.name,
+                        table = target,
+                        missing = table.drift.missing,
+                        existing = table.drift.existing,
+                        example = table.drift.example,
+                        "the target was not as the stream implies; it is right now"
+                    );
+                }
                 let Some(status) = task.tables.values_mut().find(|status| status.target == target) else {
                     continue;
                 };
@@ -423,14 +433,6 @@ impl Applying {
                 if !table.drift.is_none() {
                     status.drift += table.drift.missing + table.drift.existing;
                     status.drift_example.clone_from(&table.drift.example);
-                    tracing::warn!(
-                        task = self.context.name,
-                        table = target,
-                        missing = table.drift.missing,
-                        existing = table.drift.existing,
-                        example = table.drift.example,
-                        "the target was not as the stream implies; it is right now"
-                    );
                 }
             }
         });

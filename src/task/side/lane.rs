@@ -332,6 +332,7 @@ async fn start_over(lane: &Lane) -> Result<After, TaskError> {
 /// Puts a table back to its start. The others of its group go on without it.
 async fn starts_anew(lane: &Lane, name: &TableName) -> Result<After, TaskError> {
     let (owner, stored) = open(lane).await?;
+    // Where the group has joined the next attempt finds that out.
     let Some(table) = stored.tables.get(name) else { return Ok(After::Soon) };
     if stored.tables.len() == 1 {
         start_over(lane).await?;
@@ -350,7 +351,11 @@ async fn starts_anew(lane: &Lane, name: &TableName) -> Result<After, TaskError> 
 
 /// Takes a copy that readers are not to look for out of the target: one beside another table, or one that is not whole.
 async fn take_out(lane: &Lane, owner: &Owner, table: &StoredTable) -> Result<(), TaskError> {
-    let (true, Some(schema)) = (table.state.is_of_main(), table.schemas.last()) else { return Ok(()) };
+    if !table.state.is_of_main() {
+        return Ok(());
+    }
+    let missing = || TaskError::missing(format!("the definition of what is copied into {}", table.target));
+    let schema = table.schemas.last().ok_or_else(missing)?;
     let recorded = Recorded::read(&lane.main, &schema.table, table)?;
     if recorded.place.is_none() && recorded.state == TableState::Streaming {
         return Ok(());

@@ -45,9 +45,8 @@ impl Case<'_> {
                         .or(self.copy_again()),
                 ),
             })?;
-            if let Some(feed) = draft.feeds.get_mut(at) {
-                *feed = Some(draft.columns.len());
-            }
+            let feed = draft.feeds.get_mut(at).ok_or_else(|| self.internal("an added column"))?;
+            *feed = Some(draft.columns.len());
             draft.added.push((draft.columns.len(), filled));
             draft.columns.push(made);
         }

@@ -238,14 +238,13 @@ impl Case<'_> {
         let takes_null = takes_null(column, in_key, self.rules);
         wanted.nullable |= follows && takes_null;
         let changed = wanted != *current;
-        if let Some(slot) = draft.columns.get_mut(target) {
-            if changed {
-                draft.altered.push(target);
-                *slot = wanted;
-            }
-            // A target that is left as it is says itself that it does not take a NULL that comes.
-            slot.nullable |= takes_null;
+        let slot = draft.columns.get_mut(target).ok_or_else(|| self.internal("a column"))?;
+        if changed {
+            draft.altered.push(target);
+            *slot = wanted;
         }
+        // A target that is left as it is says itself that it does not take a NULL that comes.
+        slot.nullable |= takes_null;
         Ok(())
     }
 

@@ -13,18 +13,16 @@ pub(super) fn in_order(mut wanted: Vec<Rename>, taken: &[String]) -> Vec<Rename>
     let mut taken: Vec<String> = taken.to_vec();
     let mut ordered = Vec::new();
     wanted.retain(|rename| rename.from != rename.to);
-    while !wanted.is_empty() {
+    loop {
         let free = wanted.iter().position(|rename| !taken.contains(&rename.to));
-        let next = if let Some(free) = free {
-            wanted.remove(free)
-        } else {
+        let next = match (free, wanted.first_mut()) {
+            (Some(free), _) => wanted.remove(free),
             // Only circles are left: one of them steps aside.
-            let Some(first) = wanted.first_mut() else { break };
-            let aside = (0..=taken.len())
-                .map(|number| format!("rowferry_moving_{number}"))
-                .find(|name| !taken.contains(name))
-                .unwrap_or_default();
-            Rename { from: std::mem::replace(&mut first.from, aside.clone()), to: aside }
+            (None, Some(first)) => {
+                let aside = untaken(&taken);
+                Rename { from: std::mem::replace(&mut first.from, aside.clone()), to: aside }
+            }
+            (None, None) => return ordered,
         };
         for name in &mut taken {
             if *name == next.from {
@@ -33,5 +31,16 @@ pub(super) fn in_order(mut wanted: Vec<Rename>, taken: &[String]) -> Vec<Rename>
         }
         ordered.push(next);
     }
-    ordered
+}
+
+/// A name that no column has.
+fn untaken(taken: &[String]) -> String {
+    let mut number = 0;
+    loop {
+        let name = format!("rowferry_moving_{number}");
+        if !taken.contains(&name) {
+            return name;
+        }
+        number += 1;
+    }
 }

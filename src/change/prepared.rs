@@ -61,7 +61,7 @@ pub enum ReadAgain {
 
 /// One prepared transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Prepared {
+pub struct PreparedXa {
     /// Its id as the log spells it.
     pub xid: Arc<str>,
     /// How to get its rows again.
@@ -73,7 +73,7 @@ pub struct Prepared {
 pub struct XaState {
     /// Those whose end has not been taken in, in the order in which they were prepared.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub prepared: Vec<Prepared>,
+    pub prepared: Vec<PreparedXa>,
     /// Of a position that a copy started at: an XA COMMIT up to this place, on the same server, of a transaction that
     /// was prepared before the position brings nothing: the copy has seen its rows. `None` when there is none such.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -154,7 +154,7 @@ impl XaState {
             return None;
         }
         let older = self.end(xid);
-        self.prepared.push(Prepared { xid: xid.clone(), again });
+        self.prepared.push(PreparedXa { xid: xid.clone(), again });
         older
     }
 
@@ -227,7 +227,7 @@ mod tests {
         advance(&mut places, None, 20, prepared("a", 10));
         advance(&mut places, None, 30, prepared("b", 20));
         advance(&mut places, None, 40, ended("a"));
-        assert_eq!(places.xa.prepared, [Prepared { xid: "b".into(), again: ReadAgain::From(at(20)) }]);
+        assert_eq!(places.xa.prepared, [PreparedXa { xid: "b".into(), again: ReadAgain::From(at(20)) }]);
         let mut domains = position(Taken::Domains("0-1-5".parse().unwrap()));
         let id = |text: &str| Some(TransactionId::MariaDb(text.parse().unwrap()));
         advance(&mut domains, id("0-1-6"), 20, prepared("a", 10));

@@ -29,14 +29,14 @@ pub struct BoundTable {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BoundColumn {
     /// Where a value ends.
-    pub wire: Wire,
+    pub wire: ValueEnd,
     /// A temporal value in the format before MySQL 5.6.4 (`old_format` of the column's type).
     pub old_format: bool,
 }
 
 /// How the end of a value in a row image is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wire {
+pub enum ValueEnd {
     /// Always this many bytes.
     Fixed(u8),
     /// A little-endian length of 1 to 4 bytes, then so many bytes.
@@ -119,7 +119,7 @@ pub fn bind(table: &Table, map: &TableMap) -> Result<BoundTable, SchemaError> {
         if map.types.get(index) != Some(&code::LONGLONG) {
             return Err(contradiction("(all)", "it has a column more, which is not a hidden one".to_owned()));
         }
-        columns.push(BoundColumn { wire: Wire::Fixed(8), old_format: false });
+        columns.push(BoundColumn { wire: ValueEnd::Fixed(8), old_format: false });
     }
     optional::check(table, map).map_err(|(column, why)| contradiction(&column, why))?;
     Ok(BoundTable { name: table.name.clone(), columns })
@@ -128,9 +128,9 @@ pub fn bind(table: &Table, map: &TableMap) -> Result<BoundTable, SchemaError> {
 /// One column: its type code and metadata against its declared type.
 fn bind_column(column: &Column, type_code: u8, metadata: u16) -> Result<BoundColumn, String> {
     let [low, high] = metadata.to_le_bytes();
-    let fixed = |width| BoundColumn { wire: Wire::Fixed(width), old_format: false };
-    let old = |width| BoundColumn { wire: Wire::Fixed(width), old_format: true };
-    let prefixed = |bytes| BoundColumn { wire: Wire::Prefixed(bytes), old_format: false };
+    let fixed = |width| BoundColumn { wire: ValueEnd::Fixed(width), old_format: false };
+    let old = |width| BoundColumn { wire: ValueEnd::Fixed(width), old_format: true };
+    let prefixed = |bytes| BoundColumn { wire: ValueEnd::Prefixed(bytes), old_format: false };
     // A wrong value of the metadata, in words.
     let expect = |what: &str, found: u64, declared: u64| {
         if found == declared {
@@ -256,27 +256,29 @@ fn bind_column(column: &Column, type_code: u8, metadata: u16) -> Result<BoundCol
 }
 
 /// Where a value ends, by the log alone.
-fn wire(type_code: u8, metadata: u16) -> Option<Wire> {
+fn wire(type_code: u8, metadata: u16) -> Option<ValueEnd> {
     let [low, high] = metadata.to_le_bytes();
     Some(match type_code {
-        code::TINY | code::YEAR => Wire::Fixed(1),
-        code::SHORT => Wire::Fixed(2),
-        code::INT24 | code::DATE | code::NEWDATE | code::TIME => Wire::Fixed(3),
-        code::LONG | code::TIMESTAMP => Wire::Fixed(4),
-        code::LONGLONG | code::DATETIME => Wire::Fixed(8),
-        code::FLOAT | code::DOUBLE => Wire::Fixed(low),
-        code::NEWDECIMAL => Wire::Fixed(decimal_width(low, high)?),
-        code::BIT => Wire::Fixed(high.checked_add(u8::from(low > 0))?),
-        code::TIME2 => Wire::Fixed(3 + fraction_width(low)),
-        code::DATETIME2 => Wire::Fixed(5 + fraction_width(low)),
-        code::TIMESTAMP2 => Wire::Fixed(4 + fraction_width(low)),
-        code::VARCHAR | code::VARCHAR_COMPRESSED => Wire::Prefixed(if metadata > 255 { 2 } else { 1 }),
-        code::STRING | code::ENUM | code::SET if matches!(low, code::ENUM | code::SET) => Wire::Fixed(high),
-        code::STRING => Wire::Prefixed(if string_metadata(low, high).1 > 255 { 2 } else { 1 }),
+        code::TINY | code::YEAR => ValueEnd::Fixed(1),
+        code::SHORT => ValueEnd::Fixed(2),
+        code::INT24 | code::DATE | code::NEWDATE | code::TIME => ValueEnd::Fixed(3),
+        code::LONG | code::TIMESTAMP => ValueEnd::Fixed(4),
+        code::LONGLONG | code::DATETIME => ValueEnd::Fixed(8),
+        code::FLOAT | code::DOUBLE => ValueEnd::Fixed(low),
+        code::NEWDECIMAL => ValueEnd::Fixed(decimal_width(low, high)?),
+        code::BIT => ValueEnd::Fixed(high.checked_add(u8::from(low > 0))?),
+        code::TIME2 => ValueEnd::Fixed(3 + fraction_width(low)),
+        code::DATETIME2 => ValueEnd::Fixed(5 + fraction_width(low)),
+        code::TIMESTAMP2 => ValueEnd::Fixed(4 + fraction_width(low)),
+        code::VARCHAR | code::VARCHAR_COMPRESSED => ValueEnd::Prefixed(if metadata > 255 { 2 } else { 1 }),
+        code::STRING | code::ENUM | code::SET if matches!(low, code::ENUM | code::SET) => {
+            ValueEnd::Fixed(high)
+        }
+        code::STRING => ValueEnd::Prefixed(if string_metadata(low, high).1 > 255 { 2 } else { 1 }),
         code::TINY_BLOB..=code::BLOB | code::BLOB_COMPRESSED | code::GEOMETRY | code::JSON | code::VECTOR
             if (1..=4).contains(&low) =>
         {
-            Wire::Prefixed(low)
+            ValueEnd::Prefixed(low)
         }
         _ => return None,
     })

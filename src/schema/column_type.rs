@@ -129,7 +129,7 @@ pub fn unquote(literal: &str) -> Option<String> {
 }
 
 /// A type before its attributes are known.
-enum Draft {
+enum TypeDraft {
     Done(MySqlType),
     Integer(u8, bool),
     Number(MySqlType),
@@ -174,39 +174,39 @@ fn read(
     let bytes = attributes.byte || charset.name == "binary";
     let plain = attributes.charset.is_none() && !attributes.byte;
     let declared_type = match draft {
-        Draft::Done(done) if plain && !attributes.unsigned => done,
+        TypeDraft::Done(done) if plain && !attributes.unsigned => done,
         // The grammar takes and ignores UNSIGNED and ZEROFILL behind YEAR.
-        Draft::Done(MySqlType::Year) if plain => MySqlType::Year,
-        Draft::Number(number) if plain => number,
-        Draft::Integer(size, display_one) if plain => integer(size, display_one, attributes.unsigned)?,
+        TypeDraft::Done(MySqlType::Year) if plain => MySqlType::Year,
+        TypeDraft::Number(number) if plain => number,
+        TypeDraft::Integer(size, display_one) if plain => integer(size, display_one, attributes.unsigned)?,
         _ if attributes.unsigned => return None,
-        Draft::Char(length) => {
+        TypeDraft::Char(length) => {
             let length = u32::try_from(length).ok().filter(|length| *length <= 255)?;
             if bytes { MySqlType::Binary { length } } else { MySqlType::Char { length, charset } }
         }
-        Draft::VarChar(length) => varying(length, charset, bytes)?,
-        Draft::Text(length_bytes, length) => text(length_bytes, length, charset, bytes)?,
-        Draft::Enum(labels) => MySqlType::Enum { labels: trimmed(labels, &charset), charset },
-        Draft::Set(labels) => MySqlType::Set { labels: trimmed(labels, &charset), charset },
-        Draft::Done(_) | Draft::Number(_) | Draft::Integer(..) => return None,
+        TypeDraft::VarChar(length) => varying(length, charset, bytes)?,
+        TypeDraft::Text(length_bytes, length) => text(length_bytes, length, charset, bytes)?,
+        TypeDraft::Enum(labels) => MySqlType::Enum { labels: trimmed(labels, &charset), charset },
+        TypeDraft::Set(labels) => MySqlType::Set { labels: trimmed(labels, &charset), charset },
+        TypeDraft::Done(_) | TypeDraft::Number(_) | TypeDraft::Integer(..) => return None,
     };
     if old_format { old_temporal(&declared_type) } else { Some(declared_type) }
 }
 
-fn draft(first: &str, tokens: &mut Tokens) -> Option<Draft> {
+fn draft(first: &str, tokens: &mut Tokens) -> Option<TypeDraft> {
     Some(match first {
         "tinyint" | "int1" => {
             let display = tokens.number_or(0)?;
-            Draft::Integer(1, display == 1)
+            TypeDraft::Integer(1, display == 1)
         }
-        "bool" | "boolean" => Draft::Done(MySqlType::TinyInt { unsigned: false, display_one: true }),
+        "bool" | "boolean" => TypeDraft::Done(MySqlType::TinyInt { unsigned: false, display_one: true }),
         "smallint" | "int2" => sized_integer(tokens, 2)?,
         "mediumint" | "middleint" | "int3" => sized_integer(tokens, 3)?,
         "int" | "integer" | "int4" => sized_integer(tokens, 4)?,
         "bigint" | "int8" => sized_integer(tokens, 8)?,
-        "serial" => Draft::Done(MySqlType::BigInt { unsigned: true }),
-        "decimal" | "dec" | "numeric" | "fixed" => Draft::Number(decimal(tokens)?),
-        "float" | "float4" => Draft::Number(match tokens.numbers()?.as_slice() {
+        "serial" => TypeDraft::Done(MySqlType::BigInt { unsigned: true }),
+        "decimal" | "dec" | "numeric" | "fixed" => TypeDraft::Number(decimal(tokens)?),
+        "float" | "float4" => TypeDraft::Number(match tokens.numbers()?.as_slice() {
             [] | [_, _] => MySqlType::Float,
             [precision] if *precision <= 24 => MySqlType::Float,
             [precision] if *precision <= 53 => MySqlType::Double,
@@ -215,46 +215,48 @@ fn draft(first: &str, tokens: &mut Tokens) -> Option<Draft> {
         "double" | "real" | "float8" => {
             let _ = first == "double" && tokens.take("precision");
             match tokens.numbers()?.as_slice() {
-                [] | [_, _] => Draft::Number(MySqlType::Double),
+                [] | [_, _] => TypeDraft::Number(MySqlType::Double),
                 _ => return None,
             }
         }
         "bit" => {
             let bits = u8::try_from(tokens.number_or(1)?).ok().filter(|bits| *bits <= 64)?;
-            Draft::Done(MySqlType::Bit { bits: bits.max(1) })
+            TypeDraft::Done(MySqlType::Bit { bits: bits.max(1) })
         }
         "year" => {
             // MariaDB shows the year of YEAR(2) with two digits, and logs it whole.
-            (tokens.number_or(4)? == 4).then_some(Draft::Done(MySqlType::Year))?
+            (tokens.number_or(4)? == 4).then_some(TypeDraft::Done(MySqlType::Year))?
         }
-        "date" => Draft::Done(MySqlType::Date),
-        "time" => Draft::Done(MySqlType::Time { fraction: fraction(tokens)?, old_format: false }),
-        "datetime" => Draft::Done(MySqlType::DateTime { fraction: fraction(tokens)?, old_format: false }),
-        "timestamp" => Draft::Done(MySqlType::Timestamp { fraction: fraction(tokens)?, old_format: false }),
+        "date" => TypeDraft::Done(MySqlType::Date),
+        "time" => TypeDraft::Done(MySqlType::Time { fraction: fraction(tokens)?, old_format: false }),
+        "datetime" => TypeDraft::Done(MySqlType::DateTime { fraction: fraction(tokens)?, old_format: false }),
+        "timestamp" => {
+            TypeDraft::Done(MySqlType::Timestamp { fraction: fraction(tokens)?, old_format: false })
+        }
         "char" | "character" => {
             if tokens.take("varying") || tokens.take("varchar") {
-                Draft::VarChar(tokens.number_or(u64::MAX)?)
+                TypeDraft::VarChar(tokens.number_or(u64::MAX)?)
             } else {
-                Draft::Char(tokens.number_or(1)?)
+                TypeDraft::Char(tokens.number_or(1)?)
             }
         }
-        "varchar" | "varcharacter" => Draft::VarChar(tokens.number_or(u64::MAX)?),
-        "tinytext" => Draft::Text(1, 0),
-        "text" => Draft::Text(2, tokens.number_or(0)?),
-        "mediumtext" => Draft::Text(3, 0),
-        "longtext" => Draft::Text(4, 0),
+        "varchar" | "varcharacter" => TypeDraft::VarChar(tokens.number_or(u64::MAX)?),
+        "tinytext" => TypeDraft::Text(1, 0),
+        "text" => TypeDraft::Text(2, tokens.number_or(0)?),
+        "mediumtext" => TypeDraft::Text(3, 0),
+        "longtext" => TypeDraft::Text(4, 0),
         "binary" => {
             let length = u32::try_from(tokens.number_or(1)?).ok().filter(|length| *length <= 255)?;
-            Draft::Done(MySqlType::Binary { length })
+            TypeDraft::Done(MySqlType::Binary { length })
         }
-        "varbinary" => Draft::Done(varying(tokens.number_or(u64::MAX)?, binary(), true)?),
-        "tinyblob" => Draft::Done(MySqlType::Blob { length_bytes: 1 }),
-        "blob" => Draft::Done(text(2, tokens.number_or(0)?, binary(), true)?),
-        "mediumblob" => Draft::Done(MySqlType::Blob { length_bytes: 3 }),
-        "longblob" => Draft::Done(MySqlType::Blob { length_bytes: 4 }),
+        "varbinary" => TypeDraft::Done(varying(tokens.number_or(u64::MAX)?, binary(), true)?),
+        "tinyblob" => TypeDraft::Done(MySqlType::Blob { length_bytes: 1 }),
+        "blob" => TypeDraft::Done(text(2, tokens.number_or(0)?, binary(), true)?),
+        "mediumblob" => TypeDraft::Done(MySqlType::Blob { length_bytes: 3 }),
+        "longblob" => TypeDraft::Done(MySqlType::Blob { length_bytes: 4 }),
         "long" => {
             if tokens.take("varbinary") {
-                Draft::Done(MySqlType::Blob { length_bytes: 3 })
+                TypeDraft::Done(MySqlType::Blob { length_bytes: 3 })
             } else {
                 let char_varying =
                     (tokens.take("char") || tokens.take("character")) && !tokens.take("varying");
@@ -262,18 +264,18 @@ fn draft(first: &str, tokens: &mut Tokens) -> Option<Draft> {
                     return None;
                 }
                 let _ = tokens.take("varchar") || tokens.take("varcharacter");
-                Draft::Text(3, 0)
+                TypeDraft::Text(3, 0)
             }
         }
-        "enum" => Draft::Enum(tokens.labels()?),
-        "set" => Draft::Set(tokens.labels()?),
-        "json" => Draft::Done(MySqlType::Json),
+        "enum" => TypeDraft::Enum(tokens.labels()?),
+        "set" => TypeDraft::Set(tokens.labels()?),
+        "json" => TypeDraft::Done(MySqlType::Json),
         "geometry" | "point" | "linestring" | "polygon" | "multipoint" | "multilinestring"
         | "multipolygon" | "geometrycollection" | "geomcollection" => {
-            Draft::Done(MySqlType::Geometry { kind: first.to_owned() })
+            TypeDraft::Done(MySqlType::Geometry { kind: first.to_owned() })
         }
         "vector" => {
-            Draft::Done(MySqlType::Vector { dimensions: u32::try_from(tokens.number_or(2048)?).ok()? })
+            TypeDraft::Done(MySqlType::Vector { dimensions: u32::try_from(tokens.number_or(2048)?).ok()? })
         }
         _ => return None,
     })
@@ -283,9 +285,9 @@ fn binary() -> Charset {
     Charset { name: "binary".to_owned(), collation: "binary".to_owned() }
 }
 
-fn sized_integer(tokens: &mut Tokens, size: u8) -> Option<Draft> {
+fn sized_integer(tokens: &mut Tokens, size: u8) -> Option<TypeDraft> {
     tokens.number_or(0)?;
-    Some(Draft::Integer(size, false))
+    Some(TypeDraft::Integer(size, false))
 }
 
 fn integer(size: u8, display_one: bool, unsigned: bool) -> Option<MySqlType> {

@@ -12,7 +12,7 @@ pub mod ddl;
 pub mod error;
 pub mod table;
 
-pub use binding::{BoundColumn, BoundTable, Wire, bind};
+pub use binding::{BoundColumn, BoundTable, ValueEnd, bind};
 pub use column::{Charset, MySqlType};
 pub use error::SchemaError;
 pub use table::{Column, ColumnDefault, Generation, HiddenColumns, Limits, Table};

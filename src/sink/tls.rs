@@ -7,7 +7,7 @@
 use super::{SinkError, SinkErrorKind};
 use crate::change::remedy::{Certificates, InConfig};
 use crate::config::types::{TargetEndpoint, TargetTlsMode};
-use crate::tls::{self, Judge, Refusal};
+use crate::tls::{self, Judge, NoTls};
 use std::error::Error as _;
 use std::io;
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -27,7 +27,7 @@ pub fn connector(endpoint: &TargetEndpoint, label: &str) -> Result<MakeRustlsCon
 }
 
 /// The room's error for a refusal.
-pub fn error(refusal: Refusal, label: &str) -> SinkError {
+pub fn error(refusal: NoTls, label: &str) -> SinkError {
     SinkErrorKind::Tls { message: refusal.message, remedy: refusal.remedy }.at(label)
 }
 
@@ -35,11 +35,11 @@ pub fn error(refusal: Refusal, label: &str) -> SinkError {
 ///
 /// A TLS 1.3 server refuses a client's certificate only after the client's side of the handshake, so that the
 /// refusal comes as an error of reading.
-pub fn refusal(error: &tokio_postgres::Error, host: &str) -> Option<Refusal> {
+pub fn refusal(error: &tokio_postgres::Error, host: &str) -> Option<NoTls> {
     let cause = error.source()?;
     if let Some(io) = cause.downcast_ref::<io::Error>() {
         if is_handshake(error) && io.kind() == io::ErrorKind::InvalidInput {
-            return Some(Refusal {
+            return Some(NoTls {
                 message: format!("host '{host}': {io}"),
                 remedy: InConfig::HostName.into(),
                 of_client_certificate: false,
@@ -48,7 +48,7 @@ pub fn refusal(error: &tokio_postgres::Error, host: &str) -> Option<Refusal> {
         return tls::cause(io).map(|cause| tls::refusal(cause, host));
     }
     // The client has no accessor for a server's "N" but its fixed words.
-    (is_handshake(error) && cause.to_string().contains("does not support TLS")).then(|| Refusal {
+    (is_handshake(error) && cause.to_string().contains("does not support TLS")).then(|| NoTls {
         message: "the server offers no TLS".to_owned(),
         remedy: Certificates::TargetWithout.into(),
         of_client_certificate: false,

@@ -14,7 +14,7 @@
 use super::{SourceError, SourceErrorKind};
 use crate::change::remedy::InConfig;
 use crate::config::types::{SourceEndpoint, SourceTlsMode};
-use crate::tls::{self, Judge, Refusal};
+use crate::tls::{self, Judge, NoTls};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub fn client(endpoint: &SourceEndpoint, label: &str) -> Result<Option<Arc<Clien
 }
 
 /// The room's error for a refusal.
-pub fn error(refusal: Refusal, label: &str) -> SourceError {
+pub fn error(refusal: NoTls, label: &str) -> SourceError {
     SourceErrorKind::Tls { message: refusal.message, remedy: refusal.remedy }.at(label)
 }
 

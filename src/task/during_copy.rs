@@ -11,7 +11,7 @@
 use super::TaskError;
 use super::context::Context;
 use super::memory::Memory;
-use super::prepare::Prepared;
+use super::prepare::ReadyGroup;
 use super::recorded::Known;
 use super::side::Sides;
 use super::stream::{self, Company};
@@ -55,7 +55,7 @@ pub(super) struct Until {
 /// Tables whose copy has not come to its end, as the stream takes them up.
 pub(super) struct Halfway {
     pub(super) source: stream::Source,
-    pub(super) prepared: Prepared,
+    pub(super) prepared: ReadyGroup,
     /// Tables that are none of theirs; of a main stream.
     pub(super) sides: Option<Sides>,
 }

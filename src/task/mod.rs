@@ -61,7 +61,7 @@ use context::Context;
 use during_copy::{Halfway, Moved};
 use gather::Gathered;
 use going_on::Passed;
-use prepare::Prepared;
+use prepare::ReadyGroup;
 use recorded::Known;
 use side::Sides;
 use std::collections::BTreeSet;
@@ -144,7 +144,7 @@ async fn follow(
         context,
         source,
         owner.clone(),
-        Prepared { checkpoint, tables },
+        ReadyGroup { checkpoint, tables },
         memory,
         stop,
         company,
@@ -249,7 +249,7 @@ async fn start(
         waiting::at_target(context, pid, Box::pin(take(context, session, &mut server, &gathered))).await?;
     memory.has_taken();
     let stored = add_beside(context, &owner, stored, &mut gathered).await?;
-    let Prepared { checkpoint, mut tables } =
+    let ReadyGroup { checkpoint, mut tables } =
         schema_sync(context, &mut server, &owner, &stored, &mut gathered).await?;
     tell::tables(context, &tables, &gathered, &stored);
     if moved.is_none() {
@@ -263,7 +263,7 @@ async fn start(
     waiting::at_target(context, pid, group::renew_p1(context, &mut server, &owner, &mut tables)).await?;
     let source = stream::Source::new(server, &gathered, gathered.reasons());
     if let Some(moved) = moved {
-        let prepared = Prepared { checkpoint, tables };
+        let prepared = ReadyGroup { checkpoint, tables };
         let halfway = Halfway { source, prepared, sides: Some(Sides::of(&stored)) };
         let advanced = during_copy::advance(context, &owner, halfway, moved, memory, stop);
         return match Box::pin(advanced).await {
@@ -361,7 +361,7 @@ async fn schema_sync(
     owner: &Owner,
     stored: &Stored,
     gathered: &mut Gathered,
-) -> Result<Prepared, TaskError> {
+) -> Result<ReadyGroup, TaskError> {
     let known = prepare::known(context, stored)?;
     if stored.checkpoint.is_none() && !known.is_empty() {
         return Err(SinkErrorKind::State {
@@ -377,7 +377,7 @@ async fn schema_sync(
     let nothing_new = gathered.mappings.iter().all(|(name, _)| !is_new(name));
     if let (Some(checkpoint), true) = (&stored.checkpoint, nothing_new) {
         tracing::info!(task = context.name, position = %checkpoint.position, "resuming from the checkpoint");
-        return Ok(Prepared { checkpoint: checkpoint.clone(), tables: known });
+        return Ok(ReadyGroup { checkpoint: checkpoint.clone(), tables: known });
     }
     context.progress.step(TaskProgress::makes_targets);
     let mut settled = waiting::waits(context, server.waits(), async {

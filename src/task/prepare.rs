@@ -23,7 +23,7 @@ use std::collections::BTreeSet;
 
 /// A group that is ready to be copied (or to be followed, when nothing is copied).
 #[derive(Debug)]
-pub struct Prepared {
+pub struct ReadyGroup {
     /// The durable checkpoint.
     pub checkpoint: Checkpoint,
     /// Every carried table with its definition, those of earlier groups too.
@@ -146,7 +146,7 @@ pub async fn prepare(
     known: Known,
     until: Option<crate::change::state::CatchUpTarget>,
     shared: bool,
-) -> Result<Prepared, TaskError> {
+) -> Result<ReadyGroup, TaskError> {
     let task = context.task();
     let session = owner.session();
     let store = owner.store();
@@ -216,7 +216,7 @@ pub async fn prepare(
         tables.insert(recorded.name().clone(), recorded);
     }
     transaction(session, "COMMIT").await?;
-    Ok(Prepared { checkpoint, tables })
+    Ok(ReadyGroup { checkpoint, tables })
 }
 
 /// A selected table changed under its copy: the tables that `chosen` names are copied from the start. Those that were made

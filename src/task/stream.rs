@@ -16,7 +16,7 @@ use super::ending::{Ending, Stage};
 use super::gather::Gathered;
 use super::handoff;
 use super::memory::Memory;
-use super::prepare::Prepared;
+use super::prepare::ReadyGroup;
 use super::resume::Resume;
 use super::side::meet::{Guest, Host};
 use super::side::{Manager, Sides};
@@ -89,7 +89,7 @@ pub async fn follow(
     context: &Context,
     source: Source,
     owner: Arc<Owner>,
-    prepared: Prepared,
+    prepared: ReadyGroup,
     memory: Arc<Memory>,
     stop: CancellationToken,
     company: Company,
@@ -120,7 +120,7 @@ async fn open(
     context: &Context,
     source: Source,
     owner: &Arc<Owner>,
-    prepared: Prepared,
+    prepared: ReadyGroup,
     company: &Company,
     memory: Arc<Memory>,
 ) -> Result<Pipeline, TaskError> {
@@ -129,7 +129,7 @@ async fn open(
         Company::Side(_) => None,
         Company::Nobody(until) => until.sides.as_ref(),
     };
-    let Prepared { checkpoint, tables } = prepared;
+    let ReadyGroup { checkpoint, tables } = prepared;
     let task = context.task();
     let policies = context.policies();
     let Source { mut server, names, cascades, left_out, file_begun } = source;

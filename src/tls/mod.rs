@@ -1,7 +1,7 @@
 //! TLS as a client, for both sides: which certificates are good enough, and what to say when one is not.
 //!
 //! What flows: the files of the config in, a [`ClientConfig`] out; on a failed handshake rustls's error in, a
-//! [`Refusal`] in plain words out. This room knows `config` and nothing else of ours; when TLS is used at all,
+//! [`NoTls`] in plain words out. This room knows `config` and nothing else of ours; when TLS is used at all,
 //! and whether a connection may go without it, is decided by `source` and `sink`.
 //!
 //! What must never happen here: a certificate accepted that was not judged as far as [`Judge`] says, or a peer
@@ -11,7 +11,7 @@ mod files;
 mod refusal;
 mod verifier;
 
-pub use refusal::{Refusal, cause, refusal};
+pub use refusal::{NoTls, cause, refusal};
 
 use crate::change::remedy::{Certificates, Report};
 use crate::config::types::TlsFiles;
@@ -38,19 +38,19 @@ pub enum Judge {
 ///
 /// # Errors
 /// A file that is missing, unreadable or not what its key is for; the message names both.
-pub fn client(judge: Judge, files: &TlsFiles) -> Result<ClientConfig, Refusal> {
+pub fn client(judge: Judge, files: &TlsFiles) -> Result<ClientConfig, NoTls> {
     let provider = Arc::new(ring::default_provider());
     let trusted = match (&files.ca_file, judge) {
         (_, Judge::Nothing) => Vec::new(),
         (Some(path), Judge::Chain | Judge::ChainAndName) => files::certificates("ca_file", path)?,
         (None, Judge::Chain | Judge::ChainAndName) => {
-            return Err(Refusal::new("no certificates to trust", Certificates::Authorities));
+            return Err(NoTls::new("no certificates to trust", Certificates::Authorities));
         }
     };
     let verifier = Verifier::new(judge, trusted, Arc::clone(&provider))?;
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .map_err(|error| Refusal::new(error.to_string(), Report::NoTlsVersion))?
+        .map_err(|error| NoTls::new(error.to_string(), Report::NoTlsVersion))?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier));
     match (&files.cert_file, &files.key_file) {
@@ -60,7 +60,7 @@ pub fn client(judge: Judge, files: &TlsFiles) -> Result<ClientConfig, Refusal> {
             Ok(builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(own))))
         }
         (Some(_), None) | (None, Some(_)) => {
-            Err(Refusal::new("one of cert_file and key_file is missing", Certificates::OwnOrNone))
+            Err(NoTls::new("one of cert_file and key_file is missing", Certificates::OwnOrNone))
         }
     }
 }
@@ -70,14 +70,14 @@ fn own_certificate(
     cert_file: &Path,
     key_file: &Path,
     provider: &rustls::crypto::CryptoProvider,
-) -> Result<CertifiedKey, Refusal> {
+) -> Result<CertifiedKey, NoTls> {
     let chain = files::certificates("cert_file", cert_file)?;
     let key = provider.key_provider.load_private_key(files::key("key_file", key_file)?).map_err(|error| {
-        Refusal::new(format!("key_file {}: {error}", key_file.display()), Certificates::OwnKey)
+        NoTls::new(format!("key_file {}: {error}", key_file.display()), Certificates::OwnKey)
     })?;
     let own = CertifiedKey::new(chain, key);
     match own.keys_match() {
-        Err(Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => Err(Refusal::new(
+        Err(Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => Err(NoTls::new(
             format!(
                 "key_file {} is not the key of the first certificate in cert_file {}",
                 key_file.display(),

@@ -6,7 +6,7 @@ use std::io;
 
 /// Why TLS cannot be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct NoTls {
     /// What went wrong.
     pub message: String,
     /// What the user can do.
@@ -16,7 +16,7 @@ pub struct Refusal {
     pub of_client_certificate: bool,
 }
 
-impl Refusal {
+impl NoTls {
     pub(super) fn new(message: impl Into<String>, remedy: impl Into<Remedy>) -> Self {
         Self { message: message.into(), remedy: remedy.into(), of_client_certificate: false }
     }
@@ -35,7 +35,7 @@ pub fn cause(error: &io::Error) -> Option<&Error> {
 ///
 /// Alerts: RFC 8446, section 6.2. TLS 1.3 servers refuse a client's certificate after the client's side of the
 /// handshake is done, so that some of these only come up at the first read after it.
-pub fn refusal(error: &Error, host: &str) -> Refusal {
+pub fn refusal(error: &Error, host: &str) -> NoTls {
     match error {
         Error::InvalidCertificate(why) => certificate(why, host),
         Error::AlertReceived(alert) => alerted(*alert),
@@ -43,32 +43,32 @@ pub fn refusal(error: &Error, host: &str) -> Refusal {
             PeerIncompatible::ServerDoesNotSupportTls12Or13
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
         ) => too_old(),
-        Error::PeerIncompatible(why) => Refusal::new(
+        Error::PeerIncompatible(why) => NoTls::new(
             format!("the server has no TLS in common with this client ({why:?})"),
             Certificates::CommonCipher,
         ),
-        Error::InvalidMessage(why) => Refusal::new(
+        Error::InvalidMessage(why) => NoTls::new(
             format!("the server answers in something that is not TLS 1.2 or 1.3 ({why:?})"),
             Certificates::NewerProtocol,
         ),
-        other => Refusal::new(other.to_string(), Certificates::SoundKey),
+        other => NoTls::new(other.to_string(), Certificates::SoundKey),
     }
 }
 
-fn too_old() -> Refusal {
-    Refusal::new(
+fn too_old() -> NoTls {
+    NoTls::new(
         "the server speaks only TLS 1.1 or older, which is not safe and not spoken here",
         Certificates::NewerProtocol,
     )
 }
 
-fn certificate(why: &CertificateError, host: &str) -> Refusal {
+fn certificate(why: &CertificateError, host: &str) -> NoTls {
     match why {
-        CertificateError::BadSignature => Refusal::new(
+        CertificateError::BadSignature => NoTls::new(
             "the server's certificate is not signed by the authority of that name in ca_file, or the server has not proved to hold its key",
             Certificates::RightAuthority,
         ),
-        CertificateError::UnknownIssuer => Refusal::new(
+        CertificateError::UnknownIssuer => NoTls::new(
             "the server's certificate does not lead to one in ca_file",
             Certificates::KnownAuthority,
         ),
@@ -82,13 +82,13 @@ fn certificate(why: &CertificateError, host: &str) -> Refusal {
                 }
                 _ => String::new(),
             };
-            Refusal::new(
+            NoTls::new(
                 format!("the server's certificate, or one that signed it, has expired{since}"),
                 Certificates::Renew,
             )
         }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            Refusal::new("the server's certificate is not valid yet", Certificates::Clocks)
+            NoTls::new("the server's certificate is not valid yet", Certificates::Clocks)
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             let names = match why {
@@ -97,27 +97,27 @@ fn certificate(why: &CertificateError, host: &str) -> Refusal {
                 }
                 _ => "it names no host as subjectAltName".to_owned(),
             };
-            Refusal::new(
+            NoTls::new(
                 format!("the server's certificate is not for host '{host}': {names}"),
                 Certificates::HostOfCertificate,
             )
         }
-        CertificateError::Other(_) => Refusal::new(
+        CertificateError::Other(_) => NoTls::new(
             format!(
                 "the server's certificate cannot be judged: {why} (X.509 version 1, or a CA's own, is not taken for a server's)"
             ),
             Certificates::WithExtensions,
         ),
         other => {
-            Refusal::new(format!("the server's certificate is not usable: {other}"), Certificates::ForServers)
+            NoTls::new(format!("the server's certificate is not usable: {other}"), Certificates::ForServers)
         }
     }
 }
 
-fn alerted(alert: AlertDescription) -> Refusal {
+fn alerted(alert: AlertDescription) -> NoTls {
     match alert {
         AlertDescription::CertificateRequired | AlertDescription::NoCertificate => {
-            Refusal::client_certificate("the server demands a client certificate", Certificates::Own)
+            NoTls::client_certificate("the server demands a client certificate", Certificates::Own)
         }
         AlertDescription::UnknownCA
         | AlertDescription::BadCertificate
@@ -126,17 +126,15 @@ fn alerted(alert: AlertDescription) -> Refusal {
         | AlertDescription::CertificateExpired
         | AlertDescription::CertificateUnknown
         | AlertDescription::AccessDenied
-        | AlertDescription::DecryptError => Refusal::client_certificate(
+        | AlertDescription::DecryptError => NoTls::client_certificate(
             format!("the server refuses the client's certificate ({alert:?})"),
             Certificates::OwnTrusted,
         ),
         AlertDescription::ProtocolVersion => too_old(),
-        AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity => Refusal::new(
+        AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity => NoTls::new(
             format!("the server finds no version, cipher or key in common with this client ({alert:?})"),
             Certificates::CommonCipher,
         ),
-        other => {
-            Refusal::new(format!("the server ends the handshake ({other:?})"), Certificates::SeeServerLog)
-        }
+        other => NoTls::new(format!("the server ends the handshake ({other:?})"), Certificates::SeeServerLog),
     }
 }

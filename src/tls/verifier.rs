@@ -7,7 +7,7 @@
 //!
 //! The handshake's signature is checked in every mode: without it the certificate would not belong to the peer.
 
-use super::{Judge, Refusal};
+use super::{Judge, NoTls};
 use crate::change::remedy::Certificates;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
@@ -38,11 +38,11 @@ impl Verifier {
         judge: Judge,
         trusted: Vec<CertificateDer<'static>>,
         provider: Arc<CryptoProvider>,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, NoTls> {
         let mut roots = RootCertStore::empty();
         for certificate in &trusted {
             roots.add(certificate.clone()).map_err(|error| {
-                Refusal::new(
+                NoTls::new(
                     format!("a certificate in ca_file cannot be used: {error}"),
                     Certificates::AuthoritiesOfVersion3,
                 )

@@ -1,6 +1,6 @@
 //! Reading row bytes without ever reading past their end.
 
-use crate::schema::Wire;
+use crate::schema::ValueEnd;
 use crate::transform::encode::Fault;
 
 /// What is left of some bytes.
@@ -37,25 +37,25 @@ impl<'a> Cursor<'a> {
 
     /// The bytes of one value of a row image.
     #[inline]
-    pub(super) fn value(&mut self, wire: Wire) -> Result<&'a [u8], Fault> {
+    pub(super) fn value(&mut self, wire: ValueEnd) -> Result<&'a [u8], Fault> {
         let length = match wire {
-            Wire::Fixed(width) => return self.take(width.into()),
-            Wire::Prefixed(1) => {
+            ValueEnd::Fixed(width) => return self.take(width.into()),
+            ValueEnd::Prefixed(1) => {
                 let [length] = self.array()?;
                 u32::from(length)
             }
-            Wire::Prefixed(2) => u16::from_le_bytes(self.array()?).into(),
-            Wire::Prefixed(3) => {
+            ValueEnd::Prefixed(2) => u16::from_le_bytes(self.array()?).into(),
+            ValueEnd::Prefixed(3) => {
                 let [a, b, c] = self.array()?;
                 u32::from_le_bytes([a, b, c, 0])
             }
-            Wire::Prefixed(_) => u32::from_le_bytes(self.array()?),
+            ValueEnd::Prefixed(_) => u32::from_le_bytes(self.array()?),
         };
         self.take(usize::try_from(length).unwrap_or(usize::MAX))
     }
 
     /// The bytes of one value of a row image together with its length.
-    pub(super) fn measured(&mut self, wire: Wire) -> Result<&'a [u8], Fault> {
+    pub(super) fn measured(&mut self, wire: ValueEnd) -> Result<&'a [u8], Fault> {
         let from = self.rest;
         self.value(wire)?;
         Ok(from.get(..from.len() - self.rest.len()).unwrap_or(from))

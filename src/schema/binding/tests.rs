@@ -1,6 +1,6 @@
 use super::*;
 use crate::schema::ColumnDefault;
-use Wire::{Fixed, Prefixed};
+use ValueEnd::{Fixed, Prefixed};
 
 fn charset(name: &str) -> Charset {
     Charset { name: name.into(), collation: format!("{name}_bin") }
@@ -130,7 +130,7 @@ fn map() -> TableMap {
 #[test]
 fn a_table_map_with_full_metadata_binds() {
     let bound = bind(&table(), &map()).unwrap();
-    let wires: Vec<Wire> = bound.columns.iter().map(|column| column.wire).collect();
+    let wires: Vec<ValueEnd> = bound.columns.iter().map(|column| column.wire).collect();
     assert_eq!(
         wires,
         [
@@ -230,8 +230,8 @@ fn types_of_before_5_6_4_are_marked() {
     };
     let bound = bind(&table, &map).unwrap();
     assert!(bound.columns.iter().all(|column| column.old_format));
-    let widths: Vec<Wire> = bound.columns.iter().map(|column| column.wire).collect();
-    assert_eq!(widths, [Wire::Fixed(3), Wire::Fixed(8), Wire::Fixed(4)]);
+    let widths: Vec<ValueEnd> = bound.columns.iter().map(|column| column.wire).collect();
+    assert_eq!(widths, [ValueEnd::Fixed(3), ValueEnd::Fixed(8), ValueEnd::Fixed(4)]);
 }
 
 #[test]

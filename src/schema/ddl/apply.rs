@@ -30,7 +30,7 @@ pub(super) fn misfit(table: &TableName, why: impl Into<String>) -> SchemaError {
 
 /// A column on its way into the new definition.
 #[derive(Clone)]
-struct Draft {
+struct ColumnDraft {
     column: Column,
     origin: Option<usize>,
 }
@@ -55,7 +55,7 @@ pub fn evolve(before: &Table, alter: &AlterTable, unnamed: Defaults<'_>) -> Resu
                 continue;
             }
             AlterStep::AddColumn { column, place, .. } => {
-                (Draft { column: declare(name, column, &defaults, unnamed)?, origin: None }, place)
+                (ColumnDraft { column: declare(name, column, &defaults, unnamed)?, origin: None }, place)
             }
             AlterStep::ChangeColumn { from, if_exists, .. }
             | AlterStep::RenameColumn { from, if_exists, .. }
@@ -162,7 +162,7 @@ fn hidden(before: HiddenColumns, alter: &AlterTable, unnamed: Defaults<'_>) -> H
 
 /// MariaDB puts new names of columns into the expressions of generated ones, which is not followed here: an expression that may
 /// name a column whose name is another afterwards is not known any more.
-fn forget_renamed(before: &Table, kept: &mut [Draft]) {
+fn forget_renamed(before: &Table, kept: &mut [ColumnDraft]) {
     let stays = |index: usize, name: &str| {
         kept.iter().any(|draft| draft.origin == Some(index) && draft.column.name == name)
     };
@@ -189,7 +189,7 @@ fn keep(
     name: &TableName,
     defaults: &Charset,
     unnamed: Defaults<'_>,
-) -> Result<Option<Draft>, SchemaError> {
+) -> Result<Option<ColumnDraft>, SchemaError> {
     let mut kept = column.clone();
     for step in steps {
         match step {
@@ -205,7 +205,7 @@ fn keep(
             _ => {}
         }
     }
-    Ok(Some(Draft { column: kept, origin: Some(index) }))
+    Ok(Some(ColumnDraft { column: kept, origin: Some(index) }))
 }
 
 /// A collation that is not known is not taken for the one that a column had before the statement declared or converted it.

@@ -9,7 +9,7 @@
 //!
 //! What must never happen here: a chunk called written while rows of it are on their way.
 
-use super::statements::{Kind, Statements};
+use super::statements::{StatementKind, Statements};
 use super::{Existing, Strategy, copy, staging};
 use crate::change::{EncodedRows, RowLayout};
 use crate::sink::{Session, SinkError};
@@ -57,7 +57,8 @@ impl ChunkWriter<'_> {
         let copying = match &mut self.copying {
             Some(copying) => copying,
             none => {
-                let statement = self.statements.get(self.session, &self.layout, Kind::CopyTable).await?;
+                let statement =
+                    self.statements.get(self.session, &self.layout, StatementKind::CopyTable).await?;
                 let begun = copy::Copying::begin(self.session, &statement).await;
                 none.insert(begun.map_err(|error| failed(self.session, &self.layout, error))?)
             }

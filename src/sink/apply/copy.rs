@@ -4,8 +4,8 @@
 //! (rust-postgres issue 789).
 
 use super::ApplyError;
-use super::plan::{Expect, Step};
-use super::statements::{Kind, Statements};
+use super::plan::{Expect, WriteStep};
+use super::statements::{StatementKind, Statements};
 use crate::change::remedy::AtTarget;
 use crate::change::{EncodedRows, TargetName};
 use crate::sink::{Session, SinkError, SinkErrorKind};
@@ -72,10 +72,10 @@ pub(super) async fn send<'a>(
 pub(super) async fn step(
     session: &Session,
     statements: &mut Statements,
-    step: &Step<'_>,
+    step: &WriteStep<'_>,
 ) -> Result<(), ApplyError> {
     let target = step.changes.target();
-    let statement = statements.get(session, &step.changes.layout, Kind::CopyTable).await?;
+    let statement = statements.get(session, &step.changes.layout, StatementKind::CopyTable).await?;
     match send(session, &statement, step.rows()).await {
         Ok(count) => Ok(complete(session, target, step.len(), count)?),
         Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) && step.expect == Expect::Absent => {

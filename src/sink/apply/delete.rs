@@ -1,7 +1,7 @@
 //! Deleting keys, and finding out which of them were (not) there.
 
 use super::arrays::{ArrayParam, RawValue, columns};
-use super::plan::{Expect, Step};
+use super::plan::{Expect, WriteStep};
 use super::{ApplyError, Drift, statements, types};
 use crate::sink::{Session, SinkError};
 use futures_util::TryStreamExt;
@@ -10,7 +10,7 @@ use tokio_postgres::Statement;
 use tokio_postgres::types::Type;
 
 /// The step's keys as one array per key column.
-pub(super) fn params(session: &Session, step: &Step<'_>) -> Result<Vec<ArrayParam>, SinkError> {
+pub(super) fn params(session: &Session, step: &WriteStep<'_>) -> Result<Vec<ArrayParam>, SinkError> {
     let types = types::key_arrays(&step.changes.layout).unwrap_or_default();
     columns(&types, step.keys())
         .map_err(|_| session.unexpected("deleting rows", "an encoded key is malformed"))
@@ -19,7 +19,7 @@ pub(super) fn params(session: &Session, step: &Step<'_>) -> Result<Vec<ArrayPara
 /// Deletes the keys in `params` and compares what was found with what the step expects.
 pub(super) async fn run(
     session: &Session,
-    step: &Step<'_>,
+    step: &WriteStep<'_>,
     statement: Statement,
     params: Vec<ArrayParam>,
 ) -> Result<Drift, ApplyError> {

@@ -1,7 +1,7 @@
 //! Rows that may exist: written whatever is there, and counted where that is not as expected.
 
 use super::arrays::{ArrayParam, columns};
-use super::plan::{Expect, Step};
+use super::plan::{Expect, WriteStep};
 use super::{ApplyError, Drift, types};
 use crate::sink::{Session, SinkError};
 use futures_util::TryStreamExt;
@@ -9,7 +9,7 @@ use std::pin::pin;
 use tokio_postgres::Statement;
 
 /// The step's rows as one array per column.
-pub(super) fn params(session: &Session, step: &Step<'_>) -> Result<Vec<ArrayParam>, SinkError> {
+pub(super) fn params(session: &Session, step: &WriteStep<'_>) -> Result<Vec<ArrayParam>, SinkError> {
     let types = types::row_arrays(&step.changes.layout).unwrap_or_default();
     // A row starts with its number of fields.
     let fields = step.rows().map(|row| row.get(2..).unwrap_or_default());
@@ -19,7 +19,7 @@ pub(super) fn params(session: &Session, step: &Step<'_>) -> Result<Vec<ArrayPara
 /// Runs a merge. It answers per row with NULL, or with the key's text when the row was unexpectedly (not) there.
 pub(super) async fn run(
     session: &Session,
-    step: &Step<'_>,
+    step: &WriteStep<'_>,
     statement: Statement,
     params: Vec<ArrayParam>,
 ) -> Result<Drift, ApplyError> {

@@ -35,7 +35,7 @@ use super::{Dialect, Session, SinkError};
 use crate::change::{RowLayout, TargetName};
 use crate::config::types::TargetEndpoint;
 pub use chunk::ChunkWriter;
-use plan::{Act, Step};
+use plan::{Act, WriteStep};
 pub use refused::{Refused, refused};
 use statements::Statements;
 use std::sync::Arc;
@@ -234,7 +234,7 @@ impl Applier {
             manners.push((mode, self.strategy(session, table, mode).await?));
         }
         let steps = plan::plan(&changes.tables, &manners, way);
-        let at_once: Vec<&Step> = steps.iter().filter(|step| step.at_once()).collect();
+        let at_once: Vec<&WriteStep> = steps.iter().filter(|step| step.at_once()).collect();
         let drifts = pipeline::run(session, &mut self.statements, &at_once).await?;
         for (step, drift) in at_once.iter().zip(drifts) {
             outcome.add(step.table, drift);

@@ -6,8 +6,8 @@
 //! others are under way, and nothing is prepared in between.
 
 use super::arrays::ArrayParam;
-use super::plan::{Act, Step};
-use super::statements::{Kind, Statements};
+use super::plan::{Act, WriteStep};
+use super::statements::{StatementKind, Statements};
 use super::{ApplyError, Drift, delete, merge};
 use crate::sink::Session;
 use futures_util::TryStreamExt;
@@ -25,14 +25,14 @@ type Request<'a> = Pin<Box<dyn Future<Output = Result<Drift, ApplyError>> + Send
 pub(super) async fn run(
     session: &Session,
     statements: &mut Statements,
-    steps: &[&Step<'_>],
+    steps: &[&WriteStep<'_>],
 ) -> Result<Vec<Drift>, ApplyError> {
     let mut prepared = Vec::with_capacity(steps.len());
     for step in steps {
         let kind = match step.act {
-            Act::Delete => Kind::Delete(step.expect),
+            Act::Delete => StatementKind::Delete(step.expect),
             Act::MergeArrays | Act::MergeStaged | Act::UpdateInsert | Act::Copy => {
-                Kind::MergeArrays(step.expect)
+                StatementKind::MergeArrays(step.expect)
             }
         };
         prepared.push(statements.get(session, &step.changes.layout, kind).await?);

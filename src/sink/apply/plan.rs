@@ -45,7 +45,7 @@ pub(super) enum Expect {
 
 /// One step.
 #[derive(Debug)]
-pub(super) struct Step<'a> {
+pub(super) struct WriteStep<'a> {
     /// The table's place in the batch.
     pub(super) table: usize,
     pub(super) changes: &'a TableChanges,
@@ -54,7 +54,7 @@ pub(super) struct Step<'a> {
     rows: Vec<&'a [RowRef]>,
 }
 
-impl<'a> Step<'a> {
+impl<'a> WriteStep<'a> {
     /// The keys' fields.
     pub(super) fn keys(&self) -> impl Iterator<Item = &'a [u8]> {
         self.refs().map(|at| self.changes.key(at))
@@ -84,7 +84,11 @@ impl<'a> Step<'a> {
 }
 
 /// All steps of a batch, deletes first.
-pub(super) fn plan<'a>(tables: &'a [TableChanges], manners: &[(Mode, Strategy)], way: Way) -> Vec<Step<'a>> {
+pub(super) fn plan<'a>(
+    tables: &'a [TableChanges],
+    manners: &[(Mode, Strategy)],
+    way: Way,
+) -> Vec<WriteStep<'a>> {
     let mut planner = Planner::default();
     for (table, (changes, &manner)) in tables.iter().zip(manners).enumerate() {
         let c = changes;
@@ -145,19 +149,19 @@ pub(super) fn plan<'a>(tables: &'a [TableChanges], manners: &[(Mode, Strategy)],
 
 #[derive(Default)]
 struct Planner<'a> {
-    deletes: Vec<Step<'a>>,
-    writes: Vec<Step<'a>>,
+    deletes: Vec<WriteStep<'a>>,
+    writes: Vec<WriteStep<'a>>,
 }
 
 impl<'a> Planner<'a> {
     fn delete(&mut self, table: usize, changes: &'a TableChanges, expect: Expect, keys: &'a [RowRef]) {
         for keys in keys.chunks(DELETE_MAX_KEYS) {
-            self.deletes.push(Step { table, changes, act: Act::Delete, expect, rows: vec![keys] });
+            self.deletes.push(WriteStep { table, changes, act: Act::Delete, expect, rows: vec![keys] });
         }
     }
 
     fn merge(&mut self, table: usize, changes: &'a TableChanges, expect: Expect, rows: Vec<&'a [RowRef]>) {
-        let mut step = Step { table, changes, act: Act::MergeStaged, expect, rows };
+        let mut step = WriteStep { table, changes, act: Act::MergeStaged, expect, rows };
         if step.len() <= ARRAYS_MAX_ROWS
             && types::row_arrays(&changes.layout).is_some()
             && step.rows().map(<[u8]>::len).sum::<usize>() <= ARRAYS_MAX_BYTES
@@ -168,14 +172,14 @@ impl<'a> Planner<'a> {
     }
 
     fn update(&mut self, table: usize, changes: &'a TableChanges, expect: Expect, rows: Vec<&'a [RowRef]>) {
-        self.write(Step { table, changes, act: Act::UpdateInsert, expect, rows });
+        self.write(WriteStep { table, changes, act: Act::UpdateInsert, expect, rows });
     }
 
     fn copy(&mut self, table: usize, changes: &'a TableChanges, expect: Expect, rows: Vec<&'a [RowRef]>) {
-        self.write(Step { table, changes, act: Act::Copy, expect, rows });
+        self.write(WriteStep { table, changes, act: Act::Copy, expect, rows });
     }
 
-    fn write(&mut self, step: Step<'a>) {
+    fn write(&mut self, step: WriteStep<'a>) {
         if step.len() > 0 {
             self.writes.push(step);
         }

@@ -3,8 +3,8 @@
 //! Statements over arrays and staging fail as one. So the batch is written once more, in a transaction that is never committed:
 //! its keys deleted, then its rows by COPY, whose error names the line. What must never happen here: a commit.
 
-use super::plan::{self, Act, Step};
-use super::statements::{Kind, Statements, any_key};
+use super::plan::{self, Act, WriteStep};
+use super::statements::{StatementKind, Statements, any_key};
 use super::{Existing, Mode, Strategy, Way, copy, delete, pipeline, types};
 use crate::change::{RowLayout, TargetName};
 use crate::sink::compact::Compacted;
@@ -41,7 +41,8 @@ pub async fn refused(
     let manners = vec![(Mode::Convergent, Strategy::DeleteCopy); changes.tables.len()];
     let steps = plan::plan(&changes.tables, &manners, Way::General);
     let mut statements = Statements::default();
-    let (deletes, writes): (Vec<&Step<'_>>, Vec<&Step<'_>>) = steps.iter().partition(|step| step.at_once());
+    let (deletes, writes): (Vec<&WriteStep<'_>>, Vec<&WriteStep<'_>>) =
+        steps.iter().partition(|step| step.at_once());
     // A delete takes the whole table from others on Greenplum: only where there is something to delete.
     if existing == Existing::Keep {
         match pipeline::run(session, &mut statements, &deletes).await {
@@ -54,7 +55,7 @@ pub async fn refused(
     }
     for step in writes.into_iter().filter(|step| step.act == Act::Copy) {
         let layout = &step.changes.layout;
-        let statement = statements.get(session, layout, Kind::CopyTable).await?;
+        let statement = statements.get(session, layout, StatementKind::CopyTable).await?;
         let Err(error) = copy::send(session, &statement, step.rows()).await else { continue };
         let line = error.as_db_error().filter(|error| is_same(error, why));
         let line = line.and_then(|error| line_of(error.where_()?, &layout.target.table));

@@ -6,8 +6,8 @@
 //!
 //! What must never happen here: rows of one piece merged again with the next.
 
-use super::plan::Step;
-use super::statements::{Kind, Statements, columns, staging_name};
+use super::plan::WriteStep;
+use super::statements::{StatementKind, Statements, columns, staging_name};
 use super::{ApplyError, Drift, Strategy, copy, merge};
 use crate::change::{EncodedRows, RowLayout};
 use crate::quote::{identifier, qualified};
@@ -21,11 +21,11 @@ use tokio_postgres::error::SqlState;
 pub(super) async fn merge(
     session: &Session,
     statements: &mut Statements,
-    step: &Step<'_>,
+    step: &WriteStep<'_>,
 ) -> Result<Drift, ApplyError> {
     let layout = &step.changes.layout;
     fill(session, statements, layout, step.rows(), step.len()).await?;
-    let statement = statements.get(session, layout, Kind::MergeStaged(step.expect)).await?;
+    let statement = statements.get(session, layout, StatementKind::MergeStaged(step.expect)).await?;
     merge::run(session, step, statement, Vec::new()).await
 }
 
@@ -37,7 +37,7 @@ pub(super) async fn keep(
     strategy: Strategy,
 ) -> Result<u64, SinkError> {
     fill(session, statements, &run.layout, copy::rows_of(run), run.spans.len()).await?;
-    let kind = Kind::Keep { on_conflict: strategy == Strategy::Upsert };
+    let kind = StatementKind::Keep { on_conflict: strategy == Strategy::Upsert };
     let statement = statements.get(session, &run.layout, kind).await?;
     session.client().execute(&statement, &[]).await.map_err(|error| failed(session, &run.layout, error))
 }
@@ -91,7 +91,7 @@ pub(super) async fn fill<'a>(
             client.batch_execute(&create).await.map_err(failed)?;
         }
     }
-    let statement = statements.get(session, layout, Kind::CopyStaging).await?;
+    let statement = statements.get(session, layout, StatementKind::CopyStaging).await?;
     let taken = copy::send(session, &statement, rows).await.map_err(failed)?;
     copy::complete(session, &layout.target, count, taken)
 }

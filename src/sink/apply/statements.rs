@@ -19,7 +19,7 @@ use tokio_postgres::types::Type;
 
 /// What a statement does to its layout's table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
+pub(super) enum StatementKind {
     /// Deletes keys given as arrays; answers with those it found unless that does not matter.
     Delete(Expect),
     /// Merges rows given as arrays; answers per row with NULL, or with the key when that was not as expected.
@@ -45,7 +45,7 @@ pub(super) struct Statements {
     numbers: HashMap<usize, usize>,
     held: Vec<Arc<RowLayout>>,
     distinct: Vec<Arc<RowLayout>>,
-    prepared: HashMap<(usize, Kind), Statement>,
+    prepared: HashMap<(usize, StatementKind), Statement>,
     staging_size: Option<Statement>,
     pub(super) shapes: HashMap<usize, Shape>,
     pub(super) column_counts: Option<Statement>,
@@ -72,7 +72,7 @@ impl Statements {
         &mut self,
         session: &Session,
         layout: &Arc<RowLayout>,
-        kind: Kind,
+        kind: StatementKind,
     ) -> Result<Statement, SinkError> {
         let number = self.number(layout);
         if let Some(statement) = self.prepared.get(&(number, kind)) {
@@ -179,34 +179,38 @@ pub(super) fn any_key(layout: &RowLayout) -> String {
 }
 
 /// A statement's text and the types of its parameters; `None` when a type has no array.
-fn render(layout: &RowLayout, kind: Kind, staging: &str) -> Option<(String, Vec<Type>)> {
+fn render(layout: &RowLayout, kind: StatementKind, staging: &str) -> Option<(String, Vec<Type>)> {
     let table = qualified(&layout.target);
     let staging = format!("pg_temp.{}", identifier(staging));
     let columns = columns(layout);
     let arrays = |types: Vec<(Type, Type)>| types.into_iter().map(|(_, array)| array).collect::<Vec<_>>();
     Some(match kind {
-        Kind::Delete(expect) => (delete(layout, &table, expect), arrays(types::key_arrays(layout)?)),
-        Kind::MergeArrays(expect) => {
+        StatementKind::Delete(expect) => (delete(layout, &table, expect), arrays(types::key_arrays(layout)?)),
+        StatementKind::MergeArrays(expect) => {
             let source = format!("unnest({})", parameters(1, layout.columns.len()));
             let sql = merge(layout, &table, &format!("SELECT * FROM {source}"), expect);
             (sql, arrays(types::row_arrays(layout)?))
         }
-        Kind::MergeStaged(expect) => {
+        StatementKind::MergeStaged(expect) => {
             let source = format!("SELECT {columns} FROM {staging}");
             (merge(layout, &table, &source, expect), Vec::new())
         }
-        Kind::CopyTable => (format!("COPY {table} ({columns}) FROM STDIN WITH (FORMAT binary)"), Vec::new()),
-        Kind::CopyStaging => {
+        StatementKind::CopyTable => {
+            (format!("COPY {table} ({columns}) FROM STDIN WITH (FORMAT binary)"), Vec::new())
+        }
+        StatementKind::CopyStaging => {
             (format!("COPY {staging} ({columns}) FROM STDIN WITH (FORMAT binary)"), Vec::new())
         }
-        Kind::Keep { on_conflict: true } => {
+        StatementKind::Keep { on_conflict: true } => {
             let key = key(layout).join(", ");
             let select = format!("SELECT {columns} FROM {staging}");
             (format!("INSERT INTO {table} ({columns}) {select} ON CONFLICT ({key}) DO NOTHING"), Vec::new())
         }
-        Kind::Keep { on_conflict: false } => (update::insert_rest(layout, &table, &staging), Vec::new()),
-        Kind::Update(expect) => (update::update(layout, &table, &staging, expect), Vec::new()),
-        Kind::InsertRest => {
+        StatementKind::Keep { on_conflict: false } => {
+            (update::insert_rest(layout, &table, &staging), Vec::new())
+        }
+        StatementKind::Update(expect) => (update::update(layout, &table, &staging, expect), Vec::new()),
+        StatementKind::InsertRest => {
             // Bare names: INSERT takes no alias on 9.4.
             let names = key(layout);
             let text = key_text(layout, |position| names.get(position).cloned().unwrap_or_default());
@@ -289,7 +293,7 @@ mod tests {
 
     #[test]
     fn a_key_of_several_columns_is_matched_column_by_column_in_key_order() {
-        let (sql, types) = render(&layout(&[1, 0]), Kind::Delete(Expect::Either), "x").unwrap();
+        let (sql, types) = render(&layout(&[1, 0]), StatementKind::Delete(Expect::Either), "x").unwrap();
         assert_eq!(
             sql,
             r#"DELETE FROM "S"."t" AS t USING unnest($1, $2) AS k (k1, k2) WHERE t."it's" = k.k1 AND t."a" = k.k2"#
@@ -299,7 +303,7 @@ mod tests {
 
     #[test]
     fn a_merge_sets_all_but_the_key_and_names_the_keys_that_are_unexpected() {
-        let (sql, _) = render(&layout(&[0]), Kind::MergeStaged(Expect::Present), "x").unwrap();
+        let (sql, _) = render(&layout(&[0]), StatementKind::MergeStaged(Expect::Present), "x").unwrap();
         assert_eq!(
             sql,
             r#"INSERT INTO "S"."t" AS t ("a", "it's") SELECT "a", "it's" FROM pg_temp."x" ON CONFLICT ("a") DO UPDATE SET "it's" = EXCLUDED."it's" RETURNING CASE WHEN t.xmax = 0 THEN pg_catalog.concat('a=', t."a") END"#

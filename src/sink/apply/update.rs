@@ -3,8 +3,8 @@
 //!
 //! Key columns are never assigned: on Greenplum that would be a split update, which fails where keys shift.
 
-use super::plan::{Expect, Step};
-use super::statements::{Kind, Statements, columns, key, key_text};
+use super::plan::{Expect, WriteStep};
+use super::statements::{StatementKind, Statements, columns, key, key_text};
 use super::{ApplyError, Drift, staging};
 use crate::change::RowLayout;
 use crate::quote::identifier;
@@ -17,11 +17,11 @@ use tokio_postgres::Statement;
 pub(super) async fn run(
     session: &Session,
     statements: &mut Statements,
-    step: &Step<'_>,
+    step: &WriteStep<'_>,
 ) -> Result<Drift, ApplyError> {
     let layout = &step.changes.layout;
     staging::fill(session, statements, layout, step.rows(), step.len()).await?;
-    let statement = statements.get(session, layout, Kind::Update(step.expect)).await?;
+    let statement = statements.get(session, layout, StatementKind::Update(step.expect)).await?;
     let (found, example) = if answers(layout, step.expect) {
         keys(session, layout, &statement).await?
     } else {
@@ -36,12 +36,12 @@ pub(super) async fn run(
         return Ok(drift);
     }
     if step.expect == Expect::Present {
-        let statement = statements.get(session, layout, Kind::InsertRest).await?;
+        let statement = statements.get(session, layout, StatementKind::InsertRest).await?;
         let (inserted, example) = keys(session, layout, &statement).await?;
         drift.missing = inserted;
         drift.example = example.map(|key| format!("missing {key}"));
     } else {
-        let statement = statements.get(session, layout, Kind::Keep { on_conflict: false }).await?;
+        let statement = statements.get(session, layout, StatementKind::Keep { on_conflict: false }).await?;
         execute(session, layout, &statement).await?;
     }
     Ok(drift)

@@ -12,13 +12,13 @@ use super::form::Form;
 use serde_json::Value;
 
 /// From one version of a form to the next; says what is wrong with a value that cannot be.
-type Step = fn(Value) -> Result<Value, String>;
+type UpgradeStep = fn(Value) -> Result<Value, String>;
 
 /// 0 → 1, the same value: the version stands beside it from then on.
-const SAME: Step = Ok;
+const SAME: UpgradeStep = Ok;
 
 /// The steps of a form; the first is from 0 to 1.
-fn steps(form: Form) -> &'static [Step] {
+fn steps(form: Form) -> &'static [UpgradeStep] {
     match form {
         Form::Position => &[SAME],
         // To 2: tables aside, parked ones, and those that were let go of.
@@ -36,7 +36,7 @@ pub(super) fn value(form: Form, found: u64, value: Value) -> Result<Value, Strin
     along(steps(form), found, value)
 }
 
-fn along(steps: &[Step], found: u64, value: Value) -> Result<Value, String> {
+fn along(steps: &[UpgradeStep], found: u64, value: Value) -> Result<Value, String> {
     let done = usize::try_from(found).map_err(|_| format!("its version {found} cannot be"))?;
     steps.iter().skip(done).try_fold(value, |value, step| step(value))
 }
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_value_takes_the_steps_that_it_has_not_taken() {
-        let steps: &[Step] = &[
+        let steps: &[UpgradeStep] = &[
             SAME,
             |old| Ok(json!({ "name": old })),
             |old| match old.get("name") {

@@ -4,7 +4,7 @@
 //! What must never happen here: the log taken for read up to that end when it was not.
 
 use super::code::{Changed, StoredCode};
-use super::event::Kind;
+use super::event::EventKind;
 use super::frame::{self, Checksum, Place};
 use super::query::{self, Query};
 use super::refusal::Refusal;
@@ -56,7 +56,7 @@ impl BinlogStream {
         flavour: Flavour,
     ) -> Result<(Wire, Checksum), SourceError> {
         let (mut wire, _) = self.endpoint.connect().await?;
-        let dump::Prepared { checksum, server_id, .. } = dump::prepare(&mut wire, HEARTBEAT, 0).await?;
+        let dump::Opened { checksum, server_id, .. } = dump::prepare(&mut wire, HEARTBEAT, 0).await?;
         dump::start(&mut wire, server_id, &by_place(place, flavour)).await?;
         Ok((wire, checksum))
     }
@@ -109,24 +109,24 @@ fn take(
     most: usize,
 ) -> Result<(), Refusal> {
     let header = frame::header(bytes).map_err(frame::FrameError::from)?;
-    let kind = Kind::of(header.code, header.flags);
+    let kind = EventKind::of(header.code, header.flags);
     match kind {
-        Kind::FormatDescription => {
+        EventKind::FormatDescription => {
             *checksum = format::read(bytes)?.checksum;
             place.pass(&header);
         }
-        Kind::Rotate => {
+        EventKind::Rotate => {
             let event = frame::event(bytes, *checksum)?;
             let (file, offset) = framer::rotation(&event.body)?;
             place.rotate(&file, offset);
         }
         // All is sent up to there.
-        Kind::Heartbeat => place.reach_low(header.log_pos),
-        Kind::Query | Kind::CompressedQuery => {
+        EventKind::Heartbeat => place.reach_low(header.log_pos),
+        EventKind::Query | EventKind::CompressedQuery => {
             let event = frame::event(bytes, *checksum)?;
             place.pass(&header);
             let mut query: Query = query::read(&event.header, &event.body, 0, flavour)?;
-            if kind == Kind::CompressedQuery {
+            if kind == EventKind::CompressedQuery {
                 query.text = mariadb::inflate(&query.text, most)?;
             }
             changed.note(&query, flavour, selected);

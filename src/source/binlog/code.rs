@@ -19,7 +19,7 @@ use walk::Walk;
 
 /// What a thing of the source's is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ObjectKind {
     /// A function or a package: it runs where it is named.
     Routine,
     /// A procedure: it runs where a body calls it; a statement that changes rows cannot.
@@ -39,7 +39,7 @@ pub enum Kind {
 #[derive(Clone, Debug)]
 pub struct Object {
     /// What it is.
-    pub kind: Kind,
+    pub kind: ObjectKind,
     /// Its database and its name.
     pub name: TableName,
     /// Its text; `None` where it is not shown.
@@ -121,13 +121,15 @@ impl StoredCode {
         let mut by_word: HashMap<String, Vec<usize>> = HashMap::new();
         let mut by_table: HashMap<TableName, Vec<usize>> = HashMap::new();
         for (index, object) in objects.iter().enumerate() {
-            if !matches!(object.kind, Kind::Trigger { .. }) {
+            if !matches!(object.kind, ObjectKind::Trigger { .. }) {
                 by_word.entry(longest_word(&object.name.table)).or_default().push(index);
             }
             match &object.kind {
-                Kind::Trigger { on: table } => by_table.entry(lower(table)).or_default().push(index),
-                Kind::View | Kind::Union => by_table.entry(lower(&object.name)).or_default().push(index),
-                Kind::Routine | Kind::Procedure => {}
+                ObjectKind::Trigger { on: table } => by_table.entry(lower(table)).or_default().push(index),
+                ObjectKind::View | ObjectKind::Union => {
+                    by_table.entry(lower(&object.name)).or_default().push(index);
+                }
+                ObjectKind::Routine | ObjectKind::Procedure => {}
             }
         }
         let mut children: HashMap<TableName, Vec<TableName>> = HashMap::new();

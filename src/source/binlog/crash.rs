@@ -11,7 +11,7 @@
 //!
 //! What must never happen here: a file left early while transactions follow in it.
 
-use super::event::{self, Kind};
+use super::event::{self, EventKind};
 use super::gtid_list::GtidList;
 use super::refusal::Refusal;
 use super::{BinlogStream, dump, format, frame};
@@ -49,8 +49,7 @@ impl BinlogStream {
             refusal.told(self.wire.label(), event::name(event::GTID_LIST), place.to_string())
         })?;
         let (mut wire, _) = self.endpoint.connect().await?;
-        let dump::Prepared { checksum, .. } =
-            dump::prepare(&mut wire, self.heartbeat, self.server_id).await?;
+        let dump::Opened { checksum, .. } = dump::prepare(&mut wire, self.heartbeat, self.server_id).await?;
         self.by_names = self.by_names && !beginning.list.is_at(self.framer.reached());
         let start = go_on_at(&next, self.by_names.then(|| self.framer.reached()));
         dump::start(&mut wire, self.server_id, &start).await?;
@@ -62,7 +61,7 @@ impl BinlogStream {
 
     /// Reads a file up to its list of transactions.
     async fn beginning(&self, mut wire: Wire, file: &str) -> Result<Beginning, SourceError> {
-        let dump::Prepared { mut checksum, .. } =
+        let dump::Opened { mut checksum, .. } =
             dump::prepare(&mut wire, self.heartbeat, self.server_id).await?;
         dump::start(&mut wire, self.server_id, &go_on_at(file, None)).await?;
         let mut after_start = false;
@@ -74,17 +73,17 @@ impl BinlogStream {
             let bytes = packet.slice(1..);
             let code = bytes.get(4).copied().unwrap_or(0);
             let told = |refusal: Refusal| refusal.told(wire.label(), event::name(code), file.to_owned());
-            match Kind::of(code, 0) {
-                Kind::FormatDescription => {
+            match EventKind::of(code, 0) {
+                EventKind::FormatDescription => {
                     let format = format::read(&bytes).map_err(|error| told(error.into()))?;
                     (checksum, after_start) = (format.checksum, format.after_start);
                 }
-                Kind::GtidList => {
+                EventKind::GtidList => {
                     let event = frame::event(&bytes, checksum).map_err(|error| told(error.into()))?;
                     let list = GtidList::read(&event.body).map_err(|error| told(error.into()))?;
                     return Ok(Beginning { after_start, list });
                 }
-                Kind::Rotate | Kind::Skip | Kind::Heartbeat | Kind::HeartbeatV2 => {}
+                EventKind::Rotate | EventKind::Skip | EventKind::Heartbeat | EventKind::HeartbeatV2 => {}
                 _ => return Err(told(Refusal::contradiction("no list of transactions stands before it"))),
             }
         }

@@ -28,7 +28,7 @@ const ER_SOURCE_FATAL_ERROR_READING_BINLOG: u16 = 1236;
 
 /// What a session that streams has to know of its server.
 #[derive(Clone, Copy, Debug)]
-pub struct Prepared {
+pub struct Opened {
     /// The checksum that the server adds to events it makes up itself.
     pub checksum: Checksum,
     /// The server's number and the lower 32 bits of the session's (the log has no more), as it tells them itself: a proxy greets
@@ -41,16 +41,12 @@ pub struct Prepared {
 /// Prepares the session. `wanted` is the id to stream under, or 0 for a random one that neither the server nor, where it shows
 /// them, a replica that is registered with it uses. Old and new names of the variables are both set: servers before 8.0.26 know
 /// only the old ones.
-pub async fn prepare(wire: &mut Wire, heartbeat: Duration, wanted: u32) -> Result<Prepared, SourceError> {
+pub async fn prepare(wire: &mut Wire, heartbeat: Duration, wanted: u32) -> Result<Opened, SourceError> {
     let label = wire.label().to_owned();
     answered(label, "preparing to read the log", prepare_patiently(wire, heartbeat, wanted)).await
 }
 
-async fn prepare_patiently(
-    wire: &mut Wire,
-    heartbeat: Duration,
-    wanted: u32,
-) -> Result<Prepared, SourceError> {
+async fn prepare_patiently(wire: &mut Wire, heartbeat: Duration, wanted: u32) -> Result<Opened, SourceError> {
     // The period is in nanoseconds; the server refuses none and more than it can count.
     let period = heartbeat.clamp(Duration::from_millis(1), Duration::from_secs(4_294_967)).as_nanos();
     let uuid = random_uuid();
@@ -83,7 +79,7 @@ async fn prepare_patiently(
     let replicas = answers.get(2).into_iter().flatten();
     let mut taken: BTreeSet<u64> = replicas.filter_map(|row| number(row.first())).collect();
     taken.insert(u64::from(server));
-    Ok(Prepared { checksum, own: (server, session), server_id: free_id(wanted, &taken) })
+    Ok(Opened { checksum, own: (server, session), server_id: free_id(wanted, &taken) })
 }
 
 /// The id to stream under.

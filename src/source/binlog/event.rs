@@ -23,7 +23,7 @@ pub const FLAG_IGNORABLE: u16 = 0x80;
 
 /// What to do with an event, by its type code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum EventKind {
     /// `FORMAT_DESCRIPTION_EVENT`: how the following events are laid out.
     FormatDescription,
     /// `ROTATE_EVENT`: the next file.
@@ -80,7 +80,7 @@ pub struct RowsCode {
     pub version_two: bool,
 }
 
-impl Kind {
+impl EventKind {
     /// The kind of a type code with these header flags.
     pub fn of(code: u8, flags: u16) -> Self {
         use crate::change::RowsKind::{Delete, Insert, PartialUpdate, Update};
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn only_listed_kinds_and_those_marked_ignorable_are_taken() {
-        let taken: Vec<u8> = (0..=255).filter(|code| Kind::of(*code, 0) != Kind::Refused).collect();
+        let taken: Vec<u8> = (0..=255).filter(|code| EventKind::of(*code, 0) != EventKind::Refused).collect();
         assert_eq!(
             taken,
             [
@@ -243,8 +243,8 @@ mod tests {
                 35, 38, 39, 40, 41, 42, 160, 161, 162, 163, 164, 165, 166, 167, 168, 169, 170, 171
             ]
         );
-        assert_eq!(Kind::of(200, FLAG_IGNORABLE), Kind::Skip);
-        assert_eq!(Kind::of(26, 0), Kind::Refused);
+        assert_eq!(EventKind::of(200, FLAG_IGNORABLE), EventKind::Skip);
+        assert_eq!(EventKind::of(26, 0), EventKind::Refused);
     }
 
     #[test]

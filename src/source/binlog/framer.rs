@@ -8,7 +8,7 @@
 //! What must never happen here: an event skipped because nobody knew it, or taken in twice.
 
 use super::cursor::Cursor;
-use super::event::{self, FLAG_ARTIFICIAL, Kind, RowsCode};
+use super::event::{self, EventKind, FLAG_ARTIFICIAL, RowsCode};
 use super::format::{self, Format};
 use super::frame::{self, Checksum, Event, FrameError, Header, Place};
 use super::gtid;
@@ -165,7 +165,7 @@ impl Framer {
         let code = event::PAYLOAD;
         match payload.next() {
             Ok(Next::Event(event)) => {
-                let kind = Kind::of(event.header.code, event.header.flags);
+                let kind = EventKind::of(event.header.code, event.header.flags);
                 if !kind.may_be_compressed() {
                     let why = format!("event {} stands inside it", event::name(event.header.code));
                     return Err(self.told(Refusal::contradiction(why), code));
@@ -232,12 +232,12 @@ impl Framer {
             return self.open_payload(bytes, true);
         }
         let header = frame::header(bytes).map_err(FrameError::from)?;
-        let kind = Kind::of(header.code, header.flags);
-        if kind == Kind::FormatDescription {
+        let kind = EventKind::of(header.code, header.flags);
+        if kind == EventKind::FormatDescription {
             return self.format_description(bytes, &header, out);
         }
         let event = frame::event(bytes, self.checksum)?;
-        if kind == Kind::Refused {
+        if kind == EventKind::Refused {
             self.place.pass(&header);
             if self.only_statements {
                 return Ok(());
@@ -246,16 +246,16 @@ impl Framer {
             return Err(Refusal::event(why, remedy));
         }
         if self.format.is_none()
-            && kind != Kind::Rotate
-            && kind != Kind::Heartbeat
-            && kind != Kind::HeartbeatV2
+            && kind != EventKind::Rotate
+            && kind != EventKind::Heartbeat
+            && kind != EventKind::HeartbeatV2
         {
             return Err(Refusal::contradiction("it came before the format description"));
         }
         match kind {
             // A rotation's own place is in the old file.
-            Kind::Rotate => return self.rotate(&event),
-            Kind::Heartbeat | Kind::HeartbeatV2 => return self.heartbeat(kind, &event, out),
+            EventKind::Rotate => return self.rotate(&event),
+            EventKind::Heartbeat | EventKind::HeartbeatV2 => return self.heartbeat(kind, &event, out),
             _ if header.flags & FLAG_ARTIFICIAL == 0 => self.place.pass(&header),
             _ => {}
         }
@@ -265,7 +265,7 @@ impl Framer {
 
     fn dispatch(
         &mut self,
-        kind: Kind,
+        kind: EventKind,
         event: &Event,
         end: End,
         out: &mut Vec<Change>,
@@ -278,49 +278,57 @@ impl Framer {
         self.take_in(kind, event, end, &mut Vec::new())
     }
 
-    fn take_in(&mut self, kind: Kind, event: &Event, end: End, out: &mut Vec<Change>) -> Result<(), Refusal> {
+    fn take_in(
+        &mut self,
+        kind: EventKind,
+        event: &Event,
+        end: End,
+        out: &mut Vec<Change>,
+    ) -> Result<(), Refusal> {
         let short_id = self.format.as_ref().is_some_and(|format| format.has_short_id(event.header.code));
         match kind {
-            Kind::Gtid | Kind::AnonymousGtid => {
-                let anonymous = kind == Kind::AnonymousGtid;
+            EventKind::Gtid | EventKind::AnonymousGtid => {
+                let anonymous = kind == EventKind::AnonymousGtid;
                 self.transactions.named(gtid::plain(&event.body, anonymous, &self.no_tag)?)
             }
-            Kind::GtidTagged => self.transactions.named(gtid::tagged(&event.body)?),
-            Kind::MariaDbGtid => self.transactions.named(mariadb::gtid(&event.body, event.header.server_id)?),
-            Kind::Query => self.query(self.read_query(event, 0)?, end, out),
-            Kind::CompressedQuery => {
+            EventKind::GtidTagged => self.transactions.named(gtid::tagged(&event.body)?),
+            EventKind::MariaDbGtid => {
+                self.transactions.named(mariadb::gtid(&event.body, event.header.server_id)?)
+            }
+            EventKind::Query => self.query(self.read_query(event, 0)?, end, out),
+            EventKind::CompressedQuery => {
                 let mut query = self.read_query(event, 0)?;
                 query.text = mariadb::inflate(&query.text, self.max_event_bytes)?;
                 self.query(query, end, out)
             }
-            Kind::ExecuteLoadQuery => self.query(self.read_query(event, query::LOAD_FIXED)?, end, out),
-            Kind::Xid => {
+            EventKind::ExecuteLoadQuery => self.query(self.read_query(event, query::LOAD_FIXED)?, end, out),
+            EventKind::Xid => {
                 self.maps.close();
                 self.transactions.commit(end, out)
             }
-            Kind::XaPrepare => {
+            EventKind::XaPrepare => {
                 self.maps.close();
                 let prepare = xid::prepare_event(&mut Cursor::new(&event.body))?;
                 self.transactions.xa_prepare(&prepare, end, out)
             }
-            Kind::TableMap => {
+            EventKind::TableMap => {
                 self.transactions.require_open()?;
                 Ok(self.maps.open(&event.body, short_id)?)
             }
-            Kind::Rows(code) => self.rows(code, event, short_id, None, end.position, out),
-            Kind::CompressedRows(code) => {
+            EventKind::Rows(code) => self.rows(code, event, short_id, None, end.position, out),
+            EventKind::CompressedRows(code) => {
                 let inflate = Some(self.max_event_bytes);
                 self.rows(code, event, short_id, inflate, end.position, out)
             }
-            Kind::GtidList => self.gtid_list(event),
-            Kind::Stop => self.transactions.between_files(),
-            Kind::PreviousGtids | Kind::Skip => Ok(()),
-            Kind::FormatDescription
-            | Kind::Payload
-            | Kind::Rotate
-            | Kind::Heartbeat
-            | Kind::HeartbeatV2
-            | Kind::Refused => Err(Refusal::contradiction("it came where it cannot be")),
+            EventKind::GtidList => self.gtid_list(event),
+            EventKind::Stop => self.transactions.between_files(),
+            EventKind::PreviousGtids | EventKind::Skip => Ok(()),
+            EventKind::FormatDescription
+            | EventKind::Payload
+            | EventKind::Rotate
+            | EventKind::Heartbeat
+            | EventKind::HeartbeatV2
+            | EventKind::Refused => Err(Refusal::contradiction("it came where it cannot be")),
         }
     }
 
@@ -383,8 +391,8 @@ impl Framer {
         Ok(())
     }
 
-    fn heartbeat(&mut self, kind: Kind, event: &Event, out: &mut Vec<Change>) -> Result<(), Refusal> {
-        let (file, offset) = if kind == Kind::Heartbeat {
+    fn heartbeat(&mut self, kind: EventKind, event: &Event, out: &mut Vec<Change>) -> Result<(), Refusal> {
+        let (file, offset) = if kind == EventKind::Heartbeat {
             (event.body.clone(), None)
         } else {
             let (file, offset) = heartbeat::fields(&event.body)?;

@@ -107,7 +107,7 @@ pub struct BinlogStream {
 }
 
 /// What became of one try to read on.
-enum Step {
+enum ReadStep {
     /// An event was taken in, whether or not an item came of it.
     Taken,
     /// The next event has not been received whole.
@@ -133,7 +133,7 @@ impl BinlogStream {
             }
             .at(wire.label())
         })?;
-        let dump::Prepared { checksum, own, server_id } =
+        let dump::Opened { checksum, own, server_id } =
             dump::prepare(&mut wire, request.heartbeat, request.server_id).await?;
         dump::register(&mut wire, server_id).await?;
         let origin = resume::origin(&request.start);
@@ -198,8 +198,8 @@ impl BinlogStream {
         let mut weight = 0_usize;
         loop {
             match self.step(out, before).await {
-                Ok(Step::Taken) => {}
-                Ok(Step::NothingReceived) => return Ok(()),
+                Ok(ReadStep::Taken) => {}
+                Ok(ReadStep::NothingReceived) => return Ok(()),
                 Err(error) if out.len() > before => {
                     self.failed = Some(error);
                     return Ok(());
@@ -222,27 +222,27 @@ impl BinlogStream {
     }
 
     /// Takes in one event; waits for it only while nothing was appended behind `before`.
-    async fn step(&mut self, out: &mut Vec<Change>, before: usize) -> Result<Step, SourceError> {
+    async fn step(&mut self, out: &mut Vec<Change>, before: usize) -> Result<ReadStep, SourceError> {
         if self.framer.is_handing_out() {
             self.framer.hand_out(out)?;
-            return Ok(Step::Taken);
+            return Ok(ReadStep::Taken);
         }
         if self.framer.is_asking() {
             let code = Box::pin(self.look_up()).await?;
             self.framer.answer(code, out)?;
-            return Ok(Step::Taken);
+            return Ok(ReadStep::Taken);
         }
         let may_wait = out.len() <= before;
         if self.framer.is_inside_payload() {
             if self.framer.inside(out)? == Inside::Taken {
-                return Ok(Step::Taken);
+                return Ok(ReadStep::Taken);
             }
             if !may_wait && self.wire.inbox().received() == 0 {
-                return Ok(Step::NothingReceived);
+                return Ok(ReadStep::NothingReceived);
             }
             let (piece, last) = self.patiently(async |wire| wire.read_piece().await).await?;
             self.framer.feed(piece, last)?;
-            return Ok(Step::Taken);
+            return Ok(ReadStep::Taken);
         }
         let packet = if may_wait {
             if self.is_large_payload().await? {
@@ -250,14 +250,14 @@ impl BinlogStream {
             }
             self.packet().await?
         } else {
-            let Some(packet) = self.wire.buffered_packet() else { return Ok(Step::NothingReceived) };
+            let Some(packet) = self.wire.buffered_packet() else { return Ok(ReadStep::NothingReceived) };
             packet
         };
         if dump::is_cut_off(&self.wire, &packet) && self.go_on_behind_crash(out).await? {
-            return Ok(Step::Taken);
+            return Ok(ReadStep::Taken);
         }
         self.take(&packet, out)?;
-        Ok(Step::Taken)
+        Ok(ReadStep::Taken)
     }
 
     /// Whether the next packet is a compressed transaction that is better not held as a whole.
@@ -270,11 +270,11 @@ impl BinlogStream {
         .await
     }
 
-    async fn begin_payload(&mut self) -> Result<Step, SourceError> {
+    async fn begin_payload(&mut self) -> Result<ReadStep, SourceError> {
         // What was peeked at is there, so this does not wait.
         let (piece, whole) = self.wire.read_piece().await?;
         self.framer.payload_starts(&piece.slice(1..), whole)?;
-        Ok(Step::Taken)
+        Ok(ReadStep::Taken)
     }
 
     /// The next packet.
@@ -356,7 +356,7 @@ pub async fn file_begun(endpoint: &SameServer, file: &str) -> Result<Option<u32>
 
 /// As [`file_begun`], asked on a session that is of no use for anything else afterwards.
 pub(super) async fn begun(mut wire: Wire, file: &str) -> Result<Option<u32>, SourceError> {
-    let dump::Prepared { checksum, server_id, .. } =
+    let dump::Opened { checksum, server_id, .. } =
         dump::prepare(&mut wire, dump::PATIENCE_AT_START, 0).await?;
     dump::start_file(&mut wire, server_id, file).await?;
     let selected = SelectedTables::none();

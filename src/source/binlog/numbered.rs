@@ -5,7 +5,7 @@
 
 use super::ahead::by_place;
 use super::event::HEADER_LENGTH;
-use super::event::{self, Kind};
+use super::event::{self, EventKind};
 use super::frame::{self, Checksum, Header, Place};
 use super::gtid_list::GtidList;
 use super::refusal::Refusal;
@@ -25,7 +25,7 @@ const HEARTBEAT: Duration = Duration::from_millis(100);
 /// As [`BinlogStream::open`](super::BinlogStream::open), and when the file is damaged.
 pub async fn domains_before(to: &SameServer, place: &FilePosition) -> Result<Option<Domains>, SourceError> {
     let (mut wire, _) = to.connect().await?;
-    let dump::Prepared { checksum, server_id, .. } = dump::prepare(&mut wire, HEARTBEAT, 0).await?;
+    let dump::Opened { checksum, server_id, .. } = dump::prepare(&mut wire, HEARTBEAT, 0).await?;
     let start = FilePosition { file: place.file.clone(), offset: frame::FIRST_EVENT };
     dump::start(&mut wire, server_id, &by_place(start.clone(), Flavour::MariaDb)).await?;
     let mut read = Read { place: Place::new(start), checksum, domains: Domains::default() };
@@ -88,27 +88,27 @@ impl Read {
     /// Whether more of such an event counts than its header.
     fn takes(code: u8) -> bool {
         matches!(
-            Kind::of(code, 0),
-            Kind::FormatDescription | Kind::Rotate | Kind::GtidList | Kind::MariaDbGtid
+            EventKind::of(code, 0),
+            EventKind::FormatDescription | EventKind::Rotate | EventKind::GtidList | EventKind::MariaDbGtid
         )
     }
 
     fn take(&mut self, bytes: &Bytes, code: u8) -> Result<(), Refusal> {
         let header: Header = frame::header(bytes).map_err(frame::FrameError::from)?;
-        match Kind::of(code, header.flags) {
-            Kind::FormatDescription => self.checksum = format::read(bytes)?.checksum,
+        match EventKind::of(code, header.flags) {
+            EventKind::FormatDescription => self.checksum = format::read(bytes)?.checksum,
             // The file's own last event is passed; one that the sender makes up leads to a file.
-            Kind::Rotate if header.flags & event::FLAG_ARTIFICIAL != 0 => {
+            EventKind::Rotate if header.flags & event::FLAG_ARTIFICIAL != 0 => {
                 let event = frame::event(bytes, self.checksum)?;
                 let (file, offset) = framer::rotation(&event.body)?;
                 self.place.rotate(&file, offset);
                 return Ok(());
             }
-            Kind::GtidList => {
+            EventKind::GtidList => {
                 let event = frame::event(bytes, self.checksum)?;
                 self.domains = GtidList::read(&event.body)?.last();
             }
-            Kind::MariaDbGtid => {
+            EventKind::MariaDbGtid => {
                 let event = frame::event(bytes, self.checksum)?;
                 if let Some(TransactionId::MariaDb(gtid)) = mariadb::gtid(&event.body, header.server_id)?.gtid
                 {
@@ -116,7 +116,7 @@ impl Read {
                 }
             }
             // All is sent up to there.
-            Kind::Heartbeat => self.place.reach_low(header.log_pos),
+            EventKind::Heartbeat => self.place.reach_low(header.log_pos),
             _ => {}
         }
         if header.flags & event::FLAG_ARTIFICIAL == 0 {

@@ -1,7 +1,7 @@
 //! XA transactions between XA PREPARE and their end: whose rows are held, and which ends are of transactions never seen.
 //!
-//! Sequence of one: [`Prepared::keep`] for each row event while its group is open, [`Prepared::prepared`] at XA PREPARE,
-//! [`Prepared::end`] at XA COMMIT or XA ROLLBACK, whichever session that came from. Small ones stay in memory; above the cap,
+//! Sequence of one: [`HeldXa::keep`] for each row event while its group is open, [`HeldXa::prepared`] at XA PREPARE,
+//! [`HeldXa::end`] at XA COMMIT or XA ROLLBACK, whichever session that came from. Small ones stay in memory; above the cap,
 //! which all of them share, the one being read goes into a file.
 //!
 //! What must never happen here: an XA COMMIT taken for one without rows because its XA PREPARE was not read.
@@ -17,7 +17,7 @@ const SPILL_BYTES: usize = 1 << 20;
 
 /// The prepared transactions of a stream, by id as the log spells it.
 #[derive(Debug, Default)]
-pub struct Prepared {
+pub struct HeldXa {
     held: HashMap<Arc<str>, Waiting>,
     /// Those of the position where the stream was taken up whose XA PREPARE has not come again yet.
     to_come: HashSet<Arc<str>>,
@@ -51,7 +51,7 @@ pub enum Ended {
     Committed,
 }
 
-impl Prepared {
+impl HeldXa {
     /// Takes up where a position left off; at most `max_bytes` of rows stay in memory.
     pub fn new(state: &XaState, max_bytes: usize) -> Self {
         Self {

@@ -19,7 +19,7 @@
 
 use super::gtid::{GtidEvent, Opens};
 use super::held::{HeldRows, Mark};
-use super::prepared::Prepared;
+use super::prepared::HeldXa;
 use super::refusal::Refusal;
 use super::resume::Resume;
 use super::xid::Xid;
@@ -42,7 +42,7 @@ pub struct Transactions {
     state: State,
     /// Where the last transaction ended: from here the open one could be read again.
     last_end: Option<FilePosition>,
-    prepared: Prepared,
+    prepared: HeldXa,
     resume: Resume,
     /// With MariaDB's names: the last transaction of each domain that ended, at first before the stream.
     reached: Domains,

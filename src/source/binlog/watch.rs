@@ -8,7 +8,7 @@
 //!
 //! What must never happen here: a list trusted for a statement that it may not be true of.
 
-use super::code::{Changed, CodeName, Kind, Object, StoredCode};
+use super::code::{Changed, CodeName, Object, ObjectKind, StoredCode};
 use super::mentions::Mentions;
 use super::query::Query;
 use super::selected::SelectedTables;
@@ -80,12 +80,12 @@ impl Watch {
         };
         self.defined.remove(&key);
         let kind = match (change.kind, on.clone()) {
-            ("TRIGGER", Some(on)) => Kind::Trigger { on },
+            ("TRIGGER", Some(on)) => ObjectKind::Trigger { on },
             // A package has two texts.
             ("TRIGGER", None) | ("PACKAGE", _) => return,
-            ("VIEW", _) => Kind::View,
-            ("PROCEDURE", _) => Kind::Procedure,
-            _ => Kind::Routine,
+            ("VIEW", _) => ObjectKind::View,
+            ("PROCEDURE", _) => ObjectKind::Procedure,
+            _ => ObjectKind::Routine,
         };
         let whole = change.creates && !change.if_not_exists && query.error_code == 0;
         if whole && self.defined.len() < DEFINITIONS && sql.len() <= DEFINITION_BYTES {
@@ -190,7 +190,7 @@ impl Watch {
     }
 
     fn without_triggers(&mut self, table: &TableName) {
-        self.defined.retain(|_, object| !matches!(&object.kind, Kind::Trigger { on } if on == table));
+        self.defined.retain(|_, object| !matches!(&object.kind, ObjectKind::Trigger { on } if on == table));
     }
 
     /// What the last statement did to tables is not known for sure.
@@ -210,7 +210,7 @@ impl Watch {
         // Triggers go with it.
         self.without_triggers(to);
         for object in self.defined.values_mut() {
-            if let Kind::Trigger { on } = &mut object.kind
+            if let ObjectKind::Trigger { on } = &mut object.kind
                 && on == from
             {
                 on.clone_from(to);

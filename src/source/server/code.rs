@@ -8,7 +8,7 @@ use crate::change::TableName;
 use crate::change::facts::Flavour;
 use crate::change::remedy::{Grantee, Remedy};
 use crate::source::SourceError;
-use crate::source::binlog::code::{Cascade, Kind, Object, StoredCode};
+use crate::source::binlog::code::{Cascade, Object, ObjectKind, StoredCode};
 use std::collections::BTreeSet;
 
 /// What a user needs to see all code that there is, of every database.
@@ -40,7 +40,7 @@ impl Server {
             .await?;
         objects.extend(triggers.iter().map(|row| {
             let on = TableName::new(text(row, 3).unwrap_or_default(), text(row, 4).unwrap_or_default());
-            object(row, Kind::Trigger { on })
+            object(row, ObjectKind::Trigger { on })
         }));
         let routines = self
             .rows(
@@ -49,19 +49,19 @@ impl Server {
             .await?;
         objects.extend(routines.iter().map(|row| {
             let procedure = text(row, 3) == Some("PROCEDURE");
-            object(row, if procedure { Kind::Procedure } else { Kind::Routine })
+            object(row, if procedure { ObjectKind::Procedure } else { ObjectKind::Routine })
         }));
         let views = self
             .rows("SELECT TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS")
             .await?;
-        objects.extend(views.iter().map(|row| object(row, Kind::View)));
+        objects.extend(views.iter().map(|row| object(row, ObjectKind::View)));
         // What they unite is only told by their definitions; they are rare.
         let unions = self
             .rows(
                 "SELECT TABLE_SCHEMA, TABLE_NAME, NULL FROM information_schema.TABLES WHERE ENGINE LIKE 'MRG%'",
             )
             .await?;
-        objects.extend(unions.iter().map(|row| object(row, Kind::Union)));
+        objects.extend(unions.iter().map(|row| object(row, ObjectKind::Union)));
         let cascades = self.every_cascade().await?;
         Ok(StoredCode::new(objects, cascades, None))
     }
@@ -111,7 +111,7 @@ impl Server {
     }
 }
 
-fn object(row: &[Option<String>], kind: Kind) -> Object {
+fn object(row: &[Option<String>], kind: ObjectKind) -> Object {
     let name = TableName::new(text(row, 0).unwrap_or_default(), text(row, 1).unwrap_or_default());
     // A view's text is empty where it is not shown.
     let body = text(row, 2).filter(|body| !body.trim().is_empty()).map(str::to_owned);

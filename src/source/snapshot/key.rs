@@ -16,12 +16,12 @@ const MOST_LABELS_LISTED: usize = 256;
 pub struct KeyColumn {
     /// Its name, quoted.
     quoted: String,
-    kind: Kind,
+    kind: KeyKind,
 }
 
 /// How a type is rendered and compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Kind {
+enum KeyKind {
     /// Integers: their digits. `c + 0` takes the leading zeros of ZEROFILL away.
     Integer,
     /// DECIMAL: its digits, unquoted. (Quoted, a bound of more than 15 digits is compared as a double on 5.6.)
@@ -56,19 +56,19 @@ impl KeyColumn {
             | MySqlType::SmallInt { .. }
             | MySqlType::MediumInt { .. }
             | MySqlType::Int { .. }
-            | MySqlType::BigInt { .. } => Kind::Integer,
-            MySqlType::Decimal { .. } => Kind::Decimal,
-            MySqlType::Float | MySqlType::Double => Kind::Double,
-            MySqlType::Bit { .. } | MySqlType::Year => Kind::Number,
+            | MySqlType::BigInt { .. } => KeyKind::Integer,
+            MySqlType::Decimal { .. } => KeyKind::Decimal,
+            MySqlType::Float | MySqlType::Double => KeyKind::Double,
+            MySqlType::Bit { .. } | MySqlType::Year => KeyKind::Number,
             MySqlType::Date
             | MySqlType::Time { .. }
             | MySqlType::DateTime { .. }
-            | MySqlType::Timestamp { .. } => Kind::Quoted,
+            | MySqlType::Timestamp { .. } => KeyKind::Quoted,
             MySqlType::Char { charset, .. } | MySqlType::VarChar { charset, .. } => text(charset)?,
-            MySqlType::Binary { .. } | MySqlType::VarBinary { .. } => Kind::Bytes,
-            MySqlType::Enum { labels, .. } => Kind::Enum { highest: labels.len() },
-            MySqlType::Set { labels, .. } if labels.len() < 64 => Kind::Set,
-            MySqlType::Set { .. } => Kind::WideSet,
+            MySqlType::Binary { .. } | MySqlType::VarBinary { .. } => KeyKind::Bytes,
+            MySqlType::Enum { labels, .. } => KeyKind::Enum { highest: labels.len() },
+            MySqlType::Set { labels, .. } if labels.len() < 64 => KeyKind::Set,
+            MySqlType::Set { .. } => KeyKind::WideSet,
             // A key over these is a prefix key, which is no key here; JSON and geometry cannot be one.
             MySqlType::Text { .. }
             | MySqlType::Blob { .. }
@@ -89,21 +89,21 @@ impl KeyColumn {
     pub fn literal_expression(&self) -> String {
         let column = &self.quoted;
         match &self.kind {
-            Kind::Integer => format!("CAST({column} + 0 AS CHAR)"),
-            Kind::Decimal => format!("CAST({column} AS CHAR)"),
-            Kind::Double => format!("{column} + 0e0"),
-            Kind::Number | Kind::Enum { .. } | Kind::Set | Kind::WideSet => {
+            KeyKind::Integer => format!("CAST({column} + 0 AS CHAR)"),
+            KeyKind::Decimal => format!("CAST({column} AS CHAR)"),
+            KeyKind::Double => format!("{column} + 0e0"),
+            KeyKind::Number | KeyKind::Enum { .. } | KeyKind::Set | KeyKind::WideSet => {
                 format!("CAST(CAST({column} AS UNSIGNED) AS CHAR)")
             }
-            Kind::Quoted => format!("CONCAT('''', {column}, '''')"),
-            Kind::Text { introducer } => format!("CONCAT('{introducer} x''', HEX({column}), '''')"),
-            Kind::Bytes => format!("CONCAT('x''', HEX({column}), '''')"),
+            KeyKind::Quoted => format!("CONCAT('''', {column}, '''')"),
+            KeyKind::Text { introducer } => format!("CONCAT('{introducer} x''', HEX({column}), '''')"),
+            KeyKind::Bytes => format!("CONCAT('x''', HEX({column}), '''')"),
         }
     }
 
     /// The literal of a value of [`KeyColumn::literal_expression`]; `None` when it is none of this type.
     pub fn literal(&self, text: String) -> Option<String> {
-        if self.kind == Kind::Double { double_literal(text.parse().ok()?) } else { Some(text) }
+        if self.kind == KeyKind::Double { double_literal(text.parse().ok()?) } else { Some(text) }
     }
 
     /// `column = literal`.
@@ -135,7 +135,7 @@ impl KeyColumn {
     }
 
     fn compared(&self) -> String {
-        if self.kind == Kind::WideSet {
+        if self.kind == KeyKind::WideSet {
             format!("CAST({} AS UNSIGNED)", self.quoted)
         } else {
             self.quoted.clone()
@@ -145,7 +145,9 @@ impl KeyColumn {
     /// For an ENUM short enough: the literal's number and the highest one.
     fn labels_listed(&self, literal: &str) -> Option<(usize, usize)> {
         match self.kind {
-            Kind::Enum { highest } if highest <= MOST_LABELS_LISTED => Some((literal.parse().ok()?, highest)),
+            KeyKind::Enum { highest } if highest <= MOST_LABELS_LISTED => {
+                Some((literal.parse().ok()?, highest))
+            }
             _ => None,
         }
     }
@@ -156,10 +158,10 @@ impl KeyColumn {
     }
 }
 
-fn text(charset: &Charset) -> Option<Kind> {
+fn text(charset: &Charset) -> Option<KeyKind> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let name = &charset.name;
-    (!name.is_empty() && name.chars().all(plain)).then(|| Kind::Text { introducer: format!("_{name}") })
+    (!name.is_empty() && name.chars().all(plain)).then(|| KeyKind::Text { introducer: format!("_{name}") })
 }
 
 /// The literal of a FLOAT or DOUBLE key: the shortest digits that read back as the same double, with an exponent.

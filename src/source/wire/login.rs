@@ -170,7 +170,7 @@ fn not_secured(
         return Ok(Login::NoTlsInCommon(refusal.message));
     }
     let message = format!("{} (server version {version})", refusal.message);
-    Err(tls::error(crate::tls::Refusal { message, ..refusal }, &label))
+    Err(tls::error(crate::tls::NoTls { message, ..refusal }, &label))
 }
 
 /// TLS 1.3 servers refuse a client's certificate after the client's side of the handshake is done: that comes as an

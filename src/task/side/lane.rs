@@ -17,7 +17,7 @@ use crate::task::context::{Context, Replaced};
 use crate::task::during_copy::{self, Halfway, Moved};
 use crate::task::gather::{self, Gathered};
 use crate::task::memory::Memory;
-use crate::task::prepare::Prepared;
+use crate::task::prepare::ReadyGroup;
 use crate::task::recorded::{self, Recorded};
 use crate::task::{
     TaskError, group, parking, prepare, refuse_failures, schema_sync, stream, targets, tell, waiting,
@@ -225,7 +225,7 @@ async fn attempt(
     waiting::at_target(&context, pid, group::renew_p1(&context, &mut server, &owner, &mut tables)).await?;
     let source = stream::Source::new(server, &gathered, BTreeMap::new());
     if let Some(moved) = moved {
-        let halfway = Halfway { source, prepared: Prepared { checkpoint, tables }, sides: None };
+        let halfway = Halfway { source, prepared: ReadyGroup { checkpoint, tables }, sides: None };
         Box::pin(during_copy::advance(&context, &owner, halfway, moved, memory, stop)).await?;
         return Ok(if stop.is_cancelled() { Way::Ends(Ended::Stopped) } else { Way::GoesOn(None) });
     }
@@ -239,7 +239,7 @@ async fn attempt(
         &context,
         source,
         owner,
-        Prepared { checkpoint, tables },
+        ReadyGroup { checkpoint, tables },
         memory.clone(),
         end,
         company,

@@ -1,7 +1,7 @@
 //! ADD COLUMN: the new column at the target, with what existing rows get.
 
 use super::Case;
-use super::alter::Draft;
+use super::alter::MappingDraft;
 use super::fill::{Added, Unfilled, fill};
 use crate::change::remedy::Remedy;
 use crate::schema::ddl::{AlterStep, AlterTable, ColumnDefinition, Evolved};
@@ -14,7 +14,7 @@ impl Case<'_> {
         &self,
         evolved: &Evolved,
         alter: &AlterTable,
-        draft: &mut Draft,
+        draft: &mut MappingDraft,
     ) -> Result<(), TransformError> {
         for (at, column) in evolved.table.columns.iter().enumerate() {
             let new = evolved.origin.get(at).is_some_and(Option::is_none);

@@ -16,7 +16,7 @@ use crate::transform::typemap::default_type;
 use crate::transform::{ColumnMapping, Passing, TransformError, names};
 
 /// The target table and the columns that feed it, while they change.
-pub(super) struct Draft {
+pub(super) struct MappingDraft {
     pub(super) columns: Vec<TargetColumn>,
     /// For each column of the new definition, the target column it feeds.
     pub(super) feeds: Vec<Option<usize>>,
@@ -66,7 +66,7 @@ impl Case<'_> {
             alter.steps.iter().any(|step| matches!(step, AlterStep::Other(clause) if clause == wanted))
         };
         self.recomputes(&evolved, has(&Clause::InPlace) && !has(&Clause::Option("ALGORITHM")))?;
-        let mut draft = Draft {
+        let mut draft = MappingDraft {
             columns: self.mapping.target.columns.clone(),
             feeds: Vec::new(),
             renames: Vec::new(),
@@ -139,7 +139,7 @@ impl Case<'_> {
         name.is_some_and(|name| self.mapping.target.primary_key.contains(name))
     }
 
-    fn drops_columns(&self, evolved: &Evolved, draft: &mut Draft) -> Result<(), TransformError> {
+    fn drops_columns(&self, evolved: &Evolved, draft: &mut MappingDraft) -> Result<(), TransformError> {
         const KIND: &str = "drop_column";
         for (old, column) in self.before.columns.iter().enumerate() {
             let (false, Some(target)) = (evolved.origin.contains(&Some(old)), self.mapping.target_of(old))
@@ -176,7 +176,7 @@ impl Case<'_> {
         column: &Column,
         target: usize,
         alter: &AlterTable,
-        draft: &mut Draft,
+        draft: &mut MappingDraft,
     ) -> Result<(), TransformError> {
         let before = self.before.columns.get(old).ok_or_else(|| self.internal("a column before it"))?;
         let current = draft.columns.get(target).ok_or_else(|| self.internal("a target column"))?;
@@ -258,7 +258,7 @@ impl Case<'_> {
     }
 
     /// New names of carried columns.
-    fn name_columns(&self, evolved: &Evolved, draft: &mut Draft) -> Result<(), TransformError> {
+    fn name_columns(&self, evolved: &Evolved, draft: &mut MappingDraft) -> Result<(), TransformError> {
         if !self.rules.operations.alter_table {
             return Ok(());
         }
@@ -323,7 +323,7 @@ impl Case<'_> {
         )
     }
 
-    fn finish(&self, table: Table, draft: Draft) -> Translated {
+    fn finish(&self, table: Table, draft: MappingDraft) -> Translated {
         let target = self.target();
         let mut changes = Vec::new();
         let old = &self.mapping.target.columns;

@@ -27,12 +27,12 @@ pub(crate) enum Fault {
     /// The plan or the encoder contradicts itself: a defect.
     Internal(&'static str),
     /// The value is readable and cannot be carried.
-    Refused(Box<Refusal>),
+    Refused(Box<Unencodable>),
 }
 
 /// A value that cannot be carried, in words for the user.
 #[derive(Debug)]
-pub(crate) struct Refusal {
+pub(crate) struct Unencodable {
     /// What is wrong with it.
     pub(crate) why: String,
     /// What can be done.
@@ -59,6 +59,6 @@ impl Fault {
     /// A readable value that cannot be carried.
     #[cold]
     pub(crate) fn refused(why: impl Into<String>, way_out: WayOut) -> Self {
-        Self::Refused(Box::new(Refusal { why: why.into(), way_out }))
+        Self::Refused(Box::new(Unencodable { why: why.into(), way_out }))
     }
 }

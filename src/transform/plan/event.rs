@@ -2,7 +2,7 @@
 //! "Rows_event").
 
 use super::told::KeyWords;
-use super::{Marks, Place, Plan, Step};
+use super::{ColumnStep, Marks, Place, Plan};
 use crate::change::policy::Operations;
 use crate::change::remedy::{Remedy, Scope};
 use crate::change::{EncodedRows, RowOp, RowSpan, RowsEvent, RowsKind};
@@ -13,7 +13,7 @@ use crate::transform::encode::Fault;
 use std::ops::Range;
 
 /// A fault and the column it was met in.
-pub(super) type Met<'p> = (Fault, Option<&'p Step>);
+pub(super) type Met<'p> = (Fault, Option<&'p ColumnStep>);
 
 impl Plan {
     /// Appends the rows of `event` to `out`, whose layout must be this plan's. `bound` is what
@@ -177,7 +177,7 @@ impl<'p, 'e> Walk<'p, 'e> {
     #[inline]
     fn columns(
         &mut self,
-    ) -> Result<impl Iterator<Item = (&'p Step, BoundColumn, bool)> + use<'p, 'e>, Met<'p>> {
+    ) -> Result<impl Iterator<Item = (&'p ColumnStep, BoundColumn, bool)> + use<'p, 'e>, Met<'p>> {
         let plan = self.plan;
         let nulls = self.cursor.take(self.width.div_ceil(8)).map_err(|fault| (fault, None))?;
         let bits = nulls.iter().flat_map(|byte| (0..8).map(move |bit| byte >> bit & 1 == 1));

@@ -44,7 +44,7 @@ pub struct Plan {
     table: TableName,
     layout: Arc<RowLayout>,
     /// One a source column, in their order, and behind them one each that may be hidden.
-    steps: Vec<Step>,
+    steps: Vec<ColumnStep>,
     /// The source columns that are not hidden.
     columns: usize,
     /// What every row starts with: the number of fields and the constant source tag, if any.
@@ -61,7 +61,7 @@ pub struct Plan {
 
 /// One source column.
 #[derive(Debug)]
-struct Step {
+struct ColumnStep {
     name: String,
     /// `None`: not carried.
     codec: Option<Codec>,
@@ -71,7 +71,7 @@ struct Step {
     key_slot: Option<usize>,
 }
 
-impl Step {
+impl ColumnStep {
     fn skipping(name: String) -> Self {
         Self { name, codec: None, nullable: true, key_slot: None }
     }
@@ -139,11 +139,11 @@ impl Plan {
                 .map_err(|_| misfit("the source tag is too long".into()))?;
             columns.push(column.clone());
         }
-        let mut steps: Vec<Step> = table
+        let mut steps: Vec<ColumnStep> = table
             .columns
             .iter()
-            .map(|column| Step::skipping(column.name.clone()))
-            .chain((0..table.hidden.most).map(|_| Step::skipping(String::new())))
+            .map(|column| ColumnStep::skipping(column.name.clone()))
+            .chain((0..table.hidden.most).map(|_| ColumnStep::skipping(String::new())))
             .collect();
         let key_slot = |name: &str| mapping.target.primary_key.iter().position(|key| key == name);
         let mut last = None;
@@ -211,7 +211,7 @@ impl Plan {
         self.carried().map(|(step, _)| step.name.as_str()).collect()
     }
 
-    fn carried(&self) -> impl Iterator<Item = (&Step, &Codec)> {
+    fn carried(&self) -> impl Iterator<Item = (&ColumnStep, &Codec)> {
         self.steps.iter().filter_map(|step| step.codec.as_ref().map(|codec| (step, codec)))
     }
 
@@ -246,7 +246,7 @@ impl Plan {
 
     /// NULL for a column; an error when its target takes none.
     #[inline]
-    fn write_null(step: &Step, out: &mut Vec<u8>) -> Result<(), Fault> {
+    fn write_null(step: &ColumnStep, out: &mut Vec<u8>) -> Result<(), Fault> {
         if !step.nullable {
             return Err(null_refused());
         }
@@ -256,7 +256,7 @@ impl Plan {
 
     /// Puts table, column, key and place to a fault.
     #[cold]
-    fn fault(&self, fault: Fault, step: Option<&Step>, key: &str, place: Place<'_>) -> TransformError {
+    fn fault(&self, fault: Fault, step: Option<&ColumnStep>, key: &str, place: Place<'_>) -> TransformError {
         let column = step.map_or("(all)", |step| &step.name);
         let row = match place {
             Place::Copy => format!("the row with {key} (in the copy)"),
@@ -282,7 +282,7 @@ impl Plan {
     }
 
     #[cold]
-    fn remedy(&self, way_out: WayOut, step: Option<&Step>, place: Place<'_>) -> Remedy {
+    fn remedy(&self, way_out: WayOut, step: Option<&ColumnStep>, place: Place<'_>) -> Remedy {
         let again = Remedy::Resync { table: self.table.clone() };
         let mend = match place {
             Place::Copy => Remedy::MendValue,

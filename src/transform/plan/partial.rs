@@ -12,7 +12,7 @@
 
 use super::event::{Met, Walk};
 use crate::change::EncodedRows;
-use crate::schema::Wire;
+use crate::schema::ValueEnd;
 use crate::schema::binding::code;
 use crate::transform::cursor::Cursor;
 use crate::transform::encode::Fault;
@@ -74,7 +74,7 @@ impl<'p> Walk<'p, '_> {
                     image.extend_from_slice(self.cursor.measured(bound.wire).map_err(met)?);
                 }
                 (false, true) => {
-                    let differences = self.cursor.value(Wire::Prefixed(4)).map_err(met)?;
+                    let differences = self.cursor.value(ValueEnd::Prefixed(4)).map_err(met)?;
                     let old =
                         old.ok_or(Fault::Malformed("a difference of JSON documents has NULL before it"));
                     let old = old.map_err(met)?;

@@ -3,7 +3,7 @@
 
 use super::codec::Codec;
 use super::told::KeyWords;
-use super::{Marks, Place, Plan, Step};
+use super::{ColumnStep, Marks, Place, Plan};
 use crate::change::rows::ResultColumn;
 use crate::change::{EncodedRows, ResultRows, RowOp, RowSpan};
 use crate::schema::binding::code;
@@ -19,7 +19,7 @@ const SET_FLAG: u16 = 2048;
 
 /// How one column of the result is read.
 struct Column<'p> {
-    step: &'p Step,
+    step: &'p ColumnStep,
     codec: &'p Codec,
     /// Bytes of a value; `None`: its length stands before it.
     width: Option<usize>,
@@ -107,7 +107,7 @@ impl Plan {
         row: &[u8],
         marks: &mut Marks,
         out: &mut EncodedRows,
-    ) -> Result<(), (Fault, Option<&'p Step>)> {
+    ) -> Result<(), (Fault, Option<&'p ColumnStep>)> {
         let mut cursor = Cursor::new(row);
         let whole = |fault| (fault, None);
         if cursor.take(1).map_err(whole)? != [0] {

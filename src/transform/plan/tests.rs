@@ -6,7 +6,7 @@ use crate::change::rows::ResultColumn;
 use crate::change::{
     EncodedRows, FilePosition, ResultRows, RowOp, RowsEvent, RowsKind, TableMap, TargetName, TargetTable,
 };
-use crate::schema::{BoundColumn, BoundTable, Charset, Column, ColumnDefault, MySqlType, Wire};
+use crate::schema::{BoundColumn, BoundTable, Charset, Column, ColumnDefault, MySqlType, ValueEnd};
 use crate::transform::ColumnMapping;
 
 mod partial;
@@ -24,12 +24,12 @@ fn utf8() -> Charset {
 struct Spec {
     data_type: MySqlType,
     target: TargetType,
-    wire: Wire,
+    wire: ValueEnd,
     found: ResultColumn,
     nullable: bool,
 }
 
-fn spec(data_type: MySqlType, target: TargetType, wire: Wire, type_code: u8) -> Spec {
+fn spec(data_type: MySqlType, target: TargetType, wire: ValueEnd, type_code: u8) -> Spec {
     let unsigned = matches!(
         data_type,
         MySqlType::TinyInt { unsigned: true, .. }

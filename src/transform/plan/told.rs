@@ -1,7 +1,7 @@
 //! Keys in words, for messages: what finds a row in either server.
 
 use super::codec::Codec;
-use super::{Plan, Step};
+use super::{ColumnStep, Plan};
 use crate::change::TargetType;
 use crate::transform::ddl::calendar;
 use crate::transform::encode::Fault;
@@ -19,7 +19,7 @@ impl KeyWords {
     pub(super) fn add(
         &mut self,
         plan: &Plan,
-        step: &Step,
+        step: &ColumnStep,
         raw: Option<&[u8]>,
         encode: impl FnOnce(&Codec, &[u8], &mut Vec<u8>) -> Result<(), Fault>,
     ) {

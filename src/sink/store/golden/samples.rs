@@ -3,7 +3,7 @@
 
 use crate::change::state::{CatchUpTarget, TableState, Trouble};
 use crate::change::{
-    CommittedXa, Committer, FilePosition, Position, Prepared, ReadAgain, TableName, Taken, XaState,
+    CommittedXa, Committer, FilePosition, Position, PreparedXa, ReadAgain, TableName, Taken, XaState,
 };
 use crate::schema::table::UniqueKey;
 use crate::schema::{Charset, Column, ColumnDefault, Generation, HiddenColumns, Limits, MySqlType, Table};
@@ -29,8 +29,8 @@ fn gtids(text: &str) -> Taken {
     Taken::Gtids(format!("{SERVER}:{text}").parse().unwrap())
 }
 
-fn prepared(xid: &str, again: ReadAgain) -> Prepared {
-    Prepared { xid: xid.into(), again }
+fn prepared(xid: &str, again: ReadAgain) -> PreparedXa {
+    PreparedXa { xid: xid.into(), again }
 }
 
 /// Each way of telling what was taken in, without and with all that may stand beside it.

@@ -16,13 +16,13 @@ fn table(name: &str) -> TableName {
     TableName::new(database, table)
 }
 
-fn object(kind: Kind, name: &str, body: &str) -> Object {
+fn object(kind: ObjectKind, name: &str, body: &str) -> Object {
     let body = (!body.is_empty()).then(|| body.to_owned());
     Object { kind, name: table(name), body }
 }
 
 fn trigger(on: &str, name: &str, body: &str) -> Object {
-    object(Kind::Trigger { on: table(on) }, name, body)
+    object(ObjectKind::Trigger { on: table(on) }, name, body)
 }
 
 /// A shop whose tables are selected, and what others have around it.
@@ -32,21 +32,25 @@ fn code() -> StoredCode {
         trigger("other.first", "other.on", "INSERT INTO second VALUES (1)"),
         trigger("other.second", "other.further", "BEGIN SET @a = other.writes(3); END"),
         trigger("other.harmless", "other.nothing", "SET NEW.a = 1"),
-        object(Kind::Routine, "other.writes", "BEGIN INSERT INTO `shop`.`item` VALUES (1); RETURN 1; END"),
-        object(Kind::Routine, "other.plain", "RETURN 1 + other.inner_one()"),
-        object(Kind::Routine, "other.inner_one", "RETURN 2"),
-        object(Kind::Routine, "other.counts", "RETURN (SELECT COUNT(*) FROM shop.item)"),
-        object(Kind::Routine, "other.hidden", ""),
-        object(Kind::Routine, "other.dynamic", "BEGIN PREPARE p FROM @x; EXECUTE p; END"),
-        object(Kind::Routine, "shop.own", "INSERT INTO item VALUES (1)"),
-        object(Kind::Procedure, "other.sweep", "DELETE FROM shop.item"),
-        object(Kind::Routine, "other.sweeps", "BEGIN CALL sweep(); RETURN 1; END"),
-        object(Kind::Routine, "other.loop_a", "RETURN loop_b()"),
-        object(Kind::Routine, "other.loop_b", "RETURN loop_a()"),
-        object(Kind::View, "other.window", "select `shop`.`item`.`id` AS `id` from `shop`.`item`"),
-        object(Kind::View, "other.caller", "select `other`.`writes`(1) AS `x`"),
-        object(Kind::Union, "other.all_of_it", ""),
-        object(Kind::Routine, "other.naïve", "DELETE FROM shop.item"),
+        object(
+            ObjectKind::Routine,
+            "other.writes",
+            "BEGIN INSERT INTO `shop`.`item` VALUES (1); RETURN 1; END",
+        ),
+        object(ObjectKind::Routine, "other.plain", "RETURN 1 + other.inner_one()"),
+        object(ObjectKind::Routine, "other.inner_one", "RETURN 2"),
+        object(ObjectKind::Routine, "other.counts", "RETURN (SELECT COUNT(*) FROM shop.item)"),
+        object(ObjectKind::Routine, "other.hidden", ""),
+        object(ObjectKind::Routine, "other.dynamic", "BEGIN PREPARE p FROM @x; EXECUTE p; END"),
+        object(ObjectKind::Routine, "shop.own", "INSERT INTO item VALUES (1)"),
+        object(ObjectKind::Procedure, "other.sweep", "DELETE FROM shop.item"),
+        object(ObjectKind::Routine, "other.sweeps", "BEGIN CALL sweep(); RETURN 1; END"),
+        object(ObjectKind::Routine, "other.loop_a", "RETURN loop_b()"),
+        object(ObjectKind::Routine, "other.loop_b", "RETURN loop_a()"),
+        object(ObjectKind::View, "other.window", "select `shop`.`item`.`id` AS `id` from `shop`.`item`"),
+        object(ObjectKind::View, "other.caller", "select `other`.`writes`(1) AS `x`"),
+        object(ObjectKind::Union, "other.all_of_it", ""),
+        object(ObjectKind::Routine, "other.naïve", "DELETE FROM shop.item"),
     ];
     let cascades =
         [("other.parent", "other.child"), ("other.child", "shop.item"), ("other.root", "other.log")];

@@ -2,7 +2,7 @@
 //!
 //! What must never happen here: a way that the server may take, and that is not gone.
 
-use super::{Kind, Reached, StoredCode, lower};
+use super::{ObjectKind, Reached, StoredCode, lower};
 use crate::change::TableName;
 use crate::change::names::{alike, folded};
 use crate::change::remedy::Remedy;
@@ -174,7 +174,7 @@ impl Walk<'_> {
     }
 
     fn is_procedure(&self, index: usize) -> bool {
-        self.code.objects.get(index).is_some_and(|object| object.kind == Kind::Procedure)
+        self.code.objects.get(index).is_some_and(|object| object.kind == ObjectKind::Procedure)
     }
 
     /// The routines and views that a text may name.
@@ -200,7 +200,7 @@ impl Walk<'_> {
                 self.code
                     .objects
                     .get(*index)
-                    .is_some_and(|object| !matches!(object.kind, Kind::Trigger { .. }))
+                    .is_some_and(|object| !matches!(object.kind, ObjectKind::Trigger { .. }))
             }));
         }
         found.into_iter().map(|index| (index, false)).collect()
@@ -213,8 +213,10 @@ impl Walk<'_> {
             .objects
             .iter()
             .map(|object| match &object.kind {
-                Kind::Trigger { on } => on,
-                Kind::View | Kind::Union | Kind::Routine | Kind::Procedure => &object.name,
+                ObjectKind::Trigger { on } => on,
+                ObjectKind::View | ObjectKind::Union | ObjectKind::Routine | ObjectKind::Procedure => {
+                    &object.name
+                }
             })
             .chain(self.code.cascades.iter().map(|cascade| &cascade.parent))
             .chain(self.code.changed.renamed.iter().flat_map(|(from, to)| [from, to]))
@@ -250,7 +252,7 @@ impl Walk<'_> {
     /// Follows a body; what it comes to when that is not harmless.
     fn follow(&mut self, index: usize, writes: bool, next: &mut Vec<(usize, bool)>) -> Option<Reached> {
         let object = self.code.objects.get(index)?;
-        let reads_only = object.kind == Kind::View && !writes;
+        let reads_only = object.kind == ObjectKind::View && !writes;
         let Some(body) = &object.body else {
             let name = &object.name;
             return Some(Reached::Unknown {
@@ -264,10 +266,10 @@ impl Walk<'_> {
         // A body without any of these words changes no rows itself.
         let verbs = ["insert", "update", "delete", "replace", "load", "merge"];
         let reads_only = match object.kind {
-            Kind::Routine | Kind::Procedure | Kind::Trigger { .. } => {
+            ObjectKind::Routine | ObjectKind::Procedure | ObjectKind::Trigger { .. } => {
                 !verbs.iter().any(|verb| mentions.name(verb))
             }
-            Kind::View | Kind::Union => reads_only,
+            ObjectKind::View | ObjectKind::Union => reads_only,
         };
         if !reads_only && (self.selected.may_hold(database) || self.selected.may_be_named(&mentions)) {
             return Some(Reached::Selected(object.name.to_string()));

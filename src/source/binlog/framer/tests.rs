@@ -422,7 +422,7 @@ fn compressed(inner: &[u8]) -> Vec<u8> {
 #[test]
 fn every_kind_that_is_not_listed_stops_the_stream() {
     for code in 0..=255_u8 {
-        if Kind::of(code, 0) != Kind::Refused {
+        if EventKind::of(code, 0) != EventKind::Refused {
             continue;
         }
         let mut log = Log::new();

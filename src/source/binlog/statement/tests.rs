@@ -1,7 +1,7 @@
 mod doubts;
 mod reach;
 
-use super::super::code::{Kind, Object, StoredCode};
+use super::super::code::{Object, ObjectKind, StoredCode};
 use super::super::judging::Judging;
 use super::*;
 use crate::change::{Session, TableName, TableNames};
@@ -229,7 +229,8 @@ fn code() -> StoredCode {
     let name = |table: &str| TableName::new("other", table);
     let object =
         |kind, table: &str| Object { kind, name: name(table), body: Some("DELETE FROM Shop.item".into()) };
-    let objects = vec![object(Kind::Routine, "writes"), object(Kind::Trigger { on: name("log") }, "fill")];
+    let objects =
+        vec![object(ObjectKind::Routine, "writes"), object(ObjectKind::Trigger { on: name("log") }, "fill")];
     StoredCode::new(objects, Vec::new(), None)
 }
 

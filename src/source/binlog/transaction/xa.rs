@@ -4,7 +4,7 @@
 //! What must never happen here: rows of a transaction that may yet be rolled back handed out.
 
 use super::super::held::{HeldReader, HeldRows};
-use super::super::prepared::{Ended, Prepared};
+use super::super::prepared::{Ended, HeldXa};
 use super::super::refusal::Refusal;
 use super::super::resume::{Resume, domains_before};
 use super::super::xid::{PrepareEvent, Xid};
@@ -24,7 +24,7 @@ impl Transactions {
     /// Goes on behind `position`, from which `resume` leads back to where the server starts; of held rows at most
     /// `max_held_bytes` stay in memory.
     pub fn take_up(&mut self, position: &Position, max_held_bytes: usize) -> Result<(), Refusal> {
-        self.prepared = Prepared::new(&position.xa, max_held_bytes);
+        self.prepared = HeldXa::new(&position.xa, max_held_bytes);
         self.resume = Resume::at(position)?;
         self.reached = domains_before(position);
         Ok(())

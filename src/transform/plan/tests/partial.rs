@@ -16,8 +16,9 @@ const REMOVED: &[u8] = b"\0\x0b\0\0\0)\0\0\0\0\x02\0(\0\x12\0\x01\0\x13\0\x01\0\
 
 /// `(c0 INT PRIMARY KEY, c1 JSON, c2 INT, c3 JSON)`, the documents into texts.
 fn table(skip: &[usize]) -> Fixture {
-    let int = || spec(MySqlType::Int { unsigned: false }, TargetType::Integer, Wire::Fixed(4), code::LONG);
-    let json = || spec(MySqlType::Json, TargetType::Json, Wire::Prefixed(4), code::JSON);
+    let int =
+        || spec(MySqlType::Int { unsigned: false }, TargetType::Integer, ValueEnd::Fixed(4), code::LONG);
+    let json = || spec(MySqlType::Json, TargetType::Json, ValueEnd::Prefixed(4), code::JSON);
     let mut fixture = try_fixture(&[int(), json(), int(), json()], &[0], skip, None, POLICIES).unwrap();
     let types = vec![code::LONG, code::JSON, code::LONG, code::JSON];
     fixture.map = Arc::new(TableMap { types, ..(*fixture.map).clone() });

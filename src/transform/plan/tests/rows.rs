@@ -3,11 +3,11 @@
 use super::*;
 
 fn int(target: TargetType) -> Spec {
-    spec(MySqlType::Int { unsigned: false }, target, Wire::Fixed(4), 3)
+    spec(MySqlType::Int { unsigned: false }, target, ValueEnd::Fixed(4), 3)
 }
 
 fn varchar() -> Spec {
-    spec(MySqlType::VarChar { length: 20, charset: utf8() }, TargetType::Text, Wire::Prefixed(1), 253)
+    spec(MySqlType::VarChar { length: 20, charset: utf8() }, TargetType::Text, ValueEnd::Prefixed(1), 253)
 }
 
 /// An image of an int, a varchar and an int.
@@ -245,7 +245,7 @@ fn a_result_of_other_columns_means_that_the_table_changed() {
 #[test]
 fn lossy_keys_and_pairs_of_types_that_do_not_fit_are_refused() {
     let refused = |source: MySqlType, target: TargetType, key: &[usize]| {
-        let specs = [spec(source, target, Wire::Fixed(1), 3), int(TargetType::Integer)];
+        let specs = [spec(source, target, ValueEnd::Fixed(1), 3), int(TargetType::Integer)];
         try_fixture(&specs, key, &[], None, POLICIES).err()
     };
     let labels = |labels: &[&str]| labels.iter().map(|label| (*label).to_owned()).collect::<Vec<_>>();

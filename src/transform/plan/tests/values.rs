@@ -7,7 +7,12 @@ use super::*;
 type Value<'a> = (&'a [u8], &'a [u8], Option<&'a [u8]>);
 
 fn key() -> Spec {
-    spec(MySqlType::TinyInt { unsigned: false, display_one: false }, TargetType::Smallint, Wire::Fixed(1), 1)
+    spec(
+        MySqlType::TinyInt { unsigned: false, display_one: false },
+        TargetType::Smallint,
+        ValueEnd::Fixed(1),
+        1,
+    )
 }
 
 /// The one field that both inputs give, or whether each was refused.
@@ -49,36 +54,36 @@ fn integers_of_all_widths() {
     use TargetType::{Bigint, Boolean, Integer, Numeric, Smallint, Text};
     let tiny = |unsigned| MySqlType::TinyInt { unsigned, display_one: false };
     check(
-        spec(tiny(false), Smallint, Wire::Fixed(1), 1),
+        spec(tiny(false), Smallint, ValueEnd::Fixed(1), 1),
         &[(b"\x80", b"\x80", Some(b"\xff\x80")), (b"\x7f", b"\x7f", Some(b"\0\x7f"))],
     );
-    check(spec(tiny(true), Smallint, Wire::Fixed(1), 1), &[(b"\xff", b"\xff", Some(b"\0\xff"))]);
+    check(spec(tiny(true), Smallint, ValueEnd::Fixed(1), 1), &[(b"\xff", b"\xff", Some(b"\0\xff"))]);
     check(
-        spec(tiny(false), Boolean, Wire::Fixed(1), 1),
+        spec(tiny(false), Boolean, ValueEnd::Fixed(1), 1),
         &[(b"\0", b"\0", Some(b"\0")), (b"\x01", b"\x01", Some(b"\x01")), (b"\x02", b"\x02", None)],
     );
     check(
-        spec(MySqlType::SmallInt { unsigned: true }, Integer, Wire::Fixed(2), 2),
+        spec(MySqlType::SmallInt { unsigned: true }, Integer, ValueEnd::Fixed(2), 2),
         &[(b"\xff\xff", b"\xff\xff", Some(b"\0\0\xff\xff"))],
     );
     check(
-        spec(MySqlType::MediumInt { unsigned: false }, Integer, Wire::Fixed(3), 9),
+        spec(MySqlType::MediumInt { unsigned: false }, Integer, ValueEnd::Fixed(3), 9),
         &[
             (b"\0\0\x80", b"\0\0\x80\xff", Some(b"\xff\x80\0\0")),
             (b"\xff\xff\x7f", b"\xff\xff\x7f\0", Some(b"\0\x7f\xff\xff")),
         ],
     );
     check(
-        spec(MySqlType::MediumInt { unsigned: true }, Integer, Wire::Fixed(3), 9),
+        spec(MySqlType::MediumInt { unsigned: true }, Integer, ValueEnd::Fixed(3), 9),
         &[(b"\0\0\x80", b"\0\0\x80\0", Some(b"\0\x80\0\0"))],
     );
     check(
-        spec(MySqlType::Int { unsigned: true }, Bigint, Wire::Fixed(4), 3),
+        spec(MySqlType::Int { unsigned: true }, Bigint, ValueEnd::Fixed(4), 3),
         &[(b"\xff\xff\xff\xff", b"\xff\xff\xff\xff", Some(b"\0\0\0\0\xff\xff\xff\xff"))],
     );
     let eight = &[0xff; 8][..];
     check(
-        spec(MySqlType::BigInt { unsigned: true }, Numeric(Some((20, 0))), Wire::Fixed(8), 8),
+        spec(MySqlType::BigInt { unsigned: true }, Numeric(Some((20, 0))), ValueEnd::Fixed(8), 8),
         &[
             // 1844 6744 0737 0955 1615
             (eight, eight, Some(b"\0\x05\0\x04\0\0\0\0\x07\x34\x1a\x58\x02\xe1\x03\xbb\x06\x4f")),
@@ -88,14 +93,14 @@ fn integers_of_all_widths() {
         ],
     );
     check(
-        spec(MySqlType::BigInt { unsigned: false }, Text, Wire::Fixed(8), 8),
+        spec(MySqlType::BigInt { unsigned: false }, Text, ValueEnd::Fixed(8), 8),
         &[
             (b"\0\0\0\0\0\0\0\x80", b"\0\0\0\0\0\0\0\x80", Some(b"-9223372036854775808")),
             (&[0; 8], &[0; 8], Some(b"0")),
         ],
     );
     check(
-        spec(MySqlType::Year, Integer, Wire::Fixed(1), 13),
+        spec(MySqlType::Year, Integer, ValueEnd::Fixed(1), 13),
         &[
             (b"\0", b"\0\0", Some(b"\0\0\0\0")),
             (b"\x01", b"\x6d\x07", Some(b"\0\0\x07\x6d")),
@@ -108,7 +113,7 @@ fn integers_of_all_widths() {
 fn decimals_are_canonical_numerics() {
     let decimal = |precision, scale, width| {
         let target = TargetType::Numeric(Some((u16::from(precision), u16::from(scale))));
-        spec(MySqlType::Decimal { precision, scale }, target, Wire::Fixed(width), 246)
+        spec(MySqlType::Decimal { precision, scale }, target, ValueEnd::Fixed(width), 246)
     };
     check(
         decimal(12, 2, 6),
@@ -147,7 +152,7 @@ fn decimals_are_canonical_numerics() {
     field.extend(9900u16.to_be_bytes());
     check(decimal(65, 30, 30), &[(&packed, &text, Some(&field))]);
     check(
-        spec(MySqlType::Decimal { precision: 5, scale: 2 }, TargetType::Text, Wire::Fixed(3), 246),
+        spec(MySqlType::Decimal { precision: 5, scale: 2 }, TargetType::Text, ValueEnd::Fixed(3), 246),
         &[
             (b"\x80\x00\x32", b"\x070000.50", Some(b"0.50")),
             (b"\x7f\xf3\xff", b"\x06-12.00", Some(b"-12.00")),
@@ -158,16 +163,16 @@ fn decimals_are_canonical_numerics() {
 #[test]
 fn floating_point_keeps_its_bits() {
     check(
-        spec(MySqlType::Float, TargetType::Real, Wire::Fixed(4), 4),
+        spec(MySqlType::Float, TargetType::Real, ValueEnd::Fixed(4), 4),
         &[(b"\0\0\0\x80", b"\0\0\0\x80", Some(b"\x80\0\0\0"))],
     );
     check(
-        spec(MySqlType::Float, TargetType::Double, Wire::Fixed(4), 4),
+        spec(MySqlType::Float, TargetType::Double, ValueEnd::Fixed(4), 4),
         &[(b"\0\0\xc0\x3f", b"\0\0\xc0\x3f", Some(&1.5f64.to_be_bytes()))],
     );
     let odd = 5e-324f64;
     check(
-        spec(MySqlType::Double, TargetType::Double, Wire::Fixed(8), 5),
+        spec(MySqlType::Double, TargetType::Double, ValueEnd::Fixed(8), 5),
         &[(&odd.to_le_bytes(), &odd.to_le_bytes(), Some(&odd.to_be_bytes()))],
     );
 }
@@ -175,7 +180,7 @@ fn floating_point_keeps_its_bits() {
 #[test]
 fn bits_stand_at_the_left() {
     check(
-        spec(MySqlType::Bit { bits: 9 }, TargetType::Bit(9), Wire::Fixed(2), 16),
+        spec(MySqlType::Bit { bits: 9 }, TargetType::Bit(9), ValueEnd::Fixed(2), 16),
         &[
             (b"\x01\x01", b"\x02\x01\x01", Some(b"\0\0\0\x09\x80\x80")),
             (b"\0\0", b"\x02\0\0", Some(b"\0\0\0\x09\0\0")),
@@ -183,7 +188,7 @@ fn bits_stand_at_the_left() {
         ],
     );
     check(
-        spec(MySqlType::Bit { bits: 64 }, TargetType::Bit(64), Wire::Fixed(8), 16),
+        spec(MySqlType::Bit { bits: 64 }, TargetType::Bit(64), ValueEnd::Fixed(8), 16),
         &[(
             &[0xfe; 8],
             b"\x08\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe",
@@ -191,7 +196,7 @@ fn bits_stand_at_the_left() {
         )],
     );
     check(
-        spec(MySqlType::Bit { bits: 1 }, TargetType::Boolean, Wire::Fixed(1), 16),
+        spec(MySqlType::Bit { bits: 1 }, TargetType::Boolean, ValueEnd::Fixed(1), 16),
         &[(b"\x01", b"\x01\x01", Some(b"\x01"))],
     );
 }
@@ -199,7 +204,7 @@ fn bits_stand_at_the_left() {
 #[test]
 fn dates_and_times() {
     check(
-        spec(MySqlType::Date, TargetType::Date, Wire::Fixed(3), 10),
+        spec(MySqlType::Date, TargetType::Date, ValueEnd::Fixed(3), 10),
         &[
             // 2000-01-01 and 9999-12-31
             (b"\x21\xa0\x0f", b"\x04\xd0\x07\x01\x01", Some(b"\0\0\0\0")),
@@ -208,7 +213,7 @@ fn dates_and_times() {
     );
     let datetime = |fraction, width| {
         let source = MySqlType::DateTime { fraction, old_format: false };
-        spec(source, TargetType::Timestamp(fraction), Wire::Fixed(width), 12)
+        spec(source, TargetType::Timestamp(fraction), ValueEnd::Fixed(width), 12)
     };
     // 2000-01-01 00:00:01.000002
     check(
@@ -222,7 +227,7 @@ fn dates_and_times() {
     check(datetime(0, 5), &[(b"\x99\x64\x42\0\0", b"\x04\xd0\x07\x01\x01", Some(&0i64.to_be_bytes()))]);
     let timestamp = MySqlType::Timestamp { fraction: 2, old_format: false };
     check(
-        spec(timestamp, TargetType::TimestampTz(2), Wire::Fixed(5), 7),
+        spec(timestamp, TargetType::TimestampTz(2), ValueEnd::Fixed(5), 7),
         &[
             // 1970-01-01 00:00:00.05
             (
@@ -246,7 +251,7 @@ fn dates_and_times() {
     let interval = |micros: i64| [&micros.to_be_bytes()[..], &[0; 8]].concat();
     let time = |fraction, width| {
         let source = MySqlType::Time { fraction, old_format: false };
-        spec(source, TargetType::Interval(fraction), Wire::Fixed(width), 11)
+        spec(source, TargetType::Interval(fraction), ValueEnd::Fixed(width), 11)
     };
     check(
         time(2, 4),
@@ -263,7 +268,7 @@ fn dates_and_times() {
         &[(b"\x7f\xff\xff\xff\xff\xff", b"\x0c\x01\0\0\0\0\0\0\0\x01\0\0\0", Some(&interval(-1)))],
     );
     check(
-        spec(MySqlType::Time { fraction: 0, old_format: false }, TargetType::Time(0), Wire::Fixed(3), 11),
+        spec(MySqlType::Time { fraction: 0, old_format: false }, TargetType::Time(0), ValueEnd::Fixed(3), 11),
         &[
             (b"\x80\x10\0", b"\x08\0\0\0\0\0\x01\0\0", Some(&3_600_000_000i64.to_be_bytes())),
             (b"\x7f\xff\xff", b"\x08\x01\0\0\0\0\0\0\x01", None),
@@ -275,7 +280,7 @@ fn dates_and_times() {
 #[test]
 fn temporal_values_of_before_5_6_4() {
     let old = |source, target, width, raw: &[u8], expected: &[u8]| {
-        let mut fixture = fixture(&[key(), spec(source, target, Wire::Fixed(width), 0)], &[0]);
+        let mut fixture = fixture(&[key(), spec(source, target, ValueEnd::Fixed(width), 0)], &[0]);
         fixture.bound.columns[1].old_format = true;
         let rows = fixture.logged(RowsKind::Insert, &[&[0, 1][..], raw].concat()).unwrap();
         assert_eq!(&rows.buffer[12..], expected);
@@ -292,7 +297,7 @@ fn temporal_values_of_before_5_6_4() {
 
 #[test]
 fn dates_the_target_cannot_hold_follow_the_policy() {
-    let date = || spec(MySqlType::Date, TargetType::Date, Wire::Fixed(3), 10);
+    let date = || spec(MySqlType::Date, TargetType::Date, ValueEnd::Fixed(3), 10);
     // 0000-00-00, 2020-00-00, 0000-01-01, 2021-02-29
     let zero: &[(&[u8], &[u8])] = &[
         (b"\0\0\0", b"\0"),
@@ -313,7 +318,7 @@ fn dates_the_target_cannot_hold_follow_the_policy() {
         assert_eq!(both(&not_null, logged, selected), (minus_one.clone(), minus_one), "{logged:02x?}");
     }
     let timestamp = MySqlType::Timestamp { fraction: 0, old_format: false };
-    let null = fixture(&[key(), spec(timestamp, TargetType::TimestampTz(0), Wire::Fixed(4), 7)], &[0]);
+    let null = fixture(&[key(), spec(timestamp, TargetType::TimestampTz(0), ValueEnd::Fixed(4), 7)], &[0]);
     let minus_one = Some((-1i32).to_be_bytes().to_vec());
     assert_eq!(both(&null, b"\0\0\0\0", b"\0"), (minus_one.clone(), minus_one));
 }
@@ -325,13 +330,18 @@ fn text_and_labels() {
         spec(
             MySqlType::VarChar { length: 9, charset: latin1 },
             TargetType::Varchar(Some(9)),
-            Wire::Prefixed(1),
+            ValueEnd::Prefixed(1),
             253,
         ),
         &[(b"\x02a\xe4", b"\x03a\xc3\xa4", Some("aä".as_bytes())), (b"\0", b"\0", Some(b""))],
     );
     check(
-        spec(MySqlType::VarChar { length: 300, charset: utf8() }, TargetType::Text, Wire::Prefixed(2), 253),
+        spec(
+            MySqlType::VarChar { length: 300, charset: utf8() },
+            TargetType::Text,
+            ValueEnd::Prefixed(2),
+            253,
+        ),
         &[
             (b"\x02\0\xc3\xa4", b"\x02\xc3\xa4", Some("ä".as_bytes())),
             (b"\x02\0a\0", b"\x02a\0", None),
@@ -339,13 +349,18 @@ fn text_and_labels() {
         ],
     );
     check_with(
-        spec(MySqlType::VarChar { length: 9, charset: utf8() }, TargetType::Text, Wire::Prefixed(1), 253),
+        spec(MySqlType::VarChar { length: 9, charset: utf8() }, TargetType::Text, ValueEnd::Prefixed(1), 253),
         Policies { nul_bytes: NulBytes::Strip, ..POLICIES },
         &[(b"\x03a\0b", b"\x03a\0b", Some(b"ab"))],
     );
     let labels = || vec!["z".to_owned(), "ä".to_owned(), "m m".to_owned()];
     check(
-        spec(MySqlType::Enum { labels: labels(), charset: utf8() }, TargetType::Text, Wire::Fixed(1), 254),
+        spec(
+            MySqlType::Enum { labels: labels(), charset: utf8() },
+            TargetType::Text,
+            ValueEnd::Fixed(1),
+            254,
+        ),
         &[
             (b"\x01", b"\x01z", Some(b"z")),
             (b"\x02", b"\x02\xc3\xa4", Some("ä".as_bytes())),
@@ -354,7 +369,7 @@ fn text_and_labels() {
         ],
     );
     check(
-        spec(MySqlType::Set { labels: labels(), charset: utf8() }, TargetType::Text, Wire::Fixed(1), 254),
+        spec(MySqlType::Set { labels: labels(), charset: utf8() }, TargetType::Text, ValueEnd::Fixed(1), 254),
         &[(b"\x05", b"\x05z,m m", Some(b"z,m m")), (b"\0", b"\0", Some(b"")), (b"\x08", b"\x03z,q", None)],
     );
 }
@@ -362,7 +377,7 @@ fn text_and_labels() {
 #[test]
 fn keys_never_lose_their_nuls() {
     let text =
-        spec(MySqlType::VarChar { length: 9, charset: utf8() }, TargetType::Text, Wire::Prefixed(1), 253);
+        spec(MySqlType::VarChar { length: 9, charset: utf8() }, TargetType::Text, ValueEnd::Prefixed(1), 253);
     let policies = Policies { nul_bytes: NulBytes::Strip, ..POLICIES };
     let fixture = try_fixture(&[text], &[0], &[], None, policies).unwrap();
     assert!(matches!(fixture.logged(RowsKind::Insert, b"\0\x02a\0"), Err(TransformError::Value { .. })));
@@ -371,7 +386,7 @@ fn keys_never_lose_their_nuls() {
 #[test]
 fn bytes_geometries_vectors_and_documents() {
     check(
-        spec(MySqlType::Binary { length: 4 }, TargetType::Bytea, Wire::Prefixed(1), 254),
+        spec(MySqlType::Binary { length: 4 }, TargetType::Bytea, ValueEnd::Prefixed(1), 254),
         &[
             (b"\x01a", b"\x04a\0\0\0", Some(b"a\0\0\0")),
             (b"\0", b"\x04\0\0\0\0", Some(b"\0\0\0\0")),
@@ -379,11 +394,11 @@ fn bytes_geometries_vectors_and_documents() {
         ],
     );
     check(
-        spec(MySqlType::Blob { length_bytes: 3 }, TargetType::Bytea, Wire::Prefixed(3), 252),
+        spec(MySqlType::Blob { length_bytes: 3 }, TargetType::Bytea, ValueEnd::Prefixed(3), 252),
         &[(b"\x02\0\0\0\xff", b"\x02\0\xff", Some(b"\0\xff"))],
     );
     let geometry =
-        || spec(MySqlType::Geometry { kind: "point".into() }, TargetType::Bytea, Wire::Prefixed(1), 255);
+        || spec(MySqlType::Geometry { kind: "point".into() }, TargetType::Bytea, ValueEnd::Prefixed(1), 255);
     let point = [&b"\x01\x01\0\0\0"[..], &[7; 16]].concat();
     let value = |srid: u32| [&[25][..], &srid.to_le_bytes(), &point].concat();
     let with_srid = [&b"\x01\x01\0\0\x20\xe6\x10\0\0"[..], &[7; 16]].concat();
@@ -404,17 +419,17 @@ fn bytes_geometries_vectors_and_documents() {
     ]
     .concat();
     check(
-        spec(MySqlType::Vector { dimensions: 2 }, TargetType::RealArray, Wire::Prefixed(1), 242),
+        spec(MySqlType::Vector { dimensions: 2 }, TargetType::RealArray, ValueEnd::Prefixed(1), 242),
         &[(&vector, &vector, Some(&array)), (b"\x03abc", b"\x03abc", None)],
     );
     // [true]
     let document = b"\x08\x02\x01\0\x07\0\x04\x01\0";
     check(
-        spec(MySqlType::Json, TargetType::Jsonb, Wire::Prefixed(1), 245),
+        spec(MySqlType::Json, TargetType::Jsonb, ValueEnd::Prefixed(1), 245),
         &[(document, b"\x06[true]", Some(b"\x01[true]"))],
     );
     check(
-        spec(MySqlType::Json, TargetType::Json, Wire::Prefixed(1), 245),
+        spec(MySqlType::Json, TargetType::Json, ValueEnd::Prefixed(1), 245),
         &[(document, b"\x06[true]", Some(b"[true]")), (b"\0", b"\x04null", Some(b"null"))],
     );
 }
@@ -450,7 +465,7 @@ proptest::proptest! {
         proptest::prop_assert_eq!(packed.len(), usize::from(width));
         for target in [TargetType::Numeric(None), TargetType::Text] {
             let source = MySqlType::Decimal { precision, scale };
-            let fixture = fixture(&[key(), spec(source, target.clone(), Wire::Fixed(width), 246)], &[0]);
+            let fixture = fixture(&[key(), spec(source, target.clone(), ValueEnd::Fixed(width), 246)], &[0]);
             let selected = [&[u8::try_from(text.len()).unwrap()][..], text.as_bytes()].concat();
             let (logged, selected) = both(&fixture, &packed, &selected);
             proptest::prop_assert!(logged.is_some());

@@ -1,8 +1,6 @@
 //! What the builder hands to the applier: a batch of rows with how it is applied, or a schema change.
 
 use super::recorded::Recorded;
-use super::renamed::Renamed;
-use super::side::meet::Answer;
 use crate::change::state::TableState;
 use crate::change::{FilePosition, Position, TableName, TargetChange, TargetName};
 use crate::schema::Table;
@@ -10,6 +8,9 @@ use crate::sink::batch::{Batch, BatchEnd};
 use crate::transform::TableMapping;
 use std::collections::BTreeSet;
 use tokio::sync::{mpsc, oneshot};
+
+/// How many tables that come at once are copied together.
+pub const TOGETHER: usize = 100;
 
 /// One unit of apply.
 #[derive(Debug)]
@@ -72,6 +73,17 @@ pub struct SchemaUnit {
     pub statement: String,
 }
 
+/// A table that has another name from a statement on.
+#[derive(Debug)]
+pub struct Renamed {
+    /// The name that it had.
+    pub from: TableName,
+    /// Its definition under the new one.
+    pub table: Table,
+    /// How it is carried from here on.
+    pub mapping: TableMapping,
+}
+
 /// A change of streams at a transaction boundary, its own target transaction.
 #[derive(Debug)]
 pub struct Handover {
@@ -105,6 +117,17 @@ pub struct Joined {
     pub tables: Vec<Recorded>,
     /// It is told when they are carried.
     pub done: mpsc::Sender<Answer>,
+}
+
+/// What the main stream answers a side stream.
+#[derive(Debug)]
+pub enum Answer {
+    /// It holds there: come.
+    ComeTo(FilePosition),
+    /// Both are at one place: apply what is before it.
+    Here,
+    /// The main stream carries the tables, and that is durable.
+    Joined,
 }
 
 /// Copies that take the places of other tables, in a target transaction of their own.

@@ -8,10 +8,10 @@
 //! definitions of one table in one batch; a statement overtaking rows.
 
 use super::TaskError;
+use super::batch::Renamed;
+use super::batch::TOGETHER;
 use super::batch::{Handover, Joined, Place, RowsUnit, SchemaUnit, Unit};
 use super::recorded::Recorded;
-use super::renamed::Renamed;
-use super::side::meet::TOGETHER;
 use super::tables::{Carried, Tables};
 use crate::change::policy::Operations;
 use crate::change::state::TableState;

@@ -2,8 +2,9 @@
 
 use super::context::Context;
 use super::progress::Progress;
-use super::side::{self, Sides};
-use super::{TaskError, prepare, recorded};
+use super::side;
+use super::sides::Sides;
+use super::{TaskError, prepare, targets};
 use crate::change::TableName;
 use crate::change::command::Change;
 use crate::change::state::TableState;
@@ -53,7 +54,7 @@ pub async fn change(
             (Change::Drop { remove_rows }, _) => {
                 let mut gone = true;
                 if let Some(known) = known.filter(|known| remove_rows && !known.mapping.is_null()) {
-                    gone = recorded::take_out_of_place(&context, (session, &store), table, known).await?;
+                    gone = targets::take_out_of_place(&context, (session, &store), table, known).await?;
                 }
                 store.restate(session, table, &TableState::LetGo).await?;
                 side::dropped(remove_rows, gone)

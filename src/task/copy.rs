@@ -6,11 +6,10 @@
 //! What must never happen here: a chunk's rows committed without its record, a table called copied with a hole in it.
 
 use super::TaskError;
-use super::applier::LOOKING;
 use super::context::Context;
 use super::courtesy::Copying;
 use super::pace::Pace;
-use super::waiting::{AtTarget, Moves};
+use super::waiting::{AtTarget, LOOKING, Moves};
 use crate::change::EncodedRows;
 use crate::change::state::ChunkRecord;
 use crate::change::status::TableStatus;

@@ -1,7 +1,7 @@
 //! What can stop a task.
 
 use crate::change::remedy::{Emptied, InConfig, Remedy};
-use crate::change::{Retry, TableName, TargetName};
+use crate::change::{Doubt, FilePosition, Retry, TableName, TargetName, TransactionId};
 use crate::schema::SchemaError;
 use crate::sink::SinkError;
 use crate::source::{SourceError, SourceErrorKind};
@@ -261,4 +261,24 @@ impl TaskError {
             Self::Internal(_) => Retry::Never,
         }
     }
+}
+
+/// The error of a statement of a source that cannot be carried.
+pub(super) fn refused(
+    source: &str,
+    doubt: &Doubt,
+    gtid: Option<&TransactionId>,
+    file: &FilePosition,
+) -> TaskError {
+    let kind = SourceErrorKind::Statement {
+        kind: doubt.kind,
+        position: match gtid {
+            Some(name) => format!("{file} (transaction {name})"),
+            None => file.to_string(),
+        },
+        why: doubt.why.clone(),
+        statement: doubt.statement.clone(),
+        remedy: doubt.remedy.clone(),
+    };
+    kind.at(source).into()
 }

@@ -3,7 +3,7 @@
 use super::TaskError;
 use super::context::Context;
 use super::recorded;
-use super::side::Sides;
+use super::sides::Sides;
 use crate::change::facts::{SourceFacts, TargetFacts};
 use crate::change::remedy::Restart;
 use crate::change::state::TableState;

@@ -4,70 +4,19 @@
 //! What must never happen here: a server that is not the judged one taken for it.
 
 use super::context::Context;
-use super::gather::{self, Gathered};
+use super::gather;
+use super::passed::Passed;
 use super::prepare;
 use super::progress::TaskProgress;
-use super::recorded::Known;
-use super::side::Sides;
+use super::sides::Sides;
 use super::{Started, TaskError, connect, refuse_failures, stream, tell, waiting};
-use crate::change::facts::{FoundTable, SourceFacts, TargetFacts};
+use crate::change::facts::SourceFacts;
 use crate::change::state::TableState;
 use crate::change::{TableName, TargetName};
-use crate::config::ExistingTables;
 use crate::precheck::{self, Subject};
 use crate::sink::{Owner, catalog, owner};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
-
-/// What a start has found and judged.
-#[derive(Debug)]
-pub struct Passed {
-    source: SourceFacts,
-    target: TargetFacts,
-    /// When the target server was started.
-    target_start: String,
-    left_out: BTreeMap<TableName, String>,
-    /// Target tables that others make and alter too, as they were.
-    shared: BTreeMap<TargetName, FoundTable>,
-}
-
-impl Passed {
-    /// What was gathered of a task that now carries `tables`; `None` when target tables that others alter too are not any more as they
-    /// were judged.
-    ///
-    /// # Errors
-    /// When the target cannot be asked.
-    pub async fn new(
-        context: &Context,
-        gathered: Gathered,
-        owner: &Owner,
-        tables: &Known,
-    ) -> Result<Option<Self>, TaskError> {
-        let found_there = context.task().existing_tables == ExistingTables::Ignore;
-        let shared = tables.values().map(|recorded| &recorded.mapping);
-        let shared = shared.filter(|mapping| found_there || mapping.source_tag.is_some());
-        let shared: BTreeSet<TargetName> = shared.map(|mapping| mapping.target.name.clone()).collect();
-        let shared: Vec<TargetName> = shared.into_iter().collect();
-        let (session, none) = (owner.session(), BTreeSet::new());
-        let found = catalog::tables(session, &shared, &none);
-        let shared = waiting::at_target(context, session.backend_pid(), found).await?;
-        // Neither rows nor who feeds it is a matter of its shape.
-        let shape = |found: &FoundTable| FoundTable { has_rows: false, fed_by: None, ..found.clone() };
-        let as_judged = |(name, found): (&TargetName, &FoundTable)| {
-            gathered.target.tables.get(name).is_none_or(|judged| shape(judged) == shape(found))
-        };
-        if !shared.iter().all(as_judged) {
-            return Ok(None);
-        }
-        Ok(Some(Self {
-            left_out: gathered.reasons(),
-            source: gathered.source,
-            target: gathered.target,
-            target_start: owner.session().server_start().to_owned(),
-            shared,
-        }))
-    }
-}
 
 /// Takes the task up again where it is; `None` when that needs a whole start.
 ///

@@ -8,7 +8,8 @@
 use super::TaskError;
 use super::context::Context;
 use super::copy::{self, CopyTable};
-use super::during_copy::{self, Moved, moved};
+use super::during_copy;
+use super::moved::{self, Moved, moved};
 use super::prepare;
 use super::progress::TaskProgress;
 use super::recorded::{Known, Recorded};
@@ -42,7 +43,7 @@ pub(super) async fn copy(
     }
     context.progress.step(TaskProgress::copies);
     let group = plan(context, stored, checkpoint, tables, &copying)?;
-    let has_advanced = |recorded: &Recorded| during_copy::has_advanced(&recorded.state, checkpoint);
+    let has_advanced = |recorded: &Recorded| moved::has_advanced(&recorded.state, checkpoint);
     if let Some(first) = tables.values().find(|recorded| has_advanced(recorded)).map(Recorded::name)
         && !during_copy::is_visible(context, server, checkpoint).await?
     {
@@ -101,7 +102,7 @@ fn plan(
         // A key of the target that is not the chunks' may have moved to another row since its chunk was read: the stream,
         // which has both rows' changes, puts it right.
         let wanders = !key.iter().all(|column| fed.contains(column));
-        let advanced = during_copy::has_advanced(&recorded.state, checkpoint);
+        let advanced = moved::has_advanced(&recorded.state, checkpoint);
         let done = stored
             .tables
             .get(name)

@@ -18,7 +18,7 @@
 
 use super::TaskError;
 use super::context::Context;
-use super::translate::refused;
+use super::error::refused;
 use crate::change::facts::Flavour;
 use crate::change::remedy::{InConfig, Remedy};
 use crate::change::state::CatchUpTarget;
@@ -144,7 +144,8 @@ pub async fn settle(
                     .iter()
                     .any(|(from, table)| names.concerns(&event.affected, &table.name) && is_behind(from))
                 {
-                    let error = refused(context, &event.doubt, event.gtid.as_ref(), &event.position);
+                    let error =
+                        refused(&context.task().source, &event.doubt, event.gtid.as_ref(), &event.position);
                     return Err(begins_with_a_file(error, server.label()));
                 }
             }

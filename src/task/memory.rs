@@ -2,9 +2,9 @@
 //!
 //! What must never happen here: an attempt that goes on from what an earlier one has judged, for ever.
 
-use super::going_on::Passed;
+use super::passed::Passed;
 use super::request::{Requests, Waiting};
-use super::side::Rests;
+use super::side::rest::Rests;
 use crate::change::TableName;
 use crate::change::command::Change;
 use crate::sink::apply::Way;

@@ -23,8 +23,10 @@ mod group;
 mod handoff;
 mod inspect;
 mod memory;
+mod moved;
 mod pace;
 mod parking;
+mod passed;
 mod prepare;
 mod progress;
 mod recorded;
@@ -32,6 +34,7 @@ mod renamed;
 mod request;
 mod resume;
 mod side;
+mod sides;
 mod stages;
 mod strangers;
 mod stream;
@@ -58,12 +61,13 @@ use crate::sink::store::Stored;
 use crate::sink::{Owner, Session, SinkErrorKind, owner};
 use crate::source::server::Server;
 use context::Context;
-use during_copy::{Halfway, Moved};
+use during_copy::Halfway;
 use gather::Gathered;
-use going_on::Passed;
+use moved::Moved;
+use passed::Passed;
 use prepare::ReadyGroup;
 use recorded::Known;
-use side::Sides;
+use sides::Sides;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -139,7 +143,8 @@ async fn follow(
 ) -> Result<Followed, TaskError> {
     let Started { source, owner, checkpoint, tables, sides } = started;
     context.progress.step(|progress, now| progress.follows(checkpoint.position.to_string(), now));
-    let company = stream::Company::Main(sides);
+    let run_sides = side::run_sides(context.clone(), owner.clone(), memory.clone());
+    let company = stream::Company::Main(sides, run_sides);
     let following = stream::follow(
         context,
         source,

@@ -6,7 +6,7 @@
 use super::TaskError;
 use super::context::Context;
 use super::gather::Gathered;
-use super::side::Sides;
+use super::sides::Sides;
 use super::{prepare, targets, tell};
 use crate::change::policy::DdlPolicy;
 use crate::change::remedy::Remedy;
@@ -112,7 +112,7 @@ pub(super) async fn park(context: &Context, owner: &Owner, error: &TaskError) ->
     prepare::transaction(session, "BEGIN").await?;
     // Nobody is to take a part of a table for the whole.
     if state.is_none() || matches!(recorded.state, TableState::Snapshotting { .. }) {
-        recorded.take_out(&store, session).await?;
+        targets::take_out_copy(session, &store, recorded).await?;
     }
     match &state {
         Some(state) => store.restate(session, &table, state).await?,

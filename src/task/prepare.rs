@@ -5,11 +5,10 @@
 
 use super::TaskError;
 use super::context::Context;
-use super::during_copy;
 use super::gather::Gathered;
 use super::handoff::Settled;
 use super::recorded::{self, Known, Recorded};
-use super::side::Sides;
+use super::sides::Sides;
 use super::targets;
 use crate::change::remedy::InConfig;
 use crate::change::state::{Checkpoint, TableState};
@@ -206,7 +205,7 @@ pub async fn prepare(
             None => TableState::Snapshotting { from: from.clone() },
         };
         let mixed = place.is_none() && !created && task.existing_tables == ExistingTables::Ignore;
-        let names = during_copy::names(&table).collect();
+        let names = recorded::names(&table).collect();
         let taken_out = false;
         let recorded =
             Recorded { table, state, mapping, created, taken_out, mixed, place, former, renamed, names };

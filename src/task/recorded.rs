@@ -2,13 +2,12 @@
 
 use super::TaskError;
 use super::context::Context;
-use super::{during_copy, targets};
+use crate::change::names::folded;
 use crate::change::remedy::{Remedy, Upgrade};
 use crate::change::state::TableState;
 use crate::change::{Position, TableName, TargetChange, TargetName};
 use crate::config::ExistingTables;
 use crate::schema::Table;
-use crate::sink::ddl::TakenOut;
 use crate::sink::store::{Store, StoredTable};
 use crate::sink::{Session, SinkErrorKind};
 use crate::transform::TableMapping;
@@ -97,7 +96,7 @@ impl Recorded {
             read(context, &table.name, stored)?;
         let mixed = settled(context, created, mixed);
         let (table, state) = (table.clone(), stored.state.clone());
-        let names = stored.schemas.iter().flat_map(|schema| during_copy::names(&schema.table)).collect();
+        let names = stored.schemas.iter().flat_map(|schema| names(&schema.table)).collect();
         Ok(Self { table, state, mapping, created, taken_out, mixed, place, former, renamed, names })
     }
 
@@ -126,18 +125,9 @@ impl Recorded {
             .await?)
     }
 
-    /// Takes a copy that is not whole, or no more wanted, out of the table that rows go to, in the open transaction. That a table which
-    /// readers could know is gone is recorded.
-    ///
-    /// # Errors
-    /// When the target fails, or another process has the task.
-    pub async fn take_out(&self, store: &Store, session: &Session) -> Result<(), TaskError> {
-        let origin = self.origin();
-        let taken = targets::take_out(session, store, &self.mapping, origin).await?;
-        if taken == TakenOut::Table && origin != Origin::Beside {
-            Self { taken_out: true, ..self.clone() }.record(store, session).await?;
-        }
-        Ok(())
+    /// The same without the table that readers know, which is taken out.
+    pub fn without_its_table(&self) -> Self {
+        Self { taken_out: true, ..self.clone() }
     }
 
     /// Records the table as one that is copied from the start (or not at all yet), in the open transaction: what is on record of an
@@ -191,6 +181,11 @@ fn json(form: &StoredMapping) -> Result<serde_json::Value, TaskError> {
         .map_err(|error| TaskError::Internal(format!("a mapping cannot be written as JSON: {error}")))
 }
 
+/// The names of a table's columns, as they are compared.
+pub fn names(table: &Table) -> impl Iterator<Item = String> + '_ {
+    table.columns.iter().map(|column| folded(&column.name))
+}
+
 /// The columns that the task has made in the table that readers know, as far as it is on record.
 ///
 /// # Errors
@@ -225,31 +220,30 @@ pub fn is_created(context: &Context, name: &TableName, stored: &StoredTable) -> 
     read(context, name, stored).map(|form| form.created)
 }
 
-/// Takes the rows of a stored table, and the table with them where it was made for them, out of the one that readers know, in the open
-/// transaction, and has that on record; whether they are gone.
+/// The table that readers know of a stored one that was carried before, and where it comes from.
 ///
 /// # Errors
-/// When the record is not what this version writes, and when the target fails.
-pub async fn take_out_of_place(
+/// When the record is not what this version writes.
+pub fn in_place(
     context: &Context,
-    owner: (&Session, &Store),
     name: &TableName,
     stored: &StoredTable,
-) -> Result<bool, TaskError> {
-    let (session, store) = owner;
-    let mut form = read(context, name, stored)?;
-    if form.taken_out {
-        return Ok(true);
-    }
-    let mut mapping = form.mapping.clone();
+) -> Result<(TableMapping, Origin), TaskError> {
+    let StoredMapping { mut mapping, created, mixed, .. } = read(context, name, stored)?;
     mapping.target.name.clone_from(&stored.target);
-    let origin = origin(form.created, settled(context, form.created, form.mixed));
-    let taken = targets::take_out(session, store, &mapping, origin).await?;
-    if taken == TakenOut::Table {
-        form.taken_out = true;
-        store.record_table(session, name, &stored.target, &stored.state, &json(&form)?).await?;
-    }
-    Ok(taken != TakenOut::Nothing)
+    Ok((mapping, origin(created, settled(context, created, mixed))))
+}
+
+/// What is stored of a table whose target table is taken out.
+///
+/// # Errors
+/// When the record is not what this version writes.
+pub fn without_its_table(
+    context: &Context,
+    name: &TableName,
+    stored: &StoredTable,
+) -> Result<serde_json::Value, TaskError> {
+    json(&StoredMapping { taken_out: true, ..read(context, name, stored)? })
 }
 
 /// What was not recorded follows from the config, as it did then.

@@ -2,24 +2,13 @@
 //!
 //! What must never happen here: a table under another name whose rows are not those that the config wants there.
 
+use super::batch::Renamed;
 use super::context::Context;
 use super::tables::{Carried, Tables};
 use crate::change::{StatementEvent, TableName, TableNames};
-use crate::schema::Table;
 use crate::schema::ddl::Statement;
 use crate::transform::{Plan, TableMapping};
 use std::collections::BTreeSet;
-
-/// A table that has another name from a statement on.
-#[derive(Debug)]
-pub struct Renamed {
-    /// The name that it had.
-    pub from: TableName,
-    /// Its definition under the new one.
-    pub table: Table,
-    /// How it is carried from here on.
-    pub mapping: TableMapping,
-}
 
 /// The carried tables that a statement only gives other names; none where one of them cannot keep its target table.
 pub(super) fn renamed(

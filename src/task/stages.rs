@@ -7,11 +7,11 @@ use super::batch::Unit;
 use super::builder::Builder;
 use super::channel;
 use super::context::Context;
-use super::during_copy::Until;
 use super::ending::Stage;
-use super::progress::TaskProgress;
+use super::pace::every;
+use super::progress::{End, TaskProgress};
 use super::side::meet::{Guest, Host, Hosts, Next};
-use super::stream::every;
+use super::sides::Sides;
 use super::translate::Translate;
 use crate::change::{Change, FilePosition};
 use crate::sink::batch::Ready;
@@ -26,6 +26,16 @@ const BLOCK_BYTES: usize = 1 << 20;
 const POSITION_EVERY: Duration = Duration::from_secs(3);
 /// Under uninterrupted traffic a batch that is not full waits at most this long for an idle applier to get it.
 const LINGER: Duration = Duration::from_millis(100);
+
+/// Where a stream ends that only brings a copy up to now.
+pub(super) struct Until {
+    /// The log's end.
+    pub(super) place: FilePosition,
+    /// Ends the stream.
+    pub(super) end: CancellationToken,
+    /// Tables that are none of those that are followed; of a main stream.
+    pub(super) sides: Option<Sides>,
+}
 
 /// Reads until told to stop; what was read is handed on.
 pub(super) async fn read(
@@ -223,17 +233,6 @@ async fn until_wanted(applied: &mut watch::Receiver<u64>, sent: u64) {
     if applied.wait_for(|applied| *applied == sent).await.is_err() {
         std::future::pending::<()>().await;
     }
-}
-
-/// What a run of stream items ends with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
-    /// The source has nothing further.
-    Nothing,
-    /// The source pauses, or passes over what has been taken in: then too it sends a heartbeat.
-    Pause,
-    /// Something came; the source committed the last of it then.
-    Transaction(u64),
 }
 
 /// Looks at runs for their end.

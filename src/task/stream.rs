@@ -11,20 +11,19 @@ use super::applier::Applying;
 use super::builder::Builder;
 use super::channel;
 use super::context::Context;
-use super::during_copy::Until;
 use super::ending::{Ending, Stage};
 use super::gather::Gathered;
 use super::handoff;
 use super::memory::Memory;
 use super::prepare::ReadyGroup;
 use super::resume::Resume;
-use super::side::meet::{Guest, Host};
-use super::side::{Manager, Sides};
-use super::stages::{Building, Role};
+use super::side::meet::{Guest, Host, Visit};
+use super::sides::{Ask, Sides};
+use super::stages::{Building, Role, Until};
 use super::tables::{Carried, Tables};
 use super::translate::Translate;
 use super::waiting::watched;
-use super::{stages, vacuum, waiting};
+use super::{pace, stages, vacuum, waiting};
 use crate::change::facts::Cascades;
 use crate::change::remedy::{Because, Remedy};
 use crate::change::status::NotCommitted;
@@ -33,7 +32,10 @@ use crate::sink::Owner;
 use crate::sink::batch::BatchLimits;
 use crate::source::binlog::BinlogStream;
 use crate::source::server::Server;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
@@ -71,10 +73,32 @@ impl Source {
     }
 }
 
+/// How side streams and the main stream reach each other.
+pub struct Links {
+    /// Where groups are asked for.
+    pub asks: mpsc::UnboundedReceiver<Ask>,
+    /// Where groups ask for others.
+    pub own_asks: mpsc::UnboundedSender<Ask>,
+    /// The main stream.
+    pub visits: mpsc::Sender<Visit>,
+    /// Where it is.
+    pub main_at: watch::Receiver<Option<FilePosition>>,
+    /// The number of the last side stream.
+    pub last: Arc<AtomicU32>,
+    /// Groups that are on record.
+    pub known: BTreeMap<u32, BTreeSet<TableName>>,
+}
+
+/// Runs side streams until told to stop, or an error that nobody can be told of elsewhere.
+pub type RunSides = Box<dyn FnOnce(Links, CancellationToken) -> RunningSides + Send + Sync>;
+
+/// Side streams that run.
+pub type RunningSides = Pin<Box<dyn Future<Output = Result<Infallible, TaskError>> + Send>>;
+
 /// Who else follows the log for the task.
 pub enum Company {
-    /// It is the main stream; these tables are aside.
-    Main(Sides),
+    /// It is the main stream; these tables are aside, and this runs their streams.
+    Main(Sides, RunSides),
     /// It is a side stream.
     Side(Guest),
     /// It ends where the log ends now.
@@ -94,14 +118,14 @@ pub async fn follow(
     stop: CancellationToken,
     company: Company,
 ) -> Result<(), TaskError> {
-    let opening = open(context, source, &owner, prepared, &company, memory.clone());
+    let opening = open(context, source, &owner, prepared, &company, memory);
     let pipeline = tokio::select! {
         // Nothing is under way that could be drained.
         biased;
         () = stop.cancelled() => return Ok(()),
         pipeline = opening => pipeline?,
     };
-    run(context, &owner, pipeline, &stop, company, memory).await
+    run(context, &owner, pipeline, &stop, company).await
 }
 
 /// What the stages begin with.
@@ -125,7 +149,7 @@ async fn open(
     memory: Arc<Memory>,
 ) -> Result<Pipeline, TaskError> {
     let sides = match company {
-        Company::Main(sides) => Some(sides),
+        Company::Main(sides, _) => Some(sides),
         Company::Side(_) => None,
         Company::Nobody(until) => until.sides.as_ref(),
     };
@@ -182,7 +206,6 @@ async fn run(
     pipeline: Pipeline,
     stop: &CancellationToken,
     company: Company,
-    memory: Arc<Memory>,
 ) -> Result<(), TaskError> {
     let Pipeline { stream, mut builder, mut applying, applied, end } = pipeline;
     let (blocks, received) = channel::bounded(context.task().memory_limit / 8);
@@ -194,7 +217,7 @@ async fn run(
     let role = match company {
         Company::Side(guest) => Role::Side(guest),
         Company::Nobody(until) => Role::Alone(until),
-        Company::Main(known) => {
+        Company::Main(known, run_sides) => {
             let (visits, visitors) = mpsc::channel(16);
             let (asks, asked) = mpsc::unbounded_channel();
             let (at, main_at) = watch::channel(None);
@@ -206,18 +229,16 @@ async fn run(
             if context.task().initial_data {
                 builder.take_back();
             }
-            let manager = Manager {
-                context: context.clone(),
-                owner: owner.clone(),
+            let links = Links {
                 asks: asked,
                 own_asks: asks,
                 visits,
                 main_at,
                 last: last.clone(),
-                waiting: known.groups,
-                memory,
+                known: known.groups,
             };
-            sides = Some(AbortOnDropHandle::new(tokio::spawn(manager.run(stop.child_token()))));
+            let running = run_sides(links, stop.child_token());
+            sides = Some(AbortOnDropHandle::new(tokio::spawn(running)));
             Role::Main(Host::new(visitors, at, last))
         }
     };
@@ -237,7 +258,7 @@ async fn run(
     let held_up = Mutex::new(None);
     let watched = watched(context, owner, at_work, &held_up);
     tokio::pin!(watched);
-    let mut look = every(LOOK_EVERY);
+    let mut look = pace::every(LOOK_EVERY);
     // What the reader or the builder cannot get past is told when all that was whole before it is durable.
     let mut ending = Ending::default();
     let ended = loop {
@@ -286,13 +307,6 @@ async fn run(
     }
     stages.shutdown().await;
     ended
-}
-
-/// Ticks that keep their distance: those missed while something else was done do not come in a burst behind it.
-pub(super) fn every(period: Duration) -> tokio::time::Interval {
-    let mut ticks = tokio::time::interval(period);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    ticks
 }
 
 /// The log that a position of this server lies in was not reset since the precheck: a copy may take hours, and names that came

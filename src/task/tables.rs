@@ -3,10 +3,9 @@
 //! What must never happen here: row bytes read with a definition that was not held against their table map.
 
 use super::TaskError;
-use super::during_copy;
-use super::recorded::Recorded;
-use super::renamed::Renamed;
-use super::side::Sides;
+use super::batch::Renamed;
+use super::recorded::{self, Recorded};
+use super::sides::Sides;
 use super::strangers::{self, Strangers};
 use crate::change::state::{CatchUpTarget, TableState};
 use crate::change::status::NotCarried;
@@ -361,7 +360,7 @@ impl Tables {
         let plan = Plan::compile(&table, &mapping, &mapping.target.columns, &policies)?;
         let one = self.carried.get_mut(index).ok_or_else(|| TaskError::missing(&table.name))?;
         if one.is_before_p1() {
-            one.names.extend(during_copy::names(&table));
+            one.names.extend(recorded::names(&table));
         }
         (one.table, one.mapping, one.plan) = (table, mapping, plan);
         self.bound.clear();

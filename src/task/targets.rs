@@ -4,7 +4,7 @@
 
 use super::TaskError;
 use super::context::Context;
-use super::recorded::{self, Origin};
+use super::recorded::{self, Origin, Recorded};
 use crate::change::remedy::{AtTarget, InConfig, Remedy};
 use crate::change::{TableName, TargetName};
 use crate::config::ExistingTables;
@@ -144,7 +144,7 @@ pub async fn is_replaceable(
 ///
 /// # Errors
 /// When the target cannot be asked any more.
-pub async fn take_out(
+async fn take_out(
     session: &Session,
     store: &Store,
     mapping: &TableMapping,
@@ -170,6 +170,43 @@ pub async fn take_out(
         return Ok(TakenOut::Nothing);
     }
     Ok(ddl::take_out(session, target, &own, alone).await?)
+}
+
+/// Takes a copy that is not whole, or no more wanted, out of the table that it goes to, in the open transaction. That a table which readers
+/// could know is gone is recorded.
+///
+/// # Errors
+/// When the target fails, or another process has the task.
+pub async fn take_out_copy(session: &Session, store: &Store, recorded: &Recorded) -> Result<(), TaskError> {
+    let origin = recorded.origin();
+    let taken = take_out(session, store, &recorded.mapping, origin).await?;
+    if taken == TakenOut::Table && origin != Origin::Beside {
+        recorded.without_its_table().record(store, session).await?;
+    }
+    Ok(())
+}
+
+/// Takes the rows of a stored table, and the table with them where it was made for them, out of the one that readers know, in the open
+/// transaction, and has that on record; whether they are gone.
+///
+/// # Errors
+/// When the record is not what this version writes, and when the target fails.
+pub async fn take_out_of_place(
+    context: &Context,
+    (session, store): (&Session, &Store),
+    name: &TableName,
+    stored: &StoredTable,
+) -> Result<bool, TaskError> {
+    if stored.is_taken_out() {
+        return Ok(true);
+    }
+    let (mapping, origin) = recorded::in_place(context, name, stored)?;
+    let taken = take_out(session, store, &mapping, origin).await?;
+    if taken == TakenOut::Table {
+        let without = recorded::without_its_table(context, name, stored)?;
+        store.record_table(session, name, &stored.target, &stored.state, &without).await?;
+    }
+    Ok(taken != TakenOut::Nothing)
 }
 
 /// The rows of a source table in its target: those with its tag, or all.

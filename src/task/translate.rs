@@ -6,7 +6,8 @@
 use super::TaskError;
 use super::builder::{Translation, Translator};
 use super::context::Context;
-use super::during_copy;
+use super::error::refused;
+use super::moved;
 use super::parking::{instead, tell_of};
 use super::renamed::renamed;
 use super::tables::{Carried, Tables};
@@ -17,8 +18,8 @@ use crate::change::{
     TransactionId,
 };
 use crate::schema::ddl::{self, SqlMode, Statement};
+use crate::source::binlog;
 use crate::source::server::{Server, Setting};
-use crate::source::{SourceErrorKind, binlog};
 use crate::transform::{Issued, TransformError, Translated, translate};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -91,7 +92,7 @@ impl Translate {
         gtid: Option<&TransactionId>,
         file: &FilePosition,
     ) -> TaskError {
-        let error = Box::new(refused(&self.context, doubt, gtid, file));
+        let error = Box::new(refused(&self.context.task().source, doubt, gtid, file));
         TaskError::OfTable { table: table.clone(), error }
     }
 
@@ -117,7 +118,7 @@ impl Translate {
             }
             let translated = self.one(one, statement, event, mode).await?;
             let is_copied = one.is_before_p1() && self.context.task().initial_data;
-            if is_copied && !during_copy::is_harmless(one, &translated) {
+            if is_copied && !moved::is_harmless(one, &translated) {
                 return Err(TaskError::CopyAgain { table: name.clone(), why: event.sql.clone() });
             }
             if translated.table != one.table || translated.mapping != one.mapping {
@@ -204,7 +205,7 @@ impl Translator for Translate {
         let one = tables.get(*concerned.first()?)?;
         if self.sides.is_none() && concerned.len() > 1 && concerned.len() == tables.iter().count() {
             return Some(TaskError::OfGroup {
-                error: Box::new(refused(&self.context, &event.doubt, gtid, file)),
+                error: Box::new(refused(&self.context.task().source, &event.doubt, gtid, file)),
             });
         }
         Some(self.refused(&one.table.name, &event.doubt, gtid, file))
@@ -229,24 +230,4 @@ impl Translator for Translate {
     fn always_convergent(&self, table: &TableName) -> bool {
         self.context.always_convergent(table)
     }
-}
-
-/// The error of a statement that cannot be carried.
-pub(super) fn refused(
-    context: &Context,
-    doubt: &Doubt,
-    gtid: Option<&TransactionId>,
-    file: &FilePosition,
-) -> TaskError {
-    let kind = SourceErrorKind::Statement {
-        kind: doubt.kind,
-        position: match gtid {
-            Some(name) => format!("{file} (transaction {name})"),
-            None => file.to_string(),
-        },
-        why: doubt.why.clone(),
-        statement: doubt.statement.clone(),
-        remedy: doubt.remedy.clone(),
-    };
-    kind.at(&context.task().source).into()
 }

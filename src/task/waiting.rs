@@ -6,7 +6,6 @@
 //! What must never happen here: a step without an end and without a word.
 
 use super::TaskError;
-use super::applier::AtWork;
 use super::context::Context;
 use crate::sink::held_up::held_up;
 use crate::sink::{Owner, Session, SinkErrorKind};
@@ -25,6 +24,18 @@ const LIMIT: Duration = Duration::from_secs(600);
 
 /// A statement of the applier that has its `statement_timeout` so far behind it will not end: a process that it waits for is gone.
 const STUCK: Duration = Duration::from_secs(30);
+
+/// How long a row that the target refuses is looked for.
+pub(super) const LOOKING: Duration = Duration::from_secs(60);
+
+/// What the applying session works at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AtWork {
+    /// Its server process.
+    pub pid: i32,
+    /// No statement of it may take for ever. (How long a change of a large table takes nobody knows.)
+    pub bounded: bool,
+}
 
 fn tell(context: &Context, what: Option<String>) {
     context.progress.step(|progress, _| progress.waits_for(what));

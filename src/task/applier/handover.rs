@@ -8,11 +8,11 @@ use crate::change::status::TablePhase;
 use crate::change::{Position, TableName, TargetName};
 use crate::sink::shadow::Putting;
 use crate::sink::{catalog, ddl};
+use crate::task::batch::Answer;
+use crate::task::batch::Renamed;
 use crate::task::batch::{Handover, Place};
-use crate::task::recorded::{self, Recorded};
-use crate::task::renamed::Renamed;
-use crate::task::side::Ask;
-use crate::task::side::meet::Answer;
+use crate::task::recorded::Recorded;
+use crate::task::sides::Ask;
 use crate::task::{TaskError, targets, tell};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,7 +39,7 @@ impl Applying {
                 recorded.state = state.clone();
                 recorded.record(&self.store, &self.session).await?;
             } else {
-                recorded.take_out(&self.store, &self.session).await?;
+                targets::take_out_copy(&self.session, &self.store, &recorded).await?;
                 self.store.forget_table(&self.session, name).await?;
             }
             asks.push((recorded, state));
@@ -119,7 +119,7 @@ impl Applying {
         let mut gone = true;
         if let Some(stored) = stored.filter(|stored| remove_rows && !stored.mapping.is_null()) {
             let owner = (&self.session, &self.store);
-            gone = recorded::take_out_of_place(&self.context, owner, name, &stored).await?;
+            gone = targets::take_out_of_place(&self.context, owner, name, &stored).await?;
         }
         self.store.restate(&self.session, name, &TableState::LetGo).await?;
         Ok(gone)

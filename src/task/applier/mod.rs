@@ -14,7 +14,8 @@ use super::context::Context;
 use super::memory::Memory;
 use super::progress::{Committed, TaskProgress};
 use super::recorded::{Known, Recorded};
-use super::side::Ask;
+use super::sides::Ask;
+use super::waiting::{AtWork, LOOKING};
 use crate::change::state::{Checkpoint, TableState};
 use crate::change::status::NotCommitted;
 use crate::change::{Position, RowLayout, TableName, TargetName};
@@ -26,18 +27,6 @@ use crate::status::now;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
-
-/// How long a row that the target refuses is looked for.
-pub(super) const LOOKING: Duration = Duration::from_secs(60);
-
-/// What the applying session works at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AtWork {
-    /// Its server process.
-    pub pid: i32,
-    /// No statement of it may take for ever. (How long a change of a large table takes nobody knows.)
-    pub bounded: bool,
-}
 
 /// Applies units in order.
 pub struct Applying {

@@ -12,7 +12,6 @@ mod upkeep;
 
 pub use shared::Progress;
 
-use super::stages::End;
 use crate::change::status::{NotCommitted, Phase, Reached, SILENT_SECONDS, TablePhase, TaskStatus, Time};
 use crate::change::{Position, TableName, TargetName};
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,6 +50,17 @@ pub struct TaskProgress {
 struct Changed {
     tables: BTreeSet<TableName>,
     targets: BTreeSet<TargetName>,
+}
+
+/// What a run of stream items ends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// The source has nothing further.
+    Nothing,
+    /// The source pauses, or passes over what has been taken in: then too it sends a heartbeat.
+    Pause,
+    /// Something came; the source committed the last of it then.
+    Transaction(u64),
 }
 
 /// What a target transaction has made durable together with its checkpoint.

@@ -2,8 +2,8 @@
 //!
 //! What must never happen here: a table that readers have dropped or emptied, a table left half copied where they look for it.
 
+use super::Ended;
 use super::meet::{Guest, Visit};
-use super::{Ask, Ended};
 use crate::change::state::{TableState, Trouble};
 use crate::change::{FilePosition, Retry, TableName, TargetName};
 use crate::config::types::Selection;
@@ -14,11 +14,13 @@ use crate::sink::{Owner, catalog};
 use crate::source::server::Server;
 use crate::status::now;
 use crate::task::context::{Context, Replaced};
-use crate::task::during_copy::{self, Halfway, Moved};
+use crate::task::during_copy::{self, Halfway};
 use crate::task::gather::{self, Gathered};
 use crate::task::memory::Memory;
+use crate::task::moved::Moved;
 use crate::task::prepare::ReadyGroup;
 use crate::task::recorded::{self, Recorded};
+use crate::task::sides::Ask;
 use crate::task::{
     TaskError, group, parking, prepare, refuse_failures, schema_sync, stream, targets, tell, waiting,
 };
@@ -360,7 +362,7 @@ async fn take_out(lane: &Lane, owner: &Owner, table: &StoredTable) -> Result<(),
     if recorded.place.is_none() && recorded.state == TableState::Streaming {
         return Ok(());
     }
-    recorded.take_out(&owner.store(), owner.session()).await
+    targets::take_out_copy(owner.session(), &owner.store(), &recorded).await
 }
 
 /// A table cannot be carried: it leaves the group, to be copied again by itself, or parked, or left out where it is new.
@@ -379,7 +381,7 @@ async fn refused(lane: &Lane, name: &TableName, error: TaskError) -> Result<Afte
     prepare::transaction(session, "BEGIN").await?;
     take_out(lane, &owner, table).await?;
     if let (None, false) = (&state, is_new) {
-        let _gone = recorded::take_out_of_place(&lane.main, (session, &store), name, table).await?;
+        let _gone = targets::take_out_of_place(&lane.main, (session, &store), name, table).await?;
     }
     match &state {
         Some(state) => store.restate(session, name, state).await?,

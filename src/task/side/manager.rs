@@ -2,23 +2,21 @@
 //!
 //! What must never happen here: a group forgotten that is on record.
 
+use super::Ended;
 use super::lane::{self, Lane};
 use super::meet::Visit;
-use super::{Ask, Ended};
-use crate::change::state::TableState;
 use crate::change::{FilePosition, TableName};
 use crate::sink::Owner;
 use crate::sink::owner::Sessions;
-use crate::sink::store::Stored;
 use crate::task::TaskError;
 use crate::task::context::Context;
 use crate::task::memory::Memory;
+use crate::task::sides::Ask;
+use crate::task::stream::{Links, RunSides};
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -27,67 +25,28 @@ use tokio_util::sync::CancellationToken;
 /// How often it is looked whether a group has rested.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
-/// What is on record of tables that the main stream does not carry.
-#[derive(Clone, Debug, Default)]
-pub(in crate::task) struct Sides {
-    /// The groups by the numbers of their side streams.
-    pub groups: BTreeMap<u32, BTreeSet<TableName>>,
-    /// All tables that the main stream passes over, parked ones too.
-    pub names: BTreeSet<TableName>,
-    /// Those of them that are parked, each with whether the source had it no more.
-    pub parked: BTreeMap<TableName, bool>,
-    /// The number of the last side stream.
-    pub last: Arc<AtomicU32>,
+/// What runs the side streams of a task beside its main stream.
+pub(in crate::task) fn run_sides(context: Context, owner: Arc<Owner>, memory: Arc<Memory>) -> RunSides {
+    Box::new(move |links, stop| {
+        let Links { asks, own_asks, visits, main_at, last, known: waiting } = links;
+        let manager = Manager { context, owner, asks, own_asks, visits, main_at, last, waiting, memory };
+        Box::pin(manager.run(stop))
+    })
 }
 
-impl Sides {
-    /// Those of a task.
-    pub fn of(stored: &Stored) -> Self {
-        let mut sides = Self::default();
-        for (name, table) in &stored.tables {
-            match &table.state {
-                TableState::Aside { side, .. } => {
-                    sides.groups.entry(*side).or_default().insert(name.clone());
-                    sides.names.insert(name.clone());
-                }
-                TableState::Parked(trouble) => {
-                    sides.names.insert(name.clone());
-                    sides.parked.insert(name.clone(), trouble.gone);
-                }
-                TableState::LetGo => {
-                    sides.names.insert(name.clone());
-                }
-                TableState::Pending
-                | TableState::Snapshotting { .. }
-                | TableState::CatchingUp { .. }
-                | TableState::Streaming => {}
-            }
-        }
-        sides.last.store(sides.groups.last_key_value().map_or(0, |(side, _)| *side), Relaxed);
-        sides
-    }
-
-    /// The number of the last side stream.
-    pub fn last(&self) -> u32 {
-        self.last.load(Relaxed)
-    }
-}
-
-/// Runs side streams.
-pub(in crate::task) struct Manager {
-    pub context: Context,
-    pub owner: Arc<Owner>,
-    pub asks: mpsc::UnboundedReceiver<Ask>,
-    /// Where groups ask for others.
-    pub own_asks: mpsc::UnboundedSender<Ask>,
-    pub visits: mpsc::Sender<Visit>,
-    pub main_at: watch::Receiver<Option<FilePosition>>,
-    /// The number of the last side stream.
-    pub last: Arc<AtomicU32>,
+/// Runs side streams. See [`Links`].
+pub(super) struct Manager {
+    pub(super) context: Context,
+    pub(super) owner: Arc<Owner>,
+    asks: mpsc::UnboundedReceiver<Ask>,
+    own_asks: mpsc::UnboundedSender<Ask>,
+    pub(super) visits: mpsc::Sender<Visit>,
+    main_at: watch::Receiver<Option<FilePosition>>,
+    last: Arc<AtomicU32>,
     /// Groups that are not run yet.
-    pub waiting: BTreeMap<u32, BTreeSet<TableName>>,
+    waiting: BTreeMap<u32, BTreeSet<TableName>>,
     /// Where somebody asks for changes.
-    pub memory: Arc<Memory>,
+    pub(super) memory: Arc<Memory>,
 }
 
 impl Manager {
@@ -118,15 +77,7 @@ impl Manager {
     ///
     /// # Errors
     /// When the target cannot be written, or this program contradicts itself.
-    pub fn run(
-        self,
-        stop: CancellationToken,
-    ) -> Pin<Box<dyn Future<Output = Result<Infallible, TaskError>> + Send>> {
-        // A type of its own, for a side stream is a stream, and the main stream runs this.
-        Box::pin(self.runs(stop))
-    }
-
-    async fn runs(mut self, stop: CancellationToken) -> Result<Infallible, TaskError> {
+    async fn run(mut self, stop: CancellationToken) -> Result<Infallible, TaskError> {
         let mut running: JoinSet<Result<Ended, TaskError>> = JoinSet::new();
         let memory = self.memory.clone();
         memory.rests().none_runs();

@@ -7,7 +7,7 @@
 //! What must never happen here: the main stream held up by a side stream that does not come.
 
 use crate::change::{FilePosition, TableName};
-use crate::task::batch::Joined;
+use crate::task::batch::{Answer, Joined, TOGETHER};
 use crate::task::builder::Builder;
 use crate::task::recorded::Recorded;
 use crate::task::translate::Translate;
@@ -25,8 +25,6 @@ const HOLD: Duration = Duration::from_secs(2);
 const DRAIN: Duration = Duration::from_secs(10);
 /// A side stream that is so many bytes of the log behind the main stream is near.
 const NEAR: u64 = 512 << 10;
-/// How many tables that come at once are copied together.
-pub(in crate::task) const TOGETHER: usize = 100;
 /// After a meeting that came to nothing.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -37,17 +35,6 @@ pub(in crate::task) enum Says {
     At(FilePosition),
     /// It is there, and has applied all before the place.
     Arrived(Vec<Recorded>),
-}
-
-/// What the main stream answers.
-#[derive(Debug)]
-pub(in crate::task) enum Answer {
-    /// It holds there: come.
-    ComeTo(FilePosition),
-    /// Both are at one place: apply what is before it.
-    Here,
-    /// The main stream carries the tables, and that is durable.
-    Joined,
 }
 
 /// A side stream that wants to join.

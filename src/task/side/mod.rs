@@ -14,23 +14,10 @@ mod asked;
 mod lane;
 mod manager;
 pub(super) mod meet;
-mod rest;
+pub(super) mod rest;
 
 pub(super) use asked::{check, dropped};
-pub(super) use manager::{Manager, Sides};
-pub(super) use rest::Rests;
-
-use crate::change::TableName;
-use std::collections::BTreeSet;
-
-/// These tables are on record as aside: a side stream is to carry them.
-#[derive(Debug)]
-pub(super) struct Ask {
-    /// The side stream's number.
-    pub(super) side: u32,
-    /// Its tables.
-    pub(super) tables: BTreeSet<TableName>,
-}
+pub(super) use manager::run_sides;
 
 /// How a side stream's work has ended.
 #[derive(Debug)]

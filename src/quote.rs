@@ -1,4 +1,4 @@
-//! Names and texts as SQL: the only place where either becomes part of a statement.
+//! Names and texts as SQL: the only place where either becomes part of a statement. And as the config takes them, for remedies.
 //!
 //! Every session has `standard_conforming_strings` on, so a backslash in a literal is a backslash.
 
@@ -22,6 +22,17 @@ pub fn qualified(name: &TargetName) -> String {
 /// `"a", "b"`.
 pub fn identifiers<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
     names.into_iter().map(|name| identifier(name)).collect::<Vec<_>>().join(", ")
+}
+
+/// A name as a key of the config.
+pub fn toml_key(name: &str) -> String {
+    let bare = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
+    if !name.is_empty() && name.chars().all(bare) { name.to_owned() } else { toml_text(name) }
+}
+
+/// A text as the config takes it.
+pub fn toml_text(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 #[cfg(test)]

@@ -4,9 +4,20 @@
 //! on the unit's name (systemd.exec(5), `LoadCredential=`). Naming the folder by its variable lets one config serve the
 //! unit, an instance of a template, a one-off `systemd-run`, and a command run by hand with the variable set.
 
-use super::load::Environment;
 use super::section::{Problems, Section, quoted};
 use secrecy::{ExposeSecret, SecretString};
+
+/// How secrets named by `password_env` are looked up.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// What is done about passwords and TLS files that the config names.
+#[derive(Clone, Copy)]
+pub enum Secrets<'a> {
+    /// They are read, and one that cannot be is a problem: a server will be connected to.
+    Read(Environment<'a>),
+    /// They are left alone: the command connects to no server, and who runs it may not be able to read them.
+    Leave,
+}
 
 /// What a path starts with to be taken from there.
 const PREFIX: &str = "$CREDENTIALS_DIRECTORY/";

@@ -1,7 +1,6 @@
 //! `[source.NAME]` and `[target.NAME]`: addresses, secrets, TLS.
 
-use super::credentials;
-use super::load::Secrets;
+use super::credentials::{self, Secrets};
 use super::section::{Problems, Section, quoted};
 use super::types::{Password, SourceEndpoint, SourceTlsMode, TargetEndpoint, TargetTlsMode, TlsFiles};
 use std::path::PathBuf;

@@ -1,5 +1,6 @@
 //! From a file to a [`Config`].
 
+use super::credentials::{Environment, Secrets};
 use super::endpoints;
 use super::error::ConfigError;
 use super::section::{Problems, Section};
@@ -9,18 +10,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::ToSocketAddrs;
 use std::path::Path;
 use std::time::Duration;
-
-/// How secrets named by `password_env` are looked up.
-pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
-
-/// What is done about passwords and TLS files that the config names.
-#[derive(Clone, Copy)]
-pub enum Secrets<'a> {
-    /// They are read, and one that cannot be is a problem: a server will be connected to.
-    Read(Environment<'a>),
-    /// They are left alone: the command connects to no server, and who runs it may not be able to read them.
-    Leave,
-}
 
 /// Loads and checks the file at `path`.
 ///

@@ -1,8 +1,8 @@
 //! The options of a table's section.
 
 use super::section::{Problems, Section};
-use super::types::{Distributed, TableOptions};
-use std::collections::BTreeSet;
+use super::types::{DDL_POLICIES, DdlPolicy, Distributed, TableOptions};
+use std::collections::{BTreeMap, BTreeSet};
 use toml::Value;
 
 /// What is left of a table's section once its target is known.
@@ -44,8 +44,46 @@ pub(super) fn finish(
         types: section.string_map("types", problems),
         source_column,
         storage: section.string("storage", problems),
-        ddl_policy: super::task::ddl_policy(section.table("ddl_policy", problems), problems),
+        ddl_policy: ddl_policy(section.table("ddl_policy", problems), problems),
     };
     section.finish(problems);
     options
+}
+
+/// Whether what a statement does can be passed over, or be done at the target.
+fn passes(kind: &str, policy: DdlPolicy) -> bool {
+    match kind {
+        "drop_column" | "truncate_table" => true,
+        "drop_table" | "drop_database" | "rename_table" => policy == DdlPolicy::Apply,
+        _ => false,
+    }
+}
+
+/// Policies by what a statement does.
+pub(super) fn ddl_policy(section: Option<Section>, problems: &mut Problems) -> BTreeMap<String, DdlPolicy> {
+    let mut policies = BTreeMap::new();
+    let Some(mut section) = section else { return policies };
+    let choices = [
+        ("recopy", DdlPolicy::Recopy),
+        ("park", DdlPolicy::Park),
+        ("stop", DdlPolicy::Stop),
+        ("ignore", DdlPolicy::Ignore),
+        ("apply", DdlPolicy::Apply),
+    ];
+    for name in DDL_POLICIES {
+        match section.choice(name, &choices, problems) {
+            Some(policy @ (DdlPolicy::Ignore | DdlPolicy::Apply)) if !passes(name, policy) => problems.add(
+                section.key(name),
+                None,
+                "it cannot be passed over or done at the target: the log does not tell what it did to the rows",
+                "use \"recopy\", \"park\" or \"stop\"",
+            ),
+            Some(policy) => {
+                policies.insert(name.to_owned(), policy);
+            }
+            None => {}
+        }
+    }
+    section.finish(problems);
+    policies
 }

@@ -3,12 +3,11 @@
 use super::section::{Problems, Section, quoted};
 use super::table;
 use super::types::{
-    ApplyConfig, DDL_POLICIES, DdlPolicy, ExistingTables, IdentifierCase, NewTables, NulBytes, OnTableError,
-    Operations, Selection, SnapshotConfig, StartPosition, TableOptions, TaskConfig, TimeAs, TinyInt1,
-    ZeroDates,
+    ApplyConfig, ExistingTables, IdentifierCase, NewTables, NulBytes, OnTableError, Operations, Selection,
+    SnapshotConfig, StartPosition, TableOptions, TaskConfig, TimeAs, TinyInt1, ZeroDates,
 };
 use crate::change::FilePosition;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 use toml::Value;
@@ -80,7 +79,7 @@ pub fn task(
     let snapshot = snapshot(section.table("snapshot", problems), problems);
     let apply = apply(section.table("apply", problems), memory_limit, problems);
     let vacuum = super::vacuum::vacuum(section.table("vacuum", problems), problems);
-    let ddl_policy = ddl_policy(section.table("ddl_policy", problems), problems);
+    let ddl_policy = table::ddl_policy(section.table("ddl_policy", problems), problems);
     let recopy_limit = section.integer("recopy_limit", 0, u64::MAX >> 1, problems).unwrap_or(0);
     let on_table_error = section
         .choice("on_table_error", &[("park", OnTableError::Park), ("stop", OnTableError::Stop)], problems)
@@ -420,44 +419,6 @@ fn parse_bytes(text: &str) -> Option<usize> {
         _ => return None,
     };
     digits.trim().parse::<usize>().ok()?.checked_mul(factor)
-}
-
-/// Whether what a statement does can be passed over, or be done at the target.
-fn passes(kind: &str, policy: DdlPolicy) -> bool {
-    match kind {
-        "drop_column" | "truncate_table" => true,
-        "drop_table" | "drop_database" | "rename_table" => policy == DdlPolicy::Apply,
-        _ => false,
-    }
-}
-
-/// Policies by what a statement does.
-pub(super) fn ddl_policy(section: Option<Section>, problems: &mut Problems) -> BTreeMap<String, DdlPolicy> {
-    let mut policies = BTreeMap::new();
-    let Some(mut section) = section else { return policies };
-    let choices = [
-        ("recopy", DdlPolicy::Recopy),
-        ("park", DdlPolicy::Park),
-        ("stop", DdlPolicy::Stop),
-        ("ignore", DdlPolicy::Ignore),
-        ("apply", DdlPolicy::Apply),
-    ];
-    for name in DDL_POLICIES {
-        match section.choice(name, &choices, problems) {
-            Some(policy @ (DdlPolicy::Ignore | DdlPolicy::Apply)) if !passes(name, policy) => problems.add(
-                section.key(name),
-                None,
-                "it cannot be passed over or done at the target: the log does not tell what it did to the rows",
-                "use \"recopy\", \"park\" or \"stop\"",
-            ),
-            Some(policy) => {
-                policies.insert(name.to_owned(), policy);
-            }
-            None => {}
-        }
-    }
-    section.finish(problems);
-    policies
 }
 
 fn options(pattern: &str, mut section: Section, problems: &mut Problems) -> TableOptions {

@@ -3,14 +3,13 @@
 //! What must never happen here: a statement printed that does not do what it is printed for. Names are quoted as the target
 //! wants them, lines of the config are whole.
 
-use super::target::{toml_key, toml_text};
 use super::{Report, Subject, Verdict};
 use crate::change::facts::FoundTable;
 use crate::change::remedy::{AtTarget, InConfig, Remedy};
 use crate::change::shape::Distribution;
 use crate::change::{TargetColumn, TargetType};
 use crate::config::ExistingTables;
-use crate::quote::{identifier, identifiers, qualified};
+use crate::quote::{identifier, identifiers, qualified, toml_key, toml_text};
 use crate::schema::Table;
 use crate::transform::{TableMapping, mapping};
 use std::collections::BTreeMap;

@@ -5,7 +5,7 @@ use super::{Report, Subject, Verdict};
 use crate::change::TargetName;
 use crate::change::facts::TargetKind;
 use crate::change::remedy::{AtTarget, Connect, InConfig, Remedy};
-use crate::quote::identifier;
+use crate::quote::{identifier, toml_key};
 use crate::transform::TableMapping;
 use std::collections::BTreeMap;
 
@@ -114,17 +114,6 @@ fn schemas(subject: &Subject<'_>, report: &mut Report) {
 
 fn create_in(database: &str) -> Remedy {
     Remedy::grant(&["CREATE"], format!("DATABASE {}", identifier(database)))
-}
-
-/// A name as a key of the config.
-pub(super) fn toml_key(name: &str) -> String {
-    let bare = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
-    if !name.is_empty() && name.chars().all(bare) { name.to_owned() } else { toml_text(name) }
-}
-
-/// A text as the config takes it.
-pub(super) fn toml_text(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// The target tables.

@@ -35,6 +35,11 @@ pub enum SchemaError {
 }
 
 impl SchemaError {
+    /// A statement that does not fit what is known of a table.
+    pub(super) fn misfit(table: &TableName, why: impl Into<String>) -> Self {
+        Self::Misfit { table: table.clone(), why: why.into() }
+    }
+
     /// The source table that it is about.
     pub fn table(&self) -> &TableName {
         match self {

@@ -7,7 +7,7 @@ use super::charset::{self, Decoder};
 use super::encode::label::Labels;
 use super::encode::number::IntegerTarget;
 use super::encode::temporal::DatePolicy;
-use super::plan::Codec;
+use super::plan::codec::Codec;
 use super::rules::Rules;
 use crate::change::TargetType;
 use crate::change::policy::{NulBytes, TimeAs, TinyInt1, ZeroDates};

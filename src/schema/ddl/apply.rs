@@ -24,10 +24,6 @@ pub struct Evolved {
     pub origin: Vec<Option<usize>>,
 }
 
-pub(super) fn misfit(table: &TableName, why: impl Into<String>) -> SchemaError {
-    SchemaError::Misfit { table: table.clone(), why: why.into() }
-}
-
 /// A column on its way into the new definition.
 #[derive(Clone)]
 struct ColumnDraft {
@@ -65,12 +61,13 @@ pub fn evolve(before: &Table, alter: &AlterTable, unnamed: Defaults<'_>) -> Resu
                 if *if_exists {
                     continue;
                 }
-                return Err(misfit(name, format!("there is no column {from}")));
+                return Err(SchemaError::misfit(name, format!("there is no column {from}")));
             }
             AlterStep::ChangeColumn { from, place, .. } if *place != Place::Default => {
                 let origin = before.column_index(from);
                 let found = kept.iter().position(|draft| draft.origin.is_some() && draft.origin == origin);
-                let found = found.ok_or_else(|| misfit(name, format!("column {from} goes and moves")))?;
+                let found = found
+                    .ok_or_else(|| SchemaError::misfit(name, format!("column {from} goes and moves")))?;
                 (kept.remove(found), place)
             }
             _ => continue,
@@ -80,14 +77,17 @@ pub fn evolve(before: &Table, alter: &AlterTable, unnamed: Defaults<'_>) -> Resu
             Place::First => 0,
             Place::After(after) => {
                 let found = kept.iter().position(|draft| alike(&draft.column.name, after));
-                found.ok_or_else(|| misfit(name, format!("there is no column {after}")))? + 1
+                found.ok_or_else(|| SchemaError::misfit(name, format!("there is no column {after}")))? + 1
             }
         };
         kept.insert(at, draft);
     }
     for (index, draft) in kept.iter().enumerate() {
         if kept.iter().skip(index + 1).any(|other| alike(&other.column.name, &draft.column.name)) {
-            return Err(misfit(name, format!("column {} would be there twice", draft.column.name)));
+            return Err(SchemaError::misfit(
+                name,
+                format!("column {} would be there twice", draft.column.name),
+            ));
         }
     }
     forget_renamed(before, &mut kept);

@@ -1,6 +1,5 @@
 //! Keys as ALTER TABLE and CREATE INDEX declare them, and what they make of a table's keys.
 
-use super::apply::misfit;
 use super::clause::Clause;
 use super::column;
 use super::cursor::{Cursor, Unreadable};
@@ -137,7 +136,7 @@ pub(super) fn evolve_keys(
         match step {
             AlterStep::AddPrimaryKey { columns } => {
                 let columns = columns.as_ref().ok_or_else(|| {
-                    misfit(&before.name, "a primary key over an expression cannot be followed")
+                    SchemaError::misfit(&before.name, "a primary key over an expression cannot be followed")
                 })?;
                 set_primary_key(after, columns)?;
             }
@@ -206,7 +205,7 @@ fn indexes(table: &Table, columns: &[String]) -> Result<Vec<usize>, SchemaError>
         .iter()
         .map(|column| {
             table.column_index(column).ok_or_else(|| {
-                misfit(&table.name, format!("a key names column {column}, which is not there"))
+                SchemaError::misfit(&table.name, format!("a key names column {column}, which is not there"))
             })
         })
         .collect()
@@ -215,7 +214,7 @@ fn indexes(table: &Table, columns: &[String]) -> Result<Vec<usize>, SchemaError>
 fn set_primary_key(table: &mut Table, columns: &[String]) -> Result<(), SchemaError> {
     let key = indexes(table, columns)?;
     if !table.primary_key.is_empty() && table.primary_key != key {
-        return Err(misfit(&table.name, "it has a primary key already"));
+        return Err(SchemaError::misfit(&table.name, "it has a primary key already"));
     }
     table.primary_key = key;
     Ok(())
@@ -231,7 +230,7 @@ fn add_unique(table: &mut Table, name: Option<&str>, columns: &[String]) -> Resu
             .map(|number| format!("{first}_{number}"))
             .find(|name| !taken(name))
             .unwrap_or_else(|| first.clone()),
-        (None, None) => return Err(misfit(&table.name, "a key without columns")),
+        (None, None) => return Err(SchemaError::misfit(&table.name, "a key without columns")),
     };
     // `IF NOT EXISTS` and a repeated MODIFY … UNIQUE leave the key that is there.
     if !taken(&name) {

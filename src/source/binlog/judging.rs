@@ -4,10 +4,11 @@
 
 use super::code::{CodeName, Object, StoredCode};
 use super::query::Query;
+use super::query::SessionKey;
 use super::refusal::Refusal;
 use super::selected::SelectedTables;
 use super::statement::{self, Meaning, STATEMENT_DML, Surroundings};
-use super::temporary::{SessionKey, TemporaryTables};
+use super::temporary::TemporaryTables;
 use super::watch::Watch;
 use crate::change::FilePosition;
 use crate::change::facts::Flavour;

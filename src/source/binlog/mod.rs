@@ -7,6 +7,7 @@
 //! a value looked at; an item handed out whose event was not whole.
 
 mod ahead;
+pub(super) mod begun;
 pub mod code;
 mod crash;
 mod cursor;
@@ -41,6 +42,8 @@ mod watch;
 mod xid;
 
 pub(super) use numbered::domains_before;
+
+pub use begun::file_begun;
 
 use crate::change::remedy::InConfig;
 use crate::change::{Change, Position, TableNames};
@@ -343,52 +346,4 @@ async fn knows(request: &StreamRequest) -> Result<(), SourceError> {
         return Ok(());
     }
     Err(dump::failure(&wire, &packet, request.start.to_string()))
-}
-
-/// When a log file was begun by its own word (seconds since 1970 UTC); `None` when the server has no such file.
-///
-/// # Errors
-/// Those of [`Wire::connect`], and what else the server answers.
-pub async fn file_begun(endpoint: &SameServer, file: &str) -> Result<Option<u32>, SourceError> {
-    let (wire, _) = endpoint.connect().await?;
-    begun(wire, file).await
-}
-
-/// As [`file_begun`], asked on a session that is of no use for anything else afterwards.
-pub(super) async fn begun(mut wire: Wire, file: &str) -> Result<Option<u32>, SourceError> {
-    let dump::Opened { checksum, server_id, .. } =
-        dump::prepare(&mut wire, dump::PATIENCE_AT_START, 0).await?;
-    dump::start_file(&mut wire, server_id, file).await?;
-    let selected = SelectedTables::none();
-    let start = crate::change::FilePosition { file: file.into(), offset: frame::FIRST_EVENT };
-    let mut framer = Framer::new(
-        wire.label().to_owned(),
-        start,
-        Naming::Places,
-        checksum,
-        TableMaps::new(selected),
-        usize::MAX,
-    );
-    let mut changes = Vec::new();
-    while !framer.has_format() {
-        let packet = dump::first(&mut wire, dump::PATIENCE_AT_START).await?;
-        if packet.first() == Some(&0) {
-            framer.event(&packet.slice(1..), &mut changes)?;
-            continue;
-        }
-        return match dump::failure(&wire, &packet, file.to_owned()) {
-            SourceError { kind: SourceErrorKind::Purged { .. }, .. } => Ok(None),
-            other => Err(other),
-        };
-    }
-    Ok(changes.iter().find_map(|change| match change {
-        Change::LogFile(file) => Some(file.begun),
-        Change::Begin { .. }
-        | Change::Rows(_)
-        | Change::Rollback(_)
-        | Change::Statement(_)
-        | Change::Doubtful(_)
-        | Change::Commit(_)
-        | Change::Heartbeat(_) => None,
-    }))
 }

@@ -7,7 +7,6 @@
 use super::cursor::{Cursor, Malformed};
 use super::frame::Header;
 use super::selected::SelectedTables;
-use super::temporary::SessionKey;
 use super::text;
 use crate::change::facts::Flavour;
 use crate::change::{Session, TableName};
@@ -92,6 +91,9 @@ pub fn read(header: &Header, body: &Bytes, more_fixed: usize, flavour: Flavour) 
 
 /// MariaDB's `explicit_defaults_for_timestamp` among the flags that each of its statements has (seen on 10.11).
 const FLAG_EXPLICIT_TIMESTAMPS: u32 = 1 << 24;
+
+/// A session: the server where it was, and its number there.
+pub type SessionKey = (u32, u32);
 
 /// What the status variables say.
 #[derive(Debug, Default, PartialEq, Eq)]

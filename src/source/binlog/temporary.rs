@@ -13,7 +13,7 @@
 //! bound.
 
 use super::mentions::Mentions;
-use super::query::Query;
+use super::query::{Query, SessionKey};
 use super::selected::SelectedTables;
 use crate::change::TableName;
 use crate::change::facts::Flavour;
@@ -25,9 +25,6 @@ const REMEMBERED: usize = 4096;
 
 /// How many sessions are kept that have no temporary table any more.
 const EMPTIED: usize = 1024;
-
-/// A session: the server where it was, and its number there.
-pub type SessionKey = (u32, u32);
 
 /// The temporary tables that are known, by session. Of databases that are not selected too: they may be renamed.
 #[derive(Debug, Default)]

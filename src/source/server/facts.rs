@@ -1,7 +1,7 @@
 //! What probing finds out about the source. What cannot be asked for becomes a fact, not a failure: the precheck says
 //! what is missing.
 
-use super::positions::XA_RECOVER_DENIED;
+use super::codes::{DENIED, NO_LOG, XA_RECOVER_DENIED};
 use super::{Server, TextRows, foreign_keys, text};
 use crate::change::facts::{Flavour, SourceFacts, SourceTableFacts};
 use crate::change::gtid::GtidSetError;
@@ -11,12 +11,8 @@ use crate::schema::Table;
 use crate::source::{SourceError, catalog};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// `ER_SPECIFIC_ACCESS_DENIED_ERROR`.
-pub(super) const DENIED: u16 = 1227;
 /// Asks for both sets. (SHOW VARIABLES cuts values at 1024 characters.)
 const GTID_SETS: &str = "SELECT @@GLOBAL.gtid_executed, @@GLOBAL.gtid_purged";
-/// `ER_NO_BINARY_LOGGING`.
-pub(super) const NO_LOG: u16 = 1381;
 
 impl Server {
     /// Everything the precheck wants to know and the definitions of the selected tables, in a fixed number of queries (beside one

@@ -8,6 +8,7 @@
 
 mod bounds;
 mod code;
+mod codes;
 mod evaluate;
 mod facts;
 mod foreign_keys;
@@ -102,12 +103,12 @@ impl Server {
         ServerVersion { flavour: self.flavour, number: self.version_number }
     }
 
-    /// As [`super::binlog::file_begun`], as the last question of this session.
+    /// As [`super::binlog::begun::file_begun`], as the last question of this session.
     ///
     /// # Errors
-    /// As [`super::binlog::file_begun`].
+    /// As [`super::binlog::begun::file_begun`].
     pub async fn file_begun(self, file: &str) -> Result<Option<u32>, SourceError> {
-        super::binlog::begun(self.wire, file).await
+        super::binlog::begun::begun(self.wire, file).await
     }
 
     /// Leaves the server in order.

@@ -40,7 +40,7 @@
 //! *after* its GTID is in `gtid_executed`, so one may slip through the first wait (never through the second, since its
 //! XA COMMIT can only come when it is listed).
 
-use super::facts::{DENIED, NO_LOG};
+use super::codes::{DENIED, NO_LOG, XA_RECOVER_DENIED};
 use super::{Server, TextRows, text};
 use crate::change::Retry;
 use crate::change::facts::Flavour;
@@ -415,6 +415,3 @@ fn shown(listed: &[XaRow]) -> String {
     let ids = listed.iter().take(3).map(|row| row.get(3).map(Vec::as_slice).unwrap_or_default());
     ids.map(String::from_utf8_lossy).collect::<Vec<_>>().join(", ")
 }
-
-/// `ER_XAER_RMERR`: what XA RECOVER answers without XA_RECOVER_ADMIN (8.0 on).
-pub(super) const XA_RECOVER_DENIED: u16 = 1401;

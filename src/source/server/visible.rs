@@ -19,7 +19,7 @@
 //!
 //! What must never happen here: a position behind anything invisible.
 
-use super::facts::DENIED;
+use super::codes::DENIED;
 use super::{Server, text};
 use crate::change::{Position, Taken, XaState};
 use crate::source::SourceError;

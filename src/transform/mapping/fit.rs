@@ -5,7 +5,7 @@ use crate::change::remedy::{AtSource, InConfig, Remedy};
 use crate::change::{TableName, TargetType};
 use crate::schema::Column;
 use crate::transform::TransformError;
-use crate::transform::plan::Codec;
+use crate::transform::plan::codec::Codec;
 use crate::transform::typemap::{ColumnPolicies, Refused, row};
 
 /// Refuses a target type that cannot take a column's values, or that would merge rows because it is in the key.

@@ -7,7 +7,7 @@
 //! What must never happen here: a choice made per value that could be made when the plan is compiled, and a row
 //! taken whose bytes do not end exactly where its image ends.
 
-mod codec;
+pub(super) mod codec;
 mod event;
 mod partial;
 mod result;
@@ -15,7 +15,7 @@ mod result;
 mod tests;
 mod told;
 
-pub(super) use codec::Codec;
+use codec::Codec;
 
 use super::encode::temporal::DatePolicy;
 use super::encode::{Fault, WayOut, field};

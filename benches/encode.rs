@@ -151,7 +151,7 @@ fn image(id: usize) -> Vec<u8> {
     row.extend_from_slice(&(id as u64).to_le_bytes());
     row.extend_from_slice(&(id as u32 * 17).to_le_bytes());
     row.push((id % 100) as u8);
-    // 10 digits before the point: 1 and 9; 2 behind.
+    // 10 digits before the point: 1 and 9; 2 after.
     row.push(0x80);
     row.extend_from_slice(&(id as u32 * 31).to_be_bytes());
     row.push((id % 100) as u8);

@@ -50,7 +50,7 @@ fn room(src: &Path, file: &Path) -> Option<String> {
     ROOMS.iter().any(|(room, _)| *room == name).then_some(name)
 }
 
-/// The words that stand right behind `before`, of text without comments.
+/// The words that stand right after `before`, of text without comments.
 fn behind<'a>(text: &'a str, before: &'a str) -> impl Iterator<Item = &'a str> {
     text.lines().filter(|line| !line.trim_start().starts_with("//")).flat_map(move |line| {
         line.split(before).skip(1).map(|rest| {

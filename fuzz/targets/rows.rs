@@ -169,7 +169,7 @@ fuzz_target!(|data: (u8, &[u8], &[u8])| {
     };
     let operations = Operations { insert: true, update: true, delete: true, alter_table: true };
     let _ = case.plan.encode_event(&case.bound, &event, &operations, &mut out);
-    // What is written must be whole: spans lie in the buffer, one behind the other.
+    // What is written must be whole: spans lie in the buffer, one after the other.
     for span in &out.spans {
         assert!(span.key.end <= out.buffer.len() && span.row.end <= out.buffer.len());
     }

@@ -4,11 +4,11 @@
 //! A transaction that touches nothing selected is a bare `Commit`. A statement that stands alone
 //! ([`Change::Statement`]) is a boundary of its own.
 //!
-//! The rows of an XA transaction come with its XA COMMIT, under that name and place, although the log has them at XA PREPARE;
+//! The rows of an XA transaction come with its XA COMMIT, under that GTID and place, although the log has them at XA PREPARE;
 //! a bare `Commit` stands there. Each says so in its boundary.
 //!
 //! Rows come before it is known how their transaction ends. One that was rolled back at the source (only ever
-//! logged when it also touched a non-transactional table) ends in [`Change::Rollback`] instead of `Commit`. Rows behind a
+//! logged when it also touched a non-transactional table) ends in [`Change::Rollback`] instead of `Commit`. Rows after a
 //! savepoint come when the transaction is committed: what ROLLBACK TO took back never does.
 
 use super::TableName;
@@ -79,7 +79,7 @@ pub struct StatementEvent {
     /// The transaction it belongs to: that of `boundary`, or, where rows follow in the same transaction, the one that
     /// `boundary` stops short of.
     pub gtid: Option<TransactionId>,
-    /// The statement is its own transaction; the stream may be cut behind it.
+    /// The statement is its own transaction; the stream may be cut after it.
     pub boundary: Boundary,
     /// What it did is not known for sure. Only who knows what is carried knows whether that matters.
     pub doubt: Option<Doubt>,

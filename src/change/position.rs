@@ -19,7 +19,7 @@ pub struct FilePosition {
     pub offset: u64,
 }
 
-/// Where the first event of a binlog file lies, behind the file's magic number.
+/// Where the first event of a binlog file lies, after the file's magic number.
 const FIRST_EVENT: u64 = 4;
 
 impl FilePosition {
@@ -31,7 +31,7 @@ impl FilePosition {
         (base_a == base_b).then(|| number_a.cmp(&number_b).then(self.offset.cmp(&other.offset)))
     }
 
-    /// Whether this place is at `other` or behind it; false when they cannot be ordered.
+    /// Whether this place is at `other` or after it; false when they cannot be ordered.
     pub fn reaches(&self, other: &Self) -> bool {
         self.order(other).is_some_and(Ordering::is_ge)
     }
@@ -106,7 +106,7 @@ impl Taken {
         }
     }
 
-    /// The family of the servers that name transactions so.
+    /// The family of the servers that tell it so.
     pub fn flavour(&self) -> Flavour {
         match self {
             Self::Gtids(_) | Self::Files => Flavour::MySql,
@@ -119,7 +119,7 @@ impl Taken {
         match (self, id) {
             (Self::Gtids(set), TransactionId::MySql(gtid)) => set.add(gtid),
             (Self::Domains(domains), TransactionId::MariaDb(gtid)) => domains.advance(*gtid),
-            // Named, but not by names that count here: the file position moves.
+            // It has a GTID, but none that counts here: the file position moves.
             (Self::Files | Self::Gtids(_) | Self::Domains(_), _) => {}
         }
     }
@@ -156,7 +156,7 @@ pub struct Position {
 
 impl Position {
     /// Moves past one transaction (or standalone statement) that ended at `boundary`. One that was only prepared is not
-    /// taken in by that: where names make up a set it stays out of it, elsewhere it is remembered how to read it again.
+    /// taken in by that: where GTIDs make up a set it stays out of it, elsewhere it is remembered how to read it again.
     pub fn advance(&mut self, boundary: &Boundary) {
         let older = match &boundary.xa {
             None => None,
@@ -165,9 +165,9 @@ impl Position {
                     (Taken::Gtids(_), Some(TransactionId::MySql(gtid))) => {
                         let mut own = GtidSet::default();
                         own.add(gtid);
-                        ReadAgain::Named(own)
+                        ReadAgain::Gtid(own)
                     }
-                    (Taken::Domains(before), _) => ReadAgain::Behind {
+                    (Taken::Domains(before), _) => ReadAgain::After {
                         domains: before.clone(),
                         server: self.server.clone(),
                         file: start.clone(),
@@ -183,7 +183,7 @@ impl Position {
                 self.xa.end(xid)
             }
         };
-        if let (Taken::Gtids(set), Some(ReadAgain::Named(ended))) = (&mut self.taken, &older) {
+        if let (Taken::Gtids(set), Some(ReadAgain::Gtid(ended))) = (&mut self.taken, &older) {
             set.union(ended);
         }
         let stays_out =
@@ -197,7 +197,7 @@ impl Position {
         }
     }
 
-    /// Moves to a place behind it where no transaction is open.
+    /// Moves to a place after it where no transaction is open.
     pub fn move_to(&mut self, file: FilePosition) {
         if self.file.file != file.file {
             self.file_begun = None;
@@ -219,7 +219,7 @@ impl Position {
         }
     }
 
-    /// Whether a transaction lies at or before this position: by its name where names tell, else by the place of one of its
+    /// Whether a transaction lies at or before this position: by its GTID where GTIDs tell, else by the place of one of its
     /// events on the same server.
     pub fn holds(&self, id: Option<&TransactionId>, at: &FilePosition) -> bool {
         match (&self.taken, id) {
@@ -234,7 +234,7 @@ impl Position {
     pub fn includes(&self, other: &Self) -> bool {
         match (&self.taken, &other.taken) {
             (Taken::Gtids(have), Taken::Gtids(wanted)) => wanted.is_subset_of(have),
-            // A start that was given as names has no place; the stream is behind it from the beginning.
+            // A start that was given as GTIDs has no place; the stream is past it from the beginning.
             _ => {
                 self.server == other.server && (other.file.file.is_empty() || self.file.reaches(&other.file))
             }
@@ -281,15 +281,15 @@ mod tests {
     }
 
     #[test]
-    fn what_a_position_holds_is_told_by_names_only_where_they_are_a_set() {
+    fn what_a_position_holds_is_told_by_gtids_only_where_they_are_a_set() {
         let set: GtidSet = "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5".parse().unwrap();
         let gtid = |number| {
             let (source, tag) = ("3e11fa47-71ca-11e1-9e33-c80aa9429562".parse().unwrap(), "".into());
             TransactionId::MySql(Gtid { source, tag, number })
         };
-        let by_name = position(Taken::Gtids(set), 100);
-        assert!(by_name.holds(Some(&gtid(5)), &at("b.000009", 4)));
-        assert!(!by_name.holds(Some(&gtid(6)), &at("b.000001", 4)));
+        let by_gtid = position(Taken::Gtids(set), 100);
+        assert!(by_gtid.holds(Some(&gtid(5)), &at("b.000009", 4)));
+        assert!(!by_gtid.holds(Some(&gtid(6)), &at("b.000001", 4)));
         let by_place = position(Taken::Files, 100);
         assert!(by_place.holds(None, &at("b.000001", 100)) && !by_place.holds(None, &at("b.000001", 101)));
         // 0-1-3 has a higher number than 0-2-2 and was logged before it.

@@ -44,10 +44,12 @@ pub enum Committer {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReadAgain {
-    /// MySQL with GTIDs: this one, its name, is left out of the set that is taken in, so the server sends it once more.
-    Named(GtidSet),
+    /// MySQL with GTIDs: its own GTID is left out of the set that is taken in, so the server sends it once more.
+    #[serde(rename = "named")]
+    Gtid(GtidSet),
     /// MariaDB: what had been taken in before it; on the server of that time the place where it ended says it exactly.
-    Behind {
+    #[serde(rename = "behind")]
+    After {
         /// The last transaction of each domain before it.
         domains: Domains,
         /// Identity of the server `file` belongs to.
@@ -233,9 +235,8 @@ mod tests {
         advance(&mut domains, id("0-1-6"), 20, prepared("a", 10));
         advance(&mut domains, id("1-1-1"), 30, None);
         assert_eq!(domains.taken.to_string(), "0-1-6,1-1-1");
-        let behind =
-            ReadAgain::Behind { domains: "0-1-5".parse().unwrap(), server: "s".into(), file: at(10) };
-        assert_eq!(domains.xa.prepared[0].again, behind);
+        let after = ReadAgain::After { domains: "0-1-5".parse().unwrap(), server: "s".into(), file: at(10) };
+        assert_eq!(domains.xa.prepared[0].again, after);
         let stored = serde_json::to_string(&domains).unwrap();
         assert_eq!(serde_json::from_str::<Position>(&stored).unwrap(), domains);
     }

@@ -99,7 +99,7 @@ impl TargetType {
         }
     }
 
-    /// As [`Self::holds`], and values are written with as many digits behind the point.
+    /// As [`Self::holds`], and values are written with as many digits after the point.
     pub fn shows(&self, narrower: &Self) -> bool {
         let scale = |data_type: &Self| match data_type {
             Self::Smallint | Self::Integer | Self::Bigint => Some(0),

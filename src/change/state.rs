@@ -24,14 +24,17 @@ pub enum TableState {
     /// Set with the creation (or clearing) of the target table; chunks are being copied.
     Snapshotting {
         /// P0 of the table's copy group: the stream's transactions in it are already in the chunks.
-        from: Position,
+        #[serde(rename = "from")]
+        p0: Position,
     },
     /// Set when the last chunk is durable and P1 is recorded: the stream is applied convergently until P1.
     CatchingUp {
         /// P0, as above.
-        from: Position,
+        #[serde(rename = "from")]
+        p0: Position,
         /// P1: not before anything a chunk has seen.
-        until: CatchUpTarget,
+        #[serde(rename = "until")]
+        p1: CatchUpTarget,
     },
     /// Set by the batch that reaches P1: the stream is applied exactly.
     Streaming,
@@ -83,19 +86,19 @@ impl TableState {
     /// ends at `end`; `None` when nothing does. P1, a place in the other's files, is recorded anew. So is a P0 that only its
     /// place tells: what lies before it comes again and is applied convergently up to the new P1.
     pub fn moved_to(&self, end: &CatchUpTarget) -> Option<Self> {
-        let Self::CatchingUp { from, until } = self else { return None };
-        let mut moved = from.clone();
+        let Self::CatchingUp { p0, p1 } = self else { return None };
+        let mut moved = p0.clone();
         if moved.server != end.server && moved.taken.gtids().is_none() {
             moved.server.clone_from(&end.server);
             moved.file = FilePosition { file: "".into(), offset: 0 };
             moved.file_begun = None;
             moved.xa = XaState::default();
         }
-        if until.server == end.server && moved == *from {
+        if p1.server == end.server && moved == *p0 {
             return None;
         }
-        let until = if until.server == end.server { until } else { end };
-        Some(Self::CatchingUp { from: moved, until: until.clone() })
+        let p1 = if p1.server == end.server { p1 } else { end };
+        Some(Self::CatchingUp { p0: moved, p1: p1.clone() })
     }
 }
 
@@ -109,7 +112,7 @@ pub struct CatchUpTarget {
 }
 
 impl CatchUpTarget {
-    /// Whether a stream of that server that has come to `position` is at or behind this place.
+    /// Whether a stream of that server that has come to `position` is at or past this place.
     pub fn is_reached(&self, position: &Position) -> bool {
         position.file.reaches(&self.file)
     }
@@ -138,40 +141,37 @@ mod tests {
     }
 
     fn catching_up(taken: Taken) -> TableState {
-        let from = Position {
+        let p0 = Position {
             server: "a".into(),
             file: at("b.000009", 900),
             file_begun: Some(1),
             taken,
             xa: XaState::default(),
         };
-        TableState::CatchingUp {
-            from,
-            until: CatchUpTarget { server: "a".into(), file: at("b.000009", 950) },
-        }
+        TableState::CatchingUp { p0, p1: CatchUpTarget { server: "a".into(), file: at("b.000009", 950) } }
     }
 
     #[test]
     fn rows_of_another_server_with_lower_places_are_not_taken_for_known() {
         let end = CatchUpTarget { server: "b".into(), file: at("b.000002", 700) };
         let state = catching_up(Taken::Domains("0-1-50".parse().unwrap()));
-        let Some(TableState::CatchingUp { from, until }) = state.moved_to(&end) else { panic!("it stays") };
-        assert_eq!(until, end);
+        let Some(TableState::CatchingUp { p0, p1 }) = state.moved_to(&end) else { panic!("it stays") };
+        assert_eq!(p1, end);
         let late = "0-1-60".parse().unwrap();
         let late = crate::change::TransactionId::MariaDb(late);
-        assert!(!from.holds(Some(&late), &at("b.000002", 600)), "its rows would be skipped");
-        let stream = Position { server: "b".into(), file: at("b.000002", 300), ..from.clone() };
-        assert!(stream.includes(&from), "it would never be caught up");
-        assert_eq!(TableState::CatchingUp { from, until }.moved_to(&end), None, "once is enough");
+        assert!(!p0.holds(Some(&late), &at("b.000002", 600)), "its rows would be skipped");
+        let stream = Position { server: "b".into(), file: at("b.000002", 300), ..p0.clone() };
+        assert!(stream.includes(&p0), "it would never be caught up");
+        assert_eq!(TableState::CatchingUp { p0, p1 }.moved_to(&end), None, "once is enough");
     }
 
     #[test]
-    fn names_of_mysql_mean_the_same_on_another_server() {
+    fn gtids_of_mysql_mean_the_same_on_another_server() {
         let end = CatchUpTarget { server: "b".into(), file: at("b.000002", 700) };
         let state = catching_up(Taken::Gtids("3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5".parse().unwrap()));
-        let TableState::CatchingUp { from: before, .. } = &state else { panic!("another state") };
-        let Some(TableState::CatchingUp { from, until }) = state.moved_to(&end) else { panic!("it stays") };
-        assert_eq!((&from, until), (before, end));
+        let TableState::CatchingUp { p0: before, .. } = &state else { panic!("another state") };
+        let Some(TableState::CatchingUp { p0, p1 }) = state.moved_to(&end) else { panic!("it stays") };
+        assert_eq!((&p0, p1), (before, end));
         let here = CatchUpTarget { server: "a".into(), file: at("b.000009", 999) };
         assert_eq!(state.moved_to(&here), None);
         assert_eq!(TableState::Streaming.moved_to(&here), None);

@@ -134,7 +134,7 @@ pub struct TableStatus {
     /// It is copied or followed beside the task's main stream.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub aside: bool,
-    /// The target table's size and care.
+    /// The target table's size and upkeep.
     #[serde(default)]
     pub upkeep: Upkeep,
 }
@@ -260,7 +260,7 @@ impl Reached {
         *self = Self { until_micros: now.micros(), all: true };
     }
 
-    /// Whether it is up to a time behind this one.
+    /// Whether it is up to a time after this one.
     pub fn is_past(&self, time: Time) -> bool {
         self.until_micros > time.micros()
     }

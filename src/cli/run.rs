@@ -63,7 +63,7 @@ pub async fn run(config: Arc<Config>) -> Result<Exit, CliError> {
         }
     };
     notify(&[NotifyState::Ready]);
-    // How things stand is of interest behind that.
+    // How things stand is of interest after that.
     let teller = tokio::spawn(tell(board.clone(), bars));
     loop {
         // Tasks that have all failed are no end: the daemon stays up to say so.

@@ -8,7 +8,7 @@ use rustix::fs::fstatfs;
 const IN_MEMORY: [i64; 2] = [0x0102_1994, 0x8584_58f6];
 
 const WHAT: &str =
-    "rows of XA transactions and behind savepoints go there when they do not fit into memory_limit";
+    "rows of XA transactions and after savepoints go there when they do not fit into memory_limit";
 
 /// Has files without a name made in `spill_dir`, and warns when that will not do.
 pub fn set_up(config: &Config) {

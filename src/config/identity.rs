@@ -33,7 +33,7 @@ impl Default for Digest {
 impl Digest {
     fn take(&mut self, words: &[&str]) {
         for word in words {
-            // A zero byte behind each word keeps their borders.
+            // A zero byte after each word keeps their borders.
             for byte in word.bytes().chain([0]) {
                 self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
             }

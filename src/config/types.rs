@@ -193,9 +193,9 @@ pub struct TaskConfig {
 pub enum StartPosition {
     /// At the source's current end.
     Now,
-    /// Behind this set of transactions.
+    /// After this set of transactions.
     Gtids(crate::change::GtidSet),
-    /// Behind these transactions of MariaDB.
+    /// After these transactions of MariaDB.
     Domains(crate::change::Domains),
     /// At a place in a file of this very server.
     File(crate::change::FilePosition),
@@ -313,7 +313,7 @@ pub enum VacuumMode {
 pub struct Window {
     /// Its first minute.
     pub from: u16,
-    /// The minute behind its last.
+    /// The minute after its last.
     pub to: u16,
 }
 

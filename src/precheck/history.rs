@@ -48,7 +48,7 @@ fn start_position(subject: &Subject<'_>, report: &mut Report, name: &str) {
     let has = match (facts.flavour, facts.gtid_mode_on) {
         (Flavour::MariaDb, _) => "MariaDB's GTIDs",
         (Flavour::MySql, true) => "MySQL's GTIDs",
-        (Flavour::MySql, false) => "no names",
+        (Flavour::MySql, false) => "no GTIDs",
     };
     if !good {
         report.add(
@@ -123,8 +123,8 @@ fn is_same_log(subject: &Subject<'_>, resuming: &Resuming) -> bool {
         && resuming.file_size.is_some_and(|size| size >= position.file.offset)
 }
 
-/// A server whose log ends before the place it was read up to has started a new one, in which transactions may carry the
-/// names of others that the task has taken in: they would be taken for known.
+/// A server whose log ends before the place it was read up to has started a new one, in which transactions may have the
+/// GTIDs of others that the task has taken in: they would be taken for known.
 fn reset(subject: &Subject<'_>, report: &mut Report, name: &str) {
     let facts = subject.source;
     let (Some(resuming), Some(end)) = (&subject.resuming, &facts.log_end) else { return };
@@ -170,7 +170,7 @@ fn reset(subject: &Subject<'_>, report: &mut Report, name: &str) {
         } else {
             "the log goes on from where the task has read it".to_owned()
         },
-        Remedy::CopyTask(Because::Behind),
+        Remedy::CopyTask(Because::ReadPastEnd),
     );
 }
 
@@ -213,7 +213,7 @@ impl Missing<'_> {
             name,
             lost.is_empty(),
             if lost.is_empty() {
-                format!("the log holds everything behind {what}")
+                format!("the log holds everything after {what}")
             } else {
                 format!("the log no longer holds {lost}, which {what} does not include")
             },
@@ -233,7 +233,7 @@ impl Missing<'_> {
     }
 }
 
-/// Without names the file must be there.
+/// Without GTIDs the file must be there.
 fn file(subject: &Subject<'_>, report: &mut Report, name: &str) {
     let Some(resuming) = &subject.resuming else { return };
     let position = &resuming.position;
@@ -247,7 +247,7 @@ fn file(subject: &Subject<'_>, report: &mut Report, name: &str) {
         name,
         there,
         if there {
-            "the log holds everything behind the checkpoint".to_owned()
+            "the log holds everything after the checkpoint".to_owned()
         } else {
             format!("the log no longer holds {}, in which the checkpoint lies", position.file.file)
         },

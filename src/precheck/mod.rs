@@ -95,7 +95,7 @@ pub struct Resuming {
     pub file_begun: Option<u32>,
     /// How many bytes that file has by the source's present word; `None` when that is not known.
     pub file_size: Option<u64>,
-    /// Transactions that are in copied chunks and may lie behind the checkpoint: the P0 of tables that are not caught up.
+    /// Transactions that are in copied chunks and may lie after the checkpoint: the P0 of tables that are not caught up.
     pub copied: crate::change::GtidSet,
     /// Source tables whose target tables it made or took over.
     pub tables: std::collections::BTreeSet<TableName>,

@@ -34,7 +34,7 @@ pub fn refused<'a>(
     report: &'a Report,
 ) -> BTreeMap<&'a TableName, Vec<&'a Item>> {
     let mut refused: BTreeMap<&TableName, Vec<&Item>> = BTreeMap::new();
-    // What passes by itself is waited for behind that.
+    // What passes by itself is waited for after that.
     for item in report.failures().filter(|item| item.code != IN_FLIGHT) {
         let is_fed = |mapping: &TableMapping| item.subject == mapping.target.name.to_string();
         let feeds = mappings.iter().filter(|(_, mapping)| mapping.as_ref().is_ok_and(is_fed));

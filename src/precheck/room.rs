@@ -4,7 +4,7 @@ use super::{Report, Subject, Verdict};
 use crate::change::facts::Limit;
 use crate::change::remedy::{InConfig, Remedy};
 
-/// Connections of a task that follows the log: the owner's, the applier's and the one that looks after the tables.
+/// Connections of a task that follows the log: the owner's, the applier's and the one for upkeep of the tables.
 const FOLLOWING: u64 = 3;
 /// Statements of it at a time: the applier's and one more.
 const STATEMENTS: u64 = 2;

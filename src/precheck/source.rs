@@ -49,7 +49,7 @@ pub fn server(subject: &Subject<'_>, report: &mut Report) {
             Verdict::Warn,
             format!(
                 "sync_binlog is {}: after a crash of its machine the server may have lost the end of its log, and write other \
-                 transactions under the same names and at the same places, which the task would take for those it has",
+                 transactions under the same GTIDs and at the same places, which the task would take for those it has",
                 facts.sync_binlog
             ),
             AtSource::KeepLogInCrash.also(Remedy::CopyTask(Because::Crash)),
@@ -207,20 +207,20 @@ fn xa(subject: &Subject<'_>, report: &mut Report, name: &str) {
     }
 }
 
-/// How transactions are named, and whether that is still how the task knows them.
+/// Which GTIDs transactions have, and whether that is still how the task knows them.
 fn names(subject: &Subject<'_>, report: &mut Report, name: &str) {
     let facts = subject.source;
     let now = match (facts.flavour, facts.gtid_mode_on) {
         (Flavour::MariaDb, _) => "MariaDB's GTIDs",
         (Flavour::MySql, true) => "GTIDs",
-        (Flavour::MySql, false) => "no names",
+        (Flavour::MySql, false) => "no GTIDs",
     };
     let was = subject.resuming.as_ref().map(|resuming| match resuming.position.taken {
         Taken::Gtids(_) => "GTIDs",
         Taken::Domains(_) => "MariaDB's GTIDs",
-        // A place in a file can be asked for whether or not transactions have names.
+        // A place in a file can be asked for whether or not transactions have GTIDs.
         Taken::Files if facts.flavour == Flavour::MySql => now,
-        Taken::Files => "no names",
+        Taken::Files => "no GTIDs",
     });
     if let Some(was) = was.filter(|was| *was != now) {
         report.add(
@@ -233,7 +233,7 @@ fn names(subject: &Subject<'_>, report: &mut Report, name: &str) {
         return;
     }
     match (facts.flavour, facts.gtid_mode_on) {
-        (Flavour::MariaDb, _) => report.pass("source.gtid_mode", name, "MariaDB names every transaction"),
+        (Flavour::MariaDb, _) => report.pass("source.gtid_mode", name, "MariaDB gives every transaction a GTID"),
         (Flavour::MySql, true) => report.pass("source.gtid_mode", name, "gtid_mode is ON"),
         (Flavour::MySql, false) => report.add(
             "source.gtid_mode",

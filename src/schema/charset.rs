@@ -75,7 +75,7 @@ impl Charset {
     /// that whoever compares finds that something may have changed.
     pub(super) fn told_from(&mut self, before: &Self) {
         if !self.is_collation_known() && self.collation == before.collation {
-            // One step behind the other, in turn.
+            // One step after the other, in turn.
             let other = if self.collation == UNKNOWN { "??" } else { UNKNOWN };
             other.clone_into(&mut self.collation);
         }

@@ -46,7 +46,7 @@ pub enum MySqlType {
     Decimal {
         /// Digits in all, up to 65.
         precision: u8,
-        /// Digits behind the point, up to 30.
+        /// Digits after the point, up to 30.
         scale: u8,
     },
     /// IEEE single.

@@ -62,7 +62,7 @@ pub fn limits(declared: &str) -> Limits {
     limits
 }
 
-/// What the words behind a type say.
+/// What the words after a type say.
 struct Attributes {
     unsigned: bool,
     byte: bool,

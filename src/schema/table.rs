@@ -59,7 +59,7 @@ pub struct Limits {
     pub unsigned: bool,
     /// ZEROFILL: as text the number has zeros in front.
     pub zerofill: bool,
-    /// The digits in all and behind the point of `FLOAT(M,D)` and `DOUBLE(M,D)`.
+    /// The digits in all and after the point of `FLOAT(M,D)` and `DOUBLE(M,D)`.
     pub digits: Option<(u8, u8)>,
 }
 
@@ -76,7 +76,7 @@ pub struct Table {
     pub unique_keys: Vec<UniqueKey>,
     /// The table's default character set and collation, for columns added without one.
     pub charset: super::Charset,
-    /// Columns behind the others that nobody sees, but for the log.
+    /// Columns after the others that nobody sees, but for the log.
     #[serde(default)]
     pub hidden: HiddenColumns,
 }

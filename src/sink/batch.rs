@@ -71,8 +71,8 @@ pub struct Batch {
     pub committed_micros: u64,
 }
 
-/// A stream that was taken up by names, as long as it may still be passing over transactions that the position includes: who
-/// went on from a place before those would get them again. A position without its file's time is gone on from by names.
+/// A stream that was taken up by GTIDs, as long as it may still be passing over transactions that the position includes: who
+/// went on from a place before those would get them again. A position without its file's time is gone on from by GTIDs.
 #[derive(Debug)]
 struct Unplaced {
     /// They all lie before this place.
@@ -106,7 +106,7 @@ pub struct BatchBuilder {
 }
 
 impl BatchBuilder {
-    /// Starts behind `position`.
+    /// Starts after `position`.
     pub fn new(limits: BatchLimits, position: Position) -> Self {
         Self {
             limits,
@@ -125,9 +125,9 @@ impl BatchBuilder {
         }
     }
 
-    /// The stream was taken up by names, and what they name lies before `until` in the server's log: before that no place is
+    /// The stream was taken up by GTIDs, and what they stand for lies before `until` in the server's log: before that no place is
     /// one to go on from.
-    pub fn taken_up_by_names(&mut self, until: FilePosition) {
+    pub fn taken_up_by_gtids(&mut self, until: FilePosition) {
         self.unplaced = Some(Unplaced { until, file: None });
     }
 
@@ -261,7 +261,7 @@ impl BatchBuilder {
         self.position.begin_file(file);
     }
 
-    /// Behind what a stream taken up by names may pass over, the place counts.
+    /// After what a stream taken up by GTIDs may pass over, the place counts.
     fn place(&mut self) {
         if let Some(unplaced) = self.unplaced.take_if(|one| self.position.file.reaches(&one.until))
             && let Some(file) = unplaced.file.filter(|file| file.file == self.position.file.file)

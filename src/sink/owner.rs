@@ -374,7 +374,7 @@ async fn raise_epoch(
     let record = Record { epoch, slot: 0, role: "owner", start: session.backend_start(), host };
     let begin = format!("BEGIN; {upgrade}");
     let (forget, records) = (forget(store), ended.records());
-    // Sent together: where one fails those behind it fail too, and COMMIT rolls back.
+    // Sent together: where one fails those after it fail too, and COMMIT rolls back.
     let (begun, forgot, recorded, repeated, committed) = tokio::join!(
         biased;
         client.batch_execute(&begin),

@@ -1,4 +1,4 @@
-//! Care for target tables: sizes, ANALYZE and VACUUM, each outside of any transaction of ours.
+//! Upkeep of target tables: sizes, ANALYZE and VACUUM, each outside of any transaction of ours.
 //!
 //! On Greenplum both take a lock that deletes of the same table wait for (seen on 6.24: ShareUpdateExclusive against the
 //! Exclusive of UPDATE and DELETE), COPY does not. What must never happen here: a queue behind a lock that is not had,

@@ -91,7 +91,7 @@ impl ServerVersion {
     }
 
     /// Whether a transaction gets into `gtid_executed` only when it is visible. MySQL 5.6 puts it there as soon as it is
-    /// written to the log (`Gtid_state::update_on_flush`), 5.7 and later behind the engine's commit.
+    /// written to the log (`Gtid_state::update_on_flush`), 5.7 and later after the engine's commit.
     pub fn executed_is_visible(self) -> bool {
         self.flavour == Flavour::MySql && self.number >= 50_700
     }

@@ -48,7 +48,7 @@ pub fn upkeep(upkeep: &Upkeep, now: Time) -> Option<String> {
     Some(words)
 }
 
-/// A size with one digit behind the point.
+/// A size with one digit after the point.
 fn megabytes(bytes: u64) -> String {
     let tenths = bytes.saturating_add(50_000) / 100_000;
     format!("{}.{} MB", tenths / 10, tenths % 10)

@@ -60,7 +60,7 @@ impl Supervisor {
         Ok((config, lines))
     }
 
-    /// Waits until tasks that have begun have their records as their config says: a table that is taken out and put in again right behind
+    /// Waits until tasks that have begun have their records as their config says: a table that is taken out and put in again right after
     /// is then another one. Says of which that is not so yet.
     async fn taken(&self, begun: &[(String, Arc<task::Memory>, Progress)]) -> Vec<String> {
         let until = Instant::now() + TAKING;

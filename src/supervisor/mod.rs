@@ -26,7 +26,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// An attempt that held this long makes the next pause a first one again, and so does one that got something durable.
 const GOOD_RUN: Duration = Duration::from_secs(60);
 
-/// Seconds of failed attempts behind which it is put on record what keeps the task.
+/// Seconds of failed attempts after which it is put on record what keeps the task.
 const LASTING: u64 = 60;
 
 /// Failed attempts in a row.

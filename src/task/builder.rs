@@ -92,7 +92,7 @@ pub struct Builder<T> {
 }
 
 impl<T: Translator> Builder<T> {
-    /// A builder that goes on behind `position`.
+    /// A builder that goes on after `position`.
     pub fn new(
         tables: Tables,
         translator: T,
@@ -114,9 +114,9 @@ impl<T: Translator> Builder<T> {
         }
     }
 
-    /// See [`BatchBuilder::taken_up_by_names`].
-    pub fn taken_up_by_names(&mut self, until: FilePosition) {
-        self.batch.taken_up_by_names(until);
+    /// See [`BatchBuilder::taken_up_by_gtids`].
+    pub fn taken_up_by_gtids(&mut self, until: FilePosition) {
+        self.batch.taken_up_by_gtids(until);
     }
 
     /// A finished unit, oldest first.
@@ -212,7 +212,7 @@ impl<T: Translator> Builder<T> {
         for renamed in &translation.renamed {
             self.tables.rename(renamed, self.policies)?;
         }
-        // In front of the statement, so that the position is never behind it while a table is still carried that cannot follow.
+        // In front of the statement, so that the position is never past it while a table is still carried that cannot follow.
         if !away.is_empty() {
             self.hand_over(Handover { away, ..Handover::at(self.batch.position().clone()) });
         }

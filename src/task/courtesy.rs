@@ -98,7 +98,7 @@ impl Copying {
         self.0.lock().pauses
     }
 
-    /// How long to pause behind so much work.
+    /// How long to pause after so much work.
     pub fn pause(&self, worked: Duration) -> Duration {
         let mut state = self.0.lock();
         let pause = state.pause(worked, Instant::now());

@@ -1,6 +1,6 @@
-//! Statements that change a table while it is copied, and how its copy goes on behind them.
+//! Statements that change a table while it is copied, and how its copy goes on after them.
 //!
-//! Chunks ask for columns by the names that these have at the checkpoint, and are read at any time behind it. A statement may pass as long
+//! Chunks ask for columns by the names that these have at the checkpoint, and are read at any time after it. A statement may pass as long
 //! as a name stands for one column from the table's P0 on: a chunk then reads what it means to, or fails because a name is gone.
 //! Where it fails, the stream is followed up to now, convergently, into what is copied so far; the chunks that are missing are then
 //! read under the definition that holds there, once all that the stream has brought is visible to them: what it has taken out would come
@@ -55,7 +55,7 @@ pub(super) async fn advance(
         TaskError::CopyAgain { table, .. } => table.clone(),
         _ => table,
     };
-    tracing::info!(task = context.name, %table, %error, until = %place, "a table has changed while it is copied: its copy goes on behind that");
+    tracing::info!(task = context.name, %table, %error, until = %place, "a table has changed while it is copied: its copy goes on after that");
     let end = stop.child_token();
     let company = Company::Nobody(Until { place, end: end.clone(), sides });
     let followed = stream::follow(context, source, owner.clone(), prepared, memory.clone(), end, company);

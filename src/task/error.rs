@@ -53,7 +53,7 @@ pub enum TaskError {
         #[source]
         error: Box<TaskError>,
     },
-    /// An error that concerns every table of a side stream: what they are copied from lies behind it.
+    /// An error that concerns every table of a side stream: what they are copied from lies after it.
     #[error("{error}")]
     OfGroup {
         /// The error.

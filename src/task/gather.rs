@@ -289,8 +289,8 @@ pub fn resuming(stored: &Stored, file_begun: Option<u32>, file_size: Option<u64>
     let tables = stored.tables.iter().filter(|(_, table)| table.state != TableState::Pending);
     let mut copied = GtidSet::default();
     for table in stored.tables.values() {
-        if let TableState::Snapshotting { from } | TableState::CatchingUp { from, .. } = &table.state {
-            copied.union(from.taken.gtids().unwrap_or(&GtidSet::default()));
+        if let TableState::Snapshotting { p0 } | TableState::CatchingUp { p0, .. } = &table.state {
+            copied.union(p0.taken.gtids().unwrap_or(&GtidSet::default()));
         }
     }
     Some(Resuming {

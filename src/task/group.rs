@@ -24,7 +24,7 @@ use crate::transform::Plan;
 use std::sync::Arc;
 
 /// Copies what is not durable yet, then records P1 for the tables of the group; or gives the table whose definition is another one by
-/// now: the stream has to come behind that first.
+/// now: the stream has to come past that first.
 pub(super) async fn copy(
     context: &Context,
     server: &mut Server,
@@ -129,16 +129,16 @@ async fn record_p1(
     copied: &[TableName],
 ) -> Result<(), TaskError> {
     // Every chunk has been read: whatever one has seen is logged by now.
-    let until = server.log_end().await?;
-    tracing::info!(task = context.name, position = %until.file, "P1: every chunk is copied, the log is followed from P0 to here");
+    let p1 = server.log_end().await?;
+    tracing::info!(task = context.name, position = %p1.file, "P1: every chunk is copied, the log is followed from P0 to here");
     let (session, store) = (owner.session(), owner.store());
     prepare::transaction(session, "BEGIN").await?;
     for name in copied {
         let recorded = tables.get_mut(name).ok_or_else(|| TaskError::missing(name))?;
-        let TableState::Snapshotting { from } = &recorded.state else {
+        let TableState::Snapshotting { p0 } = &recorded.state else {
             return Err(TaskError::Internal(format!("{name} is copied, and was {:?}", recorded.state)));
         };
-        recorded.state = TableState::CatchingUp { from: from.clone(), until: until.clone() };
+        recorded.state = TableState::CatchingUp { p0: p0.clone(), p1: p1.clone() };
         recorded.record(&store, session).await?;
     }
     prepare::transaction(session, "COMMIT").await?;

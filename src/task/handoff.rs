@@ -1,18 +1,18 @@
-//! P0 and the schema read behind it: the start of a copy group.
+//! P0 and the schema read after it: the start of a copy group.
 //!
 //! Sequence: record P0, read the definitions, note the end of the log E, then read the log from P0 to E and look for
 //! statements that change a selected table. One that lies there may or may not be in what was read, so all is done again.
 //!
-//! Without names of transactions P0 is the log's end where everything before it is proven to be visible (see
+//! Without GTIDs P0 is the log's end where everything before it is proven to be visible (see
 //! `source::server::visible`). The proof says nothing of statements that define tables: one may be logged and not have ended. So
 //! the file is read up to there for statements on selected tables alone, and each is waited for. Rows of that part, and statements
 //! that no task could carry, are of no interest: what they did is in the definitions and chunks that are read later.
 //!
 //! Where that proof fails, P0 is older than now (the start of a log file, see `source::server::positions`), and statements before
-//! the reading are to be expected. The log is then read up to now first: behind the last statement on a table everything about
+//! the reading are to be expected. The log is then read up to now first: after the last statement on a table everything about
 //! that table before it is visible, for a statement that defines a table excludes every transaction that has touched it and not
 //! ended. So that place is the table's own P0, once the statement itself has ended. A statement in that part whose rows are not
-//! logged, and not behind such a place, is an error that says what helps: to copy the table again would begin before it again.
+//! logged, and not after such a place, is an error that says what helps: to copy the table again would begin before it again.
 //!
 //! What must never happen here: a definition taken for the one at P0 although a statement lies between.
 
@@ -110,8 +110,8 @@ pub async fn settle(
             None if context.task().initial_data => server.stream_start().await?,
             None => server.stream_start_alone().await?,
         };
-        let mut read = LogRead::behind(context, names, position.clone());
-        // Statements behind P0 that may lie before all that is copied.
+        let mut read = LogRead::after(context, names, position.clone());
+        // Statements after P0 that may lie before all that is copied.
         let mut early = 0;
         if start.is_none() && !server.start_is_now(&position) {
             if let Some(later) = server.later_start(&position).await? {
@@ -120,7 +120,7 @@ pub async fn settle(
                 history.wait(server, &context.task().tables).await?;
                 let own_file = history.files.iter().find(|file| file.file == later.file.file);
                 position = Position { file_begun: own_file.map(|file| file.begun), ..later };
-                read = LogRead::behind(context, names, position.clone());
+                read = LogRead::after(context, names, position.clone());
             } else {
                 let end = server.log_end().await?;
                 read.on(&end).await.map_err(|error| begins_with_a_file(error, server.label()))?;
@@ -139,27 +139,27 @@ pub async fn settle(
             let own = |table: &Table| read.start_of(table).unwrap_or(&position).clone();
             let tables: Vec<_> = tables.into_iter().map(|table| (own(&table), table)).collect();
             for event in read.doubtful.iter().take(early) {
-                let is_behind = |from: &Position| !from.holds(event.gtid.as_ref(), &event.position);
+                let is_behind = |p0: &Position| !p0.holds(event.gtid.as_ref(), &event.position);
                 if tables
                     .iter()
-                    .any(|(from, table)| names.concerns(&event.affected, &table.name) && is_behind(from))
+                    .any(|(p0, table)| names.concerns(&event.affected, &table.name) && is_behind(p0))
                 {
                     let error =
                         refused(&context.task().source, &event.doubt, event.gtid.as_ref(), &event.position);
                     return Err(begins_with_a_file(error, server.label()));
                 }
             }
-            let tables = tables.into_iter().map(|(from, table)| (table, from)).collect();
+            let tables = tables.into_iter().map(|(p0, table)| (table, p0)).collect();
             return Ok(Settled { position, tables });
         };
         if start.is_some() {
             return Err(TaskError::Stream {
                 why: format!(
-                    "a selected table was changed behind start_position ({}), and its definition before that is not known",
+                    "a selected table was changed after start_position ({}), and its definition before that is not known",
                     late.sql
                 ),
                 position: position.to_string(),
-                remedy: InConfig::StartPositionBehind.into(),
+                remedy: InConfig::StartPositionAfter.into(),
             });
         }
         tracing::info!(
@@ -181,7 +181,7 @@ struct Found {
     affected: Affected,
 }
 
-/// The log as far as it has been read, and the statements on selected tables in it, each with the place behind it.
+/// The log as far as it has been read, and the statements on selected tables in it, each with the place after it.
 struct LogRead<'a> {
     context: &'a Context,
     names: TableNames,
@@ -195,7 +195,7 @@ struct LogRead<'a> {
 }
 
 impl<'a> LogRead<'a> {
-    fn behind(context: &'a Context, names: TableNames, reached: Position) -> Self {
+    fn after(context: &'a Context, names: TableNames, reached: Position) -> Self {
         Self {
             context,
             names,
@@ -221,7 +221,7 @@ impl<'a> LogRead<'a> {
         Ok(())
     }
 
-    /// Reads on up to `end`. A statement right behind it counts too: reading on is cheap to repeat.
+    /// Reads on up to `end`. A statement right after it counts too: reading on is cheap to repeat.
     async fn on(&mut self, end: &CatchUpTarget) -> Result<(), TaskError> {
         if self.reached.taken == Taken::Files && self.reached.file.reaches(&end.file) {
             return Ok(());
@@ -275,7 +275,7 @@ impl<'a> LogRead<'a> {
         Found { sql: event.sql.clone(), affected: affected.and(also) }
     }
 
-    /// The place behind the last statement that concerns a table.
+    /// The place after the last statement that concerns a table.
     fn start_of(&self, table: &Table) -> Option<&Position> {
         let concerns = |found: &Found| self.names.concerns(&found.affected, &table.name);
         self.found.iter().rev().find(|(found, _)| concerns(found)).map(|(_, position)| position)
@@ -305,7 +305,7 @@ pub fn request(
     }
 }
 
-/// An error of the log before a copy began, with what lets a copy begin behind it.
+/// An error of the log before a copy began, with what lets a copy begin after it.
 fn begins_with_a_file(error: TaskError, source: &str) -> TaskError {
     match error {
         TaskError::Source(error) => error.rather(Remedy::NewLogFile { source: source.to_owned() }).into(),

@@ -42,7 +42,7 @@ mod tables;
 mod targets;
 mod tell;
 mod translate;
-mod vacuum;
+mod upkeep;
 mod waiting;
 
 pub use cause::record as record_cause;
@@ -190,7 +190,7 @@ async fn copy_again(context: &Context, owner: &Owner, table: &TableName, why: &s
 enum Ready {
     /// All is there for it.
     Streams(Box<Started>),
-    /// All is judged anew: a table was put aside on it, or the stream has to come behind what the copy has met.
+    /// All is judged anew: a table was put aside on it, or the stream has to come past what the copy has met.
     Anew(Option<Moved>),
 }
 
@@ -394,7 +394,7 @@ async fn schema_sync(
     settled.tables.retain(|(table, _)| gathered.has_judged(&table.name));
     tracing::info!(task = context.name, position = %settled.position, tables = settled.tables.len(), "P0: definitions are settled");
     // Without a copy nothing is read that could be ahead of P0, but what the target holds may be: apply convergently up to now.
-    let until = if context.task().initial_data { None } else { Some(server.log_end().await?) };
+    let p1 = if context.task().initial_data { None } else { Some(server.log_end().await?) };
     let pid = owner.session().backend_pid();
     // Tasks that start at once may want the same schemas, and feeders of one table that table.
     let shared =
@@ -403,6 +403,6 @@ async fn schema_sync(
                 mapping.source_tag.is_some() || !gathered.target.tables.contains_key(&mapping.target.name)
             })
         });
-    let prepared = prepare::prepare(context, owner, settled, stored.checkpoint.clone(), known, until, shared);
+    let prepared = prepare::prepare(context, owner, settled, stored.checkpoint.clone(), known, p1, shared);
     waiting::at_target(context, pid, Box::pin(prepared)).await
 }

@@ -23,7 +23,7 @@ pub(super) struct Moved {
 }
 
 /// What follows from chunks that have failed: where the definition of a table among `copying` is no longer the one that is copied its copy
-/// can go on behind that, or has to start over.
+/// can go on after that, or has to start over.
 pub(super) fn moved(
     copying: &[TableName],
     tables: &Known,
@@ -61,11 +61,11 @@ fn has_its_types(was: &Table, is: &Table) -> bool {
 
 /// Whether the stream has brought rows of a table that is copied, which chunks meet.
 pub(super) fn has_advanced(state: &TableState, checkpoint: &Checkpoint) -> bool {
-    let TableState::Snapshotting { from } = state else { return false };
-    checkpoint.position != *from && checkpoint.position.includes(from)
+    let TableState::Snapshotting { p0 } = state else { return false };
+    checkpoint.position != *p0 && checkpoint.position.includes(p0)
 }
 
-/// Whether chunks that are read before a statement and behind it are of one kind: every carried column is what it was, whatever its name,
+/// Whether chunks that are read before a statement and after it are of one kind: every carried column is what it was, whatever its name,
 /// or is gone, and no name that one has had stands for another.
 pub(super) fn is_harmless(before: &Carried, after: &Translated) -> bool {
     let moves = |change: &TargetChange| match change {
@@ -115,7 +115,7 @@ pub(super) fn is_harmless(before: &Carried, after: &Translated) -> bool {
     keep_types && keep_names && keep_key
 }
 
-/// The name of a target column behind these changes; `None` where it is gone.
+/// The name of a target column after these changes; `None` where it is gone.
 fn target_now<'a>(name: &'a str, changes: &'a [TargetChange]) -> Option<&'a str> {
     changes.iter().try_fold(name, |name, change| match change {
         TargetChange::DropColumn { column, .. } if column == name => None,

@@ -34,7 +34,7 @@ impl Pace {
     }
 }
 
-/// Ticks that keep their distance: those missed while something else was done do not come in a burst behind it.
+/// Ticks that keep their distance: those missed while something else was done do not come in a burst after it.
 pub(super) fn every(period: Duration) -> tokio::time::Interval {
     let mut ticks = tokio::time::interval(period);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

@@ -148,7 +148,7 @@ pub(super) fn refused(context: &Context, gathered: &Gathered, report: &Report) -
     }
     let error = |(table, items): (&TableName, Vec<&Item>)| {
         let again = Remedy::Resync { table: table.clone() };
-        // That comes behind all of them.
+        // That comes after all of them.
         let each = items.iter().filter_map(|item| item.remedy.clone()?.before_resync());
         let remedy = Remedy::all(each).unwrap_or(again);
         let why: Vec<&str> = items.iter().map(|item| item.why.as_str()).collect();

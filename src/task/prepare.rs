@@ -143,7 +143,7 @@ pub async fn prepare(
     settled: Settled,
     checkpoint: Option<Checkpoint>,
     known: Known,
-    until: Option<crate::change::state::CatchUpTarget>,
+    p1: Option<crate::change::state::CatchUpTarget>,
     shared: bool,
 ) -> Result<ReadyGroup, TaskError> {
     let task = context.task();
@@ -151,10 +151,10 @@ pub async fn prepare(
     let store = owner.store();
     let mut tables = known;
     let mut fresh = Vec::new();
-    for (table, from) in settled.tables {
+    for (table, p0) in settled.tables {
         if !tables.contains_key(&table.name) {
             let (mapping, place) = context.map(&table)?;
-            fresh.push((table, mapping, place, from));
+            fresh.push((table, mapping, place, p0));
         }
     }
     let schemas: BTreeSet<String> =
@@ -180,7 +180,7 @@ pub async fn prepare(
         }
         Some(checkpoint) => checkpoint,
     };
-    for (table, mapping, place, from) in fresh {
+    for (table, mapping, place, p0) in fresh {
         let shared = !ours.insert(mapping.target.name.clone());
         if shared && mapping.source_tag.is_none() {
             let why = format!("another table of the task feeds {} too", mapping.target.name);
@@ -200,18 +200,18 @@ pub async fn prepare(
             former.map(|former| (former.columns.clone(), former.renamed.clone())).unwrap_or_default();
         let has = |name: &String| mapping.target.columns.iter().any(|column| column.name == *name);
         renamed.retain(|(there, here)| has(here) && !has(there));
-        let state = match &until {
-            Some(until) => TableState::CatchingUp { from: from.clone(), until: until.clone() },
-            None => TableState::Snapshotting { from: from.clone() },
+        let state = match &p1 {
+            Some(p1) => TableState::CatchingUp { p0: p0.clone(), p1: p1.clone() },
+            None => TableState::Snapshotting { p0: p0.clone() },
         };
         let mixed = place.is_none() && !created && task.existing_tables == ExistingTables::Ignore;
         let names = recorded::names(&table).collect();
         let taken_out = false;
         let recorded =
             Recorded { table, state, mapping, created, taken_out, mixed, place, former, renamed, names };
-        // With what an earlier copy left: a worker's last commit may have come in behind the reset of its table.
+        // With what an earlier copy left: a worker's last commit may have come in after the reset of its table.
         recorded.reset(&store, session, &recorded.state).await?;
-        recorded.record_schema(&store, session, &from).await?;
+        recorded.record_schema(&store, session, &p0).await?;
         tables.insert(recorded.name().clone(), recorded);
     }
     transaction(session, "COMMIT").await?;
@@ -312,7 +312,7 @@ pub async fn begun_elsewhere(
             let schemas = &stored.tables.get(recorded.name())?.schemas;
             Some(schemas.first()?.valid_from.server.clone())
         }
-        TableState::CatchingUp { until, .. } => Some(until.server.clone()),
+        TableState::CatchingUp { p1, .. } => Some(p1.server.clone()),
         TableState::Pending
         | TableState::Streaming
         | TableState::Aside { .. }

@@ -154,7 +154,7 @@ impl Recorded {
         }
     }
 
-    /// Records the definition as the one under which events behind `from` are written.
+    /// Records the definition as the one under which events after `from` are written.
     ///
     /// # Errors
     /// As [`Self::record`].

@@ -46,7 +46,7 @@ pub(super) fn renamed(
 fn under(context: &Context, one: &Carried, to: &TableName) -> Option<Renamed> {
     let is_wanted =
         context.renames(&one.table.name) && context.task().tables.contains(&to.database, &to.table);
-    if !is_wanted || one.is_before_p1() || one.from.is_some() {
+    if !is_wanted || one.is_before_p1() || one.p0.is_some() {
         return None;
     }
     let mut table = one.table.clone();

@@ -1,4 +1,4 @@
-//! Where in a server's log a stream is taken up behind a checkpoint: at the place in its files, or by the GTIDs of what is taken in.
+//! Where in a server's log a stream is taken up after a checkpoint: at the place in its files, or by the GTIDs of what is taken in.
 //!
 //! What must never happen here: a place in one server's files taken for one in another's, or in a file of the same name that is another
 //! one.
@@ -14,17 +14,17 @@ pub(super) struct Resume {
     pub start: Position,
     /// The checkpoint is of the same server.
     pub same_server: bool,
-    /// The server passes over transactions that the checkpoint includes (MariaDB), so that for a while the stream's place is behind
+    /// The server passes over transactions that the checkpoint includes (MariaDB), so that for a while the stream's place is before
     /// the checkpoint's.
     pub passes_over: bool,
 }
 
 impl Resume {
-    /// How a stream of `server` is taken up behind `checkpoint`; `file_begun` is when the file that it lies in was begun there.
+    /// How a stream of `server` is taken up after `checkpoint`; `file_begun` is when the file that it lies in was begun there.
     ///
     /// # Errors
     /// When the checkpoint means nothing on that server.
-    pub fn behind(checkpoint: &Position, server: &str, file_begun: Option<u32>) -> Result<Self, TaskError> {
+    pub fn after(checkpoint: &Position, server: &str, file_begun: Option<u32>) -> Result<Self, TaskError> {
         let mut start = checkpoint.clone();
         let same_server = start.server == server;
         if !same_server && start.taken == Taken::Files {
@@ -80,23 +80,23 @@ mod tests {
 
     #[test]
     fn a_place_is_gone_on_from_on_its_own_server_only() {
-        let resumed = Resume::behind(&at(Taken::Files), "a", Some(17)).unwrap();
+        let resumed = Resume::after(&at(Taken::Files), "a", Some(17)).unwrap();
         assert_eq!(resumed, Resume { start: at(Taken::Files), same_server: true, passes_over: false });
-        let refused = Resume::behind(&at(Taken::Files), "b", Some(17)).unwrap_err().to_string();
+        let refused = Resume::after(&at(Taken::Files), "b", Some(17)).unwrap_err().to_string();
         assert!(refused.contains("another server now (b instead of a)"), "{refused}");
     }
 
     #[test]
     fn domains_are_gone_on_from_at_their_place_while_the_file_is_the_same_one() {
-        let same = Resume::behind(&at(domains()), "a", Some(17)).unwrap();
+        let same = Resume::after(&at(domains()), "a", Some(17)).unwrap();
         assert_eq!((same.start, same.passes_over), (at(domains()), false));
         for begun in [Some(18), None] {
-            let other = Resume::behind(&at(domains()), "a", begun).unwrap();
+            let other = Resume::after(&at(domains()), "a", begun).unwrap();
             assert!(other.passes_over && other.same_server, "{begun:?}");
             assert_eq!((&*other.start.file.file, other.start.file_begun), ("", None));
         }
         // A file of the same name and time is another one on another server.
-        let elsewhere = Resume::behind(&at(domains()), "b", Some(17)).unwrap();
+        let elsewhere = Resume::after(&at(domains()), "b", Some(17)).unwrap();
         assert!(elsewhere.passes_over && !elsewhere.same_server);
         assert_eq!((&*elsewhere.start.server, elsewhere.start.xa.seen_until), ("b", None));
     }
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn gtids_are_gone_on_from_without_a_place_and_pass_over_nothing() {
         for server in ["a", "b"] {
-            let resumed = Resume::behind(&at(gtids()), server, Some(17)).unwrap();
+            let resumed = Resume::after(&at(gtids()), server, Some(17)).unwrap();
             assert!(!resumed.passes_over);
             assert_eq!((&*resumed.start.file.file, &resumed.start.taken), ("", &gtids()));
         }

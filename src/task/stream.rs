@@ -23,7 +23,7 @@ use super::stages::{Building, Role, Until};
 use super::tables::{Carried, Tables};
 use super::translate::Translate;
 use super::waiting::watched;
-use super::{pace, stages, vacuum, waiting};
+use super::{pace, stages, upkeep, waiting};
 use crate::change::facts::Cascades;
 use crate::change::remedy::{Because, Remedy};
 use crate::change::status::NotCommitted;
@@ -159,7 +159,7 @@ async fn open(
     let Source { mut server, names, cascades, left_out, file_begun } = source;
     let flavour = server.flavour();
     let Resume { start, same_server, passes_over } =
-        Resume::behind(&checkpoint.position, server.identity(), file_begun)?;
+        Resume::after(&checkpoint.position, server.identity(), file_begun)?;
     if !same_server {
         let (was, now) = (&checkpoint.position.server, server.identity());
         tracing::info!(task = context.name, was, now, "following another server of the same history");
@@ -188,8 +188,8 @@ async fn open(
     }
     tracing::info!(task = context.name, position = %checkpoint.position, "following the log");
     if passes_over {
-        // The precheck has found all that the position names in this server's log.
-        builder.taken_up_by_names(end.clone());
+        // The precheck has found all that the position holds in this server's log.
+        builder.taken_up_by_gtids(end.clone());
     }
 
     let (done, applied) = watch::channel(0);
@@ -253,8 +253,8 @@ async fn run(
     };
     stages.spawn(building.run(received, role));
     stages.spawn(async move { applying.run(queue).await.map(|()| Stage::Applier) });
-    let mut tending = AbortOnDropHandle::new(tokio::spawn(vacuum::tend(context.clone(), owner.clone())));
-    let mut tended = true;
+    let mut upkeep = AbortOnDropHandle::new(tokio::spawn(upkeep::run(context.clone(), owner.clone())));
+    let mut upkeep_runs = true;
     let held_up = Mutex::new(None);
     let watched = watched(context, owner, at_work, &held_up);
     tokio::pin!(watched);
@@ -282,10 +282,10 @@ async fn run(
                     Err(error) => Err(TaskError::Internal(format!("side streams ended abnormally: {error}"))),
                 };
             }
-            ended = &mut tending, if tended => {
-                tended = false;
+            ended = &mut upkeep, if upkeep_runs => {
+                upkeep_runs = false;
                 if let Err(error) = ended {
-                    tracing::error!(task = context.name, %error, "target tables are not tended until the task starts again");
+                    tracing::error!(task = context.name, %error, "no upkeep of target tables until the task starts again");
                 }
             }
             _ = look.tick() => {
@@ -309,7 +309,7 @@ async fn run(
     ended
 }
 
-/// The log that a position of this server lies in was not reset since the precheck: a copy may take hours, and names that came
+/// The log that a position of this server lies in was not reset since the precheck: a copy may take hours, and GTIDs that came
 /// anew since then would be taken for known. The file itself may be gone (purged): what is then missing the server says.
 async fn still_the_same_log(
     server: Server,

@@ -31,10 +31,10 @@ pub struct Carried {
     pub mapping: TableMapping,
     /// The plan for that definition.
     pub plan: Plan,
-    /// Transactions already in its chunks: their events are not for it. `None` once the stream is past them.
-    pub from: Option<Position>,
+    /// P0: transactions already in its chunks; their events are not for it. `None` once the stream is past them.
+    pub p0: Option<Position>,
     /// P1, until it is reached.
-    pub until: Option<CatchUpTarget>,
+    pub p1: Option<CatchUpTarget>,
     /// Its copy has not come to its end.
     pub is_copied: bool,
     /// While there is a P1 ahead: the names that its columns have had since P0, as they are compared.
@@ -48,9 +48,9 @@ impl Carried {
     pub fn new(recorded: &Recorded, policies: Policies, always_convergent: bool) -> Result<Self, TaskError> {
         let (table, mapping) = (recorded.table.clone(), recorded.mapping.clone());
         let plan = Plan::compile(&table, &mapping, &mapping.target.columns, &policies)?;
-        let (from, until, is_copied) = match &recorded.state {
-            TableState::CatchingUp { from, until } => (Some(from.clone()), Some(until.clone()), false),
-            TableState::Snapshotting { from } => (Some(from.clone()), None, true),
+        let (p0, p1, is_copied) = match &recorded.state {
+            TableState::CatchingUp { p0, p1 } => (Some(p0.clone()), Some(p1.clone()), false),
+            TableState::Snapshotting { p0 } => (Some(p0.clone()), None, true),
             TableState::Pending
             | TableState::Streaming
             | TableState::Aside { .. }
@@ -58,7 +58,7 @@ impl Carried {
             | TableState::LetGo => (None, None, false),
         };
         let names = recorded.names.clone();
-        Ok(Self { table, mapping, plan, from, until, is_copied, names, always_convergent })
+        Ok(Self { table, mapping, plan, p0, p1, is_copied, names, always_convergent })
     }
 
     /// Whether rows are applied whatever is there.
@@ -68,7 +68,7 @@ impl Carried {
 
     /// Whether chunks may have seen more than the stream has brought.
     pub fn is_before_p1(&self) -> bool {
-        self.until.is_some() || self.is_copied
+        self.p1.is_some() || self.is_copied
     }
 }
 
@@ -305,8 +305,8 @@ impl Tables {
 
     /// Whether the transaction, of which one event ends at `at`, is in the table's chunks already.
     pub fn skips(&self, index: usize, gtid: Option<&TransactionId>, at: &FilePosition) -> bool {
-        let from = self.carried.get(index).and_then(|one| one.from.as_ref());
-        from.is_some_and(|from| from.holds(gtid, at))
+        let p0 = self.carried.get(index).and_then(|one| one.p0.as_ref());
+        p0.is_some_and(|p0| p0.holds(gtid, at))
     }
 
     fn bind_anew(
@@ -317,7 +317,7 @@ impl Tables {
         let table = if let Some(index) = index {
             let one = self.carried.get_mut(index).ok_or_else(|| TaskError::missing(&map.name))?;
             let bound = binding::bind(&one.table, map)?;
-            // What a statement has left open is settled by the first rows behind it.
+            // What a statement has left open is settled by the first rows after it.
             let hidden = bound.columns.len().saturating_sub(one.table.columns.len());
             one.table.hidden = HiddenColumns { least: hidden, most: hidden, ..one.table.hidden };
             Some((index, Arc::new(bound)))
@@ -390,12 +390,12 @@ impl Tables {
     pub fn passed(&mut self, position: &Position) -> Vec<TableName> {
         let mut reached = Vec::new();
         for one in &mut self.carried {
-            if one.from.as_ref().is_some_and(|from| position.includes(from)) {
-                one.from = None;
+            if one.p0.as_ref().is_some_and(|p0| position.includes(p0)) {
+                one.p0 = None;
             }
-            let there = one.until.as_ref().is_some_and(|until| until.is_reached(position));
-            if there && one.from.is_none() {
-                one.until = None;
+            let there = one.p1.as_ref().is_some_and(|p1| p1.is_reached(position));
+            if there && one.p0.is_none() {
+                one.p1 = None;
                 reached.push(one.table.name.clone());
             }
         }
@@ -404,6 +404,6 @@ impl Tables {
 
     /// Whether any table has not reached P1, or is skipping what its chunks hold.
     pub fn catching_up(&self) -> bool {
-        self.carried.iter().any(|one| one.until.is_some() || one.from.is_some())
+        self.carried.iter().any(|one| one.p1.is_some() || one.p0.is_some())
     }
 }

@@ -22,7 +22,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// After so long without a sign of life, or in the copy without a row from the source, a step is given up and tried again.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// A statement of the applier that has its `statement_timeout` so far behind it will not end: a process that it waits for is gone.
+/// A statement of the applier that is so far past its `statement_timeout` will not end: a process that it waits for is gone.
 const STUCK: Duration = Duration::from_secs(30);
 
 /// How long a row that the target refuses is looked for.

@@ -61,7 +61,7 @@ impl<'a> Cursor<'a> {
         Ok(from.get(..from.len() - self.rest.len()).unwrap_or(from))
     }
 
-    /// The bytes of one value of a result row that stand behind their length (MySQL protocol,
+    /// The bytes of one value of a result row that stand after their length (MySQL protocol,
     /// `string<lenenc>`; the one-byte lengths of temporal values are the same thing).
     #[inline]
     pub(super) fn sized(&mut self) -> Result<&'a [u8], Fault> {

@@ -73,7 +73,7 @@ async fn a_key_that_is_not_carried_and_changes_its_collation_during_the_copy_los
     );
 }
 
-/// A worker's commit may come in behind the reset of its table; its record must not pass for a chunk of the next copy.
+/// A worker's commit may come in after the reset of its table; its record must not pass for a chunk of the next copy.
 #[tokio::test]
 async fn a_chunk_on_record_from_an_earlier_copy_is_not_believed() {
     let scene = Scene::new("stale_chunk").await;

@@ -42,12 +42,12 @@ async fn a_file_that_is_damaged_inside_is_not_left_for_the_next() {
     }
 }
 
-/// A stream that goes on at another server is begun by names, and that server may have logged one domain later than another: it
-/// leaves out what was taken in, which a stream that goes on by place behind a crash has not left out.
+/// A stream that goes on at another server is begun by GTIDs, and that server may have logged one domain later than another: it
+/// leaves out what was taken in, which a stream that goes on by place after a crash has not left out.
 #[tokio::test]
-async fn behind_a_crash_nothing_comes_twice_in_a_stream_that_was_begun_by_names() {
+async fn behind_a_crash_nothing_comes_twice_in_a_stream_that_was_begun_by_gtids() {
     let (first, second) = tokio::join!(Kind::Maria.private(&[]), Kind::Maria.private(&[]));
-    let name = "crash_by_names";
+    let name = "crash_by_gtids";
     let scene = Scene::on(&first, postgres().await, name).await;
     // The same transactions on both servers: `0-3` is the third of domain 0.
     let on = async |server: &Mysql, gtid: &str, sql: &str| {

@@ -59,7 +59,7 @@ async fn a_table_made_anew_behind_p0_is_copied_as_it_is() {
     written_behind_p0("made_anew_behind_p0", writes).await;
 }
 
-/// Stops the copy behind ten rows, runs `writes`, and lets it go on. The daemon needs the proxy as long as it runs.
+/// Stops the copy after ten rows, runs `writes`, and lets it go on. The daemon needs the proxy as long as it runs.
 async fn written_during_copy(name: &str, writes: &str) -> (Scene<'static>, Daemon, Proxy) {
     let scene = Scene::new(name).await;
     scene.source.sql(ROWS).await;
@@ -96,13 +96,13 @@ async fn a_column_renamed_during_the_copy_is_copied_under_its_new_name() {
 /// What was copied before the statement is not copied again.
 fn assert_went_on(daemon: &Daemon) {
     let log = daemon.log();
-    assert!(log.contains("its copy goes on behind that"), "no chunk has met it: {}", daemon.log_tail());
+    assert!(log.contains("its copy goes on after that"), "no chunk has met it: {}", daemon.log_tail());
     assert!(!log.contains("starts over"), "{}", daemon.log_tail());
     let wholes = log.matches("done_before=0").count();
     assert_eq!(wholes, 1, "copied from the start more than once: {}", daemon.log_tail());
 }
 
-/// The stream brings rows of chunks that are still to come: they are changed, new, gone and moved, before the statement and behind it.
+/// The stream brings rows of chunks that are still to come: they are changed, new, gone and moved, before the statement and after it.
 #[tokio::test]
 async fn rows_that_come_before_their_chunk_are_as_the_source_has_them() {
     let writes = "
@@ -157,7 +157,7 @@ async fn tables_of_one_copy_go_on_one_after_the_other() {
     );
 }
 
-/// A chunk behind the statements finds every name, each for another column.
+/// A chunk after the statements finds every name, each for another column.
 #[tokio::test]
 async fn names_that_change_places_one_by_one_during_the_copy_keep_their_values() {
     let writes = "ALTER TABLE t CHANGE a c INT; ALTER TABLE t CHANGE b a INT FIRST; ALTER TABLE t CHANGE c b INT;                   ALTER TABLE t MODIFY a INT AFTER id; UPDATE t SET a = 1000 WHERE id IN (50, 350)";
@@ -192,7 +192,7 @@ async fn a_column_retyped_during_the_copy_loses_nothing() {
     assert_eq!(wide.run(scene.source.server, &scene.target).await, Ok(2));
 }
 
-/// Two statements of which the second only fits behind the first, and rows under each of the three definitions.
+/// Two statements of which the second only fits after the first, and rows under each of the three definitions.
 #[tokio::test]
 async fn statements_in_a_row_during_the_copy_are_carried_in_order() {
     let writes = "

@@ -76,7 +76,7 @@ async fn a_cascade_in_a_columns_definition_counts_where_the_server_heeds_it() {
     }
 }
 
-/// What existing rows hold behind each of these is not what their old values say; the row that follows is well logged.
+/// What existing rows hold after each of these is not what their old values say; the row that follows is well logged.
 #[tokio::test]
 async fn statements_that_give_rows_new_values_without_events_stop_the_task() {
     let (mysql, maria) = tokio::join!(mysql97(), mariadb());

@@ -101,7 +101,7 @@ async fn logged_but_invisible_during_the_copy(mysql: &Mysql, name: &str) {
     scene.assert_exact(&daemon, &["t"]).await;
 }
 
-/// A copy goes on behind a statement while a commit that the stream has brought is held: chunks still see what it has taken out.
+/// A copy goes on after a statement while a commit that the stream has brought is held: chunks still see what it has taken out.
 async fn logged_but_invisible_when_a_copy_goes_on(mysql: &Mysql, name: &str) {
     let scene = Scene::on(mysql, postgres().await, name).await;
     let values: Vec<String> = (1..=40).map(|id| format!("({0}, {id}, -{id})", id * 10)).collect();
@@ -117,7 +117,7 @@ async fn logged_but_invisible_when_a_copy_goes_on(mysql: &Mysql, name: &str) {
     let held = held(mysql, name, writes).await;
     drop(chunk);
     let log = async || daemon.log().contains("carried a schema change");
-    eventually(DEADLINE, "the stream has come behind the statement", log).await;
+    eventually(DEADLINE, "the stream has come past the statement", log).await;
     // Where the server itself is asked to wait nothing is told of it.
     if mysql.kind() != "mysql56" {
         let waits = ["until what the log has so far is visible", "has logged and not executed yet"];
@@ -228,7 +228,7 @@ async fn a_new_file_of_mysql_5_6_waits_for_a_held_commit() {
     a_new_file_waits(&mysql, "file_waits_56").await;
 }
 
-/// The commit is held from behind P0 to behind P1.
+/// The commit is held from after P0 to after P1.
 #[tokio::test]
 async fn a_commit_that_mariadb_holds_at_p1_arrives_once() {
     let mysql = Mysql::start("mariadb", &[]).await;
@@ -260,7 +260,7 @@ async fn a_mariadb_whose_log_ends_in_a_checkpoint_event_is_caught_up_with() {
         let file = mysql.log_end().await.file;
         let events = mysql.sql(&format!("SHOW BINLOG EVENTS IN '{file}'")).await;
         let kinds: Vec<&str> = events.iter().filter_map(|event| event[2].as_deref()).collect();
-        // It is written by a thread of its own, behind the transaction or before it.
+        // It is written by a thread of its own, after the transaction or before it.
         kinds.last() == Some(&"Binlog_checkpoint") && kinds.contains(&"Xid")
     })
     .await;
@@ -370,7 +370,7 @@ async fn columns_exchanged_behind_p0_keep_their_values_on_mariadb() {
     written_behind_p0(&mysql, "exchanged_maria", p0, EXCHANGE).await;
 }
 
-/// What a chunk has seen comes again in the stream, behind P0 and before P1: it must not be taken for drift there.
+/// What a chunk has seen comes again in the stream, after P0 and before P1: it must not be taken for drift there.
 async fn written_before_it_is_read(kind: Kind) {
     let mysql = kind.shared().await;
     let name = format!("seen_twice_{}", kind.name());
@@ -394,7 +394,7 @@ async fn written_before_it_is_read(kind: Kind) {
 on_every_kind!(rows_that_a_chunk_saw_before_they_are_streamed_are_no_drift, written_before_it_is_read);
 
 /// A statement that is logged and has not ended: what it makes of the table is not to be read yet, and the table's own P0 lies
-/// behind it.
+/// after it.
 #[tokio::test]
 async fn an_alter_that_is_logged_and_held_is_waited_for_by_file_positions() {
     let mysql = Mysql::private(&FILES_97).await;

@@ -99,7 +99,7 @@ async fn a_mariadb_that_was_put_back_is_noticed() {
     restored(&Mysql::start("mariadb", &[]).await, "restored_maria").await;
 }
 
-/// The machine goes down when the last transaction's rows are on disk and the event that ends it is not. MySQL 9.7 writes the names
+/// The machine goes down when the last transaction's rows are on disk and the event that ends it is not. MySQL 9.7 writes the GTIDs
 /// of transactions into the engine too when it likes: where that was before the end, it knows of one that its log has lost, which
 /// is another story, and another server is asked.
 async fn died_inside(server: impl AsyncFn() -> Mysql, name: &str) {
@@ -163,7 +163,7 @@ async fn purged(mysql: &Mysql, name: &str) {
     let daemon = scene.start().await;
     scene.source.sql("FLUSH LOGS; FLUSH LOGS").await;
     let newest = mysql.log_end().await.file;
-    if !mysql.names_transactions().await {
+    if !mysql.has_gtids().await {
         let recorded = "SELECT file FROM rowferry.main_position ORDER BY sequence DESC LIMIT 1";
         eventually(DEADLINE, "the new file is on record", async || {
             scene.target.one(recorded).await == *newest
@@ -300,7 +300,7 @@ async fn a_mariadb_that_lacks_transactions_is_refused() {
     assert!(why.contains("which this server never"), "{why}");
 }
 
-/// Numbers of a domain that do not rise: by names the server would start behind what was missed.
+/// Numbers of a domain that do not rise: by GTIDs the server would start after what was missed.
 #[tokio::test]
 async fn numbers_that_fell_while_the_daemon_was_away_are_not_skipped() {
     let mysql = Mysql::start("mariadb", &[]).await;
@@ -319,11 +319,11 @@ async fn numbers_that_fell_while_the_daemon_was_away_are_not_skipped() {
     scene.assert_exact(&daemon, &["t"]).await;
 }
 
-/// A stream that was taken up by names says which file it is in long before it has passed all that the names cover.
+/// A stream that was taken up by GTIDs says which file it is in long before it has passed all that the GTIDs cover.
 #[tokio::test]
-async fn a_file_that_was_entered_by_names_is_not_gone_on_from_at_its_start() {
+async fn a_file_that_was_entered_by_gtids_is_not_gone_on_from_at_its_start() {
     let mysql = Mysql::start("mariadb", &[]).await;
-    let scene = Scene::on(&mysql, postgres().await, "names_first").await;
+    let scene = Scene::on(&mysql, postgres().await, "gtids_first").await;
     scene
         .source
         .sql(
@@ -336,12 +336,12 @@ async fn a_file_that_was_entered_by_names_is_not_gone_on_from_at_its_start() {
     scene
         .target
         .sql(
-            "CREATE SCHEMA names_first; CREATE TABLE names_first.t (id integer PRIMARY KEY, v integer, doc text); \
-             INSERT INTO names_first.t SELECT i, i + 1, NULL FROM generate_series(1, 1000) i",
+            "CREATE SCHEMA gtids_first; CREATE TABLE gtids_first.t (id integer PRIMARY KEY, v integer, doc text); \
+             INSERT INTO gtids_first.t SELECT i, i + 1, NULL FROM generate_series(1, 1000) i",
         )
         .await;
     let mut lock = scene.target.session().await;
-    lock.sql("BEGIN; LOCK TABLE names_first.t IN SHARE ROW EXCLUSIVE MODE").await;
+    lock.sql("BEGIN; LOCK TABLE gtids_first.t IN SHARE ROW EXCLUSIVE MODE").await;
     let config = scene.config().task("initial", "[]").task("start_position", &format!("{start:?}"));
     let daemon = Daemon::start(&config);
     // What may be recorded before that row is recorded by now.
@@ -353,7 +353,7 @@ async fn a_file_that_was_entered_by_names_is_not_gone_on_from_at_its_start() {
     scene.assert_exact(&daemon, &["t"]).await;
 }
 
-/// The file of the checkpoint is gone, and nothing that was in it behind the checkpoint: the names say where to go on.
+/// The file of the checkpoint is gone, and nothing that was in it after the checkpoint: the GTIDs say where to go on.
 #[tokio::test]
 async fn a_mariadb_whose_purged_file_held_nothing_more_is_followed_on() {
     let mysql = Mysql::start("mariadb", &[]).await;
@@ -395,7 +395,7 @@ async fn reset_during_the_copy(kind: Kind) {
     let second = mysql.one("SELECT UNIX_TIMESTAMP()").await;
     eventually(DEADLINE, "another second", async || mysql.one("SELECT UNIX_TIMESTAMP()").await != second)
         .await;
-    // What came behind P0 is in no log any more.
+    // What came after P0 is in no log any more.
     scene.source.sql("UPDATE t SET v = 10 WHERE id = 1").await;
     reset(&mysql).await;
     scene.source.sql("FLUSH LOGS").await;

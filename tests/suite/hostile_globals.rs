@@ -144,7 +144,7 @@ async fn no_session_takes_over_a_hostile_global() {
     // Each read is a transaction of its own: the second sees what came in between.
     writer.sql("INSERT INTO d.three VALUES (4)").await;
     assert_eq!(column(&mut wire, "SELECT COUNT(*) FROM d.three").await, "4", "autocommit is off");
-    // The session lives on behind a COMMIT.
+    // The session lives on after a COMMIT.
     wire.execute("BEGIN").await.unwrap();
     wire.execute("COMMIT").await.unwrap();
     assert_eq!(column(&mut wire, "SELECT 1").await, "1", "completion_type ended the session");

@@ -35,7 +35,7 @@ async fn stopped_by_statement(scene: &Scene<'_>, default_database: &str, stateme
     let ours = executed(scene).await.minus(&before);
     let newest = "SELECT gtids FROM rowferry.main_position ORDER BY sequence DESC LIMIT 1";
     let durable: GtidSet = scene.target.one(newest).await.parse().unwrap();
-    assert!(!ours.is_subset_of(&durable), "the checkpoint {durable} lies behind what was refused");
+    assert!(!ours.is_subset_of(&durable), "the checkpoint {durable} is past what was refused");
     let rows = format!("SELECT string_agg(id || '=' || v, ',' ORDER BY id) FROM {name}.t");
     assert_eq!(scene.target.one(&rows).await, "1=1,2=2");
     daemon.restart();

@@ -20,7 +20,7 @@ async fn a_row_that_the_target_refuses_is_told_by_its_key() {
         .await;
     let daemon = scene.start().await;
     for (statement, key) in [
-        // By COPY, as an array, by an update, behind other tables' rows.
+        // By COPY, as an array, by an update, after other tables' rows.
         (format!("{}; UPDATE t SET v = 1 WHERE id = 177", many(1001).replace("1077)", "-7)")), "area=n, id=1077"),
         ("INSERT INTO t VALUES (5000, 'it''s', -7)".to_owned(), "area=it's, id=5000"),
         ("UPDATE t SET v = -7 WHERE id = 55".to_owned(), "area=n, id=55"),

@@ -49,7 +49,7 @@ fn last_number(set: &str) -> u64 {
     set.rsplit(['-', ':']).next().unwrap().parse().unwrap()
 }
 
-/// The statement that made the new table stands behind the checkpoint and before the table's own start.
+/// The statement that made the new table stands after the checkpoint and before the table's own start.
 #[tokio::test]
 async fn a_table_created_with_its_rows_while_the_daemon_was_away_is_copied() {
     let scene = Scene::new("created_with_rows").await;

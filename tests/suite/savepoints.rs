@@ -30,7 +30,7 @@ async fn back_to_a_savepoint(kind: Kind) {
     let beside = if mixes { "INSERT INTO beside VALUES (1);" } else { "" };
     let large = |text: &str| format!("UPDATE t SET v = REPEAT('{text}', 400)");
     for text in [
-        // Behind parts that were handed on, with parts behind it, more than once.
+        // After parts that were handed on, with parts after it, more than once.
         format!(
             "BEGIN; {}; SAVEPOINT a; {}; {beside} SAVEPOINT b; {}; ROLLBACK TO b; UPDATE u SET n = n + 1; ROLLBACK TO a; \
              UPDATE u SET n = n + 10 WHERE id = 1; COMMIT",

@@ -51,7 +51,7 @@ async fn p0_is_not_behind_a_transaction_that_is_written_but_not_visible() {
     .await;
     assert_eq!(mysql.one("SELECT COUNT(*) FROM d.t").await, "0", "the insert is not held open");
     let start = server.stream_start().await.unwrap();
-    assert_eq!(start.taken.gtids(), Some(&before), "the stream would start behind an invisible row");
+    assert_eq!(start.taken.gtids(), Some(&before), "the stream would start after an invisible row");
     assert!(
         start.file.order(&end_before.file).unwrap().is_lt(),
         "P0's file position hides what P0 still has to show"
@@ -66,7 +66,7 @@ async fn p0_is_not_behind_a_transaction_that_is_written_but_not_visible() {
     assert!(before.is_subset_of(&after) && before != after);
 }
 
-/// MariaDB holds it the same way; its own names for the end of its log, and that end, lie behind it.
+/// MariaDB holds it the same way; its own GTIDs for the end of its log, and that end, lie after it.
 #[tokio::test]
 async fn p0_of_mariadb_is_not_behind_a_transaction_that_is_written_but_not_visible() {
     let mysql = Mysql::start("mariadb", &[]).await;
@@ -85,7 +85,7 @@ async fn p0_of_mariadb_is_not_behind_a_transaction_that_is_written_but_not_visib
     .await;
     assert_eq!(mysql.one("SELECT COUNT(*) FROM d.t").await, "0", "the insert is not held open");
     let start = server.stream_start().await.unwrap();
-    assert_eq!(start.taken.domains(), Some(&before), "the stream would start behind an invisible row");
+    assert_eq!(start.taken.domains(), Some(&before), "the stream would start after an invisible row");
     assert_eq!(start.file, end_before.file);
 
     mysql.sql("SET GLOBAL rpl_semi_sync_master_enabled = OFF").await;

@@ -2,7 +2,7 @@
 
 use crate::harness::{DEADLINE, Proxy, Scene, eventually};
 
-/// Panics unless the log has these words in this order, from byte `from` on; where it goes on behind them.
+/// Panics unless the log has these words in this order, from byte `from` on; where it goes on after them.
 fn told(log: &str, from: usize, words: &[&str]) -> usize {
     words.iter().fold(from, |from, words| {
         let at =

@@ -1,4 +1,4 @@
-//! The care for target tables: ANALYZE after the copy, VACUUM by the policy, sizes.
+//! The upkeep of target tables: ANALYZE after the copy, VACUUM by the policy, sizes.
 
 use crate::harness::{DEADLINE, Scene, eventually, rowferry};
 use rowferry::change::status::{TaskStatus, Upkeep};

@@ -263,7 +263,7 @@ pub enum Because {
     /// The log lost its end.
     Cut,
     /// The log ends before the place up to which it was read.
-    Behind,
+    ReadPastEnd,
     /// The log's files have another name.
     Renamed,
     /// A file of the log is damaged.
@@ -379,7 +379,7 @@ impl Remedy {
         }
     }
 
-    /// Whether nothing else is needed behind this: the table is copied anew, or carried no more.
+    /// Whether nothing else is needed after this: the table is copied anew, or carried no more.
     pub fn is_a_way_out(&self) -> bool {
         match self {
             Self::Several { link: Link::Or, remedies } => remedies.iter().all(Self::is_a_way_out),

@@ -145,9 +145,9 @@ sentences! {
         Tables => "correct \"tables\"",
         Pattern => "correct the pattern",
         TakeBack => "take that change back",
-        StartPositionDone => "leave it so, or to start at start_position instead, drop what the task has on record (docs/operations.md, \"Going on behind a statement\")",
+        StartPositionDone => "leave it so, or to start at start_position instead, drop what the task has on record (docs/operations.md, \"Going on after a statement\")",
         StartPositionKind => "give \"now\", or a file and an offset",
-        StartPositionBehind => "choose a start_position behind that statement, or let the data be copied",
+        StartPositionAfter => "choose a start_position after that statement, or let the data be copied",
         StartPositionPlace => "give a place that SHOW MASTER STATUS or a backup tells, in a file that SHOW BINARY LOGS lists",
         MemoryLimit => "raise memory_limit of the task",
         SpillDir => "name another folder with spill_dir in [daemon], or raise memory_limit of the task",
@@ -247,7 +247,7 @@ sentences! {
         Again => "start again",
         Judged => "start the task again: it is judged and copied then",
         Daemon => "then restart the daemon",
-        Behind => "start the task anew behind this place (docs/operations.md, \"Going on behind a statement\")",
+        After => "start the task anew after this place (docs/operations.md, \"Going on after a statement\")",
         Later => "it may pass by itself; else see that the server runs and that host and port are right, and try again",
     }
 

@@ -8,7 +8,7 @@ const BECAUSE: [Because; 13] = [
     Because::Reset,
     Because::ResetNow,
     Because::Cut,
-    Because::Behind,
+    Because::ReadPastEnd,
     Because::Renamed,
     Because::Damaged,
     Because::LostChanges,
@@ -44,7 +44,7 @@ fn target() -> TargetName {
     TargetName { schema: text("dw"), table: text("item") }
 }
 
-/// The one behind it in the enum; none behind the last. A kind that is not here does not compile.
+/// The one after it in the enum; none after the last. A kind that is not here does not compile.
 fn behind(remedy: &Remedy) -> Option<Remedy> {
     Some(match remedy {
         Remedy::Several { .. } => Remedy::copy_task(),

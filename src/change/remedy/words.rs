@@ -78,7 +78,7 @@ impl Display for Remedy {
             },
             Self::NewLogFile { source } => write!(
                 f,
-                "FLUSH BINARY LOGS at {source} begins a new file, behind which a new task starts; with the privilege PROCESS it starts at \
+                "FLUSH BINARY LOGS at {source} begins a new file, at which a new task starts; with the privilege PROCESS it starts at \
                  the end of the log as soon as no commit is under way"
             ),
             Self::Run(statements) => f.write_str(&statements.join("; ")),
@@ -169,19 +169,19 @@ impl Display for Because {
             Self::Purged => ("the missing transactions cannot be had any more: ", ""),
             Self::Reset => (
                 "",
-                ": transactions since then may carry the names or places of others that the task has taken in",
+                ": transactions since then may have the GTIDs or places of others that the task has taken in",
             ),
             Self::ResetNow => {
                 ("", "; RESET MASTER (RESET BINARY LOGS AND GTIDS) takes away what has not been carried")
             }
             Self::Cut => (
                 "it was restored, or lost its end in a crash (sync_binlog = 1 keeps it): ",
-                ", for other transactions may carry the names of the lost ones",
+                ", for other transactions may have the GTIDs of the lost ones",
             ),
-            Self::Behind => ("it was reset, restored, or lost its end in a crash: ", ""),
+            Self::ReadPastEnd => ("it was reset, restored, or lost its end in a crash: ", ""),
             Self::Renamed => ("", ": the source's log files have another name by now (log_bin)"),
             Self::Damaged => {
-                ("", ": the log file is damaged, and what stands behind that place cannot be read")
+                ("", ": the log file is damaged, and what stands after that place cannot be read")
             }
             Self::LostChanges => ("", ": the lost changes cannot be had from the log"),
             Self::LacksTransaction => ("", ": the source's log lacks that transaction"),

@@ -13,7 +13,7 @@ use super::option::options;
 use super::partition::partition_operation;
 use super::statement::{AlterStep, AlterTable, DeclaredDefault, Place};
 
-/// ALTER TABLE behind `TABLE`.
+/// ALTER TABLE after `TABLE`.
 pub(super) fn alter_table(cursor: &mut Cursor<'_, '_>, ignore: bool) -> Result<AlterTable, Unreadable> {
     let if_exists = cursor.words(&["IF", "EXISTS"]);
     let table = cursor.table()?;
@@ -94,7 +94,7 @@ fn add(alter: &mut AlterTable, cursor: &mut Cursor<'_, '_>) -> Result<(), Unread
     }
 }
 
-/// MariaDB: `PERIOD [IF NOT EXISTS] FOR name (start, end)`, behind ADD.
+/// MariaDB: `PERIOD [IF NOT EXISTS] FOR name (start, end)`, after ADD.
 fn period(cursor: &mut Cursor<'_, '_>) -> Result<Option<AlterStep>, Unreadable> {
     let mut ahead = *cursor;
     if !ahead.word("PERIOD") {
@@ -302,7 +302,7 @@ fn other(alter: &mut AlterTable, cursor: &mut Cursor<'_, '_>) -> Result<(), Unre
     options(alter, cursor)
 }
 
-/// `ORDER BY a, b DESC`: its commas are its own as long as no other step can begin behind them.
+/// `ORDER BY a, b DESC`: its commas are its own as long as no other step can begin after them.
 fn order(cursor: &mut Cursor<'_, '_>) -> Result<(), Unreadable> {
     loop {
         cursor.table()?;

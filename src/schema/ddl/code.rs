@@ -15,7 +15,7 @@ pub struct CodeChange {
     pub name: Option<Name>,
     /// Of a new trigger, its table.
     pub on: Option<Name>,
-    /// It is there behind the statement.
+    /// It is there after the statement.
     pub creates: bool,
     /// `ALTER`
     pub alters: bool,
@@ -64,7 +64,7 @@ pub enum Beginning {
 /// The longest text whose beginning is looked for: it is cut up in many ways.
 const LONGEST: usize = 1 << 20;
 
-/// How a statement begins, behind any `SET STATEMENT … FOR`, and in whatever way it is cut up.
+/// How a statement begins, after any `SET STATEMENT … FOR`, and in whatever way it is cut up.
 pub fn beginning(sql: &str, mode: SqlMode) -> Beginning {
     let begins = |mode| {
         let Ok(tokens) = tokenize(sql, mode) else { return Beginning::Other };

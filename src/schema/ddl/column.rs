@@ -153,7 +153,7 @@ fn text(cursor: &mut Cursor<'_, '_>) -> Result<(), Unreadable> {
     cursor.text_literal().map(drop).ok_or_else(|| cursor.expected("a string"))
 }
 
-/// `REFERENCES t (c) MATCH … ON DELETE … ON UPDATE …`, behind the first word. Whether an action changes rows.
+/// `REFERENCES t (c) MATCH … ON DELETE … ON UPDATE …`, after the first word. Whether an action changes rows.
 fn references(cursor: &mut Cursor<'_, '_>) -> Result<bool, Unreadable> {
     let mut cascades = false;
     cursor.table()?;
@@ -198,7 +198,7 @@ pub(super) fn cascades(mut clause: Cursor<'_, '_>) -> Result<bool, Unreadable> {
     Ok(false)
 }
 
-/// What stands behind DEFAULT.
+/// What stands after DEFAULT.
 pub(super) fn default(cursor: &mut Cursor<'_, '_>) -> Result<DeclaredDefault, Unreadable> {
     if cursor.word("NULL") {
         return Ok(DeclaredDefault::Null);
@@ -297,7 +297,7 @@ fn word_default(
     Err(format!("\"{word}\" as a default"))
 }
 
-/// `CASE … END`, which MariaDB takes without parentheses, behind its first word.
+/// `CASE … END`, which MariaDB takes without parentheses, after its first word.
 fn case(start: &Cursor<'_, '_>, cursor: &mut Cursor<'_, '_>) -> Result<DeclaredDefault, Unreadable> {
     let mut depth = 1_usize;
     while depth > 0 {

@@ -6,7 +6,7 @@ use super::keys;
 use super::option::in_place;
 use super::statement::{AlterStep, AlterTable, CreateTable, Statement};
 
-/// CREATE TABLE behind `TABLE`.
+/// CREATE TABLE after `TABLE`.
 pub(super) fn create_table(
     cursor: &mut Cursor<'_, '_>,
     temporary: bool,
@@ -50,7 +50,7 @@ pub(super) fn create_table(
     Ok(Statement::CreateTable(create))
 }
 
-/// CREATE INDEX behind `CREATE [OR REPLACE] [ONLINE|OFFLINE]`; `None` when it is none.
+/// CREATE INDEX after `CREATE [OR REPLACE] [ONLINE|OFFLINE]`; `None` when it is none.
 pub(super) fn create_index(
     cursor: &mut Cursor<'_, '_>,
     or_replace: bool,
@@ -96,7 +96,7 @@ fn index(cursor: &mut Cursor<'_, '_>, unique: bool, or_replace: bool) -> Result<
     Ok(Statement::CreateIndex(plain_alter(table, steps)))
 }
 
-/// DROP INDEX behind `INDEX`.
+/// DROP INDEX after `INDEX`.
 pub(super) fn drop_index(cursor: &mut Cursor<'_, '_>) -> Result<Statement, Unreadable> {
     cursor.words(&["IF", "EXISTS"]);
     let name = cursor.name()?;

@@ -54,7 +54,7 @@ impl<'t, 'a> Cursor<'t, 'a> {
         self.peek().is_some_and(|token| token.is_symbol(symbol))
     }
 
-    /// Whether `symbol` comes behind the next token.
+    /// Whether `symbol` comes after the next token.
     pub(super) fn symbol_follows(&self, symbol: char) -> bool {
         self.peek_at(1).is_some_and(|token| token.is_symbol(symbol))
     }

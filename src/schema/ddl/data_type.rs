@@ -110,7 +110,7 @@ fn plain_name(cursor: &mut Cursor<'_, '_>) -> Result<String, Unreadable> {
     if plain { Ok(name) } else { Err(format!("\"{name}\" is no character set or collation")) }
 }
 
-/// `(…)` behind a type: lengths and labels.
+/// `(…)` after a type: lengths and labels.
 fn arguments(cursor: &mut Cursor<'_, '_>, declared: &mut String) -> Result<(), Unreadable> {
     let mut inside = cursor.group_reader()?;
     declared.push('(');
@@ -139,7 +139,7 @@ fn arguments(cursor: &mut Cursor<'_, '_>, declared: &mut String) -> Result<(), U
                 declared.push('\'');
             }
             TokenKind::Word if token.value.starts_with('_') => {
-                // An introducer changes what the bytes behind it mean, unless they are plain ASCII.
+                // An introducer changes what the bytes after it mean, unless they are plain ASCII.
                 let set = token.value.to_ascii_lowercase();
                 let ascii = inside.peek().is_some_and(|text| text.value.is_ascii());
                 if !ascii || !set.strip_prefix('_').is_some_and(introduces_ascii) {

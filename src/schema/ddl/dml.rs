@@ -21,7 +21,7 @@ pub(super) fn dml(cursor: &mut Cursor<'_, '_>) -> Option<Statement> {
         Some("UPDATE") => (DmlKind::Update, update(cursor)),
         Some("DELETE") => delete(cursor),
         Some("LOAD") => (DmlKind::Load, load(cursor)),
-        // The rows may be changed behind the named query: WITH … UPDATE, WITH … DELETE.
+        // The rows may be changed after the named query: WITH … UPDATE, WITH … DELETE.
         Some("WITH") if !writes(cursor) => (DmlKind::Other, None),
         Some("WITH") => match names(whole) {
             Some(names) => (DmlKind::Other, Some(names)),
@@ -110,7 +110,7 @@ fn delete(cursor: &mut Cursor<'_, '_>) -> (DmlKind, Option<Vec<Name>>) {
     }
 }
 
-/// The table behind FROM, where it is the only one.
+/// The table after FROM, where it is the only one.
 fn one_deleted(cursor: &mut Cursor<'_, '_>) -> Option<Name> {
     if !cursor.word("FROM") {
         return None;
@@ -123,7 +123,7 @@ fn one_deleted(cursor: &mut Cursor<'_, '_>) -> Option<Name> {
                 .any(|word| cursor.at_word(word))
     };
     let mut ahead = *cursor;
-    // Behind USING stand the tables of which that one is a name.
+    // After USING stand the tables of which that one is a name.
     if !ahead.at_word("USING") {
         alias(&mut ahead);
     }

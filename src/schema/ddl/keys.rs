@@ -87,7 +87,7 @@ pub(super) fn table_element(cursor: &mut Cursor<'_, '_>) -> Result<Option<AlterS
     Ok(Some(step))
 }
 
-/// A foreign key behind `FOREIGN KEY`, up to its actions.
+/// A foreign key after `FOREIGN KEY`, up to its actions.
 fn foreign_key(cursor: &mut Cursor<'_, '_>, symbol: Option<String>) -> Result<AlterStep, Unreadable> {
     let name = heading(cursor)?;
     let cascades = column::cascades(*cursor)?;

@@ -31,7 +31,7 @@ pub(super) fn partition_operation(cursor: &mut Cursor<'_, '_>) -> Result<Option<
     Ok(STEPS.iter().find(|(words, _)| cursor.words(words)).map(|(_, clause)| clause.clone()))
 }
 
-/// Whether each value has a place in the partitions that REORGANIZE declares, behind its words: ranges up to MAXVALUE, or none
+/// Whether each value has a place in the partitions that REORGANIZE declares, after its words: ranges up to MAXVALUE, or none
 /// declared (HASH, KEY).
 fn takes_all(mut cursor: Cursor<'_, '_>) -> Result<bool, Unreadable> {
     while !cursor.word("INTO") {

@@ -80,7 +80,7 @@ fn about(cursor: &mut Cursor<'_, '_>) -> Option<Vec<Name>> {
     names(all)
 }
 
-/// A statement that its beginning decides, whatever stands behind: rows may be many, and the body of stored code may be in another
+/// A statement that its beginning decides, whatever stands after: rows may be many, and the body of stored code may be in another
 /// language.
 fn by_head(mut cursor: Cursor<'_, '_>) -> Option<Statement> {
     let mut settings = cursor;
@@ -350,7 +350,7 @@ fn truncate(cursor: &mut Cursor<'_, '_>) -> Result<Statement, Unreadable> {
     Ok(Statement::TruncateTable(table))
 }
 
-/// Behind CREATE, ALTER, DROP: objects that are no tables.
+/// After CREATE, ALTER, DROP: objects that are no tables.
 const OBJECTS: &[(&[&str], &str)] = &[
     (&["USER"], "USER"),
     (&["ROLE"], "ROLE"),

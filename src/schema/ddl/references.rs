@@ -18,7 +18,7 @@ const JOINS: [&str; 8] = ["INNER", "CROSS", "LEFT", "RIGHT", "OUTER", "NATURAL",
 /// How deep parentheses may stand around tables: as many levels as nobody writes by hand, and few enough for any stack.
 const DEEPEST: usize = 64;
 
-/// What comes behind the tables or assignments. RETURNING is not among them: MySQL takes it for a name, and MariaDB does not have
+/// What comes after the tables or assignments. RETURNING is not among them: MySQL takes it for a name, and MariaDB does not have
 /// it where there are several tables.
 const ENDS: [&str; 3] = ["WHERE", "ORDER", "LIMIT"];
 
@@ -174,7 +174,7 @@ fn reference(cursor: &mut Cursor<'_, '_>, found: &mut Vec<Reference>, levels: us
     Some(())
 }
 
-/// Words behind a table that are no alias of it.
+/// Words after a table that are no alias of it.
 const NO_ALIAS: [&str; 13] = [
     "JOIN",
     "ON",

@@ -355,7 +355,7 @@ impl Statement {
         })
     }
 
-    /// The names that base tables have behind it which may not have been there before.
+    /// The names that base tables have after it which may not have been there before.
     pub fn made(&self, default_database: &str) -> Vec<TableName> {
         let names: Vec<&Name> = match self {
             Self::CreateTable(create) if !create.temporary => vec![&create.table],

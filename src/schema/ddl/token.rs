@@ -126,7 +126,7 @@ impl SqlMode {
 pub enum TokenKind {
     /// A keyword or a name without quotes.
     Word,
-    /// A name in quotes, without them, or one right behind a dot; never a keyword.
+    /// A name in quotes, without them, or one right after a dot; never a keyword.
     Quoted,
     /// A string; `value` is what it means.
     Text,
@@ -180,7 +180,7 @@ pub fn tokenize(text: &str, mode: SqlMode) -> Result<Vec<Token<'_>>, String> {
 /// The first `most` tokens of a text, or those before what is left open or ambiguous.
 pub fn head(text: &str, mode: SqlMode, most: usize) -> Vec<Token<'_>> {
     let mut tokens = Vec::new();
-    // What cannot be cut up lies behind what has been.
+    // What cannot be cut up lies after what has been.
     let _ = Lexer::new(text, mode).take(&mut tokens, most);
     tokens
 }
@@ -359,7 +359,7 @@ impl<'a> Lexer<'a> {
         self.before[0].is_some_and(|token| token.is_dot && token.end == self.at)
     }
 
-    /// Whether that `.` stands behind a name: then digits begin a name (`db.1t`).
+    /// Whether that `.` stands after a name: then digits begin a name (`db.1t`).
     fn follows_dot(&self) -> bool {
         self.is_behind_dot() && self.before[1].is_some_and(|token| token.is_name)
     }
@@ -438,7 +438,7 @@ impl<'a> Lexer<'a> {
                 return Ok(());
             }
         }
-        // Servers look for no keyword right behind a dot: `c.set = s.id`.
+        // Servers look for no keyword right after a dot: `c.set = s.id`.
         let kind = if self.is_behind_dot() { TokenKind::Quoted } else { TokenKind::Word };
         self.push(kind, Cow::Borrowed(name), bytes);
         Ok(())

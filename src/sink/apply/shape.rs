@@ -1,6 +1,6 @@
 //! What a target table is beside the columns that we write.
 //!
-//! Asked once per layout and session; and again inside every transaction that takes rows out to put them back, behind its
+//! Asked once per layout and session; and again inside every transaction that takes rows out to put them back, after its
 //! deletes, whose locks keep ALTER TABLE out until the end.
 
 use super::statements::Statements;

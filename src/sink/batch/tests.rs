@@ -237,12 +237,12 @@ fn a_full_run_is_left_for_another() {
     assert_eq!(keys, [1, 2, 3, 4]);
 }
 
-/// MariaDB's names, `0-1-9` at least, lie before `b.000007:500`.
-fn taken_up_by_names() -> BatchBuilder {
+/// MariaDB's GTIDs, `0-1-9` at least, lie before `b.000007:500`.
+fn taken_up_by_gtids() -> BatchBuilder {
     let mut builder = builder(100);
     builder.position.taken = Taken::Domains("0-1-9".parse().unwrap());
     builder.position.file = FilePosition { file: "".into(), offset: 0 };
-    builder.taken_up_by_names(FilePosition { file: "b.000007".into(), offset: 500 });
+    builder.taken_up_by_gtids(FilePosition { file: "b.000007".into(), offset: 500 });
     builder.begin_file(&LogFile { file: "b.000007".into(), begun: 5 });
     builder
 }
@@ -253,9 +253,9 @@ fn end(builder: &mut BatchBuilder) -> (String, Option<u32>) {
 }
 
 #[test]
-fn a_stream_taken_up_by_names_gives_no_place_to_go_on_from_before_all_of_them() {
-    let mut builder = taken_up_by_names();
-    assert_eq!(builder.ready(), Ready::Nothing, "everything behind the start of the file would come again");
+fn a_stream_taken_up_by_gtids_gives_no_place_to_go_on_from_before_all_of_them() {
+    let mut builder = taken_up_by_gtids();
+    assert_eq!(builder.ready(), Ready::Nothing, "everything after the start of the file would come again");
     let at = |offset| Boundary { file: FilePosition { file: "b.000007".into(), offset }, ..boundary(offset) };
     // Another domain's, before some that are taken in.
     builder.commit(&at(300));
@@ -268,10 +268,10 @@ fn a_stream_taken_up_by_names_gives_no_place_to_go_on_from_before_all_of_them() 
 
 #[test]
 fn a_heartbeat_or_a_later_file_makes_the_place_count_too() {
-    let mut builder = taken_up_by_names();
+    let mut builder = taken_up_by_gtids();
     builder.move_to(FilePosition { file: "b.000007".into(), offset: 500 });
     assert_eq!(end(&mut builder), ("b.000007:500".to_owned(), Some(5)));
-    let mut builder = taken_up_by_names();
+    let mut builder = taken_up_by_gtids();
     builder.begin_file(&LogFile { file: "b.000008".into(), begun: 6 });
     assert_eq!(end(&mut builder), ("b.000008:4".to_owned(), Some(6)));
 }

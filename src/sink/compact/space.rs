@@ -8,7 +8,7 @@ use hashbrown::hash_table::Entry;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-/// Runs below this many bytes are copied behind one another; bigger ones are taken over as they are.
+/// Runs below this many bytes are copied one after another; bigger ones are taken over as they are.
 const COPIED_BELOW_BYTES: usize = 64 << 10;
 
 /// A chunk of copied runs is not filled beyond this, so that growing it stays cheap.

@@ -49,7 +49,7 @@ pub(super) fn found(
         Err(_) => Err(unreadable(
             session,
             task,
-            format!("the comment of {} is {LABEL:?} and no version behind it", names.position),
+            format!("the comment of {} is {LABEL:?} and no version after it", names.position),
             AtTarget::RestoreComment.or(Remedy::copy_task()),
         )),
     }

@@ -26,7 +26,7 @@ pub use cause::record_cause;
 pub use read::{Stored, StoredSchema, StoredTable, peek};
 pub use side::{Feeders, feeders};
 pub use tables::{is_made, remove};
-pub use upkeep::{Done, Kept};
+pub use upkeep::{Done, UpkeepRecord};
 pub(super) use write::Parameter;
 
 use super::{Session, SinkError, SinkErrorKind};
@@ -40,9 +40,9 @@ use crate::quote::identifier;
 const FORMAT: i32 = 1;
 /// The schema.
 const SCHEMA: &str = "rowferry";
-/// Checkpoints kept behind the head, for people who look for what happened.
+/// Checkpoints kept before the head, for people who look for what happened.
 const KEPT_CHECKPOINTS: i64 = 100;
-/// Versions of a table's state kept behind the latest.
+/// Versions of a table's state kept before the latest.
 const KEPT_STATES: i64 = 20;
 /// Checkpoints from one pruning to the next.
 const PRUNE_EVERY: i64 = 1000;

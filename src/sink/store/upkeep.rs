@@ -32,7 +32,7 @@ impl Done {
 
 /// What is on record of one target table. Times are seconds since 1970 by the target's clock, 0 for never.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Kept {
+pub struct UpkeepRecord {
     /// The ANALYZE after its copy.
     pub analyzed: u64,
     /// Its bytes then.
@@ -73,14 +73,14 @@ impl Store {
     }
 
     /// What is on record of every table.
-    pub async fn upkeep(&self, session: &Session) -> Result<BTreeMap<TargetName, Kept>, SinkError> {
+    pub async fn upkeep(&self, session: &Session) -> Result<BTreeMap<TargetName, UpkeepRecord>, SinkError> {
         let failed = |error| session.error("reading the tables' upkeep", error);
         let sql = format!(
             "SELECT target_schema, target_table, kind, bytes, dead_rows, extract(epoch FROM recorded_at)::int8 \
              FROM {} ORDER BY target_schema, target_table, number",
             self.names.upkeep
         );
-        let mut kept: BTreeMap<TargetName, Kept> = BTreeMap::new();
+        let mut records: BTreeMap<TargetName, UpkeepRecord> = BTreeMap::new();
         for row in session.client().query_typed(&sql, &[]).await.map_err(failed)? {
             let number = |column: usize| -> Result<u64, SinkError> {
                 Ok(u64::try_from(row.try_get::<_, i64>(column).map_err(failed)?).unwrap_or(0))
@@ -90,7 +90,7 @@ impl Store {
                 table: row.try_get(1).map_err(failed)?,
             };
             let kind: String = row.try_get(2).map_err(failed)?;
-            let one = kept.entry(table).or_default();
+            let one = records.entry(table).or_default();
             // ANALYZE counts no dead rows.
             if kind == Done::Analyze.word() {
                 (one.copied_bytes, one.analyzed) = (number(3)?, number(5)?);
@@ -101,7 +101,7 @@ impl Store {
                 one.vacuumed = number(5)?;
             }
         }
-        Ok(kept)
+        Ok(records)
     }
 
     /// Forgets what was done for a table: it is made or filled anew.

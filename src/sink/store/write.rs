@@ -211,7 +211,7 @@ impl Store {
         state: &TableState,
         mapping: &serde_json::Value,
     ) -> Result<(), SinkError> {
-        // Sent together: where one fails those behind it fail too.
+        // Sent together: where one fails those after it fail too.
         tokio::try_join!(
             biased;
             self.record_table(session, source, target, state, mapping),

@@ -138,7 +138,7 @@ fn take(
     Ok(())
 }
 
-/// A place alone: whatever names transactions have, the stream is asked for from there.
+/// A place alone: whatever GTIDs transactions have, the stream is asked for from there.
 pub(super) fn by_place(file: FilePosition, flavour: Flavour) -> Position {
     let taken = match flavour {
         Flavour::MySql => Taken::Files,

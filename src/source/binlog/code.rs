@@ -74,7 +74,7 @@ pub struct StoredCode {
     missing: Option<Remedy>,
     /// What statements have changed since the one that is asked about.
     changed: Changed,
-    /// The names before and behind each renaming, by the other in lower case.
+    /// The names before and after each renaming, by the other in lower case.
     renamed: HashMap<TableName, Vec<TableName>>,
     /// Where the log ended when it was read, until the stream has come there.
     end: Option<FilePosition>,
@@ -95,7 +95,7 @@ pub struct Changed {
     pub databases: BTreeSet<String>,
     /// Tables and views that have another name: what is known of the one goes for the other.
     pub renamed: Vec<(TableName, TableName)>,
-    /// Routines, views and triggers that came meanwhile: what was dropped behind that was not there before.
+    /// Routines, views and triggers that came meanwhile: what was dropped later was not there before.
     pub created: BTreeSet<CodeName>,
 }
 
@@ -163,7 +163,7 @@ impl StoredCode {
         self.end.is_some()
     }
 
-    /// A statement ends there. Behind the end at which the list was read, what was changed before that matters no more.
+    /// A statement ends there. Past the end at which the list was read, what was changed before that matters no more.
     pub fn is_at(&mut self, place: &FilePosition) {
         if self.end.as_ref().is_some_and(|end| place.reaches(end)) {
             (self.end, self.changed, self.renamed) = (None, Changed::default(), HashMap::new());

@@ -1,11 +1,11 @@
 //! A log file that ends where its server died: in the middle of an event.
 //!
 //! MySQL cuts such an end off at its next start (`binlog::Binlog_recovery`). MariaDB leaves it, and answers whoever reads so far
-//! with an error, again and again. What was written of the last transaction was never committed: engines commit behind the log.
+//! with an error, again and again. What was written of the last transaction was never committed: engines commit after the log.
 //! So the stream goes on with the next file.
 //!
 //! The server answers the same when the length of an event inside the file is damaged, and then whole transactions may stand
-//! behind it. So the next file's first events are looked at before the stream goes on in it: it must be the first after a start
+//! after it. So the next file's first events are looked at before the stream goes on in it: it must be the first after a start
 //! of the server, and its list of transactions must have none that this stream has not seen end. A server that recovers from a
 //! crash reads the file as we do and lists what it found whole; one that was stopped in good order lists all that it logged.
 //!
@@ -21,7 +21,7 @@ use crate::source::SourceError;
 use crate::source::wire::Wire;
 
 impl BinlogStream {
-    /// Streams on behind the present file; false when that cannot be. What had been handed out of the transaction in which the
+    /// Streams on after the present file; false when that cannot be. What had been handed out of the transaction in which the
     /// file ends is taken back.
     ///
     /// # Errors
@@ -50,8 +50,8 @@ impl BinlogStream {
         })?;
         let (mut wire, _) = self.endpoint.connect().await?;
         let dump::Opened { checksum, .. } = dump::prepare(&mut wire, self.heartbeat, self.server_id).await?;
-        self.by_names = self.by_names && !beginning.list.is_at(self.framer.reached());
-        let start = go_on_at(&next, self.by_names.then(|| self.framer.reached()));
+        self.by_gtids = self.by_gtids && !beginning.list.is_at(self.framer.reached());
+        let start = go_on_at(&next, self.by_gtids.then(|| self.framer.reached()));
         dump::start(&mut wire, self.server_id, &start).await?;
         self.framer.file_is_cut_off(checksum, out);
         self.cut_off = Some(place.file);
@@ -112,8 +112,8 @@ impl Beginning {
     }
 }
 
-/// Where to ask the server to go on: at the start of the next file, which is exact. Or behind `reached`, where the stream was
-/// begun by names and the log had not come to all of them: then the server leaves out what they still tell of. It does not begin
+/// Where to ask the server to go on: at the start of the next file, which is exact. Or after `reached`, where the stream was
+/// begun by GTIDs and the log had not come to all of them: then the server leaves out what they still tell of. It does not begin
 /// in the file before again, for the next one's list has nothing beyond `reached` by the server's own rule.
 fn go_on_at(next: &str, reached: Option<&Domains>) -> Position {
     let (file, offset) = if reached.is_some() { ("", 0) } else { (next, frame::FIRST_EVENT) };
@@ -153,11 +153,11 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_that_was_begun_by_names_goes_on_by_names() {
+    fn a_stream_that_was_begun_by_gtids_goes_on_by_gtids() {
         let reached: Domains = "0-1-91,1-1-5".parse().unwrap();
         let by_place = go_on_at("b.000002", None);
         assert!(dump::is_by_place(&by_place) && by_place.file.to_string() == "b.000002:4");
-        let by_names = go_on_at("b.000002", Some(&reached));
-        assert!(!dump::is_by_place(&by_names) && by_names.taken == Taken::Domains(reached));
+        let by_gtids = go_on_at("b.000002", Some(&reached));
+        assert!(!dump::is_by_place(&by_gtids) && by_gtids.taken == Taken::Domains(reached));
     }
 }

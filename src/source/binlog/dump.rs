@@ -107,7 +107,7 @@ pub async fn register(wire: &mut Wire, server_id: u32) -> Result<(), SourceError
     Err(wire.server_error("register as a replica", &packet))
 }
 
-/// Asks for everything behind `start`. On MariaDB that is by its place where it names a file, else by its domains.
+/// Asks for everything after `start`. On MariaDB that is by its place where it names a file, else by its domains.
 ///
 /// # Errors
 /// `SourceErrorKind::Unsupported` when the position cannot be asked for in the protocol, or is not of this family of servers.
@@ -115,7 +115,7 @@ pub async fn start(wire: &mut Wire, server_id: u32, start: &Position) -> Result<
     let command = match (&start.taken, wire.family().flavour) {
         (Taken::Gtids(have), Flavour::MySql) => gtid_dump_command(server_id, have),
         (Taken::Domains(have), Flavour::MariaDb) => {
-            // A place says exactly where to go on, names do not: numbers of a domain need not rise (gtid_strict_mode is off by
+            // A place says exactly where to go on, GTIDs do not: numbers of a domain need not rise (gtid_strict_mode is off by
             // default), and the server then sends transactions again or leaves some out.
             let place = start.file.offset.max(super::frame::FIRST_EVENT);
             let by_place = is_by_place(start);
@@ -172,7 +172,7 @@ pub(super) async fn answered<T>(
     })
 }
 
-/// One of the first packets behind [`start`], from a server that was asked for heartbeats this far apart.
+/// One of the first packets after [`start`], from a server that was asked for heartbeats this far apart.
 pub async fn first(wire: &mut Wire, heartbeat: Duration) -> Result<Bytes, SourceError> {
     match tokio::time::timeout(PATIENCE_AT_START, wire.read_packet()).await {
         Ok(packet) => packet,
@@ -184,7 +184,7 @@ pub async fn first(wire: &mut Wire, heartbeat: Duration) -> Result<Bytes, Source
     }
 }
 
-/// Whether MariaDB is asked to go on at a place, and not behind names: when there is one, and the command has room for it.
+/// Whether MariaDB is asked to go on at a place, and not after GTIDs: when there is one, and the command has room for it.
 pub fn is_by_place(start: &Position) -> bool {
     !start.file.file.is_empty() && u32::try_from(start.file.offset).is_ok()
 }
@@ -192,7 +192,7 @@ pub fn is_by_place(start: &Position) -> bool {
 fn other_family(wire: &Wire, family: &str, start: &Position) -> SourceError {
     SourceErrorKind::Unsupported {
         what: format!(
-            "the task follows a log with other names of transactions ({start}), and this server is {family}"
+            "the task follows a log with another kind of GTIDs ({start}), and this server is {family}"
         ),
         remedy: Connect::SameFamily.or(Remedy::copy_task()),
     }

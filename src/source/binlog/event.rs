@@ -220,11 +220,11 @@ pub fn refusal(code: u8) -> (&'static str, Remedy) {
         ),
         36 | 37 => (
             "group replication writes it, and this version does not follow its view changes",
-            Connect::OutsideGroup.or(Restart::Behind),
+            Connect::OutsideGroup.or(Restart::After),
         ),
         _ => (
             "it is not on the list of understood events, and skipping it could lose changes",
-            Upgrade::Rowferry.or(Restart::Behind),
+            Upgrade::Rowferry.or(Restart::After),
         ),
     }
 }

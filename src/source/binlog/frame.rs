@@ -20,7 +20,7 @@ pub enum Checksum {
     Crc32,
 }
 
-/// Length of the checksum behind an event.
+/// Length of the checksum after an event.
 pub const CHECKSUM_LENGTH: usize = 4;
 
 /// The common header.
@@ -34,7 +34,7 @@ pub struct Header {
     pub server_id: u32,
     /// Length of the whole event, header and checksum included.
     pub length: u32,
-    /// Lower 32 bits of the offset behind the event; 0 when it is not from the file.
+    /// Lower 32 bits of the offset after the event; 0 when it is not from the file.
     pub log_pos: u32,
     /// `LOG_EVENT_*_F`.
     pub flags: u16,
@@ -120,7 +120,7 @@ pub struct Place {
     left: Option<Arc<str>>,
 }
 
-/// Where the first event of a file lies, behind the file's magic number.
+/// Where the first event of a file lies, after the file's magic number.
 pub const FIRST_EVENT: u64 = 4;
 
 impl Place {
@@ -134,7 +134,7 @@ impl Place {
         FilePosition { file: Arc::clone(&self.file), offset: self.offset }
     }
 
-    /// Moves behind an event from the file. Its header holds only 32 bits of the offset, so in files over
+    /// Moves past an event from the file. Its header holds only 32 bits of the offset, so in files over
     /// 4 GiB the first offset is taken that is not before the event's own length from here.
     pub fn pass(&mut self, header: &Header) {
         if header.log_pos == 0 {
@@ -167,7 +167,7 @@ impl Place {
     /// The same with only the lower 32 bits known.
     pub fn reach_low(&mut self, low: u32) {
         let candidate = at_or_behind(self.offset, low);
-        // A jump of nearly 4 GiB is a heartbeat from before this place, not one from far behind it.
+        // A jump of nearly 4 GiB is a heartbeat from before this place, not one from far after it.
         if candidate.saturating_sub(self.offset) < 1 << 31 {
             self.offset = candidate;
         }

@@ -3,7 +3,7 @@
 //!
 //! Sequence of a stream: `ROTATE` (made up by the sender, names the file), `FORMAT_DESCRIPTION`,
 //! `PREVIOUS_GTIDS`, transactions (see [`transaction`](super::transaction)), `ROTATE` or `STOP`, and again.
-//! `HEARTBEAT` comes while nothing else does, and before the first event behind skipped transactions.
+//! `HEARTBEAT` comes while nothing else does, and before the first event after skipped transactions.
 //!
 //! What must never happen here: an event skipped because nobody knew it, or taken in twice.
 
@@ -97,14 +97,14 @@ impl Framer {
     }
 
     /// The file ends in the middle of an event, which the server died over (see [`crash`](super::crash)), and a new stream of
-    /// what lies behind follows; `checksum` is what the server uses for the events it makes up for that.
+    /// what lies after it follows; `checksum` is what the server uses for the events it makes up for that.
     pub fn file_is_cut_off(&mut self, checksum: Checksum, out: &mut Vec<Change>) {
         self.checksum = checksum;
         self.maps.close();
         self.cut_short(out);
     }
 
-    /// With MariaDB's names: the last transaction of each domain that ended in the stream, else before it.
+    /// With MariaDB's GTIDs: the last transaction of each domain that ended in the stream, else before it.
     pub fn reached(&self) -> &Domains {
         self.transactions.reached()
     }
@@ -134,7 +134,7 @@ impl Framer {
         self.framed(bytes, out).map_err(|refusal| self.told(refusal, code))
     }
 
-    /// Goes on behind `position`, which may lie behind the place where the stream starts (see
+    /// Goes on after `position`, which may lie after the place where the stream starts (see
     /// [`resume`](super::resume)). Of rows that are held at most `max_held_bytes` stay in memory.
     pub fn take_up(&mut self, position: &Position, max_held_bytes: usize) -> Result<(), SourceError> {
         self.known_file =
@@ -342,7 +342,7 @@ impl Framer {
         if format.after_start {
             self.judging.server_started(header.server_id);
         }
-        // The server has started since. That it died before is told by its list of transactions, with MariaDB's names.
+        // The server has started since. That it died before is told by its list of transactions, with MariaDB's GTIDs.
         if format.after_start && self.transactions.is_inside() {
             self.cut_short(out);
             self.transactions.starts_at(self.place.position());

@@ -1,4 +1,4 @@
-//! The events that open a transaction and name it: `GTID`, `ANONYMOUS_GTID`, `GTID_TAGGED`.
+//! The events that open a transaction and give its GTID: `GTID`, `ANONYMOUS_GTID`, `GTID_TAGGED`.
 //!
 //! Layouts after `libs/mysql/binlog/event/control_events.h` (`Gtid_event`); the tagged form uses the
 //! server's serialization library: `[version][size][last field that must be known]` and then
@@ -9,7 +9,7 @@ use super::xid::Xid;
 use crate::change::{Gtid, Tag, TransactionId, Uuid};
 use bytes::Bytes;
 
-/// What names a transaction.
+/// What opens a transaction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GtidEvent {
     /// `None` for an anonymous one.
@@ -20,13 +20,13 @@ pub struct GtidEvent {
     pub opens: Opens,
 }
 
-/// What stands behind a transaction's name.
+/// What stands after a transaction's GTID.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Opens {
     /// MySQL: the next statement says it, by being BEGIN, XA START or something that stands alone.
     #[default]
     Unsaid,
-    /// MariaDB: a group of rows, opened by the name itself.
+    /// MariaDB: a group of rows, opened by the GTID itself.
     Group,
     /// MariaDB: a group that ends in XA PREPARE.
     Xa(Xid),
@@ -111,7 +111,7 @@ pub fn tagged(body: &Bytes) -> Result<GtidEvent, Malformed> {
             7..=11 => {
                 at.varlen("field")?;
             }
-            // A later server's field: its length is not known, so nothing behind it can be read either.
+            // A later server's field: its length is not known, so nothing after it can be read either.
             unknown if unknown > last_required => break,
             unknown => {
                 return Err(Malformed::new(format!("its field {unknown} must be known and is not")));

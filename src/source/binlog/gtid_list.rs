@@ -1,7 +1,7 @@
 //! MariaDB's `GTID_LIST_EVENT`: what the log held before the file that it stands at the start of.
 //!
 //! `[count u32, of which the upper four bits are flags]([domain u32][server u32][sequence u64])…`: of each domain the last
-//! transaction of each server, by domain, and the very last of the domain behind the others (`Gtid_list_log_event` in
+//! transaction of each server, by domain, and the very last of the domain after the others (`Gtid_list_log_event` in
 //! `sql/log_event.h`, `rpl_binlog_state::get_gtid_list` in `sql/rpl_gtid.cc`).
 //!
 //! A server that recovers makes the list of what its log has whole: half a transaction at the end is not in it. One that was
@@ -33,7 +33,7 @@ impl GtidList {
         Ok(Self(list))
     }
 
-    /// A transaction that the log held and that is not among those up to `reached`. A stream that was begun by names may be
+    /// A transaction that the log held and that is not among those up to `reached`. A stream that was begun by GTIDs may be
     /// before the transactions it was begun with, so the list may be as well. (The rule is the one by which a server looks for
     /// the file to begin in: `contains_all_slave_gtid` in `sql/sql_repl.cc`.)
     pub fn beyond(&self, reached: &Domains) -> Option<DomainGtid> {
@@ -43,7 +43,7 @@ impl GtidList {
         })
     }
 
-    /// Whether the log has come to each of these, and to nothing behind it.
+    /// Whether the log has come to each of these, and to nothing after it.
     pub fn is_at(&self, reached: &Domains) -> bool {
         let last = self.last();
         reached.iter().all(|ours| last.last(ours.domain) == Some(ours))
@@ -109,7 +109,7 @@ pub mod tests {
         assert_eq!(beyond(&["0-2-9", "0-1-5"], "0-1-5"), None);
         assert_eq!(beyond(&["0-1-5", "0-2-9"], "0-1-5"), some("0-2-9"));
         assert_eq!(beyond(&["0-1-9", "0-2-3"], "0-1-5"), some("0-2-3"));
-        // Begun by names that the file has not come to.
+        // Begun by GTIDs that the file has not come to.
         assert_eq!(beyond(&["0-1-4"], "0-1-5"), None);
         assert_eq!(beyond(&["0-1-9"], "0-2-3"), None);
     }

@@ -29,7 +29,7 @@ pub struct HeldRows {
     tables: Vec<Arc<TableMap>>,
     /// The oldest of them.
     file: Option<Spilled>,
-    /// Those behind them.
+    /// Those after them.
     memory: Vec<RowsEvent>,
     memory_bytes: usize,
     /// What their records would take.
@@ -73,13 +73,13 @@ impl HeldRows {
         self.memory.push(event);
     }
 
-    /// The place behind what there is.
+    /// The place after what there is.
     pub fn mark(&self) -> Mark {
         let spilled = self.file.as_ref().map_or(0, |spilled| spilled.length);
         Mark { bytes: spilled.saturating_add(self.memory_records) }
     }
 
-    /// Takes back what came behind a mark.
+    /// Takes back what came after a mark.
     pub fn rollback_to(&mut self, mark: Mark) -> Result<(), Refusal> {
         let mut at = self.file.as_ref().map_or(0, |spilled| spilled.length);
         if let Some(spilled) = self.file.as_mut().filter(|spilled| spilled.length > mark.bytes) {
@@ -239,7 +239,7 @@ fn array<const N: usize>(from: &mut impl Read) -> io::Result<[u8; N]> {
 fn failed(error: io::Error) -> Refusal {
     let folder = tempfile::env::temp_dir();
     let why = format!(
-        "rows of an XA transaction, or behind a savepoint, cannot be kept in a file in {}: {error}",
+        "rows of an XA transaction, or after a savepoint, cannot be kept in a file in {}: {error}",
         folder.display()
     );
     match error.kind() {

@@ -1,4 +1,4 @@
-//! What only MariaDB logs: its transaction names and its compressed events.
+//! What only MariaDB logs: its GTIDs and its compressed events.
 //!
 //! Layouts after `sql/log_event.h` and `sql/log_event.cc` of MariaDB 10.11 (`Gtid_log_event`, `binlog_buf_uncompress`).
 //!
@@ -114,7 +114,7 @@ mod tests {
         }
         let mut longer = good.clone();
         longer.push(0);
-        assert!(inflate(&longer.into(), 8000).is_err(), "bytes behind the stream");
+        assert!(inflate(&longer.into(), 8000).is_err(), "bytes after the stream");
         for at in 0..good.len() {
             let mut bad = good.clone();
             bad[at] ^= 0x10;

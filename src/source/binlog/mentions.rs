@@ -11,7 +11,7 @@
 use memchr::memmem;
 use std::collections::HashSet;
 
-/// Most words that are kept of a text. Behind them it is searched for each.
+/// Most words that are kept of a text. Past them it is searched for each.
 const MOST: usize = 1 << 16;
 
 /// The words of a text.
@@ -89,7 +89,7 @@ impl Mentions {
         (!self.has_more).then(|| self.words.iter().map(String::as_str))
     }
 
-    /// Whether a word stands somewhere in the text, behind any digits.
+    /// Whether a word stands somewhere in the text, after any digits.
     fn has_word(&self, word: &str) -> bool {
         // Among digits it may stand in many places, one inside the other.
         if word.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -66,7 +66,7 @@ pub struct StreamRequest {
     pub endpoint: SameServer,
     /// The replica id to use there; 0 chooses a random free one.
     pub server_id: u32,
-    /// Everything behind it is sent. With MySQL's GTIDs `start.file` only stands in messages until the server names a file;
+    /// Everything after it is sent. With MySQL's GTIDs `start.file` only stands in messages until the server names a file;
     /// with MariaDB's domains its place is taken where it names a file, so it must be one of this very server's files.
     pub start: Position,
     /// The tables whose rows and DDL are handed out.
@@ -100,10 +100,10 @@ pub struct BinlogStream {
     start: String,
     /// What came while the stream was opened.
     early: Vec<Change>,
-    /// Found behind items that had to be handed out first.
+    /// Found after items that had to be handed out first.
     failed: Option<SourceError>,
-    /// MariaDB was asked for what follows names: it leaves out what had been taken in.
-    by_names: bool,
+    /// MariaDB was asked for what follows GTIDs: it leaves out what had been taken in.
+    by_gtids: bool,
     max_event_bytes: usize,
     /// The last file that was left because it is cut off.
     cut_off: Option<Arc<str>>,
@@ -144,7 +144,7 @@ impl BinlogStream {
             knows(&request).await?;
         }
         dump::start(&mut wire, server_id, &origin).await?;
-        let by_names = !dump::is_by_place(&origin);
+        let by_gtids = !dump::is_by_place(&origin);
         let mut framer = Framer::new(
             wire.label().to_owned(),
             origin.file,
@@ -168,7 +168,7 @@ impl BinlogStream {
             start: request.start.to_string(),
             early: Vec::new(),
             failed: None,
-            by_names,
+            by_gtids,
             max_event_bytes: request.max_event_bytes,
             cut_off: None,
         };
@@ -185,7 +185,7 @@ impl BinlogStream {
     /// Appends at least one item to `out`, waiting for it if need be, and then what has already been received, until
     /// the items of this call weigh `max_bytes`.
     ///
-    /// May be dropped while it waits: what was appended stays valid and nothing is lost. An error behind appended items comes at
+    /// May be dropped while it waits: what was appended stays valid and nothing is lost. An error after appended items comes at
     /// the next call, so that everything before it can still be applied.
     ///
     /// # Errors

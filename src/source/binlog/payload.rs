@@ -60,7 +60,7 @@ const ZSTD: u64 = 0;
 const UNCOMPRESSED: u64 = 255;
 /// How much is inflated at a time.
 const BLOCK: usize = 256 * 1024;
-/// The event's header and its fields are never longer than this; what is behind is payload.
+/// The event's header and its fields are never longer than this; what comes after is payload.
 pub const HEAD_BYTES: usize = 128;
 
 /// The bytes of the event that have not come yet, and its checksum.
@@ -79,7 +79,7 @@ impl Payload {
     }
 
     /// Reads the event's header and fields from its first bytes ([`HEAD_BYTES`] of them, or all) and prepares to inflate.
-    /// Returns how many bytes of `start` are used; what is behind them is to be [`fed`](Self::feed).
+    /// Returns how many bytes of `start` are used; what is after them is to be [`fed`](Self::feed).
     pub fn open(
         start: &[u8],
         checksum: Checksum,
@@ -225,7 +225,7 @@ impl Payload {
         Ok(Next::End)
     }
 
-    /// There must be nothing behind the declared size, and the last block's checksum must hold.
+    /// There must be nothing after the declared size, and the last block's checksum must hold.
     fn nothing_behind(&mut self) -> Result<(), Malformed> {
         let mut one = [0];
         while !self.input.is_empty() || !self.between_frames {

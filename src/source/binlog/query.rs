@@ -38,7 +38,7 @@ pub const LOAD_FIXED: usize = 13;
 
 /// The header's flag of a statement that used a temporary table of its session (`LOG_EVENT_THREAD_SPECIFIC_F`). Seen on 5.6, 9.7
 /// and MariaDB: set for ALTER, CREATE INDEX, DROP INDEX, TRUNCATE and OPTIMIZE of a temporary table; but in a stored procedure
-/// for every statement behind such a one as well, and for DROP TABLE of any table (9.7, MariaDB).
+/// for every statement after such a one as well, and for DROP TABLE of any table (9.7, MariaDB).
 const FLAG_THREAD_SPECIFIC: u16 = 0x4;
 
 /// Reads the body of a query event of a server of this family; `more_fixed` is the length of what follows the usual fixed part.
@@ -127,7 +127,7 @@ impl Settings {
 }
 
 /// Finds the settings among the status variables. The codes and their lengths are the server's
-/// `Query_event_status_vars`; behind an unknown code nothing can be read, and servers write new codes behind old ones.
+/// `Query_event_status_vars`; after an unknown code nothing can be read, and servers write new codes after old ones.
 fn settings(variables: &Bytes) -> Result<Settings, Malformed> {
     let mut at = Cursor::new(variables);
     let mut settings = Settings::default();

@@ -16,7 +16,7 @@ pub fn origin(position: &Position) -> Position {
     let mut origin = position.clone();
     match position.xa.prepared.first().map(|oldest| &oldest.again) {
         Some(ReadAgain::From(file)) if position.taken == Taken::Files => origin.file = file.clone(),
-        Some(ReadAgain::Behind { domains, server, file }) if position.taken.domains().is_some() => {
+        Some(ReadAgain::After { domains, server, file }) if position.taken.domains().is_some() => {
             if *server == position.server && !position.file.file.is_empty() {
                 origin.file = file.clone();
             } else {
@@ -24,16 +24,16 @@ pub fn origin(position: &Position) -> Position {
                 origin.taken = Taken::Domains(domains.clone());
             }
         }
-        Some(ReadAgain::From(_) | ReadAgain::Behind { .. } | ReadAgain::Named(_)) | None => {}
+        Some(ReadAgain::From(_) | ReadAgain::After { .. } | ReadAgain::Gtid(_)) | None => {}
     }
     origin
 }
 
-/// With MariaDB's names: the last transaction of each domain before [`origin`].
+/// With MariaDB's GTIDs: the last transaction of each domain before [`origin`].
 pub fn domains_before(position: &Position) -> Domains {
     match position.xa.prepared.first().map(|oldest| &oldest.again) {
-        Some(ReadAgain::Behind { domains, .. }) => domains.clone(),
-        Some(ReadAgain::From(_) | ReadAgain::Named(_)) | None => {
+        Some(ReadAgain::After { domains, .. }) => domains.clone(),
+        Some(ReadAgain::From(_) | ReadAgain::Gtid(_)) | None => {
             position.taken.domains().cloned().unwrap_or_default()
         }
     }
@@ -106,7 +106,7 @@ impl Resume {
         Ok(())
     }
 
-    /// A transaction of this name starts.
+    /// A transaction with this GTID starts.
     pub fn starts(&mut self, id: Option<&TransactionId>) {
         let Self::Domains { until, now } = self else { return };
         *now = false;

@@ -18,7 +18,7 @@ const STATEMENT_ENDS: u16 = 1;
 pub struct RowsHeader {
     /// The table map it refers to.
     pub table_id: u64,
-    /// The table maps of its statement end behind it.
+    /// The table maps of its statement end after it.
     pub ends_statement: bool,
 }
 

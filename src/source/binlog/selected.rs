@@ -142,7 +142,7 @@ impl SelectedTables {
     }
 }
 
-/// MySQL up to 5.7 and MariaDB take a name behind this for that of a file, in which some letters are written as `@` and digits.
+/// MySQL up to 5.7 and MariaDB take a name after this for that of a file, in which some letters are written as `@` and digits.
 pub const FILE_NAME: &str = "#mysql50#";
 
 /// The name that a server takes this one for; `None` where that is not known.

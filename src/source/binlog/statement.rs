@@ -253,7 +253,7 @@ pub fn judge(query: &Query, read: Read, around: &Surroundings<'_>) -> Result<Mea
 
 /// What to do about a statement that this version does not know.
 fn report() -> Remedy {
-    Report::Statement.also(Compare::Changed.or(Restart::Behind))
+    Report::Statement.also(Compare::Changed.or(Restart::After))
 }
 
 /// One statement and what it is held against.

@@ -2,7 +2,7 @@
 //! others see.
 //!
 //! A statement's header tells that it used some temporary table of its session (`LOG_EVENT_THREAD_SPECIFIC_F`), but in a stored
-//! procedure it tells so of every statement behind the first one that did (seen on 5.6, 9.7 and MariaDB: `ALTER TABLE` of a table
+//! procedure it tells so of every statement after the first one that did (seen on 5.6, 9.7 and MariaDB: `ALTER TABLE` of a table
 //! that others see). So the names count. A session that began before the stream may have tables that were never seen here;
 //! what then means one of two tables is not decided. A session that logs rows does not log what becomes of its temporary tables,
 //! nor does one that logs nothing (`sql_log_bin`), so one that is known here may be gone or have another name: a statement means it
@@ -83,7 +83,7 @@ impl TemporaryTables {
         self.known_behind.is_some_and(|known| known.0 == session.0 && known.1 < session.1)
     }
 
-    /// Whether temporary tables that are known explain that the header tells of one: in a procedure it does so behind them.
+    /// Whether temporary tables that are known explain that the header tells of one: in a procedure it does so after them.
     fn explains(&self, session: SessionKey) -> bool {
         self.names.contains_key(&session) || self.emptied.contains(&session)
     }

@@ -1,8 +1,8 @@
 //! The framing of transactions: what may follow what, and which items come of it.
 //!
-//! Sequence in the log: a name, then either one statement that stands alone, or `BEGIN`, table maps and
-//! rows, and an end (`XID`, `COMMIT`, `ROLLBACK`, `XA_PREPARE`). The name is `GTID` with MySQL, which where
-//! GTIDs are off is `ANONYMOUS_GTID` or, before 5.7, nothing at all; MariaDB's name opens the group itself, without
+//! Sequence in the log: a GTID, then either one statement that stands alone, or `BEGIN`, table maps and
+//! rows, and an end (`XID`, `COMMIT`, `ROLLBACK`, `XA_PREPARE`). The event is `GTID` with MySQL, which where
+//! GTIDs are off is `ANONYMOUS_GTID` or, before 5.7, nothing at all; MariaDB's GTID opens the group itself, without
 //! `BEGIN`. Every end gives one item with a
 //! [`Boundary`]; `Begin` is held back until the first selected rows, so what touches nothing selected is a
 //! bare `Commit`.
@@ -12,7 +12,7 @@
 //!
 //! Rows of others go out before the end is known, since a transaction may be larger than memory. So a group that
 //! was rolled back (it touched a non-transactional table too) ends in `Rollback`: the consumer gives up what came since. Rows
-//! behind a `SAVEPOINT` are held as those of an XA transaction until the commit: a `ROLLBACK TO` may follow, however many rows
+//! after a `SAVEPOINT` are held as those of an XA transaction until the commit: a `ROLLBACK TO` may follow, however many rows
 //! later, and the consumer has no part of its transaction that it could give up alone.
 //!
 //! What must never happen here: a transaction taken for ended, or for begun, without the log saying so.
@@ -44,13 +44,13 @@ pub struct Transactions {
     last_end: Option<FilePosition>,
     prepared: HeldXa,
     resume: Resume,
-    /// With MariaDB's names: the last transaction of each domain that ended, at first before the stream.
+    /// With MariaDB's GTIDs: the last transaction of each domain that ended, at first before the stream.
     reached: Domains,
     /// An XA transaction on its way out.
     handing_out: Option<HandOut>,
 }
 
-/// Which names transactions must have, so that the stream can be taken up behind them.
+/// Which GTIDs transactions must have, so that the stream can be taken up after them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Naming {
     /// MySQL's GTIDs: each transaction has one.
@@ -93,7 +93,7 @@ struct Open {
     xa: Option<Xid>,
     /// The session, where `XA END` told it.
     session: Option<u32>,
-    /// Rows that may be taken back: all of an XA transaction, else those behind the first savepoint.
+    /// Rows that may be taken back: all of an XA transaction, else those after the first savepoint.
     held: HeldRows,
     /// Savepoints, oldest first.
     marks: Vec<Savepoint>,
@@ -111,7 +111,7 @@ impl Open {
         Self { name, begun: false, xa, session: None, held: HeldRows::default(), marks: Vec::new() }
     }
 
-    /// Whether rows that come now may be taken back alone, or stand behind such.
+    /// Whether rows that come now may be taken back alone, or stand after such.
     fn holds(&self) -> bool {
         self.xa.is_some() || !self.marks.is_empty() || !self.held.is_empty()
     }
@@ -120,7 +120,7 @@ impl Open {
 /// The end of an event: where it is, and its header's time.
 #[derive(Clone, Debug)]
 pub struct End {
-    /// Behind the event.
+    /// After the event.
     pub position: FilePosition,
     /// Seconds since 1970 UTC.
     pub timestamp: u32,
@@ -135,17 +135,17 @@ impl Transactions {
         }
     }
 
-    /// Between two transactions of a log with these names.
+    /// Between two transactions of a log with these GTIDs.
     pub fn new(naming: Naming) -> Self {
         Self { naming, ..Self::default() }
     }
 
-    /// Whether a transaction or its name is open: the stream cannot be cut here.
+    /// Whether a transaction is open, or its GTID came: the stream cannot be cut here.
     pub fn is_inside(&self) -> bool {
         !matches!(self.state, State::Between)
     }
 
-    /// The name of the transaction that is open, or about to be.
+    /// The GTID of the transaction that is open, or about to be.
     pub fn current(&self) -> Option<&TransactionId> {
         match &self.state {
             State::Between => None,
@@ -159,12 +159,12 @@ impl Transactions {
         matches!(self.state, State::Open(_))
     }
 
-    /// A transaction's name came.
+    /// A transaction's GTID event came.
     pub fn named(&mut self, event: GtidEvent) -> Result<(), Refusal> {
         match &self.state {
             State::Between => {}
             State::Named(name) => {
-                return Err(Refusal::contradiction(format!("nothing came behind {}", shown(name))));
+                return Err(Refusal::contradiction(format!("nothing came after {}", shown(name))));
             }
             State::Open(open) => {
                 return Err(Refusal::contradiction(format!("{} has not ended", shown(&open.name))));
@@ -173,7 +173,7 @@ impl Transactions {
         if event.gtid.is_none() && self.naming != Naming::Places {
             return Err(Refusal::event(
                 "the transaction has no GTID, so it could not be told from others after a reconnect",
-                AtSource::TurnOnGtids.and(Restart::Behind),
+                AtSource::TurnOnGtids.and(Restart::After),
             ));
         }
         self.resume.starts(event.gtid.as_ref());
@@ -221,7 +221,7 @@ impl Transactions {
         self.open().map(|_| ())
     }
 
-    /// Something that is a whole transaction but for its name came.
+    /// Something that is a whole transaction but for its GTID came.
     pub fn require_named(&self) -> Result<(), Refusal> {
         match &self.state {
             State::Named(_) => Ok(()),
@@ -366,7 +366,7 @@ impl Transactions {
         match &self.state {
             State::Between => Ok(()),
             State::Named(name) => {
-                Err(Refusal::contradiction(format!("the file ends behind the name of {}", shown(name))))
+                Err(Refusal::contradiction(format!("the file ends after the GTID of {}", shown(name))))
             }
             State::Open(open) => {
                 Err(Refusal::contradiction(format!("the file ends inside {}", shown(&open.name))))
@@ -375,7 +375,7 @@ impl Transactions {
     }
 
     /// The server died while it wrote the open transaction, which was therefore never committed, and has started anew (MariaDB
-    /// leaves such an end of a file in its log, MySQL cuts it off when it recovers). Its name may come again.
+    /// leaves such an end of a file in its log, MySQL cuts it off when it recovers). Its GTID may come again.
     pub fn cut_short(&mut self, out: &mut Vec<Change>) {
         let State::Open(open) = std::mem::take(&mut self.state) else { return };
         self.prepared.let_go(&open.held);
@@ -390,7 +390,7 @@ impl Transactions {
         self.last_end = Some(position);
     }
 
-    /// With MariaDB's names: the last transaction of each domain that ended in the stream, else before it.
+    /// With MariaDB's GTIDs: the last transaction of each domain that ended in the stream, else before it.
     pub fn reached(&self) -> &Domains {
         &self.reached
     }

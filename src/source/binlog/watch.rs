@@ -1,8 +1,8 @@
 //! What is known of the source's stored code while its log is read: the list as it was looked up, and what statements did to it.
 //!
-//! A list that was read at a time T with the log's end E behind it is true of a statement at place P
+//! A list that was read at a time T, with the log's end E noted after it, is true of a statement at place P
 //!
-//! - when P is behind E, until a statement between E and P defines code: a statement that used a trigger, a function or a view
+//! - when P is after E, until a statement between E and P defines code: a statement that used a trigger, a function or a view
 //!   holds its metadata lock until it is logged, so what it used could not be dropped before T;
 //! - when P is before E, but for what statements between P and E dropped or changed. These are read ahead (see `ahead`).
 //!

@@ -5,7 +5,7 @@ use crate::source::snapshot::ChunkKey;
 use crate::source::{SourceError, SourceErrorKind};
 
 impl Server {
-    /// The upper bound of the chunk of `chunk_rows` rows behind `after`, as the literals of the key columns; `None` when
+    /// The upper bound of the chunk of `chunk_rows` rows after `after`, as the literals of the key columns; `None` when
     /// fewer rows are left: the chunk is the last.
     ///
     /// # Errors

@@ -82,7 +82,7 @@ fn cascading(created: &str) -> Vec<String> {
     for line in created.lines() {
         let Some(rest) = line.trim_start().strip_prefix("CONSTRAINT `") else { continue };
         let Some((name, rest)) = rest.split_once("` FOREIGN KEY ") else { continue };
-        // Behind the last parenthesis: names may contain anything, the rules follow the column list.
+        // After the last parenthesis: names may contain anything, the rules follow the column list.
         let rules = rest.rsplit(')').next().unwrap_or_default();
         let acts = ["DELETE", "UPDATE"].iter().any(|event| {
             ["CASCADE", "SET NULL", "SET DEFAULT"]

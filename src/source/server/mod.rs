@@ -88,7 +88,7 @@ impl Server {
         self.wire.label()
     }
 
-    /// What a question that takes long waits for, in words that go behind "waits for"; `None` while nothing waits.
+    /// What a question that takes long waits for, in words that go after "waits for"; `None` while nothing waits.
     pub fn waits(&self) -> watch::Receiver<Option<String>> {
         self.waits.subscribe()
     }

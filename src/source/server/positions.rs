@@ -3,7 +3,7 @@
 //! How a commit goes through MySQL (`MYSQL_BIN_LOG::ordered_commit` in sql/binlog.cc, since 5.6):
 //!
 //! 1. flush stage, under `LOCK_log`: the group gets its GTIDs and is written to the log. From here on `SHOW BINARY LOG
-//!    STATUS`, which takes `LOCK_log` and reports what is written, lies behind it.
+//!    STATUS`, which takes `LOCK_log` and reports what is written, lies after it.
 //! 2. sync stage: fsync. Then the semi-sync plugin waits (`AFTER_SYNC`): possibly for seconds, everything still invisible.
 //! 3. commit stage, `process_commit_stage_queue`: one transaction after the other commits in the engines and becomes
 //!    visible; when *all* of the group are, `Gtid_state::update_commit_group` adds their GTIDs to `gtid_executed`. With
@@ -14,7 +14,7 @@
 //! seconds on 9.7: the first by semi-sync without a replica, the second by a group whose second member commits a large
 //! FULLTEXT document (`fts_commit` tokenizes inside the engine commit).
 //!
-//! - **P0** must not be behind anything invisible.
+//! - **P0** must not be after anything invisible.
 //! - **P1** must not be before anything visible: it is the log's end, never `gtid_executed`, on every server.
 //!
 //! Which P0 that is hangs on the server:
@@ -26,14 +26,14 @@
 //!   visible. What the copy has seen of that file is streamed again, convergently. Where it can be proven that everything up
 //!   to the log's end is visible, that end is P0 instead (see [`visible`](super::visible)).
 //! - *MariaDB*: what `START TRANSACTION WITH CONSISTENT SNAPSHOT` tells in `Binlog_snapshot_file` and `_position`, which
-//!   the server moves together with what a snapshot sees. Its log's end and `gtid_binlog_pos` lie behind a transaction that
+//!   the server moves together with what a snapshot sees. Its log's end and `gtid_binlog_pos` lie after a transaction that
 //!   waits for a replica, and a new file may begin while transactions of the old one are not through the engine (which is what
 //!   its `BINLOG_CHECKPOINT` events are for).
 //!
 //! XA is the exception to *visible before in `gtid_executed`*: XA PREPARE has a GTID of its own and its rows stay
 //! invisible until XA COMMIT, whose event carries none. XA COMMIT itself goes as above, and until the engine is through with
 //! it XA RECOVER lists the transaction (held open by semi-sync on 9.7 and MariaDB 10.11, by the session that prepared it and
-//! by another one). So a copy waits twice: behind a position P until each transaction that XA RECOVER lists is gone, and behind
+//! by another one). So a copy waits twice: after a position P until each transaction that XA RECOVER lists is gone, and after
 //! the end of the log, E, likewise. By the first everything prepared before P has ended; by the second every XA COMMIT up to E
 //! is visible. A copy that starts now has those rows, and the stream from P takes an XA COMMIT up to E of a transaction
 //! that it has not seen prepared for seen. Later ones stop the stream: before 9.7 a prepared transaction is listed a moment
@@ -54,14 +54,14 @@ use std::time::{Duration, Instant};
 const XA_PATIENCE: Duration = Duration::from_secs(60);
 /// Pause between two looks.
 const XA_PAUSE: Duration = Duration::from_millis(100);
-/// Where the first event of a binlog file starts, behind the magic number.
+/// Where the first event of a binlog file starts, after the magic number.
 const FILE_START: u64 = 4;
 
 impl Server {
     /// P0: everything at or before it is visible to a SELECT that starts later.
     ///
     /// With GTIDs its file position is only a lower bound for what the stream will show: the start of the file being
-    /// written. The log's end would not do, for it may lie behind a transaction that is not in the set; the log does not
+    /// written. The log's end would not do, for it may lie after a transaction that is not in the set; the log does not
     /// move to the next file before all of the present one are committed in the engines.
     ///
     /// # Errors
@@ -179,7 +179,7 @@ impl Server {
             });
         }
         let file = FilePosition { file: self.log_position().await?.file, offset: FILE_START };
-        let taken = if !self.names_transactions().await? {
+        let taken = if !self.has_gtids().await? {
             Taken::Files
         } else if self.server_version().executed_is_visible() {
             Taken::Gtids(self.gtid_executed().await?)
@@ -222,7 +222,7 @@ impl Server {
         set.parse().map_err(|error: crate::change::gtid::GtidSetError| self.protocol(error.to_string()))
     }
 
-    /// Whether nothing that is visible by now lies behind a position that [`Server::stream_start`] has just given, but what has
+    /// Whether nothing that is visible by now lies after a position that [`Server::stream_start`] has just given, but what has
     /// come since. It is not so where P0 is the start of a file.
     pub fn start_is_now(&self, start: &Position) -> bool {
         match start.taken {
@@ -364,7 +364,7 @@ impl Server {
     ///
     /// # Errors
     /// What the server answers.
-    pub async fn names_transactions(&mut self) -> Result<bool, SourceError> {
+    pub async fn has_gtids(&mut self) -> Result<bool, SourceError> {
         let rows = self.rows("SELECT @@GLOBAL.gtid_mode").await?;
         Ok(rows.first().and_then(|row| text(row, 0)).is_some_and(|mode| mode.eq_ignore_ascii_case("ON")))
     }

@@ -17,7 +17,7 @@
 //! Prepared XA transactions are waited for as with any P0. DDL is in no such list: who uses this position reads the file up to it
 //! for statements on selected tables and waits for their ends by the tables' metadata locks.
 //!
-//! What must never happen here: a position behind anything invisible.
+//! What must never happen here: a position after anything invisible.
 
 use super::codes::DENIED;
 use super::{Server, text};
@@ -56,7 +56,7 @@ impl Server {
             );
             return Ok(None);
         }
-        // With names the file position is a lower bound only.
+        // With GTIDs the file position is a lower bound only.
         let file = if taken == Taken::Files { end } else { start.file.clone() };
         let mut position =
             Position { file, taken, file_begun: None, xa: XaState::default(), ..start.clone() };

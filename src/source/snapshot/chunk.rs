@@ -50,7 +50,7 @@ impl ChunkKey {
         &self.table
     }
 
-    /// The query for the upper bound of the chunk behind `after`: one row with the key of the chunk's last row, or none
+    /// The query for the upper bound of the chunk after `after`: one row with the key of the chunk's last row, or none
     /// when fewer than `chunk_rows` rows are left. [`ChunkKey::literals`] makes the bound of it.
     pub fn bound_query(&self, after: Option<&[String]>, chunk_rows: u64) -> Result<String, BoundMismatch> {
         let literals: Vec<String> = self.columns.iter().map(KeyColumn::literal_expression).collect();

@@ -72,7 +72,7 @@ impl<'w> ChunkReader<'w> {
     }
 
     /// The next rows: a block of about `max_bytes`, less at the end of the result or of a block, more when a
-    /// single row is larger; `None` behind the last row.
+    /// single row is larger; `None` after the last row.
     ///
     /// A block keeps about `max_bytes` of memory until it is dropped; it is used again for a later one when it
     /// is dropped before that is asked for.
@@ -227,7 +227,7 @@ async fn prepared(wire: &mut Wire, table: &TableName) -> Result<([u8; 4], u16, u
     }
 }
 
-/// Reads column definitions and the EOF behind them.
+/// Reads column definitions and the EOF after them.
 async fn definitions(
     wire: &mut Wire,
     table: &TableName,

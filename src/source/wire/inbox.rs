@@ -69,7 +69,7 @@ pub struct Inbox {
     parts: Option<BytesMut>,
     /// A packet is being taken in pieces.
     pieces: Option<Pieces>,
-    /// What was found wrong; nothing behind it can be trusted.
+    /// What was found wrong; nothing after it can be trusted.
     broken: Option<FrameError>,
 }
 
@@ -368,7 +368,7 @@ mod tests {
         let mut inbox = Inbox::default();
         receive(&mut inbox, &packet(4, b"wrong"));
         assert_eq!(inbox.take_piece(), Err(FrameError::Sequence { expected: 0, got: 4 }));
-        assert!(inbox.take().is_err(), "what is behind it cannot be trusted");
+        assert!(inbox.take().is_err(), "what is after it cannot be trusted");
     }
 
     #[test]

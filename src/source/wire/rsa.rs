@@ -12,7 +12,7 @@ use rustls::pki_types::{SubjectPublicKeyInfoDer, pem::PemObject};
 /// Bytes that OAEP with SHA-1 adds: twice the hash and two.
 const OAEP: usize = 42;
 
-/// Encrypts `password` for the server: with a zero byte behind it, XORed with the nonce, RSA-OAEP.
+/// Encrypts `password` for the server: with a zero byte after it, XORed with the nonce, RSA-OAEP.
 ///
 /// # Errors
 /// A sentence about the key or the password's length.

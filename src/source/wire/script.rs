@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 /// An OK packet.
 pub const OK: &[u8] = b"\0\0\0\x02\0\0\0";
-/// An OK packet behind which another answer follows.
+/// An OK packet after which another answer follows.
 pub const MORE: &[u8] = b"\0\0\0\x0A\0\0\0";
 /// An EOF packet.
 pub const EOF: &[u8] = b"\xFE\0\0\x02\0";

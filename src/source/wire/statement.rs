@@ -55,7 +55,7 @@ impl Wire {
     }
 
     /// Runs statements in order and gives the rows of each, as [`Wire::query`] does. They are sent together, so that the answers
-    /// cost one round trip, but to a server that does not take that. An error of one is the error of all; those behind it are not
+    /// cost one round trip, but to a server that does not take that. An error of one is the error of all; those after it are not
     /// run.
     ///
     /// # Errors

@@ -217,7 +217,7 @@ impl Applying {
             tokio::join!(biased; begin, applier.apply(session, changes, mode_of, way), advance);
         begun.map_err(|error| Attempt::Failed(error.into()))?;
         // Told first: where the next checkpoint is there already (23505) that has aborted the transaction, and what was sent
-        // behind it says only so. Where the head is another one nothing was written; the open transaction ends with its session.
+        // after it says only so. Where the head is another one nothing was written; the open transaction ends with its session.
         let advanced = match advanced {
             Err(error) if error.is_moved() => return Err(Attempt::Failed(error.into())),
             other => other,

@@ -15,7 +15,7 @@ pub use shared::Progress;
 use crate::change::status::{NotCommitted, Phase, Reached, SILENT_SECONDS, TablePhase, TaskStatus, Time};
 use crate::change::{Position, TableName, TargetName};
 use std::collections::{BTreeMap, BTreeSet};
-use upkeep::Tended;
+use upkeep::TargetUpkeep;
 
 /// How a task gets on.
 #[derive(Debug, Default)]
@@ -28,7 +28,7 @@ pub struct TaskProgress {
     /// The carried tables.
     tables: BTreeMap<TableName, TablePhase>,
     /// The tables that these feed.
-    targets: BTreeMap<TargetName, Tended>,
+    targets: BTreeMap<TargetName, TargetUpkeep>,
     /// The durable position as text.
     position: Option<String>,
     /// Up to when the target has all that the source has.
@@ -72,7 +72,7 @@ pub(super) struct Committed<'a> {
     pub source_micros: u64,
     /// Tables that have reached P1 with it.
     pub caught_up: &'a [TableName],
-    /// It is more than a checkpoint behind what was passed over.
+    /// It is more than a checkpoint after what was passed over.
     pub work: bool,
 }
 
@@ -92,7 +92,7 @@ impl TaskProgress {
         (self.rows, self.begun) = (0, now);
     }
 
-    /// Whether the target has all that the source had when this attempt began: what stopped an earlier one lies behind it.
+    /// Whether the target has all that the source had when this attempt began: what stopped an earlier one is over.
     pub(super) fn is_past_its_start(&self) -> bool {
         self.phase == Phase::Synchronizing && self.reached.is_past(self.begun)
     }

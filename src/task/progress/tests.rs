@@ -4,7 +4,7 @@ use super::*;
 use crate::change::prepared::XaState;
 use crate::change::status::{TableStatus, Upkeep};
 use crate::change::{FilePosition, Taken};
-use crate::sink::store::Kept;
+use crate::sink::store::UpkeepRecord;
 use crate::status::not_ready;
 
 /// A task, the board's status of it, and the clock.
@@ -312,16 +312,16 @@ fn what_a_phase_waits_for_goes_with_it() {
 #[test]
 fn dead_rows_are_counted_once_and_over_restarts() {
     let mut scene = Scene::ready();
-    let kept = Kept { analyzed: 5, copied_bytes: 6, vacuumed: 7, dead_rows: 100 };
+    let record = UpkeepRecord { analyzed: 5, copied_bytes: 6, vacuumed: 7, dead_rows: 100 };
     scene.progress.applies(&target("a"), 10, 3);
     for _ in 0..2 {
-        scene.progress.loads(&target("a"), &kept);
+        scene.progress.loads(&target("a"), &record);
         let upkeep = scene.upkeep("a");
         assert_eq!((upkeep.dead_rows, upkeep.analyzed, upkeep.vacuumed), (103, 5, 7), "once");
     }
     scene.retry();
     scene.carry(&[("a", "a", TablePhase::Streaming), ("b", "b", TablePhase::Streaming)]);
-    scene.progress.loads(&target("a"), &kept);
+    scene.progress.loads(&target("a"), &record);
     scene.progress.applies(&target("a"), 10, 4);
     assert_eq!(scene.progress.vacuums(&target("a"), 103, scene.now), 4, "those that died meanwhile");
     scene.progress.measures(&target("a"), 50, scene.now);
@@ -332,7 +332,7 @@ fn dead_rows_are_counted_once_and_over_restarts() {
     scene.carry(&[("b", "b", TablePhase::Streaming)]);
     assert_eq!(scene.progress.upkeep(&target("a")), None);
     scene.carry(&[("a", "a", TablePhase::Streaming)]);
-    scene.progress.loads(&target("a"), &kept);
+    scene.progress.loads(&target("a"), &record);
     assert_eq!(scene.upkeep("a").dead_rows, 100);
 }
 

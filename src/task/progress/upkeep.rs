@@ -5,12 +5,12 @@
 use super::TaskProgress;
 use crate::change::status::{TablePhase, TaskStatus, Time, Upkeep};
 use crate::change::{TableName, TargetName};
-use crate::sink::store::Kept;
+use crate::sink::store::UpkeepRecord;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A target table.
 #[derive(Clone, Debug)]
-pub(super) struct Tended {
+pub(super) struct TargetUpkeep {
     /// The first of the source tables that feed it: what several feed is told of with that one.
     feeder: TableName,
     upkeep: Upkeep,
@@ -27,7 +27,7 @@ impl TaskProgress {
                 continue;
             }
             let known = before.remove(*target).filter(|known| known.feeder == **feeder);
-            let new = || Tended { feeder: (*feeder).clone(), upkeep: Upkeep::default(), loaded: false };
+            let new = || TargetUpkeep { feeder: (*feeder).clone(), upkeep: Upkeep::default(), loaded: false };
             self.targets.insert((*target).clone(), known.unwrap_or_else(new));
         }
         self.changed.targets.extend(self.targets.keys().cloned());
@@ -35,7 +35,7 @@ impl TaskProgress {
 
     /// This table is fed too from here on.
     pub(super) fn feeds_also(&mut self, feeder: &TableName, target: &TargetName) {
-        let new = || Tended { feeder: feeder.clone(), upkeep: Upkeep::default(), loaded: false };
+        let new = || TargetUpkeep { feeder: feeder.clone(), upkeep: Upkeep::default(), loaded: false };
         self.targets.entry(target.clone()).or_insert_with(new);
         self.changed.targets.insert(target.clone());
     }
@@ -48,52 +48,52 @@ impl TaskProgress {
     /// So many row operations on a target table are durable, and left so many dead rows.
     pub(in crate::task) fn applies(&mut self, target: &TargetName, rows: u64, dead: u64) {
         self.rows += rows;
-        self.change(target, |tended| tended.upkeep.dead_rows += dead);
+        self.change(target, |one| one.upkeep.dead_rows += dead);
     }
 
     /// Takes in what is on record. Rows that died in this process are on record from now on, or to be counted with it.
-    pub(in crate::task) fn loads(&mut self, target: &TargetName, kept: &Kept) {
-        self.change(target, |tended| {
-            let upkeep = &mut tended.upkeep;
-            if !std::mem::replace(&mut tended.loaded, true) {
-                upkeep.dead_rows += kept.dead_rows;
+    pub(in crate::task) fn loads(&mut self, target: &TargetName, record: &UpkeepRecord) {
+        self.change(target, |one| {
+            let upkeep = &mut one.upkeep;
+            if !std::mem::replace(&mut one.loaded, true) {
+                upkeep.dead_rows += record.dead_rows;
             }
-            upkeep.copied_bytes = kept.copied_bytes;
-            (upkeep.analyzed, upkeep.vacuumed) = (kept.analyzed, kept.vacuumed);
+            upkeep.copied_bytes = record.copied_bytes;
+            (upkeep.analyzed, upkeep.vacuumed) = (record.analyzed, record.vacuumed);
         });
     }
 
     /// A target table has so many bytes.
     pub(in crate::task) fn measures(&mut self, target: &TargetName, bytes: u64, now: Time) {
-        self.change(target, |tended| {
-            (tended.upkeep.bytes, tended.upkeep.measured) = (bytes, now.seconds());
+        self.change(target, |one| {
+            (one.upkeep.bytes, one.upkeep.measured) = (bytes, now.seconds());
         });
     }
 
     /// A table was analyzed after its copy.
     pub(in crate::task) fn analyzes(&mut self, target: &TargetName, bytes: u64, now: Time) {
-        self.change(target, |tended| {
-            (tended.upkeep.copied_bytes, tended.upkeep.analyzed) = (bytes, now.seconds());
+        self.change(target, |one| {
+            (one.upkeep.copied_bytes, one.upkeep.analyzed) = (bytes, now.seconds());
         });
     }
 
     /// A table was vacuumed that had so many dead rows when that began; how many have died meanwhile, and are left for the next time.
     pub(in crate::task) fn vacuums(&mut self, target: &TargetName, dead: u64, now: Time) -> u64 {
-        self.change(target, |tended| {
-            tended.upkeep.vacuumed = now.seconds();
-            tended.upkeep.dead_rows = tended.upkeep.dead_rows.saturating_sub(dead);
+        self.change(target, |one| {
+            one.upkeep.vacuumed = now.seconds();
+            one.upkeep.dead_rows = one.upkeep.dead_rows.saturating_sub(dead);
         });
         self.upkeep(target).map_or(0, |upkeep| upkeep.dead_rows)
     }
 
     /// How a target table has grown; `None` when it is not fed.
     pub(in crate::task) fn upkeep(&self, target: &TargetName) -> Option<&Upkeep> {
-        self.targets.get(target).map(|tended| &tended.upkeep)
+        self.targets.get(target).map(|one| &one.upkeep)
     }
 
     /// Whether the copy into a target table is durable.
     pub(in crate::task) fn is_copied(&self, target: &TargetName) -> bool {
-        let feeder = self.targets.get(target).map(|tended| &tended.feeder);
+        let feeder = self.targets.get(target).map(|one| &one.feeder);
         match feeder.and_then(|feeder| self.tables.get(feeder)) {
             Some(TablePhase::CatchingUp | TablePhase::Streaming) => true,
             Some(TablePhase::Pending | TablePhase::Snapshotting | TablePhase::Parked | TablePhase::LetGo)
@@ -101,9 +101,9 @@ impl TaskProgress {
         }
     }
 
-    fn change(&mut self, target: &TargetName, change: impl FnOnce(&mut Tended)) {
-        if let Some(tended) = self.targets.get_mut(target) {
-            change(tended);
+    fn change(&mut self, target: &TargetName, change: impl FnOnce(&mut TargetUpkeep)) {
+        if let Some(one) = self.targets.get_mut(target) {
+            change(one);
             self.changed.targets.insert(target.clone());
         }
     }
@@ -111,9 +111,9 @@ impl TaskProgress {
     /// Tells the status of the target tables that have changed.
     pub(super) fn tell_upkeep(&mut self, status: &mut TaskStatus) {
         for target in std::mem::take(&mut self.changed.targets) {
-            let Some(tended) = self.targets.get(&target) else { continue };
-            if let Some(table) = status.tables.get_mut(&tended.feeder.to_string()) {
-                table.upkeep.clone_from(&tended.upkeep);
+            let Some(one) = self.targets.get(&target) else { continue };
+            if let Some(table) = status.tables.get_mut(&one.feeder.to_string()) {
+                table.upkeep.clone_from(&one.upkeep);
             }
         }
     }

@@ -171,7 +171,7 @@ async fn goes_on(lane: &Lane, error: TaskError, tries: u32) -> Result<After, Tas
     }
 }
 
-/// The group's records, on a session of their own. Nothing of an earlier attempt can become durable behind this.
+/// The group's records, on a session of their own. Nothing of an earlier attempt can become durable after this.
 async fn open(lane: &Lane) -> Result<(Arc<Owner>, Stored), TaskError> {
     lane.owner.end(&lane.sessions).await?;
     let owner = lane.owner.aside(lane.main.target(), lane.side, &lane.sessions).await?;
@@ -183,7 +183,7 @@ async fn open(lane: &Lane) -> Result<(Arc<Owner>, Stored), TaskError> {
 /// How an attempt has come to its end.
 enum Way {
     Ends(Ended),
-    /// The stream has come up to now; or it has to, behind what the copy has met.
+    /// The stream has come up to now; or it has to, past what the copy has met.
     GoesOn(Option<Moved>),
 }
 

@@ -1,8 +1,8 @@
 //! Where a side stream and the main stream come together.
 //!
 //! The side stream asks for it when it is past P1 and near, and holds at a transaction boundary. The main stream goes on until it is at
-//! that place too, or holds where it is when that is behind the place, and lets the side stream come there. Then both are at one place:
-//! what is before it has been applied by the side stream, what comes behind it is for the main stream.
+//! that place too, or holds where it is when that is past the place, and lets the side stream come there. Then both are at one place:
+//! what is before it has been applied by the side stream, what comes after it is for the main stream.
 //!
 //! What must never happen here: the main stream held up by a side stream that does not come.
 

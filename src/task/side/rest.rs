@@ -1,7 +1,7 @@
 //! How long a table rests between copies of it that nobody has asked for.
 //!
 //! A table to which statements happen again and again that only a copy mends would be copied all the time. The first copy begins at once
-//! and so does the next; behind that the table rests for as long as its last copy took, then twice as long, up to four times: so that it
+//! and so does the next; after that the table rests for as long as its last copy took, then twice as long, up to four times: so that it
 //! is copied for a fifth of the time at most. A table that was left alone for long begins anew.
 //!
 //! What must never happen here: a rest that only a restart ends.

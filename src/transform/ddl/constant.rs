@@ -307,7 +307,7 @@ pub(super) fn needs(text: &str, mode: SqlMode, session: &Session) -> Result<Need
     Ok(needs)
 }
 
-/// A string. Behind an introducer, and as `N'…'`, it is the bytes that the client sent.
+/// A string. After an introducer, and as `N'…'`, it is the bytes that the client sent.
 fn literal(text: &str, tokens: &[Token<'_>], at: usize, session: &Session) -> Result<(), String> {
     let Some(token) = tokens.get(at) else { return Ok(()) };
     let before = at.checked_sub(1).and_then(|before| tokens.get(before));

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A number: its digits, and how many of them stand behind the point.
+/// A number: its digits, and how many of them stand after the point.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Decimal {
     negative: bool,

@@ -23,7 +23,7 @@ pub(super) struct Added<'a> {
     pub target: &'a TargetColumn,
     /// It is the first TIMESTAMP of the table as it will be.
     pub first_timestamp: bool,
-    /// The table's default character set, behind the statement.
+    /// The table's default character set, after the statement.
     pub table_charset: &'a Charset,
 }
 

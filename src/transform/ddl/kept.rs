@@ -2,7 +2,7 @@
 //! also for the rows that are there; so what they get is what this text gives. (Seen on MySQL 9.7, MariaDB 10.11 and 11.8, by
 //! comparing what thousands of random expressions give with what columns hold that have them as defaults.)
 //!
-//! What must never happen here: an expression taken for kept because nothing is known against one of its literals behind an
+//! What must never happen here: an expression taken for kept because nothing is known against one of its literals after an
 //! introducer.
 
 use super::constant::CLOCK;
@@ -32,7 +32,7 @@ pub(super) fn changed_when_kept(sql: &str, mode: SqlMode) -> Result<Option<&'sta
                 Some("true and false as 1 and 0")
             }
             TokenKind::Word if token.value.starts_with('_') && !behind.all(is_plain) => {
-                Some("a string behind a character set without its backslashes")
+                Some("a string after a character set without its backslashes")
             }
             _ => None,
         };

@@ -125,7 +125,7 @@ fn dated(literal: &DeclaredDefault) -> Option<String> {
     plain(literal).filter(|_| !zeros)
 }
 
-/// A decimal number with at most `scale` digits behind the point, without needless zeros.
+/// A decimal number with at most `scale` digits after the point, without needless zeros.
 fn number(literal: &DeclaredDefault, scale: usize) -> Option<String> {
     match literal {
         DeclaredDefault::Hex(digits) => u64::from_str_radix(digits, 16).ok().map(|number| number.to_string()),
@@ -293,7 +293,7 @@ fn text(literal: &DeclaredDefault) -> Option<String> {
     }
 }
 
-/// An exact number as it is printed: zeros behind the point count.
+/// An exact number as it is printed: zeros after the point count.
 pub(super) fn number_text(number: &str) -> Option<String> {
     let places = number.split_once('.').map_or(0, |(_, places)| places.len());
     let canonical = decimal(number, places)?;

@@ -1,5 +1,5 @@
 //! From a DDL statement of the source to what is done at the target, and to the definition and mapping under which
-//! the rows behind it are read.
+//! the rows after it are read.
 //!
 //! Sequence: what only a policy could let pass stops, the definition evolves, every carried column is followed from
 //! the old definition to the new, and what changed becomes [`TargetChange`]s: renames, types, additions, in that
@@ -60,7 +60,7 @@ pub struct Translated {
     pub table: Table,
     /// Its mapping from here on.
     pub mapping: TableMapping,
-    /// What is done at the target before the rows behind the statement, in this order.
+    /// What is done at the target before the rows after the statement, in this order.
     pub changes: Vec<TargetChange>,
 }
 

@@ -172,7 +172,7 @@ fn decimal(given: &Given, precision: u8, scale: u8, unsigned: bool) -> Option<Va
     (fits && !(unsigned && text.starts_with('-'))).then_some(Value::Number(text))
 }
 
-/// FLOAT and DOUBLE; with digits behind the point the server rounds what is behind the whole number.
+/// FLOAT and DOUBLE; with digits after the point the server rounds what is after the whole number.
 fn real(given: &Given, column: &Column) -> Option<Value> {
     let number = match given {
         Given::Real(number) => *number,

@@ -245,7 +245,7 @@ fn dropped_columns_pass_or_are_dropped_as_the_policy_says() {
     );
     let shared = Rules { shared_target: true, ..applied.clone() };
     assert_eq!(outcome("ALTER TABLE Orders DROP b", &shared), "alter b smallint?");
-    // The rows behind it go to the columns that are left.
+    // The rows after it go to the columns that are left.
     let after = run("ALTER TABLE Orders DROP a", &ignored).unwrap();
     let names: Vec<&str> = after.mapping.target.columns.iter().map(|column| column.name.as_str()).collect();
     assert_eq!(names, ["id", "b", "c"]);

@@ -118,7 +118,7 @@ fn digits(name: &str) -> String {
     format!("(SELECT 0 d{rest}) {name}")
 }
 
-/// The looks of the coarse kind behind which the clocks are set back before the next one.
+/// The looks of the coarse kind after which the clocks are set back before the next one.
 fn coarse() -> String {
     let tables = ["a", "b", "c", "e", "f"].map(digits).join(", ");
     let number = format!("(a.d + 10 * b.d + 100 * c.d + 1000 * e.d + 10000 * f.d) * {COARSE}");

@@ -16,7 +16,7 @@ pub(crate) fn padded(raw: &[u8], length: usize, out: &mut Vec<u8>) -> Result<(),
 /// `EWKB_SRID_FLAG` of PostGIS: the type is followed by the SRID.
 const SRID_FLAG: u32 = 0x2000_0000;
 
-/// GEOMETRY: MySQL's SRID and WKB become PostGIS's EWKB: the SRID, unless 0, behind the outermost type. Geometries
+/// GEOMETRY: MySQL's SRID and WKB become PostGIS's EWKB: the SRID, unless 0, after the outermost type. Geometries
 /// inside stay as they are.
 pub(crate) fn geometry(raw: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
     const SHORT: Fault = Fault::Malformed("a geometry is shorter than its header");

@@ -116,7 +116,7 @@ pub(crate) fn from_text(raw: &[u8], scale: u8, out: &mut Vec<u8>) -> Result<(), 
     number_of_digits(whole, fraction)?.write(negative, scale, out)
 }
 
-/// Sign, digits before and digits behind the point.
+/// Sign, digits before and digits after the point.
 fn split_text(raw: &[u8], scale: u8) -> Result<(bool, &[u8], &[u8]), Fault> {
     let (negative, digits) = match raw.split_first() {
         Some((b'-', rest)) => (true, rest),
@@ -278,7 +278,7 @@ impl AsciiDigits {
 }
 
 /// Prints a packed DECIMAL as MySQL does (`decimal2string`): no leading zeros but one before the
-/// point, all `scale` digits behind it, no sign on zero.
+/// point, all `scale` digits after it, no sign on zero.
 pub(crate) fn print_packed(raw: &[u8], precision: u8, scale: u8, out: &mut Vec<u8>) -> Result<(), Fault> {
     let packed = Packed::read(raw, precision, scale)?;
     let digits = AsciiDigits::of(&packed, precision, scale)?;

@@ -44,7 +44,7 @@ impl Width {
 /// An object or array: `[count][size]`, for objects key entries `[offset][u16 length]`, value entries
 /// `[type][offset or the value itself]`, then the keys and values.
 pub(super) struct Container<'a> {
-    /// All of it, and nothing behind it.
+    /// All of it, and nothing after it.
     bytes: &'a [u8],
     width: Width,
     /// How many values it has.
@@ -118,7 +118,7 @@ pub(super) fn is_inline(kind: u8, large: bool) -> bool {
     }
 }
 
-/// Bytes behind their length, which has seven bits a byte, lowest first; and how many bytes both take.
+/// Bytes after their length, which has seven bits a byte, lowest first; and how many bytes both take.
 #[inline]
 pub(super) fn sized(from: &[u8]) -> Result<(&[u8], usize), Fault> {
     let mut length = 0usize;
@@ -132,7 +132,7 @@ pub(super) fn sized(from: &[u8]) -> Result<(&[u8], usize), Fault> {
     Err(CUT)
 }
 
-/// The bytes of the value of type `kind` that starts at the front of `from`, without what lies behind it.
+/// The bytes of the value of type `kind` that starts at the front of `from`, without what lies after it.
 pub(super) fn whole(kind: u8, from: &[u8]) -> Result<&[u8], Fault> {
     let length = match kind {
         LITERAL => 1,

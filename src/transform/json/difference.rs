@@ -2,7 +2,7 @@
 //! `binlog_row_value_options=PARTIAL_JSON`.
 //!
 //! What flows: the document before the update and a run of differences, each `[operation u8][path][value]`, path and
-//! value behind their lengths, no value for a removal (`Json_diff_vector::read_binary` in MySQL's
+//! value after their lengths, no value for a removal (`Json_diff_vector::read_binary` in MySQL's
 //! `json_diff.cc`). They are applied in their order, each to what the ones before it made, by the server's rules
 //! (`apply_json_diff` there): a path names one value, and scalars are not taken for arrays of one element.
 //!
@@ -21,7 +21,7 @@ use std::fmt;
 enum Operation {
     /// A value that is there becomes another.
     Replace,
-    /// A member that is not there, or an element and all behind it move up.
+    /// A member that is not there, or an element and all after it move up.
     Insert,
     /// A value that is there goes.
     Remove,
@@ -58,7 +58,7 @@ pub(crate) fn apply(before: &[u8], differences: &[u8], out: &mut Vec<u8>) -> Res
     root.write_document(out)
 }
 
-/// The value of a difference: a document of its own, nothing behind it.
+/// The value of a difference: a document of its own, nothing after it.
 fn value(raw: &[u8]) -> Result<Node<'_>, Fault> {
     const STRANGE: Fault = Fault::Malformed("the value of a difference of JSON documents is malformed");
     let (kind, from) = raw.split_first().ok_or(STRANGE)?;

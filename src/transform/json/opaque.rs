@@ -50,7 +50,7 @@ fn temporal_value(field_type: u8, data: &[u8], out: &mut Vec<u8>) -> Result<(), 
     Ok(())
 }
 
-/// `"base64:type<field type>:<data>"`; a line break, escaped, behind every 76 characters that are not the last
+/// `"base64:type<field type>:<data>"`; a line break, escaped, after every 76 characters that are not the last
 /// (`base64_encode` in MySQL's `base64_encode.cc`).
 fn base64(field_type: u8, data: &[u8], out: &mut Vec<u8>) {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

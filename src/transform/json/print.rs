@@ -44,7 +44,7 @@ pub(super) fn unsigned(value: u64, out: &mut Vec<u8>) {
     let _ = write!(out, "{value}");
 }
 
-/// A double: the fewest digits that give it back, an even last one where two do equally well; plain up to 15 digits before and 14 zeros behind the point,
+/// A double: the fewest digits that give it back, an even last one where two do equally well; plain up to 15 digits before and 14 zeros after the point,
 /// else with an exponent that has no plus (`my_gcvt` in MySQL's `dtoa.cc` with its full width); `.0` when
 /// neither point nor exponent shows that it is no integer.
 pub(super) fn double(value: f64, out: &mut Vec<u8>) -> Result<(), Fault> {
@@ -96,7 +96,7 @@ pub(super) fn double(value: f64, out: &mut Vec<u8>) -> Result<(), Fault> {
 }
 
 /// The digits of a number in scientific notation without the point, how many they are, and the exponent. So many
-/// digits behind the first as `precision` says, or the fewest that give the number back.
+/// digits after the first as `precision` says, or the fewest that give the number back.
 fn scientific(
     value: f64,
     precision: Option<usize>,
@@ -137,7 +137,7 @@ fn gives_back(digits: &[u8], exponent: i32, value: f64) -> bool {
 }
 
 /// How many digits the number has when it is written out in full, for one with a fraction: an odd number times
-/// 2^-n has n digits behind the point.
+/// 2^-n has n digits after the point.
 fn exact_digits(value: f64, exponent: i32) -> Option<usize> {
     const FRACTION_BITS: i32 = 52;
     let bits = value.to_bits();

@@ -67,7 +67,7 @@ fn small_array(entries: &[(u8, [u8; 2])], values: &[u8]) -> Vec<u8> {
 
 #[test]
 fn containers_scalars_and_strings_are_printed() {
-    // Offsets count from behind the type byte.
+    // Offsets count from after the type byte.
     let first = 4 + 5 * 3;
     let offset = |at: u16| (first + at).to_le_bytes();
     let mut values = 70_000i32.to_le_bytes().to_vec();

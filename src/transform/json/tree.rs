@@ -14,7 +14,7 @@ pub(super) enum Node<'a> {
     Untouched {
         /// Its type.
         kind: u8,
-        /// Its bytes, without what lies behind it.
+        /// Its bytes, without what lies after it.
         bytes: &'a [u8],
     },
     /// An array taken apart.

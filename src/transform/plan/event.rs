@@ -1,4 +1,4 @@
-//! Row events: images one behind the other, each a NULL bitmap and the values that are not NULL (MySQL internals,
+//! Row events: images one after the other, each a NULL bitmap and the values that are not NULL (MySQL internals,
 //! "Rows_event").
 
 use super::told::KeyWords;

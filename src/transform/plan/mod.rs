@@ -231,7 +231,7 @@ impl Plan {
         start
     }
 
-    /// The key of the row just written: part of it, or a copy behind it.
+    /// The key of the row just written: part of it, or a copy after it.
     #[inline]
     fn key_of_row(&self, marks: &Marks, out: &mut Vec<u8>) -> Range<usize> {
         if self.key_in_row {

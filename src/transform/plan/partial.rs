@@ -2,7 +2,7 @@
 //!
 //! The before image is as ever. The after image begins with the row's options (a length-encoded number); where bit 0 of
 //! it is set a bit set follows, with one bit for each JSON column of the table. Then come the NULL bits and the values; a
-//! JSON value whose bit is set is a run of differences behind four bytes of length (`unpack_row` in MySQL's
+//! JSON value whose bit is set is a run of differences after four bytes of length (`unpack_row` in MySQL's
 //! `rpl_record.cc`).
 //!
 //! What flows: a row without differences goes the way of all rows; of another one the after image is first put together
@@ -95,7 +95,7 @@ impl<'p> Walk<'p, '_> {
     }
 }
 
-/// Writes the four bytes of length at `at` of what lies behind them.
+/// Writes the four bytes of length at `at` of what lies after them.
 fn close(image: &mut [u8], at: usize) -> Result<(), Fault> {
     let (_, field) = image.split_at_mut_checked(at).unwrap_or_default();
     let long = Fault::Malformed("a JSON document is longer than any can be");

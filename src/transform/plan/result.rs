@@ -134,7 +134,7 @@ impl Plan {
             }
         }
         if !cursor.is_empty() {
-            return Err((Fault::Malformed("a result row goes on behind its last column"), None));
+            return Err((Fault::Malformed("a result row goes on after its last column"), None));
         }
         let row = start..out.buffer.len();
         let key = self.key_of_row(marks, &mut out.buffer);

@@ -1,4 +1,4 @@
-//! What people write behind ADD COLUMN. Each is given to every kind of server; what one refuses it is not asked for.
+//! What people write after ADD COLUMN. Each is given to every kind of server; what one refuses it is not asked for.
 
 /// Literals: the table is not written anew for them.
 pub const LITERALS: &[&str] = &[

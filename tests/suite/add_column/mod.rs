@@ -74,7 +74,7 @@ async fn carried(mysql: &Mysql, stops: &[&str]) {
     let mut stopped: Vec<&Planned> = Vec::new();
     while let Err(remedy) = applied_or_failed(&daemon, mysql).await {
         let left_out = |one: &&&Planned| {
-            // Behind those that are left out already.
+            // After those that are left out already.
             remedy.contains("exclude_columns = [")
                 && remedy.contains(&format!("\"{}\"]", one.column))
                 && remedy.contains(&format!("{name}.{} ", one.table))

@@ -275,7 +275,7 @@ pub async fn rows_of_server(
         session.client().copy_out(&copy).await.unwrap().try_collect().await.unwrap();
     let bytes = messages.concat();
     let mut run = EncodedRows::new(Arc::clone(layout));
-    // Behind the 19 bytes of the header; a field count of -1 ends it.
+    // After the 19 bytes of the header; a field count of -1 ends it.
     let mut rest = &bytes[19..];
     while rest[..2] != [0xff, 0xff] {
         let mut at = 2;

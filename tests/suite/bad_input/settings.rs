@@ -63,7 +63,7 @@ async fn settings_of_the_source_that_would_lose_rows() {
     assert_eq!(failures(&output), 3, "{}", output.stdout);
     mysql.sql("SET GLOBAL binlog_format = 'ROW'; SET GLOBAL binlog_row_image = 'FULL'").await;
 
-    // Where to start, when nothing is copied: behind what was purged, and behind what never was.
+    // Where to start, when nothing is copied: after what was purged, and after what never was.
     let uuid = mysql.one("SELECT @@server_uuid").await;
     mysql
         .sql("FLUSH BINARY LOGS; CREATE DATABASE later; PURGE BINARY LOGS BEFORE NOW() + INTERVAL 1 DAY")
@@ -87,7 +87,7 @@ async fn settings_of_the_source_that_would_lose_rows() {
         mysql.sql(&format!("SET GLOBAL gtid_mode = {mode}")).await;
     }
     let output = check_writes_nothing(&only_schema(&executed), &scene.target).await;
-    fails(&output, "source.start_position", &["MySQL's GTIDs", "no names"]);
+    fails(&output, "source.start_position", &["MySQL's GTIDs", "no GTIDs"]);
     scene.target.sql("DROP SCHEMA bad_settings CASCADE").await;
     // Without GTIDs files are followed, on this server only: that is told.
     let output = check_writes_nothing(&config, &scene.target).await;

@@ -14,7 +14,7 @@ use rowferry::change::status::Phase;
 pub struct Case {
     /// The table's name.
     pub table: &'static str,
-    /// Its columns and what stands behind them, and statements that fill it (`{t}` is its name).
+    /// Its columns and what stands after them, and statements that fill it (`{t}` is its name).
     pub made: &'static str,
     /// What is set in the session.
     pub session: &'static str,

@@ -28,7 +28,7 @@ pub struct Load {
     pub rows: Vec<Vec<String>>,
 }
 
-/// What one session does to the table, and which rows change behind it.
+/// What one session does to the table, and which rows change after it.
 #[derive(Clone, Debug, Default)]
 pub struct Step {
     /// The session's settings.

@@ -1,4 +1,4 @@
-//! What stands behind a column's name: its type and everything that may follow.
+//! What stands after a column's name: its type and everything that may follow.
 
 use super::server::Server;
 use super::shape::Column;

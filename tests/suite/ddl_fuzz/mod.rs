@@ -106,7 +106,7 @@ async fn play_again(ground: &Ground<'_>, cases: &mut [Case], outcomes: &mut [Out
     u64::try_from(stopped.len()).expect("few")
 }
 
-/// The seed of the round behind this one.
+/// The seed of the round after this one.
 fn next(seed: u64) -> u64 {
     (seed.wrapping_mul(1_103_515_245) + 12_345) % 1_073_741_824
 }

@@ -240,7 +240,7 @@ impl Ground<'_> {
                     // Parked before its last change has passed it may come back.
                     let is_over = passed.contains(&case.number) || task.is_some_and(has_failed);
                     let outcome = task.and_then(|task| told(task, case));
-                    // One that the source has again is taken back when the stream is near, which may be behind the last change.
+                    // One that the source has again is taken back when the stream is near, which may be after the last change.
                     let returns = matches!(outcome, Some(Outcome::Gone))
                         && self.mysql.one(&is_there(case)).await != "0";
                     if let Some(outcome) = outcome.filter(|_| !returns)

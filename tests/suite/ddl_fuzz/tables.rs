@@ -11,7 +11,7 @@ use crate::load::Dice;
 pub struct Table {
     /// Columns and keys.
     pub parts: Vec<String>,
-    /// Behind the parentheses.
+    /// After the parentheses.
     pub options: Vec<String>,
     /// `PARTITION BY …`, or nothing.
     pub partitions: String,

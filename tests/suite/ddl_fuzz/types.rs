@@ -32,7 +32,7 @@ pub fn collation(dice: &mut Dice) -> &'static str {
     dice.pick::<&str>(&COLLATIONS)
 }
 
-/// What may stand behind a text type.
+/// What may stand after a text type.
 fn charset_clause(dice: &mut Dice) -> String {
     match dice.below(10) {
         0..=4 => String::new(),

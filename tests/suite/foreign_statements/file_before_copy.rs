@@ -1,4 +1,4 @@
-//! What lies in the log's file before a copy begins, on servers that do not name transactions, or name them early.
+//! What lies in the log's file before a copy begins, on servers that have no GTIDs, or write them early.
 
 use super::{CARRIED, goes_on, stops};
 use crate::harness::{Config, DEADLINE, Daemon, Kind, Scene, postgres};
@@ -58,7 +58,7 @@ async fn stops_a_copy_where_nothing_can_be_proven_and_the_remedies_help() {
     mysql.sql("FLUSH BINARY LOGS").await;
     daemon.restart();
     daemon.wait_phase("Synchronizing", DEADLINE).await;
-    goes_on(&scene, &daemon, "behind a new file").await;
+    goes_on(&scene, &daemon, "after a new file").await;
     // The other remedy, for another task.
     let scene = Scene::on(&mysql, postgres().await, "before_proven").await;
     scene.source.sql(CARRIED).await;

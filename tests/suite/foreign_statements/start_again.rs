@@ -1,4 +1,4 @@
-//! Going on behind a statement, to the letter of docs/operations.md; and a start position that is not heeded.
+//! Going on after a statement, to the letter of docs/operations.md; and a start position that is not heeded.
 
 use super::{CARRIED, stops};
 use crate::harness::{DEADLINE, Kind, Mysql, Scene, on_every_kind, postgres, rowferry};
@@ -52,7 +52,7 @@ async fn behind_a_statement(kind: Kind) {
     assert!(check.code == 0 && check.stdout.contains("start_position is not heeded"), "{check:?}");
 }
 
-/// The statement stands inside a transaction; the place behind its COMMIT, from the place that the error names.
+/// The statement stands inside a transaction; the place after its COMMIT, from the place that the error names.
 async fn behind_its_transaction(mysql: &Mysql, told: &str) -> String {
     let (_, place) = told.split_once("statement at ").expect("a place");
     let place = place.split([' ', ';', '"']).next().unwrap_or_default().trim_end_matches(':');

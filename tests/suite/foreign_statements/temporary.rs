@@ -42,7 +42,7 @@ async fn goes_on_with_columns(scene: &Scene<'_>, daemon: &crate::harness::Daemon
 
 on_every_kind!(statements_on_a_temporary_table_of_a_carried_name_do_nothing, of_a_carried_name);
 
-/// In a procedure the log flags every statement behind the first that used a temporary table.
+/// In a procedure the log flags every statement after the first that used a temporary table.
 async fn behind_one_in_a_procedure(kind: Kind) {
     let scene = scene(kind, "temporary_procedure").await;
     let daemon = scene.start().await;

@@ -9,7 +9,7 @@ pub struct Case {
     pub name: &'static str,
     /// Where it can be run; everywhere when empty.
     pub on: &'static [Kind],
-    /// `$db` is the database, `$file` a file of tab-separated rows for `a`, `$uuid` a name for transactions.
+    /// `$db` is the database, `$file` a file of tab-separated rows for `a`, `$uuid` one for GTIDs.
     pub sql: &'static str,
 }
 
@@ -23,7 +23,7 @@ const MIXED: &[Kind] = &[Files97, Files56, Maria];
 /// What 5.6 refuses where GTIDs are enforced to be consistent.
 const NOT_GTIDS_56: &[Kind] = &[Gtids97, Files97, Files56, Maria];
 
-/// In this order, one behind the other.
+/// In this order, one after the other.
 pub const CASES: &[Case] = &[
     any(
         "transactions of several statements and tables",
@@ -37,7 +37,7 @@ pub const CASES: &[Case] = &[
          BEGIN; INSERT INTO a VALUES (4, 'w', 4); DELETE FROM a WHERE id = 4; COMMIT",
     ),
     Case {
-        name: "transactions that are only a name",
+        name: "transactions that are only a GTID",
         on: &[Gtids97, Gtids56],
         sql: "SET gtid_next = '$uuid:1'; BEGIN; COMMIT; SET gtid_next = '$uuid:3'; BEGIN; COMMIT; \
               SET gtid_next = 'AUTOMATIC'; INSERT INTO a VALUES (5, 'v', 5)",

@@ -121,7 +121,7 @@ impl Mysql {
     }
 
     /// Whether every transaction has one of MySQL's GTIDs.
-    pub async fn names_transactions(&self) -> bool {
+    pub async fn has_gtids(&self) -> bool {
         !self.is_mariadb() && self.one("SELECT @@GLOBAL.gtid_mode").await == "ON"
     }
 

@@ -67,7 +67,7 @@ pub fn new_folder(prefix: &str) -> PathBuf {
 }
 
 /// The folder of one server. Removed when dropped, not at the end of all: what the private servers of a whole run write is
-/// more than many a disk has free. To be dropped behind its server's [`Process`].
+/// more than many a disk has free. To be dropped after its server's [`Process`].
 #[derive(Debug)]
 pub struct ServerFolder(PathBuf);
 

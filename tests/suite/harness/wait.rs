@@ -61,16 +61,16 @@ enum Reached {
     /// A set of GTIDs; or the end of the log, for a task that follows such a server by places all the same.
     Gtids(GtidSet, FilePosition),
     /// The last transaction of each domain of a MariaDB, or a place that its log had reached before. At rest the log may end
-    /// behind the former, in an event of no transaction, of which a task makes a note only after seconds; while it is written
-    /// to, other names may be the last ones whenever a task is looked at.
+    /// after the former, in an event of no transaction, of which a task makes a note only after seconds; while it is written
+    /// to, other GTIDs may be the last ones whenever a task is looked at.
     Domains(Domains, FilePosition),
-    /// The end of the log: for servers whose transactions have no MySQL names.
+    /// The end of the log: for servers whose transactions have no MySQL GTIDs.
     File(FilePosition),
 }
 
 impl Reached {
     async fn by(mysql: &Mysql) -> Self {
-        if mysql.names_transactions().await {
+        if mysql.has_gtids().await {
             let executed = mysql.one("SELECT @@GLOBAL.gtid_executed").await.parse().expect("a GTID set");
             return Self::Gtids(executed, mysql.log_end().await);
         }
@@ -90,7 +90,7 @@ impl Reached {
                 None => Self::at(position, end),
             },
             Self::Domains(last, end) => {
-                let domains = position.split(" (").next().and_then(|names| names.parse::<Domains>().ok());
+                let domains = position.split(" (").next().and_then(|gtids| gtids.parse::<Domains>().ok());
                 domains.as_ref() == Some(last) || Self::at(position, end)
             }
             Self::File(end) => Self::at(position, end),

@@ -136,7 +136,7 @@ async fn a_table_whose_columns_get_other_names_under_its_copy_aside_is_copied_on
             .await;
         scene.assert_exact(&daemon, &["t", "other"]).await;
         let log = daemon.log();
-        assert!(log.contains("its copy goes on behind that") && !log.contains("starts over"), "{log}");
+        assert!(log.contains("its copy goes on after that") && !log.contains("starts over"), "{log}");
         held = proxy.hold("`id` > 100 AND `id` <= 200");
         if copy == "v" {
             // The next copy's chunks end where those of this one did.

@@ -86,7 +86,7 @@ async fn gh_ost(scene: &Scene<'_>, change: &str, written: &Written) {
     main.sql("DROP TABLE _t_ghc; DROP TABLE _t_del").await;
 }
 
-/// Does to the other table what was written behind `done`.
+/// Does to the other table what was written after `done`.
 async fn apply(session: &mut MysqlSession, written: &Written, done: usize) -> usize {
     let behind: Vec<String> =
         written.lock().unwrap().iter().skip(done).map(|sql| sql.replace("TABLE", "_t_gho")).collect();

@@ -194,7 +194,7 @@ async fn tables_that_are_dropped_while_they_are_copied_again_are_parked() {
         let trouble = parked(&scene, &daemon, table).await;
         assert!(trouble.gone, "{trouble:?}");
     }
-    // What the statements called cannot be looked up behind the DROP, so it may have been concerned too.
+    // What the statements called cannot be looked up after the DROP, so it may have been concerned too.
     carried(&scene, &daemon, "calm").await;
     scene.assert_exact(&daemon, &["calm"]).await;
 }

@@ -128,7 +128,7 @@ impl Healing {
     }
 
     pub fn summary(&self) -> String {
-        let mut text = String::from("behind them tables were");
+        let mut text = String::from("after them tables were");
         for (what, count) in &self.counts {
             let _ = write!(text, " {what} {count}×,");
         }

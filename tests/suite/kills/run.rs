@@ -37,7 +37,7 @@ pub struct Run {
     pub writers: u64,
     /// Now and then the source or the target is killed too; a Greenplum is not.
     pub kill_servers: bool,
-    /// Statements have tables copied again by themselves, beside the others; each kill comes behind one.
+    /// Statements have tables copied again by themselves, beside the others; each kill comes after one.
     pub heal: bool,
     /// Decides the choices.
     pub seed: u64,

@@ -4,7 +4,7 @@
 
 use crate::harness::Mysql;
 
-/// A kind of source: a server and how it names its transactions.
+/// A kind of source: a server and what GTIDs it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// MySQL 9.7 with GTIDs.
@@ -42,7 +42,7 @@ impl Origin {
 
     /// The kind of a server that runs.
     pub async fn of(server: &Mysql) -> Self {
-        match (server.kind(), server.names_transactions().await) {
+        match (server.kind(), server.has_gtids().await) {
             ("mariadb", _) => Self::MariaDb,
             ("mysql56", gtids) => {
                 if gtids {

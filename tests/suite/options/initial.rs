@@ -68,7 +68,7 @@ async fn a_statement_behind_the_start_position_stops_the_task() {
     let daemon = Daemon::start(&config);
     let task = daemon.wait_task("the task has failed", DEADLINE, |task| task.phase.name() == "Failed").await;
     let words = format!("{:?}", task.phase);
-    assert!(words.contains("ADD COLUMN v") && words.contains("choose a start_position behind"), "{words}");
+    assert!(words.contains("ADD COLUMN v") && words.contains("choose a start_position after"), "{words}");
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn a_transaction_far_above_the_memory_limit_is_carried_whole() {
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
         peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
     };
-    // 200 MiB in one transaction, of rows of 64 KiB, right behind one that selects nothing.
+    // 200 MiB in one transaction, of rows of 64 KiB, right after one that selects nothing.
     let other = scene.source.server.database("options_memory_other").await;
     other.sql("CREATE TABLE t (id INT PRIMARY KEY)").await;
     let mut session = scene.source.session().await;

@@ -1,4 +1,4 @@
-//! `start_position` on each kind of source: everything behind it is followed, and nothing before it.
+//! `start_position` on each kind of source: everything after it is followed, and nothing before it.
 
 use crate::harness::{DEADLINE, Daemon, Mysql, Scene, mariadb, mysql56, mysql97, postgres, rowferry};
 
@@ -73,7 +73,7 @@ async fn places_that_are_not_there_are_refused() {
     refused(mysql56().await, "no_file_56", "other.000001:4", "the log no longer holds").await;
     refused(mariadb().await, "no_file_maria", "other.000001:4", "its log has no place").await;
     refused(mariadb().await, "no_gtid_maria", "0-1-999999", "which this server never executed").await;
-    refused(mysql56().await, "gtids_56", "0-1-9", "here transactions have no names").await;
+    refused(mysql56().await, "gtids_56", "0-1-9", "here transactions have no GTIDs").await;
     let set = "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-77";
     refused(mariadb().await, "set_maria", set, "here transactions have MariaDB's GTIDs").await;
 }

@@ -97,9 +97,8 @@ async fn everything_recorded_is_read_back_latest_first() {
     begin(&session).await;
     let second = store.advance(&session, &first, &at(200)).await.unwrap();
     store.record_schema(&session, &definition("Orders", 3), &at(200)).await.unwrap();
-    let until = CatchUpTarget { server: at(300).server, file: at(300).file };
-    state(&session, TableState::CatchingUp { from: super::at(4), until: until.clone() }, json!({"v": 2}))
-        .await;
+    let p1 = CatchUpTarget { server: at(300).server, file: at(300).file };
+    state(&session, TableState::CatchingUp { p0: super::at(4), p1: p1.clone() }, json!({"v": 2})).await;
     commit(&session).await;
     assert_eq!((second.epoch, second.sequence), (1, 2));
 
@@ -107,10 +106,7 @@ async fn everything_recorded_is_read_back_latest_first() {
     assert_eq!(stored.checkpoint, Some(second));
     assert!(stored.committed_at.is_some());
     let table = &stored.tables[&orders];
-    assert_eq!(
-        (&table.state, &table.target),
-        (&TableState::CatchingUp { from: super::at(4), until }, &feeds)
-    );
+    assert_eq!((&table.state, &table.target), (&TableState::CatchingUp { p0: super::at(4), p1 }, &feeds));
     assert_eq!(table.mapping, json!({"v": 2}));
     assert_eq!(table.chunks, chunks);
     let versions: Vec<_> =

@@ -93,7 +93,7 @@ async fn a_certificate_that_is_refused_ends_the_connection_before_the_user_is_na
         sources::tls_outcome(&to).await.expect_err("another authority");
         let talks = tap.take().await;
         assert_eq!(talks.len(), 1);
-        // SSLRequest is 32 bytes behind a header of 4; the server's greeting is not encrypted.
+        // SSLRequest is 32 bytes after a header of 4; the server's greeting is not encrypted.
         let (request, records) = talks[0].client.split_at(36);
         assert!(request.ends_with(&[0; 23]), "{request:02x?}");
         assert_tls_records(records);

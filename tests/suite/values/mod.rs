@@ -36,7 +36,7 @@ const LOOSE: &str = "SET NAMES utf8mb4; SET time_zone = '+00:00', sql_mode = 'AL
 struct Family {
     /// Its name.
     table: String,
-    /// Columns behind `id INT PRIMARY KEY`, as CREATE TABLE takes them, and table options behind a closing `)` if any.
+    /// Columns after `id INT PRIMARY KEY`, as CREATE TABLE takes them, and table options after a closing `)` if any.
     columns: String,
     /// Per sample the values of the columns that are not generated, as SQL.
     samples: Vec<String>,

@@ -10,7 +10,7 @@ use crate::harness::{Mysql, Scene, postgres};
 const PARTIAL: &str = "SET NAMES utf8mb4; SET SESSION binlog_row_value_options = 'PARTIAL_JSON', sql_mode = '', \
                        cte_max_recursion_depth = 1000000";
 
-/// Columns behind the key: documents among others, and made from them.
+/// Columns after the key: documents among others, and made from them.
 const COLUMNS: &str = "a JSON, n INT NOT NULL DEFAULT 0, b JSON, g JSON AS (a->'$.bb') STORED, c JSON, v JSON AS (a->'$.a') \
                        VIRTUAL, k INT AS (JSON_LENGTH(a)) STORED, KEY m ((CAST(c->'$.list' AS UNSIGNED ARRAY)))";
 

@@ -36,7 +36,7 @@ pub(super) fn families() -> Vec<Family> {
     families
 }
 
-/// So many columns behind the key, some of them NULL: the bitmaps of both paths end within a byte, at its end and behind it.
+/// So many columns after the key, some of them NULL: the bitmaps of both paths end within a byte, at its end and after it.
 fn wide(count: usize) -> Family {
     let types = ["INT", "VARCHAR(9)", "DATETIME(2)", "DECIMAL(9,3)", "DOUBLE", "BINARY(3)", "ENUM('a','b')"];
     let values = ["-5", "'text'", "'2020-02-03 04:05:06.78'", "1.25", "0.1", "x'610000'", "'b'"];

@@ -132,7 +132,7 @@ async fn a_reader_never_sees_part_of_an_xa_transaction() {
     assert!(tokio::time::timeout(DEADLINE, watching).await.unwrap().unwrap() > 3);
 }
 
-/// The task begins behind an XA PREPARE and meets its XA COMMIT.
+/// The task begins after an XA PREPARE and meets its XA COMMIT.
 #[tokio::test]
 async fn the_commit_of_rows_never_seen_stops_the_task() {
     let mysql = by_gtids().await;

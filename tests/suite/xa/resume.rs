@@ -39,7 +39,7 @@ async fn survives_kills(mysql: &Mysql, name: &str) {
     let t = "SELECT string_agg(id || '=' || v, ',' ORDER BY id) FROM {}.t";
     assert_eq!(target(&scene, t).await, "2=20,3=3,5=5,6=4,10=10", "one is committed and the other is not");
 
-    // The other still prepared over a second death, and a third one rolled back behind it. A table changes meanwhile.
+    // The other still prepared over a second death, and a third one rolled back after it. A table changes meanwhile.
     prepare(&scene, "'c'", "DELETE FROM t WHERE id = 5").await;
     scene.source.sql("ALTER TABLE u ADD COLUMN w INT NOT NULL DEFAULT 5; INSERT INTO u VALUES (9, 9)").await;
     dies(&scene, &daemon, async || {}).await;

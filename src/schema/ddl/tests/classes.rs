@@ -139,7 +139,7 @@ fn row_changes_by_statement_name_every_table_that_they_may_write() {
             ),
             ("UPDATE t JOIN u USING (id) SET t.a = 1", "Update t"),
             ("UPDATE (SELECT 1) AS x, `SET` SET a = 1", "Update SET"),
-            // Keywords are names behind a dot, and some are functions or names elsewhere.
+            // Keywords are names after a dot, and some are functions or names elsewhere.
             ("UPDATE d.c JOIN d.s ON c.set = s.id JOIN e.t ON 1 SET t.v = 5", "Update e.t"),
             ("UPDATE t x JOIN u ON 1 STRAIGHT_JOIN (e.t y JOIN u z ON 1) ON 1 SET v = 9", "Update t u e.t u"),
             ("UPDATE t JOIN u ON LEFT(t.a, 1) = RIGHT (u.a, 1) JOIN d.x ON 1 SET x.a = 1", "Update d.x"),

@@ -103,7 +103,7 @@ fn keys_follow_their_columns() {
         ("ALTER TABLE t CHANGE b x TEXT NOT NULL, ADD b INT", "id:0 a?1 x:2 c?3 b?+ pk(id) by_b(x) b(x,id)"),
         ("CREATE UNIQUE INDEX u ON t (id, b)", "id:0 a?1 b:2 c?3 pk(id) by_b(b) b(b,id) u(id,b)"),
         ("DROP INDEX `PRIMARY` ON t", "id:0 a?1 b:2 c?3 pk() by_b(b) b(b,id)"),
-        // The number behind a name that was given by the server cannot be known: the key counts as gone.
+        // The number after a name that was given by the server cannot be known: the key counts as gone.
         ("DROP INDEX by_b_2 ON t", "id:0 a?1 b:2 c?3 pk(id) b(b,id)"),
     ] {
         assert_eq!(shape(&shop(), sql), expected, "{sql}");

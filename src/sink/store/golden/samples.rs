@@ -38,14 +38,14 @@ pub fn positions() -> Vec<Position> {
     let mut committed = CommittedXa::default();
     committed.add(&"X'61',X'',1".into(), Committer::Another);
     committed.add(&"X'62',X'0a',1".into(), Committer::Preparer);
-    let named = prepared("X'63',X'',1", ReadAgain::Named(format!("{SERVER}:7").parse().unwrap()));
-    let behind = ReadAgain::Behind {
+    let gtid = prepared("X'63',X'',1", ReadAgain::Gtid(format!("{SERVER}:7").parse().unwrap()));
+    let after = ReadAgain::After {
         domains: "0-1-4".parse().unwrap(),
         server: "1".to_owned(),
         file: file(41, u64::from(u32::MAX) + 1),
     };
-    let behind =
-        XaState { prepared: vec![prepared("X'64',X'',1", behind)], seen_until: Some(file(43, 4)), committed };
+    let after =
+        XaState { prepared: vec![prepared("X'64',X'',1", after)], seen_until: Some(file(43, 4)), committed };
     let from = prepared("X'65',X'',1", ReadAgain::From(file(40, 196)));
     let only =
         |prepared| XaState { prepared: vec![prepared], seen_until: None, committed: CommittedXa::default() };
@@ -53,23 +53,23 @@ pub fn positions() -> Vec<Position> {
         position(gtids("1-5:7:11-18:blue:4")),
         position(Taken::Domains("0-1-5,7-2-9".parse().unwrap())),
         position(Taken::Files),
-        Position { file_begun: Some(1_700_000_000), xa: only(named), ..position(gtids("1-6:8")) },
-        Position { xa: behind, ..position(Taken::Domains("0-1-5".parse().unwrap())) },
+        Position { file_begun: Some(1_700_000_000), xa: only(gtid), ..position(gtids("1-6:8")) },
+        Position { xa: after, ..position(Taken::Domains("0-1-5".parse().unwrap())) },
         Position { file_begun: Some(u32::MAX), xa: only(from), ..position(Taken::Files) },
     ]
 }
 
 fn next_state(state: &TableState) -> Option<TableState> {
-    let from = position(gtids("1-5"));
+    let p0 = position(gtids("1-5"));
     match state {
-        TableState::Pending => Some(TableState::Snapshotting { from }),
+        TableState::Pending => Some(TableState::Snapshotting { p0 }),
         TableState::Snapshotting { .. } => {
-            let until = CatchUpTarget { server: SERVER.to_owned(), file: file(42, 9000) };
-            Some(TableState::CatchingUp { from, until })
+            let p1 = CatchUpTarget { server: SERVER.to_owned(), file: file(42, 9000) };
+            Some(TableState::CatchingUp { p0, p1 })
         }
         TableState::CatchingUp { .. } => Some(TableState::Streaming),
         TableState::Streaming => {
-            Some(TableState::Aside { side: 7, within: Box::new(TableState::Snapshotting { from }) })
+            Some(TableState::Aside { side: 7, within: Box::new(TableState::Snapshotting { p0 }) })
         }
         TableState::Aside { .. } => Some(TableState::Parked(Trouble {
             error: "target dw: value too long".to_owned(),

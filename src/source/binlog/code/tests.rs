@@ -247,7 +247,7 @@ fn what_was_renamed_since_is_followed() {
     }
     let child = renamed(&[("shop.kept", "other.child")]);
     assert_eq!(reach(&child, "DELETE FROM parent", "other", Some(&["other.parent"])), "selected");
-    // A log that is rotated, before and behind.
+    // A log that is rotated, before and after.
     let rotated = [("other.sums", "other.sums_1"), ("other.sums_new", "other.sums")];
     assert_eq!(reach(&renamed(&rotated), "INSERT INTO sums VALUES (1)", "other", sums), "nothing");
     for gone in ["other.sums_1", "other.sums"] {

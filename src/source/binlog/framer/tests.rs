@@ -218,7 +218,7 @@ fn rows_of_unselected_tables_are_dropped_unseen() {
     log.gtid(5).unwrap();
     log.query("BEGIN").unwrap();
     log.event(19, MAP).unwrap();
-    // Garbage behind the header, and an update with JSON differences.
+    // Garbage after the header, and an update with JSON differences.
     log.event(31, b"\x71\0\0\0\0\0\0\0\x02\0garbage").unwrap();
     log.event(39, b"\x71\0\0\0\0\0\x01\0\x02\0garbage").unwrap();
     log.event(16, &[0; 8]).unwrap();
@@ -345,7 +345,7 @@ fn a_rotation_moves_to_the_next_file() {
     assert_eq!(log.framer.position().to_string(), "binlog.000010:4");
     log.describe().unwrap();
     log.gtid(1).unwrap();
-    assert!(why(log.rotate("binlog.000011", 0)).contains("behind the name of"));
+    assert!(why(log.rotate("binlog.000011", 0)).contains("after the GTID of"));
 }
 
 #[test]

@@ -329,8 +329,8 @@ fn a_temporary_table_is_not_the_table_of_that_name() {
         assert_eq!(judge(11, true, sql), "pass", "{sql}");
         assert_eq!(judge(12, false, sql), "ddl", "{sql} of another session");
         // In a procedure that used another temporary table before.
-        assert_eq!(judge(13, true, sql), "ddl", "{sql} behind a temporary table");
-        assert_eq!(judge(15, true, sql), "ddl", "{sql} behind one that is gone");
+        assert_eq!(judge(13, true, sql), "ddl", "{sql} after a temporary table");
+        assert_eq!(judge(15, true, sql), "ddl", "{sql} after one that is gone");
         assert_eq!(judge(14, true, sql), "stop", "{sql} where no temporary table is known");
         assert_eq!(judge(9, true, sql), "stop", "{sql} of a session that is older than the stream");
         assert_eq!(judge(9, false, sql), "ddl", "{sql}");

@@ -163,7 +163,7 @@ fn a_savepoint_before_the_first_rows_may_take_back_all() {
     t.begin(None).unwrap();
     t.savepoint("a").unwrap();
     t.rows(rows(70), &mut out).unwrap();
-    assert!(t.ddl(ddl("CREATE", true), end(80), &mut out).is_err(), "behind rows, held or not");
+    assert!(t.ddl(ddl("CREATE", true), end(80), &mut out).is_err(), "after rows, held or not");
     t.cut_short(&mut out);
     let want = ["commit 1 at 30 1000", "begin 2", "rows 40", "rollback 2 at 60 2000"];
     assert_eq!(short(&out), want);
@@ -207,7 +207,7 @@ fn a_table_created_with_rows_stands_before_their_transaction() {
     t.begin(None).unwrap();
     t.ddl(ddl("CREATE", true), end(40), &mut out).unwrap();
     t.rows(rows(50), &mut out).unwrap();
-    assert!(t.ddl(ddl("CREATE", true), end(60), &mut out).is_err(), "behind rows");
+    assert!(t.ddl(ddl("CREATE", true), end(60), &mut out).is_err(), "after rows");
     t.commit(end(60), &mut out).unwrap();
     let want = ["commit 1 at 20 1000", "CREATE 0 at 20 2000", "begin 2", "rows 50", "commit 2 at 60 2000"];
     assert_eq!(short(&out), want);

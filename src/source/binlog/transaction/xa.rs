@@ -1,5 +1,5 @@
 //! XA transactions: what XA PREPARE, XA COMMIT and XA ROLLBACK make of the rows that are held; and how held rows, also those
-//! behind a savepoint, go out.
+//! after a savepoint, go out.
 //!
 //! What must never happen here: rows of a transaction that may yet be rolled back handed out.
 
@@ -21,7 +21,7 @@ pub(super) struct HandOut {
 }
 
 impl Transactions {
-    /// Goes on behind `position`, from which `resume` leads back to where the server starts; of held rows at most
+    /// Goes on after `position`, from which `resume` leads back to where the server starts; of held rows at most
     /// `max_held_bytes` stay in memory.
     pub fn take_up(&mut self, position: &Position, max_held_bytes: usize) -> Result<(), Refusal> {
         self.prepared = HeldXa::new(&position.xa, max_held_bytes);

@@ -17,11 +17,11 @@ const LOGGED: &[(&[u8], &str)] = &[
         (b"\0\x03$.a\x0a\x0f\xf6\x07\x0b\x02\x80\0\0\x012\0\x07$.bb[0]\x0b\x0f\x0a\x08\0\0\0\0\0\xba\xb2\x19", r#"{"a": 1.50, "bb": ["2024-02-29", 2, {"c": "x"}], "a b": {"d\"e": null}, "#),
         // JSON_SET of new members.
         (b"\x01\x03$.z\x02\x04\x01\x01\x03$.A\x08\x0c\x06\xc3\xa9\xf0\x9f\x98\x80\x01\x05$.ccc\x05\0\0\0\x04\0", r#"{"A": "é😀", "a": 1, "z": true, "bb": [1, 2, {"c": "x"}], "a b": {"d\"e": null}, "ccc": {}, "#),
-        // Behind the end, then what is last by then.
+        // After the end, then what is last by then.
         (b"\x01\x07$.bb[9]\x05\x0f\x0f\x02\0\xff\0\x0a$.bb[last]\x09\x0b\0\0\0\0\0\0\x0c@", r#"{"a": 1, "bb": [1, 2, {"c": "x"}, 3.5], "a b": {"d\"e": null}, "#),
         // A scalar taken for an array of one element.
         (b"\0\x03$.a\x08\x02\x01\0\x07\0\x05\x07\0", r#"{"a": [7], "bb": [1, 2, {"c": "x"}], "a b": {"d\"e": null}, "#),
-        // The same, and an element behind it.
+        // The same, and an element after it.
         (b"\0\x03$.a\x0b\x02\x02\0\x0a\0\x05\x01\0\x05\x08\0", r#"{"a": [1, 8], "bb": [1, 2, {"c": "x"}], "a b": {"d\"e": null}, "#),
         // An element counted from the end.
         (b"\0\x0c$.bb[last-2]\x09\x09\0\0\0\0\x01\0\0\0", r#"{"a": 1, "bb": [4294967296, 2, {"c": "x"}], "a b": {"d\"e": null}, "#),

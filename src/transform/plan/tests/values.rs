@@ -18,7 +18,7 @@ fn key() -> Spec {
 /// The one field that both inputs give, or whether each was refused.
 fn both(fixture: &Fixture, logged: &[u8], selected: &[u8]) -> (Option<Vec<u8>>, Option<Vec<u8>>) {
     let cut = |rows: Result<EncodedRows, TransformError>| {
-        // Behind the count and the key's field of 6 bytes.
+        // After the count and the key's field of 6 bytes.
         rows.ok().map(|rows| rows.buffer[8..].to_vec())
     };
     let logged = fixture.logged(RowsKind::Insert, &[&[0, 1][..], logged].concat());
@@ -132,7 +132,7 @@ fn decimals_are_canonical_numerics() {
             (b"\x80\0\0\0\0\x64", b"\x051.000", None),
         ],
     );
-    // 65 digits, 30 of them behind the point.
+    // 65 digits, 30 of them after the point.
     let mut packed = vec![0x80 | 0x05, 0xf5, 0xe0, 0xff];
     for _ in 0..3 {
         packed.extend(999_999_999u32.to_be_bytes());

@@ -33,7 +33,7 @@ pub struct Statement {
     pub head: String,
     /// With a comma between them.
     pub clauses: Vec<String>,
-    /// Behind the last clause.
+    /// After the last clause.
     pub tail: String,
 }
 

@@ -112,7 +112,7 @@ fn a_transaction_in_which_its_server_died_is_rolled_back_where_the_next_file_beg
     }
 }
 
-/// A log of MariaDB that was taken up behind 0-97-91 and 1-97-5.
+/// A log of MariaDB that was taken up after 0-97-91 and 1-97-5.
 fn mariadb() -> Log {
     let mut log = Log::silent("rf_binlog.*", true);
     let start = FilePosition { file: "binlog.000001".into(), offset: 4 };
@@ -180,7 +180,7 @@ fn what_ended_before_a_file_was_cut_off_is_what_the_next_may_list() {
     log.framer.file_is_cut_off(Checksum::Crc32, &mut log.out);
     assert_eq!((reached(&log).as_str(), log.out.len()), ("0-97-92,1-97-5", 1));
     assert!(matches!(log.out[0], Change::Rollback(_)), "{:?}", log.out);
-    // A stream that was begun by names may go on in a later file than the next.
+    // A stream that was begun by GTIDs may go on in a later file than the next.
     log.rotate("binlog.000012", FLAG_ARTIFICIAL).unwrap();
     log.describe().unwrap();
     rows_of(&mut log, 93);
@@ -197,7 +197,7 @@ fn what_has_been_reached_begins_where_the_stream_does() {
     let mut position =
         Position { server: "s".into(), file: at(900), file_begun: None, taken, xa: XaState::default() };
     let domains = "0-97-3,1-97-5".parse().unwrap();
-    position.xa.prepare(&"x".into(), ReadAgain::Behind { domains, server: "s".into(), file: at(200) });
+    position.xa.prepare(&"x".into(), ReadAgain::After { domains, server: "s".into(), file: at(200) });
     log.framer.take_up(&position, 0).unwrap();
     assert_eq!(log.framer.reached().to_string(), "0-97-3,1-97-5");
 }

@@ -57,7 +57,7 @@ async fn a_large_one_that_has_come_whole_waits_for_nothing() {
         start: String::new(),
         early: Vec::new(),
         failed: None,
-        by_names: false,
+        by_gtids: false,
         cut_off: None,
     };
     while !matches!(log.out.last(), Some(Change::Commit(_))) {

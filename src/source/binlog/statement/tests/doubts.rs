@@ -54,7 +54,7 @@ fn unreadable_bytes_in_strings_hide_no_names() {
             assert!(stops(&with("Shop", collation, text)), "{collation} {text:?}");
         }
     }
-    // In sjis the byte may take the quote behind it; swe7 has letters in the places of signs; the last is not known at all.
+    // In sjis the byte may take the quote after it; swe7 has letters in the places of signs; the last is not known at all.
     for collation in [13, 10, 60000] {
         assert!(stops(&with("Shop", collation, b"ALTER TABLE away.x COMMENT 'caf\xff'")), "{collation}");
     }

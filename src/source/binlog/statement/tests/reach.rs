@@ -1,6 +1,6 @@
 use super::*;
 
-/// Behind its own table stands what that leads to; what is not understood may have changed what its text may name.
+/// After its own table stands what that leads to; what is not understood may have changed what its text may name.
 #[test]
 fn what_may_have_changed_is_no_more_than_what_a_statement_can_reach() {
     let tables = |names: &[&str]| {

@@ -170,7 +170,7 @@ fn a_commit_that_the_copy_has_seen_brings_nothing() {
 fn a_prepared_one_of_the_position_that_does_not_come_again_stops_the_stream() {
     let mut start = position(Taken::Gtids(GtidSet::default()), 4);
     start.xa.seen_until = Some(at(100));
-    start.xa.prepare(&A.into(), crate::change::ReadAgain::Named(GtidSet::default()));
+    start.xa.prepare(&A.into(), crate::change::ReadAgain::Gtid(GtidSet::default()));
     let (mut t, mut out) = (Transactions::default(), Vec::new());
     t.take_up(&start, 1 << 20).unwrap();
     t.named(name(40)).unwrap();
@@ -192,7 +192,7 @@ fn by_places_what_lies_between_a_prepare_and_the_position_is_passed_over() {
     let start = position(Taken::Files, 4);
     t.take_up(&start, 1 << 20).unwrap();
     t.starts_at(at(4));
-    // Transactions one after the other, each event's end 10 behind the last.
+    // Transactions one after the other, each event's end 10 after the last.
     let run = |t: &mut Transactions, from: u64, upto: u64| {
         let mut out = Vec::new();
         let mut event =
@@ -400,7 +400,7 @@ fn a_second_end_is_known_for_one_behind_a_reconnect() {
 fn a_rollback_that_is_passed_over_is_not_held_against_a_later_commit() {
     let mut position = position(Taken::Domains("0-1-30".parse().unwrap()), 30);
     position.xa.committed.add(&A.into(), Committer::Another);
-    let again = ReadAgain::Behind { domains: "0-1-9".parse().unwrap(), server: "s".into(), file: at(9) };
+    let again = ReadAgain::After { domains: "0-1-9".parse().unwrap(), server: "s".into(), file: at(9) };
     assert_eq!(position.xa.prepare(&B.into(), again), None);
     let (mut t, mut out) = (domains(&position), Vec::new());
     t.reach(&at(10)).unwrap();

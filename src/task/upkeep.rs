@@ -1,4 +1,4 @@
-//! Care for the target tables while their task follows the stream: ANALYZE after the copy, VACUUM by the policy, sizes for
+//! Upkeep of the target tables while their task follows the stream: ANALYZE after the copy, VACUUM by the policy, sizes for
 //! the status. On a session of its own, outside of every transaction with rows.
 //!
 //! Sequence: what is on record → every few seconds a look at the counters → what is due, one table after the other.
@@ -25,9 +25,9 @@ const MEASURE_EVERY: Duration = Duration::from_secs(60);
 /// After a failure, for all that is due.
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// Tends target tables for as long as it is polled.
-pub(super) async fn tend(context: Context, owner: Arc<Owner>) {
-    let mut keeper = Keeper {
+/// Keeps up target tables for as long as it is polled.
+pub(super) async fn run(context: Context, owner: Arc<Owner>) {
+    let mut upkeep = TaskUpkeep {
         policy: context.task().vacuum,
         context,
         owner,
@@ -43,15 +43,16 @@ pub(super) async fn tend(context: Context, owner: Arc<Owner>) {
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         looks.tick().await;
-        if let Err(error) = keeper.look(&mut session).await {
-            tracing::warn!(task = keeper.context.name, %error, "target tables were not tended; trying again later");
+        if let Err(error) = upkeep.look(&mut session).await {
+            tracing::warn!(task = upkeep.context.name, %error, "upkeep of target tables failed; trying again later");
             session = None;
             looks.reset_after(PAUSE);
         }
     }
 }
 
-struct Keeper {
+/// The upkeep of a task's target tables.
+struct TaskUpkeep {
     context: Context,
     owner: Arc<Owner>,
     policy: VacuumConfig,
@@ -60,7 +61,7 @@ struct Keeper {
     sizes: BTreeMap<TargetName, Size>,
     /// Dead rows as last recorded.
     counted: BTreeMap<TargetName, u64>,
-    /// Tables of others, which this user may not tend.
+    /// Tables of others, whose upkeep is not this user's.
     foreign: BTreeSet<TargetName>,
     /// The policy holds on this target.
     enabled: bool,
@@ -75,7 +76,7 @@ struct Due {
     count: bool,
 }
 
-impl Keeper {
+impl TaskUpkeep {
     async fn look(&mut self, session: &mut Option<Session>) -> Result<(), SinkError> {
         // Tables come and go while the task runs.
         let targets = self.context.progress.ask(TaskProgress::targets);
@@ -120,11 +121,11 @@ impl Keeper {
 
     /// Takes in what is on record of the tables.
     async fn load(&mut self, session: &Session, targets: &BTreeSet<TargetName>) -> Result<(), SinkError> {
-        let kept = self.owner.store().upkeep(session).await?;
+        let records = self.owner.store().upkeep(session).await?;
         for target in targets {
-            let kept = kept.get(target).cloned().unwrap_or_default();
-            self.counted.entry(target.clone()).or_insert(kept.dead_rows);
-            self.context.progress.step(|progress, _| progress.loads(target, &kept));
+            let record = records.get(target).cloned().unwrap_or_default();
+            self.counted.entry(target.clone()).or_insert(record.dead_rows);
+            self.context.progress.step(|progress, _| progress.loads(target, &record));
         }
         Ok(())
     }

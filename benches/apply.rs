@@ -6,10 +6,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 #![allow(clippy::as_conversions, clippy::cast_precision_loss)]
 
-use rowferry::change::RowOp::{Insert, Update};
-use rowferry::change::{EncodedRows, RowLayout, RowOp, RowSpan, TargetColumn, TargetName, TargetType};
-use rowferry::config::types::{TargetEndpoint, TargetTlsMode, TlsFiles};
-use rowferry::sink::{Applier, Compacted, Compactor, Existing, Mode, Session, Strategy, Way};
+use rowferry::testing::change::RowOp::{Insert, Update};
+use rowferry::testing::change::{
+    EncodedRows, RowLayout, RowOp, RowSpan, TargetColumn, TargetName, TargetType,
+};
+use rowferry::testing::config::types::{TargetEndpoint, TargetTlsMode, TlsFiles};
+use rowferry::testing::sink::{Applier, Compacted, Compactor, Existing, Mode, Session, Strategy, Way};
 use std::sync::Arc;
 use std::time::Instant;
 

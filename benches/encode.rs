@@ -3,14 +3,14 @@
 #![allow(clippy::expect_used, clippy::as_conversions, clippy::cast_possible_truncation)]
 
 use divan::counter::ItemsCount;
-use rowferry::change::policy::{NulBytes, Operations, ZeroDates};
-use rowferry::change::rows::ResultColumn;
-use rowferry::change::{
+use rowferry::testing::change::policy::{NulBytes, Operations, ZeroDates};
+use rowferry::testing::change::rows::ResultColumn;
+use rowferry::testing::change::{
     EncodedRows, FilePosition, ResultRows, RowsEvent, RowsKind, TableMap, TableName, TargetColumn,
     TargetName, TargetTable, TargetType,
 };
-use rowferry::schema::{BoundTable, Charset, Column, ColumnDefault, MySqlType, Table, bind};
-use rowferry::transform::{ColumnMapping, Plan, Policies, TableMapping};
+use rowferry::testing::schema::{BoundTable, Charset, Column, ColumnDefault, MySqlType, Table, bind};
+use rowferry::testing::transform::{ColumnMapping, Plan, Policies, TableMapping};
 use std::sync::Arc;
 
 fn main() {
@@ -94,12 +94,12 @@ fn case() -> Case {
                 generated: false,
                 generation: None,
                 auto_increment: false,
-                limits: rowferry::schema::Limits::default(),
+                limits: rowferry::testing::schema::Limits::default(),
             })
             .collect(),
         primary_key: vec![0],
         unique_keys: vec![],
-        hidden: rowferry::schema::HiddenColumns::default(),
+        hidden: rowferry::testing::schema::HiddenColumns::default(),
         charset: Charset { name: "utf8mb4".into(), collation: "utf8mb4_0900_ai_ci".into() },
     };
     let target: Vec<TargetColumn> = columns

@@ -17,17 +17,21 @@
 //! - Memory held between source and target is counted in bytes and capped.
 //! - Rooms import downwards only (`tests/layers.rs` has the list); `source` and `sink` never each other, `task` everything. Only `source` knows `mysql_*`, only `sink` `tokio_postgres`.
 
-pub mod change;
-pub mod cli;
-pub mod config;
-pub mod control;
-pub mod precheck;
-pub mod quote;
-pub mod schema;
-pub mod sink;
-pub mod source;
-pub mod status;
-pub mod supervisor;
-pub mod task;
-pub mod tls;
-pub mod transform;
+mod change;
+mod cli;
+mod config;
+mod control;
+mod precheck;
+mod quote;
+mod schema;
+mod sink;
+mod source;
+mod status;
+mod supervisor;
+mod task;
+#[doc(hidden)]
+pub mod testing;
+mod tls;
+mod transform;
+
+pub use cli::{Arguments, Exit, execute, report};

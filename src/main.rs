@@ -3,7 +3,7 @@
 mod allocator;
 
 use clap::Parser;
-use rowferry::cli::{Arguments, Exit};
+use rowferry::{Arguments, Exit};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -19,10 +19,10 @@ fn main() -> ExitCode {
             };
         }
     };
-    match rowferry::cli::execute(arguments) {
+    match rowferry::execute(arguments) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            rowferry::cli::report(&error);
+            rowferry::report(&error);
             error.exit().into()
         }
     }

@@ -3,4 +3,4 @@
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: (&[u8], &[u8])| rowferry::transform::fuzzing::json(data.0, data.1));
+fuzz_target!(|data: (&[u8], &[u8])| rowferry::testing::transform::fuzzing::json(data.0, data.1));

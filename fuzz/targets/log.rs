@@ -3,4 +3,4 @@
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| rowferry::source::binlog::fuzzing::events(data));
+fuzz_target!(|data: &[u8]| rowferry::testing::source::binlog::fuzzing::events(data));

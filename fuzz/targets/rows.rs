@@ -2,16 +2,16 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rowferry::change::policy::{NulBytes, Operations, ZeroDates};
-use rowferry::change::rows::ResultColumn;
-use rowferry::change::{
+use rowferry::testing::change::policy::{NulBytes, Operations, ZeroDates};
+use rowferry::testing::change::rows::ResultColumn;
+use rowferry::testing::change::{
     EncodedRows, FilePosition, ResultRows, RowsEvent, RowsKind, TableMap, TableName, TargetColumn,
     TargetName, TargetTable, TargetType,
 };
-use rowferry::schema::{
+use rowferry::testing::schema::{
     BoundTable, Charset, Column, ColumnDefault, HiddenColumns, Limits, MySqlType, Table, bind,
 };
-use rowferry::transform::{ColumnMapping, Plan, Policies, TableMapping};
+use rowferry::testing::transform::{ColumnMapping, Plan, Policies, TableMapping};
 use std::sync::{Arc, LazyLock};
 
 struct Case {

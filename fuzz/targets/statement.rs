@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rowferry::change::facts::Flavour;
-use rowferry::schema::ddl::{SqlMode, beginning, code_change, read};
+use rowferry::testing::change::facts::Flavour;
+use rowferry::testing::schema::ddl::{SqlMode, beginning, code_change, read};
 
 fuzz_target!(|data: (u64, &str)| {
     let (bits, text) = data;

@@ -33,7 +33,7 @@ pub use event::{
 pub use gtid::{Gtid, GtidSet, Tag, Uuid};
 pub use names::{Affected, TableNames};
 pub use position::{FilePosition, Position, Taken, TransactionId};
-pub use prepared::{CommittedXa, Committer, PreparedXa, ReadAgain, XaState, XaStep};
+pub use prepared::{CommittedXa, Committer, ReadAgain, XaState, XaStep};
 pub use question::{Answer, AnsweredValue, Answers, Asked, Literals, Question, ValueKind};
 pub use retry::Retry;
 pub use rows::ResultRows;

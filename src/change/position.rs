@@ -58,6 +58,7 @@ pub enum TransactionId {
     MariaDb(DomainGtid),
 }
 
+#[cfg(test)]
 impl TransactionId {
     /// Its number within its source or domain.
     pub fn number(&self) -> u64 {

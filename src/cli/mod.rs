@@ -139,7 +139,7 @@ pub struct Tables {
     pub task: Option<String>,
     /// The tables, as `database.table`.
     #[arg(required = true, value_name = "TABLE")]
-    pub tables: Vec<String>,
+    pub names: Vec<String>,
 }
 
 /// How a command ends.
@@ -331,7 +331,7 @@ pub fn execute(arguments: Arguments) -> Result<Exit, CliError> {
 
 impl Tables {
     async fn change(self, change: Change) -> Result<Exit, CliError> {
-        command::tables(&self.config, self.task, self.tables, change).await
+        command::tables(&self.config, self.task, self.names, change).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! From a file to a [`Config`].
 
-use super::credentials::{Environment, Secrets};
+use super::credentials::Secrets;
 use super::endpoints;
 use super::error::ConfigError;
 use super::section::{Problems, Section};
@@ -40,7 +40,12 @@ fn load_with(path: &Path, secrets: Secrets<'_>) -> Result<Config, ConfigError> {
 ///
 /// # Errors
 /// As [`load`].
-pub fn parse(path: &str, text: &str, environment: Environment<'_>) -> Result<Config, ConfigError> {
+#[cfg(test)]
+pub fn parse(
+    path: &str,
+    text: &str,
+    environment: super::credentials::Environment<'_>,
+) -> Result<Config, ConfigError> {
     parse_with(path, text, Secrets::Read(environment))
 }
 

@@ -17,7 +17,9 @@ mod task;
 pub mod types;
 mod vacuum;
 
-pub use error::{ConfigError, Problem};
-pub use load::{load, load_without_secrets, parse};
+pub use error::ConfigError;
+#[cfg(test)]
+pub use load::parse;
+pub use load::{load, load_without_secrets};
 pub use render::render;
 pub use types::*;

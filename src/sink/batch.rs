@@ -282,11 +282,6 @@ impl BatchBuilder {
         &self.position
     }
 
-    /// Bytes held, whole transactions and the open one.
-    pub fn weight_bytes(&self) -> usize {
-        self.whole.weight_bytes() + self.open_load().1
-    }
-
     /// Takes the whole transactions; `None` when no transaction has ended since the last batch.
     pub fn take(&mut self) -> Option<Batch> {
         if !self.has_moved() {

@@ -21,8 +21,7 @@ pub mod store;
 mod tls;
 pub mod upkeep;
 
-pub use apply::{Applier, ApplyError, Drift, Existing, Mode, Outcome, Strategy, TableOutcome, Way};
-pub use batch::{Batch, BatchBuilder, BatchEnd, BatchLimits, Ready};
+pub use apply::{Applier, ApplyError, Drift, Existing, Mode, Outcome, Strategy, Way};
 pub use compact::{Compacted, Compactor};
 pub use dialect::Dialect;
 pub use error::{SinkError, SinkErrorKind};

@@ -1,6 +1,6 @@
 //! A copy group: the tables that are copied together, from their plans to P1.
 //!
-//! Sequence of [`copy`]: plan each table of the group that is not copied yet; copy what no done record covers; see that no definition has
+//! Sequence of [`copy()`]: plan each table of the group that is not copied yet; copy what no done record covers; see that no definition has
 //! changed meanwhile; record P1 for all in one transaction.
 //!
 //! What must never happen here: P1 recorded before the last chunk has been read, a table followed whose copy has seen two definitions.

@@ -6,9 +6,9 @@ pub mod fixture;
 
 use crate::harness::{PostgresDatabase, on_greenplum, only_postgres, postgres};
 use fixture::{Log, Model, Shape, compacted, layout, random_log};
-use rowferry::change::RowOp::{Arrive, Delete, Insert, Update};
-use rowferry::change::{EncodedRows, RowLayout, TargetType};
-use rowferry::sink::{
+use rowferry::testing::change::RowOp::{Arrive, Delete, Insert, Update};
+use rowferry::testing::change::{EncodedRows, RowLayout, TargetType};
+use rowferry::testing::sink::{
     Applier, ApplyError, Drift, Existing, Mode, Outcome, Session, SinkError, Strategy, Way,
 };
 use std::sync::Arc;

@@ -2,11 +2,11 @@
 
 use crate::harness::{Mysql, MysqlDatabase, mysql97};
 use crate::harness::{mariadb, mysql56};
-use rowferry::change::TableName;
-use rowferry::config::types::{Selection, SourceEndpoint, SourceTlsMode, TlsFiles};
-use rowferry::schema::Table;
-use rowferry::source::snapshot::ChunkKey;
-use rowferry::source::{Server, Wire};
+use rowferry::testing::change::TableName;
+use rowferry::testing::config::types::{Selection, SourceEndpoint, SourceTlsMode, TlsFiles};
+use rowferry::testing::schema::Table;
+use rowferry::testing::source::snapshot::ChunkKey;
+use rowferry::testing::source::{Server, Wire};
 use std::collections::BTreeSet;
 
 /// Key columns, the primary key, and rows of SQL values: the ends of the type's range, values whose neighbours differ in

@@ -4,7 +4,7 @@ use crate::harness::{
     Config, DEADLINE, Daemon, PostgresDatabase, Rows, Scene, eventually, on_greenplum, postgres, rowferry,
     run_folder,
 };
-use rowferry::change::GtidSet;
+use rowferry::testing::change::GtidSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

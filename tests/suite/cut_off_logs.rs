@@ -1,7 +1,7 @@
 //! Log files of MariaDB that end in the middle of an event: by a crash, or because they are damaged.
 
 use crate::harness::{DEADLINE, Kind, Mysql, Scene, eventually, postgres, wait_log_end};
-use rowferry::change::FilePosition;
+use rowferry::testing::change::FilePosition;
 use std::io::{Seek, SeekFrom, Write};
 
 /// Makes the event at a place of the log as long as never was one.

@@ -1,7 +1,7 @@
 //! Statements that change rows of the source without row events: the task stops, or the target changes likewise.
 
 use crate::harness::{DEADLINE, Daemon, Mysql, Scene, mariadb, mariadb118, mysql56, mysql97, postgres};
-use rowferry::change::status::Phase;
+use rowferry::testing::change::status::Phase;
 
 /// Waits for Failed and gives error and remedy.
 async fn failed(daemon: &Daemon) -> (String, String) {

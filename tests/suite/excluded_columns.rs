@@ -1,7 +1,7 @@
 //! A column that is left out has only to be skipped, so it may be of a type that is not carried.
 
 use crate::harness::{Comparison, DEADLINE, Mysql, Scene, mariadb, postgres};
-use rowferry::change::status::Phase;
+use rowferry::testing::change::status::Phase;
 
 /// Types of MariaDB that are not carried, and two values of each.
 const TYPES: &[(&str, &str, &str)] = &[

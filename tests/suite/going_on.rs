@@ -1,7 +1,7 @@
 //! What a task that lost a connection, or met an error that passes, may take for granted, and what it shows meanwhile.
 
 use crate::harness::{DEADLINE, Daemon, Mysql, Scene, only_postgres, postgres};
-use rowferry::change::status::Phase;
+use rowferry::testing::change::status::Phase;
 
 /// Ends the session that streams the log, as an operator would.
 async fn end_stream(mysql: &Mysql) {

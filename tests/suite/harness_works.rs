@@ -4,8 +4,8 @@ use crate::harness::{
     Comparison, DEADLINE, Mysql, Postgres, Process, Proxy, eventually, free_port, mysql97, on_greenplum,
     postgres, run_folder, tables_equal,
 };
-use rowferry::change::status::{Model, Phase, TablePhase, TableStatus};
-use rowferry::status::Board;
+use rowferry::testing::change::status::{Model, Phase, TablePhase, TableStatus};
+use rowferry::testing::status::Board;
 use std::process::Command;
 
 #[tokio::test]
@@ -165,7 +165,7 @@ fn the_status_reads_back_as_it_is_written() {
             trouble: None,
             waiting_for: None,
             aside: false,
-            upkeep: rowferry::change::status::Upkeep { bytes: 7, ..Default::default() },
+            upkeep: rowferry::testing::change::status::Upkeep { bytes: 7, ..Default::default() },
         };
         task.tables.insert("a.t".to_owned(), table);
     });

@@ -1,7 +1,7 @@
 //! What the target keeps the task from, told while it lasts; afterwards the task goes on by itself.
 
 use crate::harness::{DEADLINE, Daemon, Scene};
-use rowferry::change::status::Phase;
+use rowferry::testing::change::status::Phase;
 
 #[tokio::test]
 async fn a_lock_on_a_target_table_is_told_with_its_holder() {

@@ -1,8 +1,8 @@
 //! A server whose globals are all set against us: no session of ours may be the worse for it.
 
 use crate::harness::{DEADLINE, Daemon, Kind, Mysql, Proxy, Scene, eventually, postgres};
-use rowferry::config::types::{SourceEndpoint, SourceTlsMode, TlsFiles};
-use rowferry::source::{SourceError, SourceErrorKind, Wire};
+use rowferry::testing::config::types::{SourceEndpoint, SourceTlsMode, TlsFiles};
+use rowferry::testing::source::{SourceError, SourceErrorKind, Wire};
 
 /// Globals that new sessions begin with, and what changes for those who take them as they come.
 const HOSTILE: &[(&str, &str)] = &[

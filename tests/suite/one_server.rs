@@ -1,7 +1,7 @@
 //! One attempt at a task sees one server and one log, from its first connection to its last.
 
 use crate::harness::{DEADLINE, Daemon, Mysql, Proxy, Scene, eventually, mysql56, postgres};
-use rowferry::change::status::Phase;
+use rowferry::testing::change::status::Phase;
 
 /// What the first connection finds out does not hold on the server that the others lead to.
 #[tokio::test]

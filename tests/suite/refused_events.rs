@@ -1,8 +1,8 @@
 //! Events and statements that cannot be carried stop the task, with its checkpoint before them, and go on stopping it.
 
 use crate::harness::{DEADLINE, Daemon, Mysql, Scene, mariadb, postgres, rowferry};
-use rowferry::change::GtidSet;
-use rowferry::change::status::Phase;
+use rowferry::testing::change::GtidSet;
+use rowferry::testing::change::status::Phase;
 
 /// Waits for Failed and gives error and remedy.
 async fn failed(daemon: &Daemon) -> (String, String) {

@@ -1,7 +1,7 @@
 //! A row that the target refuses is told by its key and its place, however it is written.
 
 use crate::harness::{DEADLINE, Daemon, Scene, failure};
-use rowferry::change::status::Phase;
+use rowferry::testing::change::status::Phase;
 
 #[tokio::test]
 async fn a_row_that_the_target_refuses_is_told_by_its_key() {

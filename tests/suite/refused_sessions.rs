@@ -1,7 +1,7 @@
 //! Sessions that log less than the rows, or no rows at all: on a carried table they stop the task, elsewhere they do no harm.
 
 use crate::harness::{DEADLINE, Daemon, Kind, MysqlDatabase, Scene, on_every_kind, postgres, run_folder};
-use rowferry::change::status::Phase;
+use rowferry::testing::change::status::Phase;
 
 /// Waits for Failed and gives error and remedy.
 async fn failed(daemon: &Daemon) -> (String, String) {

@@ -1,7 +1,7 @@
 //! Remedies are printed to be followed: each is followed here to the letter, and the task goes on.
 
 use crate::harness::{Config, DEADLINE, Daemon, Scene, only_postgres, rowferry};
-use rowferry::change::status::Phase;
+use rowferry::testing::change::status::Phase;
 use serde_json::Value;
 
 /// Waits until the task has failed and gives its error; the remedy must say all of these words.

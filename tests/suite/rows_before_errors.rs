@@ -1,7 +1,7 @@
 //! What is whole before something that stops a task is applied before it stops.
 
 use crate::harness::{DEADLINE, Scene};
-use rowferry::change::status::Phase;
+use rowferry::testing::change::status::Phase;
 
 /// Runs `statements` while the daemon is held still, so that it gets all of them at once, and returns its error.
 async fn stopped_by(scene: &Scene<'_>, statements: &[&str]) -> String {

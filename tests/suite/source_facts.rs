@@ -1,11 +1,11 @@
 //! What is found out about a source, with and without privileges, and how it is said when it cannot be reached.
 
 use crate::harness::{Mysql, free_port, mariadb, mysql56, mysql97};
-use rowferry::change::Retry;
-use rowferry::change::TableName;
-use rowferry::config::types::{Selection, SourceEndpoint, SourceTlsMode, TlsFiles};
-use rowferry::schema::{ColumnDefault, MySqlType};
-use rowferry::source::{Server, SourceErrorKind};
+use rowferry::testing::change::Retry;
+use rowferry::testing::change::TableName;
+use rowferry::testing::config::types::{Selection, SourceEndpoint, SourceTlsMode, TlsFiles};
+use rowferry::testing::schema::{ColumnDefault, MySqlType};
+use rowferry::testing::source::{Server, SourceErrorKind};
 
 fn endpoint(port: u16, user: &str, password: &str) -> SourceEndpoint {
     SourceEndpoint {
@@ -176,7 +176,7 @@ async fn what_keeps_us_out_is_said_in_one_sentence() {
     assert_eq!(nobody.retry(), Retry::AfterBackoff);
 }
 
-async fn facts_of_a_reader(mysql: &Mysql, name: &str) -> rowferry::change::facts::SourceFacts {
+async fn facts_of_a_reader(mysql: &Mysql, name: &str) -> rowferry::testing::change::facts::SourceFacts {
     let database = mysql.database(name).await;
     database
         .sql(

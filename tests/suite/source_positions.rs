@@ -1,9 +1,9 @@
 //! P0 and P1 while a commit is held open between its steps: written, visible, in `gtid_executed`.
 
 use crate::harness::{DEADLINE, Mysql, MysqlSession, eventually, eventually_some, mysql97};
-use rowferry::change::{GtidSet, TableName};
-use rowferry::config::types::{SourceEndpoint, SourceTlsMode, TlsFiles};
-use rowferry::source::{Server, SourceError, SourceErrorKind};
+use rowferry::testing::change::{GtidSet, TableName};
+use rowferry::testing::config::types::{SourceEndpoint, SourceTlsMode, TlsFiles};
+use rowferry::testing::source::{Server, SourceError, SourceErrorKind};
 use std::time::Duration;
 
 async fn server(mysql: &Mysql) -> Server {

@@ -1,7 +1,7 @@
 //! Scripts that wait until tasks are as they are to be.
 
 use crate::harness::{DEADLINE, Daemon, Scene, rowferry};
-use rowferry::change::status::TablePhase;
+use rowferry::testing::change::status::TablePhase;
 use std::time::{Duration, Instant};
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Tables that join a running task, leave it and come back: each time with a copy of their own and nothing in between lost.
 
 use crate::harness::{DEADLINE, Daemon, Proxy, Scene, eventually};
-use rowferry::status::words;
+use rowferry::testing::status::words;
 
 const RECORDED: &str = "SELECT coalesce(string_agg(DISTINCT source_table, ',' ORDER BY source_table), '') FROM rowferry.main_tables";
 
@@ -132,7 +132,9 @@ async fn a_table_that_joins_late_does_not_apply_what_its_copy_holds() {
     scene.assert_exact(&daemon, &["t", "u"]).await;
     eventually(DEADLINE, "both are followed", async || {
         let task = daemon.task().await.unwrap();
-        task.tables.values().all(|table| table.phase == rowferry::change::status::TablePhase::Streaming)
+        task.tables
+            .values()
+            .all(|table| table.phase == rowferry::testing::change::status::TablePhase::Streaming)
     })
     .await;
 }

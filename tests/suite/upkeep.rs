@@ -1,7 +1,7 @@
 //! The upkeep of target tables: ANALYZE after the copy, VACUUM by the policy, sizes.
 
 use crate::harness::{DEADLINE, Scene, eventually, rowferry};
-use rowferry::change::status::{TaskStatus, Upkeep};
+use rowferry::testing::change::status::{TaskStatus, Upkeep};
 
 const ROWS: &str = "CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(100)); \
     INSERT INTO t WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900) SELECT i, 'row' FROM n";

@@ -1,6 +1,6 @@
 //! The reader of DDL text: from a statement of the log to what it does to tables.
 //!
-//! Sequence: [`token`] cuts the text up as MySQL's lexer does, [`read`] classifies it, `alter` and `column`
+//! Sequence: [`token`] cuts the text up as MySQL's lexer does, [`read()`] classifies it, `alter` and `column`
 //! read the parts that change a definition, and [`apply`] makes the new [`Table`](super::Table) of it.
 //! Of clauses that say nothing of columns and keys only the [`Clause`] is kept; what it does to rows stands in [`effect`].
 //!
@@ -28,12 +28,11 @@ pub mod token;
 #[cfg(test)]
 mod tests;
 
-pub use apply::{Evolved, declare, evolve};
+pub use apply::{Evolved, evolve};
 pub use clause::Clause;
 pub use code::{Beginning, CodeChange, beginning, code_change};
 pub use read::read;
 pub use statement::{
-    AlterStep, AlterTable, ColumnDefinition, CreateTable, DeclaredDefault, DmlKind, InlineKey, Name, Place,
-    Statement,
+    AlterStep, AlterTable, ColumnDefinition, DeclaredDefault, DmlKind, InlineKey, Name, Statement,
 };
 pub use token::SqlMode;

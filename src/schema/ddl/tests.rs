@@ -6,6 +6,7 @@ mod steps;
 mod texts;
 
 use super::effect::{Effect, effect};
+use super::statement::Place;
 use super::*;
 use crate::change::Session;
 use crate::change::TableName;

@@ -36,7 +36,7 @@ use crate::change::{RowLayout, TargetName};
 use crate::config::types::TargetEndpoint;
 pub use chunk::ChunkWriter;
 use plan::{Act, WriteStep};
-pub use refused::{Refused, refused};
+pub use refused::refused;
 use statements::Statements;
 use std::sync::Arc;
 

@@ -92,7 +92,7 @@ impl Compactor {
     /// Sorts the keys into what has to be written.
     pub fn finish(self) -> Compacted {
         Compacted {
-            weight_bytes: self.weight_bytes,
+            #[cfg(test)]
             operations: self.operations,
             tables: self.spaces.into_iter().flat_map(KeySpace::finish).collect(),
         }
@@ -104,8 +104,8 @@ impl Compactor {
 pub struct Compacted {
     /// One entry per layout that has at least one operation, in the order of first appearance.
     pub tables: Vec<TableChanges>,
+    #[cfg(test)]
     operations: usize,
-    weight_bytes: usize,
 }
 
 impl Compacted {
@@ -115,13 +115,9 @@ impl Compacted {
     }
 
     /// Operations taken in; an update that changed the key counts as two.
+    #[cfg(test)]
     pub fn operations(&self) -> usize {
         self.operations
-    }
-
-    /// Bytes held.
-    pub fn weight_bytes(&self) -> usize {
-        self.weight_bytes
     }
 }
 

@@ -32,6 +32,7 @@ pub enum Form {
 
 impl Form {
     /// All of them.
+    #[cfg(test)]
     pub const ALL: [Self; 5] = [Self::Position, Self::State, Self::Mapping, Self::Definition, Self::Bound];
 
     /// The version that is written. All before it are read, by way of the steps in `upgrade.rs`.

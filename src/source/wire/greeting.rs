@@ -23,8 +23,6 @@ pub const NONCE: usize = 20;
 pub struct Greeting {
     /// `version()` as sent, e.g. `9.7.4` or `5.5.5-10.11.6-MariaDB-log`.
     pub server_version: String,
-    /// Id of the connection (what `KILL` takes).
-    pub connection_id: u32,
     /// What the server can do.
     pub capabilities: CapabilityFlags,
     /// Random bytes for the first authentication method.
@@ -54,7 +52,8 @@ impl Greeting {
 
     fn fields(mut fields: Fields<'_>) -> Option<Self> {
         let server_version = String::from_utf8_lossy(fields.until_zero()).into_owned();
-        let connection_id = fields.u32()?;
+        // The id of the connection.
+        fields.u32()?;
         let mut nonce = fields.bytes(8)?.to_vec();
         fields.u8()?;
         let low = fields.u16()?;
@@ -73,7 +72,7 @@ impl Greeting {
         } else {
             Vec::new()
         };
-        Some(Self { server_version, connection_id, capabilities, nonce, plugin })
+        Some(Self { server_version, capabilities, nonce, plugin })
     }
 
     /// Family and version, as far as the greeting tells.
@@ -152,7 +151,7 @@ mod tests {
     #[test]
     fn a_greeting_is_read() {
         let read = Greeting::read(&greeting("9.7.4", u32::MAX, "caching_sha2_password")).unwrap();
-        assert_eq!((read.connection_id, &read.nonce[..]), (42, &b"abcdefghijklmnopqrst"[..]));
+        assert_eq!(read.nonce, b"abcdefghijklmnopqrst");
         assert_eq!(read.family(), (Flavour::MySql, 90_704));
         assert_eq!(read.plugin, b"caching_sha2_password");
         assert!(!read.agreed(false).contains(CapabilityFlags::CLIENT_SSL));

@@ -93,7 +93,6 @@ pub(super) async fn login(
         return Err(wire.server_error("login", &packet));
     }
     let greeting = Greeting::read(&packet).map_err(|message| wire.protocol(message))?;
-    wire.connection_id = greeting.connection_id;
     (wire.flavour, wire.version_number) = greeting.family();
     wire.server_version.clone_from(&greeting.server_version);
 

@@ -44,7 +44,6 @@ pub struct Wire {
     user: String,
     socket: Socket,
     inbox: Inbox,
-    connection_id: u32,
     flavour: Flavour,
     version_number: u32,
     server_version: String,
@@ -129,7 +128,6 @@ impl Wire {
             user: endpoint.user.clone(),
             socket,
             inbox: Inbox::default(),
-            connection_id: 0,
             flavour: Flavour::MySql,
             version_number: 0,
             server_version: String::new(),
@@ -153,19 +151,9 @@ impl Wire {
         &self.label
     }
 
-    /// What `KILL` takes, and `performance_schema.threads.processlist_id` shows.
-    pub fn connection_id(&self) -> u32 {
-        self.connection_id
-    }
-
     /// The family and version it greeted with.
     pub fn family(&self) -> super::version::ServerVersion {
         super::version::ServerVersion { flavour: self.flavour, number: self.version_number }
-    }
-
-    /// `major * 10000 + minor * 100 + patch`, by its greeting (a proxy may announce another).
-    pub fn version_number(&self) -> u32 {
-        self.version_number
     }
 
     /// Whether the connection is encrypted.

@@ -13,7 +13,7 @@ async fn a_session_is_pinned_before_it_is_handed_out() {
     // The script checks each pin's text.
     played.await.unwrap();
     assert!(wire.is_idle() && !wire.is_secure());
-    assert_eq!((wire.version_number(), wire.connection_id()), (80_036, 7));
+    assert_eq!(wire.family().number, 80_036);
 }
 
 #[tokio::test]

@@ -3,8 +3,8 @@
 use super::fixture::{self, Model, Shape, layout};
 use super::{Writer, strategies};
 use crate::harness::postgres;
-use rowferry::change::RowOp::Insert;
-use rowferry::sink::apply::Existing;
+use rowferry::testing::change::RowOp::Insert;
+use rowferry::testing::sink::Existing;
 
 #[tokio::test]
 async fn a_snapshot_chunk_fills_a_fresh_table_and_leaves_rows_that_shall_stay() {

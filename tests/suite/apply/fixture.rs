@@ -2,8 +2,10 @@
 
 use crate::harness::PostgresDatabase;
 use futures_util::TryStreamExt;
-use rowferry::change::{EncodedRows, RowLayout, RowOp, RowSpan, TargetColumn, TargetName, TargetType};
-use rowferry::sink::{Compacted, Compactor};
+use rowferry::testing::change::{
+    EncodedRows, RowLayout, RowOp, RowSpan, TargetColumn, TargetName, TargetType,
+};
+use rowferry::testing::sink::{Compacted, Compactor};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -8,7 +8,7 @@ mod partitions;
 mod types;
 
 use crate::harness::{Config, DEADLINE, Daemon, Mysql, Scene, eventually, postgres, within};
-use rowferry::change::status::Phase;
+use rowferry::testing::change::status::Phase;
 
 /// One statement on one table.
 pub struct Case {

@@ -9,8 +9,8 @@ use crate::harness::{
 use crate::load::Dice;
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
-use rowferry::change::state::Trouble;
-use rowferry::change::status::{Model, Phase, TablePhase, TaskStatus};
+use rowferry::testing::change::state::Trouble;
+use rowferry::testing::change::status::{Model, Phase, TablePhase, TaskStatus};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};

@@ -3,9 +3,9 @@
 use super::scene;
 use crate::harness::{DEADLINE, greenplum};
 use crate::target::at;
-use rowferry::change::TableName;
-use rowferry::change::state::ChunkRecord;
-use rowferry::sink::{Owner, Session};
+use rowferry::testing::change::TableName;
+use rowferry::testing::change::state::ChunkRecord;
+use rowferry::testing::sink::{Owner, Session};
 use std::time::Duration;
 
 /// Far less than `lock_timeout`, far more than a statement.

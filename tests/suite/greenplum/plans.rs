@@ -2,8 +2,8 @@
 
 use crate::apply::fixture::{Log, Model, Shape, compacted, layout, run};
 use crate::harness::greenplum;
-use rowferry::change::RowOp::{Delete, Insert, Update};
-use rowferry::sink::{Applier, Existing, Mode, Session, Strategy, Way};
+use rowferry::testing::change::RowOp::{Delete, Insert, Update};
+use rowferry::testing::sink::{Applier, Existing, Mode, Session, Strategy, Way};
 use tokio_postgres::SimpleQueryMessage;
 
 #[tokio::test]

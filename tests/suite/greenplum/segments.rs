@@ -3,9 +3,9 @@
 use super::scene;
 use crate::apply::fixture::{Shape, layout, run};
 use crate::harness::{DEADLINE, PostgresDatabase, eventually, eventually_some, greenplum};
-use rowferry::change::Retry;
-use rowferry::change::RowOp::Insert;
-use rowferry::sink::{Applier, Existing, Session, SinkError};
+use rowferry::testing::change::Retry;
+use rowferry::testing::change::RowOp::Insert;
+use rowferry::testing::sink::{Applier, Existing, Session, SinkError};
 use tokio_postgres::NoTls;
 
 /// Ends the processes that serve a session (`gp_session_id`) on every segment, as a lost segment would. False, and

@@ -3,7 +3,7 @@
 use super::Config;
 use super::process::{Process, free_port, new_folder};
 use super::wait::{DEADLINE, eventually_some};
-use rowferry::change::status::{Model, Phase, TaskStatus};
+use rowferry::testing::change::status::{Model, Phase, TaskStatus};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};

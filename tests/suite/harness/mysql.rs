@@ -5,7 +5,7 @@ use super::wait::{DEADLINE, eventually};
 use super::{Rows, process};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, OptsBuilder, Value};
-use rowferry::change::FilePosition;
+use rowferry::testing::change::FilePosition;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::OnceCell;

@@ -4,7 +4,7 @@ use super::Rows;
 use super::greenplum::{self, Dropped};
 use super::process::{Process, ServerFolder, free_port, servers, servers_script};
 use super::wait::{DEADLINE, eventually};
-use rowferry::config::types::{TargetEndpoint, TargetTlsMode, TlsFiles};
+use rowferry::testing::config::types::{TargetEndpoint, TargetTlsMode, TlsFiles};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::OnceCell;

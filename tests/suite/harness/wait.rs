@@ -1,8 +1,8 @@
 //! Waiting for conditions, always with a deadline. Faults that are made of time have [`pause`].
 
 use super::{Daemon, Mysql};
-use rowferry::change::domain::Domains;
-use rowferry::change::{FilePosition, GtidSet};
+use rowferry::testing::change::domain::Domains;
+use rowferry::testing::change::{FilePosition, GtidSet};
 use std::time::{Duration, Instant};
 
 /// Enough for anything small on a loaded two-core machine.

@@ -2,7 +2,7 @@
 
 use super::{carried, parked, rows};
 use crate::harness::{DEADLINE, Kind, Scene, eventually, postgres, rowferry};
-use rowferry::change::status::TaskStatus;
+use rowferry::testing::change::status::TaskStatus;
 
 #[tokio::test]
 async fn a_table_whose_rows_a_statement_changes_is_copied_again_by_itself() {

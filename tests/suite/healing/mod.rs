@@ -18,8 +18,8 @@ mod told;
 mod two_tasks;
 
 use crate::harness::{DEADLINE, Daemon, Scene};
-use rowferry::change::state::Trouble;
-use rowferry::change::status::{TablePhase, TaskStatus};
+use rowferry::testing::change::state::Trouble;
+use rowferry::testing::change::status::{TablePhase, TaskStatus};
 
 /// Rows of a table `name (id INT PRIMARY KEY, v VARCHAR(40), w INT)`.
 pub fn rows(table: &str, count: u32) -> String {

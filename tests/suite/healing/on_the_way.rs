@@ -2,7 +2,7 @@
 
 use super::{carried, is_carried, parked, rows};
 use crate::harness::{DEADLINE, Daemon, Proxy, Scene, eventually, rowferry};
-use rowferry::change::status::TablePhase;
+use rowferry::testing::change::status::TablePhase;
 
 #[tokio::test]
 async fn a_table_that_is_dropped_and_made_again_and_again_is_there_in_the_end() {

@@ -2,7 +2,7 @@
 
 use super::{carried, rows};
 use crate::harness::{DEADLINE, Scene, rowferry};
-use rowferry::change::status::TablePhase;
+use rowferry::testing::change::status::TablePhase;
 
 #[tokio::test]
 async fn a_table_whose_row_is_refused_is_parked_and_the_others_go_on() {

@@ -1,8 +1,8 @@
 //! Sessions of a side stream's attempt end before the next one begins: what was on its way to the target is durable, or never will be.
 
 use crate::harness::postgres;
-use rowferry::sink::owner::Sessions;
-use rowferry::sink::{Owner, Session};
+use rowferry::testing::sink::owner::Sessions;
+use rowferry::testing::sink::{Owner, Session};
 
 #[tokio::test]
 async fn sessions_of_an_attempt_end_together_and_leave_no_record() {

@@ -2,7 +2,7 @@
 
 use super::{carried, parked, rows};
 use crate::harness::{DEADLINE, Daemon, Output, Scene, eventually, rowferry};
-use rowferry::change::status::TablePhase;
+use rowferry::testing::change::status::TablePhase;
 
 async fn tell(daemon: &Daemon, command: &[&str]) -> Output {
     let config = daemon.config_path().into_os_string().into_string().unwrap();

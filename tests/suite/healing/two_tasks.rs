@@ -2,7 +2,7 @@
 
 use super::rows;
 use crate::harness::{Config, DEADLINE, Daemon, Output, Scene, eventually, pause, rowferry};
-use rowferry::change::status::{TablePhase, TaskStatus};
+use rowferry::testing::change::status::{TablePhase, TaskStatus};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 

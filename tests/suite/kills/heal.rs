@@ -3,7 +3,7 @@
 
 use crate::harness::{DEADLINE, Daemon, Scene, eventually_some, pause, rowferry};
 use crate::load::Dice;
-use rowferry::change::status::TablePhase;
+use rowferry::testing::change::status::TablePhase;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::time::Duration;

@@ -4,7 +4,7 @@ use super::heal::Healing;
 use super::probe;
 use crate::harness::{DEADLINE, Daemon, Mysql, Postgres, Scene, greenplum, pause, postgres};
 use crate::load::{self, Dice, Origin, Pace, Scale};
-use rowferry::change::status::TaskStatus;
+use rowferry::testing::change::status::TaskStatus;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

@@ -1,7 +1,7 @@
 //! Many-to-one and one-to-many.
 
 use crate::harness::{Config, DEADLINE, Daemon, Scene, rowferry};
-use rowferry::change::status::Phase;
+use rowferry::testing::change::status::Phase;
 
 #[tokio::test]
 async fn several_tables_feed_one_with_a_column_that_tells_them_apart() {

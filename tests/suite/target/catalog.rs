@@ -2,10 +2,10 @@
 
 use super::{column, connect, endpoint, table, target};
 use crate::harness::{on_greenplum, only_postgres, postgres};
-use rowferry::change::facts::{Limit, TargetKind};
-use rowferry::change::shape::Distribution;
-use rowferry::change::{TargetColumn, TargetType};
-use rowferry::sink::{Session, catalog, ddl, facts, room};
+use rowferry::testing::change::facts::{Limit, TargetKind};
+use rowferry::testing::change::shape::Distribution;
+use rowferry::testing::change::{TargetColumn, TargetType};
+use rowferry::testing::sink::{Session, catalog, ddl, facts, room};
 
 #[tokio::test]
 async fn every_type_that_is_created_is_read_back() {

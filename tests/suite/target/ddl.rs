@@ -2,10 +2,10 @@
 
 use super::{column, connect, table, target};
 use crate::harness::{PostgresDatabase, on_greenplum, postgres};
-use rowferry::change::shape::Distribution;
-use rowferry::change::shape::RowsOf;
-use rowferry::change::{TargetChange, TargetType};
-use rowferry::sink::{catalog, ddl};
+use rowferry::testing::change::shape::Distribution;
+use rowferry::testing::change::shape::RowsOf;
+use rowferry::testing::change::{TargetChange, TargetType};
+use rowferry::testing::sink::{catalog, ddl};
 
 #[tokio::test]
 async fn a_table_with_rows_follows_its_source() {

@@ -9,11 +9,11 @@ mod tagged;
 mod upgrade;
 
 use crate::harness::PostgresDatabase;
-use rowferry::change::{
+use rowferry::testing::change::{
     FilePosition, Position, TableName, Taken, TargetColumn, TargetName, TargetTable, TargetType,
 };
-use rowferry::config::types::{TargetEndpoint, TargetTlsMode};
-use rowferry::sink::Session;
+use rowferry::testing::config::types::{TargetEndpoint, TargetTlsMode};
+use rowferry::testing::sink::Session;
 
 /// How the sink reaches a test's database.
 fn endpoint(database: &PostgresDatabase<'_>) -> TargetEndpoint {
@@ -53,6 +53,6 @@ pub fn at(offset: u64) -> Position {
         file: FilePosition { file: "binlog.000007".into(), offset },
         file_begun: Some(1_700_000_000),
         taken: Taken::Gtids(format!("3e11fa47-71ca-11e1-9e33-c80aa9429562:1-{offset}").parse().unwrap()),
-        xa: rowferry::change::XaState::default(),
+        xa: rowferry::testing::change::XaState::default(),
     }
 }

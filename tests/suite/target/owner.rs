@@ -4,10 +4,10 @@ use super::{at, connect, endpoint, source};
 use crate::harness::{
     DEADLINE, PostgresDatabase, Proxy, eventually, eventually_some, on_greenplum, postgres,
 };
-use rowferry::change::Retry;
-use rowferry::change::state::ChunkRecord;
-use rowferry::config::types::TargetEndpoint;
-use rowferry::sink::{Owner, SinkError, SinkErrorKind};
+use rowferry::testing::change::Retry;
+use rowferry::testing::change::state::ChunkRecord;
+use rowferry::testing::config::types::TargetEndpoint;
+use rowferry::testing::sink::{Owner, SinkError, SinkErrorKind};
 
 /// Ends the session that holds the owner's lock, as a network or an administrator would; the owner does not know.
 async fn cut_lock(database: &PostgresDatabase<'_>, owner: &Owner) {

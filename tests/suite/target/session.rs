@@ -2,9 +2,9 @@
 
 use super::{connect, endpoint};
 use crate::harness::{DEADLINE, eventually, only_postgres, postgres};
-use rowferry::change::Retry;
-use rowferry::config::types::TargetTlsMode;
-use rowferry::sink::{Session, SinkErrorKind};
+use rowferry::testing::change::Retry;
+use rowferry::testing::config::types::TargetTlsMode;
+use rowferry::testing::sink::{Session, SinkErrorKind};
 
 #[tokio::test]
 async fn a_session_is_pinned_whatever_the_database_prefers() {

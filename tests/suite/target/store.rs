@@ -2,10 +2,10 @@
 
 use super::{at, connect, endpoint, source, target};
 use crate::harness::{PostgresDatabase, postgres};
-use rowferry::change::state::{CatchUpTarget, Checkpoint, ChunkRecord, TableState};
-use rowferry::schema::{Charset, Column, ColumnDefault, MySqlType, Table};
-use rowferry::sink::store::{self, Store};
-use rowferry::sink::{Owner, Session, SinkError, SinkErrorKind};
+use rowferry::testing::change::state::{CatchUpTarget, Checkpoint, ChunkRecord, TableState};
+use rowferry::testing::schema::{Charset, Column, ColumnDefault, MySqlType, Table};
+use rowferry::testing::sink::store::{self, Store};
+use rowferry::testing::sink::{Owner, Session, SinkError, SinkErrorKind};
 use serde_json::json;
 
 /// An owner, its store and a session to work on.
@@ -41,14 +41,14 @@ fn definition(name: &str, columns: usize) -> Table {
         generated: false,
         generation: None,
         auto_increment: n == 0,
-        limits: rowferry::schema::Limits::default(),
+        limits: rowferry::testing::schema::Limits::default(),
     };
     Table {
         name: source(name),
         columns: (0..columns).map(column).collect(),
         primary_key: vec![0],
         unique_keys: Vec::new(),
-        hidden: rowferry::schema::HiddenColumns::default(),
+        hidden: rowferry::testing::schema::HiddenColumns::default(),
         charset: Charset { name: "utf8mb4".into(), collation: "utf8mb4_bin".into() },
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{connect, target};
 use crate::harness::{DEADLINE, WAITS_FOR_LOCK, eventually, postgres};
-use rowferry::sink::ddl;
+use rowferry::testing::sink::ddl;
 
 /// A copy worker that was given up may have its COMMIT on the way.
 #[tokio::test]

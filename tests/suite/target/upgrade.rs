@@ -2,11 +2,11 @@
 
 use super::{at, connect, endpoint, source, target};
 use crate::harness::{DEADLINE, PostgresDatabase, eventually_some, only_postgres, postgres};
-use rowferry::change::Retry;
-use rowferry::change::state::{ChunkRecord, TableState};
-use rowferry::quote::literal;
-use rowferry::sink::store::{self, form};
-use rowferry::sink::{Owner, SinkError, SinkErrorKind};
+use rowferry::testing::change::Retry;
+use rowferry::testing::change::state::{ChunkRecord, TableState};
+use rowferry::testing::quote::literal;
+use rowferry::testing::sink::store::{self, form};
+use rowferry::testing::sink::{Owner, SinkError, SinkErrorKind};
 use serde_json::json;
 use std::path::Path;
 

@@ -3,9 +3,9 @@
 use super::certificates::file;
 use super::sources::{encrypted, login, options, refused, tls_outcome};
 use crate::harness::Mysql;
-use rowferry::config::types::SourceTlsMode::{self, Disabled, Preferred, Required, VerifyIdentity};
-use rowferry::config::types::{SourceEndpoint, TlsFiles};
-use rowferry::source::SourceErrorKind;
+use rowferry::testing::config::types::SourceTlsMode::{self, Disabled, Preferred, Required, VerifyIdentity};
+use rowferry::testing::config::types::{SourceEndpoint, TlsFiles};
+use rowferry::testing::source::SourceErrorKind;
 
 const ACCOUNTS: &str = "CREATE USER open; CREATE USER tls REQUIRE SSL; CREATE USER x509 REQUIRE X509;
     CREATE USER subject REQUIRE SUBJECT '/CN=cert_user'; CREATE USER other REQUIRE SUBJECT '/CN=somebody else'";

@@ -1,7 +1,7 @@
 //! What each mode says of each certificate: one table for every kind of server.
 
 use super::certificates::file;
-use rowferry::config::types::TlsFiles;
+use rowferry::testing::config::types::TlsFiles;
 
 /// The five modes, which have other names at each side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use super::matrix::Mode;
 use super::sources::{encrypted, login, mode, options, tls_outcome};
 use super::tap::{Tap, contains};
 use crate::harness::Mysql;
-use rowferry::config::types::SourceEndpoint;
+use rowferry::testing::config::types::SourceEndpoint;
 
 #[tokio::test]
 async fn only_preferred_goes_without_the_tls_of_mysql_56() {

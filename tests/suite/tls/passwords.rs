@@ -3,9 +3,9 @@
 use super::sources::{encrypted, login, options, refused};
 use super::tap::{Talk, Tap, contains};
 use crate::harness::{Mysql, mariadb, mysql56};
-use rowferry::config::types::SourceEndpoint;
-use rowferry::config::types::SourceTlsMode::{self, Disabled, Required};
-use rowferry::source::SourceErrorKind;
+use rowferry::testing::config::types::SourceEndpoint;
+use rowferry::testing::config::types::SourceTlsMode::{self, Disabled, Required};
+use rowferry::testing::source::SourceErrorKind;
 
 /// Not ASCII, and more than the 64 bytes of a hash's block.
 const LONG: &str =

@@ -4,7 +4,7 @@ use super::matrix::{Mode, PLAIN_SERVER};
 use super::tap::{Tap, assert_tls_records, contains};
 use super::{sources, targets};
 use crate::harness::{Mysql, Postgres};
-use rowferry::config::types::{SourceEndpoint, TargetEndpoint};
+use rowferry::testing::config::types::{SourceEndpoint, TargetEndpoint};
 
 /// A password that would be found in what is sent.
 const PASSWORD: &str = "open sesame, and again";

@@ -3,9 +3,9 @@
 use super::certificates::{file, text};
 use super::matrix::{Case, MATRIX, Mode};
 use crate::harness::{Mysql, run_folder};
-use rowferry::change::Retry;
-use rowferry::config::types::{SourceEndpoint, SourceTlsMode, TlsFiles};
-use rowferry::source::{SourceError, SourceErrorKind, Wire};
+use rowferry::testing::change::Retry;
+use rowferry::testing::config::types::{SourceEndpoint, SourceTlsMode, TlsFiles};
+use rowferry::testing::source::{SourceError, SourceErrorKind, Wire};
 use std::path::PathBuf;
 
 /// How the source reaches a server, as root.

@@ -3,9 +3,9 @@
 use super::tap::{Tap, contains};
 use super::targets::{encrypted, endpoint, refused, secure, wait_secure};
 use crate::harness::Postgres;
-use rowferry::config::types::TargetEndpoint;
-use rowferry::config::types::TargetTlsMode::{Disable, Prefer, Require};
-use rowferry::sink::SinkErrorKind;
+use rowferry::testing::config::types::TargetEndpoint;
+use rowferry::testing::config::types::TargetTlsMode::{Disable, Prefer, Require};
+use rowferry::testing::sink::SinkErrorKind;
 
 const HBA: &str = "host all scram_user all scram-sha-256\nhost all md5_user all md5\nhost all plain_user all password\n\
     host all nobody_user all reject\nhost all late_user all scram-sha-256\nhost all unset_user all scram-sha-256\n\

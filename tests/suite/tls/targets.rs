@@ -3,9 +3,9 @@
 use super::certificates::{file, text};
 use super::matrix::{Case, MATRIX, Mode};
 use crate::harness::{DEADLINE, Postgres, PostgresDatabase, eventually};
-use rowferry::change::Retry;
-use rowferry::config::types::{TargetEndpoint, TargetTlsMode, TlsFiles};
-use rowferry::sink::{Session, SinkError, SinkErrorKind};
+use rowferry::testing::change::Retry;
+use rowferry::testing::config::types::{TargetEndpoint, TargetTlsMode, TlsFiles};
+use rowferry::testing::sink::{Session, SinkError, SinkErrorKind};
 
 /// How the sink reaches a test's database, as postgres.
 pub fn endpoint(database: &PostgresDatabase<'_>, tls: TargetTlsMode) -> TargetEndpoint {

@@ -221,7 +221,7 @@ async fn json_differences_of_every_shape_become_the_documents_of_the_source() {
 
 #[tokio::test]
 async fn json_differences_without_full_images_stop_the_task() {
-    use rowferry::change::status::Phase;
+    use rowferry::testing::change::status::Phase;
     for image in ["MINIMAL", "NOBLOB"] {
         let scene = Scene::new(&format!("values_partial_{}", image.to_lowercase())).await;
         scene

@@ -2,7 +2,7 @@
 
 use super::LOOSE;
 use crate::harness::{Config, DEADLINE, Daemon, Scene, rowferry};
-use rowferry::change::status::Phase;
+use rowferry::testing::change::status::Phase;
 
 /// The error of the only task, once it has failed.
 pub(super) async fn failure(daemon: &Daemon) -> String {

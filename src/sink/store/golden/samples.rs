@@ -1,10 +1,9 @@
 //! The values of the golden files: all that a form can hold, so each variant of each type has a line. New ones come last, so that the
 //! lines of older files stay beside theirs.
 
+use crate::change::prepared::PreparedXa;
 use crate::change::state::{CatchUpTarget, TableState, Trouble};
-use crate::change::{
-    CommittedXa, Committer, FilePosition, Position, PreparedXa, ReadAgain, TableName, Taken, XaState,
-};
+use crate::change::{CommittedXa, Committer, FilePosition, Position, ReadAgain, TableName, Taken, XaState};
 use crate::schema::table::UniqueKey;
 use crate::schema::{Charset, Column, ColumnDefault, Generation, HiddenColumns, Limits, MySqlType, Table};
 use std::iter::successors;

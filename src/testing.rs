@@ -36,6 +36,10 @@ pub mod change {
     pub mod status {
         pub use crate::change::status::{Model, Phase, TablePhase, TableStatus, TaskStatus, Upkeep};
     }
+
+    pub mod verdict {
+        pub use crate::change::verdict::{Difference, Outcome, TableVerdict};
+    }
 }
 
 pub mod config {

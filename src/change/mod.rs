@@ -24,6 +24,7 @@ pub mod session;
 pub mod shape;
 pub mod state;
 pub mod status;
+pub mod verdict;
 
 pub use domain::{DomainGtid, Domains};
 pub use encoded::{EncodedRows, RowLayout, RowOp, RowSpan};

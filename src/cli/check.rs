@@ -64,6 +64,7 @@ fn not_asked(config: &Config, name: &str, error: &TaskError) -> Report {
         | TaskError::OfGroup { .. }
         | TaskError::Undone { .. }
         | TaskError::Gone { .. }
+        | TaskError::NotBegun { .. }
         | TaskError::NotOnRecord { .. }
         | TaskError::NotSelected { .. }
         | TaskError::OnItsWay { .. }

@@ -1,8 +1,7 @@
 //! `rowferry reload`, `resync`, `add` and `drop`: the running daemon is told; where none runs, what is on record of the task is changed.
 
 use super::ask::{self, Answer};
-use super::{CliError, ConfigFile, Exit, chosen, load, out};
-use crate::change::TableName;
+use super::{CliError, ConfigFile, Exit, chosen, load, out, table_names};
 use crate::change::command::{Change, Command, Reply};
 use crate::config::{self, Config};
 use crate::control;
@@ -25,11 +24,7 @@ pub async fn tables(
     tables: Vec<String>,
     change: Change,
 ) -> Result<Exit, CliError> {
-    let names = tables.iter().map(|name| match name.split_once('.') {
-        Some((database, table)) => Ok(TableName::new(database, table)),
-        None => Err(CliError::TableName { name: name.clone() }),
-    });
-    let names = names.collect::<Result<Vec<_>, _>>()?;
+    let names = table_names(&tables)?;
     let config = config::load_without_secrets(&file.path)?;
     if let Some(path) = socket(&config).await? {
         return tell(&path, &Command::Tables { task, tables: names, change }).await;

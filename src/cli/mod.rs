@@ -11,9 +11,10 @@ mod progress;
 mod run;
 mod spill;
 mod status;
+mod verify;
 
-use crate::change::Retry;
 use crate::change::command::Change;
+use crate::change::{Retry, TableName};
 use crate::config::{self, Config, ConfigError};
 use crate::status::StatusError;
 use crate::task::TaskError;
@@ -120,6 +121,8 @@ pub enum Command {
         #[arg(long)]
         remove_rows: bool,
     },
+    /// Compare source and target, row by row, while the daemon goes on: exit code 0 when all is equal, 1 when rows differ.
+    Verify(verify::Arguments),
     /// Print the effective config, every default filled in and secrets masked.
     Config {
         /// Config.
@@ -318,6 +321,7 @@ pub fn execute(arguments: Arguments) -> Result<Exit, CliError> {
             Command::Resync { tables } => tables.change(Change::Resync).await,
             Command::Add { tables } => tables.change(Change::Add).await,
             Command::Drop { tables, remove_rows } => tables.change(Change::Drop { remove_rows }).await,
+            Command::Verify(arguments) => Box::pin(verify::verify(arguments)).await,
             Command::Config { config } => {
                 out::print(&config::render(&config::load_without_secrets(&config.path)?))?;
                 Ok(Exit::Good)
@@ -337,6 +341,15 @@ impl Tables {
 
 fn load(file: &ConfigFile) -> Result<Arc<Config>, CliError> {
     Ok(Arc::new(config::load(&file.path)?))
+}
+
+/// Tables as the command line names them.
+fn table_names(names: &[String]) -> Result<Vec<TableName>, CliError> {
+    let named = names.iter().map(|name| match name.split_once('.') {
+        Some((database, table)) => Ok(TableName::new(database, table)),
+        None => Err(CliError::TableName { name: name.clone() }),
+    });
+    named.collect()
 }
 
 /// The tasks a command is about: all, or the one named.

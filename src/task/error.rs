@@ -75,6 +75,12 @@ pub enum TaskError {
         /// The table.
         table: TableName,
     },
+    /// Nothing is on record of a task.
+    #[error("nothing is on record of task {task}: it has not begun to copy")]
+    NotBegun {
+        /// The task.
+        task: String,
+    },
     /// A table that a command names is none of the task's.
     #[error("{table} is not on record of task {task}")]
     NotOnRecord {
@@ -253,7 +259,8 @@ impl TaskError {
                 };
                 Retry::fix(again.or(InConfig::TagFeeders))
             }
-            Self::Unsettled { .. }
+            Self::NotBegun { .. }
+            | Self::Unsettled { .. }
             | Self::CopyAgain { .. }
             | Self::OnItsWay { .. }
             | Self::PieceConflict { .. }

@@ -43,6 +43,7 @@ mod targets;
 mod tell;
 mod translate;
 mod upkeep;
+mod verify;
 mod waiting;
 
 pub use cause::record as record_cause;
@@ -51,6 +52,7 @@ pub use error::TaskError;
 pub use inspect::{Planned, check, plan, stored};
 pub use memory::Memory;
 pub use progress::{Progress, TaskProgress};
+pub use verify::{Verifying, verify};
 
 use crate::change::remedy::{AtTarget, Remedy};
 use crate::change::state::{Checkpoint, TableState};

@@ -67,6 +67,7 @@ mod tls;
 mod unknown_commits;
 mod upkeep;
 mod values;
+mod verify;
 mod visible_or_logged;
 mod whole_transactions;
 mod xa;

@@ -37,7 +37,7 @@ pub struct ChunkWriter<'a> {
 /// What one COPY has been sent.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sent {
-    rows: usize,
+    pub(super) rows: usize,
     bytes: usize,
 }
 

@@ -18,6 +18,7 @@
 
 mod arrays;
 mod chunk;
+mod compare;
 mod copy;
 mod delete;
 mod merge;
@@ -35,6 +36,7 @@ use super::{Dialect, Session, SinkError};
 use crate::change::{RowLayout, TargetName};
 use crate::config::types::TargetEndpoint;
 pub use chunk::ChunkWriter;
+pub use compare::{Comparison, Scope};
 use plan::{Act, WriteStep};
 pub use refused::refused;
 use statements::Statements;
@@ -279,6 +281,20 @@ impl Applier {
             Strategy::DeleteCopy if shape.others => Strategy::UpdateInsert,
             strategy => strategy,
         })
+    }
+
+    /// Begins a comparison inside the session's open transaction. `tag` is the column that tells whose a row is in a table of several
+    /// feeders, and what it holds in ours.
+    ///
+    /// # Errors
+    /// What the server answers.
+    pub async fn comparison<'a>(
+        &'a mut self,
+        session: &'a Session,
+        layout: &Arc<RowLayout>,
+        tag: Option<(usize, String)>,
+    ) -> Result<Comparison<'a>, SinkError> {
+        Comparison::begin(session, &mut self.statements, layout, tag).await
     }
 
     /// Begins a snapshot chunk inside the session's open transaction.

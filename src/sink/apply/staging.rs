@@ -69,13 +69,11 @@ async fn create(session: &Session, layout: &RowLayout, name: &str) -> Result<Str
     ))
 }
 
-/// Fills staging with rows, `count` in number.
-pub(super) async fn fill<'a>(
+/// Makes staging if it is not there, and empties it.
+pub(super) async fn empty(
     session: &Session,
     statements: &mut Statements,
     layout: &Arc<RowLayout>,
-    rows: impl Iterator<Item = &'a [u8]>,
-    count: usize,
 ) -> Result<(), SinkError> {
     let failed = |error| failed(session, layout, error);
     let client = session.client();
@@ -91,6 +89,19 @@ pub(super) async fn fill<'a>(
             client.batch_execute(&create).await.map_err(failed)?;
         }
     }
+    Ok(())
+}
+
+/// Fills staging with rows, `count` in number.
+pub(super) async fn fill<'a>(
+    session: &Session,
+    statements: &mut Statements,
+    layout: &Arc<RowLayout>,
+    rows: impl Iterator<Item = &'a [u8]>,
+    count: usize,
+) -> Result<(), SinkError> {
+    let failed = |error| failed(session, layout, error);
+    empty(session, statements, layout).await?;
     let statement = statements.get(session, layout, StatementKind::CopyStaging).await?;
     let taken = copy::send(session, &statement, rows).await.map_err(failed)?;
     copy::complete(session, &layout.target, count, taken)

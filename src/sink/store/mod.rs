@@ -23,7 +23,7 @@ mod upkeep;
 mod write;
 
 pub use cause::record_cause;
-pub use read::{Stored, StoredTable, peek};
+pub use read::{Stored, StoredTable, checkpoint, peek};
 pub use side::{Feeders, feeders};
 pub use tables::{is_made, remove};
 pub use upkeep::{Done, UpkeepRecord};

@@ -126,6 +126,14 @@ pub async fn peek(session: &Session, task: &str) -> Result<Option<Stored>, SinkE
     Ok(stored)
 }
 
+/// The head of a task's checkpoints, as it is now; `None` when there is none. The task's records are there.
+pub async fn checkpoint(session: &Session, task: &str) -> Result<Option<Checkpoint>, SinkError> {
+    let names = Names::new(task);
+    let reader = Reader { session, task, names: &names };
+    let rows = reader.rows(&head(&names)).await?;
+    rows.first().map(|row| reader.checkpoint(row).map(|(checkpoint, _)| checkpoint)).transpose()
+}
+
 /// One reading of a task's records.
 struct Reader<'a> {
     session: &'a Session,

@@ -9,6 +9,7 @@
 
 pub mod chunk;
 pub mod key;
+pub mod lookup;
 pub mod predicate;
 pub mod reader;
 

@@ -141,10 +141,41 @@ async fn keys_of_every_type_are_followed() {
         session.sql(&format!("UPDATE one_{name} SET k = {a} WHERE n = 11")).await;
     }
     compare(&scene, &daemon, |count| count - 1).await;
+    put_right(&scene, &daemon).await;
     let task = daemon.task().await.unwrap();
     for (table, status) in &task.tables {
         assert_eq!(status.drift, 0, "{table}: {:?}", status.drift_example);
     }
+}
+
+/// Of each key type: one row is missing from the target, one is extra, and one has another value.
+async fn put_right(scene: &Scene<'_>, daemon: &crate::harness::Daemon) {
+    crate::verify::assert_verified(daemon).await;
+    let schema = &scene.source.name;
+    let mut unlogged = scene.source.session().await;
+    unlogged.sql(&format!("SET sql_log_bin = 0; {LOOSE}")).await;
+    let mut expected = std::collections::BTreeMap::new();
+    for (name, ..) in KEYS {
+        for table in [format!("one_{name}"), format!("two_{name}")] {
+            let numbers = scene.source.sql(&format!("SELECT n FROM {table} ORDER BY n")).await;
+            let numbers: Vec<String> = numbers.into_iter().flatten().flatten().collect();
+            let [first, others @ .., last] = numbers.as_slice() else { panic!("{table}: {numbers:?}") };
+            scene.target.sql(&format!("DELETE FROM {schema}.{table} WHERE n = {first}")).await;
+            if let Some(second) = others.first() {
+                scene.target.sql(&format!("UPDATE {schema}.{table} SET v = 'hand' WHERE n = {second}")).await;
+            }
+            unlogged.sql(&format!("DELETE FROM {table} WHERE n = {last}")).await;
+            expected.insert(table, (1, u64::from(!others.is_empty()), 1));
+        }
+    }
+    for repair in [&[][..], &["--repair"][..]] {
+        let said = crate::verify::verdicts(daemon, repair).await;
+        let counts = said.iter().map(|(table, it)| (table.clone(), (it.missing, it.different, it.extra)));
+        assert_eq!(counts.collect::<std::collections::BTreeMap<_, _>>(), expected);
+        assert!(said.values().all(|it| it.undecided == 0 && it.not_looked_for.is_empty()), "{said:?}");
+    }
+    compare(scene, daemon, |count| count - 2).await;
+    crate::verify::assert_verified(daemon).await;
 }
 
 async fn insert(session: &mut crate::harness::MysqlSession, name: &str, at: usize, value: &str) {

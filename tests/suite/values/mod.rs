@@ -174,4 +174,5 @@ async fn live_on(scene: &Scene<'_>, daemon: &Daemon, families: &[Family], sessio
     for family in families {
         family.check(scene).await;
     }
+    crate::verify::assert_verified(daemon).await;
 }

@@ -1,0 +1,102 @@
+//! A key as the target prints it, as literals of the source.
+//!
+//! What must never happen here: a literal of another key.
+
+use crate::change::TargetType;
+use crate::schema::{Column, MySqlType};
+
+/// The source's literal for a value of a key column that the target, whose column is of type `target`, prints as `text`. `None` when
+/// none is known: the value is then of no row of the source.
+pub fn literal(column: &Column, target: &TargetType, text: &str) -> Option<String> {
+    match &column.data_type {
+        MySqlType::TinyInt { .. }
+        | MySqlType::SmallInt { .. }
+        | MySqlType::MediumInt { .. }
+        | MySqlType::Int { .. }
+        | MySqlType::BigInt { .. }
+        | MySqlType::Decimal { .. }
+        | MySqlType::Year => match (target, text) {
+            (TargetType::Boolean, "true") => Some("1".to_owned()),
+            (TargetType::Boolean, "false") => Some("0".to_owned()),
+            _ => is_number(text).then(|| text.to_owned()),
+        },
+        MySqlType::Float | MySqlType::Double => {
+            let value: f64 = text.parse().ok()?;
+            // The exponent marks it as a double and not a DECIMAL.
+            value.is_finite().then(|| format!("{value:e}"))
+        }
+        MySqlType::Bit { .. } => u64::from_str_radix(text, 2).ok().map(|number| number.to_string()),
+        MySqlType::Enum { labels, .. } => {
+            let place = if text.is_empty() {
+                Some(0)
+            } else {
+                labels.iter().position(|label| label == text).map(|at| at + 1)
+            };
+            place.map(|number| number.to_string())
+        }
+        MySqlType::Set { labels, .. } => {
+            let members = text.split(',').filter(|member| !member.is_empty());
+            let bits = members
+                .map(|member| labels.iter().position(|label| label == member))
+                .map(|at| 1u64.checked_shl(u32::try_from(at?).ok()?));
+            bits.sum::<Option<u64>>().map(|number| number.to_string())
+        }
+        MySqlType::Date
+        | MySqlType::DateTime { .. }
+        | MySqlType::Timestamp { .. }
+        | MySqlType::Time { .. } => {
+            let text = text.strip_suffix("+00").unwrap_or(text);
+            let plain = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'-' | b':' | b'.' | b' ');
+            (!text.is_empty() && text.bytes().all(plain)).then(|| format!("'{text}'"))
+        }
+        MySqlType::Char { .. } | MySqlType::VarChar { .. } => {
+            Some(format!("_utf8mb4 x'{}'", hex(text.as_bytes())))
+        }
+        MySqlType::Binary { .. } | MySqlType::VarBinary { .. } => {
+            let digits = text.strip_prefix("\\x")?;
+            digits.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| format!("x'{digits}'"))
+        }
+        // They are no keys.
+        MySqlType::Text { .. }
+        | MySqlType::Blob { .. }
+        | MySqlType::Json
+        | MySqlType::Geometry { .. }
+        | MySqlType::Vector { .. }
+        | MySqlType::Unknown { .. } => None,
+    }
+}
+
+/// Whether source and target order the values of a key column alike: a range of one is then the range of the other.
+pub fn is_ordered_alike(column: &Column, target: &TargetType) -> bool {
+    let by_text = matches!(
+        column.data_type,
+        MySqlType::Char { .. } | MySqlType::VarChar { .. } | MySqlType::Enum { .. } | MySqlType::Set { .. }
+    );
+    let as_text = matches!(
+        target,
+        TargetType::Varchar(_)
+            | TargetType::Text
+            | TargetType::Json
+            | TargetType::Jsonb
+            | TargetType::RealArray
+            | TargetType::Uuid
+            | TargetType::Geometry
+            | TargetType::Other(_)
+    );
+    !by_text && !as_text
+}
+
+fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut digits = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        // Writing to a string does not fail.
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits
+}

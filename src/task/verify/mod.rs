@@ -1,0 +1,193 @@
+//! Comparing source and target while the stream goes on, and putting right what differs.
+//!
+//! Sequence: a chunk of the source's rows is read and held against the target's of the same keys, inside the target. What differs may
+//! only be on its way: once the stream has passed the end of the log as it was after the reading, those keys are read again. What then
+//! still differs is held as it is at the source (a shared lock on these rows), the stream passes the end of the log once more, and
+//! what differs now differs for good, for nothing on its way can be about these keys. Under the same lock it is put right.
+//!
+//! What must never happen here: a difference that is none; a row written that the stream would write otherwise; a lock at the source
+//! that is held for longer than a few seconds.
+
+mod compared;
+mod key;
+mod settle;
+mod walk;
+
+use super::TaskError;
+use super::context::Context;
+use super::pace::Pace;
+use super::progress::Progress;
+use super::waiting::Moves;
+use crate::change::TableName;
+use crate::change::state::TableState;
+use crate::change::verdict::TableVerdict;
+use crate::config::Config;
+use crate::sink::Session;
+use crate::sink::apply::Applier;
+use crate::sink::store::{self, Stored};
+use crate::source::server::Server;
+use crate::source::snapshot;
+use crate::source::wire::Wire;
+use crate::status::Board;
+use compared::Compared;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Seconds that the source lets a row be waited for.
+const LOCK_WAIT_SECONDS: u64 = 2;
+
+/// What is compared, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Verifying {
+    /// These tables; all that are carried where there is none.
+    pub tables: Vec<TableName>,
+    /// Put right what differs.
+    pub repair: bool,
+    /// Read so many rows a second at most; 0 is no limit.
+    pub rows_per_second: u64,
+    /// Keep so many keys of a table that differ.
+    pub listed: usize,
+}
+
+/// Compares tables of a task, which a daemon may be running, one after the other; each verdict is given to `told` when it is there.
+///
+/// # Errors
+/// When nothing is on record of the task or of a table, or when a server cannot be asked.
+pub async fn verify(
+    name: &str,
+    config: &Arc<Config>,
+    verifying: &Verifying,
+    mut told: impl FnMut(&TableVerdict),
+) -> Result<Vec<TableVerdict>, TaskError> {
+    let context = Context::new(config, &Progress::new(name, Board::default()))?;
+    let records = Session::connect(context.target(), &format!("rowferry/{name}/verify")).await?;
+    let stored = stored(&context, &records).await?;
+    let not_on_record = |table: &&TableName| !stored.tables.contains_key(*table);
+    if let Some(table) = verifying.tables.iter().find(not_on_record) {
+        return Err(TaskError::NotOnRecord { table: table.clone(), task: name.to_owned() });
+    }
+    let names: Vec<TableName> = if verifying.tables.is_empty() {
+        stored.tables.keys().cloned().collect()
+    } else {
+        verifying.tables.clone()
+    };
+    let mut verifier = Verifier {
+        moves: Moves::default(),
+        pace: Pace::new(verifying.rows_per_second),
+        listed: verifying.listed,
+        repair: verifying.repair,
+        context,
+        records,
+        hands: None,
+    };
+    let mut verdicts = Vec::with_capacity(names.len());
+    for table in &names {
+        let verdict = verifier.table(table).await?;
+        told(&verdict);
+        verdicts.push(verdict);
+    }
+    Ok(verdicts)
+}
+
+async fn stored(context: &Context, records: &Session) -> Result<Stored, TaskError> {
+    let stored = store::peek(records, &context.name).await?;
+    stored
+        .filter(|stored| stored.checkpoint.is_some())
+        .ok_or_else(|| TaskError::NotBegun { task: context.name.clone() })
+}
+
+/// Compares one table after the other.
+pub(super) struct Verifier {
+    context: Context,
+    moves: Moves,
+    pace: Pace,
+    listed: usize,
+    repair: bool,
+    /// For what is on record; never inside a transaction.
+    records: Session,
+    hands: Option<Hands>,
+}
+
+/// The connections that rows come by. After an error they are of no use.
+struct Hands {
+    /// Finds bounds, and the end of the log.
+    server: Server,
+    /// Reads rows.
+    wire: Wire,
+    session: Session,
+    applier: Applier,
+}
+
+impl Hands {
+    async fn open(context: &Context) -> Result<Self, TaskError> {
+        let server = Server::connect(context.source()).await?;
+        let mut wire = snapshot::connect(context.source()).await?;
+        wire.execute(&format!("SET SESSION innodb_lock_wait_timeout={LOCK_WAIT_SECONDS}")).await?;
+        let name = format!("rowferry/{}/verify", context.name);
+        let (session, applier) = Applier::connect(context.target(), &name, &[]).await?;
+        Ok(Self { server, wire, session, applier })
+    }
+}
+
+impl Verifier {
+    /// Compares one table.
+    ///
+    /// # Errors
+    /// Of circumstances only: what is about the table is told in its verdict.
+    async fn table(&mut self, name: &TableName) -> Result<TableVerdict, TaskError> {
+        let begun = Instant::now();
+        let mut verdict = TableVerdict::new(name.to_string(), self.context.target_name(name).to_string());
+        let compared = self.compared(name, &mut verdict).await;
+        verdict.seconds = begun.elapsed().as_secs_f64();
+        match compared {
+            Ok(true) => verdict.outcome = verdict.of_counts(),
+            Ok(false) => {}
+            Err(error) if error.is_of_circumstances() || matches!(error, TaskError::Internal(_)) => {
+                return Err(error);
+            }
+            Err(error) => verdict.why = Some(format!("{error}. To mend it: {}", error.retry().remedy())),
+        }
+        Ok(verdict)
+    }
+
+    /// Whether all of it was compared; where not, the verdict says why.
+    async fn compared(&mut self, name: &TableName, verdict: &mut TableVerdict) -> Result<bool, TaskError> {
+        let stored = stored(&self.context, &self.records).await?;
+        let Some(known) = stored.tables.get(name) else {
+            verdict.why = Some("it is not on record any more".to_owned());
+            return Ok(false);
+        };
+        verdict.target = known.target.to_string();
+        if let Some(why) = unfinished(&known.state) {
+            verdict.why = Some(why);
+            return Ok(false);
+        }
+        let compared = Compared::read(&self.context, &self.records, &stored, name, known).await?;
+        verdict.not_looked_for.clone_from(&compared.not_looked_for);
+        verdict.key_columns = compared.key.iter().map(|part| part.name.clone()).collect();
+        let mut hands = match self.hands.take() {
+            Some(hands) => hands,
+            None => Hands::open(&self.context).await?,
+        };
+        let mut walk = walk::Walk { verifier: self, hands: &mut hands, compared: &compared, verdict };
+        walk.walk().await?;
+        let position = store::checkpoint(&self.records, &self.context.name).await?;
+        verdict.position = position.map(|checkpoint| checkpoint.position.to_string());
+        self.hands = Some(hands);
+        Ok(true)
+    }
+}
+
+/// Why the target does not hold all of a table.
+fn unfinished(state: &TableState) -> Option<String> {
+    match state {
+        TableState::Streaming => None,
+        TableState::Pending => Some("its copy has not begun".to_owned()),
+        TableState::Snapshotting { .. } | TableState::CatchingUp { .. } => {
+            Some("it is being copied".to_owned())
+        }
+        TableState::Aside { .. } => Some("it is being copied beside the others".to_owned()),
+        TableState::Parked(trouble) => Some(format!("it is parked: {}", trouble.error)),
+        TableState::LetGo => Some("it is carried no more, by command".to_owned()),
+    }
+}

@@ -1,0 +1,139 @@
+//! Every kind of difference is found, named by its key, and put right.
+
+use super::{assert_verified, verdicts};
+use crate::harness::{DEADLINE, Mysql, Scene, mariadb, mysql56, mysql97, postgres};
+use rowferry::testing::change::verdict::{Difference, Outcome, TableVerdict};
+
+/// The keys that differ, as `missing 7`.
+fn found(verdict: &TableVerdict) -> Vec<String> {
+    let mut found: Vec<String> =
+        verdict.keys.iter().map(|found| format!("{} {}", found.difference, found.key.join(","))).collect();
+    found.sort();
+    found
+}
+
+/// With no rights but those that a task needs: SELECT, and `rights`.
+async fn each_kind(mysql: &Mysql, name: &str, rights: &str) {
+    let scene = Scene::on(mysql, postgres().await, name).await;
+    let user = format!("{name}_user");
+    let grants = format!("GRANT {rights} ON *.* TO {user}; GRANT SELECT ON {name}.* TO {user}");
+    scene.source.sql(&format!("CREATE USER {user}; {grants}")).await;
+    scene
+        .source
+        .sql(
+            "CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(20), d DECIMAL(8,2), at DATETIME(3)); \
+             CREATE TABLE s (a INT, k VARCHAR(20), v DOUBLE, PRIMARY KEY (k, a)); \
+             CREATE TABLE parent (id INT PRIMARY KEY); INSERT INTO parent VALUES (1), (2); \
+             INSERT INTO t VALUES (1, 'one', 1.5, '2020-01-01 10:00:00.5'), (2, 'two', NULL, NULL), (5, '', 0, NULL); \
+             INSERT INTO s VALUES (1, 'a', 0.1), (2, 'B', 0.2), (3, 'c', NULL), (4, 'ß', 0.3)",
+        )
+        .await;
+    let url = scene.source.server.url().replacen("root@", &format!("{user}@"), 1);
+    let daemon = scene.start_with(&scene.config().source("url", &format!("{url:?}"))).await;
+    scene
+        .source
+        .sql("INSERT INTO t VALUES (3, 'three', 3, NULL), (9, 'nine', 9, NULL); DELETE FROM t WHERE id = 5")
+        .await;
+    scene.wait_applied(&daemon).await;
+    assert_verified(&daemon).await;
+
+    // What no log reader sees, and what hands do to the target.
+    let mut unlogged = scene.source.session().await;
+    unlogged
+        .sql("SET sql_log_bin = 0; INSERT INTO t VALUES (6, 'unlogged', 6, NULL); DELETE FROM t WHERE id = 9")
+        .await;
+    unlogged
+        .sql("UPDATE s SET v = 7 WHERE k = 'a'; INSERT INTO s VALUES (5, 'new', 1); DELETE FROM parent")
+        .await;
+    let schema = scene.source.name.clone();
+    scene
+        .target
+        .sql(&format!(
+            "UPDATE {schema}.t SET d = 1.51 WHERE id = 1; DELETE FROM {schema}.t WHERE id = 2; \
+             INSERT INTO {schema}.t VALUES (-4, 'hand', 1, NULL), (1000, 'hand', 1, NULL); \
+             INSERT INTO {schema}.s VALUES (9, 'zz', 1), (2, 'b', 0.2); UPDATE {schema}.s SET v = 0.30000000000000004 WHERE k = 'ß'"
+        ))
+        .await;
+    for repair in [false, true, false] {
+        let said = verdicts(&daemon, if repair { &["--repair"] } else { &[] }).await;
+        if repair || said["t"].outcome == Outcome::Different {
+            let outcome = if repair { Outcome::Repaired } else { Outcome::Different };
+            for table in ["t", "s", "parent"] {
+                assert_eq!(said[table].outcome, outcome, "{:?}", said[table]);
+            }
+            let keys = ["different 1", "extra -4", "extra 1000", "extra 9", "missing 2", "missing 6"];
+            assert_eq!(found(&said["t"]), keys);
+            let keys = ["different a,1", "different ß,4", "extra b,2", "extra zz,9", "missing new,5"];
+            assert_eq!(found(&said["s"]), keys);
+            assert_eq!(found(&said["parent"]), ["extra 1", "extra 2"]);
+            assert_eq!(said["s"].key_columns, ["k", "a"]);
+        } else {
+            assert!(said.values().all(|verdict| verdict.outcome == Outcome::Equal), "{said:?}");
+        }
+    }
+    scene.assert_exact(&daemon, &["t", "s", "parent"]).await;
+    // The stream goes on over what was put right.
+    scene
+        .source
+        .sql("UPDATE t SET v = CONCAT(v, '!'); DELETE FROM s WHERE a > 3; INSERT INTO parent VALUES (1)")
+        .await;
+    scene.assert_exact(&daemon, &["t", "s", "parent"]).await;
+    assert_eq!(daemon.drift().await, 0);
+    assert!(scene.source.sql("SELECT 1 FROM parent").await.len() == 1);
+    daemon.terminate();
+    assert_eq!(daemon.exit_code(DEADLINE).await, 0);
+}
+
+#[tokio::test]
+async fn from_mysql_9_7() {
+    each_kind(mysql97().await, "verify_97", "REPLICATION SLAVE, REPLICATION CLIENT, XA_RECOVER_ADMIN").await;
+}
+
+#[tokio::test]
+async fn from_mysql_5_6() {
+    each_kind(mysql56().await, "verify_56", "REPLICATION SLAVE, REPLICATION CLIENT").await;
+}
+
+#[tokio::test]
+async fn from_mariadb() {
+    each_kind(mariadb().await, "verify_maria", "REPLICATION SLAVE, BINLOG MONITOR, SLAVE MONITOR").await;
+}
+
+#[tokio::test]
+async fn an_emptied_table_is_put_right_whole_and_the_keys_are_listed_in_part() {
+    let scene = Scene::new("verify_emptied").await;
+    scene.source.sql(&crate::healing::rows("t", 25_000)).await;
+    let daemon = scene.start().await;
+    scene.target.sql(&format!("DELETE FROM {}.t WHERE id > 1000", scene.source.name)).await;
+    let said = &verdicts(&daemon, &["--keys", "5", "--repair"]).await["t"];
+    assert_eq!((said.outcome, said.missing, said.keys.len()), (Outcome::Repaired, 24_000, 5), "{said:?}");
+    assert_eq!(said.keys[0].difference, Difference::Missing);
+    scene.assert_exact(&daemon, &["t"]).await;
+}
+
+#[tokio::test]
+async fn rows_of_another_feeder_are_not_too_many() {
+    let scene = Scene::new("verify_shared").await;
+    scene
+        .source
+        .sql(
+            "CREATE TABLE a (id INT PRIMARY KEY, v INT); CREATE TABLE b (id INT PRIMARY KEY, v INT); \
+             INSERT INTO a VALUES (1, 1), (2, 2); INSERT INTO b VALUES (1, 10), (7, 7)",
+        )
+        .await;
+    let tag = "target = \"all_of_them\"\nsource_column = \"src\"";
+    let config = scene.config().more(&format!("[task.main.table.\"{}.*\"]\n{tag}", scene.source.name));
+    let daemon = scene.start_with(&config).await;
+    assert_verified(&daemon).await;
+    let schema = &scene.source.name;
+    let mine = format!("UPDATE {schema}.all_of_them SET v = 5 WHERE src LIKE '%.a' AND id = 1");
+    let extra =
+        format!("INSERT INTO {schema}.all_of_them SELECT src, 99, 1 FROM {schema}.all_of_them WHERE v = 10");
+    scene.target.sql(&format!("{mine}; {extra}")).await;
+    let said = verdicts(&daemon, &["--repair"]).await;
+    assert_eq!((said["a"].different, said["a"].differences()), (1, 1), "{said:?}");
+    assert_eq!((said["b"].extra, said["b"].differences()), (1, 1), "{said:?}");
+    let key = [format!("main:{schema}.a"), "1".to_owned()];
+    assert_eq!(said["a"].keys[0].key, key, "{said:?}");
+    assert_verified(&daemon).await;
+}

@@ -1,0 +1,90 @@
+//! A difference is none while it is on its way.
+
+use super::verdicts;
+use crate::harness::{DEADLINE, Scene, eventually, pause};
+use rowferry::testing::change::verdict::Outcome;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+#[tokio::test]
+async fn nothing_is_false_under_load_and_what_is_true_is_found() {
+    let scene = Scene::new("verify_load").await;
+    scene.source.sql(&crate::healing::rows("t", 30_000)).await;
+    scene.source.sql("CREATE TABLE hot (id INT PRIMARY KEY, k VARCHAR(9) UNIQUE, n INT); INSERT INTO hot VALUES (1, 'a', 0), (2, 'b', 0)").await;
+    let daemon = scene.start().await;
+    let stop = AtomicBool::new(false);
+    let writing = async |first: u32| {
+        let mut session = scene.source.session().await;
+        let mut n = first;
+        while !stop.load(Relaxed) {
+            n += 7;
+            let (id, new) = (n % 30_000 + 1, 1_000_000 + n);
+            session
+                .sql(&format!(
+                    "UPDATE hot SET n = n + 1 WHERE id = {}; UPDATE t SET w = w + 1 WHERE id = {id}; \
+                     INSERT INTO t VALUES ({new}, 'new', {n}); DELETE FROM t WHERE id = {new} - 70",
+                    n % 2 + 1
+                ))
+                .await;
+        }
+    };
+    let verifying = async {
+        for _ in 0..3 {
+            for (table, verdict) in verdicts(&daemon, &[]).await {
+                assert_eq!(verdict.outcome, Outcome::Equal, "{table}: {verdict:?}");
+            }
+        }
+        // The hottest row of all has another value in its other column.
+        scene.target.sql(&format!("UPDATE {}.t SET v = 'hand' WHERE id = 77", scene.source.name)).await;
+        scene.target.sql(&format!("DELETE FROM {}.t WHERE id = 20000", scene.source.name)).await;
+        let said = &verdicts(&daemon, &["--repair"]).await["t"];
+        assert_eq!((said.outcome, said.different, said.missing), (Outcome::Repaired, 1, 1), "{said:?}");
+        let said = &verdicts(&daemon, &[]).await["t"];
+        assert_eq!(said.outcome, Outcome::Equal, "{said:?}");
+        stop.store(true, Relaxed);
+    };
+    tokio::join!(writing(0), writing(3), verifying);
+    scene.assert_exact(&daemon, &["t", "hot"]).await;
+}
+
+#[tokio::test]
+async fn a_row_that_somebody_holds_is_left_open_and_not_called_different() {
+    let scene = Scene::new("verify_held").await;
+    scene.source.sql("CREATE TABLE t (id INT PRIMARY KEY, v INT); INSERT INTO t VALUES (1, 1), (2, 2)").await;
+    let daemon = scene.start().await;
+    scene.target.sql(&format!("UPDATE {}.t SET v = v + 10", scene.source.name)).await;
+    let mut holder = scene.source.session().await;
+    holder.sql("BEGIN; UPDATE t SET v = 3 WHERE id = 1").await;
+    let said = &verdicts(&daemon, &["--repair"]).await["t"];
+    assert_eq!((said.outcome, said.different, said.undecided), (Outcome::Different, 1, 1), "{said:?}");
+    assert_eq!(said.repaired, 1);
+    holder.sql("ROLLBACK").await;
+    let said = &verdicts(&daemon, &["--repair"]).await["t"];
+    assert_eq!((said.outcome, said.different), (Outcome::Repaired, 1), "{said:?}");
+    scene.assert_exact(&daemon, &["t"]).await;
+}
+
+#[tokio::test]
+async fn a_stream_that_is_late_makes_no_difference() {
+    let scene = Scene::new("verify_late").await;
+    scene.source.sql("CREATE TABLE t (id INT PRIMARY KEY, v INT); INSERT INTO t VALUES (1, 1), (2, 2)").await;
+    let daemon = scene.start().await;
+    let mut blocker = scene.target.session().await;
+    blocker.sql(&format!("BEGIN; LOCK TABLE {}.t IN SHARE MODE", scene.source.name)).await;
+    scene.source.sql("UPDATE t SET v = 5; INSERT INTO t VALUES (3, 3); DELETE FROM t WHERE id = 2").await;
+    scene.target.wait_applier_locked().await;
+    let freeing = async {
+        // It has found them to differ by then, and waits.
+        let asks = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                    AND application_name LIKE 'rowferry/%/verify' AND state = 'idle in transaction'";
+        eventually(DEADLINE, "the comparison waits for the stream", async || {
+            scene.target.one(asks).await == "1"
+        })
+        .await;
+        pause(Duration::from_millis(500)).await;
+        blocker.sql("COMMIT").await;
+    };
+    let (said, ()) = tokio::join!(verdicts(&daemon, &["--repair"]), freeing);
+    assert_eq!((said["t"].outcome, said["t"].repaired), (Outcome::Equal, 0), "{said:?}");
+    scene.assert_exact(&daemon, &["t"]).await;
+}

@@ -34,7 +34,9 @@ pub mod change {
     }
 
     pub mod status {
-        pub use crate::change::status::{Model, Phase, TablePhase, TableStatus, TaskStatus, Upkeep};
+        pub use crate::change::status::{
+            Model, Phase, TablePhase, TableStatus, TaskStatus, Upkeep, Verified,
+        };
     }
 
     pub mod verdict {

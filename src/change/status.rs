@@ -4,6 +4,7 @@
 //! What must never happen here: a clock read. What depends on the time is given it.
 
 use super::state::Trouble;
+use super::verdict::Outcome;
 use super::{FilePosition, TableName};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -213,6 +214,43 @@ pub struct TaskStatus {
     pub not_carried: NotCarried,
     /// Per source table.
     pub tables: BTreeMap<String, TableStatus>,
+    /// The source table that is being compared with its target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparing: Option<String>,
+    /// Per source table what comparisons have found. A table that has not been compared is not in it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub verified: BTreeMap<String, Verified>,
+}
+
+/// What the last comparison of a table with its source has come to, and what all of them have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verified {
+    /// Seconds since 1970 when it ended.
+    pub at: u64,
+    /// What it has come to.
+    pub outcome: Outcome,
+    /// Rows that it compared.
+    pub rows: u64,
+    /// Rows that differed.
+    pub differences: u64,
+    /// Rows that did not hold still for long enough to say.
+    pub undecided: u64,
+    /// Rows that differed in this comparison or an earlier one.
+    pub differences_ever: u64,
+    /// Those of them that were put right.
+    pub repaired_ever: u64,
+    /// The checkpoint at its end.
+    pub position: Option<String>,
+}
+
+impl Verified {
+    /// Rows that are known to differ, and were not put right.
+    pub fn open(&self) -> u64 {
+        match self.outcome {
+            Outcome::Different => self.differences,
+            Outcome::Equal | Outcome::Repaired | Outcome::Undecided | Outcome::NotCompared => 0,
+        }
+    }
 }
 
 /// What stopped a task, or kept it for long.

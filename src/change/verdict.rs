@@ -50,6 +50,25 @@ pub enum Outcome {
     NotCompared,
 }
 
+impl Outcome {
+    /// Its name in records.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Equal => "equal",
+            Self::Different => "different",
+            Self::Repaired => "repaired",
+            Self::Undecided => "undecided",
+            Self::NotCompared => "not_compared",
+        }
+    }
+
+    /// The one of this name.
+    pub fn of_word(word: &str) -> Option<Self> {
+        let all = [Self::Equal, Self::Different, Self::Repaired, Self::Undecided, Self::NotCompared];
+        all.into_iter().find(|outcome| outcome.word() == word)
+    }
+}
+
 /// The comparison of one table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TableVerdict {
@@ -72,6 +91,9 @@ pub struct TableVerdict {
     pub extra: u64,
     /// Keys that could not be held still for long enough.
     pub undecided: u64,
+    /// More rows may differ: they were too many in one range of keys.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub at_least: bool,
     /// Of those that differed, the ones that were put right.
     pub repaired: u64,
     /// The target's key columns, in key order.
@@ -100,6 +122,7 @@ impl TableVerdict {
             different: 0,
             extra: 0,
             undecided: 0,
+            at_least: false,
             repaired: 0,
             key_columns: Vec::new(),
             keys: Vec::new(),
@@ -129,6 +152,7 @@ impl TableVerdict {
     /// What the counts come to.
     pub fn of_counts(&self) -> Outcome {
         match (self.differences(), self.undecided) {
+            _ if self.at_least => Outcome::Different,
             (0, 0) => Outcome::Equal,
             (0, _) => Outcome::Undecided,
             (found, 0) if found == self.repaired => Outcome::Repaired,

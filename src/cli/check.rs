@@ -41,7 +41,7 @@ pub async fn check(config: Arc<Config>, json: bool, task: Option<String>) -> Res
 }
 
 /// Tells what kept tasks from being asked, when those that could be asked have been; the last error is told by the caller.
-fn tell_all(mut errors: Vec<CliError>, exit: Exit) -> Result<Exit, CliError> {
+pub(super) fn tell_all(mut errors: Vec<CliError>, exit: Exit) -> Result<Exit, CliError> {
     let last = errors.pop();
     for error in errors {
         out::tell(&error.to_string());

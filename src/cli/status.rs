@@ -219,6 +219,9 @@ fn add_task(text: &mut String, name: &str, task: &TaskStatus, live: bool, now: T
         if let Some(upkeep) = words::upkeep(&status.upkeep, now) {
             line!(text, "  {:width$}   {upkeep}", "");
         }
+        if let Some(verified) = words::verified(task, table, now) {
+            line!(text, "  {:width$}   {verified}", "");
+        }
         if status.drift > 0 {
             line!(
                 text,

@@ -1,5 +1,6 @@
 //! `rowferry verify`.
 
+use super::check::tell_all;
 use super::out::{self, line};
 use super::{CliError, ConfigFile, Exit, chosen, load, table_names};
 use crate::change::verdict::{Outcome, TableVerdict};
@@ -48,6 +49,7 @@ pub async fn verify(arguments: Arguments) -> Result<Exit, CliError> {
         rows_per_second: arguments.rows_per_second,
         listed: arguments.keys,
     };
+    let mut errors = Vec::new();
     let mut all: BTreeMap<String, Vec<TableVerdict>> = BTreeMap::new();
     for name in tasks {
         let told = |verdict: &TableVerdict| {
@@ -59,8 +61,12 @@ pub async fn verify(arguments: Arguments) -> Result<Exit, CliError> {
                 printed = told(verdict);
             }
         });
-        let verdicts = verdicts.await.map_err(|error| CliError::Task { task: name.clone(), error })?;
+        let (verdicts, failed) = match verdicts.await {
+            Ok(done) => done,
+            Err(error) => (Vec::new(), Some(error)),
+        };
         printed?;
+        errors.extend(failed.map(|error| CliError::Task { task: name.clone(), error }));
         all.insert(name, verdicts);
     }
     if arguments.json {
@@ -69,14 +75,15 @@ pub async fn verify(arguments: Arguments) -> Result<Exit, CliError> {
     }
     let mut outcomes = all.values().flatten().map(|verdict| verdict.outcome);
     let good = outcomes.all(|outcome| matches!(outcome, Outcome::Equal | Outcome::Repaired));
-    Ok(if good { Exit::Good } else { Exit::Problem })
+    tell_all(errors, if good { Exit::Good } else { Exit::Problem })
 }
 
 /// One table, for people.
 fn text(verdict: &TableVerdict) -> String {
     let mut text = String::new();
     let TableVerdict { table, rows, missing, different, extra, undecided, repaired, seconds, .. } = verdict;
-    let found = format!("{missing} missing, {different} different, {extra} extra");
+    let least = if verdict.at_least { "at least " } else { "" };
+    let found = format!("{least}{missing} missing, {different} different, {extra} extra");
     let said = match verdict.outcome {
         Outcome::Equal => format!("equal, {rows} rows in {seconds:.1} s"),
         Outcome::Different if *repaired > 0 => {

@@ -16,6 +16,7 @@ mod table;
 mod task;
 pub mod types;
 mod vacuum;
+mod verify;
 
 pub use error::ConfigError;
 #[cfg(test)]

@@ -205,6 +205,12 @@ fn render_task(task: &TaskConfig) -> Table {
         put(&mut vacuum, "window", window.to_string());
     }
     put(&mut table, "vacuum", vacuum);
+    let mut verify = Table::new();
+    put(&mut verify, "mode", if task.verify.continuous { "continuous" } else { "off" });
+    put(&mut verify, "rows_per_second", number(task.verify.rows_per_second));
+    put(&mut verify, "pause", humantime::format_duration(task.verify.pause).to_string());
+    put(&mut verify, "repair", task.verify.repair);
+    put(&mut table, "verify", verify);
     put(&mut table, "accept_cascades", strings(&task.accept_cascades));
     let policies: Table = DDL_POLICIES
         .into_iter()

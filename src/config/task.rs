@@ -79,6 +79,7 @@ pub fn task(
     let snapshot = snapshot(section.table("snapshot", problems), problems);
     let apply = apply(section.table("apply", problems), memory_limit, problems);
     let vacuum = super::vacuum::vacuum(section.table("vacuum", problems), problems);
+    let verify = super::verify::verify(section.table("verify", problems), problems);
     let ddl_policy = table::ddl_policy(section.table("ddl_policy", problems), problems);
     let recopy_limit = section.integer("recopy_limit", 0, u64::MAX >> 1, problems).unwrap_or(0);
     let on_table_error = section
@@ -116,6 +117,7 @@ pub fn task(
         snapshot,
         apply,
         vacuum,
+        verify,
         ddl_policy,
         recopy_limit,
         on_table_error,

@@ -172,6 +172,8 @@ pub struct TaskConfig {
     pub snapshot: SnapshotConfig,
     /// The applier.
     pub apply: ApplyConfig,
+    /// Whether source and target are compared while the task runs.
+    pub verify: VerifyConfig,
     /// When target tables are vacuumed.
     pub vacuum: VacuumConfig,
     /// What becomes of a table when a statement does something to it that cannot simply be carried, by what it does.
@@ -295,6 +297,19 @@ pub struct VacuumConfig {
     pub min_rows: u64,
     /// Only then.
     pub window: Option<Window>,
+}
+
+/// `verify = { … }`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VerifyConfig {
+    /// Tables are compared with their source for as long as the task runs.
+    pub continuous: bool,
+    /// So many rows of the source a second; 0 is unlimited.
+    pub rows_per_second: u64,
+    /// Between two comparisons of one table, at the least.
+    pub pause: Duration,
+    /// What differs is put right.
+    pub repair: bool,
 }
 
 /// `vacuum.mode`

@@ -157,6 +157,11 @@ impl SinkError {
         matches!(&self.kind, SinkErrorKind::Server { state, .. } if state == "55P03")
     }
 
+    /// Whether a statement took longer than its limit, or was cancelled.
+    pub fn is_out_of_time(&self) -> bool {
+        matches!(&self.kind, SinkErrorKind::Server { state, .. } if state == "57014")
+    }
+
     /// Whether something of the target hangs on what was to go.
     pub fn is_hung_on(&self) -> bool {
         matches!(&self.kind, SinkErrorKind::Server { state, .. } if state == "2BP01")

@@ -90,6 +90,15 @@ impl ServerVersion {
         if self.number >= known { "GENERATION_EXPRESSION" } else { "NULL" }
     }
 
+    /// What makes a SELECT hold the rows that it reads, and fail at once where somebody else does, if the server can.
+    pub fn shared_lock(self) -> &'static str {
+        match self.flavour {
+            Flavour::MySql if self.number >= 80_001 => " FOR SHARE NOWAIT",
+            Flavour::MariaDb if self.number >= 100_300 => " LOCK IN SHARE MODE NOWAIT",
+            Flavour::MySql | Flavour::MariaDb => " LOCK IN SHARE MODE",
+        }
+    }
+
     /// Whether a transaction gets into `gtid_executed` only when it is visible. MySQL 5.6 puts it there as soon as it is
     /// written to the log (`Gtid_state::update_on_flush`), 5.7 and later after the engine's commit.
     pub fn executed_is_visible(self) -> bool {

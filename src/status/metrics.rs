@@ -1,7 +1,7 @@
 //! `/metrics`: the status model in OpenMetrics text, encoded at each scrape so that nothing is counted twice.
 
 use super::{Board, now};
-use crate::change::status::{Model, Phase, TaskStatus, Time};
+use crate::change::status::{Model, Phase, TaskStatus, Time, Verified};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
 use prometheus_client::metrics::counter::ConstCounter;
@@ -78,6 +78,26 @@ const COUNTERS: [TaskCounter; 5] = [
     ("rowferry_task_restarts", "Times the task started over after an error", |t| t.restarts),
 ];
 
+type VerifiedValue = (&'static str, &'static str, fn(&Verified) -> u64);
+
+/// Gauges of a table that has been compared with its source.
+const VERIFIED_GAUGES: [VerifiedValue; 4] = [
+    ("rowferry_verify_seconds", "Seconds since 1970 of the last comparison with the source", |v| v.at),
+    ("rowferry_verify_open_rows", "Rows that differed in it and were not put right", Verified::open),
+    ("rowferry_verify_undecided_rows", "Rows that did not hold still for long enough to say", |v| {
+        v.undecided
+    }),
+    ("rowferry_verify_compared_rows", "Rows that it compared", |v| v.rows),
+];
+
+/// Counters of such a table, kept over restarts.
+const VERIFIED_COUNTERS: [VerifiedValue; 2] = [
+    ("rowferry_verify_different_rows", "Rows that differed from the source when compared", |v| {
+        v.differences_ever
+    }),
+    ("rowferry_verify_repaired_rows", "Those of them that were put right", |v| v.repaired_ever),
+];
+
 type TableCounter = (&'static str, &'static str, fn(&crate::change::status::TableStatus) -> u64);
 
 const TABLE_COUNTERS: [TableCounter; 5] = [
@@ -139,6 +159,26 @@ impl Collector for Scrape {
                 for (table, table_status) in &status.tables {
                     let labels = [("task", task.as_str()), ("table", table.as_str())];
                     ConstGauge::new(value(table_status)).encode(family.encode_family(&labels)?)?;
+                }
+            }
+        }
+        for (name, help, value) in VERIFIED_GAUGES {
+            let mut family =
+                encoder.encode_descriptor(name, help, None, ConstGauge::new(0_u64).metric_type())?;
+            for (task, status) in &model.tasks {
+                for (table, verified) in &status.verified {
+                    let labels = [("task", task.as_str()), ("table", table.as_str())];
+                    ConstGauge::new(value(verified)).encode(family.encode_family(&labels)?)?;
+                }
+            }
+        }
+        for (name, help, value) in VERIFIED_COUNTERS {
+            let mut family =
+                encoder.encode_descriptor(name, help, None, ConstCounter::new(0_u64).metric_type())?;
+            for (task, status) in &model.tasks {
+                for (table, verified) in &status.verified {
+                    let labels = [("task", task.as_str()), ("table", table.as_str())];
+                    ConstCounter::new(value(verified)).encode(family.encode_family(&labels)?)?;
                 }
             }
         }

@@ -80,7 +80,7 @@ fn render_task(page: &mut String, name: &str, task: &TaskStatus, now: Time) {
     if let Some(words) = words::not_carried(&task.not_carried) {
         let _ = write!(page, "<p class=\"bad\">{}</p>", escape(&words));
     }
-    page.push_str("<table><tr><th>table<th>target<th>state<th class=n>copied<th class=n>of about<th class=n>inserts<th class=n>updates<th class=n>deletes<th class=n>drift<th>size</tr>");
+    page.push_str("<table><tr><th>table<th>target<th>state<th class=n>copied<th class=n>of about<th class=n>inserts<th class=n>updates<th class=n>deletes<th class=n>drift<th>compared<th>size</tr>");
     for (table, status) in &task.tables {
         let state = match &status.phase {
             TablePhase::Pending => "pending",
@@ -93,7 +93,7 @@ fn render_task(page: &mut String, name: &str, task: &TaskStatus, now: Time) {
         let beside = if status.aside { ", beside the others" } else { "" };
         let _ = write!(
             page,
-            "<tr><td>{}<td>{}<td>{state}{beside}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n{}>{}<td>{}</tr>",
+            "<tr><td>{}<td>{}<td>{state}{beside}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n{}>{}<td{}>{}<td>{}</tr>",
             escape(table),
             escape(&status.target),
             status.copied_rows,
@@ -103,14 +103,20 @@ fn render_task(page: &mut String, name: &str, task: &TaskStatus, now: Time) {
             status.deletes,
             if status.drift > 0 { " title=\"see drift_example in the JSON\"" } else { "" },
             status.drift,
+            if task.verified.get(table).is_some_and(|verified| verified.open() > 0) {
+                " class=bad"
+            } else {
+                ""
+            },
+            escape(&words::verified(task, table, now).unwrap_or_default()),
             escape(&words::upkeep(&status.upkeep, now).unwrap_or_default())
         );
         if let Some(what) = &status.waiting_for {
-            let _ = write!(page, "<tr><td colspan=10 class=wait>waits for {}</tr>", escape(what));
+            let _ = write!(page, "<tr><td colspan=11 class=wait>waits for {}</tr>", escape(what));
         }
         if let Some(trouble) = &status.trouble {
             let (error, remedy) = (escape(&trouble.error), escape(&trouble.remedy));
-            let _ = write!(page, "<tr><td colspan=10><p class=bad>{error}</p><p>{remedy}</p></tr>");
+            let _ = write!(page, "<tr><td colspan=11><p class=bad>{error}</p><p>{remedy}</p></tr>");
         }
     }
     page.push_str("</table>");

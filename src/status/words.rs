@@ -1,6 +1,7 @@
 //! Parts of the status as words, the same on the page and in the terminal.
 
 use crate::change::status::{NotCarried, TaskStatus, Time, Upkeep};
+use crate::change::verdict::Outcome;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -46,6 +47,20 @@ pub fn upkeep(upkeep: &Upkeep, now: Time) -> Option<String> {
         words.push_str(&format!(", vacuumed {} ago", ago(upkeep.vacuumed)));
     }
     Some(words)
+}
+
+/// `compared 3m ago: equal`; `None` where it never was.
+pub fn verified(task: &TaskStatus, table: &str, now: Time) -> Option<String> {
+    let verified = task.verified.get(table)?;
+    let ago = duration(now.seconds_since(verified.at));
+    let found = match verified.outcome {
+        Outcome::Equal => "equal".to_owned(),
+        Outcome::Different => format!("{} ROWS DIFFER", verified.differences),
+        Outcome::Repaired => format!("{} rows put right", verified.differences),
+        Outcome::Undecided => format!("equal but for {} rows that did not hold still", verified.undecided),
+        Outcome::NotCompared => "not possible".to_owned(),
+    };
+    Some(format!("compared {ago} ago: {found}"))
 }
 
 /// A size with one digit after the point.

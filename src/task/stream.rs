@@ -23,7 +23,7 @@ use super::stages::{Building, Role, Until};
 use super::tables::{Carried, Tables};
 use super::translate::Translate;
 use super::waiting::watched;
-use super::{pace, stages, upkeep, waiting};
+use super::{pace, stages, upkeep, verify, waiting};
 use crate::change::facts::Cascades;
 use crate::change::remedy::{Because, Remedy};
 use crate::change::status::NotCommitted;
@@ -214,6 +214,7 @@ async fn run(
     let mut stages: JoinSet<Result<Stage, TaskError>> = JoinSet::new();
     stages.spawn(stages::read(context.clone(), stream, blocks, stop.clone()));
     let mut sides = None;
+    let is_main = matches!(company, Company::Main(..));
     let role = match company {
         Company::Side(guest) => Role::Side(guest),
         Company::Nobody(until) => Role::Alone(until),
@@ -255,6 +256,11 @@ async fn run(
     stages.spawn(async move { applying.run(queue).await.map(|()| Stage::Applier) });
     let mut upkeep = AbortOnDropHandle::new(tokio::spawn(upkeep::run(context.clone(), owner.clone())));
     let mut upkeep_runs = true;
+    // It never ends by itself.
+    let compares = (is_main && context.task().verify.continuous).then_some(context.task().verify);
+    let _comparing = compares.map(|how| {
+        AbortOnDropHandle::new(tokio::spawn(verify::continuous::run(context.clone(), owner.clone(), how)))
+    });
     let held_up = Mutex::new(None);
     let watched = watched(context, owner, at_work, &held_up);
     tokio::pin!(watched);

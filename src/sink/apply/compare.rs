@@ -223,9 +223,16 @@ impl<'a> Comparison<'a> {
 
     /// Whether a value of `s` has another image than that of `t`.
     fn unlike(&self) -> String {
+        // Keys are the same by what their type calls equal: nothing could be put right there.
+        let others =
+            self.layout.columns.iter().enumerate().filter(|(index, _)| !self.layout.key.contains(index));
+        let names: Vec<String> = others.map(|(_, column)| identifier(&column.name)).collect();
+        if names.is_empty() {
+            return "false".to_owned();
+        }
         let row = |of: &str| {
-            let names = self.layout.columns.iter().map(|column| format!("{of}.{}", identifier(&column.name)));
-            format!("ROW({})", names.collect::<Vec<_>>().join(", "))
+            let names: Vec<String> = names.iter().map(|name| format!("{of}.{name}")).collect();
+            format!("ROW({})", names.join(", "))
         };
         format!("pg_catalog.record_image_ne({}, {})", row("s"), row("t"))
     }

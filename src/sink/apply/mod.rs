@@ -36,7 +36,7 @@ use super::{Dialect, Session, SinkError};
 use crate::change::{RowLayout, TargetName};
 use crate::config::types::TargetEndpoint;
 pub use chunk::ChunkWriter;
-pub use compare::{Comparison, Scope};
+pub use compare::{Comparison, Repaired, Scope};
 use plan::{Act, WriteStep};
 pub use refused::refused;
 use statements::Statements;

@@ -20,6 +20,7 @@ mod side;
 mod tables;
 mod upgrade;
 mod upkeep;
+mod verified;
 mod write;
 
 pub use cause::record_cause;
@@ -27,6 +28,7 @@ pub use read::{Stored, StoredTable, checkpoint, peek};
 pub use side::{Feeders, feeders};
 pub use tables::{is_made, remove};
 pub use upkeep::{Done, UpkeepRecord};
+pub use verified::{AllVerified, record_verified, verified};
 pub(super) use write::Parameter;
 
 use super::{Session, SinkError, SinkErrorKind};
@@ -68,6 +70,8 @@ struct Names {
     upkeep: String,
     /// Not one of [`Names::all`]: it comes when there is something to say.
     cause: String,
+    /// Nor is this.
+    verified: String,
 }
 
 impl Names {
@@ -81,6 +85,7 @@ impl Names {
             owner: name("owner"),
             upkeep: name("upkeep"),
             cause: name("cause"),
+            verified: name("verified"),
         }
     }
 

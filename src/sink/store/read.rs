@@ -1,7 +1,7 @@
 //! Reads a task's records: by its owner before it works, and by `status` and `check` without writing anything.
 
 use super::form::{self, Form, FormError};
-use super::{Names, Store, cause, layout, tables, unreadable};
+use super::{AllVerified, Names, Store, cause, layout, tables, unreadable, verified};
 use crate::change::remedy::{Remedy, Upgrade};
 use crate::change::state::{Checkpoint, ChunkRecord, TableState};
 use crate::change::status::Cause;
@@ -27,6 +27,8 @@ pub struct Stored {
     pub tables: BTreeMap<TableName, StoredTable>,
     /// What stopped the task first since it last kept them equal. Of what is peeked at alone.
     pub cause: Option<Cause>,
+    /// What comparisons have found. Of what is peeked at alone.
+    pub verified: AllVerified,
 }
 
 impl Stored {
@@ -116,6 +118,9 @@ pub async fn peek(session: &Session, task: &str) -> Result<Option<Stored>, SinkE
         let mut stored = read(session, task, &names).await?;
         if is_found(&names.cause) {
             stored.cause = cause::read(session, &names).await?;
+        }
+        if is_found(&names.verified) {
+            stored.verified = verified::read(session, &names).await?;
         }
         Ok(Some(stored))
     };

@@ -253,8 +253,9 @@ pub async fn remove(session: &Session, task: &str) -> Result<(), SinkError> {
     let Some(found) = existing(session).await? else { return Ok(()) };
     let names = Names::new(task);
     let all = names.all();
-    let is_of_task =
-        |name: &&String| all.contains(name) || **name == names.cause || side::is_side(name, task);
+    let is_of_task = |name: &&String| {
+        all.contains(name) || [&names.cause, &names.verified].contains(name) || side::is_side(name, task)
+    };
     let present: Vec<&str> = found.keys().filter(is_of_task).map(String::as_str).collect();
     if present.is_empty() {
         return Ok(());

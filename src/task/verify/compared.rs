@@ -10,7 +10,7 @@ use crate::schema::Table;
 use crate::sink::Session;
 use crate::sink::store::{self, Stored, StoredTable};
 use crate::source::snapshot::ChunkKey;
-use crate::source::snapshot::lookup::{Hold, rows_query};
+use crate::source::snapshot::lookup::{Hold, is_askable, rows_query};
 use crate::transform::Plan;
 
 /// A column of the target's key.
@@ -39,6 +39,10 @@ pub struct Compared {
     pub tag: Option<(usize, String)>,
     /// A range of the source's key is the same range of the target's.
     pub ordered: bool,
+    /// Why its rows cannot be asked for by their keys, where they cannot.
+    pub unaskable: Option<String>,
+    /// The source holds rows where it is asked to.
+    pub is_transactional: bool,
     /// What is not looked for, a sentence each.
     pub not_looked_for: Vec<String>,
     ignored: Vec<Difference>,
@@ -89,11 +93,39 @@ impl Compared {
             let column = part.column.and_then(|index| table.columns.get(index));
             column.is_none_or(|column| key::is_ordered_alike(column, &part.data_type))
         };
+        let unknown = key.iter().find(|part| {
+            let column = part.column.and_then(|index| table.columns.get(index));
+            column.is_some_and(|column| !key::is_known(column, &part.data_type))
+        });
+        let unaskable = match unknown {
+            Some(part) => {
+                let (name, data_type) = (&part.name, &part.data_type);
+                Some(format!(
+                    "the source cannot be asked by its key column {name}, which is {data_type} in the target"
+                ))
+            }
+            None if !is_askable(&table, &fed) => {
+                Some("the source cannot be asked for rows by its key".to_owned())
+            }
+            None => None,
+        };
         let ordered = chunks.is_some() && *along == fed && key.iter().all(alike);
         let (ignored, not_looked_for) =
             not_looked_for(context, session, stored, (name, known), (mixed, tag.is_some())).await?;
         let recorded = known.clone();
-        Ok(Self { table, plan, chunks, key, tag, ordered, not_looked_for, ignored, recorded })
+        Ok(Self {
+            table,
+            plan,
+            chunks,
+            key,
+            tag,
+            ordered,
+            unaskable,
+            is_transactional: false,
+            not_looked_for,
+            ignored,
+            recorded,
+        })
     }
 
     /// Whether a difference of this kind is looked for.

@@ -25,6 +25,11 @@ pub fn literal(column: &Column, target: &TargetType, text: &str) -> Option<Strin
             // The exponent marks it as a double and not a DECIMAL.
             value.is_finite().then(|| format!("{value:e}"))
         }
+        MySqlType::Bit { .. } if *target == TargetType::Boolean => match text {
+            "true" => Some("1".to_owned()),
+            "false" => Some("0".to_owned()),
+            _ => None,
+        },
         MySqlType::Bit { .. } => u64::from_str_radix(text, 2).ok().map(|number| number.to_string()),
         MySqlType::Enum { labels, .. } => {
             let place = if text.is_empty() {
@@ -53,7 +58,10 @@ pub fn literal(column: &Column, target: &TargetType, text: &str) -> Option<Strin
             Some(format!("_utf8mb4 x'{}'", hex(text.as_bytes())))
         }
         MySqlType::Binary { .. } | MySqlType::VarBinary { .. } => {
-            let digits = text.strip_prefix("\\x")?;
+            let digits = match target {
+                TargetType::Uuid => text.replace('-', ""),
+                _ => text.strip_prefix("\\x")?.to_owned(),
+            };
             digits.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| format!("x'{digits}'"))
         }
         // They are no keys.
@@ -63,6 +71,41 @@ pub fn literal(column: &Column, target: &TargetType, text: &str) -> Option<Strin
         | MySqlType::Geometry { .. }
         | MySqlType::Vector { .. }
         | MySqlType::Unknown { .. } => None,
+    }
+}
+
+/// Whether what the target prints of a column of type `target` is known as a literal of the source's column.
+pub fn is_known(column: &Column, target: &TargetType) -> bool {
+    use TargetType as T;
+    let as_text = matches!(target, T::Text | T::Varchar(_));
+    match &column.data_type {
+        MySqlType::TinyInt { .. }
+        | MySqlType::SmallInt { .. }
+        | MySqlType::MediumInt { .. }
+        | MySqlType::Int { .. }
+        | MySqlType::BigInt { .. }
+        | MySqlType::Decimal { .. }
+        | MySqlType::Year => {
+            as_text || matches!(target, T::Boolean | T::Smallint | T::Integer | T::Bigint | T::Numeric(_))
+        }
+        MySqlType::Float | MySqlType::Double => matches!(target, T::Real | T::Double),
+        MySqlType::Bit { .. } => matches!(target, T::Bit(_) | T::Boolean),
+        MySqlType::Enum { .. }
+        | MySqlType::Set { .. }
+        | MySqlType::Char { .. }
+        | MySqlType::VarChar { .. } => as_text,
+        MySqlType::Date => matches!(target, T::Date),
+        MySqlType::DateTime { .. } => matches!(target, T::Timestamp(_)),
+        MySqlType::Timestamp { .. } => matches!(target, T::TimestampTz(_)),
+        MySqlType::Time { .. } => matches!(target, T::Interval(_) | T::Time(_)),
+        MySqlType::Binary { .. } => matches!(target, T::Bytea | T::Uuid),
+        MySqlType::VarBinary { .. } => matches!(target, T::Bytea),
+        MySqlType::Text { .. }
+        | MySqlType::Blob { .. }
+        | MySqlType::Json
+        | MySqlType::Geometry { .. }
+        | MySqlType::Vector { .. }
+        | MySqlType::Unknown { .. } => false,
     }
 }
 
@@ -79,7 +122,6 @@ pub fn is_ordered_alike(column: &Column, target: &TargetType) -> bool {
             | TargetType::Json
             | TargetType::Jsonb
             | TargetType::RealArray
-            | TargetType::Uuid
             | TargetType::Geometry
             | TargetType::Other(_)
     );
@@ -88,7 +130,8 @@ pub fn is_ordered_alike(column: &Column, target: &TargetType) -> bool {
 
 fn is_number(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
-    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+    let of_digits = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    of_digits && digits.starts_with(|first: char| first.is_ascii_digit()) && digits.matches('.').count() <= 1
 }
 
 fn hex(bytes: &[u8]) -> String {

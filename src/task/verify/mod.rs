@@ -9,6 +9,7 @@
 //! that is held for longer than a few seconds.
 
 mod compared;
+pub(super) mod continuous;
 mod key;
 mod settle;
 mod walk;
@@ -22,19 +23,25 @@ use crate::change::TableName;
 use crate::change::state::TableState;
 use crate::change::verdict::TableVerdict;
 use crate::config::Config;
-use crate::sink::Session;
 use crate::sink::apply::Applier;
 use crate::sink::store::{self, Stored};
+use crate::sink::{Owner, Session};
 use crate::source::server::Server;
 use crate::source::snapshot;
 use crate::source::wire::Wire;
 use crate::status::Board;
 use compared::Compared;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// Seconds that the source lets a row be waited for.
-const LOCK_WAIT_SECONDS: u64 = 2;
+/// Rows of a chunk: a slow comparison reads them in smaller ones, at least and at most so many.
+const CHUNK_ROWS: (u64, u64) = (500, 10_000);
+/// Seconds that a source without NOWAIT lets a row be waited for.
+const LOCK_WAIT_SECONDS: u64 = 1;
+/// Tables that are compared through the same connections.
+const TABLES_OF_SESSION: u32 = 32;
+/// For how long what is on record is taken for what it is. A table that differs is looked up again.
+const RECORDS_HOLD: Duration = Duration::from_secs(10);
 
 /// What is compared, and how.
 #[derive(Clone, Debug, Default)]
@@ -50,50 +57,39 @@ pub struct Verifying {
 }
 
 /// Compares tables of a task, which a daemon may be running, one after the other; each verdict is given to `told` when it is there.
+/// Answers with all of them, and with what kept it from the rest.
 ///
 /// # Errors
-/// When nothing is on record of the task or of a table, or when a server cannot be asked.
+/// When nothing is on record of the task or of a table, or when a server cannot be asked at all.
 pub async fn verify(
     name: &str,
     config: &Arc<Config>,
     verifying: &Verifying,
     mut told: impl FnMut(&TableVerdict),
-) -> Result<Vec<TableVerdict>, TaskError> {
+) -> Result<(Vec<TableVerdict>, Option<TaskError>), TaskError> {
     let context = Context::new(config, &Progress::new(name, Board::default()))?;
-    let records = Session::connect(context.target(), &format!("rowferry/{name}/verify")).await?;
-    let stored = stored(&context, &records).await?;
+    let mut verifier = Verifier::open(context, verifying, None).await?;
+    let stored = verifier.stored().await?;
     let not_on_record = |table: &&TableName| !stored.tables.contains_key(*table);
     if let Some(table) = verifying.tables.iter().find(not_on_record) {
         return Err(TaskError::NotOnRecord { table: table.clone(), task: name.to_owned() });
     }
-    let names: Vec<TableName> = if verifying.tables.is_empty() {
-        stored.tables.keys().cloned().collect()
-    } else {
-        verifying.tables.clone()
-    };
-    let mut verifier = Verifier {
-        moves: Moves::default(),
-        pace: Pace::new(verifying.rows_per_second),
-        listed: verifying.listed,
-        repair: verifying.repair,
-        context,
-        records,
-        hands: None,
+    let carried = stored.tables.iter().filter(|(_, table)| table.state != TableState::LetGo);
+    let names: Vec<TableName> = match verifying.tables.as_slice() {
+        [] => carried.map(|(name, _)| name.clone()).collect(),
+        named => named.to_vec(),
     };
     let mut verdicts = Vec::with_capacity(names.len());
     for table in &names {
-        let verdict = verifier.table(table).await?;
-        told(&verdict);
-        verdicts.push(verdict);
+        match verifier.table(table).await {
+            Ok(verdict) => {
+                told(&verdict);
+                verdicts.push(verdict);
+            }
+            Err(error) => return Ok((verdicts, Some(error))),
+        }
     }
-    Ok(verdicts)
-}
-
-async fn stored(context: &Context, records: &Session) -> Result<Stored, TaskError> {
-    let stored = store::peek(records, &context.name).await?;
-    stored
-        .filter(|stored| stored.checkpoint.is_some())
-        .ok_or_else(|| TaskError::NotBegun { task: context.name.clone() })
+    Ok((verdicts, None))
 }
 
 /// Compares one table after the other.
@@ -101,11 +97,15 @@ pub(super) struct Verifier {
     context: Context,
     moves: Moves,
     pace: Pace,
+    chunk_rows: u64,
     listed: usize,
     repair: bool,
     /// For what is on record; never inside a transaction.
     records: Session,
+    known: Option<(Instant, Arc<Stored>)>,
     hands: Option<Hands>,
+    /// Who has the task, where this is the task's own.
+    owner: Option<Arc<Owner>>,
 }
 
 /// The connections that rows come by. After an error they are of no use.
@@ -116,20 +116,85 @@ struct Hands {
     wire: Wire,
     session: Session,
     applier: Applier,
+    /// How many were compared through them.
+    tables: u32,
 }
 
 impl Hands {
-    async fn open(context: &Context) -> Result<Self, TaskError> {
+    async fn open(context: &Context, owner: Option<&Owner>) -> Result<Self, TaskError> {
         let server = Server::connect(context.source()).await?;
         let mut wire = snapshot::connect(context.source()).await?;
         wire.execute(&format!("SET SESSION innodb_lock_wait_timeout={LOCK_WAIT_SECONDS}")).await?;
         let name = format!("rowferry/{}/verify", context.name);
         let (session, applier) = Applier::connect(context.target(), &name, &[]).await?;
-        Ok(Self { server, wire, session, applier })
+        if let Some(owner) = owner {
+            owner.register(&session, "comparing").await?;
+        }
+        Ok(Self { server, wire, session, applier, tables: 0 })
+    }
+
+    /// Whether the source's engine for a table holds rows that it is asked to hold.
+    async fn holds_rows(&mut self, table: &TableName) -> Result<bool, TaskError> {
+        let text = |name: &str| {
+            let digits: String = name.bytes().map(|byte| format!("{byte:02x}")).collect();
+            format!("_utf8mb4 x'{digits}'")
+        };
+        let sql = format!(
+            "SELECT ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = {} AND TABLE_NAME = {}",
+            text(&table.database),
+            text(&table.table)
+        );
+        let rows = self.wire.query(&sql).await?;
+        let engine = rows.first().and_then(|row| row.first()).and_then(Option::as_deref);
+        Ok(engine.is_some_and(|engine| engine.eq_ignore_ascii_case(b"InnoDB")))
     }
 }
 
 impl Verifier {
+    async fn open(
+        context: Context,
+        verifying: &Verifying,
+        owner: Option<Arc<Owner>>,
+    ) -> Result<Self, TaskError> {
+        let records =
+            Session::connect(context.target(), &format!("rowferry/{}/verify", context.name)).await?;
+        if let Some(owner) = &owner {
+            owner.register(&records, "records of comparisons").await?;
+        }
+        let Verifying { repair, rows_per_second, listed, .. } = *verifying;
+        Ok(Self {
+            moves: Moves::default(),
+            pace: Pace::new(rows_per_second),
+            chunk_rows: if rows_per_second == 0 {
+                CHUNK_ROWS.1
+            } else {
+                rows_per_second.clamp(CHUNK_ROWS.0, CHUNK_ROWS.1)
+            },
+            listed,
+            repair,
+            context,
+            records,
+            known: None,
+            hands: None,
+            owner,
+        })
+    }
+
+    /// What is on record of the task, as it was a moment ago.
+    async fn stored(&mut self) -> Result<Arc<Stored>, TaskError> {
+        if let Some((at, stored)) = &self.known
+            && at.elapsed() < RECORDS_HOLD
+        {
+            return Ok(stored.clone());
+        }
+        let stored = store::peek(&self.records, &self.context.name).await?;
+        let stored = stored.filter(|stored| stored.checkpoint.is_some());
+        let stored = stored.ok_or_else(|| TaskError::NotBegun { task: self.context.name.clone() })?;
+        let stored = Arc::new(stored);
+        self.known = Some((Instant::now(), stored.clone()));
+        Ok(stored)
+    }
+
     /// Compares one table.
     ///
     /// # Errors
@@ -145,6 +210,9 @@ impl Verifier {
             Err(error) if error.is_of_circumstances() || matches!(error, TaskError::Internal(_)) => {
                 return Err(error);
             }
+            Err(TaskError::CopyAgain { why, .. }) => {
+                verdict.why = Some(format!("it has changed meanwhile: {why}. Compare it again"));
+            }
             Err(error) => verdict.why = Some(format!("{error}. To mend it: {}", error.retry().remedy())),
         }
         Ok(verdict)
@@ -152,7 +220,7 @@ impl Verifier {
 
     /// Whether all of it was compared; where not, the verdict says why.
     async fn compared(&mut self, name: &TableName, verdict: &mut TableVerdict) -> Result<bool, TaskError> {
-        let stored = stored(&self.context, &self.records).await?;
+        let stored = self.stored().await?;
         let Some(known) = stored.tables.get(name) else {
             verdict.why = Some("it is not on record any more".to_owned());
             return Ok(false);
@@ -162,13 +230,20 @@ impl Verifier {
             verdict.why = Some(why);
             return Ok(false);
         }
-        let compared = Compared::read(&self.context, &self.records, &stored, name, known).await?;
+        let mut compared = Compared::read(&self.context, &self.records, &stored, name, known).await?;
         verdict.not_looked_for.clone_from(&compared.not_looked_for);
         verdict.key_columns = compared.key.iter().map(|part| part.name.clone()).collect();
+        if let Some(why) = &compared.unaskable {
+            verdict.why = Some(why.clone());
+            return Ok(false);
+        }
         let mut hands = match self.hands.take() {
-            Some(hands) => hands,
-            None => Hands::open(&self.context).await?,
+            // Each table leaves a temporary one behind.
+            Some(hands) if hands.tables < TABLES_OF_SESSION => hands,
+            _ => Hands::open(&self.context, self.owner.as_deref()).await?,
         };
+        hands.tables += 1;
+        compared.is_transactional = hands.holds_rows(name).await?;
         let mut walk = walk::Walk { verifier: self, hands: &mut hands, compared: &compared, verdict };
         walk.walk().await?;
         let position = store::checkpoint(&self.records, &self.context.name).await?;

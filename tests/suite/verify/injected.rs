@@ -137,3 +137,102 @@ async fn rows_of_another_feeder_are_not_too_many() {
     assert_eq!(said["a"].keys[0].key, key, "{said:?}");
     assert_verified(&daemon).await;
 }
+
+#[tokio::test]
+async fn keys_of_chosen_types_are_asked_for_as_the_source_has_them() {
+    let scene = Scene::new("verify_chosen").await;
+    scene
+        .source
+        .sql(
+            "CREATE TABLE u (k BINARY(16) PRIMARY KEY, v INT); CREATE TABLE b (k BIT(1) PRIMARY KEY, v INT); \
+             CREATE TABLE x (id INT NOT NULL, t VARCHAR(9) NOT NULL, v INT, PRIMARY KEY (id)); \
+             INSERT INTO u VALUES (x'00000000000000000000000000000001', 1), (x'FF00000000000000000000000000000A', 2); \
+             INSERT INTO b VALUES (b'0', 1), (b'1', 2); INSERT INTO x VALUES (1, 'a', 1), (2, 'b', 2)",
+        )
+        .await;
+    let name = &scene.source.name;
+    let config = scene
+        .config()
+        .more(&format!("[task.main.table.\"{name}.u\"]\ntypes = {{ k = \"uuid\" }}"))
+        .more(&format!("[task.main.table.\"{name}.b\"]\ntypes = {{ k = \"boolean\" }}"))
+        .more(&format!("[task.main.table.\"{name}.x\"]\nprimary_key = [\"t\", \"id\"]"));
+    let daemon = scene.start_with(&config).await;
+    assert_verified(&daemon).await;
+    scene.target.sql(&format!("UPDATE {name}.u SET v = 9 WHERE v = 2; INSERT INTO {name}.u VALUES ('00000000-0000-0000-0000-0000000000ff', 1)")).await;
+    scene
+        .target
+        .sql(&format!("UPDATE {name}.b SET v = 9 WHERE v = 2; DELETE FROM {name}.b WHERE v = 1"))
+        .await;
+    scene
+        .target
+        .sql(&format!("UPDATE {name}.x SET v = 9 WHERE v = 2; INSERT INTO {name}.x VALUES (1, 'A', 1)"))
+        .await;
+    let said = verdicts(&daemon, &["--repair"]).await;
+    let counts =
+        |table: &str| (said[table].missing, said[table].different, said[table].extra, said[table].repaired);
+    assert_eq!(
+        (counts("u"), counts("b"), counts("x")),
+        ((0, 1, 1, 2), (1, 1, 0, 2), (0, 1, 1, 2)),
+        "{said:?}"
+    );
+    assert_verified(&daemon).await;
+    scene.assert_exact(&daemon, &["u", "b", "x"]).await;
+}
+
+#[tokio::test]
+async fn what_only_the_target_can_hold_is_told_and_left() {
+    let scene = Scene::new("verify_strange").await;
+    scene
+        .source
+        .sql(
+            "CREATE TABLE e (k ENUM('a','b') PRIMARY KEY, v INT); INSERT INTO e VALUES ('a', 1); \
+             CREATE TABLE l (k VARCHAR(9) CHARACTER SET latin1 PRIMARY KEY, v INT); INSERT INTO l VALUES ('a', 1); \
+             CREATE TABLE d (k DATETIME PRIMARY KEY, v INT); INSERT INTO d VALUES ('2020-01-01', 1)",
+        )
+        .await;
+    let daemon = scene.start().await;
+    let name = &scene.source.name;
+    scene
+        .target
+        .sql(&format!(
+            "INSERT INTO {name}.e VALUES ('z', 1); INSERT INTO {name}.l VALUES ('漢', 1), ('b', 2); \
+             INSERT INTO {name}.d VALUES ('30000-01-01', 1), ('2021-01-01', 1)"
+        ))
+        .await;
+    let said = verdicts(&daemon, &["--repair"]).await;
+    let extra = |table: &str| (said[table].outcome, said[table].extra);
+    assert_eq!(extra("e"), (Outcome::Different, 1), "{said:?}");
+    assert_eq!(
+        extra("l"),
+        (if said["l"].repaired == 2 { Outcome::Repaired } else { Outcome::Different }, 2),
+        "{said:?}"
+    );
+    assert_eq!(
+        extra("d"),
+        (if said["d"].repaired == 2 { Outcome::Repaired } else { Outcome::Different }, 2),
+        "{said:?}"
+    );
+    assert!(said["l"].repaired >= 1 && said["d"].repaired >= 1, "{said:?}");
+    for table in ["e", "l", "d"] {
+        let own = scene
+            .target
+            .one(&format!(
+                "SELECT count(*) FROM {name}.{table} WHERE v = 1 AND k::text IN ('a', '2020-01-01 00:00:00')"
+            ))
+            .await;
+        assert_eq!(own, "1", "{table}");
+    }
+}
+
+#[tokio::test]
+async fn more_rows_than_are_looked_at_at_a_time_are_taken_out_all_the_same() {
+    let scene = Scene::new("verify_many").await;
+    scene.source.sql(&crate::healing::rows("t", 60_000)).await;
+    let daemon = scene.start().await;
+    scene.source.sql("SET sql_log_bin = 0; DELETE FROM t WHERE id > 3").await;
+    let said = &verdicts(&daemon, &[]).await["t"];
+    assert!(said.outcome == Outcome::Different && said.at_least && said.extra == 50_000, "{said:?}");
+    let said = &verdicts(&daemon, &["--repair"]).await["t"];
+    assert_eq!((said.outcome, said.extra, said.at_least), (Outcome::Repaired, 59_997, false), "{said:?}");
+    scene.assert_exact(&daemon, &["t"]).await;
+}

@@ -1,6 +1,7 @@
 //! `rowferry verify`: source and target are compared while the daemon goes on, and what differs is put right.
 
 mod commands;
+mod continuous;
 mod injected;
 mod on_the_move;
 

@@ -54,11 +54,14 @@ async fn a_row_that_somebody_holds_is_left_open_and_not_called_different() {
     let daemon = scene.start().await;
     scene.target.sql(&format!("UPDATE {}.t SET v = v + 10", scene.source.name)).await;
     let mut holder = scene.source.session().await;
-    holder.sql("BEGIN; UPDATE t SET v = 3 WHERE id = 1").await;
-    let said = &verdicts(&daemon, &["--repair"]).await["t"];
-    assert_eq!((said.outcome, said.different, said.undecided), (Outcome::Different, 1, 1), "{said:?}");
-    assert_eq!(said.repaired, 1);
-    holder.sql("ROLLBACK").await;
+    for held in [1, 2] {
+        scene.target.sql(&format!("UPDATE {}.t SET v = 50", scene.source.name)).await;
+        holder.sql(&format!("BEGIN; UPDATE t SET v = 3 WHERE id = {held}")).await;
+        let said = &verdicts(&daemon, &["--repair"]).await["t"];
+        assert_eq!((said.outcome, said.different, said.undecided), (Outcome::Different, 1, 1), "{said:?}");
+        assert_eq!(said.repaired, 1);
+        holder.sql("ROLLBACK").await;
+    }
     let said = &verdicts(&daemon, &["--repair"]).await["t"];
     assert_eq!((said.outcome, said.different), (Outcome::Repaired, 1), "{said:?}");
     scene.assert_exact(&daemon, &["t"]).await;
@@ -74,14 +77,17 @@ async fn a_stream_that_is_late_makes_no_difference() {
     scene.source.sql("UPDATE t SET v = 5; INSERT INTO t VALUES (3, 3); DELETE FROM t WHERE id = 2").await;
     scene.target.wait_applier_locked().await;
     let freeing = async {
-        // It has found them to differ by then, and waits.
+        // It waits for the stream, and holds nothing in the target meanwhile.
         let asks = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
-                    AND application_name LIKE 'rowferry/%/verify' AND state = 'idle in transaction'";
+                    AND application_name LIKE 'rowferry/%/verify' AND query LIKE '%position%' AND state <> 'active'";
         eventually(DEADLINE, "the comparison waits for the stream", async || {
             scene.target.one(asks).await == "1"
         })
         .await;
-        pause(Duration::from_millis(500)).await;
+        pause(Duration::from_secs(1)).await;
+        let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                    AND application_name LIKE 'rowferry/%/verify' AND state LIKE 'idle in transaction%'";
+        assert_eq!(scene.target.one(open).await, "0");
         blocker.sql("COMMIT").await;
     };
     let (said, ()) = tokio::join!(verdicts(&daemon, &["--repair"]), freeing);

@@ -1,0 +1,74 @@
+//! Tables are compared for as long as the task runs, and what is found is told, kept over restarts, and put right where that is wanted.
+
+use crate::harness::{DEADLINE, Daemon, Scene, rowferry};
+use rowferry::testing::change::status::Verified;
+use rowferry::testing::change::verdict::Outcome;
+
+const EVER: &str = "{ mode = \"continuous\", rows_per_second = 0, pause = \"1s\" }";
+const REPAIRING: &str = "{ mode = \"continuous\", rows_per_second = 0, pause = \"1s\", repair = true }";
+
+/// Waits until what is told of the comparisons of a table is so.
+async fn verified(daemon: &Daemon, table: &str, is_so: impl Fn(&Verified) -> bool) -> Verified {
+    let what = format!("{table} is compared");
+    let task = daemon.wait_task(&what, DEADLINE, |task| task.verified.get(table).is_some_and(&is_so)).await;
+    task.verified[table].clone()
+}
+
+#[tokio::test]
+async fn a_difference_is_found_told_and_kept_over_a_restart() {
+    let scene = Scene::new("verify_ever").await;
+    scene.source.sql("CREATE TABLE t (id INT PRIMARY KEY, v INT); INSERT INTO t VALUES (1, 1), (2, 2)").await;
+    scene.source.sql("CREATE TABLE u (id INT PRIMARY KEY, v INT); INSERT INTO u VALUES (1, 1)").await;
+    let daemon = scene.start_with(&scene.config().task("verify", EVER)).await;
+    verified(&daemon, "verify_ever.t", |told| told.outcome == Outcome::Equal && told.rows == 2).await;
+    verified(&daemon, "verify_ever.u", |told| told.outcome == Outcome::Equal).await;
+    scene.source.sql("SET sql_log_bin = 0; INSERT INTO t VALUES (3, 3)").await;
+    let told = verified(&daemon, "verify_ever.t", |told| told.outcome == Outcome::Different).await;
+    assert_eq!((told.differences, told.open(), told.repaired_ever), (1, 1, 0), "{told:?}");
+    assert!(daemon.log().contains("source and target differ"), "{}", daemon.log_tail());
+    let metrics = daemon.get("/metrics").await.unwrap().1;
+    let open = "rowferry_verify_open_rows{task=\"main\",table=\"verify_ever.t\"} 1";
+    assert!(metrics.contains(open), "{metrics}");
+    let page = daemon.get("/").await.unwrap().1;
+    assert!(page.contains("1 ROWS DIFFER"), "{page}");
+    // The stream goes on all the while.
+    scene.source.sql("INSERT INTO u VALUES (2, 2)").await;
+    scene.assert_exact(&daemon, &["u"]).await;
+    daemon.terminate();
+    assert_eq!(daemon.exit_code(DEADLINE).await, 0);
+    let config = daemon.config_path().into_os_string().into_string().unwrap();
+    let told = rowferry(&["status", "-c", &config]).await;
+    assert!(told.stdout.contains("1 ROWS DIFFER"), "{told:?}");
+    let ever = daemon.task().await.is_none();
+    assert!(ever, "it has ended");
+    daemon.reconfigure(&scene.config().task("verify", REPAIRING));
+    daemon.start_again().await;
+    let told = verified(&daemon, "verify_ever.t", |told| told.repaired_ever == 1).await;
+    assert!(told.differences_ever >= 2, "what was told before counts: {told:?}");
+    verified(&daemon, "verify_ever.t", |told| told.outcome == Outcome::Equal).await;
+    scene.assert_exact(&daemon, &["t", "u"]).await;
+}
+
+#[tokio::test]
+async fn a_repair_that_is_killed_leaves_rows_as_they_were_or_right() {
+    let scene = Scene::new("verify_killed").await;
+    scene.source.sql(&crate::healing::rows("t", 5_000)).await;
+    let daemon = scene.start_with(&scene.config().task("verify", REPAIRING)).await;
+    for round in 0..8 {
+        let name = &scene.source.name;
+        scene
+            .target
+            .sql(&format!(
+                "UPDATE {name}.t SET w = -1 WHERE id % 2 = 0; DELETE FROM {name}.t WHERE id % 5 = 0"
+            ))
+            .await;
+        scene.source.sql(&format!("UPDATE t SET v = 'round {round}' WHERE id % 3 = 0")).await;
+        // Sooner or later in its work.
+        crate::harness::pause(std::time::Duration::from_millis(900 + 150 * round)).await;
+        daemon.kill9();
+        daemon.start_again().await;
+    }
+    verified(&daemon, "verify_killed.t", |told| told.repaired_ever > 0).await;
+    verified(&daemon, "verify_killed.t", |told| told.outcome == Outcome::Equal).await;
+    scene.assert_exact(&daemon, &["t"]).await;
+}

@@ -9,6 +9,13 @@ use serde::{Deserialize, Serialize};
 pub enum Command {
     /// Take in the config file as it is now.
     Reload,
+    /// Pause a task, or resume it.
+    Task {
+        /// The task; may be left out where there is one only.
+        task: Option<String>,
+        /// What becomes of it.
+        pausing: Pausing,
+    },
     /// Change what a task does with tables.
     Tables {
         /// The task; may be left out where there is one only.
@@ -18,6 +25,16 @@ pub enum Command {
         /// What becomes of them.
         change: Change,
     },
+}
+
+/// What becomes of a whole task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pausing {
+    /// It rests where it is, over restarts.
+    Pause,
+    /// It goes on from there.
+    Resume,
 }
 
 /// What becomes of a task's tables.

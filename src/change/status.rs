@@ -66,6 +66,8 @@ pub enum Phase {
         /// What to do.
         remedy: String,
     },
+    /// Drained, and resting until it is resumed. On record, so that a restart changes nothing about it.
+    Paused,
     /// Drained and ended.
     Stopped,
 }
@@ -81,6 +83,7 @@ impl Phase {
             Self::Synchronizing => "Synchronizing",
             Self::Retrying { .. } => "Retrying",
             Self::Failed { .. } => "Failed",
+            Self::Paused => "Paused",
             Self::Stopped => "Stopped",
         }
     }
@@ -270,9 +273,12 @@ impl TaskStatus {
         let told = match &self.phase {
             Phase::Synchronizing => return None,
             Phase::Failed { error, .. } | Phase::Retrying { error, .. } => Some(error),
-            Phase::Prechecking | Phase::SchemaSync | Phase::Snapshot | Phase::CatchingUp | Phase::Stopped => {
-                None
-            }
+            Phase::Prechecking
+            | Phase::SchemaSync
+            | Phase::Snapshot
+            | Phase::CatchingUp
+            | Phase::Paused
+            | Phase::Stopped => None,
         };
         self.cause.as_ref().filter(|cause| Some(&cause.error) != told)
     }

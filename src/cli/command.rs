@@ -1,8 +1,8 @@
-//! `rowferry reload`, `resync`, `add` and `drop`: the running daemon is told; where none runs, what is on record of the task is changed.
+//! `rowferry reload`, `pause`, `resume`, `resync`, `add` and `drop`: the running daemon is told; where none runs, what is on record of the task is changed.
 
 use super::ask::{self, Answer};
 use super::{CliError, ConfigFile, Exit, chosen, load, out, table_names};
-use crate::change::command::{Change, Command, Reply};
+use crate::change::command::{Change, Command, Pausing, Reply};
 use crate::config::{self, Config};
 use crate::control;
 use crate::task;
@@ -30,18 +30,33 @@ pub async fn tables(
         return tell(&path, &Command::Tables { task, tables: names, change }).await;
     }
     let config = load(file)?;
-    let name = match (task, config.tasks.len()) {
-        (None, 1) => chosen(&config, None)?.concat(),
-        (None, _) => {
-            let known = chosen(&config, None)?.join(", ");
-            return Err(CliError::WhichTask { known });
-        }
-        (task, _) => chosen(&config, task)?.concat(),
-    };
+    let name = one(&config, task)?;
     let lines = task::change(&name, &config, change, &names).await;
     let lines = lines.map_err(|error| CliError::Task { task: name.clone(), error })?;
     show(&lines)?;
     Ok(Exit::Good)
+}
+
+/// Pauses a task, or resumes it.
+pub async fn pause(file: &ConfigFile, task: Option<String>, pausing: Pausing) -> Result<Exit, CliError> {
+    let config = config::load_without_secrets(&file.path)?;
+    if let Some(path) = socket(&config).await? {
+        return tell(&path, &Command::Task { task, pausing }).await;
+    }
+    let config = load(file)?;
+    let name = one(&config, task)?;
+    let line = task::pause(&name, &config, pausing).await;
+    show(&[line.map_err(|error| CliError::Task { task: name.clone(), error })?])?;
+    Ok(Exit::Good)
+}
+
+/// The one task that a command is about.
+fn one(config: &Config, task: Option<String>) -> Result<String, CliError> {
+    match (task, config.tasks.len()) {
+        (None, 1) => Ok(chosen(config, None)?.concat()),
+        (None, _) => Err(CliError::WhichTask { known: chosen(config, None)?.join(", ") }),
+        (task, _) => Ok(chosen(config, task)?.concat()),
+    }
 }
 
 /// Where the daemon of this config can be told what to do; `None` when none runs.

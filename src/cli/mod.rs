@@ -13,7 +13,7 @@ mod spill;
 mod status;
 mod verify;
 
-use crate::change::command::Change;
+use crate::change::command::{Change, Pausing};
 use crate::change::{Retry, TableName};
 use crate::config::{self, Config, ConfigError};
 use crate::status::StatusError;
@@ -98,6 +98,18 @@ pub enum Command {
         #[command(flatten)]
         config: ConfigFile,
     },
+    /// Have a task rest where it is, also over restarts, until it is resumed. What it follows must stay in the source's log meanwhile.
+    Pause {
+        /// Which task.
+        #[command(flatten)]
+        task: Task,
+    },
+    /// Have a paused task go on from where it was.
+    Resume {
+        /// Which task.
+        #[command(flatten)]
+        task: Task,
+    },
     /// Copy tables again, also parked ones: readers keep the old rows until the new ones are whole. Where no daemon runs the copy begins
     /// when it is started.
     Resync {
@@ -129,6 +141,17 @@ pub enum Command {
         #[command(flatten)]
         config: ConfigFile,
     },
+}
+
+/// A task.
+#[derive(Debug, clap::Args)]
+pub struct Task {
+    /// Config.
+    #[command(flatten)]
+    pub config: ConfigFile,
+    /// The task; needed where there are several.
+    #[arg(long)]
+    pub task: Option<String>,
 }
 
 /// Tables of a task.
@@ -318,6 +341,8 @@ pub fn execute(arguments: Arguments) -> Result<Exit, CliError> {
             }
             Command::Status { config, json, watch, .. } => status::status(&config, json, watch).await,
             Command::Reload { config } => command::reload(&config).await,
+            Command::Pause { task } => command::pause(&task.config, task.task, Pausing::Pause).await,
+            Command::Resume { task } => command::pause(&task.config, task.task, Pausing::Resume).await,
             Command::Resync { tables } => tables.change(Change::Resync).await,
             Command::Add { tables } => tables.change(Change::Add).await,
             Command::Drop { tables, remove_rows } => tables.change(Change::Drop { remove_rows }).await,

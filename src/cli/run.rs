@@ -104,6 +104,7 @@ pub async fn run(config: Arc<Config>) -> Result<Exit, CliError> {
 /// Does what the daemon is told.
 async fn done(supervisor: Arc<Supervisor>, command: Command) -> Reply {
     let reply = match command {
+        Command::Task { task, pausing } => supervisor.pause(task, pausing).await,
         Command::Tables { task, tables, change } => supervisor.change(task, change, tables).await,
         Command::Reload => match supervisor.reload().await {
             Ok((config, lines)) => {
@@ -164,6 +165,7 @@ fn in_a_line(task: &TaskStatus) -> String {
         | Phase::Snapshot
         | Phase::CatchingUp
         | Phase::Synchronizing
+        | Phase::Paused
         | Phase::Stopped => phase.to_owned(),
     }
 }

@@ -45,7 +45,8 @@ pub async fn wait(
             // One that has just begun, or has not taken in the config yet, does not know all of them.
             let good = config.tasks.keys().all(|name| model.tasks.get(name).is_some_and(is_good));
             // Somebody has to mend it: that is not waited for.
-            let failed = model.tasks.values().any(|task| matches!(task.phase, Phase::Failed { .. }));
+            let ends = |task: &TaskStatus| matches!(task.phase, Phase::Failed { .. } | Phase::Paused);
+            let failed = model.tasks.values().any(ends);
             if good || failed || is_over {
                 show(model, json, true, "")?;
                 return Ok(if good { Exit::Good } else { Exit::Problem });
@@ -145,6 +146,7 @@ fn text(model: &Model, live: bool, now: Time) -> String {
 
 fn add_task(text: &mut String, name: &str, task: &TaskStatus, live: bool, now: Time) {
     let state = match (live, task.position.is_some()) {
+        (false, _) if task.phase == Phase::Paused => "paused, and not running",
         (true, _) => task.phase.name(),
         (false, true) => "not running",
         (false, false) => "never ran",
@@ -158,6 +160,7 @@ fn add_task(text: &mut String, name: &str, task: &TaskStatus, live: bool, now: T
         | Phase::Snapshot
         | Phase::CatchingUp
         | Phase::Synchronizing
+        | Phase::Paused
         | Phase::Stopped => {}
     }
     if let Some(cause) = task.first_cause() {

@@ -24,8 +24,17 @@ pub fn render(board: &Board) -> Result<String, fmt::Error> {
 #[derive(Debug)]
 struct Scrape(Board);
 
-const PHASES: [&str; 8] =
-    ["Prechecking", "SchemaSync", "Snapshot", "CatchingUp", "Synchronizing", "Retrying", "Failed", "Stopped"];
+const PHASES: [&str; 9] = [
+    "Prechecking",
+    "SchemaSync",
+    "Snapshot",
+    "CatchingUp",
+    "Synchronizing",
+    "Retrying",
+    "Failed",
+    "Paused",
+    "Stopped",
+];
 
 type TaskGauge = (&'static str, &'static str, fn(&TaskStatus, Time) -> Option<u64>);
 

@@ -123,12 +123,15 @@ fn stream_not_ready(task: &TaskStatus, now: Time) -> Option<String> {
         Phase::Failed { error, .. } | Phase::Retrying { error, .. } => {
             Some(format!("{}: {error}", task.phase.name()))
         }
-        Phase::Prechecking | Phase::SchemaSync | Phase::Snapshot | Phase::CatchingUp | Phase::Stopped => {
-            Some(match &task.waiting_for {
-                Some(what) => format!("{}, waits for {what}", task.phase.name()),
-                None => task.phase.name().to_owned(),
-            })
-        }
+        Phase::Prechecking
+        | Phase::SchemaSync
+        | Phase::Snapshot
+        | Phase::CatchingUp
+        | Phase::Paused
+        | Phase::Stopped => Some(match &task.waiting_for {
+            Some(what) => format!("{}, waits for {what}", task.phase.name()),
+            None => task.phase.name().to_owned(),
+        }),
     }
 }
 

@@ -29,9 +29,12 @@ fn render_task(page: &mut String, name: &str, task: &TaskStatus, now: Time) {
     let class = match task.phase {
         Phase::Synchronizing => "good",
         Phase::Failed { .. } | Phase::Retrying { .. } => "bad",
-        Phase::Prechecking | Phase::SchemaSync | Phase::Snapshot | Phase::CatchingUp | Phase::Stopped => {
-            "wait"
-        }
+        Phase::Prechecking
+        | Phase::SchemaSync
+        | Phase::Snapshot
+        | Phase::CatchingUp
+        | Phase::Paused
+        | Phase::Stopped => "wait",
     };
     // Writing to a String cannot fail.
     let _ = write!(
@@ -61,6 +64,7 @@ fn render_task(page: &mut String, name: &str, task: &TaskStatus, now: Time) {
         | Phase::Snapshot
         | Phase::CatchingUp
         | Phase::Synchronizing
+        | Phase::Paused
         | Phase::Stopped => {}
     }
     if let Some(cause) = task.first_cause() {

@@ -4,7 +4,7 @@
 
 use super::{Running, State, Supervisor};
 use crate::change::TableName;
-use crate::change::command::{Change, Failure, Reply};
+use crate::change::command::{Change, Failure, Pausing, Reply};
 use crate::change::status::Phase;
 use crate::config::{self, Config, ConfigError};
 use crate::task::{self, Progress, TaskError, TaskProgress};
@@ -42,7 +42,7 @@ impl Supervisor {
             let line = match state.tasks.get(name) {
                 None => "is new: it starts",
                 Some(running) if !same(&running.config, &config, name) => "starts over with its new settings",
-                Some(running) if running.progress.ask(has_ended) => "is tried again",
+                Some(running) if running.progress.ask(has_failed) => "is tried again",
                 Some(_) => continue,
             };
             self.end(&mut state, name).await;
@@ -92,25 +92,49 @@ impl Supervisor {
         }
     }
 
+    /// Pauses a task, or has it go on. It has drained, and that is on record, when this answers.
+    pub async fn pause(&self, task: Option<String>, pausing: Pausing) -> Reply {
+        let mut state = self.state.lock().await;
+        let name = match one(&state, task) {
+            Ok(name) => name,
+            Err(reply) => return reply,
+        };
+        let Some(running) = state.tasks.get(&name) else {
+            return Reply::failed(format!("task {name} is not known any more"), true);
+        };
+        let (config, is_paused) = (running.config.clone(), running.progress.ask(is_paused));
+        match (pausing, is_paused) {
+            (Pausing::Pause, true) => return done(format!("task {name} is paused already")),
+            (Pausing::Resume, false) => return done(format!("task {name} is not paused")),
+            (Pausing::Pause, false) | (Pausing::Resume, true) => {}
+        }
+        self.end(&mut state, &name).await;
+        let pausing = tokio::time::timeout(PATIENCE, Box::pin(task::pause(&name, &config, pausing))).await;
+        // What is on record decides what becomes of it.
+        let begun = Running::begin(&name, &config, &self.board, &self.stop);
+        state.tasks.insert(name.clone(), begun);
+        match pausing {
+            Ok(Ok(line)) => {
+                tracing::info!(task = name, "by command: {line}");
+                done(line)
+            }
+            Ok(Err(error)) => reply((Vec::new(), Some(error))),
+            Err(_) => {
+                let seconds = PATIENCE.as_secs();
+                Reply::failed(
+                    format!("it is not known whether it was done: the target took more than {seconds} s"),
+                    true,
+                )
+            }
+        }
+    }
+
     /// Changes what a task does with tables.
     pub async fn change(&self, task: Option<String>, change: Change, tables: Vec<TableName>) -> Reply {
         let mut state = self.state.lock().await;
-        let known = || state.tasks.keys().cloned().collect::<Vec<_>>().join(", ");
-        let name = match task {
-            Some(name) if state.tasks.contains_key(&name) => name,
-            Some(name) => {
-                return Reply::failed(
-                    format!("there is no task \"{name}\". To mend it: name one of {}.", known()),
-                    false,
-                );
-            }
-            None if state.tasks.len() == 1 => known(),
-            None => {
-                return Reply::failed(
-                    format!("there are several tasks. To mend it: name one of {} with --task.", known()),
-                    false,
-                );
-            }
+        let name = match one(&state, task) {
+            Ok(name) => name,
+            Err(reply) => return reply,
         };
         let Some(running) = state.tasks.get(&name) else {
             return Reply::failed(format!("task {name} is not known any more"), true);
@@ -169,8 +193,38 @@ impl Supervisor {
     }
 }
 
+/// The task that somebody means.
+fn one(state: &State, task: Option<String>) -> Result<String, Reply> {
+    let known = || state.tasks.keys().cloned().collect::<Vec<_>>().join(", ");
+    match task {
+        Some(name) if state.tasks.contains_key(&name) => Ok(name),
+        Some(name) => Err(Reply::failed(
+            format!("there is no task \"{name}\". To mend it: name one of {}.", known()),
+            false,
+        )),
+        None if state.tasks.len() == 1 => Ok(known()),
+        None => Err(Reply::failed(
+            format!("there are several tasks. To mend it: name one of {} with --task.", known()),
+            false,
+        )),
+    }
+}
+
+/// Whether nobody works at the task, and its records are free.
 fn has_ended(progress: &TaskProgress) -> bool {
+    has_failed(progress) || is_paused(progress)
+}
+
+fn has_failed(progress: &TaskProgress) -> bool {
     matches!(progress.phase(), Phase::Failed { .. } | Phase::Stopped)
+}
+
+fn is_paused(progress: &TaskProgress) -> bool {
+    *progress.phase() == Phase::Paused
+}
+
+fn done(line: String) -> Reply {
+    Reply { lines: vec![line], failure: None }
 }
 
 fn reply((lines, failed): (Vec<String>, Option<TaskError>)) -> Reply {

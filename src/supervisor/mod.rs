@@ -126,14 +126,37 @@ async fn supervise(
     // What has kept the task since it last got somewhere.
     let mut lasting: Option<Cause> = None;
     let name = progress.task();
+    // While it runs here it is paused by nobody else.
+    let mut is_let_run = false;
     loop {
         let started = Instant::now();
         progress.step(TaskProgress::begins_attempt);
-        // A task of its own: a panic in it becomes an error here instead of a silent end.
-        let run = tokio::spawn(task::run(config.clone(), progress.clone(), stop.clone(), memory.clone()));
-        let ended = match AbortOnDropHandle::new(run).await {
-            Ok(ended) => ended,
-            Err(error) => Err(TaskError::Internal(format!("the task ended abnormally: {error}"))),
+        let asked = async { if is_let_run { Ok(None) } else { Box::pin(task::paused(name, &config)).await } };
+        let paused = tokio::select! {
+            paused = asked => paused,
+            () = stop.cancelled() => {
+                progress.step(TaskProgress::stops);
+                return;
+            }
+        };
+        let ended = match paused {
+            Ok(Some(since)) => {
+                progress.step(|progress, now| progress.pauses(since, now));
+                tracing::info!(task = name, "paused");
+                stop.cancelled().await;
+                return;
+            }
+            Ok(None) => {
+                is_let_run = true;
+                // A task of its own: a panic in it becomes an error here instead of a silent end.
+                let run =
+                    tokio::spawn(task::run(config.clone(), progress.clone(), stop.clone(), memory.clone()));
+                match AbortOnDropHandle::new(run).await {
+                    Ok(ended) => ended,
+                    Err(error) => Err(TaskError::Internal(format!("the task ended abnormally: {error}"))),
+                }
+            }
+            Err(error) => Err(error),
         };
         let error = match ended {
             Ok(()) => {

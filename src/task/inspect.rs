@@ -96,6 +96,9 @@ pub async fn stored(name: &str, config: &Arc<Config>) -> Result<TaskStatus, Task
     context.task().target.clone_into(&mut status.target);
     let Some(stored) = store::peek(&session, name).await? else { return Ok(status) };
     status.cause = stored.cause;
+    if let Some(since) = stored.paused {
+        (status.phase, status.since) = (Phase::Paused, since);
+    }
     status.verified = stored.verified;
     status.position = stored.checkpoint.as_ref().map(|checkpoint| checkpoint.position.to_string());
     let committed = stored.committed_at.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());

@@ -27,6 +27,7 @@ mod moved;
 mod pace;
 mod parking;
 mod passed;
+mod pausing;
 mod prepare;
 mod progress;
 mod recorded;
@@ -51,6 +52,7 @@ pub use control::change;
 pub use error::TaskError;
 pub use inspect::{Planned, check, plan, stored};
 pub use memory::Memory;
+pub use pausing::{pause, paused};
 pub use progress::{Progress, TaskProgress};
 pub use verify::{Verifying, verify};
 

@@ -43,6 +43,7 @@ mod moves_during_copy;
 mod one_server;
 mod options;
 mod outages;
+mod pausing;
 mod printing;
 mod refused_events;
 mod refused_rows;

@@ -15,6 +15,7 @@ pub mod form;
 #[cfg(test)]
 pub(crate) mod golden;
 mod layout;
+mod pause;
 mod read;
 mod side;
 mod tables;
@@ -24,6 +25,7 @@ mod verified;
 mod write;
 
 pub use cause::record_cause;
+pub use pause::paused;
 pub use read::{Stored, StoredTable, checkpoint, peek};
 pub use side::{Feeders, feeders};
 pub use tables::{is_made, remove};
@@ -70,8 +72,9 @@ struct Names {
     upkeep: String,
     /// Not one of [`Names::all`]: it comes when there is something to say.
     cause: String,
-    /// Nor is this.
+    /// Nor are these.
     verified: String,
+    pause: String,
 }
 
 impl Names {
@@ -86,6 +89,7 @@ impl Names {
             upkeep: name("upkeep"),
             cause: name("cause"),
             verified: name("verified"),
+            pause: name("pause"),
         }
     }
 

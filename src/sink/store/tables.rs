@@ -254,7 +254,9 @@ pub async fn remove(session: &Session, task: &str) -> Result<(), SinkError> {
     let names = Names::new(task);
     let all = names.all();
     let is_of_task = |name: &&String| {
-        all.contains(name) || [&names.cause, &names.verified].contains(name) || side::is_side(name, task)
+        all.contains(name)
+            || [&names.cause, &names.verified, &names.pause].contains(name)
+            || side::is_side(name, task)
     };
     let present: Vec<&str> = found.keys().filter(is_of_task).map(String::as_str).collect();
     if present.is_empty() {

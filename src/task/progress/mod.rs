@@ -142,6 +142,12 @@ impl TaskProgress {
         self.enter(Phase::Failed { error, remedy }, now);
     }
 
+    /// The task rests, since so many seconds after 1970.
+    pub fn pauses(&mut self, since: u64, now: Time) {
+        self.enter(Phase::Paused, now);
+        self.since = since;
+    }
+
     /// The task has ended as it was told to.
     pub fn stops(&mut self, now: Time) {
         self.enter(Phase::Stopped, now);

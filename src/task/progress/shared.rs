@@ -113,6 +113,6 @@ fn is_on_its_way(phase: &Phase) -> bool {
         | Phase::Snapshot
         | Phase::CatchingUp
         | Phase::Synchronizing => true,
-        Phase::Retrying { .. } | Phase::Failed { .. } | Phase::Stopped => false,
+        Phase::Retrying { .. } | Phase::Failed { .. } | Phase::Paused | Phase::Stopped => false,
     }
 }

@@ -1,10 +1,10 @@
 //! A difference is none while it is on its way.
 
 use super::verdicts;
-use crate::harness::{DEADLINE, Scene, eventually, pause};
+use crate::harness::{DEADLINE, Daemon, Scene, eventually, pause};
 use rowferry::testing::change::verdict::Outcome;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 #[tokio::test]
 async fn nothing_is_false_under_load_and_what_is_true_is_found() {
@@ -92,5 +92,45 @@ async fn a_stream_that_is_late_makes_no_difference() {
     };
     let (said, ()) = tokio::join!(verdicts(&daemon, &["--repair"]), freeing);
     assert_eq!((said["t"].outcome, said["t"].repaired), (Outcome::Equal, 0), "{said:?}");
+    scene.assert_exact(&daemon, &["t"]).await;
+}
+
+/// What a comparison costs: how long it takes and how late rows are meanwhile. Printed, never asserted; `ROWFERRY_SOAK_VERIFIED_ROWS` makes
+/// the table large (`scripts/soak verified` does so).
+#[tokio::test]
+async fn three_comparisons_of_a_busy_table_find_nothing() {
+    let rows: u32 = std::env::var("ROWFERRY_SOAK_VERIFIED_ROWS").map_or(20_000, |text| text.parse().unwrap());
+    let scene = Scene::new("verify_busy").await;
+    scene.source.sql(&crate::healing::rows("t", rows).replace("1000000;", "100000000;")).await;
+    let daemon = Daemon::start(&scene.config());
+    daemon.wait_phase("Synchronizing", DEADLINE * 20).await;
+    let stop = AtomicBool::new(false);
+    let written = AtomicU32::new(0);
+    let writing = async {
+        let mut session = scene.source.session().await;
+        let mut ticks = tokio::time::interval(Duration::from_millis(2));
+        while !stop.load(Relaxed) {
+            ticks.tick().await;
+            let n = written.fetch_add(1, Relaxed);
+            let id = n.wrapping_mul(7919) % rows + 1;
+            session.sql(&format!("UPDATE t SET w = w + 1 WHERE id = {id}")).await;
+        }
+    };
+    let verifying = async {
+        for _ in 0..3 {
+            let (begun, before) = (Instant::now(), written.load(Relaxed));
+            let config = daemon.config_path().into_os_string().into_string().unwrap();
+            let program = env!("CARGO_BIN_EXE_rowferry");
+            let mut command = tokio::process::Command::new(program);
+            let told = command.args(["verify", "-c", &config]).kill_on_drop(true).output().await.unwrap();
+            let seconds = begun.elapsed().as_secs_f64();
+            let rate = f64::from(written.load(Relaxed) - before) / seconds;
+            let said = String::from_utf8_lossy(&told.stdout).into_owned();
+            eprintln!("{} in {seconds:.1} s beside {rate:.0} updates/s", said.trim());
+            assert!(told.status.success(), "{said}");
+        }
+        stop.store(true, Relaxed);
+    };
+    tokio::join!(writing, verifying);
     scene.assert_exact(&daemon, &["t"]).await;
 }

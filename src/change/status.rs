@@ -220,6 +220,9 @@ pub struct TaskStatus {
     /// The source table that is being compared with its target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comparing: Option<String>,
+    /// Per source table when its comparison was last begun, in seconds since 1970: what fails does not keep the others from their turn.
+    #[serde(skip)]
+    pub tried: BTreeMap<String, u64>,
     /// Per source table what comparisons have found. A table that has not been compared is not in it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub verified: BTreeMap<String, Verified>,

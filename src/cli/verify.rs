@@ -61,7 +61,7 @@ pub async fn verify(arguments: Arguments) -> Result<Exit, CliError> {
                 printed = told(verdict);
             }
         });
-        let (verdicts, failed) = match verdicts.await {
+        let (verdicts, failed) = match Box::pin(verdicts).await {
             Ok(done) => done,
             Err(error) => (Vec::new(), Some(error)),
         };
@@ -97,6 +97,9 @@ fn text(verdict: &TableVerdict) -> String {
         }
     };
     line!(text, "{table}: {said}");
+    if *undecided > 0 && verdict.outcome == Outcome::Different {
+        line!(text, "  and {undecided} rows did not hold still");
+    }
     for found in &verdict.keys {
         let columns = verdict.key_columns.iter().zip(&found.key);
         let key: Vec<String> = columns.map(|(column, value)| format!("{column}={value}")).collect();

@@ -258,9 +258,8 @@ async fn run(
     let mut upkeep_runs = true;
     // It never ends by itself.
     let compares = (is_main && context.task().verify.continuous).then_some(context.task().verify);
-    let _comparing = compares.map(|how| {
-        AbortOnDropHandle::new(tokio::spawn(verify::continuous::run(context.clone(), owner.clone(), how)))
-    });
+    let _comparing = compares
+        .map(|how| AbortOnDropHandle::new(tokio::spawn(verify::continuous::run(context.clone(), how))));
     let held_up = Mutex::new(None);
     let watched = watched(context, owner, at_work, &held_up);
     tokio::pin!(watched);

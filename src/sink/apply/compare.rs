@@ -136,12 +136,17 @@ impl<'a> Comparison<'a> {
         rows.first().map(|row| self.key_of(row, 0)).transpose()
     }
 
-    /// The keys in `scope` that differ, up to `limit` of them.
+    /// The keys in `scope` that differ in other ways than the `ignored` ones, up to `limit` of them.
     ///
     /// # Errors
     /// What the server answers.
-    pub async fn differing(&self, scope: Scope<'_>, limit: usize) -> Result<Vec<DifferingKey>, SinkError> {
-        let rows = self.rows(&self.differing_sql(scope, limit)).await?;
+    pub async fn differing(
+        &self,
+        scope: Scope<'_>,
+        ignored: &[Difference],
+        limit: usize,
+    ) -> Result<Vec<DifferingKey>, SinkError> {
+        let rows = self.rows(&self.differing_sql(scope, ignored, limit)).await?;
         let rows = rows.iter().map(|row| {
             let kind: String = self.get(row, 0)?;
             let difference = match kind.as_str() {
@@ -190,7 +195,7 @@ impl<'a> Comparison<'a> {
         Ok(repaired)
     }
 
-    fn differing_sql(&self, scope: Scope<'_>, limit: usize) -> String {
+    fn differing_sql(&self, scope: Scope<'_>, ignored: &[Difference], limit: usize) -> String {
         let key = key(&self.layout);
         let Some(first) = key.first() else { return String::new() };
         let table = qualified(&self.layout.target);
@@ -203,11 +208,19 @@ impl<'a> Comparison<'a> {
             // The source may take another key for the same: of b it answers with B.
             Scope::Keys(_) => (among(&self.staging), "FULL JOIN", among(&table)),
         };
+        let but: String = ignored
+            .iter()
+            .map(|difference| match difference {
+                Difference::Missing => format!(" AND t.{first} IS NOT NULL"),
+                Difference::Extra => format!(" AND s.{first} IS NOT NULL"),
+                Difference::Different => format!(" AND (s.{first} IS NULL OR t.{first} IS NULL)"),
+            })
+            .collect();
         let values = self.layout.key.iter().zip(&key);
         let values = values.map(|(&index, name)| self.print(index, &format!("coalesce(s.{name}, t.{name})")));
         format!(
             "SELECT CASE WHEN t.{first} IS NULL THEN 'missing' WHEN s.{first} IS NULL THEN 'extra' ELSE 'different' END::pg_catalog.text, \
-             {} FROM {staged} AS s {join} {target} AS t ON {} WHERE s.{first} IS NULL OR t.{first} IS NULL OR {} LIMIT {limit}",
+             {} FROM {staged} AS s {join} {target} AS t ON {} WHERE (s.{first} IS NULL OR t.{first} IS NULL OR {}){but} LIMIT {limit}",
             values.collect::<Vec<_>>().join(", "),
             self.equal(),
             self.unlike(),

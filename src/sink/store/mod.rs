@@ -30,7 +30,7 @@ pub use read::{Stored, StoredTable, checkpoint, peek};
 pub use side::{Feeders, feeders};
 pub use tables::{is_made, remove};
 pub use upkeep::{Done, UpkeepRecord};
-pub use verified::{AllVerified, record_verified, verified};
+pub use verified::{AllVerified, record_verified, vacuum_verified, verified};
 pub(super) use write::Parameter;
 
 use super::{Session, SinkError, SinkErrorKind};

@@ -95,6 +95,18 @@ pub async fn record_verified(
     Ok(())
 }
 
+/// Vacuums these records where nothing else does it; there must be some. Must not run inside a transaction.
+///
+/// # Errors
+/// What the server answers.
+pub async fn vacuum_verified(session: &Session, task: &str) -> Result<(), SinkError> {
+    if !session.dialect().distributed {
+        return Ok(());
+    }
+    let vacuumed = session.client().batch_execute(&format!("VACUUM {}", Names::new(task).verified)).await;
+    vacuumed.map_err(|error| session.error("vacuuming what was compared", error))
+}
+
 /// What is on record of comparisons.
 ///
 /// # Errors

@@ -90,6 +90,13 @@ impl Progress {
         if self.aside.is_some() { self.tell_of_tables(tell) } else { self.board.tell(&self.task, tell) }
     }
 
+    /// Looks at what is told of the task, and may tell of it.
+    pub fn ask_status<R: Default>(&self, ask: impl FnOnce(&mut TaskStatus) -> R) -> R {
+        let mut answer = R::default();
+        self.board.tell(&self.task, |status| answer = ask(status));
+        answer
+    }
+
     /// Tells of the tables; what is told of the task is left as it is.
     fn tell_of_tables(&self, tell: impl FnOnce(&mut TaskStatus)) {
         self.board.tell(&self.task, |status| {

@@ -45,7 +45,8 @@ pub struct Compared {
     pub is_transactional: bool,
     /// What is not looked for, a sentence each.
     pub not_looked_for: Vec<String>,
-    ignored: Vec<Difference>,
+    /// Differences that say nothing.
+    pub ignored: Vec<Difference>,
     /// The record that this was made of.
     recorded: StoredTable,
 }

@@ -13,107 +13,123 @@ use crate::change::state::TableState;
 use crate::change::status::{Phase, Verified};
 use crate::change::verdict::{Outcome, TableVerdict};
 use crate::config::types::VerifyConfig;
-use crate::sink::Owner;
 use crate::sink::store;
 use crate::status::now;
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Between two looks whether a table's turn has come.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Between two looks whether a table's turn has come: at least and at most.
+const LOOK_EVERY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// After a failure.
 const PAUSE: Duration = Duration::from_secs(30);
 /// Keys of a table that the log names.
 const LISTED: usize = 20;
+/// After so many comparisons their records are vacuumed, where nothing else does it.
+const VACUUM_EVERY: u32 = 100;
 
 /// Compares tables for as long as it is polled.
-pub async fn run(context: Context, owner: Arc<Owner>, config: VerifyConfig) {
-    let mut verifier = None;
+pub async fn run(context: Context, config: VerifyConfig) {
+    let mut comparing = Comparing { context, config, verifier: None, done: 0 };
     let mut failed = None;
+    let mut rest = LOOK_EVERY.0;
+    comparing.context.progress.tell(|task| task.comparing = None);
     loop {
-        tokio::time::sleep(if failed.is_some() { PAUSE } else { LOOK_EVERY }).await;
-        if !context.progress.ask(|progress| *progress.phase() == Phase::Synchronizing) {
+        tokio::time::sleep(rest).await;
+        rest = LOOK_EVERY.0;
+        if !comparing.context.progress.ask(|progress| *progress.phase() == Phase::Synchronizing) {
             continue;
         }
-        match look(&context, &owner, config, &mut verifier).await {
-            Ok(()) => failed = None,
+        match comparing.look().await {
+            Ok(until_next) => (failed, rest) = (None, until_next.clamp(LOOK_EVERY.0, LOOK_EVERY.1)),
             Err(error) => {
                 // The same again and again is said once.
                 let words = error.to_string();
                 if failed.as_ref() != Some(&words) {
-                    tracing::warn!(task = context.name, %error, "tables cannot be compared; trying again later");
+                    let task = &comparing.context.name;
+                    tracing::warn!(task, %error, "a table cannot be compared; trying again later");
                 }
                 failed = Some(words);
-                verifier = None;
-                context.progress.tell(|task| task.comparing = None);
+                comparing.verifier = None;
+                comparing.context.progress.tell(|task| task.comparing = None);
+                rest = PAUSE;
             }
         }
     }
 }
 
-/// Compares the table whose turn has come, if one's has.
-async fn look(
-    context: &Context,
-    owner: &Arc<Owner>,
+struct Comparing {
+    context: Context,
     config: VerifyConfig,
-    verifier: &mut Option<Verifier>,
-) -> Result<(), TaskError> {
-    let verifier = match verifier {
-        Some(verifier) => verifier,
-        none => {
-            let verifying = Verifying {
-                tables: Vec::new(),
-                repair: config.repair,
-                rows_per_second: config.rows_per_second,
-                listed: LISTED,
-            };
-            let opened = Verifier::open(context.clone(), &verifying, Some(owner.clone())).await?;
-            let known = store::verified(&opened.records, &context.name).await?;
-            context.progress.tell(|task| task.verified = known);
-            none.insert(opened)
-        }
-    };
-    let Some((table, before)) = due(context, verifier, config.pause).await? else { return Ok(()) };
-    context.progress.tell(|task| task.comparing = Some(table.to_string()));
-    let verdict = verifier.table(&table).await?;
-    if verdict.outcome == Outcome::NotCompared {
-        let why = verdict.why.as_deref().unwrap_or_default();
-        tracing::info!(task = context.name, %table, why, "a table was not compared");
-    }
-    let verified = verified(&verdict, before.as_ref());
-    store::record_verified(&verifier.records, &context.name, &table, &verified).await?;
-    context.progress.tell(|task| {
-        task.comparing = None;
-        task.verified.insert(table.to_string(), verified);
-    });
-    Ok(())
+    verifier: Option<Verifier>,
+    done: u32,
 }
 
-/// The streaming table that was never compared, or the longest ago, and what is known of that.
-async fn due(
-    context: &Context,
-    verifier: &mut Verifier,
-    pause: Duration,
-) -> Result<Option<(TableName, Option<Verified>)>, TaskError> {
-    let stored = verifier.stored().await?;
-    let streaming: Vec<&TableName> = stored
-        .tables
-        .iter()
-        .filter(|(_, table)| table.state == TableState::Streaming)
-        .map(|(name, _)| name)
-        .collect();
-    let mut known = std::collections::BTreeMap::new();
-    context.progress.tell(|task| {
-        // What is carried no more is not spoken of any more.
-        task.verified.retain(|name, _| stored.tables.keys().any(|table| table.to_string() == *name));
-        known.clone_from(&task.verified);
-    });
-    let at = |table: &TableName| known.get(&table.to_string()).map_or(0, |verified| verified.at);
-    let Some(table) = streaming.into_iter().min_by_key(|table| at(table)) else { return Ok(None) };
-    if at(table) > 0 && now().seconds_since(at(table)) < pause.as_secs() {
-        return Ok(None);
+impl Comparing {
+    /// Compares the table whose turn has come, if one's has. Answers with how long it is until the next one's.
+    async fn look(&mut self) -> Result<Duration, TaskError> {
+        let context = &self.context;
+        let verifier = match &mut self.verifier {
+            Some(verifier) => verifier,
+            none => {
+                let verifying = Verifying {
+                    tables: Vec::new(),
+                    repair: self.config.repair,
+                    rows_per_second: self.config.rows_per_second,
+                    listed: LISTED,
+                };
+                let opened = Verifier::open(context.clone(), &verifying).await?;
+                let known = store::verified(&opened.records, &context.name).await?;
+                context.progress.tell(|task| task.verified = known);
+                none.insert(opened)
+            }
+        };
+        let stored = verifier.stored().await?;
+        let names: BTreeMap<String, &TableName> = stored
+            .tables
+            .iter()
+            .filter(|(_, table)| table.state == TableState::Streaming)
+            .map(|(name, _)| (name.to_string(), name))
+            .collect();
+        let next = context.progress.ask_status(|task| {
+            // What is carried no more is not spoken of any more.
+            task.verified.retain(|name, _| names.contains_key(name));
+            task.tried.retain(|name, _| names.contains_key(name));
+            let last = |name: &String| {
+                let at = task.verified.get(name).map_or(0, |verified| verified.at);
+                task.tried.get(name).map_or(at, |tried| at.max(*tried))
+            };
+            let next =
+                names.iter().map(|(name, table)| (last(name), name, *table)).min_by_key(|(last, ..)| *last);
+            next.map(|(last, name, table)| (last, table.clone(), task.verified.get(name).cloned()))
+        });
+        let Some((last, table, before)) = next else { return Ok(LOOK_EVERY.1) };
+        let left = self.config.pause.as_secs().saturating_sub(now().seconds_since(last));
+        if last > 0 && left > 0 {
+            // Others may want the connections.
+            verifier.hands = None;
+            return Ok(Duration::from_secs(left));
+        }
+        context.progress.tell(|task| {
+            task.comparing = Some(table.to_string());
+            task.tried.insert(table.to_string(), now().seconds());
+        });
+        let verdict = verifier.table(&table).await?;
+        if verdict.outcome == Outcome::NotCompared {
+            let why = verdict.why.as_deref().unwrap_or_default();
+            tracing::info!(task = context.name, %table, why, "a table was not compared");
+        }
+        let verified = verified(&verdict, before.as_ref());
+        context.progress.tell(|task| {
+            task.comparing = None;
+            task.verified.insert(table.to_string(), verified.clone());
+        });
+        store::record_verified(&verifier.records, &context.name, &table, &verified).await?;
+        self.done += 1;
+        if self.done.is_multiple_of(VACUUM_EVERY) {
+            store::vacuum_verified(&verifier.records, &context.name).await?;
+        }
+        Ok(Duration::ZERO)
     }
-    Ok(Some((table.clone(), known.remove(&table.to_string()))))
 }
 
 /// What is told of a verdict, after what was told before.

@@ -23,9 +23,9 @@ use crate::change::TableName;
 use crate::change::state::TableState;
 use crate::change::verdict::TableVerdict;
 use crate::config::Config;
+use crate::sink::Session;
 use crate::sink::apply::Applier;
 use crate::sink::store::{self, Stored};
-use crate::sink::{Owner, Session};
 use crate::source::server::Server;
 use crate::source::snapshot;
 use crate::source::wire::Wire;
@@ -68,7 +68,7 @@ pub async fn verify(
     mut told: impl FnMut(&TableVerdict),
 ) -> Result<(Vec<TableVerdict>, Option<TaskError>), TaskError> {
     let context = Context::new(config, &Progress::new(name, Board::default()))?;
-    let mut verifier = Verifier::open(context, verifying, None).await?;
+    let mut verifier = Verifier::open(context, verifying).await?;
     let stored = verifier.stored().await?;
     let not_on_record = |table: &&TableName| !stored.tables.contains_key(*table);
     if let Some(table) = verifying.tables.iter().find(not_on_record) {
@@ -104,8 +104,6 @@ pub(super) struct Verifier {
     records: Session,
     known: Option<(Instant, Arc<Stored>)>,
     hands: Option<Hands>,
-    /// Who has the task, where this is the task's own.
-    owner: Option<Arc<Owner>>,
 }
 
 /// The connections that rows come by. After an error they are of no use.
@@ -121,15 +119,12 @@ struct Hands {
 }
 
 impl Hands {
-    async fn open(context: &Context, owner: Option<&Owner>) -> Result<Self, TaskError> {
+    async fn open(context: &Context) -> Result<Self, TaskError> {
         let server = Server::connect(context.source()).await?;
         let mut wire = snapshot::connect(context.source()).await?;
         wire.execute(&format!("SET SESSION innodb_lock_wait_timeout={LOCK_WAIT_SECONDS}")).await?;
         let name = format!("rowferry/{}/verify", context.name);
         let (session, applier) = Applier::connect(context.target(), &name, &[]).await?;
-        if let Some(owner) = owner {
-            owner.register(&session, "comparing").await?;
-        }
         Ok(Self { server, wire, session, applier, tables: 0 })
     }
 
@@ -151,16 +146,9 @@ impl Hands {
 }
 
 impl Verifier {
-    async fn open(
-        context: Context,
-        verifying: &Verifying,
-        owner: Option<Arc<Owner>>,
-    ) -> Result<Self, TaskError> {
+    async fn open(context: Context, verifying: &Verifying) -> Result<Self, TaskError> {
         let records =
             Session::connect(context.target(), &format!("rowferry/{}/verify", context.name)).await?;
-        if let Some(owner) = &owner {
-            owner.register(&records, "records of comparisons").await?;
-        }
         let Verifying { repair, rows_per_second, listed, .. } = *verifying;
         Ok(Self {
             moves: Moves::default(),
@@ -176,7 +164,6 @@ impl Verifier {
             records,
             known: None,
             hands: None,
-            owner,
         })
     }
 
@@ -240,15 +227,16 @@ impl Verifier {
         let mut hands = match self.hands.take() {
             // Each table leaves a temporary one behind.
             Some(hands) if hands.tables < TABLES_OF_SESSION => hands,
-            _ => Hands::open(&self.context, self.owner.as_deref()).await?,
+            _ => Hands::open(&self.context).await?,
         };
         hands.tables += 1;
         compared.is_transactional = hands.holds_rows(name).await?;
+        let mut hands = Some(hands);
         let mut walk = walk::Walk { verifier: self, hands: &mut hands, compared: &compared, verdict };
         walk.walk().await?;
         let position = store::checkpoint(&self.records, &self.context.name).await?;
         verdict.position = position.map(|checkpoint| checkpoint.position.to_string());
-        self.hands = Some(hands);
+        self.hands = hands;
         Ok(true)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::TaskError;
 use super::super::prepare::transaction;
-use super::walk::{Walk, read, stage_all};
+use super::walk::{Walk, opened, read, stage_all};
 use super::{Hands, LOCK_WAIT_SECONDS};
 use crate::change::EncodedRows;
 use crate::change::state::CatchUpTarget;
@@ -56,8 +56,12 @@ impl Walk<'_> {
                     // Of a key that the source does not take for one of the column it says so, for all that it was asked of.
                     Err(TaskError::Source(error)) if is_no_value(&error) => {
                         self.open_hands().await?;
-                        if let [one] = keys.as_slice() {
-                            self.strange(one.clone());
+                        if let [_] = keys.as_slice() {
+                            let end = opened(self.hands)?.server.log_end().await?;
+                            self.verifier.passes(&end, None).await?;
+                            for found in self.differing(keys, &[]).await? {
+                                self.strange(found);
+                            }
                         } else {
                             open.extend(keys.into_iter().map(|key| (vec![key], attempts)));
                         }
@@ -119,10 +123,10 @@ impl Walk<'_> {
     async fn again(&mut self, keys: Vec<DifferingKey>) -> Result<Again, TaskError> {
         let sql = self.query(&keys, Hold::Nothing)?;
         let rows = match &sql {
-            Some(sql) => read(&mut self.hands.wire, self.compared, sql).await?,
+            Some(sql) => read(&mut opened(self.hands)?.wire, self.compared, sql).await?,
             None => Vec::new(),
         };
-        let end = self.hands.server.log_end().await?;
+        let end = opened(self.hands)?.server.log_end().await?;
         let begun = Instant::now();
         self.verifier.passes(&end, None).await?;
         let passed_in = begun.elapsed();
@@ -136,7 +140,7 @@ impl Walk<'_> {
         keys: Vec<DifferingKey>,
     ) -> Result<Vec<DifferingKey>, TaskError> {
         let rows = match self.query(&keys, Hold::Nothing)? {
-            Some(sql) => match read(&mut self.hands.wire, self.compared, &sql).await {
+            Some(sql) => match read(&mut opened(self.hands)?.wire, self.compared, &sql).await {
                 Ok(rows) => rows,
                 // It is found out one by one for which.
                 Err(TaskError::Source(error)) if is_no_value(&error) => {
@@ -156,22 +160,21 @@ impl Walk<'_> {
         keys: Vec<DifferingKey>,
         rows: &[EncodedRows],
     ) -> Result<Vec<DifferingKey>, TaskError> {
-        let Hands { session, applier, .. } = &mut *self.hands;
+        let Hands { session, applier, .. } = opened(self.hands)?;
         let only: Vec<Vec<String>> = keys.into_iter().map(|found| found.key).collect();
         transaction(session, "BEGIN").await?;
         let mut comparison =
             applier.comparison(session, self.compared.plan.layout(), self.compared.tag.clone()).await?;
         stage_all(&mut comparison, rows).await?;
-        let mut found = comparison.differing(Scope::Keys(&only), only.len()).await?;
+        let found = comparison.differing(Scope::Keys(&only), &self.compared.ignored, only.len()).await?;
         transaction(session, "COMMIT").await?;
-        found.retain(|found| self.compared.counts(found.difference));
         Ok(found)
     }
 
     /// As [`Self::held`], and whatever hangs: the rows are let go of in time.
     async fn held_in_time(&mut self, keys: &[DifferingKey]) -> Result<Held, TaskError> {
         match tokio::time::timeout(HELD_IN_ALL, Box::pin(self.held(keys))).await {
-            Ok(Ok(held @ Held::Differ(..))) => Ok(held),
+            Ok(Ok(held @ (Held::Differ(..) | Held::Locked))) => Ok(held),
             Ok(Err(TaskError::Source(error))) if is_locked(&error) => {
                 self.open_hands().await?;
                 Ok(Held::Locked)
@@ -193,26 +196,27 @@ impl Walk<'_> {
         }
     }
 
-    /// Connections that nothing is known of are let go of, and with them what they hold.
-    async fn open_hands(&mut self) -> Result<(), TaskError> {
-        *self.hands = Hands::open(&self.verifier.context, self.verifier.owner.as_deref()).await?;
-        Ok(())
-    }
-
     /// Holds keys at the source until the stream has passed all that is about them.
     async fn held(&mut self, keys: &[DifferingKey]) -> Result<Held, TaskError> {
         /// Of each statement, and of each wait for a lock.
         const HELD_AT_TARGET: &str = "SET LOCAL lock_timeout TO '1s'; SET LOCAL statement_timeout TO '5s'";
         let begun = Instant::now();
-        let Some(sql) = self.query(keys, Hold::Rows(self.hands.server.server_version()))? else {
+        let version = opened(self.hands)?.server.server_version();
+        let Some(sql) = self.query(keys, Hold::Rows(version))? else {
             for found in keys {
                 self.strange(found.clone());
             }
             return Ok(Held::Differ(Vec::new(), Repaired::default()));
         };
-        let Hands { wire, session, applier, server, .. } = &mut *self.hands;
+        let Hands { wire, session, applier, server, .. } = opened(self.hands)?;
         wire.execute("START TRANSACTION READ ONLY").await?;
-        let rows = read(wire, self.compared, &sql).await?;
+        let rows = match read(wire, self.compared, &sql).await {
+            Err(TaskError::Source(error)) if is_locked(&error) && wire.is_idle() => {
+                wire.execute("ROLLBACK").await?;
+                return Ok(Held::Locked);
+            }
+            rows => rows?,
+        };
         let end = server.log_end().await?;
         if !self.verifier.passes(&end, Some(begun + HELD)).await? {
             return Ok(Held::Late);
@@ -223,8 +227,7 @@ impl Walk<'_> {
             applier.comparison(session, self.compared.plan.layout(), self.compared.tag.clone()).await?;
         transaction(session, HELD_AT_TARGET).await?;
         stage_all(&mut comparison, &rows).await?;
-        let mut found = comparison.differing(Scope::Keys(&only), only.len()).await?;
-        found.retain(|found| self.compared.counts(found.difference));
+        let found = comparison.differing(Scope::Keys(&only), &self.compared.ignored, only.len()).await?;
         let mut repaired = Repaired::default();
         if !found.is_empty() {
             let stored = store::peek(&self.verifier.records, &self.verifier.context.name).await?;
@@ -239,8 +242,10 @@ impl Walk<'_> {
             let wrong: Vec<Vec<String>> = wrong.map(|found| found.key.clone()).collect();
             if self.verifier.repair && !wrong.is_empty() {
                 repaired = comparison.repair(&wrong).await?;
-                // A lock that was lost meanwhile (the connection, the transaction) held nothing.
-                drop(read(wire, self.compared, &sql).await?);
+                // A lock that was lost meanwhile (the transaction, the connection), or that was none, held nothing.
+                if !are_same(&rows, &read(wire, self.compared, &sql).await?) {
+                    return Ok(Held::Late);
+                }
             }
         }
         transaction(session, "COMMIT").await?;
@@ -300,6 +305,19 @@ impl super::Verifier {
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
+}
+
+/// Whether these are the same rows, in whatever order.
+fn are_same(first: &[EncodedRows], second: &[EncodedRows]) -> bool {
+    let sorted = |all: &[EncodedRows]| {
+        let rows = all.iter().flat_map(|run| {
+            run.spans.iter().map(|span| run.buffer.get(span.row.clone()).map(<[u8]>::to_vec))
+        });
+        let mut rows: Vec<Option<Vec<u8>>> = rows.collect();
+        rows.sort();
+        rows
+    };
+    sorted(first) == sorted(second)
 }
 
 /// Whether somebody else holds a row.

@@ -17,11 +17,13 @@ const BLOCK_BYTES: usize = 256 << 10;
 const PAGE_KEYS: u64 = 200;
 /// So many keys of one range are looked at again at a time; more than these differ where somebody has emptied a table, or filled one.
 const MOST_FOUND: usize = 50_000;
+/// How often one range is read again when all that differed in it was on its way, or is put right.
+const MOST_ROUNDS: u32 = 200;
 
 /// One table being compared.
 pub struct Walk<'w> {
     pub(super) verifier: &'w Verifier,
-    pub(super) hands: &'w mut Hands,
+    pub(super) hands: &'w mut Option<Hands>,
     pub(super) compared: &'w Compared,
     pub(super) verdict: &'w mut TableVerdict,
 }
@@ -40,9 +42,18 @@ impl Walk<'_> {
         Ok(())
     }
 
+    /// Connections that nothing is known of are let go of, and with them what they hold, before others are opened.
+    pub(super) async fn open_hands(&mut self) -> Result<(), TaskError> {
+        *self.hands = None;
+        // A reading that was given up may have left its transaction open.
+        transaction(&self.verifier.records, "ROLLBACK").await?;
+        *self.hands = Some(Hands::open(&self.verifier.context).await?);
+        self.stage_once().await
+    }
+
     /// The temporary table is made from the target's, which is locked as by a reader until that is committed: not while rows are read.
     async fn stage_once(&mut self) -> Result<(), TaskError> {
-        let Hands { session, applier, .. } = &mut *self.hands;
+        let Hands { session, applier, .. } = opened(self.hands)?;
         transaction(session, "BEGIN").await?;
         applier.comparison(session, self.compared.plan.layout(), self.compared.tag.clone()).await?;
         transaction(session, "COMMIT").await?;
@@ -53,10 +64,14 @@ impl Walk<'_> {
         let mut after: Option<Vec<String>> = None;
         // The greatest key so far, as the target prints it.
         let mut reached: Option<Vec<String>> = None;
+        let mut rounds = 0;
         loop {
             let upto = match &self.compared.chunks {
                 Some(key) => {
-                    self.hands.server.next_bound(key, after.as_deref(), self.verifier.chunk_rows).await?
+                    opened(self.hands)?
+                        .server
+                        .next_bound(key, after.as_deref(), self.verifier.chunk_rows)
+                        .await?
                 }
                 None => None,
             };
@@ -72,7 +87,7 @@ impl Walk<'_> {
                 }
                 None => whole_table_query(&self.compared.table.name, &columns),
             };
-            let Hands { wire, session, applier, .. } = &mut *self.hands;
+            let Hands { wire, session, applier, .. } = opened(self.hands)?;
             transaction(session, "BEGIN").await?;
             let layout = self.compared.plan.layout();
             let mut comparison = applier.comparison(session, layout, self.compared.tag.clone()).await?;
@@ -86,16 +101,27 @@ impl Walk<'_> {
             } else {
                 Scope::Staged
             };
-            let found = if passed { Vec::new() } else { comparison.differing(scope, MOST_FOUND).await? };
+            let found = if passed {
+                Vec::new()
+            } else {
+                comparison.differing(scope, &self.compared.ignored, MOST_FOUND).await?
+            };
             transaction(session, "COMMIT").await?;
             self.verifier.pace.spend(rows, &self.verifier.moves).await;
-            let (is_full, repaired) = (found.len() >= MOST_FOUND, self.verdict.repaired);
+            let is_full = found.len() >= MOST_FOUND;
+            let before = (self.verdict.differences(), self.verdict.undecided, self.verdict.repaired);
             self.settle(found).await?;
-            if is_full && self.verdict.repaired > repaired {
-                // There may be more where these were.
-                continue;
+            if is_full {
+                let differ = self.verdict.differences() - before.0;
+                let repaired = self.verdict.repaired - before.2;
+                // There may be more where these were. What is left as it is would be counted again.
+                if differ == repaired && self.verdict.undecided == before.1 && rounds < MOST_ROUNDS {
+                    rounds += 1;
+                    continue;
+                }
+                self.verdict.at_least = true;
             }
-            self.verdict.at_least |= is_full;
+            rounds = 0;
             self.verdict.rows += rows;
             if greatest.is_some() {
                 reached = greatest;
@@ -111,7 +137,7 @@ impl Walk<'_> {
     async fn along_target(&mut self) -> Result<(), TaskError> {
         let mut after: Option<Vec<String>> = None;
         loop {
-            let Hands { session, applier, .. } = &mut *self.hands;
+            let Hands { session, applier, .. } = opened(self.hands)?;
             transaction(session, "BEGIN").await?;
             let layout = self.compared.plan.layout();
             let comparison = applier.comparison(session, layout, self.compared.tag.clone()).await?;
@@ -164,4 +190,9 @@ async fn stage(
         comparison.stage(&encoded).await?;
     }
     Ok(comparison.staged().await?)
+}
+
+/// The connections, which are open but while others are opened in their place.
+pub fn opened(hands: &mut Option<Hands>) -> Result<&mut Hands, TaskError> {
+    hands.as_mut().ok_or_else(|| TaskError::missing("a connection to compare by"))
 }

@@ -236,3 +236,20 @@ async fn more_rows_than_are_looked_at_at_a_time_are_taken_out_all_the_same() {
     assert_eq!((said.outcome, said.extra, said.at_least), (Outcome::Repaired, 59_997, false), "{said:?}");
     scene.assert_exact(&daemon, &["t"]).await;
 }
+
+#[tokio::test]
+async fn many_rows_of_the_targets_own_hide_no_row_that_is_missing() {
+    let scene = Scene::new("verify_own_rows").await;
+    scene
+        .source
+        .sql("CREATE TABLE t (id INT PRIMARY KEY, v INT); INSERT INTO t VALUES (100001, 1), (100002, 2)")
+        .await;
+    let config = scene.config().task("operations", "[\"insert\", \"update\"]");
+    let daemon = scene.start_with(&config).await;
+    let name = &scene.source.name;
+    scene.target.sql(&format!("INSERT INTO {name}.t SELECT i, i FROM generate_series(1, 60000) i; DELETE FROM {name}.t WHERE id = 100001")).await;
+    let said = &verdicts(&daemon, &[]).await["t"];
+    let counts = (said.outcome, said.missing, said.extra, said.at_least);
+    assert_eq!(counts, (Outcome::Different, 1, 0, false), "{said:?}");
+    assert!(said.not_looked_for.iter().any(|what| what.contains("extra")), "{said:?}");
+}

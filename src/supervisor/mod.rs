@@ -146,8 +146,10 @@ async fn supervise(
                 stop.cancelled().await;
                 return;
             }
-            Ok(None) => {
-                is_let_run = true;
+            // Where the target cannot be asked the attempt says what is wrong, perhaps with the source; and it does not go on where the
+            // task is paused after all.
+            asked => {
+                is_let_run = asked.is_ok();
                 // A task of its own: a panic in it becomes an error here instead of a silent end.
                 let run =
                     tokio::spawn(task::run(config.clone(), progress.clone(), stop.clone(), memory.clone()));
@@ -156,7 +158,6 @@ async fn supervise(
                     Err(error) => Err(TaskError::Internal(format!("the task ended abnormally: {error}"))),
                 }
             }
-            Err(error) => Err(error),
         };
         let error = match ended {
             Ok(()) => {

@@ -223,6 +223,9 @@ async fn start(
     context.progress.step(TaskProgress::prechecks);
     memory.forget_passed();
     let (mut server, session, mut gathered) = ask(context, &owner::application(&context.name)).await?;
+    if gathered.stored.as_ref().is_some_and(|stored| stored.paused.is_some()) {
+        return Err(TaskError::Unsettled { why: "the task is paused".to_owned() });
+    }
     tell::servers(context, &gathered);
     cause::tell(context, memory, &gathered);
     let report = gather::judge(context, &mut gathered);

@@ -83,7 +83,8 @@ impl Run {
         );
         let config = if self.heal {
             // A column that is renamed before a copy begins is not to stay under its old name.
-            config.healing().task("ddl_policy", "{ drop_column = \"recopy\" }")
+            let compared = "{ mode = \"continuous\", rows_per_second = 0, pause = \"1s\" }";
+            config.healing().task("ddl_policy", "{ drop_column = \"recopy\" }").task("verify", compared)
         } else {
             config
         };
@@ -93,6 +94,7 @@ impl Run {
         let servers = (&mysql, (!target.is_greenplum()).then_some(target));
         let stop = AtomicBool::new(false);
         let mut late = Vec::new();
+        let mut compared = String::new();
         let report = load::under_load(&scene, &config, scale, async |daemon, dice| {
             let probing = async {
                 if self.heal && !self.kill_servers { probe::probe(&scene, &stop).await } else { Vec::new() }
@@ -124,6 +126,7 @@ impl Run {
                     toll.placed = log.matches("the copy has taken its place").count();
                     toll.joined = log.matches("the table is carried by the main stream").count();
                     assert!(toll.joined > 0, "nothing was copied again:\n{log}");
+                    compared = compared_well(daemon).await;
                 }
                 stop.store(true, Relaxed);
             };
@@ -136,12 +139,28 @@ impl Run {
         eprintln!("{what}: {:.0?}\n{}\n{report}", start.elapsed(), toll.summary());
         if self.heal {
             healing.compare(&scene).await;
-            eprintln!("{}", healing.summary());
+            eprintln!("{}\n{compared}", healing.summary());
             eprintln!("{}", probe::summary(late));
         }
         assert_eq!(toll.kills.values().sum::<u64>(), kills);
         assert!(toll.peak_kib <= MEMORY_CAP_KIB, "{} KiB resident, {MEMORY_CAP_KIB} allowed", toll.peak_kib);
     }
+}
+
+/// What comparisons of source and target beside all that have found: nothing.
+async fn compared_well(daemon: &Daemon) -> String {
+    let task = daemon.task().await.expect("it serves");
+    let log = daemon.log();
+    assert!(!log.contains("source and target differ"), "{log}");
+    for (table, verified) in &task.verified {
+        assert_eq!(verified.differences_ever, 0, "{table}: {verified:?}");
+    }
+    let (rows, undecided) = task
+        .verified
+        .values()
+        .fold((0, 0), |(rows, undecided), verified| (rows + verified.rows, undecided + verified.undecided));
+    let tables = task.verified.len();
+    format!("last comparisons: {tables} tables, {rows} rows, none different, {undecided} undecided")
 }
 
 /// The columns that Greenplum spreads a table by.

@@ -19,10 +19,11 @@ const TOGETHER: usize = 100;
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// A checkpoint that has not moved for so long has nobody who moves it.
 const STANDS_STILL: Duration = Duration::from_secs(60);
-/// For how long the stream may be on its way to what is held at the source.
-const HELD: Duration = Duration::from_secs(6);
+/// For how long the stream may be on its way to what is held at the source. Over traffic that selects nothing its checkpoint moves every
+/// three seconds.
+const HELD: Duration = Duration::from_secs(10);
 /// After so long rows are let go of, whatever is still to be done.
-const HELD_IN_ALL: Duration = Duration::from_secs(12);
+const HELD_IN_ALL: Duration = Duration::from_secs(15);
 /// How often keys are held before they are left open.
 const ATTEMPTS: u32 = 4;
 /// After the first of them; the others wait longer.

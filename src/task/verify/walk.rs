@@ -16,7 +16,7 @@ const BLOCK_BYTES: usize = 256 << 10;
 /// Keys of the target that are looked up at the source at once.
 const PAGE_KEYS: u64 = 200;
 /// So many keys of one range are looked at again at a time; more than these differ where somebody has emptied a table, or filled one.
-const MOST_FOUND: usize = 50_000;
+const MOST_FOUND: usize = 20_000;
 /// How often one range is read again when all that differed in it was on its way, or is put right.
 const MOST_ROUNDS: u32 = 200;
 

@@ -84,7 +84,9 @@ const KEYS: &[(&str, &str, &[&str])] = &[
 
 #[tokio::test]
 async fn keys_of_every_type_are_followed() {
-    let scene = Scene::new("values_keys").await;
+    // Its own server: over the traffic of others the checkpoint moves every three seconds only, and each comparison below waits for it.
+    let mysql = crate::harness::Kind::Gtids97.private(&[]).await;
+    let scene = Scene::on(&mysql, crate::harness::postgres().await, "values_keys").await;
     let mut session = scene.source.session().await;
     session.sql(LOOSE).await;
     for (name, data_type, values) in KEYS {
@@ -150,7 +152,6 @@ async fn keys_of_every_type_are_followed() {
 
 /// Of each key type: one row is missing from the target, one is extra, and one has another value.
 async fn put_right(scene: &Scene<'_>, daemon: &crate::harness::Daemon) {
-    crate::verify::assert_verified(daemon).await;
     let schema = &scene.source.name;
     let mut unlogged = scene.source.session().await;
     unlogged.sql(&format!("SET sql_log_bin = 0; {LOOSE}")).await;
@@ -168,12 +169,10 @@ async fn put_right(scene: &Scene<'_>, daemon: &crate::harness::Daemon) {
             expected.insert(table, (1, u64::from(!others.is_empty()), 1));
         }
     }
-    for repair in [&[][..], &["--repair"][..]] {
-        let said = crate::verify::verdicts(daemon, repair).await;
-        let counts = said.iter().map(|(table, it)| (table.clone(), (it.missing, it.different, it.extra)));
-        assert_eq!(counts.collect::<std::collections::BTreeMap<_, _>>(), expected);
-        assert!(said.values().all(|it| it.undecided == 0 && it.not_looked_for.is_empty()), "{said:?}");
-    }
+    let said = crate::verify::verdicts(daemon, &["--repair"]).await;
+    let counts = said.iter().map(|(table, it)| (table.clone(), (it.missing, it.different, it.extra)));
+    assert_eq!(counts.collect::<std::collections::BTreeMap<_, _>>(), expected);
+    assert!(said.values().all(|it| it.undecided == 0 && it.not_looked_for.is_empty()), "{said:?}");
     compare(scene, daemon, |count| count - 2).await;
     crate::verify::assert_verified(daemon).await;
 }

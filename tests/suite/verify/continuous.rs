@@ -54,7 +54,7 @@ async fn a_repair_that_is_killed_leaves_rows_as_they_were_or_right() {
     let scene = Scene::new("verify_killed").await;
     scene.source.sql(&crate::healing::rows("t", 5_000)).await;
     let daemon = scene.start_with(&scene.config().task("verify", REPAIRING)).await;
-    for round in 0..8 {
+    for round in 0..4 {
         let name = &scene.source.name;
         scene
             .target
@@ -64,7 +64,7 @@ async fn a_repair_that_is_killed_leaves_rows_as_they_were_or_right() {
             .await;
         scene.source.sql(&format!("UPDATE t SET v = 'round {round}' WHERE id % 3 = 0")).await;
         // Sooner or later in its work.
-        crate::harness::pause(std::time::Duration::from_millis(900 + 150 * round)).await;
+        crate::harness::pause(std::time::Duration::from_millis(900 + 300 * round)).await;
         daemon.kill9();
         daemon.start_again().await;
     }

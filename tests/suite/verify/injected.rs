@@ -1,7 +1,7 @@
 //! Every kind of difference is found, named by its key, and put right.
 
 use super::{assert_verified, verdicts};
-use crate::harness::{DEADLINE, Mysql, Scene, mariadb, mysql56, mysql97, postgres};
+use crate::harness::{DEADLINE, Kind, Mysql, Scene, mariadb, mysql56, mysql97, postgres};
 use rowferry::testing::change::verdict::{Difference, Outcome, TableVerdict};
 
 /// The keys that differ, as `missing 7`.
@@ -101,12 +101,14 @@ async fn from_mariadb() {
 
 #[tokio::test]
 async fn an_emptied_table_is_put_right_whole_and_the_keys_are_listed_in_part() {
-    let scene = Scene::new("verify_emptied").await;
-    scene.source.sql(&crate::healing::rows("t", 25_000)).await;
+    // Its own server: the checkpoint is waited for many times.
+    let mysql = Kind::Gtids97.private(&[]).await;
+    let scene = Scene::on(&mysql, postgres().await, "verify_emptied").await;
+    scene.source.sql(&crate::healing::rows("t", 12_000)).await;
     let daemon = scene.start().await;
     scene.target.sql(&format!("DELETE FROM {}.t WHERE id > 1000", scene.source.name)).await;
     let said = &verdicts(&daemon, &["--keys", "5", "--repair"]).await["t"];
-    assert_eq!((said.outcome, said.missing, said.keys.len()), (Outcome::Repaired, 24_000, 5), "{said:?}");
+    assert_eq!((said.outcome, said.missing, said.keys.len()), (Outcome::Repaired, 11_000, 5), "{said:?}");
     assert_eq!(said.keys[0].difference, Difference::Missing);
     scene.assert_exact(&daemon, &["t"]).await;
 }
@@ -226,14 +228,16 @@ async fn what_only_the_target_can_hold_is_told_and_left() {
 
 #[tokio::test]
 async fn more_rows_than_are_looked_at_at_a_time_are_taken_out_all_the_same() {
-    let scene = Scene::new("verify_many").await;
-    scene.source.sql(&crate::healing::rows("t", 60_000)).await;
+    // Its own server: the checkpoint is waited for many times.
+    let mysql = Kind::Gtids97.private(&[]).await;
+    let scene = Scene::on(&mysql, postgres().await, "verify_many").await;
+    scene.source.sql(&crate::healing::rows("t", 23_000)).await;
     let daemon = scene.start().await;
     scene.source.sql("SET sql_log_bin = 0; DELETE FROM t WHERE id > 3").await;
     let said = &verdicts(&daemon, &[]).await["t"];
-    assert!(said.outcome == Outcome::Different && said.at_least && said.extra == 50_000, "{said:?}");
+    assert!(said.outcome == Outcome::Different && said.at_least && said.extra == 20_000, "{said:?}");
     let said = &verdicts(&daemon, &["--repair"]).await["t"];
-    assert_eq!((said.outcome, said.extra, said.at_least), (Outcome::Repaired, 59_997, false), "{said:?}");
+    assert_eq!((said.outcome, said.extra, said.at_least), (Outcome::Repaired, 22_997, false), "{said:?}");
     scene.assert_exact(&daemon, &["t"]).await;
 }
 
@@ -247,7 +251,7 @@ async fn many_rows_of_the_targets_own_hide_no_row_that_is_missing() {
     let config = scene.config().task("operations", "[\"insert\", \"update\"]");
     let daemon = scene.start_with(&config).await;
     let name = &scene.source.name;
-    scene.target.sql(&format!("INSERT INTO {name}.t SELECT i, i FROM generate_series(1, 60000) i; DELETE FROM {name}.t WHERE id = 100001")).await;
+    scene.target.sql(&format!("INSERT INTO {name}.t SELECT i, i FROM generate_series(1, 30000) i; DELETE FROM {name}.t WHERE id = 100001")).await;
     let said = &verdicts(&daemon, &[]).await["t"];
     let counts = (said.outcome, said.missing, said.extra, said.at_least);
     assert_eq!(counts, (Outcome::Different, 1, 0, false), "{said:?}");

@@ -250,11 +250,11 @@ pub struct Verified {
 }
 
 impl Verified {
-    /// Rows that are known to differ, and were not put right.
+    /// Rows that were found to differ where not all of them were put right; also by a comparison that did not come to its end.
     pub fn open(&self) -> u64 {
         match self.outcome {
-            Outcome::Different => self.differences,
-            Outcome::Equal | Outcome::Repaired | Outcome::Undecided | Outcome::NotCompared => 0,
+            Outcome::Different | Outcome::NotCompared => self.differences,
+            Outcome::Equal | Outcome::Repaired | Outcome::Undecided => 0,
         }
     }
 }

@@ -22,8 +22,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Stream items taken from the connection at a time.
 const BLOCK_BYTES: usize = 1 << 20;
-/// The checkpoint advances at least this often over traffic that selects nothing.
-const POSITION_EVERY: Duration = Duration::from_secs(3);
+/// The checkpoint advances at least this often over traffic that selects nothing: who compares source and target waits for it, and holds
+/// rows meanwhile.
+const POSITION_EVERY: Duration = Duration::from_secs(1);
 /// Under uninterrupted traffic a batch that is not full waits at most this long for an idle applier to get it.
 const LINGER: Duration = Duration::from_millis(100);
 

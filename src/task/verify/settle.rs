@@ -19,8 +19,8 @@ const TOGETHER: usize = 100;
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// A checkpoint that has not moved for so long has nobody who moves it.
 const STANDS_STILL: Duration = Duration::from_secs(60);
-/// For how long the stream may be on its way to what is held at the source. Over traffic that selects nothing its checkpoint moves every
-/// three seconds.
+/// For how long the stream may be on its way to what is held at the source. Over traffic that selects nothing its checkpoint moves once a
+/// second.
 const HELD: Duration = Duration::from_secs(10);
 /// After so long rows are let go of, whatever is still to be done.
 const HELD_IN_ALL: Duration = Duration::from_secs(15);

@@ -84,7 +84,7 @@ const KEYS: &[(&str, &str, &[&str])] = &[
 
 #[tokio::test]
 async fn keys_of_every_type_are_followed() {
-    // Its own server: over the traffic of others the checkpoint moves every three seconds only, and each comparison below waits for it.
+    // Its own server: over the traffic of others the checkpoint moves once a second only, and each comparison below waits for it.
     let mysql = crate::harness::Kind::Gtids97.private(&[]).await;
     let scene = Scene::on(&mysql, crate::harness::postgres().await, "values_keys").await;
     let mut session = scene.source.session().await;

@@ -30,7 +30,7 @@ const LIBRARIES: [(&str, &[&str]); 4] = [
     ("mysql_async", &["source"]),
     ("mysql_common", &["source"]),
     ("tokio_postgres", &["sink"]),
-    ("axum", &["status"]),
+    ("axum", &["status", "control"]),
 ];
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -1,25 +1,32 @@
-//! What a running daemon can be told, and its answer: the forms that go over its local socket.
+//! What a running daemon can be told, by whom, and its answer.
 
 use super::TableName;
 use serde::{Deserialize, Serialize};
+use std::fmt::{Display, Formatter};
 
 /// What a running daemon is told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "command", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Take in the config file as it is now.
     Reload,
     /// Pause a task, or resume it.
     Task {
-        /// The task; may be left out where there is one only.
-        task: Option<String>,
+        /// The task.
+        task: String,
         /// What becomes of it.
         pausing: Pausing,
     },
+    /// End a task for good: what is on record of it goes.
+    DropTask {
+        /// The task.
+        task: String,
+        /// Its rows in the target go too.
+        remove_rows: bool,
+    },
     /// Change what a task does with tables.
     Tables {
-        /// The task; may be left out where there is one only.
-        task: Option<String>,
+        /// The task.
+        task: String,
         /// The tables.
         tables: Vec<TableName>,
         /// What becomes of them.
@@ -28,8 +35,7 @@ pub enum Command {
 }
 
 /// What becomes of a whole task.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pausing {
     /// It rests where it is, over restarts.
     Pause,
@@ -38,8 +44,7 @@ pub enum Pausing {
 }
 
 /// What becomes of a task's tables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "change", rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     /// They are copied again, beside the ones that readers have.
     Resync,
@@ -66,13 +71,131 @@ pub struct Reply {
 pub struct Failure {
     /// In a paragraph, with what helps.
     pub error: String,
+    /// What kind of reason it is.
+    pub reason: Reason,
+}
+
+/// What kind of reason keeps something from being done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// There is no such task.
+    UnknownTask,
+    /// It is none that can be done as things stand.
+    Refused,
     /// Trying again later may help.
-    pub temporary: bool,
+    Temporary,
 }
 
 impl Reply {
     /// Nothing was done.
-    pub fn failed(error: impl Into<String>, temporary: bool) -> Self {
-        Self { lines: Vec::new(), failure: Some(Failure { error: error.into(), temporary }) }
+    pub fn failed(error: impl Into<String>, reason: Reason) -> Self {
+        Self { lines: Vec::new(), failure: Some(Failure { error: error.into(), reason }) }
+    }
+}
+
+impl Command {
+    /// The task that it is about; `None` for what is about all of them.
+    pub fn task(&self) -> Option<&str> {
+        match self {
+            Self::Reload => None,
+            Self::Task { task, .. } | Self::DropTask { task, .. } | Self::Tables { task, .. } => Some(task),
+        }
+    }
+}
+
+/// As somebody would type it, but for the task.
+impl Display for Command {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        let rows = |remove: &bool| if *remove { " --remove-rows" } else { "" };
+        match self {
+            Self::Reload => f.write_str("reload"),
+            Self::Task { pausing: Pausing::Pause, .. } => f.write_str("pause"),
+            Self::Task { pausing: Pausing::Resume, .. } => f.write_str("resume"),
+            Self::DropTask { remove_rows, .. } => write!(f, "drop --whole-task{}", rows(remove_rows)),
+            Self::Tables { tables, change, .. } => {
+                match change {
+                    Change::Resync => f.write_str("resync")?,
+                    Change::Add => f.write_str("add")?,
+                    Change::Drop { remove_rows } => write!(f, "drop{}", rows(remove_rows))?,
+                }
+                tables.iter().try_for_each(|table| write!(f, " {table}"))
+            }
+        }
+    }
+}
+
+/// Who has something done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asker {
+    /// A user of the machine, or whose token it was.
+    pub name: String,
+    /// How he asks, from where.
+    pub way: String,
+}
+
+impl Display for Asker {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}, {}", self.name, self.way)
+    }
+}
+
+/// One entry of the record of what was asked of tasks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// When, in seconds since 1970.
+    pub at: u64,
+    /// Of which task.
+    pub task: String,
+    /// By whom.
+    pub asker: String,
+    /// What.
+    pub command: String,
+    /// What has become of it.
+    pub outcome: AskedOutcome,
+    /// What was answered, a line for each thing.
+    pub said: String,
+}
+
+/// What has become of something that was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AskedOutcome {
+    /// It was begun.
+    Begun,
+    /// It was done.
+    Done,
+    /// It was not, or not all of it.
+    NotDone,
+}
+
+impl AskedOutcome {
+    /// The word that is on record.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Begun => "begun",
+            Self::Done => "done",
+            Self::NotDone => "not done",
+        }
+    }
+
+    /// From the word that is on record.
+    pub fn of(word: &str) -> Option<Self> {
+        [Self::Begun, Self::Done, Self::NotDone].into_iter().find(|outcome| outcome.word() == word)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_reads_as_it_is_typed() {
+        let tables = vec![TableName::new("a", "b"), TableName::new("a", "c")];
+        let change = Change::Drop { remove_rows: true };
+        let command = Command::Tables { task: "t".to_owned(), tables, change };
+        assert_eq!(command.to_string(), "drop --remove-rows a.b a.c");
+        assert_eq!(command.task(), Some("t"));
+        assert_eq!(Command::Reload.to_string(), "reload");
     }
 }

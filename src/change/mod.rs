@@ -57,6 +57,11 @@ impl TableName {
     pub fn new(database: impl Into<String>, table: impl Into<String>) -> Self {
         Self { database: database.into(), table: table.into() }
     }
+
+    /// From `database.table`, as people write it.
+    pub fn parse(name: &str) -> Option<Self> {
+        name.split_once('.').map(|(database, table)| Self::new(database, table))
+    }
 }
 
 impl std::fmt::Display for TableName {

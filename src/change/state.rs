@@ -131,6 +131,15 @@ pub struct ChunkRecord {
     pub rows: i64,
 }
 
+/// What keeps a task from running, since when in seconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// It is paused.
+    Paused(u64),
+    /// It was dropped. What is on record of it beside that is what was left to do when the drop was cut off.
+    Dropped(u64),
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -68,6 +68,8 @@ pub enum Phase {
     },
     /// Drained, and resting until it is resumed. On record, so that a restart changes nothing about it.
     Paused,
+    /// Ended for good by command. On record, so that a restart changes nothing about it.
+    Dropped,
     /// Drained and ended.
     Stopped,
 }
@@ -84,6 +86,7 @@ impl Phase {
             Self::Retrying { .. } => "Retrying",
             Self::Failed { .. } => "Failed",
             Self::Paused => "Paused",
+            Self::Dropped => "Dropped",
             Self::Stopped => "Stopped",
         }
     }
@@ -281,6 +284,7 @@ impl TaskStatus {
             | Phase::Snapshot
             | Phase::CatchingUp
             | Phase::Paused
+            | Phase::Dropped
             | Phase::Stopped => None,
         };
         self.cause.as_ref().filter(|cause| Some(&cause.error) != told)

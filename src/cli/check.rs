@@ -65,6 +65,8 @@ fn not_asked(config: &Config, name: &str, error: &TaskError) -> Report {
         | TaskError::Undone { .. }
         | TaskError::Gone { .. }
         | TaskError::NotBegun { .. }
+        | TaskError::Dropped { .. }
+        | TaskError::HalfDropped { .. }
         | TaskError::NotOnRecord { .. }
         | TaskError::NotSelected { .. }
         | TaskError::OnItsWay { .. }

@@ -1,18 +1,21 @@
 //! `rowferry reload`, `pause`, `resume`, `resync`, `add` and `drop`: the running daemon is told; where none runs, what is on record of the task is changed.
 
 use super::ask::{self, Answer};
-use super::{CliError, ConfigFile, Exit, chosen, load, out, table_names};
-use crate::change::command::{Change, Command, Pausing, Reply};
+use super::{CliError, ConfigFile, Exit, audit, chosen, load, out, table_names};
+use crate::change::command::{Change, Command, Pausing, Reason, Reply};
 use crate::config::{self, Config};
-use crate::control;
+use crate::control::client;
 use crate::task;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::json;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Has the daemon take in its config anew.
 pub async fn reload(file: &ConfigFile) -> Result<Exit, CliError> {
     let config = config::load_without_secrets(&file.path)?;
     match socket(&config).await? {
-        Some(path) => tell(&path, &Command::Reload).await,
+        Some(path) => tell(&path, ("POST", "/api/reload"), "").await,
         None => Err(CliError::NoDaemon),
     }
 }
@@ -26,28 +29,68 @@ pub async fn tables(
 ) -> Result<Exit, CliError> {
     let names = table_names(&tables)?;
     let config = config::load_without_secrets(&file.path)?;
+    let name = one(&config, task)?;
     if let Some(path) = socket(&config).await? {
-        return tell(&path, &Command::Tables { task, tables: names, change }).await;
+        let (what, body) = match change {
+            Change::Resync => ("resync", json!({ "tables": tables })),
+            Change::Add => ("add", json!({ "tables": tables })),
+            Change::Drop { remove_rows } => ("drop", json!({ "tables": tables, "remove_rows": remove_rows })),
+        };
+        let request = format!("{}/{what}", path_of(&name));
+        return tell(&path, ("POST", &request), &body.to_string()).await;
     }
     let config = load(file)?;
-    let name = one(&config, task)?;
-    let lines = task::change(&name, &config, change, &names).await;
-    let lines = lines.map_err(|error| CliError::Task { task: name.clone(), error })?;
-    show(&lines)?;
-    Ok(Exit::Good)
+    let command = Command::Tables { task: name.clone(), tables: names.clone(), change };
+    done(&config, &command, &name, task::change(&name, &config, change, &names)).await
 }
 
 /// Pauses a task, or resumes it.
 pub async fn pause(file: &ConfigFile, task: Option<String>, pausing: Pausing) -> Result<Exit, CliError> {
     let config = config::load_without_secrets(&file.path)?;
+    let name = one(&config, task)?;
     if let Some(path) = socket(&config).await? {
-        return tell(&path, &Command::Task { task, pausing }).await;
+        let what = match pausing {
+            Pausing::Pause => "pause",
+            Pausing::Resume => "resume",
+        };
+        return tell(&path, ("POST", &format!("{}/{what}", path_of(&name))), "").await;
     }
     let config = load(file)?;
-    let name = one(&config, task)?;
-    let line = task::pause(&name, &config, pausing).await;
-    show(&[line.map_err(|error| CliError::Task { task: name.clone(), error })?])?;
+    let command = Command::Task { task: name.clone(), pausing };
+    let pausing = async { task::pause(&name, &config, pausing).await.map(|line| vec![line]) };
+    done(&config, &command, &name, pausing).await
+}
+
+/// Ends a task for good.
+pub async fn drop_task(file: &ConfigFile, task: String, remove_rows: bool) -> Result<Exit, CliError> {
+    let config = config::load_without_secrets(&file.path)?;
+    let name = one(&config, Some(task))?;
+    if let Some(path) = socket(&config).await? {
+        let request = format!("{}?remove_rows={remove_rows}", path_of(&name));
+        return tell(&path, ("DELETE", &request), "").await;
+    }
+    let config = load(file)?;
+    let command = Command::DropTask { task: name.clone(), remove_rows };
+    done(&config, &command, &name, task::drop_task(&name, &config, remove_rows)).await
+}
+
+/// What is done without a daemon, by whoever runs this.
+async fn done(
+    config: &Arc<Config>,
+    command: &Command,
+    name: &str,
+    doing: impl Future<Output = Result<Vec<String>, task::TaskError>>,
+) -> Result<Exit, CliError> {
+    let command = command.to_string();
+    let recorded = audit::recorded(config, name, &command, doing, |lines| lines.join("\n"));
+    let lines = Box::pin(recorded).await;
+    show(&lines.map_err(|error| CliError::Task { task: name.to_owned(), error })?)?;
     Ok(Exit::Good)
+}
+
+/// Where a task is asked for things.
+fn path_of(task: &str) -> String {
+    format!("/api/tasks/{}", utf8_percent_encode(task, NON_ALPHANUMERIC))
 }
 
 /// The one task that a command is about.
@@ -72,8 +115,8 @@ async fn socket(config: &Config) -> Result<Option<PathBuf>, CliError> {
     }
 }
 
-async fn tell(path: &Path, command: &Command) -> Result<Exit, CliError> {
-    let told = control::tell(path, command).await;
+async fn tell(path: &Path, request: (&str, &str), body: &str) -> Result<Exit, CliError> {
+    let told = client::tell(path, request, body).await;
     let Reply { lines, failure } =
         told.map_err(|source| CliError::Socket { path: path.display().to_string(), source })?;
     show(&lines)?;
@@ -81,7 +124,7 @@ async fn tell(path: &Path, command: &Command) -> Result<Exit, CliError> {
         None => Ok(Exit::Good),
         Some(failure) => {
             out::tell(&format!("rowferry: {}", failure.error));
-            Ok(if failure.temporary { Exit::Temporary } else { Exit::Problem })
+            Ok(if failure.reason == Reason::Temporary { Exit::Temporary } else { Exit::Problem })
         }
     }
 }

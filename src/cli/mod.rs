@@ -3,6 +3,7 @@
 //! What must never happen here: work that belongs to a room; this one only asks and prints.
 
 mod ask;
+mod audit;
 mod check;
 mod command;
 mod log;
@@ -124,14 +125,38 @@ pub enum Command {
         #[command(flatten)]
         tables: Tables,
     },
-    /// Carry tables no more, until they are added again. Their target tables stay.
+    /// Carry tables no more, until they are added again; or end a whole task. Their target tables stay.
     Drop {
-        /// Which tables.
+        /// Config.
         #[command(flatten)]
-        tables: Tables,
+        config: ConfigFile,
+        /// The task of these tables; needed where there are several.
+        #[arg(long)]
+        task: Option<String>,
         /// Take their rows out of the target too: a table that rowferry has made is dropped there.
         #[arg(long)]
         remove_rows: bool,
+        /// End this task: all that is on record of it goes, and it does not run again unless it is resumed, from the start.
+        #[arg(long, value_name = "TASK", conflicts_with_all = ["names", "task"])]
+        whole_task: Option<String>,
+        /// The tables, as `database.table`.
+        #[arg(required_unless_present = "whole_task", value_name = "TABLE")]
+        names: Vec<String>,
+    },
+    /// Show what was asked of tasks: by whom, when, and what has become of it.
+    Audit {
+        /// Config.
+        #[command(flatten)]
+        config: ConfigFile,
+        /// Only this task.
+        #[arg(long)]
+        task: Option<String>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        /// So many entries of a task, the last ones.
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        last: u32,
     },
     /// Compare source and target, row by row, while the daemon goes on: exit code 0 when all is equal, 1 when rows differ.
     Verify(verify::Arguments),
@@ -199,7 +224,7 @@ impl From<Exit> for ExitCode {
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
     /// The config.
-    #[error("{error}{}", config_remedy(.error))]
+    #[error("{}", error.with_remedy())]
     Config {
         /// The error.
         #[from]
@@ -282,14 +307,6 @@ fn to_mend(retry: Retry) -> String {
     format!(". To mend it: {}.", retry.remedy())
 }
 
-/// Rules that are broken come with what to write instead.
-fn config_remedy(error: &ConfigError) -> String {
-    match error {
-        ConfigError::Problems { .. } => String::new(),
-        ConfigError::Read { .. } | ConfigError::Syntax { .. } => to_mend(error.retry()),
-    }
-}
-
 impl CliError {
     /// The exit code that tells scripts what kind of error it was.
     pub fn exit(&self) -> Exit {
@@ -345,7 +362,15 @@ pub fn execute(arguments: Arguments) -> Result<Exit, CliError> {
             Command::Resume { task } => command::pause(&task.config, task.task, Pausing::Resume).await,
             Command::Resync { tables } => tables.change(Change::Resync).await,
             Command::Add { tables } => tables.change(Change::Add).await,
-            Command::Drop { tables, remove_rows } => tables.change(Change::Drop { remove_rows }).await,
+            Command::Drop { config, remove_rows, whole_task: Some(task), .. } => {
+                command::drop_task(&config, task, remove_rows).await
+            }
+            Command::Drop { config, task, remove_rows, names, .. } => {
+                Tables { config, task, names }.change(Change::Drop { remove_rows }).await
+            }
+            Command::Audit { config, task, json, last } => {
+                audit::audit(&load(&config)?, task, json, last).await
+            }
             Command::Verify(arguments) => Box::pin(verify::verify(arguments)).await,
             Command::Config { config } => {
                 out::print(&config::render(&config::load_without_secrets(&config.path)?))?;
@@ -370,10 +395,9 @@ fn load(file: &ConfigFile) -> Result<Arc<Config>, CliError> {
 
 /// Tables as the command line names them.
 fn table_names(names: &[String]) -> Result<Vec<TableName>, CliError> {
-    let named = names.iter().map(|name| match name.split_once('.') {
-        Some((database, table)) => Ok(TableName::new(database, table)),
-        None => Err(CliError::TableName { name: name.clone() }),
-    });
+    let named = names
+        .iter()
+        .map(|name| TableName::parse(name).ok_or_else(|| CliError::TableName { name: name.clone() }));
     named.collect()
 }
 

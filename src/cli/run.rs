@@ -2,13 +2,16 @@
 
 use super::progress::Bars;
 use super::{CliError, Exit, log, spill};
-use crate::change::command::{Command, Reply};
+use crate::change::command::{Asker, Command, Reply};
 use crate::change::status::{Phase, TaskStatus};
 use crate::config::{Config, LogFormat};
-use crate::control::Socket;
+use crate::control::{self, Control, Socket, Tokens};
 use crate::status::{self, Board};
 use crate::supervisor::Supervisor;
+use futures_util::future::BoxFuture;
 use sd_notify::NotifyState;
+use secrecy::{ExposeSecret, SecretString};
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -34,28 +37,32 @@ pub async fn run(config: Arc<Config>) -> Result<Exit, CliError> {
     };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), config = config.file, "rowferry starts");
     spill::set_up(&config);
+    let supervisor = Arc::new(Supervisor::start(config.clone(), board.clone(), stop.clone()));
+    let tokens = Tokens::default();
+    tokens.replace(secrets(&config));
+    let router = status::router(board.clone()).merge(control::router(control(&supervisor, &tokens)));
     let mut listener = None;
     if let Some(socket) = socket {
         tracing::info!(
             address = config.daemon.listen,
             "status page, /api/status, /metrics, /healthz and /readyz"
         );
-        let served = status::serve(socket, board.clone(), stop.clone());
+        let served = control::serve(socket, router.clone());
         listener = Some(tokio::spawn(async move {
             if let Err(error) = served.await {
                 tracing::error!(%error, "the status page is gone until the daemon is started again; the tasks go on");
             }
         }));
     }
-    let supervisor = Arc::new(Supervisor::start(config.clone(), board.clone(), stop.clone()));
     let commands = match Socket::bind(config.daemon.socket.as_deref()) {
         Ok(socket) => {
-            tracing::info!(path = %socket.path().display(), "local socket for reload, resync, add and drop");
+            tracing::info!(path = %socket.path().display(), "local socket for commands");
             board.listens_at(socket.path().display().to_string());
-            let supervisor = supervisor.clone();
-            Some(AbortOnDropHandle::new(tokio::spawn(
-                socket.serve(move |command| done(supervisor.clone(), command)),
-            )))
+            Some(AbortOnDropHandle::new(tokio::spawn(async move {
+                if let Err(error) = socket.serve(router).await {
+                    tracing::error!(%error, "the local socket is gone until the daemon is started again");
+                }
+            })))
         }
         Err(error) => {
             tracing::error!(%error, "no local socket: the daemon can be told nothing while it runs");
@@ -72,7 +79,8 @@ pub async fn run(config: Arc<Config>) -> Result<Exit, CliError> {
             _ = interrupt.recv() => tracing::info!("SIGINT: draining"),
             _ = hangup.recv() => {
                 // Not waited for: a stop may come meanwhile.
-                tokio::spawn(done(supervisor.clone(), Command::Reload));
+                let asker = Asker { name: "somebody".to_owned(), way: "by SIGHUP".to_owned() };
+                tokio::spawn((control(&supervisor, &tokens).obey)(Command::Reload, asker));
                 continue;
             }
         }
@@ -87,7 +95,8 @@ pub async fn run(config: Arc<Config>) -> Result<Exit, CliError> {
     }
     let longest = config.daemon.shutdown_grace;
     // Where somebody holds it with a command the one that the daemon began with holds.
-    let grace = tokio::time::timeout(longest, supervisor.grace()).await.unwrap_or(longest);
+    let grace = tokio::time::timeout(longest, supervisor.config()).await;
+    let grace = grace.map_or(longest, |config| config.daemon.shutdown_grace);
     let drained = tokio::time::timeout(grace, supervisor.drained()).await.is_ok();
     teller.abort();
     if let Some(listener) = listener {
@@ -101,28 +110,26 @@ pub async fn run(config: Arc<Config>) -> Result<Exit, CliError> {
     Ok(Exit::Good)
 }
 
-/// Does what the daemon is told.
-async fn done(supervisor: Arc<Supervisor>, command: Command) -> Reply {
-    let reply = match command {
-        Command::Task { task, pausing } => supervisor.pause(task, pausing).await,
-        Command::Tables { task, tables, change } => supervisor.change(task, change, tables).await,
-        Command::Reload => match supervisor.reload().await {
-            Ok((config, lines)) => {
-                log::set_level(&config.daemon.log_level);
-                for line in &lines {
-                    tracing::info!("reload: {line}");
-                }
-                Reply { lines, failure: None }
-            }
-            Err(error) => {
-                Reply::failed(format!("{}; everything goes on as it was", CliError::from(error)), false)
-            }
-        },
+/// The tokens of a config.
+fn secrets(config: &Config) -> BTreeMap<String, SecretString> {
+    config.tokens.iter().map(|(name, token)| (name.clone(), token.expose_secret().into())).collect()
+}
+
+/// How the daemon is told what to do.
+fn control(supervisor: &Arc<Supervisor>, tokens: &Tokens) -> Control {
+    let (supervisor, held) = (supervisor.clone(), tokens.clone());
+    let obey = move |command: Command, asker: Asker| -> BoxFuture<'static, Reply> {
+        let (supervisor, tokens) = (supervisor.clone(), held.clone());
+        Box::pin(async move {
+            let reply = supervisor.obey(command, &asker).await;
+            // A reload may have changed what is the process's own.
+            let config = supervisor.config().await;
+            log::set_level(&config.daemon.log_level);
+            tokens.replace(secrets(&config));
+            reply
+        })
     };
-    if let Some(failure) = &reply.failure {
-        tracing::error!("a command was not done: {}", failure.error);
-    }
-    reply
+    Control { obey: Arc::new(obey), tokens: tokens.clone() }
 }
 
 /// Tells the service manager and the terminal how things stand, until aborted.
@@ -166,6 +173,7 @@ fn in_a_line(task: &TaskStatus) -> String {
         | Phase::CatchingUp
         | Phase::Synchronizing
         | Phase::Paused
+        | Phase::Dropped
         | Phase::Stopped => phase.to_owned(),
     }
 }

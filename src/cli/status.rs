@@ -39,7 +39,7 @@ pub async fn wait(
         };
         if let Answer::Mine(model) = &answer {
             let is_good = |task: &TaskStatus| match awaited {
-                Awaited::Synchronizing => task.phase == Phase::Synchronizing,
+                Awaited::Synchronizing => matches!(task.phase, Phase::Synchronizing | Phase::Dropped),
                 Awaited::Ready => not_ready(task, now()).is_none(),
             };
             // One that has just begun, or has not taken in the config yet, does not know all of them.
@@ -146,6 +146,7 @@ fn text(model: &Model, live: bool, now: Time) -> String {
 
 fn add_task(text: &mut String, name: &str, task: &TaskStatus, live: bool, now: Time) {
     let state = match (live, task.position.is_some()) {
+        (_, _) if task.phase == Phase::Dropped => "dropped, by command",
         (false, _) if task.phase == Phase::Paused => "paused, and not running",
         (true, _) => task.phase.name(),
         (false, true) => "not running",
@@ -161,6 +162,7 @@ fn add_task(text: &mut String, name: &str, task: &TaskStatus, live: bool, now: T
         | Phase::CatchingUp
         | Phase::Synchronizing
         | Phase::Paused
+        | Phase::Dropped
         | Phase::Stopped => {}
     }
     if let Some(cause) = task.first_cause() {

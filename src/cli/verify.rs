@@ -2,9 +2,9 @@
 
 use super::check::tell_all;
 use super::out::{self, line};
-use super::{CliError, ConfigFile, Exit, chosen, load, table_names};
+use super::{CliError, ConfigFile, Exit, audit, chosen, load, table_names};
 use crate::change::verdict::{Outcome, TableVerdict};
-use crate::task::{self, Verifying};
+use crate::task::{self, TaskError, Verifying};
 use std::collections::BTreeMap;
 
 /// Keys of a table that are listed.
@@ -61,7 +61,13 @@ pub async fn verify(arguments: Arguments) -> Result<Exit, CliError> {
                 printed = told(verdict);
             }
         });
-        let (verdicts, failed) = match Box::pin(verdicts).await {
+        let compared = if arguments.repair {
+            let command = ["verify --repair".to_owned(), arguments.tables.join(" ")].join(" ");
+            Box::pin(audit::recorded(&config, &name, command.trim_end(), verdicts, put_right)).await
+        } else {
+            Box::pin(verdicts).await
+        };
+        let (verdicts, failed) = match compared {
             Ok(done) => done,
             Err(error) => (Vec::new(), Some(error)),
         };
@@ -76,6 +82,15 @@ pub async fn verify(arguments: Arguments) -> Result<Exit, CliError> {
     let mut outcomes = all.values().flatten().map(|verdict| verdict.outcome);
     let good = outcomes.all(|outcome| matches!(outcome, Outcome::Equal | Outcome::Repaired));
     tell_all(errors, if good { Exit::Good } else { Exit::Problem })
+}
+
+/// What a repair has done, for the record; a line for each table where it has.
+fn put_right((verdicts, failed): &(Vec<TableVerdict>, Option<TaskError>)) -> String {
+    let repaired = verdicts.iter().filter(|verdict| verdict.repaired > 0);
+    let mut lines: Vec<String> =
+        repaired.map(|verdict| format!("{}: {} rows put right", verdict.table, verdict.repaired)).collect();
+    lines.extend(failed.as_ref().map(ToString::to_string));
+    lines.join("\n")
 }
 
 /// One table, for people.

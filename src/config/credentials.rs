@@ -43,7 +43,63 @@ pub fn path(
     Some(format!("{}/{name}", folder.trim_end_matches('/')))
 }
 
-/// A password: never printed, and not even read where it is not needed.
+/// A secret by one of three keys: as it is, by an environment variable, in a file; or one that is `in_url`, which `or_else` names.
+pub fn secret(
+    section: &mut Section,
+    [plain_key, env_key, file_key]: [&'static str; 3],
+    or_else: &str,
+    in_url: Option<String>,
+    secrets: Secrets<'_>,
+    problems: &mut Problems,
+) -> Password {
+    let plain = section.string(plain_key, problems);
+    let env = section.string(env_key, problems);
+    let file = section.string(file_key, problems);
+    let given = [plain.is_some(), env.is_some(), file.is_some(), in_url.is_some()]
+        .iter()
+        .filter(|given| **given)
+        .count();
+    if given > 1 {
+        let keys = if or_else.is_empty() {
+            format!("{plain_key}, {env_key} and {file_key}")
+        } else {
+            format!("{plain_key}, {env_key}, {file_key}{or_else}")
+        };
+        problems.add(section.key(plain_key), None, "is given more than once", format!("keep one of {keys}"));
+    }
+    let environment = match secrets {
+        Secrets::Read(environment) => environment,
+        Secrets::Leave if env.is_some() || file.is_some() => return Password::left_alone(),
+        Secrets::Leave => return plain.or(in_url).unwrap_or_default().into(),
+    };
+    if let Some(name) = env {
+        if let Some(value) = environment(&name) {
+            return value.into();
+        }
+        problems.add(
+            section.key(env_key),
+            Some(&quoted(&name)),
+            "this environment variable is not set",
+            format!("set it for the service, or use {file_key}"),
+        );
+    }
+    if let Some(path) = file
+        && let Some(path) = self::path(section, file_key, path, environment, problems)
+    {
+        match std::fs::read_to_string(&path) {
+            Ok(text) => return text.trim_end_matches(['\r', '\n']).into(),
+            Err(error) => problems.add(
+                section.key(file_key),
+                Some(&quoted(&path)),
+                format!("cannot be read ({error})"),
+                "make it readable to the daemon's user",
+            ),
+        }
+    }
+    plain.or(in_url).unwrap_or_default().into()
+}
+
+/// A password, or a token: never printed, and not even read where it is not needed.
 #[derive(Clone, Debug)]
 pub struct Password {
     secret: SecretString,

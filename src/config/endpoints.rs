@@ -197,52 +197,9 @@ fn password(
     secrets: Secrets<'_>,
     problems: &mut Problems,
 ) -> Password {
-    let plain = section.string("password", problems);
-    let env = section.string("password_env", problems);
-    let file = section.string("password_file", problems);
     let in_url = address.and_then(|address| address.url_password.clone());
-    let given = [plain.is_some(), env.is_some(), file.is_some(), in_url.is_some()]
-        .iter()
-        .filter(|given| **given)
-        .count();
-    if given > 1 {
-        problems.add(
-            section.key("password"),
-            None,
-            "is given more than once",
-            "keep one of password, password_env, password_file and the url's",
-        );
-    }
-    let environment = match secrets {
-        Secrets::Read(environment) => environment,
-        Secrets::Leave if env.is_some() || file.is_some() => return Password::left_alone(),
-        Secrets::Leave => return plain.or(in_url).unwrap_or_default().into(),
-    };
-    if let Some(name) = env {
-        if let Some(value) = environment(&name) {
-            return value.into();
-        }
-        problems.add(
-            section.key("password_env"),
-            Some(&quoted(&name)),
-            "this environment variable is not set",
-            "set it for the service, or use password_file",
-        );
-    }
-    if let Some(path) = file
-        && let Some(path) = credentials::path(section, "password_file", path, environment, problems)
-    {
-        match std::fs::read_to_string(&path) {
-            Ok(text) => return text.trim_end_matches(['\r', '\n']).into(),
-            Err(error) => problems.add(
-                section.key("password_file"),
-                Some(&quoted(&path)),
-                format!("cannot be read ({error})"),
-                "make it readable to the daemon's user",
-            ),
-        }
-    }
-    plain.or(in_url).unwrap_or_default().into()
+    let keys = ["password", "password_env", "password_file"];
+    credentials::secret(section, keys, " and the url's", in_url, secrets, problems)
 }
 
 /// Which TLS files a mode has a use for.

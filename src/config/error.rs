@@ -73,6 +73,16 @@ impl Problem {
 }
 
 impl ConfigError {
+    /// What is wrong, and what to do about it. Rules that are broken come with what to write instead.
+    pub fn with_remedy(&self) -> String {
+        match self {
+            Self::Problems { .. } => self.to_string(),
+            Self::Read { .. } | Self::Syntax { .. } => {
+                format!("{self}. To mend it: {}.", self.retry().remedy())
+            }
+        }
+    }
+
     /// Config errors are the user's to mend.
     pub fn retry(&self) -> Retry {
         match self {

@@ -4,8 +4,8 @@ use super::credentials::Secrets;
 use super::endpoints;
 use super::error::ConfigError;
 use super::section::{Problems, Section};
-use super::task;
 use super::types::{Config, Daemon, LogFormat};
+use super::{task, token};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::ToSocketAddrs;
 use std::path::Path;
@@ -57,6 +57,12 @@ fn parse_with(path: &str, text: &str, secrets: Secrets<'_>) -> Result<Config, Co
     let mut problems = Problems::default();
     let mut root = Section::new("", root);
     let daemon = daemon(root.table("daemon", &mut problems), &mut problems);
+    let mut tokens = BTreeMap::new();
+    for (name, section) in root.tables("token", &mut problems) {
+        if let Some(token) = token::token(section, secrets, &mut problems) {
+            tokens.insert(name, token);
+        }
+    }
     let mut sources = BTreeMap::new();
     // A section that has problems of its own is there all the same.
     let (mut source_names, mut target_names) = (BTreeSet::new(), BTreeSet::new());
@@ -90,7 +96,7 @@ fn parse_with(path: &str, text: &str, secrets: Secrets<'_>) -> Result<Config, Co
     }
     root.finish(&mut problems);
     if problems.0.is_empty() {
-        Ok(Config { file: String::new(), daemon, sources, targets, tasks })
+        Ok(Config { file: String::new(), daemon, tokens, sources, targets, tasks })
     } else {
         Err(ConfigError::Problems { path: path.to_owned(), problems: problems.0 })
     }

@@ -14,6 +14,7 @@ mod render;
 mod section;
 mod table;
 mod task;
+mod token;
 pub mod types;
 mod vacuum;
 mod verify;

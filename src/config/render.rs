@@ -9,6 +9,9 @@ use crate::change::facts::TargetKind;
 use std::collections::BTreeMap;
 use toml::{Table, Value};
 
+/// In the place of a token; long enough to be read back as one.
+const MASKED_TOKEN: &str = "************************";
+
 /// Renders `config` with every default filled in. A password that is set shows as `***`.
 pub fn render(config: &Config) -> String {
     let mut root = Table::new();
@@ -29,6 +32,15 @@ pub fn render(config: &Config) -> String {
     }
     put(&mut daemon, "spill_dir", config.daemon.spill_dir.to_string_lossy().into_owned());
     put(&mut root, "daemon", daemon);
+    let mut tokens = Table::new();
+    for name in config.tokens.keys() {
+        let mut table = Table::new();
+        put(&mut table, "secret", MASKED_TOKEN);
+        put(&mut tokens, name, table);
+    }
+    if !tokens.is_empty() {
+        put(&mut root, "token", tokens);
+    }
     let mut sources = Table::new();
     for (name, source) in &config.sources {
         let mut table = address(&source.host, source.port, &source.user, &source.password, &source.tls_files);

@@ -14,6 +14,8 @@ pub struct Config {
     pub file: String,
     /// `[daemon]`
     pub daemon: Daemon,
+    /// `[token.NAME]`: who may have the daemon do something over HTTP.
+    pub tokens: BTreeMap<String, Password>,
     /// `[source.NAME]`
     pub sources: BTreeMap<String, SourceEndpoint>,
     /// `[target.NAME]`

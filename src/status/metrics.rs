@@ -24,7 +24,7 @@ pub fn render(board: &Board) -> Result<String, fmt::Error> {
 #[derive(Debug)]
 struct Scrape(Board);
 
-const PHASES: [&str; 9] = [
+const PHASES: [&str; 10] = [
     "Prechecking",
     "SchemaSync",
     "Snapshot",
@@ -33,6 +33,7 @@ const PHASES: [&str; 9] = [
     "Retrying",
     "Failed",
     "Paused",
+    "Dropped",
     "Stopped",
 ];
 

@@ -1,4 +1,4 @@
-//! The live status model, and the daemon's HTTP listener that reads it and nothing else: page, JSON, metrics, health.
+//! The live status model, and what the daemon's HTTP listener answers from it and nothing else: page, JSON, metrics, health.
 //!
 //! What must never happen here: a secret in an answer, or an answer that calls a stalled task ready.
 
@@ -20,7 +20,6 @@ use axum::http::{StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 /// Milliseconds a task may be late before it is not ready: behind a long backlog, or held up by a lock or a stopped target.
 pub const LATE_MILLIS: u64 = 60_000;
@@ -36,12 +35,6 @@ pub enum StatusError {
         /// The cause.
         source: std::io::Error,
     },
-    /// The listener broke while serving.
-    #[error("the status listener ended: {source}")]
-    Serve {
-        /// The cause.
-        source: std::io::Error,
-    },
 }
 
 impl StatusError {
@@ -49,7 +42,6 @@ impl StatusError {
     pub fn retry(&self) -> Retry {
         match self {
             Self::Listen { .. } => Retry::fix(InConfig::Listen),
-            Self::Serve { .. } => Retry::AfterBackoff,
         }
     }
 }
@@ -64,23 +56,16 @@ pub async fn bind(address: &str) -> Result<TcpListener, StatusError> {
         .map_err(|source| StatusError::Listen { address: address.to_owned(), source })
 }
 
-/// Serves until `stop`.
-///
-/// # Errors
-/// When the listener breaks.
-pub async fn serve(listener: TcpListener, board: Board, stop: CancellationToken) -> Result<(), StatusError> {
-    let router = Router::new()
+/// The paths for who only looks.
+pub fn router(board: Board) -> Router {
+    Router::new()
         .route("/", get(async |State(board): State<Board>| Html(page::render(&board.read(), now()))))
         .route("/api/status", get(async |State(board): State<Board>| axum::Json(board.read())))
         .route("/api/config", get(async |State(board): State<Board>| axum::Json(board.config())))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(async |State(board): State<Board>, uri: Uri| ready(&board.read(), &uri)))
         .route("/metrics", get(async |State(board): State<Board>| scrape(&board)))
-        .with_state(board);
-    axum::serve(listener, router)
-        .with_graceful_shutdown(async move { stop.cancelled().await })
-        .await
-        .map_err(|source| StatusError::Serve { source })
+        .with_state(board)
 }
 
 /// 200 when every task is Synchronizing and hears its source, with all its tables (`?tables=ignore`: whatever becomes of single ones); else
@@ -132,6 +117,8 @@ fn stream_not_ready(task: &TaskStatus, now: Time) -> Option<String> {
             Some(what) => format!("{}, waits for {what}", task.phase.name()),
             None => task.phase.name().to_owned(),
         }),
+        // Nobody is to wait for it.
+        Phase::Dropped => None,
     }
 }
 

@@ -34,6 +34,7 @@ fn render_task(page: &mut String, name: &str, task: &TaskStatus, now: Time) {
         | Phase::Snapshot
         | Phase::CatchingUp
         | Phase::Paused
+        | Phase::Dropped
         | Phase::Stopped => "wait",
     };
     // Writing to a String cannot fail.
@@ -65,6 +66,7 @@ fn render_task(page: &mut String, name: &str, task: &TaskStatus, now: Time) {
         | Phase::CatchingUp
         | Phase::Synchronizing
         | Phase::Paused
+        | Phase::Dropped
         | Phase::Stopped => {}
     }
     if let Some(cause) = task.first_cause() {

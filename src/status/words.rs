@@ -3,11 +3,18 @@
 use crate::change::status::{NotCarried, TaskStatus, Time, Upkeep};
 use crate::change::verdict::Outcome;
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// `lag 12 ms` or `lag unknown`.
 pub fn lag(task: &TaskStatus) -> String {
     task.lag_millis.map_or_else(|| "lag unknown".to_owned(), |millis| format!("lag {millis} ms"))
+}
+
+/// `2026-01-31T23:59:59Z`, of seconds since 1970.
+pub fn moment(seconds: u64) -> String {
+    // Beyond the year 9999 there is no such form.
+    let seconds = seconds.min(253_402_300_799);
+    humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).to_string()
 }
 
 /// `3m 20s`.

@@ -1,13 +1,16 @@
-//! What a daemon is told while it runs: to take in its config anew, and to change what a task does with tables.
+//! What a daemon is told while it runs: to take in its config anew, to pause or drop a task, and to change what one does with tables.
 //!
-//! What must never happen here: a task stopped whose section and servers have not changed.
+//! What must never happen here: a task stopped whose section and servers have not changed, a change that the log does not tell of, with who
+//! asked for it.
 
 use super::{Running, State, Supervisor};
 use crate::change::TableName;
-use crate::change::command::{Change, Failure, Pausing, Reply};
+use crate::change::command::{Asked, AskedOutcome, Asker, Change, Command, Failure, Pausing, Reason, Reply};
 use crate::change::status::Phase;
-use crate::config::{self, Config, ConfigError};
+use crate::config::{self, Config};
+use crate::status::now;
 use crate::task::{self, Progress, TaskError, TaskProgress};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -16,18 +19,76 @@ use std::time::{Duration, Instant};
 /// How long a task that is starting is waited for before somebody who asks is told to try again.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long a drop may take; what is left then goes with the next.
+const DROPPING: Duration = Duration::from_secs(150);
+
 /// How long tasks that begin by a reload are waited for until their records are as the config says.
 const TAKING: Duration = Duration::from_secs(10);
 
+/// Lines that are answered, each with the task that it is about.
+type Lines = Vec<(Option<String>, String)>;
+
 impl Supervisor {
+    /// Does what somebody asks for. The log and the tasks' targets have who it was, what it was and what has become of it.
+    pub async fn obey(&self, command: Command, asker: &Asker) -> Reply {
+        tracing::info!(task = command.task(), %asker, "asked: {command}");
+        // A task that is not known has no target.
+        let config = self.config().await;
+        let about = command.task().filter(|task| config.tasks.contains_key(*task)).map(str::to_owned);
+        let entry = |task: String, outcome: AskedOutcome, said: String| Asked {
+            at: now().seconds(),
+            task,
+            asker: asker.to_string(),
+            command: command.to_string(),
+            outcome,
+            said,
+        };
+        if let Some(task) = &about {
+            task::record_asked(&config, &entry(task.clone(), AskedOutcome::Begun, String::new())).await;
+        }
+        let (lines, failure) = match &command {
+            Command::Reload => self.reload().await,
+            Command::Task { task, pausing } => self.pause(task, *pausing).await,
+            Command::DropTask { task, remove_rows } => self.drop_task(task, *remove_rows).await,
+            Command::Tables { task, tables, change } => self.change(task, *change, tables.clone()).await,
+        };
+        let mut by_task: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (task, line) in &lines {
+            tracing::info!(task, %asker, "{command}: {line}");
+            if let Some(task) = task {
+                by_task.entry(task.clone()).or_default().push(line.clone());
+            }
+        }
+        let mut outcome = AskedOutcome::Done;
+        if let Some(failure) = &failure {
+            tracing::error!(task = command.task(), %asker, "{command}: not done: {}", failure.error);
+            outcome = AskedOutcome::NotDone;
+            if let Some(task) = about {
+                by_task.entry(task).or_default().push(failure.error.clone());
+            }
+        }
+        // A reload may have brought tasks, and taken some away.
+        let after = self.config().await;
+        for (task, lines) in by_task {
+            let config = if after.tasks.contains_key(&task) { &after } else { &config };
+            task::record_asked(config, &entry(task, outcome, lines.join("\n"))).await;
+        }
+        Reply { lines: lines.into_iter().map(|(_, line)| line).collect(), failure }
+    }
+
     /// Takes in the config file as it is now, and says what that has changed once it is on record. Tasks that are as they were go on; those
-    /// that have failed are tried again.
-    ///
-    /// # Errors
-    /// When the file cannot be used: everything goes on as it was.
-    pub async fn reload(&self) -> Result<(Arc<Config>, Vec<String>), ConfigError> {
+    /// that have failed are tried again. Everything goes on as it was when the file cannot be used.
+    async fn reload(&self) -> (Lines, Option<Failure>) {
         let mut state = self.state.lock().await;
-        let config = Arc::new(config::load(Path::new(&state.config.file))?);
+        let config = match config::load(Path::new(&state.config.file)) {
+            Ok(config) => Arc::new(config),
+            Err(error) => {
+                return refused(
+                    format!("{}; everything goes on as it was", error.with_remedy()),
+                    Reason::Refused,
+                );
+            }
+        };
         let mut lines = restart_takes(&state.config, &config);
         let mut begun = Vec::new();
         state.config = config.clone();
@@ -36,7 +97,8 @@ impl Supervisor {
         for name in gone {
             self.end(&mut state, &name).await;
             self.board.forget(&name);
-            lines.push(format!("task {name} is no more: it is stopped"));
+            let line = format!("task {name} is no more: it is stopped");
+            lines.push((Some(name), line));
         }
         for name in config.tasks.keys() {
             let line = match state.tasks.get(name) {
@@ -49,20 +111,20 @@ impl Supervisor {
             let running = Running::begin(name, &config, &self.board, &self.stop);
             begun.push((name.clone(), running.memory.clone(), running.progress.clone()));
             state.tasks.insert(name.clone(), running);
-            lines.push(format!("task {name} {line}"));
+            lines.push((Some(name.clone()), format!("task {name} {line}")));
         }
         self.board.reload(config.identity());
         drop(state);
         lines.extend(self.taken(&begun).await);
         if lines.is_empty() {
-            lines.push("nothing has changed".to_owned());
+            lines.push((None, "nothing has changed".to_owned()));
         }
-        Ok((config, lines))
+        (lines, None)
     }
 
     /// Waits until tasks that have begun have their records as their config says: a table that is taken out and put in again right after
     /// is then another one. Says of which that is not so yet.
-    async fn taken(&self, begun: &[(String, Arc<task::Memory>, Progress)]) -> Vec<String> {
+    async fn taken(&self, begun: &[(String, Arc<task::Memory>, Progress)]) -> Lines {
         let until = Instant::now() + TAKING;
         let mut lines = Vec::new();
         for (name, memory, progress) in begun {
@@ -72,7 +134,8 @@ impl Supervisor {
             }
             if !memory.is_taken() {
                 let phase = progress.ask(|progress| progress.phase().name());
-                lines.push(format!("task {name} is {phase}: what its config says is not on record yet"));
+                let line = format!("task {name} is {phase}: what its config says is not on record yet");
+                lines.push((Some(name.clone()), line));
             }
         }
         lines
@@ -93,146 +156,157 @@ impl Supervisor {
     }
 
     /// Pauses a task, or has it go on. It has drained, and that is on record, when this answers.
-    pub async fn pause(&self, task: Option<String>, pausing: Pausing) -> Reply {
+    async fn pause(&self, name: &str, pausing: Pausing) -> (Lines, Option<Failure>) {
         let mut state = self.state.lock().await;
-        let name = match one(&state, task) {
-            Ok(name) => name,
-            Err(reply) => return reply,
+        let running = match known(&state, name) {
+            Ok(running) => running,
+            Err(unknown) => return unknown,
         };
-        let Some(running) = state.tasks.get(&name) else {
-            return Reply::failed(format!("task {name} is not known any more"), true);
-        };
-        let (config, is_paused) = (running.config.clone(), running.progress.ask(is_paused));
-        match (pausing, is_paused) {
-            (Pausing::Pause, true) => return done(format!("task {name} is paused already")),
-            (Pausing::Resume, false) => return done(format!("task {name} is not paused")),
-            (Pausing::Pause, false) | (Pausing::Resume, true) => {}
+        let (config, phase) =
+            (running.config.clone(), running.progress.ask(|progress| progress.phase().clone()));
+        match (pausing, phase) {
+            (Pausing::Pause, Phase::Paused) => return done(name, format!("task {name} is paused already")),
+            (Pausing::Resume, Phase::Paused | Phase::Dropped) | (Pausing::Pause, _) => {}
+            (Pausing::Resume, _) => return done(name, format!("task {name} is not paused")),
         }
-        self.end(&mut state, &name).await;
-        let pausing = tokio::time::timeout(PATIENCE, Box::pin(task::pause(&name, &config, pausing))).await;
+        self.end(&mut state, name).await;
+        let pausing = Box::pin(task::pause(name, &config, pausing));
+        let pausing = tokio::time::timeout(PATIENCE, pausing).await;
         // What is on record decides what becomes of it.
-        let begun = Running::begin(&name, &config, &self.board, &self.stop);
-        state.tasks.insert(name.clone(), begun);
-        match pausing {
-            Ok(Ok(line)) => {
-                tracing::info!(task = name, "by command: {line}");
-                done(line)
-            }
-            Ok(Err(error)) => reply((Vec::new(), Some(error))),
-            Err(_) => {
-                let seconds = PATIENCE.as_secs();
-                Reply::failed(
-                    format!("it is not known whether it was done: the target took more than {seconds} s"),
-                    true,
-                )
-            }
-        }
+        self.begin(&mut state, name, &config);
+        outcome(name, pausing.map(|done| done.map(|line| vec![line])))
+    }
+
+    /// Ends a task for good. Nothing is left of it but that, when this answers.
+    async fn drop_task(&self, name: &str, remove_rows: bool) -> (Lines, Option<Failure>) {
+        let mut state = self.state.lock().await;
+        let config = match known(&state, name) {
+            Ok(running) => running.config.clone(),
+            Err(unknown) => return unknown,
+        };
+        self.end(&mut state, name).await;
+        let dropping = Box::pin(task::drop_task(name, &config, remove_rows));
+        let dropping = tokio::time::timeout(DROPPING, dropping).await;
+        self.board.forget(name);
+        self.begin(&mut state, name, &config);
+        outcome(name, dropping)
+    }
+
+    fn begin(&self, state: &mut State, name: &str, config: &Arc<Config>) {
+        let begun = Running::begin(name, config, &self.board, &self.stop);
+        state.tasks.insert(name.to_owned(), begun);
     }
 
     /// Changes what a task does with tables.
-    pub async fn change(&self, task: Option<String>, change: Change, tables: Vec<TableName>) -> Reply {
+    async fn change(&self, name: &str, change: Change, tables: Vec<TableName>) -> (Lines, Option<Failure>) {
         let mut state = self.state.lock().await;
-        let name = match one(&state, task) {
-            Ok(name) => name,
-            Err(reply) => return reply,
-        };
-        let Some(running) = state.tasks.get(&name) else {
-            return Reply::failed(format!("task {name} is not known any more"), true);
+        let running = match known(&state, name) {
+            Ok(running) => running,
+            Err(unknown) => return unknown,
         };
         if running.progress.ask(has_ended) {
             // Its records are free, and what is changed may be what it failed for; so may what the config says by now.
             let config = match config::load(Path::new(&state.config.file)) {
-                Ok(config) if config.tasks.contains_key(&name) => Arc::new(config),
-                Ok(_) => return Reply::failed(format!("the config has no task {name} any more"), false),
-                Err(error) => return Reply::failed(error.to_string(), false),
+                Ok(config) if config.tasks.contains_key(name) => Arc::new(config),
+                Ok(_) => {
+                    return refused(format!("the config has no task {name} any more"), Reason::UnknownTask);
+                }
+                Err(error) => return refused(error.with_remedy(), Reason::Refused),
             };
-            let changing = task::change(&name, &config, change, &tables);
-            let Ok(done) = tokio::time::timeout(PATIENCE, changing).await else {
+            let changing = task::change(name, &config, change, &tables);
+            let Ok(done) = tokio::time::timeout(PATIENCE, Box::pin(changing)).await else {
                 let seconds = PATIENCE.as_secs();
-                return Reply::failed(
+                return refused(
                     format!("nothing was changed: the target took more than {seconds} s"),
-                    true,
+                    Reason::Temporary,
                 );
             };
             if done.is_ok() {
-                self.end(&mut state, &name).await;
-                let begun = Running::begin(&name, &config, &self.board, &self.stop);
-                state.tasks.insert(name.clone(), begun);
+                self.end(&mut state, name).await;
+                self.begin(&mut state, name, &config);
             }
-            return match done {
-                Ok(lines) => Reply { lines, failure: None },
-                Err(error) => reply((Vec::new(), Some(error))),
-            };
+            return outcome(name, Ok(done));
         }
         let waiting = running.memory.ask(change, tables);
         let progress = running.progress.clone();
         drop(state);
         match tokio::time::timeout(PATIENCE, waiting.answer).await {
-            Ok(Ok(done)) => reply(done),
-            Ok(Err(_)) => Reply::failed(
+            Ok(Ok((lines, failed))) => {
+                let lines = lines.into_iter().map(|line| (Some(name.to_owned()), line)).collect();
+                (lines, failed.map(|error| failure(&error)))
+            }
+            Ok(Err(_)) => refused(
                 format!("task {name} starts over, and it is not known whether it was done"),
-                true,
+                Reason::Temporary,
             ),
             Err(_) if waiting.begun.load(Relaxed) => {
                 let seconds = PATIENCE.as_secs();
-                Reply::failed(
+                refused(
                     format!("not done within {seconds} s, and it is not known whether it will be"),
-                    true,
+                    Reason::Temporary,
                 )
             }
             Err(_) => {
                 let phase = progress.ask(|progress| progress.phase().name());
-                Reply::failed(
+                refused(
                     format!(
                         "nothing was changed: task {name} is {phase}, and can do it when its stream runs"
                     ),
-                    true,
+                    Reason::Temporary,
                 )
             }
         }
     }
 }
 
-/// The task that somebody means.
-fn one(state: &State, task: Option<String>) -> Result<String, Reply> {
-    let known = || state.tasks.keys().cloned().collect::<Vec<_>>().join(", ");
-    match task {
-        Some(name) if state.tasks.contains_key(&name) => Ok(name),
-        Some(name) => Err(Reply::failed(
-            format!("there is no task \"{name}\". To mend it: name one of {}.", known()),
-            false,
-        )),
-        None if state.tasks.len() == 1 => Ok(known()),
-        None => Err(Reply::failed(
-            format!("there are several tasks. To mend it: name one of {} with --task.", known()),
-            false,
-        )),
-    }
+/// The task of that name.
+fn known<'a>(state: &'a State, name: &str) -> Result<&'a Running, (Lines, Option<Failure>)> {
+    state.tasks.get(name).ok_or_else(|| {
+        let known: Vec<&str> = state.tasks.keys().map(String::as_str).collect();
+        let known = known.join(", ");
+        refused(format!("there is no task \"{name}\". To mend it: name one of {known}."), Reason::UnknownTask)
+    })
 }
 
 /// Whether nobody works at the task, and its records are free.
 fn has_ended(progress: &TaskProgress) -> bool {
-    has_failed(progress) || is_paused(progress)
+    has_failed(progress) || matches!(progress.phase(), Phase::Paused | Phase::Dropped)
 }
 
 fn has_failed(progress: &TaskProgress) -> bool {
     matches!(progress.phase(), Phase::Failed { .. } | Phase::Stopped)
 }
 
-fn is_paused(progress: &TaskProgress) -> bool {
-    *progress.phase() == Phase::Paused
+fn done(name: &str, line: String) -> (Lines, Option<Failure>) {
+    (vec![(Some(name.to_owned()), line)], None)
 }
 
-fn done(line: String) -> Reply {
-    Reply { lines: vec![line], failure: None }
+fn refused(error: String, reason: Reason) -> (Lines, Option<Failure>) {
+    (Lines::new(), Some(Failure { error, reason }))
 }
 
-fn reply((lines, failed): (Vec<String>, Option<TaskError>)) -> Reply {
-    let failure = failed.map(|error| Failure {
-        temporary: error.retry() == crate::change::Retry::AfterBackoff,
-        error: format!("{error}. To mend it: {}.", error.retry().remedy()),
-    });
-    Reply { lines, failure }
+/// What has become of something that the target was to do in time.
+fn outcome(
+    name: &str,
+    done: Result<Result<Vec<String>, TaskError>, tokio::time::error::Elapsed>,
+) -> (Lines, Option<Failure>) {
+    match done {
+        Ok(Ok(lines)) => (lines.into_iter().map(|line| (Some(name.to_owned()), line)).collect(), None),
+        Ok(Err(error)) => (Lines::new(), Some(failure(&error))),
+        Err(_) => refused(
+            "it is not known whether it was done: the target takes too long".to_owned(),
+            Reason::Temporary,
+        ),
+    }
+}
+
+fn failure(error: &TaskError) -> Failure {
+    let retry = error.retry();
+    let temporary = retry == crate::change::Retry::AfterBackoff;
+    Failure {
+        error: format!("{error}. To mend it: {}.", retry.remedy()),
+        reason: if temporary { Reason::Temporary } else { Reason::Refused },
+    }
 }
 
 /// Whether a task is the same in both, its servers too.
@@ -248,7 +322,7 @@ fn same(before: &Config, after: &Config, name: &str) -> bool {
 }
 
 /// What of `[daemon]` has changed and is not taken in.
-fn restart_takes(before: &Config, after: &Config) -> Vec<String> {
+fn restart_takes(before: &Config, after: &Config) -> Lines {
     let (old, new) = (&before.daemon, &after.daemon);
     let changed = [
         ("listen", old.listen != new.listen),
@@ -257,5 +331,6 @@ fn restart_takes(before: &Config, after: &Config) -> Vec<String> {
         ("socket", old.socket != new.socket),
     ];
     let changed = changed.into_iter().filter(|(_, changed)| *changed);
-    changed.map(|(key, _)| format!("daemon.{key} has changed: that takes a restart of the daemon")).collect()
+    let told = |key: &str| format!("daemon.{key} has changed: that takes a restart of the daemon");
+    changed.map(|(key, _)| (None, told(key))).collect()
 }

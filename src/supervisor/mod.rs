@@ -78,9 +78,9 @@ impl Supervisor {
         Self { board, stop, state: Mutex::new(State { config, tasks }) }
     }
 
-    /// How long a stop may take to drain, as the config has it now.
-    pub async fn grace(&self) -> Duration {
-        self.state.lock().await.config.daemon.shutdown_grace
+    /// The config that it goes by now.
+    pub async fn config(&self) -> Arc<Config> {
+        self.state.lock().await.config.clone()
     }
 
     /// Waits until all tasks have drained, after the stop.
@@ -131,18 +131,19 @@ async fn supervise(
     loop {
         let started = Instant::now();
         progress.step(TaskProgress::begins_attempt);
-        let asked = async { if is_let_run { Ok(None) } else { Box::pin(task::paused(name, &config)).await } };
-        let paused = tokio::select! {
-            paused = asked => paused,
+        let asked =
+            async { if is_let_run { Ok(None) } else { Box::pin(task::resting(name, &config)).await } };
+        let resting = tokio::select! {
+            resting = asked => resting,
             () = stop.cancelled() => {
                 progress.step(TaskProgress::stops);
                 return;
             }
         };
-        let ended = match paused {
-            Ok(Some(since)) => {
-                progress.step(|progress, now| progress.pauses(since, now));
-                tracing::info!(task = name, "paused");
+        let ended = match resting {
+            Ok(Some(rest)) => {
+                progress.step(|progress, now| progress.rests(rest, now));
+                tracing::info!(task = name, "{}", progress.ask(|progress| progress.phase().name()));
                 stop.cancelled().await;
                 return;
             }

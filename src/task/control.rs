@@ -1,6 +1,7 @@
 //! What is changed in the records of a task that no daemon runs.
 
 use super::context::Context;
+use super::pausing;
 use super::progress::Progress;
 use super::side;
 use super::sides::Sides;
@@ -25,6 +26,7 @@ pub async fn change(
     tables: &[TableName],
 ) -> Result<Vec<String>, TaskError> {
     let context = Context::new(config, &Progress::new(name, Board::default()))?;
+    pausing::refuse_dropped(&context).await?;
     let owner = Owner::take(context.target(), name).await?;
     let (session, store) = (owner.session(), owner.store());
     let stored = store.load(session).await?;

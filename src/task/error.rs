@@ -81,6 +81,18 @@ pub enum TaskError {
         /// The task.
         task: String,
     },
+    /// The task was dropped.
+    #[error("task {task} was dropped by command")]
+    Dropped {
+        /// The task.
+        task: String,
+    },
+    /// The task was dropped, and something of it is still there.
+    #[error("the drop of task {task} was cut off, and something of it is still there")]
+    HalfDropped {
+        /// The task.
+        task: String,
+    },
     /// A table that a command names is none of the task's.
     #[error("{table} is not on record of task {task}")]
     NotOnRecord {
@@ -259,6 +271,8 @@ impl TaskError {
                 };
                 Retry::fix(again.or(InConfig::TagFeeders))
             }
+            Self::Dropped { task } => Retry::fix(Remedy::ResumeTask { task: task.clone() }),
+            Self::HalfDropped { task } => Retry::fix(Remedy::DropTask { task: task.clone() }),
             Self::NotBegun { .. }
             | Self::Unsettled { .. }
             | Self::CopyAgain { .. }

@@ -5,7 +5,7 @@ use super::progress::Progress;
 use super::targets;
 use super::{TaskError, ask, gather, tell};
 use crate::change::TableName;
-use crate::change::state::TableState;
+use crate::change::state::{Rest, TableState};
 use crate::change::status::{Phase, TaskStatus};
 use crate::config::{Config, ExistingTables};
 use crate::precheck::Report;
@@ -94,11 +94,16 @@ pub async fn stored(name: &str, config: &Arc<Config>) -> Result<TaskStatus, Task
     let mut status = TaskStatus { phase: Phase::Stopped, ..TaskStatus::new(now()) };
     context.task().source.clone_into(&mut status.source);
     context.task().target.clone_into(&mut status.target);
+    match store::resting(&session, name).await? {
+        Some(Rest::Paused(since)) => (status.phase, status.since) = (Phase::Paused, since),
+        Some(Rest::Dropped(since)) => {
+            (status.phase, status.since) = (Phase::Dropped, since);
+            return Ok(status);
+        }
+        None => {}
+    }
     let Some(stored) = store::peek(&session, name).await? else { return Ok(status) };
     status.cause = stored.cause;
-    if let Some(since) = stored.paused {
-        (status.phase, status.since) = (Phase::Paused, since);
-    }
     status.verified = stored.verified;
     status.position = stored.checkpoint.as_ref().map(|checkpoint| checkpoint.position.to_string());
     let committed = stored.committed_at.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());

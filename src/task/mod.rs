@@ -6,6 +6,7 @@
 //! What must never happen here: the target written before the precheck has passed and the task is owned.
 
 mod applier;
+mod auditing;
 mod batch;
 mod builder;
 mod cause;
@@ -14,6 +15,7 @@ mod context;
 mod control;
 mod copy;
 mod courtesy;
+mod dropping;
 mod during_copy;
 mod ending;
 mod error;
@@ -47,12 +49,14 @@ mod upkeep;
 mod verify;
 mod waiting;
 
+pub use auditing::{asked, record_asked};
 pub use cause::record as record_cause;
 pub use control::change;
+pub use dropping::drop_task;
 pub use error::TaskError;
 pub use inspect::{Planned, check, plan, stored};
 pub use memory::Memory;
-pub use pausing::{pause, paused};
+pub use pausing::{pause, resting};
 pub use progress::{Progress, TaskProgress};
 pub use verify::{Verifying, verify};
 
@@ -62,7 +66,7 @@ use crate::change::{Retry, TableName};
 use crate::config::Config;
 use crate::precheck::{self, Report};
 use crate::sink::store::Stored;
-use crate::sink::{Owner, Session, SinkErrorKind, owner};
+use crate::sink::{Owner, Session, SinkErrorKind, owner, store};
 use crate::source::server::Server;
 use context::Context;
 use during_copy::Halfway;
@@ -223,8 +227,8 @@ async fn start(
     context.progress.step(TaskProgress::prechecks);
     memory.forget_passed();
     let (mut server, session, mut gathered) = ask(context, &owner::application(&context.name)).await?;
-    if gathered.stored.as_ref().is_some_and(|stored| stored.paused.is_some()) {
-        return Err(TaskError::Unsettled { why: "the task is paused".to_owned() });
+    if store::resting(&session, &context.name).await?.is_some() {
+        return Err(TaskError::Unsettled { why: "the task is paused or dropped".to_owned() });
     }
     tell::servers(context, &gathered);
     cause::tell(context, memory, &gathered);

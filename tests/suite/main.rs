@@ -13,6 +13,7 @@ mod asking;
 mod bad_input;
 mod chunk_boundaries;
 mod commands;
+mod control;
 mod copy_starts_over;
 mod cut_off_logs;
 mod ddl_around_copy;

@@ -35,6 +35,16 @@ pub enum Remedy {
         /// The source table.
         table: TableName,
     },
+    /// Drop a task, or what is left of it.
+    DropTask {
+        /// The task.
+        task: String,
+    },
+    /// Let a dropped task begin anew.
+    ResumeTask {
+        /// The task.
+        task: String,
+    },
     /// Copy the table again that the message names.
     CopyNamedTable,
     /// Leave a table out that the source has no more.

@@ -38,6 +38,12 @@ impl Display for Remedy {
             Self::Resync { table } => {
                 write!(f, "copy {table} again: run `rowferry resync -c CONFIG {table}`")
             }
+            Self::DropTask { task } => {
+                write!(f, "drop it once more: run `rowferry drop -c CONFIG --whole-task {task}`")
+            }
+            Self::ResumeTask { task } => {
+                write!(f, "have it begin anew: run `rowferry resume -c CONFIG --task {task}`")
+            }
             Self::CopyNamedTable => {
                 f.write_str("copy the table again (`rowferry resync -c CONFIG database.table`)")
             }

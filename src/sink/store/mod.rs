@@ -10,6 +10,7 @@
 //! (and a checkpoint on its predecessor), and no row written is `SinkErrorKind::CheckpointMoved`: roll back, take
 //! the task again, load.
 
+mod audit;
 mod cause;
 pub mod form;
 #[cfg(test)]
@@ -24,11 +25,12 @@ mod upkeep;
 mod verified;
 mod write;
 
+pub use audit::{asked, record_asked};
 pub use cause::record_cause;
-pub use pause::paused;
+pub use pause::{forget_drop, resting};
 pub use read::{Stored, StoredTable, checkpoint, peek};
 pub use side::{Feeders, feeders};
-pub use tables::{is_made, remove};
+pub use tables::{is_made, is_there, remove};
 pub use upkeep::{Done, UpkeepRecord};
 pub use verified::{AllVerified, record_verified, vacuum_verified, verified};
 pub(super) use write::Parameter;
@@ -75,6 +77,7 @@ struct Names {
     /// Nor are these.
     verified: String,
     pause: String,
+    dropped: String,
 }
 
 impl Names {
@@ -90,6 +93,7 @@ impl Names {
             cause: name("cause"),
             verified: name("verified"),
             pause: name("pause"),
+            dropped: name("dropped"),
         }
     }
 

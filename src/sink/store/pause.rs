@@ -1,24 +1,33 @@
-//! That a task is paused, over restarts: a record that its owner makes and takes away. It lies in a table that comes with the first pause.
+//! That a task is paused, or was dropped, over restarts: records that its owner makes and takes away. Each lies in a table that comes with
+//! the first of its kind. That a task was dropped stays when all else that is on record of it goes.
 
 use super::{Names, Store, tables};
+use crate::change::state::Rest;
 use crate::sink::{Session, SinkError};
 use tokio_postgres::types::Type;
 
-/// Since when a task is paused, in seconds since 1970; `None` when it is not.
+/// What keeps a task from running; `None` when it may run.
 ///
 /// # Errors
 /// What the server answers.
-pub async fn paused(session: &Session, task: &str) -> Result<Option<u64>, SinkError> {
+pub async fn resting(session: &Session, task: &str) -> Result<Option<Rest>, SinkError> {
     let names = Names::new(task);
     let found = tables::existing(session).await?.unwrap_or_default();
-    if found.contains_key(&names.pause) { read(session, &names).await } else { Ok(None) }
+    if found.contains_key(&names.dropped)
+        && let Some(since) = since(session, &names.dropped).await?
+    {
+        return Ok(Some(Rest::Dropped(since)));
+    }
+    if found.contains_key(&names.pause) {
+        return Ok(since(session, &names.pause).await?.map(Rest::Paused));
+    }
+    Ok(None)
 }
 
-/// The same; the task must have the table.
-pub(super) async fn read(session: &Session, names: &Names) -> Result<Option<u64>, SinkError> {
-    const DOING: &str = "asking whether the task is paused";
+async fn since(session: &Session, table: &str) -> Result<Option<u64>, SinkError> {
+    const DOING: &str = "asking whether the task is paused or dropped";
     let failed = |error| session.error(DOING, error);
-    let sql = format!("SELECT since FROM {} ORDER BY since LIMIT 1", names.pause);
+    let sql = format!("SELECT since FROM {table} ORDER BY since LIMIT 1");
     let rows = session.client().query_typed(&sql, &[]).await.map_err(failed)?;
     let Some(row) = rows.first() else { return Ok(None) };
     let since: i64 = row.try_get(0).map_err(failed)?;
@@ -26,14 +35,17 @@ pub(super) async fn read(session: &Session, names: &Names) -> Result<Option<u64>
 }
 
 impl Store {
-    /// Records that the task is paused. Must not run inside a transaction.
+    /// Records what keeps the task from running. Must not run inside a transaction.
     ///
     /// # Errors
     /// What the server answers.
-    pub async fn record_pause(&self, session: &Session, since: u64) -> Result<(), SinkError> {
-        const DOING: &str = "recording that the task is paused";
+    pub async fn record_rest(&self, session: &Session, rest: Rest) -> Result<(), SinkError> {
+        const DOING: &str = "recording that the task is paused or dropped";
         let failed = |error| session.error(DOING, error);
-        let table = &self.names.pause;
+        let (table, since) = match rest {
+            Rest::Paused(since) => (&self.names.pause, since),
+            Rest::Dropped(since) => (&self.names.dropped, since),
+        };
         let storage = if session.dialect().distributed {
             " WITH (appendonly=false) DISTRIBUTED BY (since)"
         } else {
@@ -57,4 +69,13 @@ impl Store {
         let deleted = session.client().batch_execute(&format!("DELETE FROM {}", self.names.pause)).await;
         deleted.map_err(|error| session.error("forgetting that the task was paused", error))
     }
+}
+
+/// A dropped task may begin anew. There must be such a record.
+///
+/// # Errors
+/// What the server answers.
+pub async fn forget_drop(session: &Session, task: &str) -> Result<(), SinkError> {
+    let dropped = session.client().batch_execute(&format!("DROP TABLE {}", Names::new(task).dropped)).await;
+    dropped.map_err(|error| session.error("forgetting that the task was dropped", error))
 }

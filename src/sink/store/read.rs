@@ -1,7 +1,7 @@
 //! Reads a task's records: by its owner before it works, and by `status` and `check` without writing anything.
 
 use super::form::{self, Form, FormError};
-use super::{AllVerified, Names, Store, cause, layout, pause, tables, unreadable, verified};
+use super::{AllVerified, Names, Store, cause, layout, tables, unreadable, verified};
 use crate::change::remedy::{Remedy, Upgrade};
 use crate::change::state::{Checkpoint, ChunkRecord, TableState};
 use crate::change::status::Cause;
@@ -29,8 +29,6 @@ pub struct Stored {
     pub cause: Option<Cause>,
     /// What comparisons have found. Of what is peeked at alone.
     pub verified: AllVerified,
-    /// Since when the task is paused, in seconds since 1970. Of what is peeked at alone.
-    pub paused: Option<u64>,
 }
 
 impl Stored {
@@ -120,9 +118,6 @@ pub async fn peek(session: &Session, task: &str) -> Result<Option<Stored>, SinkE
         let mut stored = read(session, task, &names).await?;
         if is_found(&names.cause) {
             stored.cause = cause::read(session, &names).await?;
-        }
-        if is_found(&names.pause) {
-            stored.paused = pause::read(session, &names).await?;
         }
         if is_found(&names.verified) {
             stored.verified = verified::read(session, &names).await?;

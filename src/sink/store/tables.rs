@@ -156,6 +156,21 @@ pub async fn is_made(session: &Session, task: &str) -> Result<bool, SinkError> {
     Ok(is_whole(&Names::new(task), existing(session).await?.as_ref()))
 }
 
+/// Whether any of a task's tables is there, but for the record that it was dropped.
+///
+/// # Errors
+/// What the server answers.
+pub async fn is_there(session: &Session, task: &str) -> Result<bool, SinkError> {
+    let names = Names::new(task);
+    let found = existing(session).await?.unwrap_or_default();
+    Ok(found.keys().any(|name| is_of_task(name, &names, task)))
+}
+
+fn is_of_task(name: &String, names: &Names, task: &str) -> bool {
+    let coming = [&names.cause, &names.verified, &names.pause];
+    names.all().contains(&name) || coming.contains(&name) || side::is_side(name, task)
+}
+
 fn is_whole(names: &Names, found: Option<&Existing>) -> bool {
     found.is_some_and(|found| {
         found.contains_key(&meta()) && names.all().into_iter().all(|name| found.contains_key(name))
@@ -223,6 +238,11 @@ pub(super) fn meta() -> String {
     format!("{SCHEMA}.\"meta\"")
 }
 
+/// What was asked of all tasks.
+pub(super) fn audit() -> String {
+    format!("{SCHEMA}.\"audit\"")
+}
+
 /// Refuses a schema `rowferry` of another version, where it has the table that says so.
 pub(super) async fn check_format(session: &Session, task: &str) -> Result<(), SinkError> {
     let meta = meta();
@@ -246,19 +266,14 @@ pub(super) async fn check_format(session: &Session, task: &str) -> Result<(), Si
     }
 }
 
-/// Drops a task's tables; what it copied stays. The task must be owned, or surely not run. Other tasks and the
-/// schema itself are left alone.
+/// Drops a task's tables; what it copied stays, and so does the record that the task was dropped. The task must be owned, or surely not run.
+/// Other tasks and the schema itself are left alone.
 pub async fn remove(session: &Session, task: &str) -> Result<(), SinkError> {
     let doing = format!("dropping the records of task {}", literal(task));
     let Some(found) = existing(session).await? else { return Ok(()) };
     let names = Names::new(task);
-    let all = names.all();
-    let is_of_task = |name: &&String| {
-        all.contains(name)
-            || [&names.cause, &names.verified, &names.pause].contains(name)
-            || side::is_side(name, task)
-    };
-    let present: Vec<&str> = found.keys().filter(is_of_task).map(String::as_str).collect();
+    let present: Vec<&str> =
+        found.keys().filter(|name| is_of_task(name, &names, task)).map(String::as_str).collect();
     if present.is_empty() {
         return Ok(());
     }

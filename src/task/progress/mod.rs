@@ -12,6 +12,7 @@ mod upkeep;
 
 pub use shared::Progress;
 
+use crate::change::state::Rest;
 use crate::change::status::{NotCommitted, Phase, Reached, SILENT_SECONDS, TablePhase, TaskStatus, Time};
 use crate::change::{Position, TableName, TargetName};
 use std::collections::{BTreeMap, BTreeSet};
@@ -142,9 +143,13 @@ impl TaskProgress {
         self.enter(Phase::Failed { error, remedy }, now);
     }
 
-    /// The task rests, since so many seconds after 1970.
-    pub fn pauses(&mut self, since: u64, now: Time) {
-        self.enter(Phase::Paused, now);
+    /// The task does not run until it is told to.
+    pub fn rests(&mut self, rest: Rest, now: Time) {
+        let (phase, since) = match rest {
+            Rest::Paused(since) => (Phase::Paused, since),
+            Rest::Dropped(since) => (Phase::Dropped, since),
+        };
+        self.enter(phase, now);
         self.since = since;
     }
 

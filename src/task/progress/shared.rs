@@ -120,6 +120,8 @@ fn is_on_its_way(phase: &Phase) -> bool {
         | Phase::Snapshot
         | Phase::CatchingUp
         | Phase::Synchronizing => true,
-        Phase::Retrying { .. } | Phase::Failed { .. } | Phase::Paused | Phase::Stopped => false,
+        Phase::Retrying { .. } | Phase::Failed { .. } | Phase::Paused | Phase::Dropped | Phase::Stopped => {
+            false
+        }
     }
 }

@@ -254,8 +254,18 @@ fn run(folder: &Path) -> Process {
 }
 
 async fn http_get(port: u16, path: &str) -> Option<(u16, String)> {
+    http(port, "GET", path, "", "").await
+}
+
+/// A request with headers (each with its line end) and a body of JSON, where they are not empty: status code and body. `None` when nobody
+/// answers.
+pub async fn http(port: u16, method: &str, path: &str, headers: &str, body: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n");
+    let kind = if body.is_empty() { "" } else { "Content-Type: application/json\r\n" };
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n{kind}{headers}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
     stream.write_all(request.as_bytes()).await.ok()?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.ok()?;

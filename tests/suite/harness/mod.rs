@@ -37,7 +37,7 @@ mod wait;
 
 pub use compare::{Comparison, tables_equal};
 pub use config::Config;
-pub use daemon::{Daemon, Output, failure, rowferry, rowferry_in};
+pub use daemon::{Daemon, Output, failure, http, rowferry, rowferry_in};
 pub use greenplum::{greenplum, is_target as on_greenplum, only_postgres};
 pub use kinds::Kind;
 pub(crate) use kinds::on_every_kind;

@@ -1,23 +1,15 @@
-//! The local socket by which a running daemon is told what to do: one line of JSON each way, for who may open it (its owner and root).
+//! The local socket: for who may open it, which are its owner and root.
 //!
-//! What must never happen here: a command taken from somebody else, a request without bound in time or size.
+//! What must never happen here: a socket that others can open, one of a daemon that lives taken away.
 
-use crate::change::command::{Command, Reply};
+use super::asker::Peer;
+use axum::Router;
 use std::fs::DirBuilder;
-use std::future::Future;
 use std::io::{Error, ErrorKind, Result};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixListener;
 
-/// How long a request may take to come, and an answer to be read.
-const TRANSFER: Duration = Duration::from_secs(5);
-/// How long the daemon may work at a command; a reload waits for tasks to drain.
-const WORK: Duration = Duration::from_secs(180);
-/// How long a line may be; a hundred thousand names need a tenth of it.
-const LONGEST: u64 = 64 << 20;
 /// The socket's name in its folder.
 const NAME: &str = "control.sock";
 
@@ -25,6 +17,12 @@ const NAME: &str = "control.sock";
 #[derive(Debug)]
 pub struct Socket {
     listener: UnixListener,
+    file: File,
+}
+
+/// Its file.
+#[derive(Debug)]
+struct File {
     path: PathBuf,
     /// The folder that was made for it.
     folder: Option<PathBuf>,
@@ -65,40 +63,27 @@ impl Socket {
         }
         let listener = UnixListener::bind(&path)?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
-        Ok(Self { listener, path, folder })
+        Ok(Self { listener, file: File { path, folder } })
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.file.path
     }
 
-    /// Has each command that comes done by `done`, for as long as it is polled.
-    pub async fn serve<D, F>(self, done: D)
-    where
-        D: Fn(Command) -> F + Clone + Send + 'static,
-        F: Future<Output = Reply> + Send + 'static,
-    {
-        loop {
-            match self.listener.accept().await {
-                Ok((stream, _)) => {
-                    let done = done.clone();
-                    tokio::spawn(async move {
-                        if let Err(error) = answer(stream, done).await {
-                            tracing::warn!(%error, "a command over the local socket was not answered");
-                        }
-                    });
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "the local socket");
-                    tokio::time::sleep(TRANSFER).await;
-                }
-            }
-        }
+    /// Answers who connects, for as long as it is polled.
+    ///
+    /// # Errors
+    /// When the listener breaks.
+    pub async fn serve(self, router: Router) -> Result<()> {
+        let Self { listener, file } = self;
+        let served = axum::serve(listener, router.into_make_service_with_connect_info::<Peer>()).await;
+        drop(file);
+        served
     }
 }
 
-impl Drop for Socket {
+impl Drop for File {
     fn drop(&mut self) {
         let removed = std::fs::remove_file(&self.path);
         let folder = self.folder.as_ref().map_or(Ok(()), std::fs::remove_dir);
@@ -114,52 +99,14 @@ fn is_own(folder: &Path) -> Result<bool> {
     Ok(found.is_dir() && found.uid() == own.uid() && found.permissions().mode().trailing_zeros() >= 6)
 }
 
-async fn answer<D, F>(stream: UnixStream, done: D) -> Result<()>
-where
-    D: Fn(Command) -> F,
-    F: Future<Output = Reply>,
-{
-    let (read, mut write) = stream.into_split();
-    let asked = tokio::time::timeout(TRANSFER, line(read)).await.map_err(|_| ErrorKind::TimedOut)??;
-    let reply = match serde_json::from_str(&asked) {
-        Ok(command) => done(command).await,
-        Err(error) => Reply::failed(
-            format!("this daemon ({}) does not know the command: {error}", env!("CARGO_PKG_VERSION")),
-            false,
-        ),
-    };
-    let reply = serde_json::to_string(&reply)? + "\n";
-    tokio::time::timeout(TRANSFER, write.write_all(reply.as_bytes()))
-        .await
-        .map_err(|_| ErrorKind::TimedOut)?
-}
-
-async fn line(read: impl tokio::io::AsyncRead + Unpin) -> Result<String> {
-    let mut line = String::new();
-    BufReader::new(read.take(LONGEST)).read_line(&mut line).await?;
-    Ok(line)
-}
-
-/// Has a command done by the daemon that listens there.
-///
-/// # Errors
-/// When nobody listens, the socket is not for this user, or the answer does not come.
-pub async fn tell(path: &Path, command: &Command) -> Result<Reply> {
-    let stream = UnixStream::connect(path).await?;
-    let (read, mut write) = stream.into_split();
-    let asked = serde_json::to_string(command)? + "\n";
-    tokio::time::timeout(TRANSFER, write.write_all(asked.as_bytes()))
-        .await
-        .map_err(|_| ErrorKind::TimedOut)??;
-    let answer = tokio::time::timeout(WORK, line(read)).await.map_err(|_| ErrorKind::TimedOut)??;
-    Ok(serde_json::from_str(&answer)?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::change::TableName;
-    use crate::change::command::Change;
+    use crate::change::command::{Asker, Change, Command, Reason, Reply};
+    use crate::control::{Control, Tokens, client, router};
+    use futures_util::future::BoxFuture;
+    use std::sync::Arc;
 
     #[test]
     fn a_folder_that_others_may_enter_is_not_our_own() {
@@ -172,7 +119,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn commands_go_there_and_answers_come_back() {
+    async fn requests_go_there_and_answers_come_back() {
         let folder = std::env::temp_dir().join(format!("rowferry-test-control-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let path = folder.join("s.sock");
@@ -180,18 +127,38 @@ mod tests {
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
         let socket = Socket::bind(Some(&path)).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        let echo = async |command: Command| Reply { lines: vec![format!("{command:?}")], failure: None };
-        let serving = tokio::spawn(socket.serve(echo));
-        let (tables, change) = (vec![TableName::new("a", "b\n")], Change::Drop { remove_rows: true });
-        let command = Command::Tables { task: Some("t".to_owned()), tables, change };
-        let reply = tell(&path, &command).await.unwrap();
-        assert_eq!(reply.lines, [format!("{command:?}")]);
+        let obey = |command: Command, asker: Asker| -> BoxFuture<'static, Reply> {
+            Box::pin(async move {
+                if command.task() == Some("gone") {
+                    return Reply::failed("gone", Reason::UnknownTask);
+                }
+                Reply { lines: vec![format!("{command:?} {asker}")], failure: None }
+            })
+        };
+        let control = Control { obey: Arc::new(obey), tokens: Tokens::default() };
+        let serving = tokio::spawn(socket.serve(router(control)));
+        let body = r#"{"tables":["a.b\nc"],"remove_rows":true}"#;
+        let reply = client::tell(&path, ("POST", "/api/tasks/t%2Fx/drop"), body).await.unwrap();
+        let (tables, change) = (vec![TableName::new("a", "b\nc")], Change::Drop { remove_rows: true });
+        let command = Command::Tables { task: "t/x".to_owned(), tables, change };
+        let line = reply.lines.concat();
+        assert!(line.starts_with(&format!("{command:?}")), "{line}");
+        assert!(line.ends_with(&format!("by the local socket (process {})", std::process::id())), "{line}");
+        let gone = client::tell(&path, ("POST", "/api/tasks/gone/pause"), "").await.unwrap();
+        assert_eq!(gone, Reply::failed("gone", Reason::UnknownTask));
+        for (body, why) in [
+            ("", "Content-Type"),
+            ("{}", "missing field `tables`"),
+            (r#"{"tables":[]}"#, "no table is named"),
+            (r#"{"tables":["b"]}"#, "write database.table"),
+            (r#"{"tables":["a.b"],"remove_rows":true}"#, "remove_rows is for a drop"),
+            (r#"{"tables":["a.b"],"force":true}"#, "unknown field `force`"),
+        ] {
+            let told = client::tell(&path, ("POST", "/api/tasks/t/resync"), body).await.unwrap();
+            let failure = told.failure.unwrap();
+            assert!(failure.error.contains(why) && !failure.error.contains('\n'), "{body}: {failure:?}");
+        }
         assert_eq!(Socket::bind(Some(&path)).unwrap_err().kind(), ErrorKind::AddrInUse);
-        // What is no command is told.
-        let mut stream = UnixStream::connect(&path).await.unwrap();
-        stream.write_all(b"{\"command\":\"fly\"}\n").await.unwrap();
-        let answer = line(stream).await.unwrap();
-        assert!(answer.contains("does not know the command"), "{answer}");
         serving.abort();
         assert!(serving.await.unwrap_err().is_cancelled());
         assert!(!path.exists(), "its file stays");

@@ -30,7 +30,7 @@ pub async fn audit(
     }
     let mut text = String::new();
     for (name, entries) in &all {
-        line!(text, "task {name}: {}", if entries.is_empty() { "nothing was asked of it" } else { "" });
+        line!(text, "task {name}{}", if entries.is_empty() { ": nothing was asked of it" } else { "" });
         for entry in entries {
             let Asked { at, asker, command, outcome, said, .. } = entry;
             line!(text, "  {} {} {command}, {asker}", words::moment(*at), outcome.word());

@@ -1,6 +1,6 @@
 //! What a running daemon can be told, by whom, and its answer.
 
-use super::TableName;
+use super::{TableName, TransactionName};
 use serde::{Deserialize, Serialize};
 use std::fmt::{Display, Formatter};
 
@@ -22,6 +22,15 @@ pub enum Command {
         task: String,
         /// Its rows in the target go too.
         remove_rows: bool,
+    },
+    /// Have a task pass over the transaction that it cannot get past.
+    Skip {
+        /// The task.
+        task: String,
+        /// The transaction.
+        position: TransactionName,
+        /// The one table for which it is passed over; `None` for all.
+        table: Option<TableName>,
     },
     /// Change what a task does with tables.
     Tables {
@@ -99,7 +108,10 @@ impl Command {
     pub fn task(&self) -> Option<&str> {
         match self {
             Self::Reload => None,
-            Self::Task { task, .. } | Self::DropTask { task, .. } | Self::Tables { task, .. } => Some(task),
+            Self::Task { task, .. }
+            | Self::DropTask { task, .. }
+            | Self::Skip { task, .. }
+            | Self::Tables { task, .. } => Some(task),
         }
     }
 }
@@ -113,6 +125,10 @@ impl Display for Command {
             Self::Task { pausing: Pausing::Pause, .. } => f.write_str("pause"),
             Self::Task { pausing: Pausing::Resume, .. } => f.write_str("resume"),
             Self::DropTask { remove_rows, .. } => write!(f, "drop --whole-task{}", rows(remove_rows)),
+            Self::Skip { position, table, .. } => {
+                write!(f, "skip {position}")?;
+                table.as_ref().map_or(Ok(()), |table| write!(f, " --table {table}"))
+            }
             Self::Tables { tables, change, .. } => {
                 match change {
                     Change::Resync => f.write_str("resync")?,

@@ -27,6 +27,8 @@ pub enum Change {
     Begin {
         /// Its identifier, where the source has them.
         gtid: Option<TransactionId>,
+        /// Where the event ends that begins it.
+        begun: FilePosition,
     },
     /// Rows of the transaction that has begun.
     Rows(RowsEvent),
@@ -79,6 +81,8 @@ pub struct StatementEvent {
     /// The transaction it belongs to: that of `boundary`, or, where rows follow in the same transaction, the one that
     /// `boundary` stops short of.
     pub gtid: Option<TransactionId>,
+    /// Where the event ends that begins that transaction: the statement itself, where it stands alone.
+    pub begun: FilePosition,
     /// The statement is its own transaction; the stream may be cut after it.
     pub boundary: Boundary,
     /// What it did is not known for sure. Only who knows what is carried knows whether that matters.
@@ -96,6 +100,9 @@ pub struct DoubtfulEvent {
     pub made: Option<TableName>,
     /// The transaction it belongs to.
     pub gtid: Option<TransactionId>,
+    /// Where the event ends that begins that transaction: the statement itself, where it stands alone. `None` in an XA transaction, the
+    /// rows of which come as another one.
+    pub begun: Option<FilePosition>,
     /// Where the statement ends.
     pub position: FilePosition,
 }

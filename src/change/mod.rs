@@ -22,6 +22,7 @@ pub mod retry;
 pub mod rows;
 pub mod session;
 pub mod shape;
+pub mod standing;
 pub mod state;
 pub mod status;
 pub mod verdict;
@@ -40,6 +41,7 @@ pub use retry::Retry;
 pub use rows::ResultRows;
 pub use session::Session;
 pub use shape::{TargetChange, TargetColumn, TargetName, TargetTable, TargetType};
+pub use standing::{Standing, TransactionName, TransactionNameError, TransactionPlace};
 
 use serde::{Deserialize, Serialize};
 

@@ -175,6 +175,12 @@ pub struct TaskStatus {
     /// What stopped the task first since it was last Synchronizing, as the target has it on record from before this start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
+    /// What of the source's log the task has failed at, where it is one transaction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stands: Option<Stands>,
+    /// What it was told to pass over.
+    #[serde(flatten)]
+    pub skips: Skips,
     /// What the phase cannot go on without: "2 prepared XA transaction(s) (a, b) to end …". `None` while it goes on.
     #[serde(default)]
     pub waiting_for: Option<String>,
@@ -229,6 +235,37 @@ pub struct TaskStatus {
     /// Per source table what comparisons have found. A table that has not been compared is not in it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub verified: BTreeMap<String, Verified>,
+}
+
+/// One transaction of the source's log, or a statement that is one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stands {
+    /// As `rowferry skip` takes it.
+    pub position: String,
+    /// The source table that it is about, where that is all it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
+}
+
+/// Transactions that a task was told to pass over.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skips {
+    /// How many it has passed over, ever: what they did is not in the target by its doing.
+    #[serde(rename = "skipped", default)]
+    pub count: u64,
+    /// The last of them.
+    #[serde(rename = "last_skipped", default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Skipped>,
+}
+
+/// A transaction that was passed over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// Which.
+    #[serde(flatten)]
+    pub what: Stands,
+    /// Seconds since 1970 when that became durable.
+    pub at: u64,
 }
 
 /// What the last comparison of a table with its source has come to, and what all of them have.

@@ -63,6 +63,9 @@ fn not_asked(config: &Config, name: &str, error: &TaskError) -> Report {
         | TaskError::OfTable { .. }
         | TaskError::OfGroup { .. }
         | TaskError::Undone { .. }
+        | TaskError::Standing { .. }
+        | TaskError::Among { .. }
+        | TaskError::NotSkipped { .. }
         | TaskError::Gone { .. }
         | TaskError::NotBegun { .. }
         | TaskError::Dropped { .. }

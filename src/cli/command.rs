@@ -1,7 +1,8 @@
-//! `rowferry reload`, `pause`, `resume`, `resync`, `add` and `drop`: the running daemon is told; where none runs, what is on record of the task is changed.
+//! `rowferry reload`, `pause`, `resume`, `skip`, `resync`, `add` and `drop`: the running daemon is told; where none runs, what is on record of the task is changed.
 
 use super::ask::{self, Answer};
 use super::{CliError, ConfigFile, Exit, audit, chosen, load, out, table_names};
+use crate::change::TransactionName;
 use crate::change::command::{Change, Command, Pausing, Reason, Reply};
 use crate::config::{self, Config};
 use crate::control::client;
@@ -86,6 +87,28 @@ async fn done(
     let lines = Box::pin(recorded).await;
     show(&lines.map_err(|error| CliError::Task { task: name.to_owned(), error })?)?;
     Ok(Exit::Good)
+}
+
+/// Has a task pass over the transaction that it has failed at.
+pub async fn skip(
+    file: &ConfigFile,
+    task: Option<String>,
+    position: &str,
+    table: Option<String>,
+) -> Result<Exit, CliError> {
+    let position: TransactionName = position.parse()?;
+    let named = table_names(table.as_slice())?.pop();
+    let config = config::load_without_secrets(&file.path)?;
+    let name = one(&config, task)?;
+    if let Some(path) = socket(&config).await? {
+        let body = json!({ "position": position.to_string(), "table": table }).to_string();
+        return tell(&path, ("POST", &format!("{}/skip", path_of(&name))), &body).await;
+    }
+    let config = load(file)?;
+    let command = Command::Skip { task: name.clone(), position: position.clone(), table: named.clone() };
+    let skipping =
+        async { task::skip(&name, &config, &position, named.as_ref()).await.map(|line| vec![line]) };
+    done(&config, &command, &name, skipping).await
 }
 
 /// Where a task is asked for things.

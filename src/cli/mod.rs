@@ -15,7 +15,7 @@ mod status;
 mod verify;
 
 use crate::change::command::{Change, Pausing};
-use crate::change::{Retry, TableName};
+use crate::change::{Retry, TableName, TransactionNameError};
 use crate::config::{self, Config, ConfigError};
 use crate::status::StatusError;
 use crate::task::TaskError;
@@ -110,6 +110,19 @@ pub enum Command {
         /// Which task.
         #[command(flatten)]
         task: Task,
+    },
+    /// Have a task that has failed at one transaction of the source's log, or at a statement, pass over it and go on behind it. What it did
+    /// is then not in the target, unless by hand. Anything else than what the task has failed at is refused.
+    Skip {
+        /// Which task.
+        #[command(flatten)]
+        task: Task,
+        /// The transaction, as the status names it: its GTID, or file:offset.
+        #[arg(value_name = "POSITION")]
+        position: String,
+        /// Pass over it for this table (`database.table`) alone.
+        #[arg(long)]
+        table: Option<String>,
     },
     /// Copy tables again, also parked ones: readers keep the old rows until the new ones are whole. Where no daemon runs the copy begins
     /// when it is started.
@@ -250,6 +263,16 @@ pub enum CliError {
         /// As given.
         name: String,
     },
+    /// No transaction of that form.
+    #[error(
+        "{error}. To mend it: {}.",
+        crate::change::remedy::Remedy::from(crate::change::remedy::InConfig::NameWhatStands)
+    )]
+    TransactionName {
+        /// The error.
+        #[from]
+        error: TransactionNameError,
+    },
     /// Nobody can be told.
     #[error("no daemon of this config runs. To mend it: start it; it takes in the config then.")]
     NoDaemon,
@@ -311,9 +334,11 @@ impl CliError {
     /// The exit code that tells scripts what kind of error it was.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Config { .. } | Self::NoTask { .. } | Self::WhichTask { .. } | Self::TableName { .. } => {
-                Exit::Usage
-            }
+            Self::Config { .. }
+            | Self::NoTask { .. }
+            | Self::WhichTask { .. }
+            | Self::TableName { .. }
+            | Self::TransactionName { .. } => Exit::Usage,
             Self::Task { error, .. } => match error.retry() {
                 Retry::AfterBackoff => Exit::Temporary,
                 Retry::AfterFix { .. } | Retry::Never => Exit::Problem,
@@ -360,6 +385,9 @@ pub fn execute(arguments: Arguments) -> Result<Exit, CliError> {
             Command::Reload { config } => command::reload(&config).await,
             Command::Pause { task } => command::pause(&task.config, task.task, Pausing::Pause).await,
             Command::Resume { task } => command::pause(&task.config, task.task, Pausing::Resume).await,
+            Command::Skip { task, position, table } => {
+                command::skip(&task.config, task.task, &position, table).await
+            }
             Command::Resync { tables } => tables.change(Change::Resync).await,
             Command::Add { tables } => tables.change(Change::Add).await,
             Command::Drop { config, remove_rows, whole_task: Some(task), .. } => {

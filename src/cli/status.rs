@@ -172,6 +172,9 @@ fn add_task(text: &mut String, name: &str, task: &TaskStatus, live: bool, now: T
             line!(text, "  to mend that: {}", cause.remedy);
         }
     }
+    for words in [words::stands(task), words::skipped(task, now)].into_iter().flatten() {
+        line!(text, "  {words}");
+    }
     if let Some(what) = &task.waiting_for {
         line!(text, "  waits for {what}");
     }

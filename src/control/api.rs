@@ -1,8 +1,8 @@
 //! The paths by which a daemon is told what to do, and the answers. `docs/openapi.json` describes them.
 
 use super::asker::Tokens;
-use crate::change::TableName;
 use crate::change::command::{Asker, Change, Command, Pausing, Reason, Reply};
+use crate::change::{TableName, TransactionNameError};
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, FromRequest, Path, Query, Request, State};
 use axum::http::{StatusCode, header};
@@ -11,6 +11,7 @@ use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
 /// How long a body may be, in bytes; a hundred thousand names need a tenth of it.
@@ -36,6 +37,16 @@ struct Tables {
     remove_rows: bool,
 }
 
+/// What a task is to pass over.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Passing {
+    /// The transaction, as the status names it.
+    position: String,
+    /// The one table for which, as `database.table`.
+    table: Option<String>,
+}
+
 /// What a drop of a task takes along.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -53,6 +64,7 @@ pub fn router(control: Control) -> Router {
         .route("/api/tasks/{task}", delete(drop_task))
         .route("/api/tasks/{task}/pause", post(pause))
         .route("/api/tasks/{task}/resume", post(resume))
+        .route("/api/tasks/{task}/skip", post(skip))
         .route("/api/tasks/{task}/resync", post(resync))
         .route("/api/tasks/{task}/add", post(add))
         .route("/api/tasks/{task}/drop", post(drop_tables))
@@ -90,11 +102,21 @@ async fn drop_task(
     }
 }
 
-async fn resync(asker: Asker, State(control): State<Control>, task: Path<String>, body: Body) -> Response {
+async fn resync(
+    asker: Asker,
+    State(control): State<Control>,
+    task: Path<String>,
+    body: Body<Tables>,
+) -> Response {
     tables(&control, asker, task, body, |_| Change::Resync).await
 }
 
-async fn add(asker: Asker, State(control): State<Control>, task: Path<String>, body: Body) -> Response {
+async fn add(
+    asker: Asker,
+    State(control): State<Control>,
+    task: Path<String>,
+    body: Body<Tables>,
+) -> Response {
     tables(&control, asker, task, body, |_| Change::Add).await
 }
 
@@ -102,20 +124,41 @@ async fn drop_tables(
     asker: Asker,
     State(control): State<Control>,
     task: Path<String>,
-    body: Body,
+    body: Body<Tables>,
 ) -> Response {
     tables(&control, asker, task, body, |remove_rows| Change::Drop { remove_rows }).await
 }
 
-/// A body that names tables, or what is wrong with it. It is read after it is known who asks.
-struct Body(Result<Tables, Response>);
+/// A body, or what is wrong with it. It is read after it is known who asks.
+struct Body<T>(Result<T, Response>);
 
-impl<S: Send + Sync> FromRequest<S> for Body {
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = std::convert::Infallible;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
-        let read: Result<Json<Tables>, JsonRejection> = Json::from_request(request, state).await;
-        Ok(Self(read.map(|Json(tables)| tables).map_err(|rejected| malformed(&rejected.body_text()))))
+        let read: Result<Json<T>, JsonRejection> = Json::from_request(request, state).await;
+        Ok(Self(read.map(|Json(body)| body).map_err(|rejected| malformed(&rejected.body_text()))))
+    }
+}
+
+async fn skip(
+    asker: Asker,
+    State(control): State<Control>,
+    Path(task): Path<String>,
+    Body(body): Body<Passing>,
+) -> Response {
+    let Passing { position, table } = match body {
+        Ok(passing) => passing,
+        Err(response) => return response,
+    };
+    let position = match position.parse() {
+        Ok(position) => position,
+        Err(error) => return malformed(&TransactionNameError::to_string(&error)),
+    };
+    let named = table.as_deref().map(|name| TableName::parse(name).ok_or(name));
+    match named.transpose() {
+        Ok(table) => obey(&control, Command::Skip { task, position, table }, asker).await,
+        Err(name) => malformed(&no_table(name)),
     }
 }
 
@@ -123,7 +166,7 @@ async fn tables(
     control: &Control,
     asker: Asker,
     Path(task): Path<String>,
-    Body(body): Body,
+    Body(body): Body<Tables>,
     change: impl FnOnce(bool) -> Change,
 ) -> Response {
     let Tables { tables: named, remove_rows } = match body {
@@ -138,7 +181,7 @@ async fn tables(
     for name in &named {
         match TableName::parse(name) {
             Some(table) => tables.push(table),
-            None => return malformed(&format!("{name:?} is no table: write database.table")),
+            None => return malformed(&no_table(name)),
         }
     }
     if tables.is_empty() {
@@ -172,6 +215,10 @@ fn answer(reply: Reply) -> Response {
 /// An answer that nothing was done.
 pub(super) fn refusal(status: StatusCode, error: &str, reason: Reason) -> Response {
     (status, Json(Reply::failed(error, reason))).into_response()
+}
+
+fn no_table(name: &str) -> String {
+    format!("{name:?} is no table: write database.table")
 }
 
 fn malformed(why: &str) -> Response {

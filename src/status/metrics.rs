@@ -76,7 +76,7 @@ const GAUGES: [TaskGauge; 8] = [
 type TaskCounter = (&'static str, &'static str, fn(&TaskStatus) -> u64);
 
 /// Counters of a task; `_total` is added by the encoder.
-const COUNTERS: [TaskCounter; 5] = [
+const COUNTERS: [TaskCounter; 6] = [
     ("rowferry_sink_transactions", "Source transactions applied", |t| t.transactions),
     ("rowferry_sink_batches", "Target transactions committed", |t| t.batches),
     ("rowferry_source_received_bytes", "Bytes of row events received", |t| t.received_bytes),
@@ -85,6 +85,9 @@ const COUNTERS: [TaskCounter; 5] = [
         "Statements passed over because they reach no selected table",
         |t| t.statements_passed,
     ),
+    ("rowferry_skipped", "Transactions of the source passed over by command, kept over restarts", |t| {
+        t.skips.count
+    }),
     ("rowferry_task_restarts", "Times the task started over after an error", |t| t.restarts),
 ];
 

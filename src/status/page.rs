@@ -74,6 +74,12 @@ fn render_task(page: &mut String, name: &str, task: &TaskStatus, now: Time) {
         let (error, remedy) = (escape(&cause.error), escape(&cause.remedy));
         let _ = write!(page, "<p class=\"bad\">what stopped it first, {ago} ago: {error}</p><p>{remedy}</p>");
     }
+    if let Some(words) = words::stands(task) {
+        let _ = write!(page, "<p class=\"bad\">{}</p>", escape(&words));
+    }
+    if let Some(words) = words::skipped(task, now) {
+        let _ = write!(page, "<p class=\"wait\">{}</p>", escape(&words));
+    }
     if let Some(what) = &task.waiting_for {
         let _ = write!(page, "<p class=\"wait\">waits for {}</p>", escape(what));
     }

@@ -1,6 +1,6 @@
 //! Parts of the status as words, the same on the page and in the terminal.
 
-use crate::change::status::{NotCarried, TaskStatus, Time, Upkeep};
+use crate::change::status::{NotCarried, Skipped, Stands, TaskStatus, Time, Upkeep};
 use crate::change::verdict::Outcome;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -20,6 +20,25 @@ pub fn moment(seconds: u64) -> String {
 /// `3m 20s`.
 pub fn duration(seconds: u64) -> String {
     humantime::format_duration(Duration::from_secs(seconds)).to_string()
+}
+
+/// What the task has failed at, where it is one transaction.
+pub fn stands(task: &TaskStatus) -> Option<String> {
+    let Stands { position, table } = task.stands.as_ref()?;
+    let of = table.as_ref().map_or_else(String::new, |table| format!(", for {table}"));
+    Some(format!("stands at {position}{of}"))
+}
+
+/// `2 transactions passed over by command, the last 3m ago: 0-1-77, for a.t alone`; `None` where there are none.
+pub fn skipped(task: &TaskStatus, now: Time) -> Option<String> {
+    let Skipped { what, at } = task.skips.last.as_ref()?;
+    let (count, ago) = (task.skips.count, duration(now.seconds_since(*at)));
+    let of = what.table.as_ref().map_or_else(String::new, |table| format!(", for {table} alone"));
+    let plural = if count == 1 { "" } else { "s" };
+    Some(format!(
+        "{count} transaction{plural} passed over by command, the last {ago} ago: {}{of}",
+        what.position
+    ))
 }
 
 /// What is said of tables that are not carried; `None` when there are none.

@@ -17,7 +17,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 /// How long a task that is starting is waited for before somebody who asks is told to try again.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long a drop may take; what is left then goes with the next.
 const DROPPING: Duration = Duration::from_secs(150);
@@ -26,7 +26,7 @@ const DROPPING: Duration = Duration::from_secs(150);
 const TAKING: Duration = Duration::from_secs(10);
 
 /// Lines that are answered, each with the task that it is about.
-type Lines = Vec<(Option<String>, String)>;
+pub(super) type Lines = Vec<(Option<String>, String)>;
 
 impl Supervisor {
     /// Does what somebody asks for. The log and the tasks' targets have who it was, what it was and what has become of it.
@@ -49,6 +49,7 @@ impl Supervisor {
         let (lines, failure) = match &command {
             Command::Reload => self.reload().await,
             Command::Task { task, pausing } => self.pause(task, *pausing).await,
+            Command::Skip { task, position, table } => self.skip(task, position, table.as_ref()).await,
             Command::DropTask { task, remove_rows } => self.drop_task(task, *remove_rows).await,
             Command::Tables { task, tables, change } => self.change(task, *change, tables.clone()).await,
         };
@@ -141,7 +142,7 @@ impl Supervisor {
         lines
     }
 
-    async fn end(&self, state: &mut State, name: &str) {
+    pub(super) async fn end(&self, state: &mut State, name: &str) {
         let Some(mut running) = state.tasks.remove(name) else { return };
         running.stop.cancel();
         let grace = state.config.daemon.shutdown_grace;
@@ -192,7 +193,7 @@ impl Supervisor {
         outcome(name, dropping)
     }
 
-    fn begin(&self, state: &mut State, name: &str, config: &Arc<Config>) {
+    pub(super) fn begin(&self, state: &mut State, name: &str, config: &Arc<Config>) {
         let begun = Running::begin(name, config, &self.board, &self.stop);
         state.tasks.insert(name.to_owned(), begun);
     }
@@ -260,7 +261,7 @@ impl Supervisor {
 }
 
 /// The task of that name.
-fn known<'a>(state: &'a State, name: &str) -> Result<&'a Running, (Lines, Option<Failure>)> {
+pub(super) fn known<'a>(state: &'a State, name: &str) -> Result<&'a Running, (Lines, Option<Failure>)> {
     state.tasks.get(name).ok_or_else(|| {
         let known: Vec<&str> = state.tasks.keys().map(String::as_str).collect();
         let known = known.join(", ");
@@ -281,12 +282,12 @@ fn done(name: &str, line: String) -> (Lines, Option<Failure>) {
     (vec![(Some(name.to_owned()), line)], None)
 }
 
-fn refused(error: String, reason: Reason) -> (Lines, Option<Failure>) {
+pub(super) fn refused(error: String, reason: Reason) -> (Lines, Option<Failure>) {
     (Lines::new(), Some(Failure { error, reason }))
 }
 
 /// What has become of something that the target was to do in time.
-fn outcome(
+pub(super) fn outcome(
     name: &str,
     done: Result<Result<Vec<String>, TaskError>, tokio::time::error::Elapsed>,
 ) -> (Lines, Option<Failure>) {

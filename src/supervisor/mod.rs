@@ -4,6 +4,7 @@
 //! What must never happen here: a task that ends without its status saying so, or an error that ends the daemon.
 
 mod commands;
+mod skip;
 
 use crate::change::Retry;
 use crate::change::remedy::{Remedy, Report};
@@ -130,7 +131,7 @@ async fn supervise(
     let mut is_let_run = false;
     loop {
         let started = Instant::now();
-        progress.step(TaskProgress::begins_attempt);
+        progress.step_and_tell(TaskProgress::begins_attempt, |status| status.stands = None);
         let asked =
             async { if is_let_run { Ok(None) } else { Box::pin(task::resting(name, &config)).await } };
         let resting = tokio::select! {
@@ -194,6 +195,12 @@ async fn supervise(
             Retry::AfterFix { remedy } => remedy,
             Retry::Never => Report::WithLog.into(),
         };
+        let standing = error.standing();
+        let remedy = match standing {
+            Some(standing) => remedy.or(task::skip_command(&config, name, standing)),
+            None => remedy,
+        };
+        progress.tell(|status| status.stands = standing.map(task::told_standing));
         fail(&progress, error.to_string(), &remedy);
         let cause = cause(remedy.to_string());
         tokio::select! {

@@ -2,9 +2,10 @@
 
 use super::recorded::Recorded;
 use crate::change::state::TableState;
-use crate::change::{FilePosition, Position, TableName, TargetChange, TargetName};
+use crate::change::{FilePosition, Position, TableName, TargetChange, TargetName, TransactionPlace};
 use crate::schema::Table;
 use crate::sink::batch::{Batch, BatchEnd};
+use crate::sink::store::Skip;
 use crate::transform::TableMapping;
 use std::collections::BTreeSet;
 use tokio::sync::{mpsc, oneshot};
@@ -52,6 +53,10 @@ pub struct RowsUnit {
     pub convergent: BTreeSet<TargetName>,
     /// Tables that reach P1 with this batch: from now on their state is Streaming.
     pub caught_up: Vec<TableName>,
+    /// The one transaction whose rows these are, where it is one.
+    pub of: Option<TransactionPlace>,
+    /// What was passed over and lies before its end.
+    pub skipped: Vec<Skip>,
 }
 
 /// A schema change, its own target transaction.
@@ -71,6 +76,10 @@ pub struct SchemaUnit {
     pub committed_micros: u64,
     /// The statement, for the log.
     pub statement: String,
+    /// Its place in the source's log, where that may be told.
+    pub of: Option<TransactionPlace>,
+    /// As of rows.
+    pub skipped: Vec<Skip>,
 }
 
 /// A table that has another name from a statement on.

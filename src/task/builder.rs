@@ -8,74 +8,24 @@
 //! definitions of one table in one batch; a statement overtaking rows.
 
 use super::TaskError;
-use super::batch::Renamed;
 use super::batch::TOGETHER;
 use super::batch::{Handover, Joined, Place, RowsUnit, SchemaUnit, Unit};
+use super::course::Course;
 use super::recorded::Recorded;
 use super::tables::{Carried, Tables};
+use super::translator::Translator;
 use crate::change::policy::Operations;
 use crate::change::state::TableState;
 use crate::change::status::NotCarried;
 use crate::change::{
     Affected, Boundary, Change, DoubtfulEvent, FilePosition, Position, RowsEvent, StatementEvent, TableName,
-    TargetName, TransactionId,
+    TargetName, TransactionId, TransactionPlace,
 };
 use crate::sink::batch::{Batch, BatchBuilder, BatchLimits, Ready};
+use crate::sink::store::Skip;
 use crate::transform::Policies;
 use std::collections::{BTreeSet, VecDeque};
 use tokio::sync::oneshot;
-
-/// Makes the target follow a statement; joined in by the stream, which knows rules and config.
-pub trait Translator: Send {
-    /// Changes `tables` to their definitions after the statement and returns what the target has to do. The source may be asked
-    /// on the way.
-    ///
-    /// # Errors
-    /// When the statement cannot be carried under the policies, or the source cannot be asked.
-    fn translate(
-        &mut self,
-        tables: &mut Tables,
-        event: &StatementEvent,
-    ) -> impl Future<Output = Result<Translation, TaskError>> + Send;
-
-    /// Why a carried table cannot follow a statement that may have changed it, one after the other.
-    fn doubted(&self, tables: &Tables, event: &DoubtfulEvent) -> Option<TaskError>;
-
-    /// The table that an error of these is about and its state from here on, where the others go on without it; no state where
-    /// its target goes with it. `side` is the number of the side stream of tables that are put aside with it.
-    ///
-    /// # Errors
-    /// When the source cannot be asked.
-    fn instead(
-        &mut self,
-        error: &TaskError,
-        tables: &Tables,
-        side: Option<u32>,
-    ) -> impl Future<Output = Result<Option<(TableName, Option<TableState>)>, TaskError>> + Send;
-
-    /// Whether rows of a table are applied whatever is there.
-    fn always_convergent(&self, table: &TableName) -> bool;
-}
-
-/// What a statement comes to.
-#[derive(Debug, Default)]
-pub struct Translation {
-    /// Changes of target tables.
-    pub changes: Vec<crate::change::TargetChange>,
-    /// The source tables that the changes are made for.
-    pub tables: Vec<TableName>,
-    /// New definitions.
-    pub versions: Vec<(crate::schema::Table, crate::transform::TableMapping)>,
-    /// Tables that have other names.
-    pub renamed: Vec<Renamed>,
-}
-
-impl Translation {
-    /// Whether nothing changes.
-    fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.versions.is_empty() && self.renamed.is_empty()
-    }
-}
 
 /// Builds units.
 pub struct Builder<T> {
@@ -86,6 +36,7 @@ pub struct Builder<T> {
     batch: BatchBuilder,
     gtid: Option<TransactionId>,
     in_transaction: bool,
+    course: Course,
     ready: VecDeque<Unit>,
     /// Bytes of row events taken in.
     pub received_bytes: u64,
@@ -109,6 +60,7 @@ impl<T: Translator> Builder<T> {
             batch: BatchBuilder::new(limits, position),
             gtid: None,
             in_transaction: false,
+            course: Course::default(),
             ready: VecDeque::new(),
             received_bytes: 0,
         }
@@ -117,6 +69,12 @@ impl<T: Translator> Builder<T> {
     /// See [`BatchBuilder::taken_up_by_gtids`].
     pub fn taken_up_by_gtids(&mut self, until: FilePosition) {
         self.batch.taken_up_by_gtids(until);
+    }
+
+    /// It is that of a main stream: what it cannot take in is told with its transaction, and what of `asked` it meets is passed over. Up to
+    /// `singly` transactions are not batched together.
+    pub fn names_transactions(&mut self, asked: Vec<Skip>, singly: Option<FilePosition>) {
+        self.course = Course::of_main(self.batch.position().server.clone(), asked, singly);
     }
 
     /// A finished unit, oldest first.
@@ -140,15 +98,24 @@ impl<T: Translator> Builder<T> {
     /// When it cannot be carried; nothing of its transaction is then in any batch that carries a position.
     pub async fn take(&mut self, change: Change) -> Result<(), TaskError> {
         match change {
-            Change::Begin { gtid } => {
+            Change::Begin { gtid, begun } => {
+                self.course.begins(gtid.clone(), begun);
                 self.gtid = gtid;
                 self.in_transaction = true;
             }
-            Change::Rows(event) => self.rows(&event)?,
+            Change::Rows(event) => {
+                self.rows(&event).map_err(|error| self.course.stands(error, &event.position))?;
+            }
             Change::Commit(boundary) => self.commit(&boundary),
             Change::Rollback(boundary) => self.rollback(&boundary),
-            Change::Statement(event) => self.statement(&event).await?,
-            Change::Doubtful(event) => self.doubtful(&event).await?,
+            Change::Statement(event) => {
+                let taken = self.statement(&event).await;
+                taken.map_err(|error| self.course.stands(error, &event.begun))?;
+            }
+            Change::Doubtful(event) => {
+                let taken = self.doubtful(&event).await;
+                taken.map_err(|error| self.course.stands(error, &event.position))?;
+            }
             Change::Heartbeat(file) => self.heartbeat(file),
             Change::LogFile(file) => self.batch.begin_file(&file),
         }
@@ -157,7 +124,11 @@ impl<T: Translator> Builder<T> {
 
     fn rows(&mut self, event: &RowsEvent) -> Result<(), TaskError> {
         self.received_bytes += u64::try_from(event.rows.len()).unwrap_or(0);
+        if !self.course.over().is_nothing() && self.tables.is_carried(&event.table.name, self.course.over()) {
+            return Ok(());
+        }
         let Some((index, bound)) = self.tables.bind(event, self.gtid.as_ref())? else { return Ok(()) };
+        self.course.takes_rows();
         let one = self.tables.get(index).ok_or_else(|| TaskError::missing(&event.table.name))?;
         one.plan.encode_event(&bound, event, &self.operations, self.batch.run(one.plan.layout()))?;
         loop {
@@ -166,7 +137,8 @@ impl<T: Translator> Builder<T> {
                 Ready::Piece => {
                     let piece = self.batch.take_piece();
                     let piece = piece.ok_or_else(|| TaskError::missing("the piece of a transaction"))?;
-                    self.push(piece, Vec::new(), None);
+                    let of = self.course.place(&event.position);
+                    self.push_of(piece, of);
                 }
                 Ready::Nothing | Ready::Position | Ready::Rows => return Ok(()),
             }
@@ -175,8 +147,8 @@ impl<T: Translator> Builder<T> {
 
     fn commit(&mut self, boundary: &Boundary) {
         self.batch.commit(boundary);
-        self.end_transaction();
-        if self.batch.ready() == Ready::Full {
+        self.end_transaction(&boundary.file);
+        if self.batch.ready() == Ready::Full || self.course.closes_at(&boundary.file) {
             self.close();
         }
         self.catch_up();
@@ -184,23 +156,29 @@ impl<T: Translator> Builder<T> {
 
     fn rollback(&mut self, boundary: &Boundary) {
         let pieces_are_out = self.batch.abandon(boundary);
-        self.end_transaction();
+        self.end_transaction(&boundary.file);
         if pieces_are_out {
             self.ready.push_back(Unit::Abandon);
         }
         self.catch_up();
     }
 
-    fn end_transaction(&mut self) {
+    fn end_transaction(&mut self, end: &FilePosition) {
+        self.course.ends(end);
         self.in_transaction = false;
         self.gtid = None;
     }
 
     async fn statement(&mut self, event: &StatementEvent) -> Result<(), TaskError> {
         self.close();
+        self.course.begins(event.gtid.clone(), event.begun.clone());
         let mut away = Vec::new();
         let mut translation = loop {
-            match self.translator.translate(&mut self.tables, event).await {
+            match self
+                .translator
+                .translate(&mut self.tables, event, self.course.over(), self.batch.position())
+                .await
+            {
                 Ok(translation) => break translation,
                 Err(error) => self.put_aside(error, &mut away).await?,
             }
@@ -217,7 +195,12 @@ impl<T: Translator> Builder<T> {
             self.hand_over(Handover { away, ..Handover::at(self.batch.position().clone()) });
         }
         self.batch.commit(&event.boundary);
+        let of = self.course.place(&event.boundary.file);
+        self.course.ends(&event.boundary.file);
         if translation.is_empty() {
+            if self.course.has_passed() {
+                self.close();
+            }
             self.catch_up();
             return Ok(());
         }
@@ -235,6 +218,8 @@ impl<T: Translator> Builder<T> {
             position,
             committed_micros: event.boundary.committed_micros,
             statement: event.sql.clone(),
+            of,
+            skipped: self.course.hands_on().1,
         }));
         self.catch_up();
         Ok(())
@@ -242,6 +227,9 @@ impl<T: Translator> Builder<T> {
 
     /// Goes on without the tables that a statement may have changed: it may stand inside a transaction.
     async fn doubtful(&mut self, event: &DoubtfulEvent) -> Result<(), TaskError> {
+        if let (false, Some(begun)) = (self.in_transaction, &event.begun) {
+            self.course.begins(event.gtid.clone(), begun.clone());
+        }
         // No place to meet others at until its transaction has ended: what they have not seen of it yet they would never see.
         self.in_transaction = true;
         if let Affected::Tables(names) = &event.affected {
@@ -252,8 +240,11 @@ impl<T: Translator> Builder<T> {
         if let Some(made) = &event.made {
             self.tables.is_made(made, false);
         }
+        if !self.course.over().is_nothing() {
+            self.translator.pass_over(&self.tables, event, self.course.over(), self.batch.position()).await?;
+        }
         let mut away = Vec::new();
-        while let Some(error) = self.translator.doubted(&self.tables, event) {
+        while let Some(error) = self.translator.doubted(&self.tables, event, self.course.over()) {
             // What is in the target of the open transaction is taken back there only with all of it.
             if self.batch.is_pumping() {
                 return Err(error);
@@ -470,7 +461,14 @@ impl<T: Translator> Builder<T> {
 
     fn push(&mut self, batch: Batch, caught_up: Vec<TableName>, convergent: Option<BTreeSet<TargetName>>) {
         let convergent = convergent.unwrap_or_else(|| self.convergent());
-        self.ready.push_back(Unit::Rows(RowsUnit { batch, convergent, caught_up }));
+        let (of, skipped) = self.course.hands_on();
+        self.ready.push_back(Unit::Rows(RowsUnit { batch, convergent, caught_up, of, skipped }));
+    }
+
+    /// Hands on a piece of a transaction.
+    fn push_of(&mut self, batch: Batch, of: Option<TransactionPlace>) {
+        let (convergent, caught_up) = (self.convergent(), Vec::new());
+        self.ready.push_back(Unit::Rows(RowsUnit { batch, convergent, caught_up, of, skipped: Vec::new() }));
     }
 }
 

@@ -1,7 +1,9 @@
 //! What can stop a task.
 
 use crate::change::remedy::{Emptied, InConfig, Remedy};
-use crate::change::{Doubt, FilePosition, Retry, TableName, TargetName, TransactionId};
+use crate::change::{
+    Doubt, FilePosition, Retry, Standing, TableName, TargetName, TransactionId, TransactionPlace,
+};
 use crate::schema::SchemaError;
 use crate::sink::SinkError;
 use crate::source::{SourceError, SourceErrorKind};
@@ -59,6 +61,32 @@ pub enum TaskError {
         /// The error.
         #[source]
         error: Box<TaskError>,
+    },
+    /// An error that one transaction of the log makes, so that the task is past it when that is passed over.
+    #[error("{}", told(.error, .standing))]
+    Standing {
+        /// The transaction.
+        standing: Box<Standing>,
+        /// The error.
+        #[source]
+        error: Box<TaskError>,
+    },
+    /// An error that one of several transactions makes which were applied together.
+    #[error("{error}")]
+    Among {
+        /// Where the last of them ends.
+        until: FilePosition,
+        /// The error.
+        #[source]
+        error: Box<TaskError>,
+    },
+    /// Somebody's word to pass over a transaction cannot be followed.
+    #[error("nothing is passed over: {why}")]
+    NotSkipped {
+        /// Why not.
+        why: String,
+        /// What the user can do.
+        remedy: Remedy,
     },
     /// What a statement did to a table could not be done at the target.
     #[error("{error}")]
@@ -218,6 +246,7 @@ impl TaskError {
             | Self::Undone { table, .. }
             | Self::Gone { table }
             | Self::Unreplaceable { table, .. } => Some(table),
+            Self::Standing { error, .. } | Self::Among { error, .. } => error.table(),
             _ => None,
         }
     }
@@ -229,18 +258,59 @@ impl TaskError {
             Self::Transform(TransformError::Ddl { kind, .. }) => Some(kind),
             Self::Schema(_) => Some("unknown"),
             Self::Source(error) => error.statement(),
-            Self::OfTable { error, .. } => error.ddl(),
+            Self::OfTable { error, .. } | Self::Standing { error, .. } | Self::Among { error, .. } => {
+                error.ddl()
+            }
             Self::Undone { .. } => Some("change_values"),
             Self::Gone { .. } => Some("drop_table"),
             _ => None,
         }
     }
 
+    /// The transaction that makes it, where that is known.
+    pub fn standing(&self) -> Option<&Standing> {
+        match self {
+            Self::Standing { standing, .. } => Some(standing),
+            _ => None,
+        }
+    }
+
+    /// Whether a transaction of the log makes it that is taken in, by what it is or holds: neither its time nor its surroundings.
+    fn is_of_a_transaction(&self) -> bool {
+        match self {
+            Self::Transform(error) => !matches!(error, TransformError::Asks(_)),
+            Self::Schema(_) | Self::Undone { .. } => true,
+            Self::Source(error) => error.statement().is_some(),
+            Self::Sink(error) => error.is_of_a_row(),
+            Self::OfTable { error, .. } => error.is_of_a_transaction(),
+            _ => false,
+        }
+    }
+
+    /// The same as that of a transaction, where it is one.
+    pub(super) fn standing_at(self, place: TransactionPlace) -> Self {
+        if self.retry() == Retry::AfterBackoff || !self.is_of_a_transaction() {
+            return self;
+        }
+        let standing = Box::new(Standing { place, table: self.table().cloned() });
+        Self::Standing { standing, error: Box::new(self) }
+    }
+
+    /// The same as that of one of the transactions that end at this place, where it is one.
+    pub(super) fn among(self, until: &FilePosition) -> Self {
+        if self.retry() == Retry::AfterBackoff || !self.is_of_a_transaction() {
+            return self;
+        }
+        Self::Among { until: until.clone(), error: Box::new(self) }
+    }
+
     /// Whether what the source says of the table is all that it is about: that may be another thing a moment later.
     pub fn is_of_its_definition(&self) -> bool {
         match self {
             Self::Gone { .. } | Self::Precheck { .. } => true,
-            Self::OfTable { error, .. } => error.is_of_its_definition(),
+            Self::OfTable { error, .. } | Self::Standing { error, .. } | Self::Among { error, .. } => {
+                error.is_of_its_definition()
+            }
             _ => false,
         }
     }
@@ -253,14 +323,18 @@ impl TaskError {
     /// Whether trying again can help.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::OfTable { error, .. } | Self::Undone { error, .. } | Self::OfGroup { error } => {
-                error.retry()
-            }
+            Self::OfTable { error, .. }
+            | Self::Undone { error, .. }
+            | Self::OfGroup { error }
+            | Self::Standing { error, .. }
+            | Self::Among { error, .. } => error.retry(),
             Self::Source(error) => error.retry(),
             Self::Sink(error) => error.retry(),
             Self::Transform(error) => error.retry(),
             Self::Schema(error) => error.retry(),
-            Self::Precheck { remedy, .. } | Self::Stream { remedy, .. } => Retry::fix(remedy.clone()),
+            Self::Precheck { remedy, .. } | Self::Stream { remedy, .. } | Self::NotSkipped { remedy, .. } => {
+                Retry::fix(remedy.clone())
+            }
             Self::NotOnRecord { .. } => Retry::fix(InConfig::NameATable),
             Self::NotSelected { .. } => Retry::fix(InConfig::SelectAndReload),
             Self::Gone { table } => Retry::fix(Remedy::LeaveOutGone { table: table.clone() }),
@@ -282,6 +356,12 @@ impl TaskError {
             Self::Internal(_) => Retry::Never,
         }
     }
+}
+
+/// An error with the transaction that makes it, where its own words do not name that.
+fn told(error: &TaskError, standing: &Standing) -> String {
+    let (error, place) = (error.to_string(), standing.place.to_string());
+    if error.contains(&place) { error } else { format!("{error} (transaction {place})") }
 }
 
 /// The error of a statement of a source that cannot be carried.

@@ -23,8 +23,8 @@ use crate::change::facts::Flavour;
 use crate::change::remedy::{InConfig, Remedy};
 use crate::change::state::CatchUpTarget;
 use crate::change::{
-    Affected, Change, DoubtfulEvent, FilePosition, LogFile, Position, StatementEvent, TableNames, Taken,
-    XaState,
+    Affected, Change, DoubtfulEvent, FilePosition, LogFile, Position, StatementEvent, TableName, TableNames,
+    Taken, XaState,
 };
 use crate::config::StartPosition;
 use crate::config::types::Selection;
@@ -33,6 +33,7 @@ use crate::schema::ddl::{self, SqlMode};
 use crate::sink::store::Stored;
 use crate::source::binlog::{BinlogStream, StreamRequest};
 use crate::source::server::Server;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// How often definitions may change under the reading before that is an error.
@@ -171,6 +172,35 @@ pub async fn settle(
     }
     Err(TaskError::Unsettled {
         why: format!("selected tables changed during each of {ATTEMPTS} readings of their definitions"),
+    })
+}
+
+/// The definition of a table that holds right after `position`, `None` where the source has no such table; or a later statement on it, which
+/// leaves that open.
+///
+/// # Errors
+/// When the source cannot be asked.
+pub async fn definitions_after(
+    context: &Context,
+    names: TableNames,
+    position: Position,
+    table: &TableName,
+) -> Result<Result<Option<Table>, String>, TaskError> {
+    let selected = Selection::only(&BTreeSet::from([table.clone()]));
+    let selected =
+        selected.map_err(|error| TaskError::Internal(format!("a selection of a name: {error}")))?;
+    let mut server = Server::connect(context.source()).await?;
+    // What is logged may not have ended.
+    server.wait_for_statement(std::slice::from_ref(table)).await?;
+    let found = server.tables(&selected).await?.pop();
+    let end = server.log_end().await?;
+    server.close().await;
+    let mut read = LogRead { only_statements: true, ..LogRead::after(context, names, position) };
+    read.on(&end).await?;
+    let later = read.found.into_iter().find(|(later, _)| names.concerns(&later.affected, table));
+    Ok(match later {
+        Some((later, _)) => Err(later.sql),
+        None => Ok(found),
     })
 }
 

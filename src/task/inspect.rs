@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::progress::Progress;
 use super::targets;
-use super::{TaskError, ask, gather, tell};
+use super::{TaskError, ask, gather, skipping, tell};
 use crate::change::TableName;
 use crate::change::state::{Rest, TableState};
 use crate::change::status::{Phase, TaskStatus};
@@ -105,6 +105,11 @@ pub async fn stored(name: &str, config: &Arc<Config>) -> Result<TaskStatus, Task
     let Some(stored) = store::peek(&session, name).await? else { return Ok(status) };
     status.cause = stored.cause;
     status.verified = stored.verified;
+    status.skips = skipping::passed(&stored.skips);
+    let head = stored.checkpoint.as_ref().map(|checkpoint| &checkpoint.position);
+    status.stands = head
+        .and_then(|head| skipping::standing(&stored.skips, head))
+        .map(|skip| skipping::told(&skip.standing));
     status.position = stored.checkpoint.as_ref().map(|checkpoint| checkpoint.position.to_string());
     let committed = stored.committed_at.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
     status.committed = committed.map_or(0, |since| since.as_secs());

@@ -5,8 +5,8 @@
 use super::passed::Passed;
 use super::request::{Requests, Waiting};
 use super::side::rest::Rests;
-use crate::change::TableName;
 use crate::change::command::Change;
+use crate::change::{FilePosition, TableName};
 use crate::sink::apply::Way;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,6 +17,8 @@ pub struct Memory {
     /// A piece of a large transaction met a row that should have been new: apply by the general way until that transaction is
     /// through.
     general_way: AtomicBool,
+    /// One of the transactions up to here, which were applied together, is refused: each is applied alone, so that it is told which.
+    singly: Mutex<Option<FilePosition>>,
     /// What the last whole start has found, and how often the task went on from it since something became durable.
     passed: Mutex<Option<Arc<Passed>>>,
     went_on: AtomicU32,
@@ -79,6 +81,17 @@ impl Memory {
     pub(super) fn has_passed(&self, passed: Passed) {
         *self.passed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(passed));
         self.went_on.store(0, Ordering::Relaxed);
+    }
+
+    /// Up to where each transaction is applied alone.
+    pub(super) fn singly(&self) -> Option<FilePosition> {
+        self.singly.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Transactions up to this place are to be applied one by one; false when that was tried in vain.
+    pub(super) fn takes_singly(&self, until: &FilePosition) -> bool {
+        let mut singly = self.singly.lock().unwrap_or_else(PoisonError::into_inner);
+        singly.replace(until.clone()).as_ref() != Some(until)
     }
 
     /// How the next batch is applied.

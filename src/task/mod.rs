@@ -14,6 +14,7 @@ mod channel;
 mod context;
 mod control;
 mod copy;
+mod course;
 mod courtesy;
 mod dropping;
 mod during_copy;
@@ -38,6 +39,7 @@ mod request;
 mod resume;
 mod side;
 mod sides;
+mod skipping;
 mod stages;
 mod strangers;
 mod stream;
@@ -45,6 +47,8 @@ mod tables;
 mod targets;
 mod tell;
 mod translate;
+mod translator;
+mod unfollowed;
 mod upkeep;
 mod verify;
 mod waiting;
@@ -58,6 +62,7 @@ pub use inspect::{Planned, check, plan, stored};
 pub use memory::Memory;
 pub use pausing::{pause, resting};
 pub use progress::{Progress, TaskProgress};
+pub use skipping::{command as skip_command, skip, told as told_standing};
 pub use verify::{Verifying, verify};
 
 use crate::change::remedy::{AtTarget, Remedy};
@@ -68,6 +73,7 @@ use crate::precheck::{self, Report};
 use crate::sink::store::Stored;
 use crate::sink::{Owner, Session, SinkErrorKind, owner, store};
 use crate::source::server::Server;
+use crate::status::now;
 use context::Context;
 use during_copy::Halfway;
 use gather::Gathered;
@@ -118,7 +124,7 @@ pub async fn run(
             Err(error) => Err(error),
         };
         match ended {
-            Ok(Followed::WithoutATable) => {}
+            Ok(Followed::GoesOn) => {}
             // Who judges all anew may know better why, or that it is not so.
             Err(error) if goes_on.is_some() && error.retry() != Retry::AfterBackoff => {
                 memory.forget_passed();
@@ -139,8 +145,8 @@ pub async fn run(
 enum Followed {
     /// As it was told to.
     Stopped,
-    /// A table is put aside, and the others go on.
-    WithoutATable,
+    /// A table is put aside, and the others go on; or transactions are taken one by one.
+    GoesOn,
 }
 
 async fn follow(
@@ -150,6 +156,7 @@ async fn follow(
     stop: CancellationToken,
 ) -> Result<Followed, TaskError> {
     let Started { source, owner, checkpoint, tables, sides } = started;
+    let kept = memory.clone();
     context.progress.step(|progress, now| progress.follows(checkpoint.position.to_string(), now));
     let run_sides = side::run_sides(context.clone(), owner.clone(), memory.clone());
     let company = stream::Company::Main(sides, run_sides);
@@ -164,12 +171,18 @@ async fn follow(
     );
     match Box::pin(following).await {
         Ok(()) => Ok(Followed::Stopped),
-        Err(error) => goes_on_without(context, &owner, error).await.map(|()| Followed::WithoutATable),
+        Err(error) => goes_on_otherwise(context, &owner, &kept, error).await.map(|()| Followed::GoesOn),
     }
 }
 
-/// Puts the table aside that the stream cannot carry; the error where that is not all there is to it.
-async fn goes_on_without(context: &Context, owner: &Owner, error: TaskError) -> Result<(), TaskError> {
+/// Puts the table aside that the stream cannot carry; the error where that is not all there is to it. It is on record then what of the log
+/// makes it, where that is one transaction, which may take another attempt to find out.
+async fn goes_on_otherwise(
+    context: &Context,
+    owner: &Owner,
+    memory: &Memory,
+    error: TaskError,
+) -> Result<(), TaskError> {
     let error = match &error {
         TaskError::CopyAgain { table, why } => match copy_again(context, owner, table, why).await {
             Ok(()) => return Err(error),
@@ -178,7 +191,18 @@ async fn goes_on_without(context: &Context, owner: &Owner, error: TaskError) -> 
         },
         _ => error,
     };
-    if parking::park(context, owner, &error).await? { Ok(()) } else { Err(error) }
+    if parking::park(context, owner, &error).await? {
+        return Ok(());
+    }
+    match &error {
+        TaskError::Among { until, .. } if memory.takes_singly(until) => return Ok(()),
+        TaskError::Standing { standing, error } => {
+            let (text, at) = (error.to_string(), now().seconds());
+            owner.store().record_standing(owner.session(), standing, &text, at).await?;
+        }
+        _ => {}
+    }
+    Err(error)
 }
 
 /// The stream has met a statement that lies between P0 and P1 and may have changed what chunks have read.
@@ -284,7 +308,7 @@ async fn start(
         let advanced = during_copy::advance(context, &owner, halfway, moved, memory, stop);
         return match Box::pin(advanced).await {
             Ok(()) => Ok(Ready::Anew(None)),
-            Err(error) => goes_on_without(context, &owner, error).await.map(|()| Ready::Anew(None)),
+            Err(error) => goes_on_otherwise(context, &owner, memory, error).await.map(|()| Ready::Anew(None)),
         };
     }
     if let Some(passed) = Passed::new(context, gathered, &owner, &tables).await? {

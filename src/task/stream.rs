@@ -23,7 +23,7 @@ use super::stages::{Building, Role, Until};
 use super::tables::{Carried, Tables};
 use super::translate::Translate;
 use super::waiting::watched;
-use super::{pace, stages, upkeep, verify, waiting};
+use super::{pace, skipping, stages, upkeep, verify, waiting};
 use crate::change::facts::Cascades;
 use crate::change::remedy::{Because, Remedy};
 use crate::change::status::NotCommitted;
@@ -177,6 +177,10 @@ async fn open(
         limits,
         start.clone(),
     );
+    if sides.is_some() {
+        let asked = skipping::asked(context, owner, &start).await?;
+        builder.names_transactions(asked, memory.singly());
+    }
     let request = handoff::request(context, names, start, HEARTBEAT, SILENCE);
     let stream = BinlogStream::open(request).await?;
     // Asked when the stream is open, so that no reset of the log slips in between; a later one breaks the stream.

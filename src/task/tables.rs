@@ -4,6 +4,7 @@
 
 use super::TaskError;
 use super::batch::Renamed;
+use super::course::PassedOver;
 use super::recorded::{self, Recorded};
 use super::sides::Sides;
 use super::strangers::{self, Strangers};
@@ -266,6 +267,12 @@ impl Tables {
     /// The index of a table by name.
     pub fn find(&self, name: &TableName) -> Option<usize> {
         self.by_name.get(&self.names.folded(name)).copied()
+    }
+
+    /// Whether a table of this name is carried that a transaction is passed over for.
+    pub fn is_carried(&self, name: &TableName, over: &PassedOver) -> bool {
+        let one = self.find(name).and_then(|index| self.get(index));
+        one.is_some_and(|one| over.has(&one.table.name))
     }
 
     /// The tables that a statement concerns.

@@ -4,17 +4,18 @@
 //! may have changed what a chunk has read under the names and types of P0.
 
 use super::TaskError;
-use super::builder::{Translation, Translator};
 use super::context::Context;
+use super::course::PassedOver;
 use super::error::refused;
 use super::moved;
 use super::parking::{instead, tell_of};
 use super::renamed::renamed;
 use super::tables::{Carried, Tables};
+use super::translator::{Translation, Translator};
 use crate::change::facts::{Cascades, Flavour};
 use crate::change::state::TableState;
 use crate::change::{
-    Affected, Answers, Doubt, DoubtfulEvent, FilePosition, StatementEvent, TableName, TableNames,
+    Affected, Answers, Doubt, DoubtfulEvent, FilePosition, Position, StatementEvent, TableName, TableNames,
     TransactionId,
 };
 use crate::schema::ddl::{self, SqlMode, Statement};
@@ -84,8 +85,18 @@ impl Translate {
         Ok(if since { mode.with_explicit_timestamps(setting.on) } else { mode })
     }
 
+    /// The task's surroundings.
+    pub(super) fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// How the source compares names.
+    pub(super) fn names(&self) -> TableNames {
+        self.names
+    }
+
     /// As [`refused`], for a table.
-    fn refused(
+    pub(super) fn refused(
         &self,
         table: &TableName,
         doubt: &Doubt,
@@ -104,6 +115,7 @@ impl Translate {
         statement: &Statement,
         affected: &Affected,
         mode: SqlMode,
+        (over, from): (&PassedOver, &Position),
     ) -> Result<Translation, TaskError> {
         let mut translation = Translation::default();
         for index in tables.concerned(affected) {
@@ -113,6 +125,12 @@ impl Translate {
             }
             let one = tables.get(index).ok_or_else(|| TaskError::missing("a table of the statement"))?;
             let name = &one.table.name;
+            if over.has(name) {
+                let translated = self.one(one, statement, event, mode).await;
+                let after = self.unfollowed(one, statement, event, translated, from).await?;
+                translation.versions.extend(after);
+                continue;
+            }
             if let Some(doubt) = &event.doubt {
                 return Err(self.refused(name, doubt, event.gtid.as_ref(), &event.boundary.file));
             }
@@ -173,6 +191,8 @@ impl Translator for Translate {
         &mut self,
         tables: &mut Tables,
         event: &StatementEvent,
+        over: &PassedOver,
+        from: &Position,
     ) -> Result<Translation, TaskError> {
         let mode = self.mode(event).await?;
         let statement = ddl::read(&event.sql, mode);
@@ -181,7 +201,9 @@ impl Translator for Translate {
             tables.dropped(&affected);
         }
         let renamed = match (&self.sides, &event.doubt) {
-            (Some(_), None) => renamed(&self.context, tables, self.names, event, &statement),
+            (Some(_), None) if over.is_nothing() => {
+                renamed(&self.context, tables, self.names, event, &statement)
+            }
             _ => Vec::new(),
         };
         for made in statement.made(&event.default_database) {
@@ -195,13 +217,14 @@ impl Translator for Translate {
             return Ok(Translation { renamed, ..Translation::default() });
         }
         let affected = affected.and(event.doubt.as_ref().map_or(&[], |doubt| &doubt.also));
-        self.all(tables, event, &statement, &affected, mode).await
+        self.all(tables, event, &statement, &affected, mode, (over, from)).await
     }
 
-    fn doubted(&self, tables: &Tables, event: &DoubtfulEvent) -> Option<TaskError> {
+    fn doubted(&self, tables: &Tables, event: &DoubtfulEvent, over: &PassedOver) -> Option<TaskError> {
         let (gtid, file) = (event.gtid.as_ref(), &event.position);
         let mut concerned = tables.concerned(&event.affected);
-        concerned.retain(|index| !tables.skips(*index, gtid, file));
+        let is_passed_over = |index| tables.get(index).is_some_and(|one| over.has(&one.table.name));
+        concerned.retain(|index| !tables.skips(*index, gtid, file) && !is_passed_over(*index));
         let one = tables.get(*concerned.first()?)?;
         if self.sides.is_none() && concerned.len() > 1 && concerned.len() == tables.iter().count() {
             return Some(TaskError::OfGroup {
@@ -209,6 +232,16 @@ impl Translator for Translate {
             });
         }
         Some(self.refused(&one.table.name, &event.doubt, gtid, file))
+    }
+
+    async fn pass_over(
+        &self,
+        tables: &Tables,
+        event: &DoubtfulEvent,
+        over: &PassedOver,
+        from: &Position,
+    ) -> Result<(), TaskError> {
+        self.goes_on_as_before(tables, event, over, from).await
     }
 
     async fn instead(

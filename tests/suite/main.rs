@@ -55,6 +55,7 @@ mod resumed_copy;
 mod resuming;
 mod rows_before_errors;
 mod savepoints;
+mod skipping;
 mod source_dies;
 mod source_facts;
 mod source_positions;

@@ -47,6 +47,17 @@ pub enum Remedy {
     },
     /// Copy the table again that the message names.
     CopyNamedTable,
+    /// Pass over the transaction that a task cannot get past.
+    Skip {
+        /// The config file.
+        file: String,
+        /// The transaction, as the command takes it.
+        position: String,
+        /// The task.
+        task: String,
+        /// The source table that it is about.
+        table: Option<TableName>,
+    },
     /// Leave a table out that the source has no more.
     LeaveOutGone {
         /// The source table.

@@ -156,6 +156,7 @@ sentences! {
         SpillRights => "let the daemon's user write there",
         OneTask => "take it out of the tables of one of the tasks, give one of them another target, or give both a source_column",
         NameATable => "name a table that the task has copied, as the source spells it: rowferry status lists them",
+        NameWhatStands => "name the transaction that the task has failed at, and nothing else: rowferry status prints the command",
         TagFeeders => "give each feeder of the target table a source_column",
         OneFeeder => "give each a source_column, or targets of their own, or identifier_case = \"preserve\" where only case tells them apart",
         LikeFeeders => "make them alike (columns, types, exclude_columns, primary_key), or give each a target of its own",

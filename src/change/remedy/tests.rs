@@ -53,7 +53,13 @@ fn behind(remedy: &Remedy) -> Option<Remedy> {
         Remedy::Resync { .. } => Remedy::ResumeTask { task: text("main") },
         Remedy::ResumeTask { .. } => Remedy::DropTask { task: text("main") },
         Remedy::DropTask { .. } => Remedy::CopyNamedTable,
-        Remedy::CopyNamedTable => Remedy::LeaveOutGone { table: table() },
+        Remedy::CopyNamedTable => Remedy::Skip {
+            file: text("/etc/row ferry/it's.toml"),
+            position: text("binlog.000042:1337"),
+            task: text("main"),
+            table: Some(table()),
+        },
+        Remedy::Skip { .. } => Remedy::LeaveOutGone { table: table() },
         Remedy::LeaveOutGone { .. } => Remedy::LeaveOut { table: table() },
         Remedy::LeaveOut { .. } => Remedy::LeaveOutColumns { columns: vec![text("a"), text("b\"")] },
         Remedy::LeaveOutColumns { .. } => Compare::Definition.into(),
@@ -155,6 +161,15 @@ fn typed_remedies_name_what_they_are_about() {
         (
             Remedy::AcceptCascades { cascades: vec![text("shop.item.fk")], look_up: false },
             "accept that such rows differ: accept_cascades = [\"shop.item.fk\"]",
+        ),
+        (
+            Remedy::Skip {
+                file: text("/etc/it's.toml"),
+                position: text("0-1-2"),
+                task: text("main"),
+                table: Some(table()),
+            },
+            "do by hand in the target what it did and pass over it: `rowferry skip -c '/etc/it'\\''s.toml' 0-1-2 --task main --table shop.item`",
         ),
     ];
     for (remedy, words) in wanted {

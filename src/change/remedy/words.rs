@@ -1,6 +1,7 @@
 //! The words of remedies.
 
 use super::{Account, Because, Emptied, Grantee, Link, Remedy, Scope};
+use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter};
 
 /// How a whole task is copied again.
@@ -46,6 +47,15 @@ impl Display for Remedy {
             }
             Self::CopyNamedTable => {
                 f.write_str("copy the table again (`rowferry resync -c CONFIG database.table`)")
+            }
+            Self::Skip { file, position, task, table } => {
+                let (file, position, task) = (word(file), word(position), word(task));
+                let table = table.as_ref().map(|table| format!(" --table {}", word(&table.to_string())));
+                let table = table.unwrap_or_default();
+                write!(
+                    f,
+                    "do by hand in the target what it did and pass over it: `rowferry skip -c {file} {position} --task {task}{table}`"
+                )
             }
             Self::LeaveOutGone { table } => write!(
                 f,
@@ -267,6 +277,16 @@ impl Account {
                 "set tls = \"require\" or stronger if the server takes '{user}' with TLS only; else {admit}"
             ),
         }
+    }
+}
+
+/// A text as one word of a shell's command line.
+fn word(text: &str) -> Cow<'_, str> {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:,+@%".contains(letter);
+    if !text.is_empty() && text.chars().all(plain) {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(format!("'{}'", text.replace('\'', "'\\''")))
     }
 }
 

@@ -19,6 +19,7 @@ mod layout;
 mod pause;
 mod read;
 mod side;
+mod skips;
 mod tables;
 mod upgrade;
 mod upkeep;
@@ -30,6 +31,9 @@ pub use cause::record_cause;
 pub use pause::{forget_drop, resting};
 pub use read::{Stored, StoredTable, checkpoint, peek};
 pub use side::{Feeders, feeders};
+#[cfg(test)]
+pub use skips::AskedSkip;
+pub use skips::{Skip, skips};
 pub use tables::{is_made, is_there, remove};
 pub use upkeep::{Done, UpkeepRecord};
 pub use verified::{AllVerified, record_verified, vacuum_verified, verified};
@@ -78,6 +82,7 @@ struct Names {
     verified: String,
     pause: String,
     dropped: String,
+    skips: String,
 }
 
 impl Names {
@@ -94,6 +99,7 @@ impl Names {
             verified: name("verified"),
             pause: name("pause"),
             dropped: name("dropped"),
+            skips: name("skips"),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Reads a task's records: by its owner before it works, and by `status` and `check` without writing anything.
 
 use super::form::{self, Form, FormError};
-use super::{AllVerified, Names, Store, cause, layout, tables, unreadable, verified};
+use super::{AllVerified, Names, Skip, Store, cause, layout, skips, tables, unreadable, verified};
 use crate::change::remedy::{Remedy, Upgrade};
 use crate::change::state::{Checkpoint, ChunkRecord, TableState};
 use crate::change::status::Cause;
@@ -29,6 +29,8 @@ pub struct Stored {
     pub cause: Option<Cause>,
     /// What comparisons have found. Of what is peeked at alone.
     pub verified: AllVerified,
+    /// What it could not get past, and what it was told to pass over. Of what is peeked at alone.
+    pub skips: Vec<Skip>,
 }
 
 impl Stored {
@@ -121,6 +123,9 @@ pub async fn peek(session: &Session, task: &str) -> Result<Option<Stored>, SinkE
         }
         if is_found(&names.verified) {
             stored.verified = verified::read(session, &names).await?;
+        }
+        if is_found(&names.skips) {
+            stored.skips = skips::read(session, &names).await?;
         }
         Ok(Some(stored))
     };

@@ -42,6 +42,8 @@ pub struct Transactions {
     state: State,
     /// Where the last transaction ended: from here the open one could be read again.
     last_end: Option<FilePosition>,
+    /// Where the event ends that is being taken in.
+    at: Option<FilePosition>,
     prepared: HeldXa,
     resume: Resume,
     /// With MariaDB's GTIDs: the last transaction of each domain that ended, at first before the stream.
@@ -87,6 +89,8 @@ enum State {
 #[derive(Debug)]
 struct Open {
     name: GtidEvent,
+    /// Where the event ends that opened it.
+    at: FilePosition,
     /// `Begin` is out.
     begun: bool,
     /// Opened by `XA START`.
@@ -107,8 +111,8 @@ struct Savepoint {
 }
 
 impl Open {
-    fn new(name: GtidEvent, xa: Option<Xid>) -> Self {
-        Self { name, begun: false, xa, session: None, held: HeldRows::default(), marks: Vec::new() }
+    fn new(name: GtidEvent, at: FilePosition, xa: Option<Xid>) -> Self {
+        Self { name, at, begun: false, xa, session: None, held: HeldRows::default(), marks: Vec::new() }
     }
 
     /// Whether rows that come now may be taken back alone, or stand after such.
@@ -178,10 +182,10 @@ impl Transactions {
         }
         self.resume.starts(event.gtid.as_ref());
         self.state = match &event.opens {
-            Opens::Group => State::Open(Open::new(event, None)),
+            Opens::Group => State::Open(Open::new(event, self.at(), None)),
             Opens::Xa(xid) => {
                 let xid = xid.clone();
-                State::Open(Open::new(event, Some(xid)))
+                State::Open(Open::new(event, self.at(), Some(xid)))
             }
             Opens::Unsaid | Opens::Statement | Opens::VoidStatement => State::Named(event),
         };
@@ -196,7 +200,7 @@ impl Transactions {
     /// `BEGIN` or `XA START`.
     pub fn begin(&mut self, xa: Option<Xid>) -> Result<(), Refusal> {
         let name = self.take_name()?;
-        self.state = State::Open(Open::new(name, xa));
+        self.state = State::Open(Open::new(name, self.at(), xa));
         Ok(())
     }
 
@@ -210,7 +214,7 @@ impl Transactions {
         }
         if !open.begun {
             open.begun = true;
-            out.push(Change::Begin { gtid: open.name.gtid.clone() });
+            out.push(Change::Begin { gtid: open.name.gtid.clone(), begun: open.at.clone() });
         }
         out.push(Change::Rows(event));
         Ok(())
@@ -310,14 +314,19 @@ impl Transactions {
         out: &mut Vec<Change>,
     ) {
         let gtid = self.current().cloned();
+        let begun = match &self.state {
+            State::Open(open) if open.xa.is_some() => None,
+            State::Open(open) => Some(open.at.clone()),
+            State::Between | State::Named(_) => Some(position.clone()),
+        };
         // An end comes for what has begun, however it ends. An XA transaction's is at XA PREPARE.
         if let State::Open(open) = &mut self.state
             && open.xa.is_none()
             && !std::mem::replace(&mut open.begun, true)
         {
-            out.push(Change::Begin { gtid: gtid.clone() });
+            out.push(Change::Begin { gtid: gtid.clone(), begun: open.at.clone() });
         }
-        out.push(Change::Doubtful(DoubtfulEvent { doubt, affected, made, gtid, position }));
+        out.push(Change::Doubtful(DoubtfulEvent { doubt, affected, made, gtid, begun, position }));
     }
 
     /// DDL on a selected table.
@@ -331,6 +340,7 @@ impl Transactions {
                 sql,
                 session,
                 gtid: name.gtid.clone(),
+                begun: boundary.file.clone(),
                 boundary: boundary.clone(),
                 doubt,
             }));
@@ -355,6 +365,7 @@ impl Transactions {
             sql,
             session,
             gtid: open.name.gtid.clone(),
+            begun: open.at.clone(),
             boundary,
             doubt,
         }));
@@ -393,6 +404,10 @@ impl Transactions {
     /// With MariaDB's GTIDs: the last transaction of each domain that ended in the stream, else before it.
     pub fn reached(&self) -> &Domains {
         &self.reached
+    }
+
+    fn at(&self) -> FilePosition {
+        self.at.clone().unwrap_or_else(|| FilePosition { file: "".into(), offset: 0 })
     }
 
     fn open(&mut self) -> Result<&mut Open, Refusal> {

@@ -7,6 +7,7 @@
 //! unknown commit result taken for either answer (the error goes up and the durable checkpoint is read again).
 
 mod handover;
+mod skipped;
 
 use super::TaskError;
 use super::batch::{RowsUnit, SchemaUnit, Unit};
@@ -133,7 +134,7 @@ impl Applying {
     }
 
     async fn rows(&mut self, unit: RowsUnit) -> Result<(), TaskError> {
-        let RowsUnit { batch, convergent, caught_up } = unit;
+        let RowsUnit { batch, convergent, caught_up, of, skipped } = unit;
         let mode_of = |layout: &RowLayout| {
             if convergent.contains(&layout.target) { Mode::Convergent } else { Mode::Exact }
         };
@@ -162,7 +163,8 @@ impl Applying {
                     way = Way::General;
                 }
                 Err(Attempt::Failed(error)) => {
-                    return Err(self.with_row(error, &batch, position.map(|at| &**at)).await);
+                    let error = self.with_row(error, &batch, position.map(|at| &**at)).await;
+                    return Err(self.in_log(error, of, position.map(|at| &at.file)));
                 }
             }
         };
@@ -173,7 +175,9 @@ impl Applying {
             _ => return Err(TaskError::Internal("a checkpoint and its position came one by one".to_owned())),
         };
         self.record_caught_up(&caught_up).await?;
+        self.record_passed(&skipped).await?;
         self.execute("COMMIT").await?;
+        self.tell_passed(&skipped);
         self.memory.committed(batch.continues);
         if !self.context.is_aside() {
             // Servers that log whole seconds say nothing of milliseconds.
@@ -308,7 +312,13 @@ impl Applying {
         Ok(())
     }
 
-    async fn schema(&mut self, unit: SchemaUnit) -> Result<(), TaskError> {
+    async fn schema(&mut self, mut unit: SchemaUnit) -> Result<(), TaskError> {
+        let of = unit.of.take();
+        let changed = self.change_schema(unit).await;
+        changed.map_err(|error| self.in_log(error, of, None))
+    }
+
+    async fn change_schema(&mut self, unit: SchemaUnit) -> Result<(), TaskError> {
         // How long a change of a large table takes nobody knows.
         self.execute("BEGIN; SET LOCAL statement_timeout = 0").await?;
         for change in &unit.changes {
@@ -337,8 +347,10 @@ impl Applying {
             recorded.record(&self.store, &self.session).await?;
         }
         self.rename(&unit.renamed, &unit.position).await?;
+        self.record_passed(&unit.skipped).await?;
         let next = self.store.advance(&self.session, &self.checkpoint, &unit.position).await?;
         self.execute("COMMIT").await?;
+        self.tell_passed(&unit.skipped);
         self.tell_renamed(&unit.renamed);
         let versions = unit.versions.iter().map(|(table, _)| table.name.to_string());
         let tables: Vec<String> =

@@ -1,3 +1,5 @@
+use super::super::course::PassedOver;
+use super::super::translator::Translation;
 use super::*;
 use crate::change::remedy::AtSource;
 use crate::change::{Doubt, TableNames, Taken, XaState};
@@ -7,12 +9,28 @@ use crate::config::types::{NulBytes, ZeroDates};
 struct Nothing;
 
 impl Translator for Nothing {
-    async fn translate(&mut self, _: &mut Tables, _: &StatementEvent) -> Result<Translation, TaskError> {
+    async fn translate(
+        &mut self,
+        _: &mut Tables,
+        _: &StatementEvent,
+        _: &PassedOver,
+        _: &Position,
+    ) -> Result<Translation, TaskError> {
         Ok(Translation::default())
     }
 
-    fn doubted(&self, _: &Tables, _: &DoubtfulEvent) -> Option<TaskError> {
+    fn doubted(&self, _: &Tables, _: &DoubtfulEvent, _: &PassedOver) -> Option<TaskError> {
         None
+    }
+
+    async fn pass_over(
+        &self,
+        _: &Tables,
+        _: &DoubtfulEvent,
+        _: &PassedOver,
+        _: &Position,
+    ) -> Result<(), TaskError> {
+        Ok(())
     }
 
     async fn instead(
@@ -61,7 +79,8 @@ async fn nobody_is_met_between_a_doubt_and_the_end_of_its_transaction() {
     };
     let table = TableName::new("shop", "item");
     let affected = Affected::Tables(vec![table]);
-    let doubtful = DoubtfulEvent { doubt, affected, made: None, gtid: None, position: at(20) };
+    let doubtful =
+        DoubtfulEvent { doubt, affected, made: None, gtid: None, begun: Some(at(20)), position: at(20) };
     assert!(!builder.is_inside());
     builder.take(Change::Doubtful(doubtful)).await.unwrap();
     assert!(builder.is_inside());

@@ -237,7 +237,7 @@ async fn attempt(
     let guest = Guest::new(lane.side, main_at, visits, recorded, end.clone(), joined.clone());
     context.progress.step(|progress, now| progress.follows(checkpoint.position.to_string(), now));
     let company = stream::Company::Side(guest);
-    let followed = stream::follow(
+    let following = stream::follow(
         &context,
         source,
         owner,
@@ -245,8 +245,8 @@ async fn attempt(
         memory.clone(),
         end,
         company,
-    )
-    .await;
+    );
+    let followed = Box::pin(following).await;
     if joined.load(Relaxed) {
         return Ok(Way::Ends(Ended::Joined));
     }

@@ -136,7 +136,7 @@ impl Log {
             .iter()
             .filter(|item| !matches!(item, Change::LogFile(_)))
             .map(|item| match item {
-                Change::Begin { gtid } => format!("begin {}", number(gtid)),
+                Change::Begin { gtid, .. } => format!("begin {}", number(gtid)),
                 Change::Rows(event) => format!("{:?} {} {}", event.kind, event.table.name, event.rows.len()),
                 Change::Rollback(boundary) => format!("rollback {}", number(&boundary.gtid)),
                 Change::Commit(boundary) => format!("commit {}", number(&boundary.gtid)),

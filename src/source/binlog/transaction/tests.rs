@@ -44,7 +44,7 @@ pub(super) fn short(items: &[Change]) -> Vec<String> {
     items
         .iter()
         .map(|item| match item {
-            Change::Begin { gtid } => format!("begin {}", gtid.as_ref().map_or(0, TransactionId::number)),
+            Change::Begin { gtid, .. } => format!("begin {}", gtid.as_ref().map_or(0, TransactionId::number)),
             Change::Rows(event) => format!("rows {}", event.position.offset),
             Change::Rollback(boundary) => edge("rollback", boundary),
             Change::Commit(boundary) => edge("commit", boundary),

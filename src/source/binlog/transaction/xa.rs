@@ -37,6 +37,7 @@ impl Transactions {
 
     /// An event that ends at `place` comes.
     pub fn reach(&mut self, place: &FilePosition) -> Result<(), Refusal> {
+        self.at = Some(place.clone());
         let inside = self.is_inside();
         self.resume.reach(place, inside)
     }
@@ -178,7 +179,7 @@ impl Transactions {
             out.push(Change::Commit(boundary.clone()));
         } else {
             if !begun {
-                out.push(Change::Begin { gtid: boundary.gtid.clone() });
+                out.push(Change::Begin { gtid: boundary.gtid.clone(), begun: boundary.file.clone() });
             }
             self.handing_out = Some(HandOut { rows: rows.into_reader()?, boundary: boundary.clone() });
         }

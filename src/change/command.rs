@@ -127,7 +127,8 @@ impl Display for Command {
             Self::DropTask { remove_rows, .. } => write!(f, "drop --whole-task{}", rows(remove_rows)),
             Self::Skip { position, table, .. } => {
                 write!(f, "skip {position}")?;
-                table.as_ref().map_or(Ok(()), |table| write!(f, " --table {table}"))
+                let table = table.as_ref().map(|table| printable(&table.to_string()));
+                table.map_or(Ok(()), |table| write!(f, " --table {table}"))
             }
             Self::Tables { tables, change, .. } => {
                 match change {
@@ -135,10 +136,17 @@ impl Display for Command {
                     Change::Add => f.write_str("add")?,
                     Change::Drop { remove_rows } => write!(f, "drop{}", rows(remove_rows))?,
                 }
-                tables.iter().try_for_each(|table| write!(f, " {table}"))
+                tables.iter().try_for_each(|table| write!(f, " {}", printable(&table.to_string())))
             }
         }
     }
+}
+
+/// The text in one line, its control characters as Rust writes them: whatever a name holds, it looks like nothing else where it is shown.
+pub fn printable(text: &str) -> String {
+    let each =
+        text.chars().map(|one| if one.is_control() { one.escape_default().to_string() } else { one.into() });
+    each.collect()
 }
 
 /// Who has something done.
@@ -213,5 +221,8 @@ mod tests {
         assert_eq!(command.to_string(), "drop --remove-rows a.b a.c");
         assert_eq!(command.task(), Some("t"));
         assert_eq!(Command::Reload.to_string(), "reload");
+        let tables = vec![TableName::new("a", "b\nc\u{1b}\0é")];
+        let forged = Command::Tables { task: "t".to_owned(), tables, change: Change::Add };
+        assert_eq!(forged.to_string(), "add a.b\\nc\\u{1b}\\u{0}é");
     }
 }

@@ -1,8 +1,9 @@
 //! `rowferry audit`, and the entries of what is done without a daemon.
 
+use super::check::tell_all;
 use super::out::{self, line};
 use super::{CliError, Exit, chosen};
-use crate::change::command::{Asked, AskedOutcome, Asker};
+use crate::change::command::{Asked, AskedOutcome, Asker, printable};
 use crate::config::Config;
 use crate::control::user_name;
 use crate::status::{now, words};
@@ -17,16 +18,17 @@ pub async fn audit(
     json: bool,
     last: u32,
 ) -> Result<Exit, CliError> {
-    let mut all = BTreeMap::new();
+    let (mut all, mut errors) = (BTreeMap::new(), Vec::new());
     for name in chosen(config, task)? {
-        let asked = task::asked(&name, config, last).await;
-        let asked = asked.map_err(|error| CliError::Task { task: name.clone(), error })?;
-        all.insert(name, asked);
+        match task::asked(&name, config, last).await {
+            Ok(asked) => drop(all.insert(name, asked)),
+            Err(error) => errors.push(CliError::Task { task: name, error }),
+        }
     }
     if json {
         let text = serde_json::to_string_pretty(&all).map_err(|error| CliError::Reply(error.to_string()))?;
         out::print(&format!("{text}\n"))?;
-        return Ok(Exit::Good);
+        return tell_all(errors, Exit::Good);
     }
     let mut text = String::new();
     for (name, entries) in &all {
@@ -40,7 +42,7 @@ pub async fn audit(
         }
     }
     out::print(&text)?;
-    Ok(Exit::Good)
+    tell_all(errors, Exit::Good)
 }
 
 /// Does something to a task, and has that on record with who runs this program.
@@ -49,7 +51,7 @@ pub async fn recorded<T>(
     task: &str,
     command: &str,
     doing: impl Future<Output = Result<T, TaskError>>,
-    said: impl FnOnce(&T) -> String,
+    said: impl FnOnce(&T) -> (AskedOutcome, String),
 ) -> Result<T, TaskError> {
     let asker = Asker {
         name: user_name(nix::unistd::getuid().as_raw()),
@@ -63,12 +65,18 @@ pub async fn recorded<T>(
         outcome,
         said,
     };
-    task::record_asked(config, &entry(AskedOutcome::Begun, String::new())).await;
+    record(config, &entry(AskedOutcome::Begun, String::new())).await;
     let done = doing.await;
-    let last = match &done {
-        Ok(done) => entry(AskedOutcome::Done, said(done)),
-        Err(error) => entry(AskedOutcome::NotDone, error.to_string()),
+    let (outcome, said) = match &done {
+        Ok(done) => said(done),
+        Err(error) => (AskedOutcome::NotDone, printable(&error.to_string())),
     };
-    task::record_asked(config, &last).await;
+    record(config, &entry(outcome, said)).await;
     done
+}
+
+async fn record(config: &Arc<Config>, asked: &Asked) {
+    if let Err(why) = task::record_asked(config, asked).await {
+        out::tell(&format!("what was asked of task {} is not on record: {why}", asked.task));
+    }
 }

@@ -70,6 +70,8 @@ fn not_asked(config: &Config, name: &str, error: &TaskError) -> Report {
         | TaskError::NotBegun { .. }
         | TaskError::Dropped { .. }
         | TaskError::HalfDropped { .. }
+        | TaskError::NotTakenOut { .. }
+        | TaskError::Resting
         | TaskError::NotOnRecord { .. }
         | TaskError::NotSelected { .. }
         | TaskError::OnItsWay { .. }

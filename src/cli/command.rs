@@ -3,12 +3,13 @@
 use super::ask::{self, Answer};
 use super::{CliError, ConfigFile, Exit, audit, chosen, load, out, table_names};
 use crate::change::TransactionName;
-use crate::change::command::{Change, Command, Pausing, Reason, Reply};
+use crate::change::command::{AskedOutcome, Change, Command, Pausing, Reason, Reply, printable};
 use crate::config::{self, Config};
 use crate::control::client;
 use crate::task;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -83,7 +84,9 @@ async fn done(
     doing: impl Future<Output = Result<Vec<String>, task::TaskError>>,
 ) -> Result<Exit, CliError> {
     let command = command.to_string();
-    let recorded = audit::recorded(config, name, &command, doing, |lines| lines.join("\n"));
+    let recorded = audit::recorded(config, name, &command, doing, |lines| {
+        (AskedOutcome::Done, lines.iter().map(|line| printable(line)).collect::<Vec<_>>().join("\n"))
+    });
     let lines = Box::pin(recorded).await;
     show(&lines.map_err(|error| CliError::Task { task: name.to_owned(), error })?)?;
     Ok(Exit::Good)
@@ -140,6 +143,12 @@ async fn socket(config: &Config) -> Result<Option<PathBuf>, CliError> {
 
 async fn tell(path: &Path, request: (&str, &str), body: &str) -> Result<Exit, CliError> {
     let told = client::tell(path, request, body).await;
+    if told.as_ref().is_err_and(|error| error.kind() == ErrorKind::TimedOut) {
+        out::tell(
+            "rowferry: the daemon takes too long; its log, and rowferry audit, tell what becomes of it",
+        );
+        return Ok(Exit::Temporary);
+    }
     let Reply { lines, failure } =
         told.map_err(|source| CliError::Socket { path: path.display().to_string(), source })?;
     show(&lines)?;

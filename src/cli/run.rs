@@ -37,9 +37,15 @@ pub async fn run(config: Arc<Config>) -> Result<Exit, CliError> {
     };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), config = config.file, "rowferry starts");
     spill::set_up(&config);
-    let supervisor = Arc::new(Supervisor::start(config.clone(), board.clone(), stop.clone()));
     let tokens = Tokens::default();
     tokens.replace(secrets(&config));
+    let held = tokens.clone();
+    let taken_in = move |config: &Config| {
+        log::set_level(&config.daemon.log_level);
+        held.replace(secrets(config));
+    };
+    let supervisor = Supervisor::start(config.clone(), board.clone(), stop.clone(), taken_in);
+    let supervisor = Arc::new(supervisor);
     let router = status::router(board.clone()).merge(control::router(control(&supervisor, &tokens)));
     let mut listener = None;
     if let Some(socket) = socket {
@@ -117,17 +123,10 @@ fn secrets(config: &Config) -> BTreeMap<String, SecretString> {
 
 /// How the daemon is told what to do.
 fn control(supervisor: &Arc<Supervisor>, tokens: &Tokens) -> Control {
-    let (supervisor, held) = (supervisor.clone(), tokens.clone());
+    let supervisor = supervisor.clone();
     let obey = move |command: Command, asker: Asker| -> BoxFuture<'static, Reply> {
-        let (supervisor, tokens) = (supervisor.clone(), held.clone());
-        Box::pin(async move {
-            let reply = supervisor.obey(command, &asker).await;
-            // A reload may have changed what is the process's own.
-            let config = supervisor.config().await;
-            log::set_level(&config.daemon.log_level);
-            tokens.replace(secrets(&config));
-            reply
-        })
+        let supervisor = supervisor.clone();
+        Box::pin(async move { supervisor.obey(command, &asker).await })
     };
     Control { obey: Arc::new(obey), tokens: tokens.clone() }
 }

@@ -3,6 +3,7 @@
 use super::check::tell_all;
 use super::out::{self, line};
 use super::{CliError, ConfigFile, Exit, audit, chosen, load, table_names};
+use crate::change::command::{AskedOutcome, printable};
 use crate::change::verdict::{Outcome, TableVerdict};
 use crate::task::{self, TaskError, Verifying};
 use std::collections::BTreeMap;
@@ -85,12 +86,13 @@ pub async fn verify(arguments: Arguments) -> Result<Exit, CliError> {
 }
 
 /// What a repair has done, for the record; a line for each table where it has.
-fn put_right((verdicts, failed): &(Vec<TableVerdict>, Option<TaskError>)) -> String {
+fn put_right((verdicts, failed): &(Vec<TableVerdict>, Option<TaskError>)) -> (AskedOutcome, String) {
     let repaired = verdicts.iter().filter(|verdict| verdict.repaired > 0);
     let mut lines: Vec<String> =
         repaired.map(|verdict| format!("{}: {} rows put right", verdict.table, verdict.repaired)).collect();
     lines.extend(failed.as_ref().map(ToString::to_string));
-    lines.join("\n")
+    let lines: Vec<String> = lines.iter().map(|line| printable(line)).collect();
+    (if failed.is_none() { AskedOutcome::Done } else { AskedOutcome::NotDone }, lines.join("\n"))
 }
 
 /// One table, for people.

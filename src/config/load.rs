@@ -59,9 +59,12 @@ fn parse_with(path: &str, text: &str, secrets: Secrets<'_>) -> Result<Config, Co
     let daemon = daemon(root.table("daemon", &mut problems), &mut problems);
     let mut tokens = BTreeMap::new();
     for (name, section) in root.tables("token", &mut problems) {
-        if let Some(token) = token::token(section, secrets, &mut problems) {
-            tokens.insert(name, token);
+        let key = section.path().to_owned();
+        let Some(token) = token::token(section, secrets, &mut problems) else { continue };
+        if matches!(secrets, Secrets::Read(_)) && tokens.values().any(|other| *other == token) {
+            problems.add(key, None, "has the secret of another token", "give each its own");
         }
+        tokens.insert(name, token);
     }
     let mut sources = BTreeMap::new();
     // A section that has problems of its own is there all the same.

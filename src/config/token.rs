@@ -24,6 +24,13 @@ pub fn token(mut section: Section, secrets: Secrets<'_>, problems: &mut Problems
                 format!("its secret is shorter than {SHORTEST} characters"),
                 how,
             );
+        } else if matches!(secrets, Secrets::Read(_)) && text.bytes().all(|byte| byte == b'*') {
+            problems.add(
+                section.path(),
+                None,
+                "its secret is what `rowferry config` shows in the place of one",
+                how,
+            );
         } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             problems.add(section.path(), None, "its secret has characters that no header can hold", how);
         }

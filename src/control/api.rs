@@ -137,7 +137,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
         let read: Result<Json<T>, JsonRejection> = Json::from_request(request, state).await;
-        Ok(Self(read.map(|Json(body)| body).map_err(|rejected| malformed(&rejected.body_text()))))
+        Ok(Self(read.map(|Json(body)| body).map_err(|rejected| {
+            refusal(rejected.status(), &rejected.body_text().replace('\n', " "), Reason::Refused)
+        })))
     }
 }
 

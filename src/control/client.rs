@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 /// How long the daemon may work at a command; a reload waits for tasks to drain.
-const WORK: Duration = Duration::from_secs(180);
+const WORK: Duration = Duration::from_secs(300);
 /// How long an answer may be, in bytes; ten thousand tables need a tenth of it.
 const LONGEST: u64 = 64 << 20;
 

@@ -5,22 +5,26 @@
 
 use super::{Running, State, Supervisor};
 use crate::change::TableName;
-use crate::change::command::{Asked, AskedOutcome, Asker, Change, Command, Failure, Pausing, Reason, Reply};
+use crate::change::command::{
+    Asked, AskedOutcome, Asker, Change, Command, Failure, Pausing, Reason, Reply, printable,
+};
 use crate::change::status::Phase;
 use crate::config::{self, Config};
 use crate::status::now;
 use crate::task::{self, Progress, TaskError, TaskProgress};
+use futures_util::future::join_all;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
+use tokio::sync::MutexGuard;
 
 /// How long a task that is starting is waited for before somebody who asks is told to try again.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long a drop may take; what is left then goes with the next.
-const DROPPING: Duration = Duration::from_secs(150);
+const DROPPING: Duration = Duration::from_secs(100);
 
 /// How long tasks that begin by a reload are waited for until their records are as the config says.
 const TAKING: Duration = Duration::from_secs(10);
@@ -32,6 +36,9 @@ impl Supervisor {
     /// Does what somebody asks for. The log and the tasks' targets have who it was, what it was and what has become of it.
     pub async fn obey(&self, command: Command, asker: &Asker) -> Reply {
         tracing::info!(task = command.task(), %asker, "asked: {command}");
+        if let Err((_, failure)) = self.goes_on() {
+            return Reply { lines: Vec::new(), failure };
+        }
         // A task that is not known has no target.
         let config = self.config().await;
         let about = command.task().filter(|task| config.tasks.contains_key(*task)).map(str::to_owned);
@@ -44,7 +51,7 @@ impl Supervisor {
             said,
         };
         if let Some(task) = &about {
-            task::record_asked(&config, &entry(task.clone(), AskedOutcome::Begun, String::new())).await;
+            record(&config, entry(task.clone(), AskedOutcome::Begun, String::new())).await;
         }
         let (lines, failure) = match &command {
             Command::Reload => self.reload().await,
@@ -55,32 +62,53 @@ impl Supervisor {
         };
         let mut by_task: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (task, line) in &lines {
-            tracing::info!(task, %asker, "{command}: {line}");
+            let line = printable(line);
+            tracing::info!(task, %asker, "{line}");
             if let Some(task) = task {
-                by_task.entry(task.clone()).or_default().push(line.clone());
+                by_task.entry(task.clone()).or_default().push(line);
             }
         }
         let mut outcome = AskedOutcome::Done;
         if let Some(failure) = &failure {
-            tracing::error!(task = command.task(), %asker, "{command}: not done: {}", failure.error);
+            let error = printable(&failure.error);
+            tracing::error!(task = command.task(), %asker, "not done: {error}");
             outcome = AskedOutcome::NotDone;
             if let Some(task) = about {
-                by_task.entry(task).or_default().push(failure.error.clone());
+                by_task.entry(task).or_default().push(error);
             }
         }
         // A reload may have brought tasks, and taken some away.
         let after = self.config().await;
-        for (task, lines) in by_task {
+        let recording = by_task.into_iter().map(|(task, lines)| {
             let config = if after.tasks.contains_key(&task) { &after } else { &config };
-            task::record_asked(config, &entry(task, outcome, lines.join("\n"))).await;
-        }
+            record(config, entry(task, outcome, lines.join("\n")))
+        });
+        join_all(recording).await;
         Reply { lines: lines.into_iter().map(|(_, line)| line).collect(), failure }
+    }
+
+    /// Whether it is not stopping: what is told to it then is not done any more.
+    fn goes_on(&self) -> Result<(), (Lines, Option<Failure>)> {
+        if self.stop.is_cancelled() {
+            return Err(refused("the daemon is stopping".to_owned(), Reason::Temporary));
+        }
+        Ok(())
+    }
+
+    /// For one command at a time.
+    pub(super) async fn state(&self) -> Result<MutexGuard<'_, State>, (Lines, Option<Failure>)> {
+        let state = self.state.lock().await;
+        self.goes_on()?;
+        Ok(state)
     }
 
     /// Takes in the config file as it is now, and says what that has changed once it is on record. Tasks that are as they were go on; those
     /// that have failed are tried again. Everything goes on as it was when the file cannot be used.
     async fn reload(&self) -> (Lines, Option<Failure>) {
-        let mut state = self.state.lock().await;
+        let mut state = match self.state().await {
+            Ok(state) => state,
+            Err(stopping) => return stopping,
+        };
         let config = match config::load(Path::new(&state.config.file)) {
             Ok(config) => Arc::new(config),
             Err(error) => {
@@ -93,6 +121,7 @@ impl Supervisor {
         let mut lines = restart_takes(&state.config, &config);
         let mut begun = Vec::new();
         state.config = config.clone();
+        (self.taken_in)(&config);
         let gone: Vec<String> =
             state.tasks.keys().filter(|name| !config.tasks.contains_key(*name)).cloned().collect();
         for name in gone {
@@ -158,7 +187,10 @@ impl Supervisor {
 
     /// Pauses a task, or has it go on. It has drained, and that is on record, when this answers.
     async fn pause(&self, name: &str, pausing: Pausing) -> (Lines, Option<Failure>) {
-        let mut state = self.state.lock().await;
+        let mut state = match self.state().await {
+            Ok(state) => state,
+            Err(stopping) => return stopping,
+        };
         let running = match known(&state, name) {
             Ok(running) => running,
             Err(unknown) => return unknown,
@@ -180,14 +212,22 @@ impl Supervisor {
 
     /// Ends a task for good. Nothing is left of it but that, when this answers.
     async fn drop_task(&self, name: &str, remove_rows: bool) -> (Lines, Option<Failure>) {
-        let mut state = self.state.lock().await;
+        let mut state = match self.state().await {
+            Ok(state) => state,
+            Err(stopping) => return stopping,
+        };
         let config = match known(&state, name) {
             Ok(running) => running.config.clone(),
             Err(unknown) => return unknown,
         };
         self.end(&mut state, name).await;
         let dropping = Box::pin(task::drop_task(name, &config, remove_rows));
-        let dropping = tokio::time::timeout(DROPPING, dropping).await;
+        let dropping = tokio::select! {
+            dropping = tokio::time::timeout(DROPPING, dropping) => dropping,
+            () = self.stop.cancelled() => {
+                return refused("the daemon stops: drop it once more".to_owned(), Reason::Temporary);
+            }
+        };
         self.board.forget(name);
         self.begin(&mut state, name, &config);
         outcome(name, dropping)
@@ -200,7 +240,10 @@ impl Supervisor {
 
     /// Changes what a task does with tables.
     async fn change(&self, name: &str, change: Change, tables: Vec<TableName>) -> (Lines, Option<Failure>) {
-        let mut state = self.state.lock().await;
+        let mut state = match self.state().await {
+            Ok(state) => state,
+            Err(stopping) => return stopping,
+        };
         let running = match known(&state, name) {
             Ok(running) => running,
             Err(unknown) => return unknown,
@@ -267,6 +310,13 @@ pub(super) fn known<'a>(state: &'a State, name: &str) -> Result<&'a Running, (Li
         let known = known.join(", ");
         refused(format!("there is no task \"{name}\". To mend it: name one of {known}."), Reason::UnknownTask)
     })
+}
+
+/// Has an entry on record; the log tells where that cannot be.
+async fn record(config: &Arc<Config>, asked: Asked) {
+    if let Err(why) = task::record_asked(config, &asked).await {
+        tracing::warn!(task = asked.task, "what was asked is not on record: {why}");
+    }
 }
 
 /// Whether nobody works at the task, and its records are free.

@@ -46,10 +46,11 @@ impl Backoff {
 }
 
 /// The tasks of a daemon.
-#[derive(Debug)]
 pub struct Supervisor {
     board: Board,
     stop: CancellationToken,
+    /// What else is to follow a config that is taken in.
+    taken_in: Box<dyn Fn(&Config) + Send + Sync>,
     /// One command or reload at a time.
     state: Mutex<State>,
 }
@@ -72,11 +73,16 @@ struct Running {
 }
 
 impl Supervisor {
-    /// Starts every task of `config`; they run until `stop`.
-    pub fn start(config: Arc<Config>, board: Board, stop: CancellationToken) -> Self {
+    /// Starts every task of `config`; they run until `stop`. Each config that is taken in later is shown to `taken_in`.
+    pub fn start(
+        config: Arc<Config>,
+        board: Board,
+        stop: CancellationToken,
+        taken_in: impl Fn(&Config) + Send + Sync + 'static,
+    ) -> Self {
         let begin = |name: &String| (name.clone(), Running::begin(name, &config, &board, &stop));
         let tasks = config.tasks.keys().map(begin).collect();
-        Self { board, stop, state: Mutex::new(State { config, tasks }) }
+        Self { board, stop, taken_in: Box::new(taken_in), state: Mutex::new(State { config, tasks }) }
     }
 
     /// The config that it goes by now.
@@ -169,6 +175,8 @@ async fn supervise(
             }
             Err(error) => error,
         };
+        // Somebody else has paused or dropped it.
+        is_let_run &= !matches!(error, TaskError::Resting);
         let cause = |remedy: String| Cause { error: error.to_string(), remedy, since: now().seconds() };
         let remedy = match error.retry() {
             Retry::AfterBackoff => {

@@ -17,7 +17,10 @@ impl Supervisor {
         position: &TransactionName,
         table: Option<&TableName>,
     ) -> (Lines, Option<Failure>) {
-        let mut state = self.state.lock().await;
+        let mut state = match self.state().await {
+            Ok(state) => state,
+            Err(stopping) => return stopping,
+        };
         let running = match known(&state, name) {
             Ok(running) => running,
             Err(unknown) => return unknown,

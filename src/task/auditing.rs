@@ -13,8 +13,11 @@ use std::time::Duration;
 /// How long the target may take to write it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Adds an entry in the task's target. Where that cannot be the log tells it; what was asked does not depend on it.
-pub async fn record_asked(config: &Arc<Config>, asked: &Asked) {
+/// Adds an entry in the task's target, where something is on record of tasks. What was asked does not depend on it.
+///
+/// # Errors
+/// Why it is not there.
+pub async fn record_asked(config: &Arc<Config>, asked: &Asked) -> Result<(), String> {
     let task = asked.task.as_str();
     let recording = async {
         let context = Context::new(config, &Progress::new(task, Board::default()))?;
@@ -22,10 +25,9 @@ pub async fn record_asked(config: &Arc<Config>, asked: &Asked) {
         Ok::<_, TaskError>(store::record_asked(&session, asked).await?)
     };
     match tokio::time::timeout(PATIENCE, Box::pin(recording)).await {
-        Ok(Ok(true)) => {}
-        Ok(Ok(false)) => tracing::debug!(task, "nothing is on record of the task, nor what was asked of it"),
-        Ok(Err(error)) => tracing::warn!(task, %error, "what was asked is not on record"),
-        Err(_) => tracing::warn!(task, "what was asked is not on record: the target takes too long"),
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("the target takes too long".to_owned()),
     }
 }
 

@@ -56,7 +56,9 @@ pub async fn change(
             (Change::Drop { remove_rows }, _) => {
                 let mut gone = true;
                 if let Some(known) = known.filter(|known| remove_rows && !known.mapping.is_null()) {
-                    gone = targets::take_out_of_place(&context, (session, &store), table, known).await?;
+                    gone = targets::take_out_of_place(&context, (session, &store), table, known)
+                        .await?
+                        .is_gone();
                 }
                 store.restate(session, table, &TableState::LetGo).await?;
                 side::dropped(remove_rows, gone)

@@ -11,15 +11,18 @@ use super::{recorded, targets};
 use crate::change::TableName;
 use crate::change::state::Rest;
 use crate::config::Config;
+use crate::sink::ddl::{Clear, TakenOut, Taking};
 use crate::sink::store::{self, StoredTable};
 use crate::sink::{Owner, ddl};
 use crate::status::{Board, now};
+use serde_json::Value;
 use std::sync::Arc;
 
 /// Drops a task that nobody runs. Says what has become of it.
 ///
 /// # Errors
-/// When a daemon runs the task, or when the target cannot be asked: what is left then goes when the task is dropped once more.
+/// When a daemon runs the task, when the target cannot be asked, or refuses something: what is left then goes when the task is dropped
+/// once more.
 pub async fn drop_task(
     name: &str,
     config: &Arc<Config>,
@@ -36,40 +39,59 @@ pub async fn drop_task(
     let (session, records) = (owner.session(), owner.store());
     records.record_rest(session, Rest::Dropped(now().seconds())).await?;
     let stored = records.load(session).await?;
-    let mut lines = Vec::new();
-    for (table, known) in &stored.tables {
-        if !take_out(&context, &owner, table, known, remove_rows).await? {
-            let target = &known.target;
-            lines
-                .push(format!("{table}: its rows in {target} cannot be told from those of others, and stay"));
+    // Who has made a table that several feed goes last, and takes it along.
+    let has_made = |known: &StoredTable| known.mapping.get("created").and_then(Value::as_bool) == Some(true);
+    let (makers, others): (Vec<_>, Vec<_>) = stored.tables.iter().partition(|(_, known)| has_made(known));
+    let (mut lines, mut refused, mut all_gone) = (Vec::new(), Vec::new(), remove_rows);
+    for (table, known) in others.into_iter().chain(makers) {
+        let target = &known.target;
+        match take_out(&context, &owner, table, known, remove_rows).await? {
+            Taking { refused: true, .. } => refused.push(target.to_string()),
+            Taking { taken: TakenOut::Nothing, .. } if remove_rows => {
+                all_gone = false;
+                lines.push(format!(
+                    "{table}: its rows in {target} cannot be told from those of others, or were there before, and stay"
+                ));
+            }
+            Taking { .. } => {}
         }
     }
+    if !refused.is_empty() {
+        return Err(TaskError::NotTakenOut { task: name.to_owned(), targets: refused.join(", ") });
+    }
     store::remove(session, name).await?;
-    let rows = if remove_rows { "with its rows in the target" } else { "its target tables stay" };
+    let rows = match (remove_rows, all_gone) {
+        (true, true) => "with its rows in the target",
+        (true, false) => "with the rows in the target that can be told to be its own",
+        (false, _) => "its target tables stay",
+    };
     lines.push(format!("task {name} is dropped, {rows}; take its section out of the config"));
     Ok(lines)
 }
 
-/// Forgets one table, with what was copied of it as far as that is to go; whether it has gone. A transaction for each: thousands in one would
-/// need more locks than a server has.
+/// Forgets one table, with what was copied of it as far as that is to go; where that is refused it is not forgotten. A transaction for
+/// each: thousands in one would need more locks than a server has.
 async fn take_out(
     context: &Context,
     owner: &Owner,
     table: &TableName,
     known: &StoredTable,
     remove_rows: bool,
-) -> Result<bool, TaskError> {
+) -> Result<Taking, TaskError> {
     let (session, records) = (owner.session(), owner.store());
     transaction(session, "BEGIN").await?;
+    let mut taking = Taking { taken: TakenOut::Rows, refused: false };
     if let Some(copy) = recorded::copy_beside(context, table, known)? {
-        ddl::drop_table(session, &copy).await?;
+        taking = ddl::take_out(session, &copy, &Clear::All, true).await?;
     }
-    let gone = if remove_rows && !known.mapping.is_null() {
-        targets::take_out_of_place(context, (session, &records), table, known).await?
-    } else {
-        true
-    };
+    if remove_rows && !taking.refused && !known.mapping.is_null() {
+        taking = targets::take_out_of_place(context, (session, &records), table, known).await?;
+    }
+    if taking.refused {
+        transaction(session, "ROLLBACK").await?;
+        return Ok(taking);
+    }
     records.forget_table(session, table).await?;
     transaction(session, "COMMIT").await?;
-    Ok(gone)
+    Ok(taking)
 }

@@ -121,6 +121,20 @@ pub enum TaskError {
         /// The task.
         task: String,
     },
+    /// A task is dropped, and something of it is still there.
+    #[error(
+        "task {task} is dropped and does not run, but {targets} cannot be taken out: somebody uses it, something hangs on it, or the user may \
+         not (see the log)"
+    )]
+    NotTakenOut {
+        /// The task.
+        task: String,
+        /// The target tables.
+        targets: String,
+    },
+    /// A task is not to run.
+    #[error("the task is paused or dropped")]
+    Resting,
     /// A table that a command names is none of the task's.
     #[error("{table} is not on record of task {task}")]
     NotOnRecord {
@@ -346,6 +360,7 @@ impl TaskError {
                 Retry::fix(again.or(InConfig::TagFeeders))
             }
             Self::Dropped { task } => Retry::fix(Remedy::ResumeTask { task: task.clone() }),
+            Self::NotTakenOut { .. } | Self::Resting => Retry::AfterBackoff,
             Self::HalfDropped { task } => Retry::fix(Remedy::DropTask { task: task.clone() }),
             Self::NotBegun { .. }
             | Self::Unsettled { .. }

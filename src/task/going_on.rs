@@ -6,6 +6,7 @@
 use super::context::Context;
 use super::gather;
 use super::passed::Passed;
+use super::pausing;
 use super::prepare;
 use super::progress::TaskProgress;
 use super::sides::Sides;
@@ -34,6 +35,7 @@ pub(super) async fn go_on(context: &Context, passed: &Passed) -> Result<Option<S
     let pid = session.backend_pid();
     let taken = async {
         let (owner, stored) = Owner::take_again(session, &context.name).await?;
+        pausing::refuse_resting(&owner, &stored).await?;
         Ok((Arc::new(owner), stored))
     };
     let asked = async { tokio::try_join!(log, taken) };

@@ -252,7 +252,7 @@ async fn start(
     memory.forget_passed();
     let (mut server, session, mut gathered) = ask(context, &owner::application(&context.name)).await?;
     if store::resting(&session, &context.name).await?.is_some() {
-        return Err(TaskError::Unsettled { why: "the task is paused or dropped".to_owned() });
+        return Err(TaskError::Resting);
     }
     tell::servers(context, &gathered);
     cause::tell(context, memory, &gathered);
@@ -357,6 +357,7 @@ async fn take(
 ) -> Result<(Arc<Owner>, Stored), TaskError> {
     // As it is now: another owner may have moved it since the facts were gathered.
     let (owner, mut stored) = Owner::take_with(session, &context.name).await?;
+    pausing::refuse_resting(&owner, &stored).await?;
     let owner = Arc::new(owner);
     prepare::forget_unselected(context, &owner, &mut stored).await?;
     let widened = prepare::record_widened(context, &owner, &stored, gathered).await?;

@@ -7,7 +7,7 @@ use super::TaskError;
 use super::context::Context;
 use super::gather::Gathered;
 use super::sides::Sides;
-use super::{prepare, targets, tell};
+use super::{pausing, prepare, targets, tell};
 use crate::change::policy::DdlPolicy;
 use crate::change::remedy::Remedy;
 use crate::change::state::{TableState, Trouble};
@@ -167,6 +167,7 @@ pub(super) async fn park_refused(
     refused: Vec<TaskError>,
 ) -> Result<bool, TaskError> {
     let (owner, stored) = Owner::take_with(session, &context.name).await?;
+    pausing::refuse_resting(&owner, &stored).await?;
     let is_judged = gathered.stored.as_ref().is_some_and(|judged| judged.is_at(&stored));
     if !is_judged {
         return Ok(true);

@@ -8,6 +8,7 @@ use super::progress::Progress;
 use crate::change::command::Pausing;
 use crate::change::state::Rest;
 use crate::config::Config;
+use crate::sink::store::Stored;
 use crate::sink::{Owner, Session, store};
 use crate::status::{Board, now};
 use std::sync::Arc;
@@ -38,6 +39,20 @@ pub(super) async fn refuse_dropped(context: &Context) -> Result<(), TaskError> {
         Some(Rest::Dropped(_)) => Err(TaskError::Dropped { task: context.name.clone() }),
         Some(Rest::Paused(_)) | None => Ok(()),
     }
+}
+
+/// To be asked by whoever has taken a task to run it, before anything is written: it may have been paused or dropped since it was asked first.
+///
+/// # Errors
+/// [`TaskError::Resting`] where it is, and when the target cannot be asked.
+pub(super) async fn refuse_resting(owner: &Owner, stored: &Stored) -> Result<(), TaskError> {
+    let (session, task) = (owner.session(), owner.store().task().to_owned());
+    let Some(rest) = store::resting(session, &task).await? else { return Ok(()) };
+    // Whoever takes a task makes its records. Of a dropped one there are to be none.
+    if matches!(rest, Rest::Dropped(_)) && stored.checkpoint.is_none() && stored.tables.is_empty() {
+        store::remove(session, &task).await?;
+    }
+    Err(TaskError::Resting)
 }
 
 /// Pauses a task that nobody runs, or has it run again when somebody does; a dropped one begins anew. Says what has become of it.

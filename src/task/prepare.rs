@@ -204,7 +204,9 @@ pub async fn prepare(
             Some(p1) => TableState::CatchingUp { p0: p0.clone(), p1: p1.clone() },
             None => TableState::Snapshotting { p0: p0.clone() },
         };
-        let mixed = place.is_none() && !created && task.existing_tables == ExistingTables::Ignore;
+        // What lies in a table that was not made nor emptied may be anybody's.
+        let found = task.existing_tables == ExistingTables::Ignore || !task.initial_data;
+        let mixed = place.is_none() && !created && found;
         let names = recorded::names(&table).collect();
         let taken_out = false;
         let recorded =

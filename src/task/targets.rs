@@ -8,7 +8,7 @@ use super::recorded::{self, Origin, Recorded};
 use crate::change::remedy::{AtTarget, InConfig, Remedy};
 use crate::change::{TableName, TargetName};
 use crate::config::ExistingTables;
-use crate::sink::ddl::{Clear, TakenOut};
+use crate::sink::ddl::{Clear, TakenOut, Taking};
 use crate::sink::store::{self, StoredTable};
 use crate::sink::{Owner, Session, SinkError, Store, catalog, ddl, shadow};
 use crate::transform::{TableMapping, TransformError};
@@ -149,7 +149,8 @@ async fn take_out(
     store: &Store,
     mapping: &TableMapping,
     origin: Origin,
-) -> Result<TakenOut, TaskError> {
+) -> Result<Taking, TaskError> {
+    let told = |taken| Ok(Taking { taken, refused: false });
     let target = &mapping.target.name;
     if origin == Origin::Beside {
         return Ok(ddl::take_out(session, target, &Clear::All, true).await?);
@@ -160,14 +161,14 @@ async fn take_out(
     }
     if catalog::shape(session, target).await?.is_none() {
         // One that others have made may only be away.
-        return Ok(if origin == Origin::Made { TakenOut::Table } else { TakenOut::Rows });
+        return told(if origin == Origin::Made { TakenOut::Table } else { TakenOut::Rows });
     }
     let feeders = store.feeders(session).await?;
     let siblings = feeders.get(target).is_some_and(|names| names.iter().any(|name| *name != mapping.source));
     let shared = siblings || store.other_feeder(session, target).await?.is_some();
     let alone = origin == Origin::Made && !shared;
     if own == Clear::All && !alone && (shared || origin == Origin::Mixed) {
-        return Ok(TakenOut::Nothing);
+        return told(TakenOut::Nothing);
     }
     Ok(ddl::take_out(session, target, &own, alone).await?)
 }
@@ -179,7 +180,7 @@ async fn take_out(
 /// When the target fails, or another process has the task.
 pub async fn take_out_copy(session: &Session, store: &Store, recorded: &Recorded) -> Result<(), TaskError> {
     let origin = recorded.origin();
-    let taken = take_out(session, store, &recorded.mapping, origin).await?;
+    let Taking { taken, .. } = take_out(session, store, &recorded.mapping, origin).await?;
     if taken == TakenOut::Table && origin != Origin::Beside {
         recorded.without_its_table().record(store, session).await?;
     }
@@ -187,7 +188,7 @@ pub async fn take_out_copy(session: &Session, store: &Store, recorded: &Recorded
 }
 
 /// Takes the rows of a stored table, and the table with them where it was made for them, out of the one that readers know, in the open
-/// transaction, and has that on record; whether they are gone.
+/// transaction, and has that on record; how far they are gone.
 ///
 /// # Errors
 /// When the record is not what this version writes, and when the target fails.
@@ -196,17 +197,17 @@ pub async fn take_out_of_place(
     (session, store): (&Session, &Store),
     name: &TableName,
     stored: &StoredTable,
-) -> Result<bool, TaskError> {
+) -> Result<Taking, TaskError> {
     if stored.is_taken_out() {
-        return Ok(true);
+        return Ok(Taking { taken: TakenOut::Table, refused: false });
     }
     let (mapping, origin) = recorded::in_place(context, name, stored)?;
-    let taken = take_out(session, store, &mapping, origin).await?;
-    if taken == TakenOut::Table {
+    let taking = take_out(session, store, &mapping, origin).await?;
+    if taking.taken == TakenOut::Table {
         let without = recorded::without_its_table(context, name, stored)?;
         store.record_table(session, name, &stored.target, &stored.state, &without).await?;
     }
-    Ok(taken != TakenOut::Nothing)
+    Ok(taking)
 }
 
 /// The rows of a source table in its target: those with its tag, or all.

@@ -1,6 +1,8 @@
 //! What a running daemon can be told over HTTP, by whom, and what is on record of that.
 
-use crate::harness::{Config, DEADLINE, Daemon, Output, Scene, eventually, http, rowferry, run_folder};
+use crate::harness::{
+    Config, DEADLINE, Daemon, Output, Proxy, Scene, eventually, http, rowferry, run_folder,
+};
 use serde_json::{Value, json};
 
 const TOKEN: &str = "0123456789abcdefghij-alice";
@@ -41,17 +43,28 @@ async fn only_who_has_a_token_tells_the_daemon_something_over_http() {
     }
     assert_eq!(daemon.get("/api/status").await.unwrap().0, 200);
     daemon.wait_phase("Synchronizing", DEADLINE).await;
+    let oid = "SELECT 'control_token.t'::regclass::oid";
+    let before = scene.target.one(oid).await;
     let (status, answer) = ask(&daemon, "POST", "/api/tasks/main/resync", TOKEN, &table).await;
     assert!(status == 200 && answer["failure"].is_null(), "{answer}");
+    eventually(DEADLINE, "another table takes its place", async || scene.target.one(oid).await != before)
+        .await;
     daemon.wait_phase("Synchronizing", DEADLINE).await;
     let none = json!({ "tables": ["control_token.none"] });
     let (status, answer) = ask(&daemon, "POST", "/api/tasks/main/resync", TOKEN, &none).await;
     assert!(status == 409 && answer["failure"]["reason"] == "refused", "{status} {answer}");
     let (status, answer) = ask(&daemon, "POST", "/api/tasks/none/pause", TOKEN, &Value::Null).await;
     assert!(status == 404 && answer["failure"]["error"].to_string().contains("name one of main"), "{answer}");
-    for (body, why) in [(json!({}), "missing field"), (json!({ "tables": ["t"] }), "write database.table")] {
+    for (expected, body, why) in [
+        (422, json!({}), "missing field"),
+        (400, json!({ "tables": ["t"] }), "write database.table"),
+        (415, Value::Null, "Content-Type"),
+    ] {
         let (status, answer) = ask(&daemon, "POST", "/api/tasks/main/add", TOKEN, &body).await;
-        assert!(status == 400 && answer.to_string().contains(why), "{status} {answer}");
+        assert!(
+            status == expected && answer["failure"]["error"].to_string().contains(why),
+            "{status} {answer}"
+        );
     }
     // A token that is taken out of the config is none from the reload on; one that is not is in force at once.
     let other = TOKEN.replace("alice", "bob");
@@ -80,6 +93,11 @@ async fn a_token_that_could_be_guessed_is_refused_and_none_is_shown() {
         ("secret = \"0123456789 0123456789\"", "no header can hold"),
         ("secret_env = \"NO_SUCH_VARIABLE\"", "use secret_file"),
         ("password = \"01234567890123456789\"", "token.al.password"),
+        ("secret = \"************************\"", "in the place of one"),
+        (
+            "secret = \"01234567890123456789\"\n[token.bo]\nsecret = \"01234567890123456789\"",
+            "of another token",
+        ),
     ] {
         let told = rowferry(&["check", "-c", &config(secret).file()]).await;
         assert!(told.code == 2 && told.stderr.contains(why), "{secret}: {told:?}");
@@ -237,21 +255,32 @@ async fn a_dropped_task_stays_so_until_it_is_resumed_and_begins_anew_then() {
     daemon.wait_phase("Dropped", DEADLINE).await;
 }
 
-/// What a drop had not come to when it was cut off goes with the next, and the task does not run meanwhile.
+/// What cannot be taken out goes with the next drop, and so does what a drop had not come to when it was cut off. The task does not run
+/// meanwhile, nor begin anew.
 #[tokio::test]
-async fn a_drop_that_was_cut_off_is_gone_on_with() {
+async fn a_drop_that_did_not_come_through_is_gone_on_with() {
     let scene = scene("control_half").await;
     scene.source.sql("CREATE TABLE u (id INT PRIMARY KEY, v INT); INSERT INTO u VALUES (1, 1)").await;
     let daemon = scene.start().await;
-    // Somebody reads the second table, so the drop stands there.
     let mut reader = scene.target.session().await;
+    let drop = ["drop", "--whole-task", "main", "--remove-rows"];
+    let left =
+        "SELECT string_agg(relname::text, ' ' ORDER BY relname) FROM pg_class WHERE relname IN ('t', 'u')";
     reader.sql("BEGIN; SELECT * FROM control_half.u").await;
+    let refused = tell(&daemon, &drop).await;
+    assert!(
+        refused.code == 75 && refused.stderr.contains("control_half.u cannot be taken out"),
+        "{refused:?}"
+    );
+    daemon.wait_phase("Dropped", DEADLINE).await;
+    assert_eq!(scene.target.one(left).await, "u");
+    // And one that is cut off.
     let config = daemon.config_path().into_os_string().into_string().unwrap();
-    let dropping = tokio::spawn(async move {
-        rowferry(&["drop", "-c", &config, "--whole-task", "main", "--remove-rows"]).await
-    });
-    let gone = "SELECT count(*) FROM pg_class WHERE relname = 't' AND relkind = 'r'";
-    eventually(DEADLINE, "the first table is gone", async || scene.target.one(gone).await == "0").await;
+    let dropping = tokio::spawn(async move { rowferry(&[&drop[..], &["-c", &config]].concat()).await });
+    eventually(DEADLINE, "the drop waits for the reader", async || {
+        scene.target.one("SELECT count(*) FROM pg_locks WHERE NOT granted").await != "0"
+    })
+    .await;
     daemon.kill9();
     let _cut_off = dropping.await;
     daemon.restart();
@@ -259,10 +288,57 @@ async fn a_drop_that_was_cut_off_is_gone_on_with() {
     let refused = tell(&daemon, &["resume"]).await;
     assert!(refused.code == 1 && refused.stderr.contains("--whole-task main"), "{refused:?}");
     reader.sql("COMMIT").await;
-    let dropped = tell(&daemon, &["drop", "--whole-task", "main", "--remove-rows"]).await;
-    assert_eq!(dropped.code, 0, "{dropped:?}");
+    let dropped = tell(&daemon, &drop).await;
+    assert!(dropped.code == 0 && dropped.stdout.contains("with its rows"), "{dropped:?}");
     assert_eq!(scene.target.one("SELECT count(*) FROM pg_class WHERE relname IN ('t', 'u')").await, "0");
     assert_eq!(tell(&daemon, &["resume"]).await.code, 0);
     daemon.wait_phase("Synchronizing", DEADLINE).await;
     scene.assert_exact(&daemon, &["t", "u"]).await;
+}
+
+/// A table that several feed goes with the last of them; one that was there before stays, with its rows.
+#[tokio::test]
+async fn a_dropped_task_takes_along_what_is_its_own() {
+    let scene = scene("control_own").await;
+    scene.source.sql("CREATE TABLE u LIKE t; CREATE TABLE found LIKE t; INSERT INTO u VALUES (5, 5)").await;
+    scene
+        .target
+        .sql("CREATE SCHEMA control_own; CREATE TABLE control_own.found (id integer PRIMARY KEY, v integer); INSERT INTO control_own.found VALUES (99, 9)")
+        .await;
+    let section = |table: &str| {
+        format!("[task.main.table.\"control_own.{table}\"]\ntarget = \"merged\"\nsource_column = \"src\"")
+    };
+    let config = scene.config().task("existing_tables", "\"ignore\"").more(&section("t")).more(&section("u"));
+    let daemon = scene.start_with(&config).await;
+    let merged = "SELECT count(*) FROM control_own.merged";
+    assert_eq!(scene.target.one(merged).await, "2");
+    let dropped = tell(&daemon, &["drop", "--whole-task", "main", "--remove-rows"]).await;
+    assert!(dropped.code == 0 && dropped.stdout.contains("control_own.found: its rows in"), "{dropped:?}");
+    assert!(!dropped.stdout.contains("with its rows in the target"), "{dropped:?}");
+    assert_eq!(scene.target.one("SELECT count(*) FROM pg_class WHERE relname = 'merged'").await, "0");
+    assert_eq!(scene.target.one("SELECT v FROM control_own.found").await, "9");
+}
+
+/// Who holds no lock on a task while it waits to try again finds out that it is paused or dropped when it takes it.
+#[tokio::test]
+async fn a_task_that_is_paused_from_outside_while_it_waits_does_not_go_on() {
+    let scene = scene("control_outside").await;
+    let proxy = Proxy::start(scene.target.server.port());
+    let daemon = scene.start_with(&scene.config_through(None, Some(&proxy))).await;
+    // A command that finds no daemon: the same task by another way to the target.
+    let other = scene.config().file();
+    for (command, phase) in [(&["pause"][..], "Paused"), (&["drop", "--whole-task", "main"], "Dropped")] {
+        daemon.wait_phase("Synchronizing", DEADLINE).await;
+        proxy.refuse();
+        proxy.cut();
+        daemon.wait_phase("Retrying", DEADLINE).await;
+        let told = rowferry(&[command, &["-c", &other]].concat()).await;
+        assert_eq!(told.code, 0, "{told:?}");
+        proxy.mend();
+        daemon.wait_task(phase, DEADLINE, |task| task.phase.name() == phase).await;
+        if phase == "Paused" {
+            assert_eq!(tell(&daemon, &["resume"]).await.code, 0);
+        }
+    }
+    assert_eq!(scene.target.one("SELECT count(*) FROM pg_class WHERE relname = 'main_position'").await, "0");
 }

@@ -107,6 +107,22 @@ pub enum TakenOut {
     Table,
 }
 
+impl Taking {
+    /// Whether the rows are gone.
+    pub fn is_gone(self) -> bool {
+        self.taken != TakenOut::Nothing
+    }
+}
+
+/// How far something has been taken out of the target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taking {
+    /// What is gone.
+    pub taken: TakenOut,
+    /// More was to go, and was refused for now: somebody uses it, something hangs on it, or the user may not.
+    pub refused: bool,
+}
+
 /// Takes rows out of a table, inside a transaction, and the table with them where it is `made` for them: as far as can be. Where
 /// something hangs on it, somebody reads it, or the user may not drop it, it loses its rows; where that cannot be either it stays as it is.
 ///
@@ -117,7 +133,7 @@ pub async fn take_out(
     table: &TargetName,
     what: &Clear,
     made: bool,
-) -> Result<TakenOut, SinkError> {
+) -> Result<Taking, SinkError> {
     // Readers that come would wait behind who waits for them.
     const READERS: &str = "2s";
     let (doing, name) = (format!("taking rows out of table {table}"), quote::qualified(table));
@@ -129,13 +145,16 @@ pub async fn take_out(
     if *what == Clear::All {
         ways.push((TakenOut::Rows, vec![format!("DELETE FROM {name}")]));
     }
+    let mut refused = false;
     for (taken, way) in ways {
         match attempt_within(session, &doing, READERS, way).await? {
-            Ok(()) => return Ok(taken),
+            // A DELETE does what a TRUNCATE was to do.
+            Ok(()) => return Ok(Taking { taken, refused: refused && made }),
             Err(error) => tracing::warn!(%table, %error, "rows are to go, and it is refused"),
         }
+        refused = true;
     }
-    Ok(TakenOut::Nothing)
+    Ok(Taking { taken: TakenOut::Nothing, refused })
 }
 
 /// Creates a table that does not exist.

@@ -119,7 +119,7 @@ impl Applying {
         let mut gone = true;
         if let Some(stored) = stored.filter(|stored| remove_rows && !stored.mapping.is_null()) {
             let owner = (&self.session, &self.store);
-            gone = targets::take_out_of_place(&self.context, owner, name, &stored).await?;
+            gone = targets::take_out_of_place(&self.context, owner, name, &stored).await?.is_gone();
         }
         self.store.restate(&self.session, name, &TableState::LetGo).await?;
         Ok(gone)

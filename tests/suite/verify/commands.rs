@@ -1,12 +1,14 @@
 //! What the command says where there is nothing to compare, and that it needs no daemon.
 
 use super::{assert_verified, verdicts, verify};
-use crate::harness::{DEADLINE, Scene};
+use crate::harness::{DEADLINE, Mysql, Scene, postgres};
 use rowferry::testing::change::verdict::Outcome;
 
 #[tokio::test]
 async fn it_works_without_a_daemon_and_names_what_it_cannot_compare() {
-    let scene = Scene::new("verify_commands").await;
+    // While no daemon runs nobody brings the checkpoint to where others move the log's end.
+    let mysql = Mysql::private(&[]).await;
+    let scene = Scene::on(&mysql, postgres().await, "verify_commands").await;
     scene
         .source
         .sql(

@@ -53,6 +53,23 @@ async fn a_row_that_the_target_refuses_is_told_by_its_key() {
 }
 
 #[tokio::test]
+async fn a_row_of_a_transaction_in_pieces_is_told_by_its_key() {
+    let scene = Scene::new("refused_pieces").await;
+    scene.source.sql("CREATE TABLE t (id INT PRIMARY KEY, v INT)").await;
+    let daemon = scene.start_with(&scene.config().task("apply", "{ batch_rows = 100 }")).await;
+    scene.target.sql("ALTER TABLE refused_pieces.t ADD CONSTRAINT small CHECK (v > 0)").await;
+    let rows: Vec<String> =
+        (1..=450).map(|id| format!("({id}, {})", if id == 333 { -1 } else { 1 })).collect();
+    scene.source.sql(&format!("INSERT INTO t VALUES {}", rows.join(", "))).await;
+    let failed =
+        daemon.wait_task("the task fails", DEADLINE, |task| matches!(task.phase, Phase::Failed { .. })).await;
+    let told = failure(&failed).unwrap();
+    for words in ["small", "the row is id=333, in a large transaction of the source"] {
+        assert!(told.contains(words), "{words} is not in {told}");
+    }
+}
+
+#[tokio::test]
 async fn a_row_that_the_target_refuses_in_the_copy_is_told_by_its_key() {
     // Beside other chunks at work, and among rows that are there.
     for (existing, chunk_rows) in [("clear", 100), ("ignore", 10_000)] {

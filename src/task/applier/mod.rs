@@ -242,19 +242,13 @@ impl Applying {
         if !error.is_of_a_row() {
             return error.into();
         }
-        // Of a piece, what went before it is rolled back, and its rows meet another table.
         let mut table = None;
-        let (Some(until), false) = (until, batch.continues) else {
-            let error = error.at("in a large transaction of the source").into();
-            // Large ones are most often of one table.
-            let mut targets = batch.changes.tables.iter().map(TableChanges::target);
-            let only = targets.next().filter(|first| targets.all(|other| other == *first));
-            return match only.and_then(|target| self.only_feeder(target)) {
-                Some(table) => TaskError::OfTable { table, error: Box::new(error) },
-                None => error,
-            };
+        // Of a piece, what went before it is rolled back, and its rows meet another table: the same refusal is the same row's.
+        let whole = until.filter(|_| !batch.continues);
+        let mut place = match whole {
+            Some(until) => format!("in what the source has committed until {}", until.file),
+            None => "in a large transaction of the source".to_owned(),
         };
-        let mut place = format!("in what the source has committed until {}", until.file);
         let found = async {
             (self.session, self.applier) = connect(&self.context, &self.owner).await?;
             let at_work = AtWork { pid: self.session.backend_pid(), bounded: true };
@@ -278,6 +272,12 @@ impl Applying {
             Err(_) => tracing::warn!(task = self.context.name, "the row is not found in time"),
         }
         let error = error.at(&place).into();
+        if whole.is_none() && table.is_none() {
+            // Large ones are most often of one table.
+            let mut targets = batch.changes.tables.iter().map(TableChanges::target);
+            let only = targets.next().filter(|first| targets.all(|other| other == *first));
+            table = only.and_then(|target| self.only_feeder(target));
+        }
         match table {
             Some(table) => TaskError::OfTable { table, error: Box::new(error) },
             None => error,

@@ -5,6 +5,7 @@
 //! exactly when the keys are equal in the target.
 
 use super::shape::{TargetColumn, TargetName};
+use super::unfit::Unfit;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -30,6 +31,30 @@ pub enum RowOp {
     Delete,
     /// The new key of an update that changed the key: like `Insert`, but counted as an update.
     Arrive,
+    /// As the operation says, but the key has no row in the target from now on: what it has at the source does not fit there. In the
+    /// place of the row lies an [`Unfit`] as JSON.
+    InsertUnfit,
+    /// As above.
+    UpdateUnfit,
+    /// As above.
+    ArriveUnfit,
+}
+
+impl RowOp {
+    /// Whether the key had a row before.
+    pub fn was_present(self) -> bool {
+        matches!(self, Self::Update | Self::Delete | Self::UpdateUnfit)
+    }
+
+    /// Whether the target has a row of the key afterwards.
+    pub fn leaves_row(self) -> bool {
+        matches!(self, Self::Insert | Self::Update | Self::Arrive)
+    }
+
+    /// Whether it is of a row that does not fit.
+    pub fn is_unfit(self) -> bool {
+        matches!(self, Self::InsertUnfit | Self::UpdateUnfit | Self::ArriveUnfit)
+    }
 }
 
 /// Where one row lies in [`EncodedRows::buffer`].
@@ -39,7 +64,7 @@ pub struct RowSpan {
     pub op: RowOp,
     /// The key's fields, in key order, lengths included.
     pub key: Range<usize>,
-    /// The row: `[i16 field count]` and the fields, as COPY binary has them. Empty for `Delete`.
+    /// The row: `[i16 field count]` and the fields, as COPY binary has them. Empty for `Delete`, an [`Unfit`] for what does not fit.
     pub row: Range<usize>,
 }
 
@@ -68,6 +93,19 @@ impl EncodedRows {
             buffer: Vec::with_capacity(room(other.buffer.len())),
             spans: Vec::with_capacity(room(other.spans.len())),
         }
+    }
+
+    /// Takes out the rows that do not fit, each with the bytes of its key.
+    ///
+    /// # Errors
+    /// When there is something else in the place of such a row: a fault of the encoder.
+    pub fn take_unfit(&mut self) -> Result<Vec<(Vec<u8>, Unfit)>, serde_json::Error> {
+        let mut taken = Vec::new();
+        for span in self.spans.extract_if(.., |span| span.op.is_unfit()) {
+            let bytes = |range: &Range<usize>| self.buffer.get(range.clone()).unwrap_or_default();
+            taken.push((bytes(&span.key).to_vec(), serde_json::from_slice(bytes(&span.row))?));
+        }
+        Ok(taken)
     }
 
     /// Takes the rows out and keeps the memory for others.

@@ -25,6 +25,7 @@ pub mod shape;
 pub mod standing;
 pub mod state;
 pub mod status;
+pub mod unfit;
 pub mod verdict;
 
 pub use domain::{DomainGtid, Domains};
@@ -42,6 +43,7 @@ pub use rows::ResultRows;
 pub use session::Session;
 pub use shape::{TargetChange, TargetColumn, TargetName, TargetTable, TargetType};
 pub use standing::{Standing, TransactionName, TransactionNameError, TransactionPlace};
+pub use unfit::{Came, Unfit};
 
 use serde::{Deserialize, Serialize};
 

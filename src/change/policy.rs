@@ -44,6 +44,15 @@ pub enum NulBytes {
     Replace,
 }
 
+/// `bad_rows`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadRows {
+    /// Their table is parked.
+    Park,
+    /// They are kept in quarantine, and the table goes on.
+    Quarantine,
+}
+
 /// `tinyint1`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TinyInt1 {
@@ -98,6 +107,8 @@ pub struct TableOptions {
     pub storage: Option<String>,
     /// Policies that hold for this table, by what the statement does.
     pub ddl_policy: BTreeMap<String, DdlPolicy>,
+    /// What becomes of rows that the target cannot hold.
+    pub bad_rows: Option<BadRows>,
 }
 
 /// `distributed_by`

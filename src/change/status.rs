@@ -132,6 +132,12 @@ pub struct TableStatus {
     pub drift: u64,
     /// One example of drift, if any.
     pub drift_example: Option<String>,
+    /// Rows that the target cannot hold, and that are in quarantine.
+    #[serde(default)]
+    pub quarantined: u64,
+    /// Rows that were put into quarantine since the daemon started.
+    #[serde(default)]
+    pub quarantined_ever: u64,
     /// Why it is parked, while it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<Trouble>,

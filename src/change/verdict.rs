@@ -69,6 +69,11 @@ impl Outcome {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_none(rows: &u64) -> bool {
+    *rows == 0
+}
+
 /// The comparison of one table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TableVerdict {
@@ -91,6 +96,9 @@ pub struct TableVerdict {
     pub extra: u64,
     /// Keys that could not be held still for long enough.
     pub undecided: u64,
+    /// Rows in quarantine, which the target cannot hold: they are not counted as differing.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub quarantined: u64,
     /// More rows may differ: they were too many in one range of keys.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub at_least: bool,
@@ -122,6 +130,7 @@ impl TableVerdict {
             different: 0,
             extra: 0,
             undecided: 0,
+            quarantined: 0,
             at_least: false,
             repaired: 0,
             key_columns: Vec::new(),

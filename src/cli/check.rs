@@ -79,6 +79,7 @@ fn not_asked(config: &Config, name: &str, error: &TaskError) -> Report {
         | TaskError::Stream { .. }
         | TaskError::Overdue { .. }
         | TaskError::PieceConflict { .. }
+        | TaskError::PieceRefused { .. }
         | TaskError::Internal(_) => ("task.check", None),
     };
     Report {

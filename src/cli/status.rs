@@ -230,6 +230,9 @@ fn add_task(text: &mut String, name: &str, task: &TaskStatus, live: bool, now: T
         if let Some(verified) = words::verified(task, table, now) {
             line!(text, "  {:width$}   {verified}", "");
         }
+        if let Some(words) = words::quarantined(status) {
+            line!(text, "  {:width$}   {words}", "");
+        }
         if status.drift > 0 {
             line!(
                 text,

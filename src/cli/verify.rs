@@ -117,6 +117,9 @@ fn text(verdict: &TableVerdict) -> String {
     if *undecided > 0 && verdict.outcome == Outcome::Different {
         line!(text, "  and {undecided} rows did not hold still");
     }
+    if let quarantined @ 1.. = verdict.quarantined {
+        line!(text, "  and {quarantined} rows in quarantine, which the target cannot hold");
+    }
     for found in &verdict.keys {
         let columns = verdict.key_columns.iter().zip(&found.key);
         let key: Vec<String> = columns.map(|(column, value)| format!("{column}={value}")).collect();

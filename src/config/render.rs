@@ -1,9 +1,9 @@
 //! The effective configuration as TOML, secrets masked: what `rowferry config` prints.
 
 use super::types::{
-    Config, DDL_POLICIES, DdlPolicy, Distributed, ExistingTables, IdentifierCase, LogFormat, NewTables,
-    NulBytes, OnTableError, Password, SourceTlsMode, StartPosition, TableOptions, TargetTlsMode, TaskConfig,
-    TimeAs, TinyInt1, TlsFiles, VacuumMode, ZeroDates,
+    BadRows, Config, DDL_POLICIES, DdlPolicy, Distributed, ExistingTables, IdentifierCase, LogFormat,
+    NewTables, NulBytes, OnTableError, Password, SourceTlsMode, StartPosition, TableOptions, TargetTlsMode,
+    TaskConfig, TimeAs, TinyInt1, TlsFiles, VacuumMode, ZeroDates,
 };
 use crate::change::facts::TargetKind;
 use std::collections::BTreeMap;
@@ -185,6 +185,7 @@ fn render_task(task: &TaskConfig) -> Table {
             NulBytes::Replace => "replace",
         },
     );
+    put(&mut table, "bad_rows", bad_rows(task.bad_rows));
     put(&mut table, "tinyint1", if task.tinyint1 == TinyInt1::Smallint { "smallint" } else { "boolean" });
     put(&mut table, "time", if task.time == TimeAs::Interval { "interval" } else { "time" });
     put(&mut table, "memory_limit", size(task.memory_limit));
@@ -257,6 +258,13 @@ fn render_task(task: &TaskConfig) -> Table {
     table
 }
 
+fn bad_rows(choice: BadRows) -> &'static str {
+    match choice {
+        BadRows::Park => "park",
+        BadRows::Quarantine => "quarantine",
+    }
+}
+
 fn policy(policy: DdlPolicy) -> &'static str {
     match policy {
         DdlPolicy::Recopy => "recopy",
@@ -294,6 +302,9 @@ fn render_options(options: &TableOptions) -> Table {
     }
     if !options.types.is_empty() {
         put(&mut table, "types", map(&options.types));
+    }
+    if let Some(choice) = options.bad_rows {
+        put(&mut table, "bad_rows", bad_rows(choice));
     }
     if !options.ddl_policy.is_empty() {
         let chosen = options.ddl_policy.iter();

@@ -1,9 +1,13 @@
 //! The options of a table's section.
 
 use super::section::{Problems, Section};
-use super::types::{DDL_POLICIES, DdlPolicy, Distributed, TableOptions};
+use super::types::{BadRows, DDL_POLICIES, DdlPolicy, Distributed, TableOptions};
 use std::collections::{BTreeMap, BTreeSet};
 use toml::Value;
+
+/// The choices of `bad_rows`.
+pub(super) const BAD_ROWS: [(&str, BadRows); 2] =
+    [("park", BadRows::Park), ("quarantine", BadRows::Quarantine)];
 
 /// What is left of a table's section once its target is known.
 pub(super) fn finish(
@@ -45,6 +49,7 @@ pub(super) fn finish(
         source_column,
         storage: section.string("storage", problems),
         ddl_policy: ddl_policy(section.table("ddl_policy", problems), problems),
+        bad_rows: section.choice("bad_rows", &BAD_ROWS, problems),
     };
     section.finish(problems);
     options

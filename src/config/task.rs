@@ -3,8 +3,8 @@
 use super::section::{Problems, Section, quoted};
 use super::table;
 use super::types::{
-    ApplyConfig, ExistingTables, IdentifierCase, NewTables, NulBytes, OnTableError, Operations, Selection,
-    SnapshotConfig, StartPosition, TableOptions, TaskConfig, TimeAs, TinyInt1, ZeroDates,
+    ApplyConfig, BadRows, ExistingTables, IdentifierCase, NewTables, NulBytes, OnTableError, Operations,
+    Selection, SnapshotConfig, StartPosition, TableOptions, TaskConfig, TimeAs, TinyInt1, ZeroDates,
 };
 use crate::change::FilePosition;
 use std::collections::BTreeSet;
@@ -65,6 +65,7 @@ pub fn task(
         .unwrap_or(ZeroDates::Null);
     let nuls = [("error", NulBytes::Error), ("strip", NulBytes::Strip), ("replace", NulBytes::Replace)];
     let nul_bytes = section.choice("nul_bytes", &nuls, problems).unwrap_or(NulBytes::Error);
+    let bad_rows = section.choice("bad_rows", &table::BAD_ROWS, problems).unwrap_or(BadRows::Park);
     let tinyint1 = section
         .choice("tinyint1", &[("smallint", TinyInt1::Smallint), ("boolean", TinyInt1::Boolean)], problems)
         .unwrap_or(TinyInt1::Smallint);
@@ -110,6 +111,7 @@ pub fn task(
         identifier_case,
         zero_dates,
         nul_bytes,
+        bad_rows,
         tinyint1,
         time,
         memory_limit,

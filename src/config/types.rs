@@ -162,6 +162,8 @@ pub struct TaskConfig {
     pub zero_dates: ZeroDates,
     /// What a NUL in text becomes.
     pub nul_bytes: NulBytes,
+    /// What becomes of rows that the target cannot hold.
+    pub bad_rows: BadRows,
     /// What `TINYINT(1)` becomes: `smallint` or `boolean`.
     pub tinyint1: TinyInt1,
     /// What TIME becomes: `interval` or `time`.

@@ -220,6 +220,11 @@ const WRONG: &[(&str, &str, &str)] = &[
     ),
     (
         "[task.shop]",
+        "[task.shop]\nbad_rows = \"skip\"",
+        "task.shop.bad_rows = \"skip\": must be one of \"park\", \"quarantine\". To mend it: choose one of them.",
+    ),
+    (
+        "[task.shop]",
         "[task.shop]\nmemory_limit = \"1KiB\"",
         "task.shop.memory_limit = \"1KiB\": must be a size of at least 32 MiB. To mend it: write e.g. \"256MiB\".",
     ),

@@ -140,6 +140,17 @@ impl SinkError {
         }
     }
 
+    /// Whether a row is refused for the values it holds, whatever else the target has: a constraint, a type, a trigger that raises.
+    pub fn is_of_row_data(&self) -> bool {
+        match &self.kind {
+            // 22023 is about a parameter or option.
+            SinkErrorKind::Server { state, retry: Retry::AfterFix { .. }, .. } => {
+                is_of_class(state, &["22", "23"]) && state != "22023" || state == "P0001"
+            }
+            _ => false,
+        }
+    }
+
     /// Whether it is only about a server that could not be reached or did not do its work: what was judged of it still holds.
     pub fn is_of_circumstances(&self) -> bool {
         match &self.kind {

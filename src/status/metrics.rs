@@ -113,7 +113,7 @@ const VERIFIED_COUNTERS: [VerifiedValue; 2] = [
 
 type TableCounter = (&'static str, &'static str, fn(&crate::change::status::TableStatus) -> u64);
 
-const TABLE_COUNTERS: [TableCounter; 5] = [
+const TABLE_COUNTERS: [TableCounter; 6] = [
     ("rowferry_snapshot_copied_rows", "Rows copied", |t| t.copied_rows),
     ("rowferry_sink_inserts", "Inserted rows applied from the stream", |t| t.inserts),
     ("rowferry_sink_updates", "Updated rows applied from the stream", |t| t.updates),
@@ -121,10 +121,14 @@ const TABLE_COUNTERS: [TableCounter; 5] = [
     ("rowferry_sink_drift_rows", "Rows whose presence in the target was not what the stream implied", |t| {
         t.drift
     }),
+    ("rowferry_sink_quarantined_rows", "Rows put into quarantine because the target cannot hold them", |t| {
+        t.quarantined_ever
+    }),
 ];
 
 /// Gauges of a table.
-const TABLE_GAUGES: [TableCounter; 3] = [
+const TABLE_GAUGES: [TableCounter; 4] = [
+    ("rowferry_quarantined_rows", "Rows in quarantine: the target cannot hold them", |t| t.quarantined),
     ("rowferry_sink_table_bytes", "Size of the target table with its indexes, as last measured", |t| {
         t.upkeep.bytes
     }),

@@ -126,6 +126,9 @@ fn render_task(page: &mut String, name: &str, task: &TaskStatus, now: Time) {
         if let Some(what) = &status.waiting_for {
             let _ = write!(page, "<tr><td colspan=11 class=wait>waits for {}</tr>", escape(what));
         }
+        if let Some(words) = words::quarantined(status) {
+            let _ = write!(page, "<tr><td colspan=11 class=bad>{words}</tr>");
+        }
         if let Some(trouble) = &status.trouble {
             let (error, remedy) = (escape(&trouble.error), escape(&trouble.remedy));
             let _ = write!(page, "<tr><td colspan=11><p class=bad>{error}</p><p>{remedy}</p></tr>");
@@ -171,6 +174,8 @@ mod tests {
             deletes: 0,
             drift: 0,
             drift_example: None,
+            quarantined: 0,
+            quarantined_ever: 0,
             trouble: None,
             waiting_for: None,
             aside: false,

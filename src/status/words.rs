@@ -1,6 +1,6 @@
 //! Parts of the status as words, the same on the page and in the terminal.
 
-use crate::change::status::{NotCarried, Skipped, Stands, TaskStatus, Time, Upkeep};
+use crate::change::status::{NotCarried, Skipped, Stands, TableStatus, TaskStatus, Time, Upkeep};
 use crate::change::verdict::Outcome;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -51,6 +51,16 @@ pub fn not_carried(tables: &NotCarried) -> Option<String> {
         by_reason.iter().map(|(why, names)| format!("{}: {why}", names.join(", "))).collect();
     let more = if tables.more > 0 { format!("; and at least {} more", tables.more) } else { String::new() };
     (!told.is_empty()).then(|| format!("not carried: {}{more}", told.join("; ")))
+}
+
+/// `3 rows in quarantine: the target cannot hold them`; `None` where there are none.
+pub fn quarantined(status: &TableStatus) -> Option<String> {
+    let rows = match status.quarantined {
+        0 => return None,
+        1 => "1 row".to_owned(),
+        many => format!("{many} rows"),
+    };
+    Some(format!("{rows} in quarantine: the target cannot hold them"))
 }
 
 /// `63.1 MB 20s ago (51.0 MB when copied), 12000 dead rows, vacuumed 3m ago`; `None` before anything was measured.

@@ -23,7 +23,7 @@ use crate::change::{
 };
 use crate::sink::batch::{Batch, BatchBuilder, BatchLimits, Ready};
 use crate::sink::store::Skip;
-use crate::transform::Policies;
+use crate::transform::{Policies, TransformError};
 use std::collections::{BTreeSet, VecDeque};
 use tokio::sync::oneshot;
 
@@ -130,7 +130,13 @@ impl<T: Translator> Builder<T> {
         let Some((index, bound)) = self.tables.bind(event, self.gtid.as_ref())? else { return Ok(()) };
         self.course.takes_rows();
         let one = self.tables.get(index).ok_or_else(|| TaskError::missing(&event.table.name))?;
-        one.plan.encode_event(&bound, event, &self.operations, self.batch.run(one.plan.layout()))?;
+        let run = self.batch.run(one.plan.layout());
+        match one.plan.encode_event(&bound, event, &self.operations, run) {
+            Err(TransformError::Value { .. }) if self.translator.quarantines(&one.table.name) => {
+                one.plan.encode_event_keeping(&bound, event, &self.operations, run)?;
+            }
+            encoded => encoded?,
+        }
         loop {
             match self.batch.ready() {
                 Ready::Full => self.close(),

@@ -3,7 +3,7 @@
 use super::TaskError;
 use super::courtesy::Courtesy;
 use super::progress::Progress;
-use crate::change::policy::{DdlPolicy, TableOptions};
+use crate::change::policy::{BadRows, DdlPolicy, TableOptions};
 use crate::change::{TableName, TargetColumn, TargetName};
 use crate::config::types::{DDL_POLICIES, NewTables, Selection};
 use crate::config::{Config, ExistingTables, TargetEndpoint, TaskConfig};
@@ -233,6 +233,18 @@ impl Context {
     /// What happens to values that have no exact form in the target.
     pub fn policies(&self) -> Policies {
         Policies { zero_dates: self.task().zero_dates, nul_bytes: self.task().nul_bytes }
+    }
+
+    /// Whether rows of a table that the target cannot hold are kept in quarantine.
+    pub fn quarantines(&self, table: &TableName) -> bool {
+        let of_table = self.task().options(table).and_then(|options| options.bad_rows);
+        of_table.unwrap_or(self.task().bad_rows) == BadRows::Quarantine
+    }
+
+    /// Whether those of any table are.
+    pub fn may_quarantine(&self) -> bool {
+        let chosen = self.task().table_options.iter().filter_map(|(_, options)| options.bad_rows);
+        chosen.chain([self.task().bad_rows]).any(|chosen| chosen == BadRows::Quarantine)
     }
 
     /// Whether rows are applied whatever is in the target, past P1 too: the target has rows of others, or some

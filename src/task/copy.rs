@@ -5,6 +5,8 @@
 //!
 //! What must never happen here: a chunk's rows committed without its record, a table called copied with a hole in it.
 
+mod unfit;
+
 use super::TaskError;
 use super::context::Context;
 use super::courtesy::Copying;
@@ -22,6 +24,7 @@ use crate::source::snapshot::chunk::whole_table_query;
 use crate::source::snapshot::{self, ChunkKey, ChunkReader};
 use crate::source::wire::Wire;
 use crate::transform::Plan;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex as AsyncMutex, mpsc};
@@ -51,6 +54,10 @@ pub struct CopyTable {
     pub existing: Existing,
     /// Chunks that are durable.
     pub done: Vec<ChunkRecord>,
+    /// Rows that the target cannot hold are kept in quarantine.
+    pub keeps_unfit: bool,
+    /// How many are.
+    pub unfit: AtomicUsize,
 }
 
 impl CopyTable {
@@ -130,7 +137,12 @@ struct Job {
 ///
 /// # Errors
 /// The first error; chunks that are durable stay so.
-pub async fn copy(context: &Context, owner: &Arc<Owner>, tables: Vec<CopyTable>) -> Result<(), TaskError> {
+pub async fn copy(
+    context: &Context,
+    owner: &Arc<Owner>,
+    mut tables: Vec<CopyTable>,
+) -> Result<(), TaskError> {
+    unfit::open(context, owner, &mut tables).await?;
     let tallies = Mutex::new(tables.iter().map(|_| Tally::default()).collect());
     let group = Arc::new(Group { task: context.name.clone(), tables, tallies, moves: Moves::default() });
     let settings = context.task().snapshot;
@@ -285,7 +297,17 @@ impl Worker {
             let copied = copied.ok_or_else(|| TaskError::missing("the table of a chunk"))?;
             self.group.begins(job.table);
             let mut read = 0;
-            if let Err(error) = self.chunk(&mut connections, copied, &mut job.chunk, &mut read).await {
+            let mut done = self.chunk(&mut connections, copied, &mut job.chunk, &mut read).await;
+            if let Err(TaskError::Sink(error)) = &done
+                && copied.keeps_unfit
+                && error.is_of_row_data()
+            {
+                self.tell(copied, |status| status.copied_rows = status.copied_rows.saturating_sub(read));
+                read = 0;
+                connections = self.connect(number).await?;
+                done = self.chunk_in_pieces(&mut connections, copied, &mut job.chunk, &mut read).await;
+            }
+            if let Err(error) = done {
                 self.tell(copied, |status| status.copied_rows = status.copied_rows.saturating_sub(read));
                 drop(connections);
                 return Err(self.with_row(error, number, copied, &job.chunk).await);
@@ -354,7 +376,7 @@ impl Worker {
         let mut reader = ChunkReader::open(&mut wire, &copied.table.name, &sql).await?;
         while let Some(rows) = reader.next(self.block_bytes).await? {
             let mut encoded = EncodedRows::new(copied.plan.layout().clone());
-            copied.plan.encode_result(&rows, &mut encoded)?;
+            copied.encode(&rows, &mut encoded, &mut Vec::new())?;
             let mut compactor = Compactor::new();
             compactor.push(&mut encoded);
             let changes = compactor.finish();
@@ -384,14 +406,15 @@ impl Worker {
         let mut reader = ChunkReader::open(wire, name, &sql).await?;
         let layout = copied.plan.layout();
         let mut writer = applier.chunk(session, layout, copied.existing);
-        let mut encoded = EncodedRows::new(layout.clone());
+        let (mut encoded, mut unfit) = (EncodedRows::new(layout.clone()), Vec::new());
         let mut block = reader.next(self.block_bytes()).await?;
         let mut begun = Instant::now();
         let mut patience = PAUSES_OF_CHUNK;
         while let Some(rows) = block {
             let count = u64::try_from(rows.rows.len()).unwrap_or(u64::MAX);
             encoded.clear();
-            copied.plan.encode_result(&rows, &mut encoded)?;
+            copied.encode(&rows, &mut encoded, &mut unfit)?;
+            self.admit(copied, &unfit)?;
             drop(rows);
             // The source sends the next block while the target takes this one.
             let (written, next) =
@@ -411,17 +434,8 @@ impl Worker {
                 begun = Instant::now();
             }
         }
-        chunk.rows = i64::try_from(*read).unwrap_or(i64::MAX);
-        let ended = async {
-            writer.finish().await?;
-            self.store.record_chunk(session, name, chunk).await?;
-            execute(session, "COMMIT").await
-        };
-        at_target.during(ended).await?;
-        self.group.moves.moved();
-        self.context.progress.step(|progress, _| progress.copies_rows(*read));
-        tracing::debug!(task = self.context.name, table = %name, chunk = chunk.number, rows = *read, "chunk copied");
-        Ok(())
+        at_target.during(writer.finish()).await?;
+        self.end(connections, copied, chunk, *read, unfit).await
     }
 
     fn tell(&self, copied: &CopyTable, change: impl FnOnce(&mut TableStatus)) {

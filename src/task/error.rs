@@ -188,6 +188,14 @@ pub enum TaskError {
         /// The target's words.
         message: String,
     },
+    /// Rows are refused in the middle of a transaction that is applied in pieces: it is read again, and its rows are tried one by one.
+    #[error(
+        "rows of a large transaction are refused ({message}); it is read again, and its rows are tried before they are written"
+    )]
+    PieceRefused {
+        /// The target's words.
+        message: String,
+    },
     /// A step before the stream runs has not ended.
     #[error("waited {seconds} s in vain for {what}")]
     Overdue {
@@ -241,7 +249,7 @@ impl TaskError {
         match self {
             Self::Source(error) => error.is_of_circumstances(),
             Self::Sink(error) => error.is_of_circumstances(),
-            Self::Overdue { .. } | Self::PieceConflict { .. } => true,
+            Self::Overdue { .. } | Self::PieceConflict { .. } | Self::PieceRefused { .. } => true,
             _ => false,
         }
     }
@@ -367,6 +375,7 @@ impl TaskError {
             | Self::CopyAgain { .. }
             | Self::OnItsWay { .. }
             | Self::PieceConflict { .. }
+            | Self::PieceRefused { .. }
             | Self::Overdue { .. } => Retry::AfterBackoff,
             Self::Internal(_) => Retry::Never,
         }

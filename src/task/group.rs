@@ -22,6 +22,7 @@ use crate::sink::store::Stored;
 use crate::source::server::Server;
 use crate::transform::Plan;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 /// Copies what is not durable yet, then records P1 for the tables of the group; or gives the table whose definition is another one by
 /// now: the stream has to come past that first.
@@ -115,6 +116,8 @@ fn plan(
             key,
             existing: if rows_stay || wanders || advanced { Existing::Keep } else { Existing::Fresh },
             done,
+            keeps_unfit: context.quarantines(name),
+            unfit: AtomicUsize::new(0),
         });
     }
     Ok(group)

@@ -122,10 +122,9 @@ pub async fn stored(name: &str, config: &Arc<Config>) -> Result<TaskStatus, Task
             _ => record.target.clone(),
         };
         let copied: i64 = record.chunks.iter().map(|chunk| chunk.rows).sum();
-        status.tables.insert(
-            table.to_string(),
-            tell::table(&target, &record.state, u64::try_from(copied).unwrap_or(0), 0),
-        );
+        let mut told = tell::table(&target, &record.state, u64::try_from(copied).unwrap_or(0), 0);
+        told.quarantined = stored.quarantined.get(table).copied().unwrap_or(0);
+        status.tables.insert(table.to_string(), told);
     }
     Ok(status)
 }

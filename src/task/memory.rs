@@ -19,6 +19,9 @@ pub struct Memory {
     general_way: AtomicBool,
     /// One of the transactions up to here, which were applied together, is refused: each is applied alone, so that it is told which.
     singly: Mutex<Option<FilePosition>>,
+    /// A piece of a large transaction has rows that the target refuses and that are to be kept: until that transaction is through, rows
+    /// are tried before they are written.
+    careful: AtomicBool,
     /// What the last whole start has found, and how often the task went on from it since something became durable.
     passed: Mutex<Option<Arc<Passed>>>,
     went_on: AtomicU32,
@@ -104,12 +107,28 @@ impl Memory {
         self.general_way.store(true, Ordering::Relaxed);
     }
 
+    /// Whether rows are tried before they are written.
+    pub(super) fn is_careful(&self) -> bool {
+        self.careful.load(Ordering::Relaxed)
+    }
+
+    /// A piece has rows that the target refuses; the transaction is read again from its start.
+    pub(super) fn piece_has_unfit(&self) {
+        self.careful.store(true, Ordering::Relaxed);
+    }
+
+    /// That was in vain.
+    pub(super) fn is_careful_no_more(&self) {
+        self.careful.store(false, Ordering::Relaxed);
+    }
+
     /// A batch is durable, which `ends_pieces` of a large transaction or not: others, that are applied on the way back to it,
     /// say nothing of it.
     pub(super) fn committed(&self, ends_pieces: bool) {
         self.went_on.store(0, Ordering::Relaxed);
         if ends_pieces {
             self.general_way.store(false, Ordering::Relaxed);
+            self.careful.store(false, Ordering::Relaxed);
         }
     }
 }

@@ -33,6 +33,7 @@ mod passed;
 mod pausing;
 mod prepare;
 mod progress;
+mod quarantine;
 mod recorded;
 mod renamed;
 mod request;

@@ -55,6 +55,8 @@ pub(super) fn tables(context: &Context, tables: &Known, gathered: &Gathered, sto
                     (status.inserts, status.updates, status.deletes) =
                         (before.inserts, before.updates, before.deletes);
                     (status.drift, status.drift_example) = (before.drift, before.drift_example.clone());
+                    (status.quarantined, status.quarantined_ever) =
+                        (before.quarantined, before.quarantined_ever);
                     status.copied_rows = status
                         .copied_rows
                         .max(if status.phase == TablePhase::Snapshotting { 0 } else { before.copied_rows });
@@ -145,6 +147,8 @@ pub(super) fn table(
         deletes: 0,
         drift: 0,
         drift_example: None,
+        quarantined: 0,
+        quarantined_ever: 0,
         trouble: match state {
             TableState::Parked(trouble) => Some(trouble.clone()),
             _ => None,

@@ -263,4 +263,8 @@ impl Translator for Translate {
     fn always_convergent(&self, table: &TableName) -> bool {
         self.context.always_convergent(table)
     }
+
+    fn quarantines(&self, table: &TableName) -> bool {
+        self.context.quarantines(table)
+    }
 }

@@ -52,6 +52,9 @@ pub trait Translator: Send {
 
     /// Whether rows of a table are applied whatever is there.
     fn always_convergent(&self, table: &TableName) -> bool;
+
+    /// Whether rows of a table that the target cannot hold are kept in quarantine.
+    fn quarantines(&self, table: &TableName) -> bool;
 }
 
 /// What a statement comes to.

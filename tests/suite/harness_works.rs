@@ -162,6 +162,8 @@ fn the_status_reads_back_as_it_is_written() {
             deletes: 5,
             drift: 6,
             drift_example: None,
+            quarantined: 0,
+            quarantined_ever: 0,
             trouble: None,
             waiting_for: None,
             aside: false,

@@ -46,6 +46,7 @@ mod options;
 mod outages;
 mod pausing;
 mod printing;
+mod quarantine;
 mod refused_events;
 mod refused_rows;
 mod refused_sessions;

@@ -29,6 +29,7 @@ mod shape;
 mod staging;
 mod statements;
 mod types;
+mod unfit;
 mod update;
 
 use super::compact::{Compacted, OperationCounts, TableChanges};
@@ -38,9 +39,10 @@ use crate::config::types::TargetEndpoint;
 pub use chunk::ChunkWriter;
 pub use compare::{Comparison, Repaired, Scope};
 use plan::{Act, WriteStep};
-pub use refused::refused;
+pub use refused::{first_text, refused};
 use statements::Statements;
 use std::sync::Arc;
+pub use unfit::UnfitRow;
 
 /// How a table takes a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -78,7 +78,8 @@ impl<'a> WriteStep<'a> {
         self.rows.iter().map(|rows| rows.len()).sum()
     }
 
-    fn refs(&self) -> impl Iterator<Item = RowRef> {
+    /// Where they are.
+    pub(super) fn refs(&self) -> impl Iterator<Item = RowRef> {
         self.rows.iter().copied().flatten().copied()
     }
 }

@@ -73,9 +73,7 @@ impl Refused {
 
     /// The first field of its key as text: in a table of several feeders, the tag of its own.
     pub fn first_of_key(&self) -> Option<&str> {
-        let (length, rest) = self.key.split_first_chunk::<4>()?;
-        let length = usize::try_from(i32::from_be_bytes(*length)).ok()?;
-        std::str::from_utf8(rest.get(..length)?).ok()
+        first_text(&self.key)
     }
 
     /// Its key as `id=7, region=north`, printed by the target; a long one is cut.
@@ -93,6 +91,13 @@ impl Refused {
             None => key,
         }))
     }
+}
+
+/// The first field of an encoded key as text.
+pub fn first_text(key: &[u8]) -> Option<&str> {
+    let (length, rest) = key.split_first_chunk::<4>()?;
+    let length = usize::try_from(i32::from_be_bytes(*length)).ok()?;
+    std::str::from_utf8(rest.get(..length)?).ok()
 }
 
 /// Whether it is the same error, and the line in its context that of its row: that of a row that is too long for a page is the line

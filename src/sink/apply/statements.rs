@@ -28,6 +28,8 @@ pub(super) enum StatementKind {
     MergeStaged(Expect),
     /// COPY into the table.
     CopyTable,
+    /// Inserts rows given as arrays.
+    InsertArrays,
     /// COPY into staging.
     CopyStaging,
     /// From staging what the table does not hold. With or without ON CONFLICT.
@@ -197,6 +199,13 @@ fn render(layout: &RowLayout, kind: StatementKind, staging: &str) -> Option<(Str
         }
         StatementKind::CopyTable => {
             (format!("COPY {table} ({columns}) FROM STDIN WITH (FORMAT binary)"), Vec::new())
+        }
+        StatementKind::InsertArrays => {
+            let source = format!("unnest({})", parameters(1, layout.columns.len()));
+            (
+                format!("INSERT INTO {table} ({columns}) SELECT * FROM {source}"),
+                arrays(types::row_arrays(layout)?),
+            )
         }
         StatementKind::CopyStaging => {
             (format!("COPY {staging} ({columns}) FROM STDIN WITH (FORMAT binary)"), Vec::new())

@@ -17,7 +17,7 @@ mod tests;
 
 use crate::change::{EncodedRows, RowLayout, TargetName};
 use space::{KeySpace, same_space};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Takes in runs of rows and keeps the last image of each key.
@@ -122,7 +122,7 @@ impl Compacted {
 }
 
 /// One row or key in the buffers of a [`TableChanges`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RowRef {
     chunk: usize,
     span: usize,
@@ -155,6 +155,8 @@ pub struct TableChanges {
     pub gone: Vec<RowRef>,
     /// Absent before and after: keys. Nothing to write when the target agrees; a target that holds such a key has drifted.
     pub never: Vec<RowRef>,
+    /// Those of `gone` and `never` that the source has a row of, which does not fit: an [`Unfit`](crate::change::Unfit) lies in its place.
+    pub unfit: Vec<RowRef>,
     chunks: Arc<Vec<EncodedRows>>,
 }
 
@@ -175,6 +177,31 @@ impl TableChanges {
         let chunk = &self.chunks[at.chunk];
         &chunk.buffer[chunk.spans[at.span].row.clone()]
     }
+
+    /// The target has no row of the keys that are `known`, whatever the source's operations imply of the time before. Gives those that
+    /// the batch is about.
+    pub fn lacks(&mut self, known: impl Fn(&[u8]) -> bool) -> Vec<RowRef> {
+        let touched: Vec<RowRef> = [&self.new, &self.changed, &self.gone, &self.never]
+            .into_iter()
+            .flatten()
+            .filter(|at| known(self.key(**at)))
+            .copied()
+            .collect();
+        let is_known: HashSet<RowRef> = touched.iter().copied().collect();
+        self.new.extend(self.changed.extract_if(.., |at| is_known.contains(at)));
+        self.never.extend(self.gone.extract_if(.., |at| is_known.contains(at)));
+        self.sort();
+        touched
+    }
+
+    /// These rows do not fit: their keys have none in the target afterwards.
+    pub fn leave_out(&mut self, rows: &[RowRef]) {
+        let rows: HashSet<&RowRef> = rows.iter().collect();
+        self.never.extend(self.new.extract_if(.., |at| rows.contains(at)));
+        self.gone.extend(self.changed.extract_if(.., |at| rows.contains(at)));
+        self.sort();
+    }
+
     fn sort(&mut self) {
         let groups = [&mut self.new, &mut self.changed, &mut self.gone, &mut self.never].map(std::mem::take);
         let [new, changed, gone, never] = groups.map(|mut group| {

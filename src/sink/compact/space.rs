@@ -98,10 +98,10 @@ impl KeySpace {
         let counts = &mut self.layouts[layout].counts;
         for (span, at) in rows.spans.iter().enumerate().skip(first) {
             match at.op {
-                RowOp::Insert => counts.inserts += 1,
-                RowOp::Update => counts.updates += 1,
+                RowOp::Insert | RowOp::InsertUnfit => counts.inserts += 1,
+                RowOp::Update | RowOp::UpdateUnfit => counts.updates += 1,
                 RowOp::Delete => counts.deletes += 1,
-                RowOp::Arrive => {
+                RowOp::Arrive | RowOp::ArriveUnfit => {
                     // The delete of its old key came right before.
                     counts.updates += 1;
                     counts.deletes = counts.deletes.saturating_sub(1);
@@ -129,10 +129,7 @@ impl KeySpace {
                 }
                 Entry::Vacant(vacant) => {
                     vacant.insert(keys.len());
-                    let expected_present = match at.op {
-                        RowOp::Insert | RowOp::Arrive => false,
-                        RowOp::Update | RowOp::Delete => true,
-                    };
+                    let expected_present = at.op.was_present();
                     self.keys.push(KeyState { hash, expected_present, last });
                 }
             }
@@ -195,22 +192,23 @@ impl KeySpace {
                 changed: Vec::new(),
                 gone: Vec::new(),
                 never: Vec::new(),
+                unfit: Vec::new(),
                 chunks: Arc::clone(&chunks),
             })
             .collect();
         for key in self.keys {
-            let present = match chunks[key.last.chunk].spans[key.last.span].op {
-                RowOp::Insert | RowOp::Update | RowOp::Arrive => true,
-                RowOp::Delete => false,
-            };
+            let op = chunks[key.last.chunk].spans[key.last.span].op;
             let table = &mut tables[self.owners[key.last.chunk]];
-            let group = match (key.expected_present, present) {
+            let group = match (key.expected_present, op.leaves_row()) {
                 (false, true) => &mut table.new,
                 (true, true) => &mut table.changed,
                 (true, false) => &mut table.gone,
                 (false, false) => &mut table.never,
             };
             group.push(key.last);
+            if op.is_unfit() {
+                table.unfit.push(key.last);
+            }
         }
         for table in &mut tables {
             table.sort();

@@ -274,3 +274,32 @@ proptest! {
         prop_assert!(gone.iter().all(|key| start.contains_key(key)));
     }
 }
+
+#[test]
+fn a_key_whose_row_does_not_fit_has_none_afterwards() {
+    let compacted = compact(&[
+        (RowOp::InsertUnfit, 1, 7),
+        (RowOp::Update, 2, 1),
+        (RowOp::UpdateUnfit, 2, 8),
+        (RowOp::UpdateUnfit, 3, 9),
+        (RowOp::Update, 3, 10),
+    ]);
+    assert_eq!(groups(&compacted), (vec![], vec![(3, 10)], vec![2], vec![1]));
+    let table = &compacted.tables[0];
+    let mut unfit: Vec<&[u8]> = table.unfit.iter().map(|at| table.key(*at)).collect();
+    unfit.sort_unstable();
+    assert_eq!(unfit, [key_bytes(1), key_bytes(2)]);
+}
+
+#[test]
+fn what_the_target_is_known_to_lack_is_expected_to_be_absent() {
+    let mut compacted = compact(&[(RowOp::Update, 1, 7), (RowOp::Delete, 2, 0), (RowOp::Update, 3, 9)]);
+    let table = &mut compacted.tables[0];
+    let known = table.lacks(|key| key != key_bytes(3));
+    assert_eq!(known.len(), 2);
+    let changed = table.changed.clone();
+    assert_eq!(groups(&compacted), (vec![(1, 7)], vec![(3, 9)], vec![], vec![2]));
+    let table = &mut compacted.tables[0];
+    table.leave_out(&[known[0], changed[0]]);
+    assert_eq!(groups(&compacted), (vec![], vec![], vec![3], vec![1, 2]));
+}

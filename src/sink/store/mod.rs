@@ -17,6 +17,7 @@ pub mod form;
 pub(crate) mod golden;
 mod layout;
 mod pause;
+mod quarantine;
 mod read;
 mod side;
 mod skips;
@@ -29,6 +30,7 @@ mod write;
 pub use audit::{asked, record_asked};
 pub use cause::record_cause;
 pub use pause::{forget_drop, resting};
+pub use quarantine::{KeyedUnfit, QuarantinedKeys, quarantined_keys_of};
 pub use read::{Stored, StoredTable, checkpoint, peek};
 pub use side::{Feeders, feeders};
 #[cfg(test)]
@@ -83,6 +85,7 @@ struct Names {
     pause: String,
     dropped: String,
     skips: String,
+    quarantine: String,
 }
 
 impl Names {
@@ -100,6 +103,7 @@ impl Names {
             pause: name("pause"),
             dropped: name("dropped"),
             skips: name("skips"),
+            quarantine: name("quarantine"),
         }
     }
 

@@ -1,7 +1,9 @@
 //! Reads a task's records: by its owner before it works, and by `status` and `check` without writing anything.
 
 use super::form::{self, Form, FormError};
-use super::{AllVerified, Names, Skip, Store, cause, layout, skips, tables, unreadable, verified};
+use super::{
+    AllVerified, Names, Skip, Store, cause, layout, quarantine, skips, tables, unreadable, verified,
+};
 use crate::change::remedy::{Remedy, Upgrade};
 use crate::change::state::{Checkpoint, ChunkRecord, TableState};
 use crate::change::status::Cause;
@@ -31,6 +33,8 @@ pub struct Stored {
     pub verified: AllVerified,
     /// What it could not get past, and what it was told to pass over. Of what is peeked at alone.
     pub skips: Vec<Skip>,
+    /// How many rows of a table are in quarantine. Of what is peeked at alone.
+    pub quarantined: BTreeMap<TableName, u64>,
 }
 
 impl Stored {
@@ -120,6 +124,9 @@ pub async fn peek(session: &Session, task: &str) -> Result<Option<Stored>, SinkE
         let mut stored = read(session, task, &names).await?;
         if is_found(&names.cause) {
             stored.cause = cause::read(session, &names).await?;
+        }
+        if is_found(&names.quarantine) {
+            stored.quarantined = quarantine::read(session, &names).await?;
         }
         if is_found(&names.verified) {
             stored.verified = verified::read(session, &names).await?;

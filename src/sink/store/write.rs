@@ -216,6 +216,7 @@ impl Store {
             biased;
             self.record_table(session, source, target, state, mapping),
             self.forget_upkeep(session, target),
+            self.forget_quarantined(session, source),
             self.delete(session, source, &self.names.chunks),
             self.delete(session, source, &self.names.schemas)
         )
@@ -225,7 +226,8 @@ impl Store {
     /// Forgets a table's chunks and definitions.
     pub(super) async fn forget_copy(&self, session: &Session, source: &TableName) -> Result<(), SinkError> {
         self.delete(session, source, &self.names.chunks).await?;
-        self.delete(session, source, &self.names.schemas).await
+        self.delete(session, source, &self.names.schemas).await?;
+        self.forget_quarantined(session, source).await
     }
 
     /// Forgets a table altogether.
@@ -237,7 +239,7 @@ impl Store {
         for records in [&self.names.chunks, &self.names.schemas, &self.names.tables] {
             self.delete(session, source, records).await?;
         }
-        Ok(())
+        self.forget_quarantined(session, source).await
     }
 
     /// Deletes records that were superseded long ago. Best run between transactions, when
@@ -318,7 +320,12 @@ impl Store {
         Ok(format!("owner epoch {}, checkpoint epoch {} sequence {}", number(0)?, number(1)?, number(2)?))
     }
 
-    async fn delete(&self, session: &Session, source: &TableName, records: &str) -> Result<(), SinkError> {
+    pub(super) async fn delete(
+        &self,
+        session: &Session,
+        source: &TableName,
+        records: &str,
+    ) -> Result<(), SinkError> {
         let sql = format!("DELETE FROM {records} WHERE source_database = $1 AND source_table = $2");
         session
             .client()

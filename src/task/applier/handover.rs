@@ -122,6 +122,7 @@ impl Applying {
             gone = targets::take_out_of_place(&self.context, owner, name, &stored).await?.is_gone();
         }
         self.store.restate(&self.session, name, &TableState::LetGo).await?;
+        self.store.forget_quarantined(&self.session, name).await?;
         Ok(gone)
     }
 
@@ -138,6 +139,7 @@ impl Applying {
                     done => done?,
                 }
             }
+            self.store.rename_quarantined(&self.session, from, &table.name).await?;
             self.store.forget_table(&self.session, from).await?;
             (recorded.table, recorded.mapping) = (table.clone(), mapping.clone());
             recorded.record_schema(&self.store, &self.session, position).await?;

@@ -7,6 +7,7 @@
 //! unknown commit result taken for either answer (the error goes up and the durable checkpoint is read again).
 
 mod handover;
+mod quarantine;
 mod skipped;
 
 use super::TaskError;
@@ -25,6 +26,7 @@ use crate::sink::batch::{Batch, BatchEnd};
 use crate::sink::compact::{Compacted, TableChanges};
 use crate::sink::{Owner, Session, SinkError, Store, ddl};
 use crate::status::now;
+use quarantine::{Quarantine, Turn};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -47,6 +49,10 @@ pub struct Applying {
     at_work: watch::Sender<Option<AtWork>>,
     /// What pieces of the open transaction have done.
     uncommitted: Vec<Outcome>,
+    /// Keys that have no row in the target.
+    quarantine: Quarantine,
+    /// What the open transaction has done to it.
+    turns: Vec<Turn>,
     /// Who cares for tables that are put aside.
     asks: Option<mpsc::UnboundedSender<Ask>>,
 }
@@ -66,7 +72,7 @@ impl Applying {
     ) -> Result<Self, TaskError> {
         let (session, applier) = connect(&context, &owner).await?;
         let (store, at_work) = (owner.store(), watch::Sender::new(None));
-        Ok(Self {
+        let mut applying = Self {
             context,
             owner,
             store,
@@ -78,8 +84,12 @@ impl Applying {
             done,
             at_work,
             uncommitted: Vec::new(),
+            quarantine: Quarantine::default(),
+            turns: Vec::new(),
             asks: None,
-        })
+        };
+        applying.open_quarantine().await?;
+        Ok(applying)
     }
 
     /// Tables that are put aside are told there.
@@ -116,17 +126,19 @@ impl Applying {
 
     async fn unit(&mut self, unit: Unit) -> Result<(), TaskError> {
         match unit {
-            Unit::Rows(unit) => self.rows(unit).await,
-            Unit::Schema(unit) => self.schema(unit).await,
-            Unit::Handover(unit) => self.hand_over(unit).await,
-            Unit::Place(unit) => self.place(unit).await,
+            Unit::Rows(unit) => return self.rows(unit).await,
+            Unit::Schema(unit) => self.schema(unit).await?,
+            Unit::Handover(unit) => self.hand_over(unit).await?,
+            Unit::Place(unit) => self.place(unit).await?,
             Unit::Abandon => {
                 self.execute("ROLLBACK").await?;
                 self.uncommitted.clear();
+                self.turns.clear();
                 self.memory.committed(true);
-                Ok(())
             }
         }
+        // Other tables, or other names of theirs.
+        self.load_quarantine().await
     }
 
     async fn execute(&self, sql: &str) -> Result<(), SinkError> {
@@ -134,20 +146,30 @@ impl Applying {
     }
 
     async fn rows(&mut self, unit: RowsUnit) -> Result<(), TaskError> {
-        let RowsUnit { batch, convergent, caught_up, of, skipped } = unit;
+        let RowsUnit { mut batch, convergent, caught_up, of, skipped } = unit;
         let mode_of = |layout: &RowLayout| {
             if convergent.contains(&layout.target) { Mode::Convergent } else { Mode::Exact }
         };
         let begun = std::time::Instant::now();
         let mut way = self.memory.way();
         let position = match &batch.end {
-            BatchEnd::Commit(position) => Some(position),
+            BatchEnd::Commit(position) => Some(&**position),
             BatchEnd::Open => None,
         };
+        let mut turn = self.quarantine.turn(&mut batch.changes)?;
+        let mut careful = self.memory.is_careful();
         let (outcome, next) = loop {
-            let applied = self
-                .attempt(&batch.changes, batch.continues, mode_of, way, position.map(|position| &**position))
-                .await;
+            if careful {
+                if !batch.continues {
+                    self.execute("BEGIN").await?;
+                }
+                if let Err(error) = self.leave_out_unfit(&mut batch.changes, &mut turn, position).await {
+                    let error = self.with_row(error, &batch, position).await;
+                    return Err(self.in_log(error, of, position.map(|at| &at.file)));
+                }
+            }
+            let continues = batch.continues || careful;
+            let applied = self.attempt(&batch.changes, continues, mode_of, way, position).await;
             match applied {
                 Ok(applied) => break applied,
                 Err(Attempt::Conflict { table, message }) => {
@@ -162,12 +184,24 @@ impl Applying {
                         .send_replace(Some(AtWork { pid: self.session.backend_pid(), bounded: true }));
                     way = Way::General;
                 }
+                Err(Attempt::Failed(error)) if !careful && self.may_be_unfit(&error, &batch.changes) => {
+                    if batch.continues || position.is_none() {
+                        self.memory.piece_has_unfit();
+                        return Err(TaskError::PieceRefused { message: error.to_string() });
+                    }
+                    (self.session, self.applier) = connect(&self.context, &self.owner).await?;
+                    self.at_work
+                        .send_replace(Some(AtWork { pid: self.session.backend_pid(), bounded: true }));
+                    careful = true;
+                }
                 Err(Attempt::Failed(error)) => {
-                    let error = self.with_row(error, &batch, position.map(|at| &**at)).await;
+                    self.memory.is_careful_no_more();
+                    let error = self.with_row(error, &batch, position).await;
                     return Err(self.in_log(error, of, position.map(|at| &at.file)));
                 }
             }
         };
+        self.keep_unfit(turn).await?;
         self.uncommitted.push(outcome);
         let (position, next) = match (position, next) {
             (Some(position), Some(next)) => (position, next),
@@ -190,6 +224,7 @@ impl Applying {
         for outcome in &outcomes {
             self.count(outcome);
         }
+        self.tell_unfit();
         let work = outcomes.iter().any(|outcome| !outcome.tables.is_empty());
         self.durable(next, position, batch.transactions, batch.committed_micros, &caught_up, work).await
     }
@@ -340,6 +375,7 @@ impl Applying {
             }
         }
         for (table, mapping) in &unit.versions {
+            self.refuse_other_key(table, mapping)?;
             let recorded = self.recorded.get_mut(&table.name);
             let recorded = recorded.ok_or_else(|| TaskError::missing(&table.name))?;
             (recorded.table, recorded.mapping) = (table.clone(), mapping.clone());

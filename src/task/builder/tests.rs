@@ -19,6 +19,10 @@ impl Translator for Nothing {
         Ok(Translation::default())
     }
 
+    fn quarantines(&self, _: &TableName) -> bool {
+        false
+    }
+
     fn doubted(&self, _: &Tables, _: &DoubtfulEvent, _: &PassedOver) -> Option<TaskError> {
         None
     }

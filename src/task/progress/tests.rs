@@ -116,6 +116,8 @@ fn empty() -> TableStatus {
         deletes: 0,
         drift: 0,
         drift_example: None,
+        quarantined: 0,
+        quarantined_ever: 0,
         trouble: None,
         waiting_for: None,
         aside: false,

@@ -5,13 +5,13 @@ use super::super::context::Context;
 use super::super::recorded::Recorded;
 use super::key;
 use crate::change::verdict::{Difference, DifferingKey};
-use crate::change::{TableName, TargetType};
+use crate::change::{EncodedRows, ResultRows, TableName, TargetType};
 use crate::schema::Table;
 use crate::sink::Session;
 use crate::sink::store::{self, Stored, StoredTable};
 use crate::source::snapshot::ChunkKey;
 use crate::source::snapshot::lookup::{Hold, is_askable, rows_query};
-use crate::transform::Plan;
+use crate::transform::{Plan, TransformError};
 
 /// A column of the target's key.
 #[derive(Clone, Debug)]
@@ -47,6 +47,8 @@ pub struct Compared {
     pub not_looked_for: Vec<String>,
     /// Differences that say nothing.
     pub ignored: Vec<Difference>,
+    /// Rows that the target cannot hold are in quarantine.
+    keeps_unfit: bool,
     /// The record that this was made of.
     recorded: StoredTable,
 }
@@ -125,8 +127,27 @@ impl Compared {
             is_transactional: false,
             not_looked_for,
             ignored,
+            keeps_unfit: context.quarantines(name) || stored.quarantined.contains_key(name),
             recorded,
         })
+    }
+
+    /// Encodes rows of the source. Gives the keys of those that have no form in the target, and are not among the encoded ones.
+    ///
+    /// # Errors
+    /// When there is one, and the task does not keep such rows.
+    pub fn encode(&self, rows: &ResultRows, encoded: &mut EncodedRows) -> Result<Vec<Vec<u8>>, TaskError> {
+        match self.plan.encode_result(rows, encoded) {
+            Err(TransformError::Value { .. }) if self.keeps_unfit => {
+                self.plan.encode_result_keeping(rows, encoded)?;
+                let unfit = encoded.take_unfit();
+                let unfit = unfit.map_err(|error| {
+                    TaskError::Internal(format!("a row of {} that does not fit: {error}", self.table.name))
+                })?;
+                Ok(unfit.into_iter().map(|(key, _)| key).collect())
+            }
+            encoded => Ok(encoded.map(|()| Vec::new())?),
+        }
     }
 
     /// Whether a difference of this kind is looked for.

@@ -2,6 +2,7 @@
 
 use super::super::TaskError;
 use super::super::prepare::transaction;
+use super::compared::Compared;
 use super::walk::{Walk, opened, read, stage_all};
 use super::{Hands, LOCK_WAIT_SECONDS};
 use crate::change::EncodedRows;
@@ -11,6 +12,7 @@ use crate::sink::apply::{Repaired, Scope};
 use crate::sink::store;
 use crate::source::SourceError;
 use crate::source::snapshot::lookup::Hold;
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 /// Keys that are looked at together, and held together.
@@ -161,12 +163,13 @@ impl Walk<'_> {
         keys: Vec<DifferingKey>,
         rows: &[EncodedRows],
     ) -> Result<Vec<DifferingKey>, TaskError> {
+        let quarantined = self.verifier.quarantined(self.compared).await?;
         let Hands { session, applier, .. } = opened(self.hands)?;
         let only: Vec<Vec<String>> = keys.into_iter().map(|found| found.key).collect();
         transaction(session, "BEGIN").await?;
         let mut comparison =
             applier.comparison(session, self.compared.plan.layout(), self.compared.tag.clone()).await?;
-        stage_all(&mut comparison, rows).await?;
+        stage_all(&mut comparison, rows, &quarantined).await?;
         let found = comparison.differing(Scope::Keys(&only), &self.compared.ignored, only.len()).await?;
         transaction(session, "COMMIT").await?;
         Ok(found)
@@ -222,12 +225,14 @@ impl Walk<'_> {
         if !self.verifier.passes(&end, Some(begun + HELD)).await? {
             return Ok(Held::Late);
         }
+        // Nothing is on its way that could put these keys there, or take them out.
+        let quarantined = self.verifier.quarantined(self.compared).await?;
         let only: Vec<Vec<String>> = keys.iter().map(|found| found.key.clone()).collect();
         transaction(session, "BEGIN").await?;
         let mut comparison =
             applier.comparison(session, self.compared.plan.layout(), self.compared.tag.clone()).await?;
         transaction(session, HELD_AT_TARGET).await?;
-        stage_all(&mut comparison, &rows).await?;
+        stage_all(&mut comparison, &rows, &quarantined).await?;
         let found = comparison.differing(Scope::Keys(&only), &self.compared.ignored, only.len()).await?;
         let mut repaired = Repaired::default();
         if !found.is_empty() {
@@ -278,6 +283,11 @@ impl Walk<'_> {
 }
 
 impl super::Verifier {
+    /// The keys of the table that are in quarantine now.
+    pub(super) async fn quarantined(&self, compared: &Compared) -> Result<HashSet<Vec<u8>>, TaskError> {
+        Ok(store::quarantined_keys_of(&self.records, &self.context.name, &compared.table.name).await?)
+    }
+
     /// Waits until the stream has passed a place: for as long as its checkpoint moves, or until a moment.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use crate::sink::apply::{Comparison, Scope};
 use crate::source::snapshot::ChunkReader;
 use crate::source::snapshot::chunk::whole_table_query;
 use crate::source::wire::Wire;
+use std::collections::HashSet;
 
 /// Bytes of result rows read at a time.
 const BLOCK_BYTES: usize = 256 << 10;
@@ -87,11 +88,12 @@ impl Walk<'_> {
                 }
                 None => whole_table_query(&self.compared.table.name, &columns),
             };
+            let quarantined = self.verifier.quarantined(self.compared).await?;
             let Hands { wire, session, applier, .. } = opened(self.hands)?;
             transaction(session, "BEGIN").await?;
             let layout = self.compared.plan.layout();
             let mut comparison = applier.comparison(session, layout, self.compared.tag.clone()).await?;
-            let rows = stage(wire, self.compared, &sql, &mut comparison).await?;
+            let (rows, left_out) = stage(wire, self.compared, &sql, &mut comparison, &quarantined).await?;
             let greatest =
                 if upto.is_some() && self.compared.ordered { comparison.greatest().await? } else { None };
             // Nothing is left of a chunk that was there a moment ago: its range goes with the next one.
@@ -123,6 +125,7 @@ impl Walk<'_> {
             }
             rounds = 0;
             self.verdict.rows += rows;
+            self.verdict.quarantined += left_out;
             if greatest.is_some() {
                 reached = greatest;
             }
@@ -161,35 +164,60 @@ pub async fn read(wire: &mut Wire, compared: &Compared, sql: &str) -> Result<Vec
     let mut all = Vec::new();
     while let Some(rows) = reader.next(BLOCK_BYTES).await? {
         let mut encoded = EncodedRows::new(compared.plan.layout().clone());
-        compared.plan.encode_result(&rows, &mut encoded)?;
+        compared.encode(&rows, &mut encoded)?;
         all.push(encoded);
     }
     Ok(all)
 }
 
-/// Stages rows that were read.
-pub async fn stage_all(comparison: &mut Comparison<'_>, rows: &[EncodedRows]) -> Result<u64, TaskError> {
+/// Stages rows that were read, but those that are in quarantine.
+pub async fn stage_all(
+    comparison: &mut Comparison<'_>,
+    rows: &[EncodedRows],
+    quarantined: &HashSet<Vec<u8>>,
+) -> Result<u64, TaskError> {
     for run in rows {
-        comparison.stage(run).await?;
+        if quarantined.is_empty() {
+            comparison.stage(run).await?;
+        } else {
+            let mut run = run.clone();
+            leave_out(&mut run, quarantined);
+            comparison.stage(&run).await?;
+        }
     }
     Ok(comparison.staged().await?)
 }
 
-/// Stages what a query of the source answers with. Gives how many rows that are.
+/// Takes rows out that are in quarantine. Gives how many.
+fn leave_out(run: &mut EncodedRows, quarantined: &HashSet<Vec<u8>>) -> u64 {
+    if quarantined.is_empty() {
+        return 0;
+    }
+    let before = run.spans.len();
+    let EncodedRows { buffer, spans, .. } = run;
+    spans.retain(|span| buffer.get(span.key.clone()).is_none_or(|key| !quarantined.contains(key)));
+    u64::try_from(before - spans.len()).unwrap_or(u64::MAX)
+}
+
+/// Stages what a query of the source answers with, but what is in quarantine. Gives how many rows that are, and how many are left out.
 async fn stage(
     wire: &mut Wire,
     compared: &Compared,
     sql: &str,
     comparison: &mut Comparison<'_>,
-) -> Result<u64, TaskError> {
+    quarantined: &HashSet<Vec<u8>>,
+) -> Result<(u64, u64), TaskError> {
     let mut reader = ChunkReader::open(wire, &compared.table.name, sql).await?;
     let mut encoded = EncodedRows::new(compared.plan.layout().clone());
+    let mut left_out = 0;
     while let Some(rows) = reader.next(BLOCK_BYTES).await? {
         encoded.clear();
-        compared.plan.encode_result(&rows, &mut encoded)?;
+        let unfit = compared.encode(&rows, &mut encoded)?;
+        let unfit = unfit.iter().filter(|key| quarantined.contains(*key)).count();
+        left_out += u64::try_from(unfit).unwrap_or(u64::MAX) + leave_out(&mut encoded, quarantined);
         comparison.stage(&encoded).await?;
     }
-    Ok(comparison.staged().await?)
+    Ok((comparison.staged().await?, left_out))
 }
 
 /// The connections, which are open but while others are opened in their place.

@@ -110,6 +110,7 @@ fn the_tables_options_are_followed() {
         storage: Some("fillfactor=90".into()),
         primary_key: Some(vec!["paid".into(), "id".into()]),
         ddl_policy: BTreeMap::new(),
+        bad_rows: None,
     };
     let mapping = map_table(&orders, &rules).unwrap();
     assert_eq!(

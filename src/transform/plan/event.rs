@@ -5,7 +5,7 @@ use super::told::KeyWords;
 use super::{ColumnStep, Marks, Place, Plan};
 use crate::change::policy::Operations;
 use crate::change::remedy::{Remedy, Scope};
-use crate::change::{EncodedRows, RowOp, RowSpan, RowsEvent, RowsKind};
+use crate::change::{Came, EncodedRows, FilePosition, RowOp, RowSpan, RowsEvent, RowsKind};
 use crate::schema::{BoundColumn, BoundTable};
 use crate::transform::TransformError;
 use crate::transform::cursor::Cursor;
@@ -28,6 +28,31 @@ impl Plan {
         bound: &BoundTable,
         event: &RowsEvent,
         operations: &Operations,
+        out: &mut EncodedRows,
+    ) -> Result<(), TransformError> {
+        self.encode(bound, event, *operations, false, out)
+    }
+
+    /// The same, but rows that have no form in the target are no error: what they hold is kept in their place, as [`RowOp`] says.
+    ///
+    /// # Errors
+    /// As [`Plan::encode_event`], with [`TransformError::Value`] for a key that cannot be carried alone.
+    pub fn encode_event_keeping(
+        &self,
+        bound: &BoundTable,
+        event: &RowsEvent,
+        operations: &Operations,
+        out: &mut EncodedRows,
+    ) -> Result<(), TransformError> {
+        self.encode(bound, event, *operations, true, out)
+    }
+
+    fn encode(
+        &self,
+        bound: &BoundTable,
+        event: &RowsEvent,
+        operations: Operations,
+        keeping: bool,
         out: &mut EncodedRows,
     ) -> Result<(), TransformError> {
         let carried = match event.kind {
@@ -67,6 +92,9 @@ impl Plan {
             out.buffer.reserve(event.rows.len().saturating_mul(3) / 2);
         }
         let mut walk = Walk::new(self, bound, (before, after), &event.rows);
+        if keeping {
+            walk = walk.keeping(&event.position);
+        }
         let walked = match event.kind {
             RowsKind::Insert => walk.inserts(out),
             RowsKind::Update => walk.updates(out),
@@ -95,23 +123,26 @@ pub(super) struct Walk<'p, 'e> {
     pub(super) bound: &'p BoundTable,
     pub(super) cursor: Cursor<'e>,
     /// Columns of images before and after.
-    widths: (usize, usize),
+    pub(super) widths: (usize, usize),
     /// Columns of the image at hand.
-    width: usize,
+    pub(super) width: usize,
     /// Where the image at hand begins.
-    image: Cursor<'e>,
+    pub(super) image: Cursor<'e>,
     marks: Marks,
+    /// Rows without a form are kept: the end of their event.
+    pub(super) keeps: Option<&'e FilePosition>,
 }
 
 impl<'p, 'e> Walk<'p, 'e> {
     pub(super) fn new(plan: &'p Plan, bound: &'p BoundTable, widths: (usize, usize), rows: &'e [u8]) -> Self {
         let cursor = Cursor::new(rows);
-        Self { plan, bound, image: cursor.clone(), cursor, widths, width: widths.0, marks: plan.marks() }
+        let (image, marks) = (cursor.clone(), plan.marks());
+        Self { plan, bound, image, cursor, widths, width: widths.0, marks, keeps: None }
     }
 
     /// The key of the image at hand.
     #[cold]
-    fn key_in_words(&mut self) -> String {
+    pub(super) fn key_in_words(&mut self) -> String {
         let mut words = KeyWords::default();
         self.cursor = self.image.clone();
         for (step, bound, null) in self.columns().into_iter().flatten() {
@@ -126,7 +157,15 @@ impl<'p, 'e> Walk<'p, 'e> {
 
     fn inserts(&mut self, out: &mut EncodedRows) -> Result<(), Met<'p>> {
         while !self.cursor.is_empty() {
-            let row = self.row(&mut out.buffer)?;
+            let start = out.buffer.len();
+            let row = match self.row(&mut out.buffer) {
+                Ok(row) => row,
+                Err(met) => {
+                    let (key, row) = self.keep((met, start), Came::Insert, &mut out.buffer)?;
+                    out.spans.push(RowSpan { op: RowOp::InsertUnfit, key, row });
+                    continue;
+                }
+            };
             let key = self.plan.key_of_row(&self.marks, &mut out.buffer);
             out.spans.push(RowSpan { op: RowOp::Insert, key, row });
         }
@@ -159,23 +198,32 @@ impl<'p, 'e> Walk<'p, 'e> {
     /// The after image of an update, whose row had `old_key`.
     #[inline]
     pub(super) fn after(&mut self, old_key: &[u8], out: &mut EncodedRows) -> Result<(), Met<'p>> {
-        let row = self.row(&mut out.buffer)?;
-        let key = self.plan.key_of_row(&self.marks, &mut out.buffer);
+        let before = out.buffer.len();
+        let (key, row, [same, other]) = match self.row(&mut out.buffer) {
+            Ok(row) => {
+                let key = self.plan.key_of_row(&self.marks, &mut out.buffer);
+                (key, row, [RowOp::Update, RowOp::Arrive])
+            }
+            Err(met) => {
+                let (key, row) = self.keep((met, before), Came::Update, &mut out.buffer)?;
+                (key, row, [RowOp::UpdateUnfit, RowOp::ArriveUnfit])
+            }
+        };
         if out.buffer.get(key.clone()) == Some(old_key) {
-            out.spans.push(RowSpan { op: RowOp::Update, key, row });
+            out.spans.push(RowSpan { op: same, key, row });
         } else {
             let start = out.buffer.len();
             out.buffer.extend_from_slice(old_key);
             let old = start..out.buffer.len();
             out.spans.push(RowSpan { op: RowOp::Delete, key: old, row: start..start });
-            out.spans.push(RowSpan { op: RowOp::Arrive, key, row });
+            out.spans.push(RowSpan { op: other, key, row });
         }
         Ok(())
     }
 
     /// The columns of one image in order, with whether each is NULL.
     #[inline]
-    fn columns(
+    pub(super) fn columns(
         &mut self,
     ) -> Result<impl Iterator<Item = (&'p ColumnStep, BoundColumn, bool)> + use<'p, 'e>, Met<'p>> {
         let plan = self.plan;

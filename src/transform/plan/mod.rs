@@ -9,11 +9,13 @@
 
 pub(super) mod codec;
 mod event;
+mod image;
 mod partial;
 mod result;
 #[cfg(test)]
 mod tests;
 mod told;
+mod unfit;
 
 use codec::Codec;
 
@@ -69,11 +71,13 @@ struct ColumnStep {
     nullable: bool,
     /// Its place in the key.
     key_slot: Option<usize>,
+    /// Its place among the target's columns that are fed.
+    target: Option<usize>,
 }
 
 impl ColumnStep {
     fn skipping(name: String) -> Self {
-        Self { name, codec: None, nullable: true, key_slot: None }
+        Self { name, codec: None, nullable: true, key_slot: None, target: None }
     }
 }
 
@@ -170,6 +174,7 @@ impl Plan {
             };
             step.codec =
                 Some(codec_for(&table.name, source, &column.data_type, in_key, column_policies, unfit())?);
+            step.target = Some(columns.len());
             columns.push(column.clone());
         }
         let mut key = Vec::with_capacity(mapping.target.primary_key.len());

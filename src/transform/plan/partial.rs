@@ -41,7 +41,9 @@ impl<'p> Walk<'p, '_> {
                     self.put_together(before, types, &mut image)?;
                     let (plan, bound) = (self.plan, self.bound);
                     let widths = (types.len(), types.len());
-                    Walk::new(plan, bound, widths, &image).after(&old_key, out)?;
+                    let mut whole = Walk::new(plan, bound, widths, &image);
+                    whole.keeps = self.keeps;
+                    whole.after(&old_key, out)?;
                 }
                 _ => return Err(whole_row(Fault::Malformed("an update has options that are not known"))),
             }

@@ -18,13 +18,24 @@ const ENUM_FLAG: u16 = 256;
 const SET_FLAG: u16 = 2048;
 
 /// How one column of the result is read.
-struct Column<'p> {
-    step: &'p ColumnStep,
-    codec: &'p Codec,
+pub(super) struct Column<'p> {
+    pub(super) step: &'p ColumnStep,
+    pub(super) codec: &'p Codec,
     /// Bytes of a value; `None`: its length stands before it.
     width: Option<usize>,
     /// What its text is in.
-    decoder: Option<Decoder>,
+    pub(super) decoder: Option<Decoder>,
+}
+
+impl Column<'_> {
+    /// The bytes of its value at the cursor.
+    #[inline]
+    pub(super) fn value<'e>(&self, cursor: &mut Cursor<'e>) -> Result<&'e [u8], Fault> {
+        match self.width {
+            Some(width) => cursor.take(width),
+            None => cursor.sized(),
+        }
+    }
 }
 
 impl Plan {
@@ -40,6 +51,27 @@ impl Plan {
     /// [`TransformError::Changed`] when the result's columns are not those of the plan: the table was altered under
     /// the copy. Otherwise as [`Plan::encode_event`].
     pub fn encode_result(&self, rows: &ResultRows, out: &mut EncodedRows) -> Result<(), TransformError> {
+        self.encode_rows(rows, false, out)
+    }
+
+    /// The same, but rows that have no form in the target are no error: what they hold is kept in their place, as [`RowOp`] says.
+    ///
+    /// # Errors
+    /// As [`Plan::encode_result`], with [`TransformError::Value`] for a key that cannot be carried alone.
+    pub fn encode_result_keeping(
+        &self,
+        rows: &ResultRows,
+        out: &mut EncodedRows,
+    ) -> Result<(), TransformError> {
+        self.encode_rows(rows, true, out)
+    }
+
+    fn encode_rows(
+        &self,
+        rows: &ResultRows,
+        keeping: bool,
+        out: &mut EncodedRows,
+    ) -> Result<(), TransformError> {
         let columns = self.result_columns(&rows.columns)?;
         let (spans, bytes) = (out.spans.len(), out.buffer.len());
         out.spans.reserve(rows.rows.len());
@@ -47,7 +79,12 @@ impl Plan {
         let mut marks = self.marks();
         for range in &rows.rows {
             let row = rows.buffer.get(range.clone()).unwrap_or_default();
-            if let Err((fault, step)) = self.result_row(&columns, row, &mut marks, out) {
+            let start = out.buffer.len();
+            let taken = match self.result_row(&columns, row, &mut marks, out) {
+                Err(met) if keeping => self.keep_result(&columns, row, (met, start), out),
+                taken => taken,
+            };
+            if let Err((fault, step)) = taken {
                 out.spans.truncate(spans);
                 out.buffer.truncate(bytes);
                 return Err(self.fault(fault, step, &self.key_of_result(&columns, row), Place::Copy));
@@ -58,17 +95,13 @@ impl Plan {
 
     /// The key of a result row in words.
     #[cold]
-    fn key_of_result(&self, columns: &[Column<'_>], row: &[u8]) -> String {
+    pub(super) fn key_of_result(&self, columns: &[Column<'_>], row: &[u8]) -> String {
         let mut words = KeyWords::default();
         let mut cursor = Cursor::new(row);
         let head = cursor.take(1).and_then(|_| cursor.take((columns.len() + 9) / 8)).unwrap_or_default();
         let nulls = head.iter().flat_map(|byte| (0..8).map(move |bit| byte >> bit & 1 == 1)).skip(2);
         for (column, null) in columns.iter().zip(nulls) {
-            let raw = match column.width {
-                _ if null => Ok(None),
-                Some(width) => cursor.take(width).map(Some),
-                None => cursor.sized().map(Some),
-            };
+            let raw = if null { Ok(None) } else { column.value(&mut cursor).map(Some) };
             let Ok(raw) = raw else { break };
             words.add(self, column.step, raw, |codec, raw, out| {
                 codec.result(raw, column.decoder.as_ref(), out)
@@ -122,11 +155,7 @@ impl Plan {
             if null {
                 Self::write_null(column.step, &mut out.buffer).map_err(met)?;
             } else {
-                let raw = match column.width {
-                    Some(width) => cursor.take(width),
-                    None => cursor.sized(),
-                }
-                .map_err(met)?;
+                let raw = column.value(&mut cursor).map_err(met)?;
                 column.codec.result(raw, column.decoder.as_ref(), &mut out.buffer).map_err(met)?;
             }
             if let Some(slot) = column.step.key_slot {

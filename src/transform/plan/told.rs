@@ -61,7 +61,7 @@ fn words(data_type: &TargetType, field: &[u8]) -> String {
     })
 }
 
-fn shown(data_type: &TargetType, field: &[u8]) -> Option<String> {
+pub(super) fn shown(data_type: &TargetType, field: &[u8]) -> Option<String> {
     Some(match data_type {
         TargetType::Boolean => (*field.first()? != 0).to_string(),
         TargetType::Smallint => i16::from_be_bytes(*field.first_chunk()?).to_string(),

@@ -1,0 +1,177 @@
+//! Rows of a copy that the target cannot hold: they go into quarantine, in the transaction of their chunk.
+//!
+//! What has no form in the target is found while rows are encoded. What the target refuses ends a COPY: the chunk is read once more then,
+//! and its rows are tried before they are written.
+//!
+//! What must never happen here: a chunk called written that left out a row which is not kept.
+
+use super::{Connections, CopyTable, Worker, execute};
+use crate::change::state::ChunkRecord;
+use crate::change::{Came, EncodedRows, ResultRows, Unfit};
+use crate::sink::apply::{Applier, UnfitRow};
+use crate::sink::compact::Compactor;
+use crate::sink::store::KeyedUnfit;
+use crate::sink::{Owner, Session, SinkError};
+use crate::source::snapshot::ChunkReader;
+use crate::task::context::Context;
+use crate::task::{TaskError, quarantine};
+use crate::transform::{Plan, TransformError};
+use std::collections::HashSet;
+use std::sync::atomic::Ordering;
+
+/// The table for such rows is there where they are kept, and how many are in it is known.
+pub(super) async fn open(
+    context: &Context,
+    owner: &Owner,
+    tables: &mut [CopyTable],
+) -> Result<(), TaskError> {
+    let (session, store) = (owner.session(), owner.store());
+    if tables.iter().any(|copied| copied.keeps_unfit) {
+        store.make_quarantine(session).await?;
+    }
+    let stored = store.quarantined_keys(session).await?;
+    for copied in tables {
+        let (count, name) = (stored.get(&copied.table.name).map_or(0, HashSet::len), &copied.table.name);
+        *copied.unfit.get_mut() = count;
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        quarantine::tell_count(context, name, |status| status.quarantined = count);
+    }
+    Ok(())
+}
+
+impl CopyTable {
+    /// Encodes rows; those that have no form in the target go to `unfit`, where they are kept.
+    pub(super) fn encode(
+        &self,
+        rows: &ResultRows,
+        encoded: &mut EncodedRows,
+        unfit: &mut Vec<KeyedUnfit>,
+    ) -> Result<(), TaskError> {
+        match self.plan.encode_result(rows, encoded) {
+            Err(TransformError::Value { .. }) if self.keeps_unfit => {
+                self.plan.encode_result_keeping(rows, encoded)?;
+                let taken = encoded.take_unfit();
+                unfit.extend(taken.map_err(|error| {
+                    TaskError::Internal(format!("what is kept of a row of {}: {error}", self.table.name))
+                })?);
+                Ok(())
+            }
+            encoded => Ok(encoded?),
+        }
+    }
+
+    /// What is kept of a row that the target refuses.
+    fn unfit(&self, row: &[u8], refused: &UnfitRow) -> Unfit {
+        let layout = self.plan.layout();
+        let image = Plan::row_in_words(layout, row, ToOwned::to_owned);
+        Unfit {
+            source: self.table.name.clone(),
+            key: quarantine::key_in_words(layout, &image, ToOwned::to_owned),
+            came: Came::Copy,
+            position: None,
+            error: refused.error.clone(),
+            row: image.to_string(),
+        }
+    }
+}
+
+/// Takes the rows that the target refuses out of those that are to be written, in the open transaction.
+async fn leave_out(
+    session: &Session,
+    applier: &mut Applier,
+    copied: &CopyTable,
+    encoded: &mut EncodedRows,
+    unfit: &mut Vec<KeyedUnfit>,
+) -> Result<(), SinkError> {
+    let mut compactor = Compactor::new();
+    compactor.push(&mut encoded.clone());
+    let changes = compactor.finish();
+    let most = quarantine::MOST + 1;
+    let found = applier.unfit(session, &changes, copied.existing, |_| true, most).await?;
+    let mut out: HashSet<&[u8]> = HashSet::new();
+    for refused in &found {
+        let Some(table) = changes.tables.get(refused.table) else { continue };
+        let key = table.key(refused.at);
+        unfit.push((key.to_vec(), copied.unfit(table.row(refused.at), refused)));
+        out.insert(key);
+    }
+    let EncodedRows { buffer, spans, .. } = encoded;
+    spans.retain(|span| buffer.get(span.key.clone()).is_none_or(|key| !out.contains(key)));
+    Ok(())
+}
+
+impl Worker {
+    /// Copies one chunk whose rows the target does not take, in one target transaction; `read` counts its rows.
+    pub(super) async fn chunk_in_pieces(
+        &self,
+        connections: &mut Connections,
+        copied: &CopyTable,
+        chunk: &mut ChunkRecord,
+        read: &mut u64,
+    ) -> Result<(), TaskError> {
+        let Connections { wire, session, at_target, applier } = connections;
+        let sql = copied.query(chunk)?;
+        at_target.during(execute(session, "BEGIN")).await?;
+        let mut reader = ChunkReader::open(wire, &copied.table.name, &sql).await?;
+        let mut unfit = Vec::new();
+        while let Some(rows) = reader.next(self.block_bytes()).await? {
+            let count = u64::try_from(rows.rows.len()).unwrap_or(u64::MAX);
+            let mut encoded = EncodedRows::new(copied.plan.layout().clone());
+            copied.encode(&rows, &mut encoded, &mut unfit)?;
+            let written = async {
+                leave_out(session, applier, copied, &mut encoded, &mut unfit).await?;
+                let mut writer = applier.chunk(session, copied.plan.layout(), copied.existing);
+                writer.write(&encoded).await?;
+                writer.finish().await
+            };
+            at_target.during(written).await?;
+            self.admit(copied, &unfit)?;
+            *read += count;
+            self.tell(copied, |status| status.copied_rows += count);
+            self.group.moves.moved();
+            self.pace.spend(count, &self.group.moves).await;
+        }
+        self.end(connections, copied, chunk, *read, unfit).await
+    }
+
+    /// Whether these rows of a chunk may be kept.
+    pub(super) fn admit(&self, copied: &CopyTable, unfit: &[KeyedUnfit]) -> Result<(), TaskError> {
+        if unfit.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<&KeyedUnfit> = unfit.iter().collect();
+        let all = copied.unfit.load(Ordering::Relaxed).saturating_add(rows.len());
+        quarantine::admit(&self.context, &copied.table.name, &rows, all)
+    }
+
+    /// Makes a chunk durable, with the rows of it that do not fit.
+    pub(super) async fn end(
+        &self,
+        connections: &Connections,
+        copied: &CopyTable,
+        chunk: &mut ChunkRecord,
+        read: u64,
+        unfit: Vec<KeyedUnfit>,
+    ) -> Result<(), TaskError> {
+        let (session, name) = (&connections.session, &copied.table.name);
+        chunk.rows = i64::try_from(read).unwrap_or(i64::MAX);
+        let ended = async {
+            if !unfit.is_empty() {
+                self.store.quarantine(session, &unfit).await?;
+            }
+            self.store.record_chunk(session, name, chunk).await?;
+            execute(session, "COMMIT").await
+        };
+        connections.at_target.during(ended).await?;
+        self.group.moves.moved();
+        self.context.progress.step(|progress, _| progress.copies_rows(read));
+        tracing::debug!(task = self.context.name, table = %name, chunk = chunk.number, rows = read, "chunk copied");
+        if !unfit.is_empty() {
+            copied.unfit.fetch_add(unfit.len(), Ordering::Relaxed);
+            quarantine::tell(&self.context, &unfit);
+            let more = u64::try_from(unfit.len()).unwrap_or(u64::MAX);
+            quarantine::tell_count(&self.context, name, |status| status.quarantined += more);
+        }
+        Ok(())
+    }
+}

@@ -23,11 +23,15 @@ pub struct TransactionPlace {
 }
 
 impl TransactionPlace {
-    /// Whether it is the one that begins there. On one server the place must be the same, for MariaDB may give a GTID twice; elsewhere
-    /// only the GTID tells.
+    /// Whether it is the one that begins there. Only the same place on the same server tells: a server that was made anew may give a GTID
+    /// to another transaction. After a failover the task stands there once more.
     pub fn is(&self, server: &str, gtid: Option<&TransactionId>, begun: &FilePosition) -> bool {
-        let same_gtid = self.gtid.as_ref() == gtid;
-        if self.server == server { self.begun == *begun && same_gtid } else { gtid.is_some() && same_gtid }
+        self.server == server && self.begun == *begun && self.gtid.as_ref() == gtid
+    }
+
+    /// Whether both are one transaction.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.is(&other.server, other.gtid.as_ref(), &other.begun)
     }
 
     /// Whether it is the one that somebody means.

@@ -4,14 +4,16 @@ use super::check::tell_all;
 use super::out::{self, line};
 use super::{CliError, Exit, chosen};
 use crate::change::command::{Asked, AskedOutcome, Asker, printable};
+use crate::change::status::TaskStatus;
 use crate::config::Config;
 use crate::control::user_name;
 use crate::status::{now, words};
 use crate::task::{self, TaskError};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Shows the last entries of each task.
+/// Shows what each task has counted and tells, and the last entries of what was asked of it.
 pub async fn audit(
     config: &Arc<Config>,
     task: Option<String>,
@@ -20,19 +22,28 @@ pub async fn audit(
 ) -> Result<Exit, CliError> {
     let (mut all, mut errors) = (BTreeMap::new(), Vec::new());
     for name in chosen(config, task)? {
-        match task::asked(&name, config, last).await {
-            Ok(asked) => drop(all.insert(name, asked)),
-            Err(error) => errors.push(CliError::Task { task: name, error }),
+        let told = task::stored(&name, config).await;
+        match (told, task::asked(&name, config, last).await) {
+            (Ok(told), Ok(asked)) => drop(all.insert(name, (told, asked))),
+            (Err(error), _) | (_, Err(error)) => errors.push(CliError::Task { task: name, error }),
         }
     }
     if json {
+        let all: BTreeMap<String, Value> =
+            all.into_iter().map(|(name, found)| (name, json_of(&found))).collect();
         let text = serde_json::to_string_pretty(&all).map_err(|error| CliError::Reply(error.to_string()))?;
         out::print(&format!("{text}\n"))?;
         return tell_all(errors, Exit::Good);
     }
     let mut text = String::new();
-    for (name, entries) in &all {
-        line!(text, "task {name}{}", if entries.is_empty() { ": nothing was asked of it" } else { "" });
+    for (name, (told, entries)) in &all {
+        line!(text, "task {name}");
+        for told in words::told(told, now()) {
+            line!(text, "  {told}");
+        }
+        if entries.is_empty() {
+            line!(text, "  nothing was asked of it");
+        }
         for entry in entries {
             let Asked { at, asker, command, outcome, said, .. } = entry;
             line!(text, "  {} {} {command}, {asker}", words::moment(*at), outcome.word());
@@ -43,6 +54,20 @@ pub async fn audit(
     }
     out::print(&text)?;
     tell_all(errors, Exit::Good)
+}
+
+fn json_of((told, asked): &(TaskStatus, Vec<Asked>)) -> Value {
+    let tables = told.tables.iter().map(|(name, table)| {
+        let counted = json!({
+            "drift": table.drift,
+            "drift_example": table.drift_example,
+            "quarantined": table.quarantined,
+            "verified": told.verified.get(name),
+        });
+        (name.clone(), counted)
+    });
+    let tables: serde_json::Map<String, Value> = tables.collect();
+    json!({ "passed": told.statements_passed, "skipped": told.skips, "tables": tables, "asked": asked })
 }
 
 /// Does something to a task, and has that on record with who runs this program.

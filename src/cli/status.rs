@@ -233,14 +233,8 @@ fn add_task(text: &mut String, name: &str, task: &TaskStatus, live: bool, now: T
         if let Some(words) = words::quarantined(status) {
             line!(text, "  {:width$}   {words}", "");
         }
-        if status.drift > 0 {
-            line!(
-                text,
-                "  {:width$}   {} rows were not as expected, e.g. {}",
-                "",
-                status.drift,
-                status.drift_example.as_deref().unwrap_or("?")
-            );
+        if let Some(drift) = words::drift(status) {
+            line!(text, "  {:width$}   {drift}", "");
         }
     }
 }

@@ -41,6 +41,30 @@ pub fn skipped(task: &TaskStatus, now: Time) -> Option<String> {
     ))
 }
 
+/// What a task counts and tells, over restarts, a line each; the same words everywhere: drift, quarantine, skipped, passed, compared.
+pub fn told(task: &TaskStatus, now: Time) -> Vec<String> {
+    let mut lines = Vec::new();
+    if task.statements_passed > 0 {
+        lines.push(format!("passed: {} statements that reach none of its tables", task.statements_passed));
+    }
+    lines.extend(skipped(task, now).map(|skipped| format!("skipped: {skipped}")));
+    for (name, table) in &task.tables {
+        lines.extend(drift(table).map(|drift| format!("{name}: {drift}")));
+        if table.quarantined > 0 {
+            lines.push(format!("{name}: quarantine: {} rows", table.quarantined));
+        }
+        lines.extend(verified(task, name, now).map(|verified| format!("{name}: {verified}")));
+    }
+    lines
+}
+
+/// `drift: 2 rows were not as the stream implied, e.g. missing id=7`; `None` where there were none.
+pub fn drift(table: &TableStatus) -> Option<String> {
+    let example = table.drift_example.as_deref().unwrap_or("?");
+    (table.drift > 0)
+        .then(|| format!("drift: {} rows were not as the stream implied, e.g. {example}", table.drift))
+}
+
 /// What is said of tables that are not carried; `None` when there are none.
 pub fn not_carried(tables: &NotCarried) -> Option<String> {
     let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();

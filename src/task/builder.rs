@@ -162,6 +162,7 @@ impl<T: Translator> Builder<T> {
 
     fn rollback(&mut self, boundary: &Boundary) {
         let pieces_are_out = self.batch.abandon(boundary);
+        self.course.gives_up_rows();
         self.end_transaction(&boundary.file);
         if pieces_are_out {
             self.ready.push_back(Unit::Abandon);

@@ -96,11 +96,8 @@ impl Course {
             for skip in self.asked.iter().filter(is_met) {
                 let Some(asked) = &skip.asked else { continue };
                 self.over.add(asked.table.as_ref());
-                // One that was said twice is passed over once.
-                let is_same = |met: &Skip| met.asked.as_ref().is_some_and(|other| other.table == asked.table);
-                if !self.met.iter().any(is_same) {
-                    self.met.push(skip.clone());
-                }
+                // Of one that was said twice both are done with.
+                self.met.push(skip.clone());
             }
         }
         self.open = Some(Open { gtid, begun });
@@ -114,6 +111,11 @@ impl Course {
     /// Rows of the transaction at work are taken in.
     pub fn takes_rows(&mut self) {
         self.has_rows = true;
+    }
+
+    /// The rows of the transaction at work are taken back.
+    pub fn gives_up_rows(&mut self) {
+        self.has_rows = false;
     }
 
     /// The transaction at work ends at this place.

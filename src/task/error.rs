@@ -385,7 +385,13 @@ impl TaskError {
 /// An error with the transaction that makes it, where its own words do not name that.
 fn told(error: &TaskError, standing: &Standing) -> String {
     let (error, place) = (error.to_string(), standing.place.to_string());
-    if error.contains(&place) { error } else { format!("{error} (transaction {place})") }
+    // It may go on there: 0-1-2 is not named by 0-1-23.
+    let is_whole = |(at, _): (usize, &str)| {
+        let rest = error.get(at + place.len()..).unwrap_or_default();
+        !rest.starts_with(|next: char| next.is_ascii_digit())
+    };
+    let is_named = error.match_indices(&place).any(is_whole);
+    if is_named { error } else { format!("{error} (transaction {place})") }
 }
 
 /// The error of a statement of a source that cannot be carried.

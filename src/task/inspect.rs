@@ -126,5 +126,6 @@ pub async fn stored(name: &str, config: &Arc<Config>) -> Result<TaskStatus, Task
         told.quarantined = stored.quarantined.get(table).copied().unwrap_or(0);
         status.tables.insert(table.to_string(), told);
     }
+    tell::count(&mut status, &stored.counts);
     Ok(status)
 }

@@ -8,7 +8,7 @@ use super::side::rest::Rests;
 use crate::change::command::Change;
 use crate::change::{FilePosition, TableName};
 use crate::sink::apply::Way;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What outlives a restart of the task within this process.
@@ -22,6 +22,8 @@ pub struct Memory {
     /// A piece of a large transaction has rows that the target refuses and that are to be kept: until that transaction is through, rows
     /// are tried before they are written.
     careful: AtomicBool,
+    /// How many statements that were passed over are on record.
+    statements_recorded: AtomicU64,
     /// What the last whole start has found, and how often the task went on from it since something became durable.
     passed: Mutex<Option<Arc<Passed>>>,
     went_on: AtomicU32,
@@ -39,6 +41,16 @@ pub struct Memory {
 const GOING_ON: u32 = 5;
 
 impl Memory {
+    /// How many statements that were passed over are on record.
+    pub(super) fn statements_recorded(&self) -> u64 {
+        self.statements_recorded.load(Ordering::Relaxed)
+    }
+
+    /// So many of them are on record by now.
+    pub(super) fn records_statements(&self, statements: u64) {
+        self.statements_recorded.store(statements, Ordering::Relaxed);
+    }
+
     /// Asks the task to change what it does with tables. The answer comes when it is durable, which takes a stream that runs.
     pub fn ask(&self, change: Change, tables: Vec<TableName>) -> Waiting {
         self.requests.ask(change, tables)
@@ -95,6 +107,14 @@ impl Memory {
     pub(super) fn takes_singly(&self, until: &FilePosition) -> bool {
         let mut singly = self.singly.lock().unwrap_or_else(PoisonError::into_inner);
         singly.replace(until.clone()).as_ref() != Some(until)
+    }
+
+    /// Everything up to this place of the log is durable.
+    pub(super) fn gets_to(&self, place: &FilePosition) {
+        let mut singly = self.singly.lock().unwrap_or_else(PoisonError::into_inner);
+        if singly.as_ref().is_some_and(|until| place.reaches(until)) {
+            *singly = None;
+        }
     }
 
     /// How the next batch is applied.

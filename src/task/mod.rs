@@ -198,8 +198,17 @@ async fn goes_on_otherwise(
     match &error {
         TaskError::Among { until, .. } if memory.takes_singly(until) => return Ok(()),
         TaskError::Standing { standing, error } => {
-            let (text, at) = (error.to_string(), now().seconds());
-            owner.store().record_standing(owner.session(), standing, &text, at).await?;
+            // It quotes the source, which has what no text here can hold.
+            let (text, at) = (error.to_string().replace('\0', "\u{fffd}"), now().seconds());
+            match owner.store().record_standing(owner.session(), standing, &text, at).await {
+                Err(unrecorded) if unrecorded.retry() == Retry::AfterBackoff => {
+                    return Err(unrecorded.into());
+                }
+                Err(unrecorded) => {
+                    tracing::warn!(task = context.name, %unrecorded, "what the task stands at is not on record");
+                }
+                Ok(()) => {}
+            }
         }
         _ => {}
     }
@@ -292,7 +301,7 @@ async fn start(
     let stored = add_beside(context, &owner, stored, &mut gathered).await?;
     let ReadyGroup { checkpoint, mut tables } =
         schema_sync(context, &mut server, &owner, &stored, &mut gathered).await?;
-    tell::tables(context, &tables, &gathered, &stored);
+    tell::tables(context, memory, &tables, &gathered, &stored);
     if moved.is_none() {
         match group::copy(context, &mut server, &owner, &stored, &checkpoint, &mut tables).await {
             Ok(None) => {}

@@ -47,6 +47,8 @@ pub async fn skip(
         let why = format!("task {name} stands at {place}, not at {asked}");
         return Err(refused(why, command(config, name, &skip.standing)));
     }
+    let table = table.map(|table| on_record(&stored, table));
+    let table = table.as_ref();
     may_pass(name, &stored, table)?;
     records.record_skip(session, skip.number, table, now().seconds()).await?;
     if stored_cause(&records, &owner).await? {
@@ -72,6 +74,16 @@ pub fn command(config: &Config, task: &str, standing: &Standing) -> Remedy {
 async fn stored_cause(records: &Store, owner: &Owner) -> Result<bool, TaskError> {
     let stored = store::peek(owner.session(), records.task()).await?;
     Ok(stored.is_some_and(|stored| stored.cause.is_some()))
+}
+
+/// The table as it is on record. Where a database's name has a dot nobody can tell by what was written where it ends.
+fn on_record(stored: &Stored, table: &TableName) -> TableName {
+    let written = table.to_string();
+    let mut same = stored.tables.keys().filter(|known| known.to_string() == written);
+    match (same.next(), same.next()) {
+        (Some(one), None) => one.clone(),
+        _ => table.clone(),
+    }
 }
 
 /// Refuses what would not leave tables whole behind the transaction.
@@ -134,8 +146,24 @@ pub(super) async fn asked(
 
 /// What was passed over, for the status.
 pub(super) fn passed(skips: &[Skip]) -> Skips {
-    let all = || skips.iter().filter_map(|skip| Some(skipped(skip, skip.passed?)));
+    let done: Vec<&Skip> = skips.iter().filter(|skip| skip.passed.is_some()).collect();
+    let done = distinct(done);
+    let all = || done.iter().filter_map(|skip| Some(skipped(skip, skip.passed?)));
     Skips { count: u64::try_from(all().count()).unwrap_or(u64::MAX), last: all().next_back() }
+}
+
+/// What was said twice is one.
+pub(super) fn distinct(skips: Vec<&Skip>) -> Vec<&Skip> {
+    let table = |skip: &Skip| skip.asked.as_ref().and_then(|asked| asked.table.clone());
+    let mut all: Vec<&Skip> = Vec::new();
+    for skip in skips {
+        let is_same =
+            |other: &&Skip| other.standing.place.is_same(&skip.standing.place) && table(other) == table(skip);
+        if !all.iter().any(is_same) {
+            all.push(skip);
+        }
+    }
+    all
 }
 
 /// A transaction was passed over, and that is durable.

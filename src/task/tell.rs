@@ -2,12 +2,13 @@
 
 use super::context::Context;
 use super::gather::Gathered;
+use super::memory::Memory;
 use super::progress::TaskProgress;
 use super::recorded::Known;
 use crate::change::state::TableState;
 use crate::change::status::{NotCarried, TablePhase, TableStatus, TaskStatus, Upkeep};
 use crate::change::{TableName, TargetName};
-use crate::sink::store::Stored;
+use crate::sink::store::{Counts, Stored};
 
 /// Which servers they are.
 pub(super) fn servers(context: &Context, gathered: &Gathered) {
@@ -26,7 +27,16 @@ pub(super) fn servers(context: &Context, gathered: &Gathered) {
 }
 
 /// What is carried, and how far each table is. Counters go on over restarts of the task.
-pub(super) fn tables(context: &Context, tables: &Known, gathered: &Gathered, stored: &Stored) {
+pub(super) fn tables(
+    context: &Context,
+    memory: &Memory,
+    tables: &Known,
+    gathered: &Gathered,
+    stored: &Stored,
+) {
+    // Of what is peeked at alone.
+    let counts = gathered.stored.as_ref().map(|stored| stored.counts.clone()).unwrap_or_default();
+    memory.records_statements(counts.passed);
     let statuses = tables.iter().map(|(name, recorded)| {
         let chunks = stored
             .tables
@@ -63,8 +73,22 @@ pub(super) fn tables(context: &Context, tables: &Known, gathered: &Gathered, sto
                 }
                 task.tables.insert(name, status);
             }
+            count(task, &counts);
         },
     );
+}
+
+/// What was counted before this process began, where it has not counted on from there.
+pub(super) fn count(task: &mut TaskStatus, counts: &Counts) {
+    task.statements_passed = task.statements_passed.max(counts.passed);
+    for (target, (rows, example)) in &counts.drift {
+        let target = target.to_string();
+        // The first of several that feed it, as where they are counted.
+        let Some(status) = task.tables.values_mut().find(|status| status.target == target) else { continue };
+        if status.drift < *rows {
+            (status.drift, status.drift_example) = (*rows, example.clone());
+        }
+    }
 }
 
 /// The tables that the main stream does not carry, as they are on record.

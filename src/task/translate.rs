@@ -128,6 +128,11 @@ impl Translate {
             if over.has(name) {
                 let translated = self.one(one, statement, event, mode).await;
                 let after = self.unfollowed(one, statement, event, translated, from).await?;
+                // Its chunks may have been read before and after it.
+                let is_copied = one.is_before_p1() && self.context.task().initial_data;
+                if is_copied && (after.is_some() || event.doubt.is_some()) {
+                    return Err(TaskError::CopyAgain { table: name.clone(), why: event.sql.clone() });
+                }
                 translation.versions.extend(after);
                 continue;
             }

@@ -54,7 +54,8 @@ impl Translate {
             Err(error) => (error.ddl().unwrap_or("unknown"), None),
         };
         let kind = event.doubt.as_ref().map_or(kind, |doubt| doubt.kind);
-        let after = match known {
+        // What is in doubt is how the statement reads.
+        let after = match known.filter(|_| event.doubt.is_none()) {
             Some(known) => Ok(Some(known)),
             None => self.read_anew(one, &event.boundary, from).await?,
         };
@@ -81,8 +82,8 @@ impl Translate {
         over: &PassedOver,
         from: &Position,
     ) -> Result<(), TaskError> {
-        // That only changes rows.
-        if event.doubt.kind == "statement_dml" {
+        // That only changes rows; and so does whatever stands in a transaction.
+        if event.doubt.kind == "statement_dml" || event.begun.as_ref() != Some(&event.position) {
             return Ok(());
         }
         let (gtid, file) = (event.gtid.clone(), event.position.clone());
@@ -92,6 +93,9 @@ impl Translate {
             let name = &one.table.name;
             if !over.has(name) || tables.skips(index, event.gtid.as_ref(), &event.position) {
                 continue;
+            }
+            if one.is_before_p1() && self.context().task().initial_data {
+                return Err(TaskError::CopyAgain { table: name.clone(), why: event.doubt.statement.clone() });
             }
             let why = match self.read_anew(one, &boundary, from).await? {
                 Ok(None) => continue,

@@ -12,6 +12,7 @@
 
 mod audit;
 mod cause;
+mod counts;
 pub mod form;
 #[cfg(test)]
 pub(crate) mod golden;
@@ -29,6 +30,7 @@ mod write;
 
 pub use audit::{asked, record_asked};
 pub use cause::record_cause;
+pub use counts::Counts;
 pub use pause::{forget_drop, resting};
 pub use quarantine::{KeyedUnfit, QuarantinedKeys, quarantined_keys_of};
 pub use read::{Stored, StoredTable, checkpoint, peek};
@@ -86,6 +88,7 @@ struct Names {
     dropped: String,
     skips: String,
     quarantine: String,
+    counts: String,
 }
 
 impl Names {
@@ -103,6 +106,7 @@ impl Names {
             pause: name("pause"),
             dropped: name("dropped"),
             skips: name("skips"),
+            counts: name("counts"),
             quarantine: name("quarantine"),
         }
     }

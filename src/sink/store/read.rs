@@ -2,7 +2,8 @@
 
 use super::form::{self, Form, FormError};
 use super::{
-    AllVerified, Names, Skip, Store, cause, layout, quarantine, skips, tables, unreadable, verified,
+    AllVerified, Counts, Names, Skip, Store, cause, counts, layout, quarantine, skips, tables, unreadable,
+    verified,
 };
 use crate::change::remedy::{Remedy, Upgrade};
 use crate::change::state::{Checkpoint, ChunkRecord, TableState};
@@ -33,6 +34,8 @@ pub struct Stored {
     pub verified: AllVerified,
     /// What it could not get past, and what it was told to pass over. Of what is peeked at alone.
     pub skips: Vec<Skip>,
+    /// What was counted. Of what is peeked at alone.
+    pub counts: Counts,
     /// How many rows of a table are in quarantine. Of what is peeked at alone.
     pub quarantined: BTreeMap<TableName, u64>,
 }
@@ -124,6 +127,9 @@ pub async fn peek(session: &Session, task: &str) -> Result<Option<Stored>, SinkE
         let mut stored = read(session, task, &names).await?;
         if is_found(&names.cause) {
             stored.cause = cause::read(session, &names).await?;
+        }
+        if is_found(&names.counts) {
+            stored.counts = counts::read(session, &names).await?;
         }
         if is_found(&names.quarantine) {
             stored.quarantined = quarantine::read(session, &names).await?;

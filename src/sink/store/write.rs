@@ -3,7 +3,7 @@
 //! Sequence of a commit: BEGIN → rows → [`Store::advance`] (and table states, schemas, chunks) → COMMIT.
 
 use super::form::{self, Form};
-use super::{KEPT_CHECKPOINTS, KEPT_STATES, Store};
+use super::{KEPT_CHECKPOINTS, KEPT_STATES, Store, tables};
 use crate::change::state::{Checkpoint, ChunkRecord, TableState};
 use crate::change::{Position, TableName, TargetName};
 use crate::schema::Table;
@@ -260,7 +260,9 @@ impl Store {
             .client()
             .batch_execute(&sql)
             .await
-            .map_err(|error| session.error("pruning old records", error))
+            .map_err(|error| session.error("pruning old records", error))?;
+        let found = tables::existing(session).await?.unwrap_or_default();
+        if found.contains_key(&self.names.counts) { self.sum_counts(session).await } else { Ok(()) }
     }
 
     /// Takes back the space of pruned records where the server does not do it by itself (Greenplum). Must not run

@@ -6,6 +6,7 @@
 //! What must never happen here: a commit without its checkpoint, a session used again after a failed COPY, an
 //! unknown commit result taken for either answer (the error goes up and the durable checkpoint is read again).
 
+mod counts;
 mod handover;
 mod quarantine;
 mod skipped;
@@ -28,7 +29,7 @@ use crate::sink::{Owner, Session, SinkError, Store, ddl};
 use crate::status::now;
 use quarantine::{Quarantine, Turn};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
 /// Applies units in order.
@@ -53,6 +54,8 @@ pub struct Applying {
     quarantine: Quarantine,
     /// What the open transaction has done to it.
     turns: Vec<Turn>,
+    /// When it was last put on record how many statements were passed over.
+    passed_recorded: Option<Instant>,
     /// Who cares for tables that are put aside.
     asks: Option<mpsc::UnboundedSender<Ask>>,
 }
@@ -84,6 +87,7 @@ impl Applying {
             done,
             at_work,
             uncommitted: Vec::new(),
+            passed_recorded: None,
             quarantine: Quarantine::default(),
             turns: Vec::new(),
             asks: None,
@@ -150,7 +154,7 @@ impl Applying {
         let mode_of = |layout: &RowLayout| {
             if convergent.contains(&layout.target) { Mode::Convergent } else { Mode::Exact }
         };
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         let mut way = self.memory.way();
         let position = match &batch.end {
             BatchEnd::Commit(position) => Some(&**position),
@@ -210,6 +214,7 @@ impl Applying {
         };
         self.record_caught_up(&caught_up).await?;
         self.record_passed(&skipped).await?;
+        self.record_drift(&self.uncommitted).await?;
         self.execute("COMMIT").await?;
         self.tell_passed(&skipped);
         self.memory.committed(batch.continues);
@@ -407,6 +412,9 @@ impl Applying {
         work: bool,
     ) -> Result<(), TaskError> {
         self.checkpoint = next;
+        if !self.context.is_aside() {
+            self.memory.gets_to(&position.file);
+        }
         let committed = Committed { position, source_micros: committed_micros, caught_up, work };
         self.context.progress.step_and_tell(
             |progress, now| progress.commits(&committed, now),
@@ -424,6 +432,7 @@ impl Applying {
             }
             self.context.progress.tell(|task| task.cause = None);
         }
+        self.record_statements_passed().await;
         if Store::prune_is_due(&self.checkpoint)
             && let Err(error) = self.prune().await
         {
@@ -439,40 +448,6 @@ impl Applying {
         self.store.prune(&self.session, &self.checkpoint).await?;
         self.execute("COMMIT").await?;
         self.store.vacuum(&self.session).await
-    }
-
-    fn count(&self, outcome: &Outcome) {
-        let applies = |progress: &mut TaskProgress, _| {
-            for table in &outcome.tables {
-                let rows = table.counts.inserts + table.counts.updates + table.counts.deletes;
-                progress.applies(&table.target, rows, table.dead);
-            }
-        };
-        self.context.progress.step_and_tell(applies, |task| {
-            for table in &outcome.tables {
-                let target = table.target.to_string();
-                if !table.drift.is_none() {
-                    tracing::warn!(
-                        task = self.context.name,
-                        table = target,
-                        missing = table.drift.missing,
-                        existing = table.drift.existing,
-                        example = table.drift.example,
-                        "the target was not as the stream implies; it is right now"
-                    );
-                }
-                let Some(status) = task.tables.values_mut().find(|status| status.target == target) else {
-                    continue;
-                };
-                status.inserts += table.counts.inserts;
-                status.updates += table.counts.updates;
-                status.deletes += table.counts.deletes;
-                if !table.drift.is_none() {
-                    status.drift += table.drift.missing + table.drift.existing;
-                    status.drift_example.clone_from(&table.drift.example);
-                }
-            }
-        });
     }
 }
 

@@ -18,7 +18,7 @@ impl Applying {
 
     /// That is durable.
     pub(super) fn tell_passed(&self, skipped: &[Skip]) {
-        for skip in skipped {
+        for skip in skipping::distinct(skipped.iter().collect()) {
             skipping::tell_passed(&self.context, skip);
         }
     }

@@ -10,7 +10,7 @@
 //! The lock keeps two live daemons apart. The epoch keeps out whoever lost the lock without knowing: its next
 //! checkpoint finds another head, its next chunk another epoch.
 
-use super::store::{Parameter, Store, Stored};
+use super::store::{self, BeforeRun, Parameter, Store, Stored};
 use super::{Session, SinkError, SinkErrorKind, pooler};
 use crate::change::remedy::Connect;
 use crate::config::types::TargetEndpoint;
@@ -42,6 +42,7 @@ pub struct Owner {
     slots: Arc<AtomicI32>,
     /// What it has registered.
     sessions: Sessions,
+    before_run: BeforeRun,
 }
 
 /// Sessions that are on record of an owner, to be ended together.
@@ -95,13 +96,15 @@ impl Owner {
         earlier.end(&session, &unowned).await?;
         let store = Store::new(task, highest?.saturating_add(1));
         let host = host_name();
-        let (raised, between, loaded) = tokio::join!(
+        let (raised, between, loaded, before_run) = tokio::join!(
             biased;
             raise_epoch(&session, &store, &host, &upgrade, &earlier),
             Earlier::find(&session, &store, store.epoch()),
-            store.load(&session)
+            store.load(&session),
+            store::before_run(&session, task)
         );
         raised?;
+        let before_run = before_run?;
         let between = between?;
         let stored = if between.pids.is_empty() {
             loaded?
@@ -110,7 +113,7 @@ impl Owner {
             store.load(&session).await?
         };
         let (slots, sessions) = (Arc::default(), Sessions::default());
-        Ok((Self { session, store, host, slots, sessions }, stored))
+        Ok((Self { session, store, host, slots, sessions, before_run }, stored))
     }
 
     /// The same ownership with a session of its own, for the side stream of this number: what its store writes is the side stream's.
@@ -132,6 +135,7 @@ impl Owner {
             host: self.host.clone(),
             slots: Arc::clone(&self.slots),
             sessions: sessions.clone(),
+            before_run: self.before_run,
         };
         aside.register(&aside.session, &role).await?;
         Ok(aside)
@@ -152,6 +156,11 @@ impl Owner {
         forgotten
             .map(|_| ())
             .map_err(|error| self.session.error("forgetting sessions of a side stream", error))
+    }
+
+    /// What was to be known of the task before it runs, when it was taken.
+    pub fn before_run(&self) -> BeforeRun {
+        self.before_run
     }
 
     /// The task's records, writable under this ownership.

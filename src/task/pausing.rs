@@ -46,11 +46,10 @@ pub(super) async fn refuse_dropped(context: &Context) -> Result<(), TaskError> {
 /// # Errors
 /// [`TaskError::Resting`] where it is, and when the target cannot be asked.
 pub(super) async fn refuse_resting(owner: &Owner, stored: &Stored) -> Result<(), TaskError> {
-    let (session, task) = (owner.session(), owner.store().task().to_owned());
-    let Some(rest) = store::resting(session, &task).await? else { return Ok(()) };
+    let Some(rest) = owner.before_run().rest else { return Ok(()) };
     // Whoever takes a task makes its records. Of a dropped one there are to be none.
     if matches!(rest, Rest::Dropped(_)) && stored.checkpoint.is_none() && stored.tables.is_empty() {
-        store::remove(session, &task).await?;
+        store::remove(owner.session(), owner.store().task()).await?;
     }
     Err(TaskError::Resting)
 }

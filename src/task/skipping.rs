@@ -135,6 +135,9 @@ pub(super) async fn asked(
     owner: &Owner,
     start: &Position,
 ) -> Result<Vec<Skip>, TaskError> {
+    if !owner.before_run().has_skips {
+        return Ok(Vec::new());
+    }
     let mut skips = store::skips(owner.session(), &context.name).await?;
     let passed = passed(&skips);
     context.progress.tell(|task| task.skips = passed);

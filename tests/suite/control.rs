@@ -169,7 +169,6 @@ async fn what_was_asked_is_on_record_with_who_asked() {
     let json = tell(&daemon, &["audit", "--json"]).await;
     let read: Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!(read["main"]["tables"]["control_audit.t"]["drift"], 0, "{read}");
-    assert!(read["main"]["tables"]["control_audit.t"]["verified"]["at"].is_u64(), "{read}");
     let entries: Vec<String> = read["main"]["asked"]
         .as_array()
         .unwrap()
@@ -370,7 +369,9 @@ async fn what_was_counted_stays_so_over_restarts() {
         assert!(status.stdout.contains(drift), "{status:?}");
     }
     // So do statements that reach none of its tables.
-    scene.source.sql("CREATE DATABASE control_counts_other; DROP DATABASE control_counts_other").await;
+    let other = "CREATE DATABASE control_counts_other; CREATE TABLE control_counts_other.t (id INT PRIMARY KEY); \
+                 SET SESSION binlog_format = STATEMENT; INSERT INTO control_counts_other.t VALUES (1)";
+    scene.source.server.sql(other).await;
     let recorded = "SELECT coalesce(sum(counted), 0)::bigint FROM rowferry.main_counts WHERE kind = 'passed'";
     eventually(DEADLINE, "they are on record", async || {
         scene.source.sql("UPDATE t SET v = v + 1").await;

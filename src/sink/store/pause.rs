@@ -6,22 +6,39 @@ use crate::change::state::Rest;
 use crate::sink::{Session, SinkError};
 use tokio_postgres::types::Type;
 
+/// What is to be known of a task before it runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BeforeRun {
+    /// What keeps it from running.
+    pub rest: Option<Rest>,
+    /// There is a record of what it could not get past.
+    pub has_skips: bool,
+}
+
 /// What keeps a task from running; `None` when it may run.
 ///
 /// # Errors
 /// What the server answers.
 pub async fn resting(session: &Session, task: &str) -> Result<Option<Rest>, SinkError> {
+    Ok(before_run(session, task).await?.rest)
+}
+
+/// What is to be known of a task before it runs.
+///
+/// # Errors
+/// What the server answers.
+pub(in crate::sink) async fn before_run(session: &Session, task: &str) -> Result<BeforeRun, SinkError> {
     let names = Names::new(task);
     let found = tables::existing(session).await?.unwrap_or_default();
-    if found.contains_key(&names.dropped)
-        && let Some(since) = since(session, &names.dropped).await?
-    {
-        return Ok(Some(Rest::Dropped(since)));
+    let has_skips = found.contains_key(&names.skips);
+    let mut rest = None;
+    if found.contains_key(&names.dropped) {
+        rest = since(session, &names.dropped).await?.map(Rest::Dropped);
     }
-    if found.contains_key(&names.pause) {
-        return Ok(since(session, &names.pause).await?.map(Rest::Paused));
+    if rest.is_none() && found.contains_key(&names.pause) {
+        rest = since(session, &names.pause).await?.map(Rest::Paused);
     }
-    Ok(None)
+    Ok(BeforeRun { rest, has_skips })
 }
 
 async fn since(session: &Session, table: &str) -> Result<Option<u64>, SinkError> {

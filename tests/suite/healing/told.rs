@@ -73,7 +73,7 @@ async fn tables_are_copied_again_let_go_and_taken_up_while_the_daemon_runs() {
 
     refused(&daemon, &["resync", "healing_told.x"], 1, "not on record").await;
     refused(&daemon, &["add", "elsewhere.x"], 1, "not among the tables of task main").await;
-    refused(&daemon, &["resync", "--task", "other", "healing_told.t"], 1, "there is no task \"other\"").await;
+    refused(&daemon, &["resync", "--task", "other", "healing_told.t"], 2, "there is no task \"other\"").await;
     // The same without a daemon.
     daemon.terminate();
     daemon.exit_code(DEADLINE).await;

@@ -14,6 +14,7 @@ COPY src src
 # Cargo wants the files of every target in the manifest to be there.
 COPY tests tests
 COPY benches benches
+COPY docs/openapi.json docs/openapi.json
 # The target folder outlives this build, and cargo goes by the files' times: those of another checkout can be older than
 # what was built there from different files.
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/build/target \

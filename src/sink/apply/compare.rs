@@ -8,14 +8,17 @@
 
 use super::chunk::Sent;
 use super::statements::{StatementKind, Statements, columns, key, staging_name};
-use super::{copy, staging, update};
+use super::{arrays, copy, staging, types, update};
 use crate::change::verdict::{Difference, DifferingKey};
 use crate::change::{EncodedRows, RowLayout};
 use crate::quote::{identifier, literal, qualified};
 use crate::sink::ddl::render;
 use crate::sink::{Session, SinkError};
+use futures_util::TryStreamExt;
+use std::collections::HashSet;
 use std::sync::Arc;
 use tokio_postgres::Row;
+use tokio_postgres::types::Type;
 
 /// Which rows of the target are held against the staged ones. Keys are as the target prints them.
 #[derive(Clone, Copy, Debug)]
@@ -158,6 +161,45 @@ impl<'a> Comparison<'a> {
             Ok(DifferingKey { difference, key: self.key_of(row, 1)? })
         });
         rows.collect()
+    }
+
+    /// The keys that the target has rows of ours of, among encoded ones, as it prints them.
+    ///
+    /// # Errors
+    /// What the server answers.
+    pub async fn there(&self, keys: &[Vec<u8>]) -> Result<HashSet<Vec<String>>, SinkError> {
+        const AT_ONCE: usize = 10_000;
+        let mut there = HashSet::new();
+        if keys.is_empty() {
+            return Ok(there);
+        }
+        let failed = |error| staging::failed(self.session, &self.layout, error);
+        let names = key(&self.layout);
+        let numbers = |before: &str| (1..=names.len()).map(|n| format!("{before}{n}")).collect::<Vec<_>>();
+        let equal = names.iter().zip(numbers("k.k")).map(|(name, other)| format!("t.{name} = {other}"));
+        let sql = format!(
+            "SELECT {} FROM {} AS t, unnest({}) AS k ({}) WHERE {} AND {}",
+            self.printed("t.").join(", "),
+            qualified(&self.layout.target),
+            numbers("$").join(", "),
+            numbers("k").join(", "),
+            equal.collect::<Vec<_>>().join(" AND "),
+            self.scoped("t.", Scope::Staged),
+        );
+        let types = types::key_arrays(&self.layout).unwrap_or_default();
+        let of_arrays: Vec<Type> = types.iter().map(|(_, array)| array.clone()).collect();
+        let statement = self.session.client().prepare_typed(&sql, &of_arrays).await.map_err(failed)?;
+        for keys in keys.chunks(AT_ONCE) {
+            let params = arrays::columns(&types, keys.iter().map(Vec::as_slice));
+            let params = params
+                .map_err(|_| self.session.unexpected("comparing rows", "an encoded key is malformed"))?;
+            let rows = self.session.client().query_raw(&statement, &params).await.map_err(failed)?;
+            let rows: Vec<Row> = rows.try_collect().await.map_err(failed)?;
+            for row in &rows {
+                there.insert(self.key_of(row, 0)?);
+            }
+        }
+        Ok(there)
     }
 
     /// Makes the rows of `keys` as they are staged.

@@ -3,9 +3,8 @@
 use super::super::TaskError;
 use super::super::prepare::transaction;
 use super::compared::Compared;
-use super::walk::{Walk, opened, read, stage_all};
+use super::walk::{Read, Walk, opened, read, set_apart, stage_all};
 use super::{Hands, LOCK_WAIT_SECONDS};
-use crate::change::EncodedRows;
 use crate::change::state::CatchUpTarget;
 use crate::change::verdict::{Difference, DifferingKey};
 use crate::sink::apply::{Repaired, Scope};
@@ -62,7 +61,7 @@ impl Walk<'_> {
                         if let [_] = keys.as_slice() {
                             let end = opened(self.hands)?.server.log_end().await?;
                             self.verifier.passes(&end, None).await?;
-                            for found in self.differing(keys, &[]).await? {
+                            for found in self.differing(keys, &Read::default()).await? {
                                 self.strange(found);
                             }
                         } else {
@@ -127,7 +126,7 @@ impl Walk<'_> {
         let sql = self.query(&keys, Hold::Nothing)?;
         let rows = match &sql {
             Some(sql) => read(&mut opened(self.hands)?.wire, self.compared, sql).await?,
-            None => Vec::new(),
+            None => Read::default(),
         };
         let end = opened(self.hands)?.server.log_end().await?;
         let begun = Instant::now();
@@ -152,7 +151,7 @@ impl Walk<'_> {
                 }
                 Err(error) => return Err(error),
             },
-            None => Vec::new(),
+            None => Read::default(),
         };
         self.differing(keys, &rows).await
     }
@@ -161,7 +160,7 @@ impl Walk<'_> {
     async fn differing(
         &mut self,
         keys: Vec<DifferingKey>,
-        rows: &[EncodedRows],
+        rows: &Read,
     ) -> Result<Vec<DifferingKey>, TaskError> {
         let quarantined = self.verifier.quarantined(self.compared).await?;
         let Hands { session, applier, .. } = opened(self.hands)?;
@@ -169,8 +168,9 @@ impl Walk<'_> {
         transaction(session, "BEGIN").await?;
         let mut comparison =
             applier.comparison(session, self.compared.plan.layout(), self.compared.tag.clone()).await?;
-        stage_all(&mut comparison, rows, &quarantined).await?;
-        let found = comparison.differing(Scope::Keys(&only), &self.compared.ignored, only.len()).await?;
+        let withheld = stage_all(&mut comparison, rows, &quarantined).await?;
+        let mut found = comparison.differing(Scope::Keys(&only), &self.compared.ignored, only.len()).await?;
+        set_apart(&comparison, self.compared, &mut found, &withheld, Some(&only)).await?;
         transaction(session, "COMMIT").await?;
         Ok(found)
     }
@@ -232,8 +232,9 @@ impl Walk<'_> {
         let mut comparison =
             applier.comparison(session, self.compared.plan.layout(), self.compared.tag.clone()).await?;
         transaction(session, HELD_AT_TARGET).await?;
-        stage_all(&mut comparison, &rows, &quarantined).await?;
-        let found = comparison.differing(Scope::Keys(&only), &self.compared.ignored, only.len()).await?;
+        let withheld = stage_all(&mut comparison, &rows, &quarantined).await?;
+        let mut found = comparison.differing(Scope::Keys(&only), &self.compared.ignored, only.len()).await?;
+        let apart = set_apart(&comparison, self.compared, &mut found, &withheld, Some(&only)).await?;
         let mut repaired = Repaired::default();
         if !found.is_empty() {
             let stored = store::peek(&self.verifier.records, &self.verifier.context.name).await?;
@@ -243,8 +244,9 @@ impl Walk<'_> {
                     why: "it is carried in another way by now, or not at all".to_owned(),
                 });
             }
-            // What the source has no literal for is held by nothing.
+            // What the source has no literal for is held by nothing; a row that is not staged would be deleted.
             let wrong = found.iter().filter(|found| self.compared.literals(found).is_some());
+            let wrong = wrong.filter(|found| !apart.contains(&found.key));
             let wrong: Vec<Vec<String>> = wrong.map(|found| found.key.clone()).collect();
             if self.verifier.repair && !wrong.is_empty() {
                 repaired = comparison.repair(&wrong).await?;
@@ -319,14 +321,16 @@ impl super::Verifier {
 }
 
 /// Whether these are the same rows, in whatever order.
-fn are_same(first: &[EncodedRows], second: &[EncodedRows]) -> bool {
-    let sorted = |all: &[EncodedRows]| {
-        let rows = all.iter().flat_map(|run| {
+fn are_same(first: &Read, second: &Read) -> bool {
+    let sorted = |all: &Read| {
+        let rows = all.rows.iter().flat_map(|run| {
             run.spans.iter().map(|span| run.buffer.get(span.row.clone()).map(<[u8]>::to_vec))
         });
         let mut rows: Vec<Option<Vec<u8>>> = rows.collect();
         rows.sort();
-        rows
+        let mut unfit = all.unfit.clone();
+        unfit.sort();
+        (rows, unfit)
     };
     sorted(first) == sorted(second)
 }

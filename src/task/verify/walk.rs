@@ -93,7 +93,8 @@ impl Walk<'_> {
             transaction(session, "BEGIN").await?;
             let layout = self.compared.plan.layout();
             let mut comparison = applier.comparison(session, layout, self.compared.tag.clone()).await?;
-            let (rows, left_out) = stage(wire, self.compared, &sql, &mut comparison, &quarantined).await?;
+            let Staged { rows, left_out, withheld } =
+                stage(wire, self.compared, &sql, &mut comparison, &quarantined).await?;
             let greatest =
                 if upto.is_some() && self.compared.ordered { comparison.greatest().await? } else { None };
             // Nothing is left of a chunk that was there a moment ago: its range goes with the next one.
@@ -103,11 +104,15 @@ impl Walk<'_> {
             } else {
                 Scope::Staged
             };
-            let found = if passed {
+            let mut found = if passed {
                 Vec::new()
             } else {
                 comparison.differing(scope, &self.compared.ignored, MOST_FOUND).await?
             };
+            // Else such a key is among the extra ones, of this range or the next, and settling tells what it is.
+            if !(self.compared.ordered && self.compared.counts(Difference::Extra)) {
+                set_apart(&comparison, self.compared, &mut found, &withheld, None).await?;
+            }
             transaction(session, "COMMIT").await?;
             self.verifier.pace.spend(rows, &self.verifier.moves).await;
             let is_full = found.len() >= MOST_FOUND;
@@ -158,66 +163,113 @@ impl Walk<'_> {
     }
 }
 
+/// Rows of the source that were read.
+#[derive(Debug, Default)]
+pub struct Read {
+    /// As the target would have them.
+    pub rows: Vec<EncodedRows>,
+    /// The keys of those that have no form there.
+    pub unfit: Vec<Vec<u8>>,
+}
+
 /// Reads what a query of the source answers with; for few rows.
-pub async fn read(wire: &mut Wire, compared: &Compared, sql: &str) -> Result<Vec<EncodedRows>, TaskError> {
+pub async fn read(wire: &mut Wire, compared: &Compared, sql: &str) -> Result<Read, TaskError> {
     let mut reader = ChunkReader::open(wire, &compared.table.name, sql).await?;
-    let mut all = Vec::new();
+    let mut all = Read::default();
     while let Some(rows) = reader.next(BLOCK_BYTES).await? {
         let mut encoded = EncodedRows::new(compared.plan.layout().clone());
-        compared.encode(&rows, &mut encoded)?;
-        all.push(encoded);
+        all.unfit.extend(compared.encode(&rows, &mut encoded)?);
+        all.rows.push(encoded);
     }
     Ok(all)
 }
 
-/// Stages rows that were read, but those that are in quarantine.
+/// Stages rows that were read, but those that are in quarantine. Gives the keys that the source has rows of which are not staged.
 pub async fn stage_all(
     comparison: &mut Comparison<'_>,
-    rows: &[EncodedRows],
+    read: &Read,
     quarantined: &HashSet<Vec<u8>>,
-) -> Result<u64, TaskError> {
-    for run in rows {
+) -> Result<Vec<Vec<u8>>, TaskError> {
+    let mut withheld = read.unfit.clone();
+    for run in &read.rows {
         if quarantined.is_empty() {
             comparison.stage(run).await?;
         } else {
             let mut run = run.clone();
-            leave_out(&mut run, quarantined);
+            withheld.extend(leave_out(&mut run, quarantined));
             comparison.stage(&run).await?;
         }
     }
-    Ok(comparison.staged().await?)
+    comparison.staged().await?;
+    Ok(withheld)
 }
 
-/// Takes rows out that are in quarantine. Gives how many.
-fn leave_out(run: &mut EncodedRows, quarantined: &HashSet<Vec<u8>>) -> u64 {
-    if quarantined.is_empty() {
-        return 0;
+/// The target may have a row of a key that the source has a row of, and that is not staged: it has other values, and is not one too many,
+/// of `only` these keys. Gives those keys, whose rows nobody can put right.
+pub async fn set_apart(
+    comparison: &Comparison<'_>,
+    compared: &Compared,
+    found: &mut Vec<DifferingKey>,
+    withheld: &[Vec<u8>],
+    only: Option<&[Vec<String>]>,
+) -> Result<HashSet<Vec<String>>, TaskError> {
+    let there = comparison.there(withheld).await?;
+    found.retain(|found| !there.contains(&found.key));
+    if compared.counts(Difference::Different) {
+        let told = there.iter().filter(|key| only.is_none_or(|only| only.contains(key)));
+        found.extend(told.map(|key| DifferingKey { difference: Difference::Different, key: key.clone() }));
     }
-    let before = run.spans.len();
-    let EncodedRows { buffer, spans, .. } = run;
-    spans.retain(|span| buffer.get(span.key.clone()).is_none_or(|key| !quarantined.contains(key)));
-    u64::try_from(before - spans.len()).unwrap_or(u64::MAX)
+    Ok(there)
 }
 
-/// Stages what a query of the source answers with, but what is in quarantine. Gives how many rows that are, and how many are left out.
+/// Takes rows out that are in quarantine. Gives their keys.
+fn leave_out(run: &mut EncodedRows, quarantined: &HashSet<Vec<u8>>) -> Vec<Vec<u8>> {
+    let mut keys = Vec::new();
+    if quarantined.is_empty() {
+        return keys;
+    }
+    let EncodedRows { buffer, spans, .. } = run;
+    spans.retain(|span| match buffer.get(span.key.clone()).filter(|key| quarantined.contains(*key)) {
+        Some(key) => {
+            keys.push(key.to_vec());
+            false
+        }
+        None => true,
+    });
+    keys
+}
+
+/// What is staged of a part of the source.
+struct Staged {
+    /// So many rows are.
+    rows: u64,
+    /// So many are not, for they are in quarantine.
+    left_out: u64,
+    /// The keys of all that are not.
+    withheld: Vec<Vec<u8>>,
+}
+
+/// Stages what a query of the source answers with, but what has no form in the target or is in quarantine.
 async fn stage(
     wire: &mut Wire,
     compared: &Compared,
     sql: &str,
     comparison: &mut Comparison<'_>,
     quarantined: &HashSet<Vec<u8>>,
-) -> Result<(u64, u64), TaskError> {
+) -> Result<Staged, TaskError> {
     let mut reader = ChunkReader::open(wire, &compared.table.name, sql).await?;
     let mut encoded = EncodedRows::new(compared.plan.layout().clone());
-    let mut left_out = 0;
+    let (mut left_out, mut withheld) = (0, Vec::new());
     while let Some(rows) = reader.next(BLOCK_BYTES).await? {
         encoded.clear();
         let unfit = compared.encode(&rows, &mut encoded)?;
-        let unfit = unfit.iter().filter(|key| quarantined.contains(*key)).count();
-        left_out += u64::try_from(unfit).unwrap_or(u64::MAX) + leave_out(&mut encoded, quarantined);
+        let kept = unfit.iter().filter(|key| quarantined.contains(*key)).count();
+        let others = leave_out(&mut encoded, quarantined);
+        left_out += u64::try_from(kept.saturating_add(others.len())).unwrap_or(u64::MAX);
+        withheld.extend(unfit.into_iter().chain(others));
         comparison.stage(&encoded).await?;
     }
-    Ok((comparison.staged().await?, left_out))
+    Ok(Staged { rows: comparison.staged().await?, left_out, withheld })
 }
 
 /// The connections, which are open but while others are opened in their place.

@@ -1,6 +1,7 @@
 //! Rows that the target cannot hold, where `bad_rows = "quarantine"`: they are kept with what they hold, their tables go on, and a later
 //! row of the same key that fits takes them out.
 
+mod compared;
 mod copied;
 mod kept;
 mod kills;

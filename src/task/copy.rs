@@ -24,11 +24,12 @@ use crate::source::snapshot::chunk::whole_table_query;
 use crate::source::snapshot::{self, ChunkKey, ChunkReader};
 use crate::source::wire::Wire;
 use crate::transform::Plan;
-use std::sync::atomic::AtomicUsize;
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex as AsyncMutex, mpsc};
 use tokio::task::JoinSet;
+use unfit::Aside;
 
 /// Bytes of result rows read at a time.
 const BLOCK_BYTES: usize = 1 << 20;
@@ -56,8 +57,10 @@ pub struct CopyTable {
     pub done: Vec<ChunkRecord>,
     /// Rows that the target cannot hold are kept in quarantine.
     pub keeps_unfit: bool,
-    /// How many are.
-    pub unfit: AtomicUsize,
+    /// The keys of those that are.
+    pub kept: Mutex<HashSet<Vec<u8>>>,
+    /// Rows that are there may be older than those of the chunks: the stream has gone on since the copy began.
+    pub advanced: bool,
 }
 
 impl CopyTable {
@@ -406,15 +409,16 @@ impl Worker {
         let mut reader = ChunkReader::open(wire, name, &sql).await?;
         let layout = copied.plan.layout();
         let mut writer = applier.chunk(session, layout, copied.existing);
-        let (mut encoded, mut unfit) = (EncodedRows::new(layout.clone()), Vec::new());
+        let (mut encoded, mut aside) = (EncodedRows::new(layout.clone()), Aside::default());
         let mut block = reader.next(self.block_bytes()).await?;
         let mut begun = Instant::now();
         let mut patience = PAUSES_OF_CHUNK;
         while let Some(rows) = block {
             let count = u64::try_from(rows.rows.len()).unwrap_or(u64::MAX);
             encoded.clear();
-            copied.encode(&rows, &mut encoded, &mut unfit)?;
-            self.admit(copied, &unfit)?;
+            copied.encode(&rows, &mut encoded, &mut aside.unfit)?;
+            self.admit(copied, &aside.unfit)?;
+            aside.release(copied, &encoded);
             drop(rows);
             // The source sends the next block while the target takes this one.
             let (written, next) =
@@ -435,7 +439,7 @@ impl Worker {
             }
         }
         at_target.during(writer.finish()).await?;
-        self.end(connections, copied, chunk, *read, unfit).await
+        self.end(connections, copied, chunk, *read, aside).await
     }
 
     fn tell(&self, copied: &CopyTable, change: impl FnOnce(&mut TableStatus)) {

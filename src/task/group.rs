@@ -21,8 +21,7 @@ use crate::sink::apply::Existing;
 use crate::sink::store::Stored;
 use crate::source::server::Server;
 use crate::transform::Plan;
-use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex};
 
 /// Copies what is not durable yet, then records P1 for the tables of the group; or gives the table whose definition is another one by
 /// now: the stream has to come past that first.
@@ -117,7 +116,9 @@ fn plan(
             existing: if rows_stay || wanders || advanced { Existing::Keep } else { Existing::Fresh },
             done,
             keeps_unfit: context.quarantines(name),
-            unfit: AtomicUsize::new(0),
+            kept: Mutex::default(),
+            // Rows of the target's own stay.
+            advanced: advanced && !rows_stay,
         });
     }
     Ok(group)

@@ -18,10 +18,12 @@ use serde_json::Value;
 pub(super) const MOST: usize = 10_000;
 /// And none with a longer key: it is a key in the target again.
 const KEY_BYTES: usize = 2000;
+/// What the rows of a batch or chunk hold at most, keys and images: it is held in memory, and written in one transaction.
+const MOST_BYTES: usize = 64 << 20;
 /// So many rows of a batch or chunk are told in the log one by one.
 const TOLD: usize = 5;
 
-/// Whether these rows may be kept, so that `all` rows of their table are.
+/// Whether these rows of a batch or chunk may be kept, so that `all` rows of their table are.
 ///
 /// # Errors
 /// An error of the table, which is parked then.
@@ -41,6 +43,7 @@ pub(super) fn admit(
         let error = Box::new(TaskError::from(kind.at(context.target().name.clone())));
         Err(TaskError::OfTable { table: table.clone(), error })
     };
+    let bytes: usize = rows.iter().map(|(key, row)| key.len() + row.key.len() + row.row.len()).sum();
     match rows.iter().find(|(key, _)| key.len() > KEY_BYTES) {
         Some((_, row)) => {
             refuse("a row does not fit, and its key is too long for the quarantine".to_owned(), row)
@@ -48,6 +51,10 @@ pub(super) fn admit(
         None => match rows.last() {
             Some((_, row)) if all > MOST => {
                 refuse(format!("more than {MOST} of its rows would be in quarantine"), row)
+            }
+            Some((_, row)) if bytes > MOST_BYTES => {
+                let most = MOST_BYTES >> 20;
+                refuse(format!("more than {most} MiB of its rows would come into quarantine at once"), row)
             }
             _ => Ok(()),
         },

@@ -2,10 +2,13 @@
 
 use super::arrays::{ArrayParam, RawValue, columns};
 use super::plan::{Expect, WriteStep};
-use super::{ApplyError, Drift, statements, types};
+use super::statements::StatementKind;
+use super::{Applier, ApplyError, Drift, statements, types};
+use crate::change::RowLayout;
 use crate::sink::{Session, SinkError};
 use futures_util::TryStreamExt;
 use std::pin::pin;
+use std::sync::Arc;
 use tokio_postgres::Statement;
 use tokio_postgres::types::Type;
 
@@ -61,6 +64,27 @@ pub(super) async fn run(
             printed(session, &sql, &types, &params).await?.map(|key: String| format!("existing {key}"));
     }
     Ok(drift)
+}
+
+impl Applier {
+    /// Deletes keys in the session's open transaction, whether they are there or not.
+    ///
+    /// # Errors
+    /// What the server answers.
+    pub async fn delete_keys(
+        &mut self,
+        session: &Session,
+        layout: &Arc<RowLayout>,
+        keys: impl Iterator<Item = &'_ [u8]>,
+    ) -> Result<(), SinkError> {
+        let statement = self.statements.get(session, layout, StatementKind::Delete(Expect::Either)).await?;
+        let types = types::key_arrays(layout).unwrap_or_default();
+        let params = columns(&types, keys)
+            .map_err(|_| session.unexpected("deleting rows", "an encoded key is malformed"))?;
+        let deleted = session.client().execute_raw(&statement, &params).await;
+        deleted.map_err(|error| session.error(&format!("deleting from {}", layout.target), error))?;
+        Ok(())
+    }
 }
 
 /// Has the server print one of the keys in `params`, which hold the key columns' types once or twice over.

@@ -39,10 +39,10 @@ use crate::config::types::TargetEndpoint;
 pub use chunk::ChunkWriter;
 pub use compare::{Comparison, Repaired, Scope};
 use plan::{Act, WriteStep};
-pub use refused::{first_text, refused};
+pub use refused::{refused, text_of_key};
 use statements::Statements;
 use std::sync::Arc;
-pub use unfit::UnfitRow;
+pub use unfit::{Trial, UnfitRow};
 
 /// How a table takes a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -71,9 +71,9 @@ impl Refused {
         &self.layout.target
     }
 
-    /// The first field of its key as text: in a table of several feeders, the tag of its own.
-    pub fn first_of_key(&self) -> Option<&str> {
-        first_text(&self.key)
+    /// What a column of its key holds, as text: in a table of several feeders, one is the tag of its own.
+    pub fn of_key(&self, column: &str) -> Option<&str> {
+        text_of_key(&self.layout, &self.key, column)
     }
 
     /// Its key as `id=7, region=north`, printed by the target; a long one is cut.
@@ -93,11 +93,18 @@ impl Refused {
     }
 }
 
-/// The first field of an encoded key as text.
-pub fn first_text(key: &[u8]) -> Option<&str> {
-    let (length, rest) = key.split_first_chunk::<4>()?;
-    let length = usize::try_from(i32::from_be_bytes(*length)).ok()?;
-    std::str::from_utf8(rest.get(..length)?).ok()
+/// What a column holds in an encoded key, as text; `None` where the key does not have it.
+pub fn text_of_key<'k>(layout: &RowLayout, mut key: &'k [u8], column: &str) -> Option<&'k str> {
+    for index in &layout.key {
+        let (length, rest) = key.split_first_chunk::<4>()?;
+        let length = usize::try_from(i32::from_be_bytes(*length)).ok()?;
+        let (value, rest) = rest.split_at_checked(length)?;
+        if layout.columns.get(*index)?.name == column {
+            return std::str::from_utf8(value).ok();
+        }
+        key = rest;
+    }
+    None
 }
 
 /// Whether it is the same error, and the line in its context that of its row: that of a row that is too long for a page is the line
@@ -119,7 +126,23 @@ fn line_of(context: &str, table: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::line_of;
+    use super::{line_of, text_of_key};
+    use crate::change::{RowLayout, TargetColumn, TargetName, TargetType};
+
+    #[test]
+    fn a_column_of_a_key_is_found_by_its_name_wherever_it_is() {
+        let column =
+            |name: &str| TargetColumn { name: name.into(), data_type: TargetType::Text, nullable: false };
+        let layout = RowLayout {
+            target: TargetName { schema: "s".into(), table: "t".into() },
+            columns: ["v", "src", "code"].map(column).to_vec(),
+            key: vec![2, 1],
+        };
+        let key = b"\0\0\0\x02ab\0\0\0\x03tag";
+        assert_eq!(text_of_key(&layout, key, "src"), Some("tag"));
+        assert_eq!(text_of_key(&layout, key, "code"), Some("ab"));
+        assert_eq!(text_of_key(&layout, key, "v"), None);
+    }
 
     #[test]
     fn the_line_is_found() {

@@ -30,6 +30,10 @@ pub(super) enum StatementKind {
     CopyTable,
     /// Inserts rows given as arrays.
     InsertArrays,
+    /// Updates from arrays what the table holds.
+    UpdateArrays,
+    /// From arrays what the table does not hold.
+    KeepArrays,
     /// COPY into staging.
     CopyStaging,
     /// From staging what the table does not hold. With or without ON CONFLICT.
@@ -207,6 +211,13 @@ fn render(layout: &RowLayout, kind: StatementKind, staging: &str) -> Option<(Str
                 arrays(types::row_arrays(layout)?),
             )
         }
+        StatementKind::UpdateArrays => (
+            update::update(layout, &table, &unnested(layout), Expect::Either),
+            arrays(types::row_arrays(layout)?),
+        ),
+        StatementKind::KeepArrays => {
+            (update::insert_rest(layout, &table, &unnested(layout)), arrays(types::row_arrays(layout)?))
+        }
         StatementKind::CopyStaging => {
             (format!("COPY {staging} ({columns}) FROM STDIN WITH (FORMAT binary)"), Vec::new())
         }
@@ -226,6 +237,12 @@ fn render(layout: &RowLayout, kind: StatementKind, staging: &str) -> Option<(Str
             (format!("{} RETURNING {text}", update::insert_rest(layout, &table, &staging)), Vec::new())
         }
     })
+}
+
+/// The rows given as arrays, with their columns' names.
+fn unnested(layout: &RowLayout) -> String {
+    let rows = parameters(1, layout.columns.len());
+    format!("(SELECT * FROM unnest({rows}) AS r ({}))", columns(layout))
 }
 
 fn delete(layout: &RowLayout, table: &str, expect: Expect) -> String {

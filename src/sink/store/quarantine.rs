@@ -13,6 +13,9 @@ use crate::sink::{Session, SinkError};
 use std::collections::{BTreeMap, HashSet};
 use tokio_postgres::types::Type;
 
+/// Keys and rows that go in one statement, in bytes.
+const SLICE_BYTES: usize = 1 << 20;
+
 /// The keys of each source table that are in quarantine.
 pub type QuarantinedKeys = BTreeMap<TableName, HashSet<Vec<u8>>>;
 
@@ -56,16 +59,17 @@ impl Store {
         Ok(found.contains_key(&self.names.quarantine))
     }
 
-    /// Keeps rows, each in the place of what is on record of its key, in the open transaction. The table must be there.
+    /// Keeps rows of a source table, each in the place of what is on record of its key, in the open transaction. The table must be there.
     ///
     /// # Errors
     /// `SinkErrorKind::CheckpointMoved` when another process has the task, and what the server answers.
-    pub async fn quarantine(&self, session: &Session, rows: &[KeyedUnfit]) -> Result<(), SinkError> {
+    pub async fn quarantine(
+        &self,
+        session: &Session,
+        source: &TableName,
+        rows: &[&KeyedUnfit],
+    ) -> Result<(), SinkError> {
         const DOING: &str = "keeping rows in quarantine";
-        let mut tables: BTreeMap<&TableName, Vec<&KeyedUnfit>> = BTreeMap::new();
-        for row in rows {
-            tables.entry(&row.1.source).or_default().push(row);
-        }
         // Without ON CONFLICT, which not every target has.
         let sql = format!(
             "INSERT INTO {} (source_database, source_table, key_bytes, row_key, change, place, error, row_image, epoch) \
@@ -73,7 +77,7 @@ impl Store {
              FROM unnest($3, $4, $5, $6, $7, $8) AS k (b, k, c, p, e, r) WHERE $9 = (SELECT max(epoch) FROM {})",
             self.names.quarantine, self.names.owner
         );
-        for (source, rows) in tables {
+        for rows in slices(rows.to_vec(), |(key, row)| key.len() + row.key.len() + row.row.len()) {
             let keys: Vec<&[u8]> = rows.iter().map(|(key, _)| key.as_slice()).collect();
             self.release(session, source, &keys).await?;
             let texts = |of: fn(&Unfit) -> &str| rows.iter().map(|(_, row)| of(row)).collect::<Vec<&str>>();
@@ -111,16 +115,22 @@ impl Store {
         keys: &[impl AsRef<[u8]> + Sync],
     ) -> Result<(), SinkError> {
         let keys: Vec<&[u8]> = keys.iter().map(AsRef::as_ref).collect();
+        let slices = slices(keys, |key| key.len());
         let sql = format!(
             "DELETE FROM {} WHERE source_database = $1 AND source_table = $2 AND key_bytes = ANY ($3)",
             self.names.quarantine
         );
         let client = session.client();
         let (database, table) = (&source.database, &source.table);
-        client
-            .execute_typed(&sql, &[(database, Type::TEXT), (table, Type::TEXT), (&keys, Type::BYTEA_ARRAY)])
-            .await
-            .map_err(|error| session.error("taking rows out of quarantine", error))?;
+        for keys in slices {
+            client
+                .execute_typed(
+                    &sql,
+                    &[(database, Type::TEXT), (table, Type::TEXT), (&keys, Type::BYTEA_ARRAY)],
+                )
+                .await
+                .map_err(|error| session.error("taking rows out of quarantine", error))?;
+        }
         Ok(())
     }
 
@@ -179,6 +189,23 @@ impl Store {
     }
 }
 
+/// Cuts what one statement would hold into what several do.
+fn slices<T>(all: Vec<T>, bytes_of: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
+    let (mut slices, mut bytes) = (Vec::<Vec<T>>::new(), 0);
+    for one in all {
+        let more = bytes_of(&one);
+        match slices.last_mut() {
+            Some(slice) if bytes + more <= SLICE_BYTES => slice.push(one),
+            _ => {
+                slices.push(vec![one]);
+                bytes = 0;
+            }
+        }
+        bytes += more;
+    }
+    slices
+}
+
 /// The keys of one source table that are in quarantine.
 ///
 /// # Errors
@@ -232,4 +259,17 @@ pub(super) async fn read(session: &Session, names: &Names) -> Result<BTreeMap<Ta
         counts.insert(source, u64::try_from(count).unwrap_or(0));
     }
     Ok(counts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SLICE_BYTES, slices};
+
+    #[test]
+    fn no_statement_holds_more_than_it_may_but_for_one_row() {
+        let half = SLICE_BYTES / 2;
+        assert_eq!(slices(vec![half, half, 1, 3 * half, half], |one| *one).len(), 4);
+        assert_eq!(slices(vec![half, half, 1], |one| *one), [vec![half, half], vec![1]]);
+        assert!(slices(Vec::<usize>::new(), |one| *one).is_empty());
+    }
 }

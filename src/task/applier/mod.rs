@@ -21,8 +21,8 @@ use super::sides::Ask;
 use super::waiting::{AtWork, LOOKING};
 use crate::change::state::{Checkpoint, TableState};
 use crate::change::status::NotCommitted;
-use crate::change::{Position, RowLayout, TableName, TargetName};
-use crate::sink::apply::{Applier, ApplyError, Existing, Mode, Outcome, Way, refused};
+use crate::change::{Position, RowLayout, TableName, TargetChange, TargetName, TransactionPlace};
+use crate::sink::apply::{Applier, ApplyError, Existing, Mode, Outcome, Trial, Way, refused};
 use crate::sink::batch::{Batch, BatchEnd};
 use crate::sink::compact::{Compacted, TableChanges};
 use crate::sink::{Owner, Session, SinkError, Store, ddl};
@@ -167,13 +167,14 @@ impl Applying {
                 if !batch.continues {
                     self.execute("BEGIN").await?;
                 }
-                if let Err(error) = self.leave_out_unfit(&mut batch.changes, &mut turn, position).await {
+                let how = (Trial::Batch(&mode_of, way), position);
+                if let Err(error) = self.leave_out_unfit(&mut batch.changes, &mut turn, how).await {
                     let error = self.with_row(error, &batch, position).await;
-                    return Err(self.in_log(error, of, position.map(|at| &at.file)));
+                    return Err(self.is_refused(error, of, position));
                 }
             }
             let continues = batch.continues || careful;
-            let applied = self.attempt(&batch.changes, continues, mode_of, way, position).await;
+            let applied = self.attempt(&batch.changes, continues, &mode_of, way, position).await;
             match applied {
                 Ok(applied) => break applied,
                 Err(Attempt::Conflict { table, message }) => {
@@ -199,13 +200,14 @@ impl Applying {
                     careful = true;
                 }
                 Err(Attempt::Failed(error)) => {
-                    self.memory.is_careful_no_more();
                     let error = self.with_row(error, &batch, position).await;
-                    return Err(self.in_log(error, of, position.map(|at| &at.file)));
+                    return Err(self.is_refused(error, of, position));
                 }
             }
         };
-        self.keep_unfit(turn).await?;
+        if let Err(error) = self.keep_unfit(turn).await {
+            return Err(self.is_refused(error, of, position));
+        }
         self.uncommitted.push(outcome);
         let (position, next) = match (position, next) {
             (Some(position), Some(next)) => (position, next),
@@ -232,6 +234,19 @@ impl Applying {
         self.tell_unfit();
         let work = outcomes.iter().any(|outcome| !outcome.tables.is_empty());
         self.durable(next, position, batch.transactions, batch.committed_micros, &caught_up, work).await
+    }
+
+    /// A batch is not applied: its error with its place. What comes of it next time is not judged by this one.
+    fn is_refused(
+        &self,
+        error: TaskError,
+        of: Option<TransactionPlace>,
+        position: Option<&Position>,
+    ) -> TaskError {
+        if !error.is_of_circumstances() {
+            self.memory.is_careful_no_more();
+        }
+        self.in_log(error, of, position.map(|at| &at.file))
     }
 
     /// One try at a batch, up to but without its commit.
@@ -296,8 +311,8 @@ impl Applying {
             match refused(&self.session, &batch.changes, Existing::Keep, &error).await? {
                 Some(refused) => {
                     table = self.only_feeder(refused.target());
-                    if let (None, Some(tag)) = (&table, refused.first_of_key()) {
-                        table = self.feeder_of(refused.target(), tag);
+                    if table.is_none() {
+                        table = self.feeder_of(refused.target(), |column| refused.of_key(column));
                     }
                     Ok(refused.key(self.owner.session()).await?)
                 }
@@ -333,11 +348,16 @@ impl Applying {
         }
     }
 
-    /// The one of several that feed a target table whose rows have this tag.
-    fn feeder_of(&self, target: &TargetName, tag: &str) -> Option<TableName> {
+    /// The one of several that feed a target table whose tag a row's key has; `in_key` tells what a column holds there.
+    fn feeder_of<'k>(
+        &self,
+        target: &TargetName,
+        in_key: impl Fn(&str) -> Option<&'k str>,
+    ) -> Option<TableName> {
         let has_tag = |recorded: &&Recorded| {
-            let own = recorded.mapping.source_tag.as_ref();
-            recorded.target() == target && own.is_some_and(|(_, own)| own == tag)
+            let Some((index, own)) = &recorded.mapping.source_tag else { return false };
+            let column = recorded.mapping.target.columns.get(*index);
+            recorded.target() == target && column.and_then(|column| in_key(&column.name)) == Some(own)
         };
         self.recorded.values().find(has_tag).map(|recorded| recorded.name().clone())
     }
@@ -377,6 +397,13 @@ impl Applying {
                     }
                     _ => error,
                 });
+            }
+        }
+        for change in unit.changes.iter().filter(|change| matches!(change, TargetChange::Empty { .. })) {
+            for table in &unit.tables {
+                if self.recorded.get(table).is_some_and(|one| one.target() == change.table()) {
+                    self.store.forget_quarantined(&self.session, table).await?;
+                }
             }
         }
         for (table, mapping) in &unit.versions {

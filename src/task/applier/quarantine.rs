@@ -7,10 +7,10 @@
 use super::Applying;
 use crate::change::remedy::Remedy;
 use crate::change::status::TablePhase;
-use crate::change::{Came, Position, RowLayout, TableName, TargetName, Unfit};
+use crate::change::{Came, Position, Retry, RowLayout, TableName, TargetName, Unfit};
 use crate::schema::Table;
 use crate::sink::SinkErrorKind;
-use crate::sink::apply::{Existing, UnfitRow};
+use crate::sink::apply::{Trial, UnfitRow, text_of_key};
 use crate::sink::compact::{Compacted, RowRef, TableChanges};
 use crate::sink::store::{KeyedUnfit, QuarantinedKeys};
 use crate::task::recorded::{Known, Recorded};
@@ -174,7 +174,7 @@ impl Applying {
         &mut self,
         changes: &mut Compacted,
         turn: &mut Turn,
-        position: Option<&Position>,
+        (trial, position): (Trial<'_>, Option<&Position>),
     ) -> Result<(), TaskError> {
         let kept: HashSet<TargetName> = changes
             .tables
@@ -184,7 +184,7 @@ impl Applying {
             .collect();
         let is_kept = |layout: &RowLayout| kept.contains(&layout.target);
         let most = quarantine::MOST + 1;
-        let found = self.applier.unfit(&self.session, changes, Existing::Keep, is_kept, most).await?;
+        let found = self.applier.unfit(&self.session, changes, trial, is_kept, most).await?;
         let mut out: HashMap<usize, Vec<RowRef>> = HashMap::new();
         for row in found {
             let Some(table) = changes.tables.get(row.table) else { continue };
@@ -204,7 +204,9 @@ impl Applying {
     /// Whether the rows of a turn may be kept.
     fn admit(&self, turn: &Turn) -> Result<(), TaskError> {
         for table in turn.tables() {
-            let rows: Vec<&KeyedUnfit> = turn.kept.iter().filter(|(_, row)| row.source == table).collect();
+            // Those of earlier pieces of the transaction are held as well.
+            let kept = self.turns.iter().flat_map(|earlier| &earlier.kept).chain(&turn.kept);
+            let rows: Vec<&KeyedUnfit> = kept.filter(|(_, row)| row.source == table).collect();
             quarantine::admit(&self.context, &table, &rows, self.quarantine.count_after(&table, turn))?;
         }
         Ok(())
@@ -232,10 +234,9 @@ impl Applying {
     /// The table of the source that a row is of.
     fn feeder(&self, table: &TableChanges, at: RowRef) -> Option<&Recorded> {
         let target = table.target();
-        let name = self.only_feeder(target).or_else(|| {
-            let tag = crate::sink::apply::first_text(table.key(at))?;
-            self.feeder_of(target, tag)
-        });
+        let name = self
+            .only_feeder(target)
+            .or_else(|| self.feeder_of(target, |column| text_of_key(&table.layout, table.key(at), column)));
         self.recorded.get(&name?)
     }
 
@@ -248,7 +249,21 @@ impl Applying {
         for (source, keys) in &turn.released {
             self.store.release(&self.session, source, keys).await?;
         }
-        self.store.quarantine(&self.session, &turn.kept).await?;
+        let mut tables: BTreeMap<&TableName, Vec<&KeyedUnfit>> = BTreeMap::new();
+        for row in &turn.kept {
+            tables.entry(&row.1.source).or_default().push(row);
+        }
+        for (source, rows) in tables {
+            if let Err(error) = self.store.quarantine(&self.session, source, &rows).await {
+                let is_of_it =
+                    !error.is_of_circumstances() && matches!(error.retry(), Retry::AfterFix { .. });
+                let error = TaskError::from(error);
+                return Err(match is_of_it {
+                    true => TaskError::OfTable { table: source.clone(), error: Box::new(error) },
+                    false => error,
+                });
+            }
+        }
         let recorded = &self.recorded;
         self.quarantine.takes(&turn, |source| recorded.get(source).map(|one| one.target().clone()));
         // Should the commit fail, all of this goes with the attempt.

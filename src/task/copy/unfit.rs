@@ -3,12 +3,16 @@
 //! What has no form in the target is found while rows are encoded. What the target refuses ends a COPY: the chunk is read once more then,
 //! and its rows are tried before they are written.
 //!
-//! What must never happen here: a chunk called written that left out a row which is not kept.
+//! Where the stream has gone on since the copy began, keys of the table may be in quarantine, and rows in the target that are older than
+//! those of the chunk: a row that a chunk writes takes its key out of quarantine, and one that does not fit takes the target's row away.
+//!
+//! What must never happen here: a chunk called written that left out a row which is not kept; a key with a row in the target and one in
+//! quarantine.
 
 use super::{Connections, CopyTable, Worker, execute};
 use crate::change::state::ChunkRecord;
 use crate::change::{Came, EncodedRows, ResultRows, Unfit};
-use crate::sink::apply::{Applier, UnfitRow};
+use crate::sink::apply::{Applier, Trial, UnfitRow};
 use crate::sink::compact::Compactor;
 use crate::sink::store::KeyedUnfit;
 use crate::sink::{Owner, Session, SinkError};
@@ -17,7 +21,7 @@ use crate::task::context::Context;
 use crate::task::{TaskError, quarantine};
 use crate::transform::{Plan, TransformError};
 use std::collections::HashSet;
-use std::sync::atomic::Ordering;
+use std::sync::{MutexGuard, PoisonError};
 
 /// The table for such rows is there where they are kept, and how many are in it is known.
 pub(super) async fn open(
@@ -29,17 +33,43 @@ pub(super) async fn open(
     if tables.iter().any(|copied| copied.keeps_unfit) {
         store.make_quarantine(session).await?;
     }
-    let stored = store.quarantined_keys(session).await?;
+    let mut stored = store.quarantined_keys(session).await?;
     for copied in tables {
-        let (count, name) = (stored.get(&copied.table.name).map_or(0, HashSet::len), &copied.table.name);
-        *copied.unfit.get_mut() = count;
-        let count = u64::try_from(count).unwrap_or(u64::MAX);
-        quarantine::tell_count(context, name, |status| status.quarantined = count);
+        let keys = stored.remove(&copied.table.name).unwrap_or_default();
+        let count = u64::try_from(keys.len()).unwrap_or(u64::MAX);
+        *copied.kept() = keys;
+        quarantine::tell_count(context, &copied.table.name, |status| status.quarantined = count);
     }
     Ok(())
 }
 
+/// What a chunk does to the quarantine.
+#[derive(Debug, Default)]
+pub(super) struct Aside {
+    /// Rows that are put in.
+    pub(super) unfit: Vec<KeyedUnfit>,
+    /// Keys that are taken out.
+    released: Vec<Vec<u8>>,
+}
+
+impl Aside {
+    /// These rows are written: their keys are in quarantine no more.
+    pub(super) fn release(&mut self, copied: &CopyTable, encoded: &EncodedRows) {
+        let kept = copied.kept();
+        if kept.is_empty() {
+            return;
+        }
+        let keys = encoded.spans.iter().filter_map(|span| encoded.buffer.get(span.key.clone()));
+        self.released.extend(keys.filter(|key| kept.contains(*key)).map(<[u8]>::to_vec));
+    }
+}
+
 impl CopyTable {
+    /// The keys that are in quarantine.
+    fn kept(&self) -> MutexGuard<'_, HashSet<Vec<u8>>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Encodes rows; those that have no form in the target go to `unfit`, where they are kept.
     pub(super) fn encode(
         &self,
@@ -87,7 +117,7 @@ async fn leave_out(
     compactor.push(&mut encoded.clone());
     let changes = compactor.finish();
     let most = quarantine::MOST + 1;
-    let found = applier.unfit(session, &changes, copied.existing, |_| true, most).await?;
+    let found = applier.unfit(session, &changes, Trial::Chunk(copied.existing), |_| true, most).await?;
     let mut out: HashSet<&[u8]> = HashSet::new();
     for refused in &found {
         let Some(table) = changes.tables.get(refused.table) else { continue };
@@ -113,25 +143,27 @@ impl Worker {
         let sql = copied.query(chunk)?;
         at_target.during(execute(session, "BEGIN")).await?;
         let mut reader = ChunkReader::open(wire, &copied.table.name, &sql).await?;
-        let mut unfit = Vec::new();
+        let mut aside = Aside::default();
         while let Some(rows) = reader.next(self.block_bytes()).await? {
             let count = u64::try_from(rows.rows.len()).unwrap_or(u64::MAX);
             let mut encoded = EncodedRows::new(copied.plan.layout().clone());
-            copied.encode(&rows, &mut encoded, &mut unfit)?;
+            copied.encode(&rows, &mut encoded, &mut aside.unfit)?;
+            self.admit(copied, &aside.unfit)?;
             let written = async {
-                leave_out(session, applier, copied, &mut encoded, &mut unfit).await?;
+                leave_out(session, applier, copied, &mut encoded, &mut aside.unfit).await?;
                 let mut writer = applier.chunk(session, copied.plan.layout(), copied.existing);
                 writer.write(&encoded).await?;
                 writer.finish().await
             };
             at_target.during(written).await?;
-            self.admit(copied, &unfit)?;
+            self.admit(copied, &aside.unfit)?;
+            aside.release(copied, &encoded);
             *read += count;
             self.tell(copied, |status| status.copied_rows += count);
             self.group.moves.moved();
             self.pace.spend(count, &self.group.moves).await;
         }
-        self.end(connections, copied, chunk, *read, unfit).await
+        self.end(connections, copied, chunk, *read, aside).await
     }
 
     /// Whether these rows of a chunk may be kept.
@@ -140,37 +172,52 @@ impl Worker {
             return Ok(());
         }
         let rows: Vec<&KeyedUnfit> = unfit.iter().collect();
-        let all = copied.unfit.load(Ordering::Relaxed).saturating_add(rows.len());
+        let kept = copied.kept();
+        let all = rows.iter().filter(|(key, _)| !kept.contains(key)).count().saturating_add(kept.len());
+        drop(kept);
         quarantine::admit(&self.context, &copied.table.name, &rows, all)
     }
 
     /// Makes a chunk durable, with the rows of it that do not fit.
     pub(super) async fn end(
         &self,
-        connections: &Connections,
+        connections: &mut Connections,
         copied: &CopyTable,
         chunk: &mut ChunkRecord,
         read: u64,
-        unfit: Vec<KeyedUnfit>,
+        aside: Aside,
     ) -> Result<(), TaskError> {
-        let (session, name) = (&connections.session, &copied.table.name);
+        let Connections { session, applier, at_target, .. } = connections;
+        let (session, name) = (&*session, &copied.table.name);
+        let Aside { unfit, released } = aside;
         chunk.rows = i64::try_from(read).unwrap_or(i64::MAX);
         let ended = async {
+            if !released.is_empty() {
+                self.store.release(session, name, &released).await?;
+            }
+            if copied.advanced && !unfit.is_empty() {
+                let keys = unfit.iter().map(|(key, _)| key.as_slice());
+                applier.delete_keys(session, copied.plan.layout(), keys).await?;
+            }
             if !unfit.is_empty() {
-                self.store.quarantine(session, &unfit).await?;
+                self.store.quarantine(session, name, &unfit.iter().collect::<Vec<_>>()).await?;
             }
             self.store.record_chunk(session, name, chunk).await?;
             execute(session, "COMMIT").await
         };
-        connections.at_target.during(ended).await?;
+        at_target.during(ended).await?;
         self.group.moves.moved();
         self.context.progress.step(|progress, _| progress.copies_rows(read));
         tracing::debug!(task = self.context.name, table = %name, chunk = chunk.number, rows = read, "chunk copied");
-        if !unfit.is_empty() {
-            copied.unfit.fetch_add(unfit.len(), Ordering::Relaxed);
+        if !(unfit.is_empty() && released.is_empty()) {
+            let mut kept = copied.kept();
+            for key in &released {
+                kept.remove(key);
+            }
+            kept.extend(unfit.iter().map(|(key, _)| key.clone()));
+            let count = u64::try_from(kept.len()).unwrap_or(u64::MAX);
             quarantine::tell(&self.context, &unfit);
-            let more = u64::try_from(unfit.len()).unwrap_or(u64::MAX);
-            quarantine::tell_count(&self.context, name, |status| status.quarantined += more);
+            quarantine::tell_count(&self.context, name, |status| status.quarantined = count);
         }
         Ok(())
     }

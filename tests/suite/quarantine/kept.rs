@@ -111,3 +111,23 @@ async fn one_table_keeps_its_rows_and_the_other_is_parked_as_its_section_says() 
     scene.wait_applied(&daemon).await;
     assert_eq!((kept(&scene).await.as_str(), ids(&scene, "t").await.as_str()), ("id = 1", "2"));
 }
+
+#[tokio::test]
+async fn nothing_is_kept_of_a_table_that_is_emptied() {
+    let scene = Scene::new("quarantine_emptied").await;
+    scene.source.sql(&format!("{TABLE}; CREATE TABLE u LIKE t")).await;
+    let daemon = scene.start_with(&config(&scene).task("ddl_policy", "{ truncate_table = \"apply\" }")).await;
+    scene
+        .source
+        .sql("INSERT INTO t VALUES (1, '\\0', 1), (2, 'two', 2); INSERT INTO u VALUES (7, '\\0', 1)")
+        .await;
+    scene.wait_applied(&daemon).await;
+    assert_eq!(kept(&scene).await, "id = 1; id = 7");
+    scene.source.sql("TRUNCATE t; INSERT INTO t VALUES (1, 'anew', 1)").await;
+    scene.assert_exact(&daemon, &["t"]).await;
+    assert_eq!(kept(&scene).await, "id = 7");
+    scene.source.sql("TRUNCATE u").await;
+    scene.assert_exact(&daemon, &["u"]).await;
+    let task = daemon.task().await.unwrap();
+    assert_eq!((kept(&scene).await.as_str(), count(&task, "t"), count(&task, "u")), ("", 0, 0));
+}

@@ -6,6 +6,7 @@ mod copied;
 mod kept;
 mod kills;
 mod refused;
+mod together;
 mod told;
 
 use crate::harness::{Config, Scene};

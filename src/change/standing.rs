@@ -177,12 +177,12 @@ mod tests {
     }
 
     #[test]
-    fn a_place_counts_on_its_own_server_alone_and_a_gtid_beside_it() {
+    fn only_the_same_place_on_the_same_server_tells() {
         let (known, gtid) = (place(Some("0-1-2")), "0-1-2".parse().unwrap());
         assert!(known.is("a", Some(&gtid), &at(200)));
         assert!(!known.is("a", Some(&gtid), &at(201)), "a GTID that was given twice");
         assert!(!known.is("a", None, &at(200)));
-        assert!(known.is("b", Some(&gtid), &at(900)));
+        assert!(!known.is("b", Some(&gtid), &at(200)), "a GTID of a server that was made anew");
         let unnamed = place(None);
         assert!(unnamed.is("a", None, &at(200)) && !unnamed.is("b", None, &at(200)));
     }

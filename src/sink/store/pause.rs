@@ -13,6 +13,8 @@ pub struct BeforeRun {
     pub rest: Option<Rest>,
     /// There is a record of what it could not get past.
     pub has_skips: bool,
+    /// There may be rows in quarantine.
+    pub has_quarantine: bool,
 }
 
 /// What keeps a task from running; `None` when it may run.
@@ -30,7 +32,8 @@ pub async fn resting(session: &Session, task: &str) -> Result<Option<Rest>, Sink
 pub(in crate::sink) async fn before_run(session: &Session, task: &str) -> Result<BeforeRun, SinkError> {
     let names = Names::new(task);
     let found = tables::existing(session).await?.unwrap_or_default();
-    let has_skips = found.contains_key(&names.skips);
+    let (has_skips, has_quarantine) =
+        (found.contains_key(&names.skips), found.contains_key(&names.quarantine));
     let mut rest = None;
     if found.contains_key(&names.dropped) {
         rest = since(session, &names.dropped).await?.map(Rest::Dropped);
@@ -38,7 +41,7 @@ pub(in crate::sink) async fn before_run(session: &Session, task: &str) -> Result
     if rest.is_none() && found.contains_key(&names.pause) {
         rest = since(session, &names.pause).await?.map(Rest::Paused);
     }
-    Ok(BeforeRun { rest, has_skips })
+    Ok(BeforeRun { rest, has_skips, has_quarantine })
 }
 
 async fn since(session: &Session, table: &str) -> Result<Option<u64>, SinkError> {

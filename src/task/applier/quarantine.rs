@@ -310,6 +310,8 @@ impl Applying {
     pub(super) async fn open_quarantine(&mut self) -> Result<(), TaskError> {
         if self.context.may_quarantine() {
             self.store.make_quarantine(&self.session).await?;
+        } else if !self.owner.before_run().has_quarantine {
+            return Ok(());
         }
         self.load_quarantine().await
     }

@@ -87,7 +87,7 @@ async fn between_transactions(kind: Kind) {
     assert!(daemon.task().await.unwrap().restarts > 0, "the daemon has not noticed");
 }
 
-on_every_kind!(a_source_that_goes_between_transactions_is_followed_on, between_transactions);
+on_every_kind!(slow a_source_that_goes_between_transactions_is_followed_on, between_transactions);
 
 /// Rows of 1 kB each, doubled so often.
 async fn fill(session: &mut crate::harness::MysqlSession, table: &str, doublings: u32) {
@@ -138,7 +138,7 @@ async fn in_a_large_transaction(kind: Kind) {
     }
 }
 
-on_every_kind!(a_source_that_goes_in_a_large_transaction_is_followed_on, in_a_large_transaction);
+on_every_kind!(slow a_source_that_goes_in_a_large_transaction_is_followed_on, in_a_large_transaction);
 
 /// Bytes that the large transaction below has in the log.
 const LARGE: u64 = 128 << 20;
@@ -222,7 +222,7 @@ async fn in_the_middle_of_an_event(kind: Kind) {
     in_its_log(kind, "dies_writing", |_, _| {}).await;
 }
 
-on_every_kind!(a_source_that_dies_while_it_writes_its_log_is_followed_on, in_the_middle_of_an_event);
+on_every_kind!(slow a_source_that_dies_while_it_writes_its_log_is_followed_on, in_the_middle_of_an_event);
 
 /// Its log then ends in a transaction without an end, which the server sends.
 async fn behind_an_event(kind: Kind) {
@@ -234,4 +234,4 @@ async fn behind_an_event(kind: Kind) {
     .await;
 }
 
-on_every_kind!(a_source_that_dies_between_two_events_is_followed_on, behind_an_event);
+on_every_kind!(slow a_source_that_dies_between_two_events_is_followed_on, behind_an_event);

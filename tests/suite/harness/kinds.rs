@@ -59,9 +59,16 @@ impl Kind {
     }
 }
 
-/// One test for each kind of source: `on_every_kind!(a_sentence, body)`, where `body` is an async function of a [`Kind`].
+/// One test for each kind of source: `on_every_kind!(a_sentence, body)`, where `body` is an async function of a [`Kind`]. With `slow`
+/// before the sentence, what differs from another kind only in GTIDs is left to `scripts/soak kinds`.
 macro_rules! on_every_kind {
     ($sentence:ident, $body:ident) => {
+        on_every_kind!(@ $sentence, $body, cfg(all()));
+    };
+    (slow $sentence:ident, $body:ident) => {
+        on_every_kind!(@ $sentence, $body, ignore = "scripts/soak kinds");
+    };
+    (@ $sentence:ident, $body:ident, $others:meta) => {
         mod $sentence {
             use crate::harness::Kind;
 
@@ -71,11 +78,13 @@ macro_rules! on_every_kind {
             }
 
             #[tokio::test]
+            #[$others]
             async fn on_mysql_9_7_by_file_positions() {
                 super::$body(Kind::Files97).await;
             }
 
             #[tokio::test]
+            #[$others]
             async fn on_mysql_5_6_with_gtids() {
                 super::$body(Kind::Gtids56).await;
             }

@@ -102,16 +102,13 @@ impl Postgres {
     pub async fn database(&self, name: &str) -> PostgresDatabase<'_> {
         if self.is_greenplum() {
             let dropped = greenplum::create(self, name).await;
-            return PostgresDatabase {
-                server: self,
-                name: dropped.name().to_owned(),
-                _dropped: Some(dropped),
-            };
+            let name = dropped.name().to_owned();
+            return PostgresDatabase { server: self, name, kept: Kept::default(), _dropped: Some(dropped) };
         }
         // Not in one go: these statements want no transaction around them.
         self.sql(&format!("DROP DATABASE IF EXISTS \"{name}\" WITH (FORCE)")).await;
         self.sql(&format!("CREATE DATABASE \"{name}\"")).await;
-        PostgresDatabase { server: self, name: name.to_owned(), _dropped: None }
+        PostgresDatabase { server: self, name: name.to_owned(), kept: Kept::default(), _dropped: None }
     }
 
     /// A connection that stays.
@@ -187,9 +184,14 @@ pub struct PostgresDatabase<'server> {
     pub server: &'server Postgres,
     /// Its name.
     pub name: String,
+    kept: Kept,
     /// Drops it on somebody's cluster.
     _dropped: Option<Dropped>,
 }
+
+/// The connection of what is only looked at, again and again: to start a backend takes longer than a look.
+#[derive(Debug, Default)]
+struct Kept(tokio::sync::Mutex<Option<PostgresSession>>);
 
 impl PostgresDatabase<'_> {
     /// Waits until the daemon's applier waits for a lock in this database.
@@ -240,9 +242,25 @@ impl PostgresDatabase<'_> {
         self.server.try_session(&self.name).await?.try_sql(statements).await
     }
 
-    /// The single value of a query. Panics when it is NULL or absent.
+    /// The single value of a query, which changes nothing in its session. Panics when it is NULL or absent.
     pub async fn one(&self, query: &str) -> String {
-        self.session().await.one(query).await
+        value(self.look(query).await, query)
+    }
+
+    /// The rows of a query that changes nothing in its session. Panics on an error.
+    pub async fn look(&self, query: &str) -> Rows {
+        // Two looks at the same time do not wait for each other.
+        let Ok(mut kept) = self.kept.0.try_lock() else { return self.sql(query).await };
+        if let Some(session) = kept.as_mut()
+            && let Ok(rows) = session.try_sql(query).await
+        {
+            return rows;
+        }
+        // The first look, or the server has gone meanwhile; any other error comes again.
+        let mut session = self.session().await;
+        let rows = session.sql(query).await;
+        *kept = Some(session);
+        rows
     }
 
     /// A connection that stays: for open transactions and locks.
@@ -261,6 +279,7 @@ pub const WAITS_FOR_LOCK: &str =
     "coalesce(row_to_json(a)->>'wait_event_type' = 'Lock', (row_to_json(a)->>'waiting')::boolean, false)";
 
 /// An open connection.
+#[derive(Debug)]
 pub struct PostgresSession(Client);
 
 impl PostgresSession {
@@ -288,14 +307,17 @@ impl PostgresSession {
 
     /// The single value of a query. Panics when it is NULL or absent.
     pub async fn one(&mut self, query: &str) -> String {
-        let rows = self.sql(query).await;
-        rows.into_iter().flatten().next().flatten().unwrap_or_else(|| panic!("no value: {query}"))
+        value(self.sql(query).await, query)
     }
 
     /// The client itself: for streams of large results.
     pub fn client(&self) -> &Client {
         &self.0
     }
+}
+
+fn value(rows: Rows, query: &str) -> String {
+    rows.into_iter().flatten().next().flatten().unwrap_or_else(|| panic!("no value: {query}"))
 }
 
 /// A row of the simple protocol.

@@ -5,11 +5,25 @@ use rowferry::testing::change::domain::Domains;
 use rowferry::testing::change::{FilePosition, GtidSet};
 use std::time::{Duration, Instant};
 
-/// Enough for anything small on a loaded two-core machine.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+/// Enough for anything small on two cores that many others load: it ends what hangs, and says nothing of how long it may take.
+pub const DEADLINE: Duration = Duration::from_secs(150);
 
-/// Time between two looks at a condition.
-const STEP: Duration = Duration::from_millis(20);
+/// The first pause between two looks at a condition, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(100));
+
+/// Looks at a condition: the longer it takes, the longer they are apart, for each takes time from what is waited for.
+#[derive(Debug, Default)]
+struct Looks(Option<Duration>);
+
+impl Looks {
+    async fn next(&mut self) {
+        let (first, longest) = PAUSES;
+        if let Some(pause) = self.0 {
+            tokio::time::sleep(pause).await;
+        }
+        self.0 = Some(self.0.map_or(first, |pause| (pause * 3 / 2).min(longest)));
+    }
+}
 
 /// Waits until the condition holds; panics naming `what` when the deadline passes before.
 pub async fn eventually(deadline: Duration, what: &str, mut condition: impl AsyncFnMut() -> bool) {
@@ -23,11 +37,11 @@ pub async fn eventually_some<T>(
     mut value: impl AsyncFnMut() -> Option<T>,
 ) -> T {
     let start = Instant::now();
-    let mut looks = tokio::time::interval(STEP);
+    let mut looks = Looks::default();
     loop {
-        looks.tick().await;
+        looks.next().await;
         let left = deadline.saturating_sub(start.elapsed());
-        match tokio::time::timeout(left.max(STEP), value()).await {
+        match tokio::time::timeout(left.max(PAUSES.1), value()).await {
             Ok(Some(value)) => return value,
             Ok(None) => {}
             Err(elapsed) => panic!("{elapsed} while looking whether {what} ({:?})", start.elapsed()),
@@ -38,10 +52,10 @@ pub async fn eventually_some<T>(
 
 /// As [`eventually_some`], `None` when the deadline passes before.
 pub async fn within<T>(deadline: Duration, mut value: impl AsyncFnMut() -> Option<T>) -> Option<T> {
-    let mut looks = tokio::time::interval(STEP);
+    let mut looks = Looks::default();
     let looking = async {
         loop {
-            looks.tick().await;
+            looks.next().await;
             if let Some(value) = value().await {
                 return value;
             }
@@ -138,9 +152,9 @@ async fn reached_or_failed(deadline: Duration, daemon: &Daemon, executed: Reache
     let mut seen = None;
     let what = format!("the task applies {executed:?}");
     let start = Instant::now();
-    let mut looks = tokio::time::interval(STEP);
+    let mut looks = Looks::default();
     loop {
-        looks.tick().await;
+        looks.next().await;
         daemon.assert_alive();
         if let Some(task) = daemon.task().await {
             if let Some(failure) = super::daemon::failure(&task) {

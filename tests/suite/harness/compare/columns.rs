@@ -50,7 +50,7 @@ pub(super) async fn columns(
         ))
         .await;
     let theirs = postgres
-        .sql(&format!(
+        .look(&format!(
             "SELECT column_name, udt_name FROM information_schema.columns \
              WHERE table_schema = '{schema}' AND table_name = '{relation}'"
         ))

@@ -14,7 +14,7 @@ use super::time_of_day::may_become_date;
 use super::{Issued, decimal::Decimal};
 use crate::change::facts::Flavour;
 use crate::change::{AnsweredValue, Asked, Literals, Question, ValueKind};
-use crate::schema::ddl::token::{TokenKind, tokenize};
+use crate::schema::ddl::token::{Token, TokenKind, tokenize};
 use crate::schema::ddl::{ColumnDefinition, DeclaredDefault};
 use crate::schema::{Charset, Column, MySqlType, charset, collation};
 
@@ -90,6 +90,15 @@ impl Asking<'_> {
         )
     }
 
+    /// Whether it is a literal like `TIME '10:11:12'` in a column of times: it gets no date on its way there.
+    fn stays_time(&self) -> Result<bool, String> {
+        let tokens = tokenize(&self.sql, self.issued.mode)?;
+        let literal =
+            |word: &Token<'_>, text: &Token<'_>| word.is_word("time") && text.kind == TokenKind::Text;
+        let is_literal = matches!(tokens.as_slice(), [word, text] if literal(word, text));
+        Ok(is_literal && matches!(self.column.data_type, MySqlType::Time { .. }))
+    }
+
     fn is_bytes(&self) -> bool {
         matches!(
             self.column.data_type,
@@ -136,7 +145,7 @@ impl Asking<'_> {
             None => (false, false),
         };
         let instant = matches!(self.column.data_type, MySqlType::Timestamp { .. });
-        let clock = self.needs.clock || self.needs.day && self.is_temporal();
+        let clock = self.needs.clock || self.needs.day && self.is_temporal() && !self.stays_time()?;
         if clock && !started {
             return Err(self.uncertain("the log does not say when the statement began"));
         }

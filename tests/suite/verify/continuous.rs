@@ -1,6 +1,6 @@
 //! Tables are compared for as long as the task runs, and what is found is told, kept over restarts, and put right where that is wanted.
 
-use crate::harness::{DEADLINE, Daemon, Scene, rowferry};
+use crate::harness::{DEADLINE, Daemon, Scene, eventually, rowferry};
 use rowferry::testing::change::status::Verified;
 use rowferry::testing::change::verdict::Outcome;
 
@@ -49,12 +49,17 @@ async fn a_difference_is_found_told_and_kept_over_a_restart() {
     scene.assert_exact(&daemon, &["t", "u"]).await;
 }
 
+/// `ROWFERRY_REPAIR_KILLS` makes it long.
 #[tokio::test]
 async fn a_repair_that_is_killed_leaves_rows_as_they_were_or_right() {
     let scene = Scene::new("verify_killed").await;
     scene.source.sql(&crate::healing::rows("t", 5_000)).await;
     let daemon = scene.start_with(&scene.config().task("verify", REPAIRING)).await;
-    for round in 0..4 {
+    let kills: u64 = std::env::var("ROWFERRY_REPAIR_KILLS").map_or(4, |text| text.parse().unwrap());
+    let (mut round, mut inside) = (0, 0);
+    while inside < kills {
+        assert!(round < kills * 4, "{inside} of {round} kills have come in the middle of a repair");
+        round += 1;
         let name = &scene.source.name;
         scene
             .target
@@ -63,9 +68,13 @@ async fn a_repair_that_is_killed_leaves_rows_as_they_were_or_right() {
             ))
             .await;
         scene.source.sql(&format!("UPDATE t SET v = 'round {round}' WHERE id % 3 = 0")).await;
+        let wrong = format!("SELECT count(*) FROM {name}.t WHERE w = -1");
+        let at_work = async || scene.target.one(&wrong).await.parse::<u64>().unwrap() < 2_000;
+        eventually(DEADLINE, "rows are put right", at_work).await;
         // Sooner or later in its work.
-        crate::harness::pause(std::time::Duration::from_millis(900 + 300 * round)).await;
+        crate::harness::pause(std::time::Duration::from_millis(round % 7 * 5)).await;
         daemon.kill9();
+        inside += u64::from(scene.target.one(&wrong).await != "0");
         daemon.start_again().await;
     }
     // By a comparison that has ended since: what the stream met of rows that a hand had taken is drift, and rightly told.

@@ -4,6 +4,8 @@ mod commands;
 mod continuous;
 mod injected;
 mod on_the_move;
+mod types;
+mod unlogged;
 
 use crate::harness::{Daemon, Output, rowferry};
 use rowferry::testing::change::verdict::{Outcome, TableVerdict};

@@ -14,6 +14,7 @@ mod bad_input;
 mod chunk_boundaries;
 mod commands;
 mod control;
+mod control_moments;
 mod copy_starts_over;
 mod cut_off_logs;
 mod ddl_around_copy;

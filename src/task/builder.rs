@@ -7,6 +7,8 @@
 //! What must never happen here: a batch that ends inside a source transaction and carries a position; rows of two
 //! definitions of one table in one batch; a statement overtaking rows.
 
+mod asked;
+
 use super::TaskError;
 use super::batch::TOGETHER;
 use super::batch::{Handover, Joined, Place, RowsUnit, SchemaUnit, Unit};
@@ -343,26 +345,6 @@ impl<T: Translator> Builder<T> {
         }
         let came = Some((side, tables.into_iter().collect()));
         self.hand_over(Handover { came, heard, ..Handover::at(self.batch.position().clone()) });
-    }
-
-    /// At a transaction boundary: a table that is carried or parked is that of a side stream of this number from here on.
-    pub fn copy_again(&mut self, side: u32, table: TableName, heard: oneshot::Sender<bool>) {
-        let state = TableState::Aside { side, within: Box::new(TableState::Pending) };
-        if self.tables.put_aside(&table) {
-            let (away, heard) = (vec![(table, Some(state))], Some(heard));
-            self.hand_over(Handover { away, heard, ..Handover::at(self.batch.position().clone()) });
-        } else if self.tables.is_passed_over(&table) {
-            self.let_in(side, vec![table], Some(heard));
-        }
-    }
-
-    /// At a transaction boundary: a table that is carried or parked is carried no more.
-    pub fn let_go(&mut self, table: TableName, remove_rows: bool, heard: oneshot::Sender<bool>) {
-        if self.tables.put_aside(&table) || self.tables.is_passed_over(&table) {
-            self.tables.is_let_in(&table);
-            let (let_go, heard) = (Some((table, remove_rows)), Some(heard));
-            self.hand_over(Handover { let_go, heard, ..Handover::at(self.batch.position().clone()) });
-        }
     }
 
     /// See [`Tables::leave_out`].

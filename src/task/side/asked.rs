@@ -3,7 +3,7 @@
 //! What must never happen here: an answer that says done before it is durable.
 
 use super::manager::Manager;
-use super::meet::Visit;
+use super::meet::{Asked, Visit};
 use crate::change::TableName;
 use crate::change::command::Change;
 use crate::change::state::TableState;
@@ -55,9 +55,7 @@ impl Manager {
     async fn one(&self, change: Change, table: &TableName) -> Result<&'static str, TaskError> {
         let stored = self.owner.store().load(self.owner.session()).await?;
         self.memory.rests().end(table);
-        let (heard, done) = oneshot::channel();
-        let name = table.clone();
-        let visit = match (change, stored.tables.get(table).map(|known| &known.state)) {
+        let what = match (change, stored.tables.get(table).map(|known| &known.state)) {
             (Change::Add | Change::Resync, Some(TableState::Aside { .. })) => {
                 return Ok("its copy is on its way, and goes on");
             }
@@ -67,16 +65,16 @@ impl Manager {
                 Some(TableState::Snapshotting { .. } | TableState::CatchingUp { .. } | TableState::Streaming),
             ) => return Ok("it is carried already"),
             (Change::Add, None | Some(TableState::LetGo | TableState::Pending))
-            | (Change::Resync, Some(TableState::LetGo)) => Visit::LetIn { table: name, heard },
-            (Change::Add | Change::Resync, _) => Visit::Again { table: name, heard },
-            (Change::Drop { remove_rows }, _) => Visit::LetGo { table: name, remove_rows, heard },
+            | (Change::Resync, Some(TableState::LetGo)) => Asked::LetIn,
+            (Change::Add | Change::Resync, _) => Asked::Again,
+            (Change::Drop { remove_rows }, _) => Asked::LetGo { remove_rows },
         };
-        let adds = matches!(visit, Visit::LetIn { .. });
-        let sent = self.visits.send(visit).await;
-        match (sent, done.await, change) {
-            (Ok(()), Ok(_), Change::Add | Change::Resync) if adds => Ok("it is copied beside the others"),
-            (Ok(()), Ok(_), Change::Add | Change::Resync) => Ok("it is copied again"),
-            (Ok(()), Ok(gone), Change::Drop { remove_rows }) => Ok(dropped(remove_rows, gone)),
+        let (heard, done) = oneshot::channel();
+        let sent = self.visits.send(Visit::Asked { table: table.clone(), what, heard }).await;
+        match (sent, done.await, what) {
+            (Ok(()), Ok(_), Asked::LetIn) => Ok("it is copied beside the others"),
+            (Ok(()), Ok(_), Asked::Again) => Ok("it is copied again"),
+            (Ok(()), Ok(gone), Asked::LetGo { remove_rows }) => Ok(dropped(remove_rows, gone)),
             _ => {
                 let why = "the task starts over, and it is not known whether it was done";
                 Err(TaskError::Unsettled { why: why.to_owned() })

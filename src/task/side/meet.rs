@@ -71,28 +71,28 @@ pub(in crate::task) enum Visit {
     },
     /// The source has a table by now that it had not.
     IsThere(TableName),
-    /// A table that is carried or parked is to be copied again.
-    Again {
+    /// Somebody asks for something to be done with a table.
+    Asked {
         /// The table.
         table: TableName,
+        /// What.
+        what: Asked,
         /// Answered when that is durable; dropped where it is neither.
         heard: oneshot::Sender<bool>,
     },
-    /// A table that is not carried is to be.
-    LetIn {
-        /// The table.
-        table: TableName,
-        /// As above.
-        heard: oneshot::Sender<bool>,
-    },
-    /// A table that is carried or parked is carried no more.
+}
+
+/// What somebody asks the main stream to do with a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::task) enum Asked {
+    /// One that is carried or parked is to be copied again.
+    Again,
+    /// One that is not carried is to be.
+    LetIn,
+    /// One that is carried or parked is carried no more.
     LetGo {
-        /// The table.
-        table: TableName,
         /// Its rows in the target go too.
         remove_rows: bool,
-        /// As above.
-        heard: oneshot::Sender<bool>,
     },
 }
 
@@ -181,27 +181,10 @@ impl Host {
                         continue;
                     }
                     // Nobody waits for it any more, and was told that it is not done.
-                    Ok(
-                        Visit::Again { heard, .. } | Visit::LetIn { heard, .. } | Visit::LetGo { heard, .. },
-                    ) if heard.is_closed() => continue,
-                    Ok(Visit::Again { table, heard }) => {
-                        let side = self.last.fetch_add(1, Relaxed) + 1;
-                        stream.builder().copy_again(side, table, heard);
-                        if stream.hand_on().await {
-                            continue;
-                        }
-                        return false;
-                    }
-                    Ok(Visit::LetIn { table, heard }) => {
-                        let side = self.last.fetch_add(1, Relaxed) + 1;
-                        stream.builder().let_in(side, vec![table], Some(heard));
-                        if stream.hand_on().await {
-                            continue;
-                        }
-                        return false;
-                    }
-                    Ok(Visit::LetGo { table, remove_rows, heard }) => {
-                        stream.builder().let_go(table, remove_rows, heard);
+                    Ok(Visit::Asked { heard, .. }) if heard.is_closed() => continue,
+                    Ok(Visit::Asked { table, what, heard }) => {
+                        let side = || self.last.fetch_add(1, Relaxed) + 1;
+                        stream.builder().is_asked(table, what, side, heard);
                         if stream.hand_on().await {
                             continue;
                         }

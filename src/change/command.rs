@@ -59,6 +59,10 @@ pub enum Change {
     Resync,
     /// They are carried, which they were not.
     Add,
+    /// Nothing is applied to them any more, over restarts.
+    Pause,
+    /// They go on from where they were paused.
+    Resume,
     /// They are carried no more, and no glob brings them back.
     Drop {
         /// Their rows in the target go too.
@@ -134,6 +138,8 @@ impl Display for Command {
                 match change {
                     Change::Resync => f.write_str("resync")?,
                     Change::Add => f.write_str("add")?,
+                    Change::Pause => f.write_str("pause")?,
+                    Change::Resume => f.write_str("resume")?,
                     Change::Drop { remove_rows } => write!(f, "drop{}", rows(remove_rows))?,
                 }
                 tables.iter().try_for_each(|table| write!(f, " {}", printable(&table.to_string())))

@@ -42,12 +42,20 @@ pub enum TableState {
     Aside {
         /// The side stream's number.
         side: u32,
-        /// What the table is doing there; never itself `Aside`, `Parked` or `LetGo`.
+        /// What the table is doing there; never itself `Aside`, `Parked`, `Paused` or `LetGo`.
         within: Box<TableState>,
     },
     /// Set when something that concerns this table alone keeps it from being carried: its target table stays as it is, and the
     /// others go on.
     Parked(Trouble),
+    /// Set when somebody has the table paused: its target table stays as it is, and the others go on. When it
+    /// is resumed a side stream takes it up from there.
+    Paused {
+        /// Everything of the table at or before it is in the target, and nothing behind it.
+        from: Position,
+        /// Seconds since 1970 when it was paused.
+        since: u64,
+    },
     /// Set when somebody has had the task let go of the table: it is not carried until somebody has it added again.
     LetGo,
 }
@@ -70,7 +78,7 @@ impl TableState {
     pub fn is_of_main(&self) -> bool {
         match self {
             Self::Snapshotting { .. } | Self::CatchingUp { .. } | Self::Streaming => true,
-            Self::Pending | Self::Aside { .. } | Self::Parked(_) | Self::LetGo => false,
+            Self::Pending | Self::Aside { .. } | Self::Parked(_) | Self::Paused { .. } | Self::LetGo => false,
         }
     }
 

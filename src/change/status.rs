@@ -1,5 +1,4 @@
-//! The status model: what a daemon tells of itself. Room `status` keeps the live one; it is told by `task` and the supervisor, and read
-//! by people, the commands and what scrapes metrics.
+//! The status model: what a daemon tells of itself. Room `status` keeps the live one.
 //!
 //! What must never happen here: a clock read. What depends on the time is given it.
 
@@ -106,6 +105,8 @@ pub enum TablePhase {
     Streaming,
     /// Not carried for a reason of its own, which is told beside it; the others go on.
     Parked,
+    /// Nothing is applied to it until somebody has it resumed; the others go on.
+    Paused,
     /// Somebody has had the task let go of it.
     LetGo,
 }
@@ -141,6 +142,9 @@ pub struct TableStatus {
     /// Why it is parked, while it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<Trouble>,
+    /// Since when it is paused and where it goes on from, while it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<PausedTable>,
     /// What its copy or its way to the main stream cannot go on without, while that is so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_for: Option<String>,
@@ -150,6 +154,15 @@ pub struct TableStatus {
     /// The target table's size and upkeep.
     #[serde(default)]
     pub upkeep: Upkeep,
+}
+
+/// A table that rests by command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PausedTable {
+    /// Seconds since 1970 when it was paused.
+    pub since: u64,
+    /// Where in the source's log it goes on from.
+    pub position: String,
 }
 
 /// How a target table has grown and what was done about it.
@@ -202,8 +215,7 @@ pub struct TaskStatus {
     pub position: Option<String>,
     /// The source's end as last heard.
     pub source_position: Option<String>,
-    /// For how long the source may have had what the target has not; `None` when that is not known. Reckoned when the model is
-    /// read: see `TaskStatus::lag`.
+    /// For how long the source may have had what the target has not, by `TaskStatus::lag`; `None` if unknown.
     #[serde(default)]
     pub lag_millis: Option<u64>,
     /// Up to when the target has all that the source has.

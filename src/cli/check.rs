@@ -75,6 +75,7 @@ fn not_asked(config: &Config, name: &str, error: &TaskError) -> Report {
         | TaskError::NotOnRecord { .. }
         | TaskError::NotSelected { .. }
         | TaskError::OnItsWay { .. }
+        | TaskError::Rests { .. }
         | TaskError::Unreplaceable { .. }
         | TaskError::Stream { .. }
         | TaskError::Overdue { .. }

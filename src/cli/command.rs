@@ -36,6 +36,8 @@ pub async fn tables(
         let (what, body) = match change {
             Change::Resync => ("resync", json!({ "tables": tables })),
             Change::Add => ("add", json!({ "tables": tables })),
+            Change::Pause => ("tables/pause", json!({ "tables": tables })),
+            Change::Resume => ("tables/resume", json!({ "tables": tables })),
             Change::Drop { remove_rows } => ("drop", json!({ "tables": tables, "remove_rows": remove_rows })),
         };
         let request = format!("{}/{what}", path_of(&name));

@@ -99,17 +99,18 @@ pub enum Command {
         #[command(flatten)]
         config: ConfigFile,
     },
-    /// Have a task rest where it is, also over restarts, until it is resumed. What it follows must stay in the source's log meanwhile.
+    /// Have a task, or some of its tables alone, rest where it is, also over restarts, until it is resumed. What
+    /// it follows should stay in the source's log meanwhile: without that it is copied again.
     Pause {
-        /// Which task.
+        /// What.
         #[command(flatten)]
-        task: Task,
+        what: Resting,
     },
-    /// Have a paused task go on from where it was.
+    /// Have a paused task go on from where it was, or paused tables of it.
     Resume {
-        /// Which task.
+        /// What.
         #[command(flatten)]
-        task: Task,
+        what: Resting,
     },
     /// Have a task that has failed at one transaction of the source's log, or at a statement, pass over it and go on behind it. What it did
     /// is then not in the target, unless by hand. Anything else than what the task has failed at is refused.
@@ -190,6 +191,20 @@ pub struct Task {
     /// The task; needed where there are several.
     #[arg(long)]
     pub task: Option<String>,
+}
+
+/// A task, or tables of it.
+#[derive(Debug, clap::Args)]
+pub struct Resting {
+    /// Config.
+    #[command(flatten)]
+    pub config: ConfigFile,
+    /// The task; needed where there are several.
+    #[arg(long)]
+    pub task: Option<String>,
+    /// These tables alone, as `database.table`; the whole task where none is named.
+    #[arg(value_name = "TABLE")]
+    pub names: Vec<String>,
 }
 
 /// Tables of a task.
@@ -383,8 +398,8 @@ pub fn execute(arguments: Arguments) -> Result<Exit, CliError> {
             }
             Command::Status { config, json, watch, .. } => status::status(&config, json, watch).await,
             Command::Reload { config } => command::reload(&config).await,
-            Command::Pause { task } => command::pause(&task.config, task.task, Pausing::Pause).await,
-            Command::Resume { task } => command::pause(&task.config, task.task, Pausing::Resume).await,
+            Command::Pause { what } => what.rests(Pausing::Pause, Change::Pause).await,
+            Command::Resume { what } => what.rests(Pausing::Resume, Change::Resume).await,
             Command::Skip { task, position, table } => {
                 command::skip(&task.config, task.task, &position, table).await
             }
@@ -409,6 +424,15 @@ pub fn execute(arguments: Arguments) -> Result<Exit, CliError> {
     // Nothing is left to wait for: what matters is durable or will be done again.
     runtime.shutdown_background();
     exit
+}
+
+impl Resting {
+    async fn rests(self, task: Pausing, tables: Change) -> Result<Exit, CliError> {
+        match self.names.as_slice() {
+            [] => command::pause(&self.config, self.task, task).await,
+            _ => command::tables(&self.config, self.task, self.names, tables).await,
+        }
+    }
 }
 
 impl Tables {

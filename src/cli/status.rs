@@ -213,6 +213,7 @@ fn add_task(text: &mut String, name: &str, task: &TaskStatus, live: bool, now: T
             ),
             TablePhase::Streaming => "streaming".to_owned(),
             TablePhase::Parked => "parked".to_owned(),
+            TablePhase::Paused => words::paused(status, now).unwrap_or_else(|| "paused".to_owned()),
             TablePhase::LetGo => "not carried any more, by command".to_owned(),
         };
         let beside = if status.aside { ", beside the others" } else { "" };

@@ -68,6 +68,8 @@ pub fn router(control: Control) -> Router {
         .route("/api/tasks/{task}/resync", post(resync))
         .route("/api/tasks/{task}/add", post(add))
         .route("/api/tasks/{task}/drop", post(drop_tables))
+        .route("/api/tasks/{task}/tables/pause", post(pause_tables))
+        .route("/api/tasks/{task}/tables/resume", post(resume_tables))
         .layer(DefaultBodyLimit::max(LONGEST))
         .with_state(control)
 }
@@ -118,6 +120,24 @@ async fn add(
     body: Body<Tables>,
 ) -> Response {
     tables(&control, asker, task, body, |_| Change::Add).await
+}
+
+async fn pause_tables(
+    asker: Asker,
+    State(control): State<Control>,
+    task: Path<String>,
+    body: Body<Tables>,
+) -> Response {
+    tables(&control, asker, task, body, |_| Change::Pause).await
+}
+
+async fn resume_tables(
+    asker: Asker,
+    State(control): State<Control>,
+    task: Path<String>,
+    body: Body<Tables>,
+) -> Response {
+    tables(&control, asker, task, body, |_| Change::Resume).await
 }
 
 async fn drop_tables(

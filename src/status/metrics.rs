@@ -127,7 +127,12 @@ const TABLE_COUNTERS: [TableCounter; 6] = [
 ];
 
 /// Gauges of a table.
-const TABLE_GAUGES: [TableCounter; 4] = [
+const TABLE_GAUGES: [TableCounter; 5] = [
+    (
+        "rowferry_table_paused_since_seconds",
+        "Seconds since 1970 when the table was paused by command, 0 while it is not",
+        |t| t.paused.as_ref().map_or(0, |paused| paused.since),
+    ),
     ("rowferry_quarantined_rows", "Rows in quarantine: the target cannot hold them", |t| t.quarantined),
     ("rowferry_sink_table_bytes", "Size of the target table with its indexes, as last measured", |t| {
         t.upkeep.bytes

@@ -88,7 +88,7 @@ fn ready(model: &Model, uri: &Uri) -> Response {
 
 /// Why a task is not ready, if it is not.
 pub fn not_ready(task: &TaskStatus, now: Time) -> Option<String> {
-    stream_not_ready(task, now).or_else(|| parked(task)).or_else(|| held_up(task, now))
+    stream_not_ready(task, now).or_else(|| resting(task)).or_else(|| held_up(task, now))
 }
 
 /// As [`not_ready`], whatever becomes of single tables.
@@ -133,19 +133,17 @@ fn held_up(task: &TaskStatus, now: Time) -> Option<String> {
     Some(format!("{name}, which is copied beside the others, does not get on: {why}"))
 }
 
-/// The tables that are parked, in a sentence.
-fn parked(task: &TaskStatus) -> Option<String> {
-    let parked: Vec<&str> = task
-        .tables
-        .iter()
-        .filter(|(_, table)| table.phase == TablePhase::Parked)
-        .map(|(name, _)| name.as_str())
-        .collect();
-    match parked.as_slice() {
-        [] => None,
-        [one] => Some(format!("{one} is parked")),
-        [first, more @ ..] => Some(format!("{first} and {} more tables are parked", more.len())),
-    }
+/// The tables that are parked, or else paused, in a sentence.
+fn resting(task: &TaskStatus) -> Option<String> {
+    let all = |phase, word: &str| {
+        let tables = task.tables.iter().filter(|(_, table)| table.phase == phase);
+        match tables.map(|(name, _)| name.as_str()).collect::<Vec<_>>().as_slice() {
+            [] => None,
+            [one] => Some(format!("{one} is {word}")),
+            [first, more @ ..] => Some(format!("{first} and {} more tables are {word}", more.len())),
+        }
+    };
+    all(TablePhase::Parked, "parked").or_else(|| all(TablePhase::Paused, "paused"))
 }
 
 fn scrape(board: &Board) -> Response {

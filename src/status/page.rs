@@ -100,6 +100,7 @@ fn render_task(page: &mut String, name: &str, task: &TaskStatus, now: Time) {
             TablePhase::CatchingUp => "catching up",
             TablePhase::Streaming => "streaming",
             TablePhase::Parked => "parked",
+            TablePhase::Paused => "paused",
             TablePhase::LetGo => "not carried any more",
         };
         let beside = if status.aside { ", beside the others" } else { "" };
@@ -125,6 +126,9 @@ fn render_task(page: &mut String, name: &str, task: &TaskStatus, now: Time) {
         );
         if let Some(what) = &status.waiting_for {
             let _ = write!(page, "<tr><td colspan=11 class=wait>waits for {}</tr>", escape(what));
+        }
+        if let Some(words) = words::paused(status, now) {
+            let _ = write!(page, "<tr><td colspan=11 class=wait>{}</tr>", escape(&words));
         }
         if let Some(words) = words::quarantined(status) {
             let _ = write!(page, "<tr><td colspan=11 class=bad>{words}</tr>");
@@ -177,6 +181,7 @@ mod tests {
             quarantined: 0,
             quarantined_ever: 0,
             trouble: None,
+            paused: None,
             waiting_for: None,
             aside: false,
             upkeep,

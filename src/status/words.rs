@@ -1,6 +1,8 @@
 //! Parts of the status as words, the same on the page and in the terminal.
 
-use crate::change::status::{NotCarried, Skipped, Stands, TableStatus, TaskStatus, Time, Upkeep};
+use crate::change::status::{
+    NotCarried, PausedTable, Skipped, Stands, TableStatus, TaskStatus, Time, Upkeep,
+};
 use crate::change::verdict::Outcome;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -75,6 +77,12 @@ pub fn not_carried(tables: &NotCarried) -> Option<String> {
         by_reason.iter().map(|(why, names)| format!("{}: {why}", names.join(", "))).collect();
     let more = if tables.more > 0 { format!("; and at least {} more", tables.more) } else { String::new() };
     (!told.is_empty()).then(|| format!("not carried: {}{more}", told.join("; ")))
+}
+
+/// `paused 3m ago, goes on from binlog.000042:1337`; `None` where it is not paused.
+pub fn paused(status: &TableStatus, now: Time) -> Option<String> {
+    let PausedTable { since, position } = status.paused.as_ref()?;
+    Some(format!("paused {} ago, goes on from {position}", duration(now.seconds_since(*since))))
 }
 
 /// `3 rows in quarantine: the target cannot hold them`; `None` where there are none.

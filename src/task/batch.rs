@@ -102,6 +102,8 @@ pub struct Handover {
     pub joined: Option<Joined>,
     /// Tables that nothing is on record of, or that are parked, and that a side stream of this number is to carry.
     pub came: Option<(u32, BTreeSet<TableName>)>,
+    /// A paused table that a side stream of this number takes up from where it was.
+    pub resumed: Option<(u32, TableName)>,
     /// A table that nobody carries from here on, and whether its rows in the target go.
     pub let_go: Option<(TableName, bool)>,
     /// Somebody waits for it to be durable, and for whether rows are gone that were to go.
@@ -113,7 +115,15 @@ pub struct Handover {
 impl Handover {
     /// One of nothing, at a place.
     pub fn at(position: Position) -> Self {
-        Self { away: Vec::new(), joined: None, came: None, let_go: None, heard: None, position }
+        Self {
+            away: Vec::new(),
+            joined: None,
+            came: None,
+            resumed: None,
+            let_go: None,
+            heard: None,
+            position,
+        }
     }
 }
 

@@ -5,13 +5,14 @@ use super::pausing;
 use super::progress::Progress;
 use super::side;
 use super::sides::Sides;
-use super::{TaskError, prepare, targets};
+use super::{TaskError, prepare, recorded, targets};
 use crate::change::TableName;
 use crate::change::command::Change;
 use crate::change::state::TableState;
 use crate::config::Config;
 use crate::sink::Owner;
-use crate::status::Board;
+use crate::status::{Board, now};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Changes what the task does with tables when it runs again, and says of each what that is. Nothing is changed where one of them cannot
@@ -31,27 +32,55 @@ pub async fn change(
     let (session, store) = (owner.session(), owner.store());
     let stored = store.load(session).await?;
     for table in tables {
-        side::check(&context, &owner, change, table, stored.tables.get(table)).await?;
+        side::check(&context, &owner, (change, false), table, stored.tables.get(table)).await?;
     }
-    let side = Sides::of(&stored).last() + 1;
+    let mut side = Sides::of(&stored).last() + 1;
     let mut lines = Vec::new();
     prepare::transaction(session, "BEGIN").await?;
     store.close_side(session, side).await?;
-    for table in tables {
+    for table in tables.iter().collect::<BTreeSet<_>>() {
         let known = stored.tables.get(table);
-        let line = match (change, known.map(|known| &known.state)) {
-            (Change::Add | Change::Resync, Some(TableState::Aside { .. })) => {
-                "its copy is on its way, and goes on"
+        let is_so = |line: &str| format!("{table}: {line}");
+        let will_be = |line: &str| format!("{table}: {line} when task {name} runs");
+        lines.push(match (change, known.map(|known| &known.state)) {
+            (Change::Pause, state) if side::may_pause(name, table, state, false)? => {
+                let known = known.ok_or_else(|| TaskError::missing(table))?;
+                // Its copy has yet to take its place.
+                if recorded::copy_beside(&context, table, known)?.is_some() {
+                    return Err(TaskError::OnItsWay { table: table.clone() });
+                }
+                let carries = match &known.state {
+                    TableState::Aside { side, .. } => store.aside(*side),
+                    _ => store.clone(),
+                };
+                let head = carries.head(session).await?;
+                let head = head.ok_or_else(|| TaskError::missing(format!("the checkpoint of {table}")))?;
+                let (from, since) = (head.position, now().seconds());
+                store.restate(session, table, &TableState::Paused { from, since }).await?;
+                is_so(side::PAUSED)
             }
-            (Change::Drop { remove_rows: false }, Some(TableState::LetGo)) => "it is not carried",
-            (Change::Add, None | Some(TableState::Pending)) => "it is added",
+            (Change::Resume, Some(TableState::Paused { .. })) => {
+                store.resume(session, table, side).await?;
+                // Each has its own place in the log.
+                side += 1;
+                will_be(side::RESUMED)
+            }
+            (Change::Resume, _) => is_so(side::NOT_PAUSED),
+            (Change::Pause, _) | (Change::Add, Some(TableState::Paused { .. })) => {
+                is_so(side::PAUSED_ALREADY)
+            }
+            (Change::Add | Change::Resync, Some(TableState::Aside { .. })) => {
+                will_be("its copy is on its way, and goes on")
+            }
+            (Change::Drop { remove_rows: false }, Some(TableState::LetGo)) => will_be("it is not carried"),
+            (Change::Add, None | Some(TableState::Pending)) => will_be("it is added"),
             (
                 Change::Add,
                 Some(TableState::Snapshotting { .. } | TableState::CatchingUp { .. } | TableState::Streaming),
-            ) => "it is carried already",
+            ) => will_be("it is carried already"),
             (Change::Add | Change::Resync, _) => {
                 store.renumber(session, table, side).await?;
-                "it is copied again"
+                will_be("it is copied again")
             }
             (Change::Drop { remove_rows }, _) => {
                 let mut gone = true;
@@ -61,10 +90,9 @@ pub async fn change(
                         .is_gone();
                 }
                 store.restate(session, table, &TableState::LetGo).await?;
-                side::dropped(remove_rows, gone)
+                will_be(side::dropped(remove_rows, gone))
             }
-        };
-        lines.push(format!("{table}: {line} when task {name} runs"));
+        });
     }
     prepare::transaction(session, "COMMIT").await?;
     Ok(lines)

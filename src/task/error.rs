@@ -151,11 +151,21 @@ pub enum TaskError {
         /// The task.
         task: String,
     },
-    /// A table is being copied beside the others.
-    #[error("{table} is being copied beside the others")]
+    /// A table is on its way to the others.
+    #[error("{table} is being copied, or has not come up with the others yet")]
     OnItsWay {
         /// The table.
         table: TableName,
+    },
+    /// Nothing is applied to a table that is to be paused.
+    #[error("{table} cannot be paused: {why}")]
+    Rests {
+        /// The table.
+        table: TableName,
+        /// Why nothing is applied to it.
+        why: &'static str,
+        /// What has it carried again.
+        remedy: Remedy,
     },
     /// A table's rows in the target cannot be put in place anew without touching those of others.
     #[error("{table} cannot be copied again by itself: {why}")]
@@ -354,9 +364,10 @@ impl TaskError {
             Self::Sink(error) => error.retry(),
             Self::Transform(error) => error.retry(),
             Self::Schema(error) => error.retry(),
-            Self::Precheck { remedy, .. } | Self::Stream { remedy, .. } | Self::NotSkipped { remedy, .. } => {
-                Retry::fix(remedy.clone())
-            }
+            Self::Precheck { remedy, .. }
+            | Self::Stream { remedy, .. }
+            | Self::Rests { remedy, .. }
+            | Self::NotSkipped { remedy, .. } => Retry::fix(remedy.clone()),
             Self::NotOnRecord { .. } => Retry::fix(InConfig::NameATable),
             Self::NotSelected { .. } => Retry::fix(InConfig::SelectAndReload),
             Self::Gone { table } => Retry::fix(Remedy::LeaveOutGone { table: table.clone() }),

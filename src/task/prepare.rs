@@ -319,6 +319,7 @@ pub async fn begun_elsewhere(
         | TableState::Streaming
         | TableState::Aside { .. }
         | TableState::Parked(_)
+        | TableState::Paused { .. }
         | TableState::LetGo => None,
     };
     let elsewhere = |recorded: &Recorded| copied_from(recorded).is_some_and(|server| server != uuid);

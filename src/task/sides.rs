@@ -37,7 +37,7 @@ impl Sides {
                     sides.names.insert(name.clone());
                     sides.parked.insert(name.clone(), trouble.gone);
                 }
-                TableState::LetGo => {
+                TableState::Paused { .. } | TableState::LetGo => {
                     sides.names.insert(name.clone());
                 }
                 TableState::Pending

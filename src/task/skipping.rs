@@ -112,6 +112,9 @@ fn may_pass(name: &str, stored: &Stored, table: Option<&TableName>) -> Result<()
         TableState::Aside { .. } => {
             format!("{table} is copied beside the others, from a place behind the transaction")
         }
+        TableState::Paused { .. } => {
+            format!("{table} is paused, and the other tables of task {name} do not wait for it")
+        }
         TableState::LetGo => format!("{table} is not carried any more"),
         TableState::Pending | TableState::Snapshotting { .. } => {
             format!("{table} is still being copied, and its copy may hold a part of what the transaction did")

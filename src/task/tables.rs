@@ -56,6 +56,7 @@ impl Carried {
             | TableState::Streaming
             | TableState::Aside { .. }
             | TableState::Parked(_)
+            | TableState::Paused { .. }
             | TableState::LetGo => (None, None, false),
         };
         let names = recorded.names.clone();

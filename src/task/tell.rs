@@ -6,7 +6,7 @@ use super::memory::Memory;
 use super::progress::TaskProgress;
 use super::recorded::Known;
 use crate::change::state::TableState;
-use crate::change::status::{NotCarried, TablePhase, TableStatus, TaskStatus, Upkeep};
+use crate::change::status::{NotCarried, PausedTable, TablePhase, TableStatus, TaskStatus, Upkeep};
 use crate::change::{TableName, TargetName};
 use crate::sink::store::{Counts, Stored};
 
@@ -95,7 +95,7 @@ pub(super) fn count(task: &mut TaskStatus, counts: &Counts) {
 pub(super) fn others(context: &Context, stored: &Stored) {
     context.progress.tell(|task| {
         for (name, table) in &stored.tables {
-            if let TableState::Aside { .. } | TableState::Parked(_) | TableState::LetGo = &table.state {
+            if !table.state.is_of_main() && table.state != TableState::Pending {
                 moved(task, name, &table.target, &table.state);
             }
         }
@@ -143,7 +143,7 @@ pub(super) fn moved(task: &mut TaskStatus, name: &TableName, target: &TargetName
     let fresh = table(target, state, 0, 0);
     let status = task.tables.entry(name.to_string()).or_insert_with(|| fresh.clone());
     (status.phase, status.trouble, status.aside) = (fresh.phase, fresh.trouble, fresh.aside);
-    (status.waiting_for, status.target) = (None, fresh.target);
+    (status.waiting_for, status.target, status.paused) = (None, fresh.target, fresh.paused);
 }
 
 /// The tables as they are on record: where each goes, and how far it is.
@@ -177,6 +177,12 @@ pub(super) fn table(
             TableState::Parked(trouble) => Some(trouble.clone()),
             _ => None,
         },
+        paused: match state {
+            TableState::Paused { from, since } => {
+                Some(PausedTable { since: *since, position: from.to_string() })
+            }
+            _ => None,
+        },
         waiting_for: None,
         aside: matches!(state, TableState::Aside { .. }),
         upkeep: Upkeep::default(),
@@ -191,6 +197,7 @@ fn phase(state: &TableState) -> TablePhase {
         TableState::Streaming => TablePhase::Streaming,
         TableState::Aside { within, .. } => phase(within),
         TableState::Parked(_) => TablePhase::Parked,
+        TableState::Paused { .. } => TablePhase::Paused,
         TableState::LetGo => TablePhase::LetGo,
     }
 }

@@ -165,6 +165,7 @@ fn the_status_reads_back_as_it_is_written() {
             quarantined: 0,
             quarantined_ever: 0,
             trouble: None,
+            paused: None,
             waiting_for: None,
             aside: false,
             upkeep: rowferry::testing::change::status::Upkeep { bytes: 7, ..Default::default() },

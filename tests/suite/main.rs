@@ -45,6 +45,7 @@ mod moves_during_copy;
 mod one_server;
 mod options;
 mod outages;
+mod paused_tables;
 mod pausing;
 mod printing;
 mod quarantine;

@@ -39,7 +39,7 @@ impl Form {
     pub fn version(self) -> u32 {
         match self {
             Self::Position => 1,
-            Self::State => 2,
+            Self::State => 3,
             Self::Mapping => 4,
             Self::Definition => 1,
             Self::Bound => 1,

@@ -99,6 +99,14 @@ impl Store {
         ended.map_err(failed)?;
         Ok(self.own(stored))
     }
+
+    /// The head of this stream's checkpoints, as it is now; `None` when there is none.
+    ///
+    /// # Errors
+    /// What the server answers.
+    pub async fn head(&self, session: &Session) -> Result<Option<Checkpoint>, SinkError> {
+        newest(session, &self.task, &self.names).await
+    }
 }
 
 /// Reads a task's records without owning it and without writing anything; `None` when there are none. Must not
@@ -151,9 +159,12 @@ pub async fn peek(session: &Session, task: &str) -> Result<Option<Stored>, SinkE
 
 /// The head of a task's checkpoints, as it is now; `None` when there is none. The task's records are there.
 pub async fn checkpoint(session: &Session, task: &str) -> Result<Option<Checkpoint>, SinkError> {
-    let names = Names::new(task);
-    let reader = Reader { session, task, names: &names };
-    let rows = reader.rows(&head(&names)).await?;
+    newest(session, task, &Names::new(task)).await
+}
+
+async fn newest(session: &Session, task: &str, names: &Names) -> Result<Option<Checkpoint>, SinkError> {
+    let reader = Reader { session, task, names };
+    let rows = reader.rows(&head(names)).await?;
     rows.first().map(|row| reader.checkpoint(row).map(|(checkpoint, _)| checkpoint)).transpose()
 }
 

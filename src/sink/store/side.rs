@@ -124,6 +124,33 @@ impl Store {
         self.forget_copy(session, source).await
     }
 
+    /// Records a paused table as one of the side stream of this number, which goes on from where the table was,
+    /// in the open transaction. Gives what was on record of it.
+    ///
+    /// # Errors
+    /// When it is not paused; as [`Store::record_table`].
+    pub async fn resume(
+        &self,
+        session: &Session,
+        source: &TableName,
+        side: u32,
+    ) -> Result<StoredTable, SinkError> {
+        const DOING: &str = "resuming a paused table";
+        let stored = self.stored(session, source).await?;
+        let stored = stored.ok_or_else(|| session.unexpected(DOING, format!("{source} is not on record")))?;
+        let TableState::Paused { from, .. } = &stored.state else {
+            return Err(session.unexpected(DOING, format!("{source} is not paused")));
+        };
+        // What a task of an earlier time has left under this number.
+        self.close_side(session, side).await?;
+        let aside = self.aside(side);
+        let sql = tables::make_position(&aside.names.position, session.dialect().distributed);
+        session.client().batch_execute(&sql).await.map_err(|error| session.error(DOING, error))?;
+        aside.start(session, from).await?;
+        aside.record_table(session, source, &stored.target, &TableState::Streaming, &stored.mapping).await?;
+        Ok(stored)
+    }
+
     /// See [`feeders`].
     ///
     /// # Errors
@@ -141,7 +168,13 @@ impl Store {
     pub(super) fn stored_state(&self, state: &TableState) -> TableState {
         match self.side {
             Some(side)
-                if !matches!(state, TableState::Aside { .. } | TableState::Parked(_) | TableState::LetGo) =>
+                if !matches!(
+                    state,
+                    TableState::Aside { .. }
+                        | TableState::Parked(_)
+                        | TableState::Paused { .. }
+                        | TableState::LetGo
+                ) =>
             {
                 TableState::Aside { side, within: Box::new(state.clone()) }
             }

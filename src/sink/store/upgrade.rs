@@ -21,8 +21,8 @@ const SAME: UpgradeStep = Ok;
 fn steps(form: Form) -> &'static [UpgradeStep] {
     match form {
         Form::Position => &[SAME],
-        // To 2: tables aside, parked ones, and those that were let go of.
-        Form::State => &[SAME, SAME],
+        // To 2: tables aside, parked ones, and those that were let go of. To 3: paused ones.
+        Form::State => &[SAME, SAME, SAME],
         // To 2: tables that take the place of others. To 3: their columns that have other names there. To 4: those that
         // are taken out again.
         Form::Mapping => &[SAME, SAME, SAME, SAME],

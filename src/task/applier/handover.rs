@@ -18,16 +18,25 @@ use std::collections::{BTreeMap, BTreeSet};
 
 impl Applying {
     pub(super) async fn hand_over(&mut self, unit: Handover) -> Result<(), TaskError> {
-        let Handover { away, joined, came, let_go, heard, position } = unit;
+        let Handover { away, joined, came, resumed, let_go, heard, position } = unit;
         // How long it takes to take rows out nobody knows.
         self.execute("BEGIN; SET LOCAL statement_timeout = 0").await?;
         let mut asks = Vec::new();
+        // Those that the main stream has not carried, and where they are from here on.
+        let mut beside = Vec::new();
         if let Some((side, tables)) = &came {
             self.store.close_side(&self.session, *side).await?;
             for table in tables {
                 self.store.renumber(&self.session, table, *side).await?;
+                let state = TableState::Aside { side: *side, within: Box::new(TableState::Pending) };
+                beside.push((table.clone(), self.context.target_name(table), state));
                 tracing::info!(task = self.context.name, %table, "a selected table has come: it is copied beside the others");
             }
+        }
+        if let Some((side, table)) = resumed {
+            let stored = self.store.resume(&self.session, &table, side).await?;
+            let state = TableState::Aside { side, within: Box::new(TableState::Streaming) };
+            beside.push((table, stored.target, state));
         }
         for (name, state) in &away {
             let mut recorded = self.recorded.remove(name).ok_or_else(|| TaskError::missing(name))?;
@@ -72,13 +81,10 @@ impl Applying {
                 if let Some(table) =
                     let_go.as_ref().and_then(|(name, _)| task.tables.get_mut(&name.to_string()))
                 {
-                    (table.phase, table.trouble) = (TablePhase::LetGo, None);
+                    (table.phase, table.trouble, table.paused) = (TablePhase::LetGo, None, None);
                 }
-                for (side, table) in
-                    came.iter().flat_map(|(side, tables)| tables.iter().map(move |table| (*side, table)))
-                {
-                    let state = TableState::Aside { side, within: Box::new(TableState::Pending) };
-                    tell::moved(task, table, &self.context.target_name(table), &state);
+                for (table, target, state) in &beside {
+                    tell::moved(task, table, target, state);
                 }
                 for (recorded, state) in &asks {
                     tell::away(task, recorded.name(), recorded.target(), state.as_ref());
@@ -93,12 +99,12 @@ impl Applying {
             let _asker_has_gone = heard.send(done);
         }
         let mut groups: BTreeMap<u32, BTreeSet<TableName>> = BTreeMap::new();
-        for (recorded, state) in asks {
-            if let Some(TableState::Aside { side, .. }) = state {
-                groups.entry(*side).or_default().insert(recorded.name().clone());
+        let asks = asks.iter().filter_map(|(recorded, state)| Some((recorded.name(), state.as_ref()?)));
+        for (name, state) in asks.chain(beside.iter().map(|(name, _, state)| (name, state))) {
+            if let TableState::Aside { side, .. } = state {
+                groups.entry(*side).or_default().insert(name.clone());
             }
         }
-        groups.extend(came);
         for (side, tables) in groups {
             let _manager_has_ended = self.asks.as_ref().map(|manager| manager.send(Ask { side, tables }));
         }

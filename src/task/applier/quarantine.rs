@@ -139,7 +139,7 @@ impl Applying {
         self.context.progress.tell(|task| {
             // Of those that no stream carries nobody else tells.
             for (name, status) in &mut task.tables {
-                if matches!(status.phase, TablePhase::Parked | TablePhase::LetGo) {
+                if matches!(status.phase, TablePhase::Parked | TablePhase::Paused | TablePhase::LetGo) {
                     status.quarantined = resting.get(name).copied().unwrap_or(0);
                 }
             }

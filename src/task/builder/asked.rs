@@ -24,6 +24,10 @@ impl<T: Translator> Builder<T> {
             Asked::LetIn => self.let_in(side(), vec![table], Some(heard)),
             Asked::Again => self.copy_again(side(), table, heard),
             Asked::LetGo { remove_rows } => self.let_go(table, remove_rows, heard),
+            Asked::Pause { since } => self.pause(table, since, heard),
+            Asked::Resume => {
+                self.asked(Handover { resumed: Some((side(), table)), ..self.here() }, heard);
+            }
         }
     }
 
@@ -42,6 +46,15 @@ impl<T: Translator> Builder<T> {
         if self.tables.put_aside(&table) || self.tables.is_passed_over(&table) {
             self.tables.is_let_in(&table);
             self.asked(Handover { let_go: Some((table, remove_rows)), ..self.here() }, heard);
+        }
+    }
+
+    /// Nothing is applied to a table that is carried from here on.
+    fn pause(&mut self, table: TableName, since: u64, heard: oneshot::Sender<bool>) {
+        if self.tables.put_aside(&table) {
+            let here = self.here();
+            let state = TableState::Paused { from: here.position.clone(), since };
+            self.asked(Handover { away: vec![(table, Some(state))], ..here }, heard);
         }
     }
 

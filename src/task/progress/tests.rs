@@ -119,6 +119,7 @@ fn empty() -> TableStatus {
         quarantined: 0,
         quarantined_ever: 0,
         trouble: None,
+        paused: None,
         waiting_for: None,
         aside: false,
         upkeep: Upkeep::default(),

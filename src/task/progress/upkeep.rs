@@ -96,7 +96,13 @@ impl TaskProgress {
         let feeder = self.targets.get(target).map(|one| &one.feeder);
         match feeder.and_then(|feeder| self.tables.get(feeder)) {
             Some(TablePhase::CatchingUp | TablePhase::Streaming) => true,
-            Some(TablePhase::Pending | TablePhase::Snapshotting | TablePhase::Parked | TablePhase::LetGo)
+            Some(
+                TablePhase::Pending
+                | TablePhase::Snapshotting
+                | TablePhase::Parked
+                | TablePhase::Paused
+                | TablePhase::LetGo,
+            )
             | None => false,
         }
     }

@@ -6,8 +6,10 @@ use super::manager::Manager;
 use super::meet::{Asked, Visit};
 use crate::change::TableName;
 use crate::change::command::Change;
+use crate::change::remedy::{InConfig, Remedy};
 use crate::change::state::TableState;
 use crate::sink::store::StoredTable;
+use crate::status::now;
 use crate::task::request::Request;
 use crate::task::{TaskError, targets};
 use std::sync::atomic::Ordering::Relaxed;
@@ -47,7 +49,7 @@ impl Manager {
     async fn can(&self, change: Change, tables: &[TableName]) -> Result<(), TaskError> {
         let stored = self.owner.store().load(self.owner.session()).await?;
         for table in tables {
-            check(&self.context, &self.owner, change, table, stored.tables.get(table)).await?;
+            check(&self.context, &self.owner, (change, true), table, stored.tables.get(table)).await?;
         }
         Ok(())
     }
@@ -56,6 +58,12 @@ impl Manager {
         let stored = self.owner.store().load(self.owner.session()).await?;
         self.memory.rests().end(table);
         let what = match (change, stored.tables.get(table).map(|known| &known.state)) {
+            (Change::Pause, state) if may_pause(&self.context.name, table, state, true)? => {
+                Asked::Pause { since: now().seconds() }
+            }
+            (Change::Resume, Some(TableState::Paused { .. })) => Asked::Resume,
+            (Change::Resume, _) => return Ok(NOT_PAUSED),
+            (Change::Pause, _) | (Change::Add, Some(TableState::Paused { .. })) => return Ok(PAUSED_ALREADY),
             (Change::Add | Change::Resync, Some(TableState::Aside { .. })) => {
                 return Ok("its copy is on its way, and goes on");
             }
@@ -74,6 +82,8 @@ impl Manager {
         match (sent, done.await, what) {
             (Ok(()), Ok(_), Asked::LetIn) => Ok("it is copied beside the others"),
             (Ok(()), Ok(_), Asked::Again) => Ok("it is copied again"),
+            (Ok(()), Ok(_), Asked::Pause { .. }) => Ok(PAUSED),
+            (Ok(()), Ok(_), Asked::Resume) => Ok(RESUMED),
             (Ok(()), Ok(gone), Asked::LetGo { remove_rows }) => Ok(dropped(remove_rows, gone)),
             _ => {
                 let why = "the task starts over, and it is not known whether it was done";
@@ -94,14 +104,51 @@ pub(in crate::task) fn dropped(remove_rows: bool, gone: bool) -> &'static str {
     }
 }
 
-/// Whether what is asked of a table can be done.
+pub(in crate::task) const PAUSED: &str = "it is paused, and stays so until it is resumed";
+pub(in crate::task) const PAUSED_ALREADY: &str = "it is paused already";
+pub(in crate::task) const NOT_PAUSED: &str = "it is not paused";
+/// Whether the log holds what comes next for it the side stream finds out.
+pub(in crate::task) const RESUMED: &str =
+    "it goes on from where it was, or is copied again where the source's log has that no more";
+
+/// Whether a table can be paused, of a task that runs or not; false where it is already.
+///
+/// # Errors
+/// Why it cannot.
+pub(in crate::task) fn may_pause(
+    task: &str,
+    table: &TableName,
+    state: Option<&TableState>,
+    runs: bool,
+) -> Result<bool, TaskError> {
+    let table = table.clone();
+    match state {
+        Some(TableState::Streaming) => Ok(true),
+        // Its own stream does not run either, and may be what the task has failed for.
+        Some(TableState::Aside { within, .. }) if !runs && **within == TableState::Streaming => Ok(true),
+        Some(TableState::Paused { .. }) => Ok(false),
+        Some(TableState::Snapshotting { .. } | TableState::CatchingUp { .. } | TableState::Aside { .. }) => {
+            Err(TaskError::OnItsWay { table })
+        }
+        Some(TableState::Parked(_)) => {
+            let remedy = Remedy::Resync { table: table.clone() };
+            Err(TaskError::Rests { table, why: "it is parked, so nothing is applied to it", remedy })
+        }
+        Some(TableState::LetGo) => {
+            Err(TaskError::Rests { table, why: "it is not carried", remedy: InConfig::NameATable.into() })
+        }
+        None | Some(TableState::Pending) => Err(TaskError::NotOnRecord { table, task: task.to_owned() }),
+    }
+}
+
+/// Whether what is asked of a table can be done, of a task that runs or not.
 ///
 /// # Errors
 /// Why it cannot.
 pub(in crate::task) async fn check(
     context: &crate::task::context::Context,
     owner: &crate::sink::Owner,
-    change: Change,
+    (change, runs): (Change, bool),
     table: &TableName,
     known: Option<&StoredTable>,
 ) -> Result<(), TaskError> {
@@ -111,6 +158,9 @@ pub(in crate::task) async fn check(
     }
     match (change, known) {
         (Change::Add, _) => Ok(()),
+        (Change::Pause, known) => {
+            may_pause(&task, table, known.map(|known| &known.state), runs).map(|_is_to_be| ())
+        }
         (Change::Drop { .. }, Some(StoredTable { state: TableState::Aside { .. }, .. })) => {
             Err(TaskError::OnItsWay { table: table.clone() })
         }
@@ -120,6 +170,6 @@ pub(in crate::task) async fn check(
         (Change::Resync, Some(known)) if !matches!(known.state, TableState::Aside { .. }) => {
             targets::is_replaceable(context, owner, table, known).await
         }
-        (Change::Resync | Change::Drop { .. }, Some(_)) => Ok(()),
+        (Change::Resync | Change::Resume | Change::Drop { .. }, Some(_)) => Ok(()),
     }
 }

@@ -166,7 +166,16 @@ async fn goes_on(lane: &Lane, error: TaskError, tries: u32) -> Result<After, Tas
         (Retry::AfterBackoff, _) => Ok(After::Soon),
         (_, Some(table)) => refused(lane, &table, error).await,
         (Retry::Never, None) => Err(error),
-        (Retry::AfterFix { remedy }, None) if remedy.is_copy_of_task() => start_over(lane).await,
+        (Retry::AfterFix { remedy }, None) if remedy.is_copy_of_task() => {
+            let tables: Vec<String> = lane.tables.iter().map(ToString::to_string).collect();
+            let tables = tables.join(", ");
+            tracing::warn!(
+                task = lane.main.name,
+                side = lane.side,
+                "{tables}: copied again, for the source's log has not what comes next: {error}"
+            );
+            start_over(lane).await
+        }
         (Retry::AfterFix { .. }, None) => Ok(After::Late),
     }
 }

@@ -94,6 +94,13 @@ pub(in crate::task) enum Asked {
         /// Its rows in the target go too.
         remove_rows: bool,
     },
+    /// Nothing is applied to one that is carried any more.
+    Pause {
+        /// Seconds since 1970 now.
+        since: u64,
+    },
+    /// One that is paused goes on.
+    Resume,
 }
 
 /// The main stream's end.

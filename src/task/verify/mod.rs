@@ -249,8 +249,12 @@ fn unfinished(state: &TableState) -> Option<String> {
         TableState::Snapshotting { .. } | TableState::CatchingUp { .. } => {
             Some("it is being copied".to_owned())
         }
+        TableState::Aside { within, .. } if **within == TableState::Streaming => {
+            Some("it is on its way to the others".to_owned())
+        }
         TableState::Aside { .. } => Some("it is being copied beside the others".to_owned()),
         TableState::Parked(trouble) => Some(format!("it is parked: {}", trouble.error)),
+        TableState::Paused { from, .. } => Some(format!("it is paused at {from}")),
         TableState::LetGo => Some("it is carried no more, by command".to_owned()),
     }
 }

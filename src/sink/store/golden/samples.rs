@@ -77,7 +77,8 @@ fn next_state(state: &TableState) -> Option<TableState> {
             gone: false,
         })),
         TableState::Parked(_) => Some(TableState::LetGo),
-        TableState::LetGo => None,
+        TableState::LetGo => Some(TableState::Paused { from: p0, since: 1_700_000_000 }),
+        TableState::Paused { .. } => None,
     }
 }
 

@@ -217,6 +217,8 @@ async fn attempt(
         }
     }
     passes(&context, &mut gathered)?;
+    // One that was paused may have been for long.
+    prepare::record_widened(&context, &owner, &stored, &gathered).await?;
     prepare::begun_elsewhere(&context, &mut server, &owner, &stored).await?;
     let stored = owner.store().load(owner.session()).await?;
     let prepared = schema_sync(&context, &mut server, &owner, &stored, &mut gathered).await?;

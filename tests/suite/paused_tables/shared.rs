@@ -87,3 +87,23 @@ async fn a_key_of_the_target_that_refers_to_a_paused_table_is_told() {
     carried(&scene, &daemon, "parent").await;
     scene.assert_exact(&daemon, &["parent", "child"]).await;
 }
+
+/// What somebody has made wider in the target meanwhile is taken over, as at a start of the task.
+#[tokio::test]
+async fn columns_that_were_widened_while_a_table_was_paused_take_its_rows() {
+    let scene = Scene::new("paused_wider").await;
+    scene.source.sql(&rows("t", 5)).await;
+    scene.source.sql(&rows("u", 5)).await;
+    scene.source.sql(&format!("{}; UPDATE many SET id = id + 10000", rows("many", 5000))).await;
+    let daemon = scene.start_with(&scene.config().healing()).await;
+    pause(&scene, &daemon, "t").await;
+    scene.target.sql("ALTER TABLE paused_wider.t ALTER COLUMN w TYPE bigint").await;
+    scene.source.sql("INSERT INTO t SELECT id, v, w FROM many; UPDATE t SET w = 7 WHERE id = 1; DELETE FROM t WHERE id = 2; UPDATE u SET w = 7").await;
+    scene.assert_exact(&daemon, &["u"]).await;
+    let table = super::oid(&scene, "t").await;
+    resume(&scene, &daemon, "t").await;
+    carried(&scene, &daemon, "t").await;
+    scene.source.sql("INSERT INTO t VALUES (9, 'nine', 9)").await;
+    scene.assert_exact(&daemon, &["t", "u"]).await;
+    assert_eq!(super::oid(&scene, "t").await, table, "it was copied");
+}

@@ -1,5 +1,5 @@
 //! What has tables copied beside the stream while a run goes on: statements that the log does not tell, tables that come, tables that are
-//! told to be copied again, and tables that are parked and come back.
+//! told to be copied again, tables that are parked and come back, and tables that are paused and resumed.
 
 use crate::harness::{DEADLINE, Daemon, Scene, eventually_some, pause, rowferry};
 use crate::load::Dice;
@@ -7,6 +7,7 @@ use rowferry::testing::change::status::TablePhase;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::time::Duration;
+use tokio::task::JoinHandle;
 
 /// Rows of a table that comes.
 const ROWS: u32 = 400;
@@ -20,6 +21,10 @@ pub struct Healing {
     parked: BTreeSet<String>,
     /// The last table that is to meet one.
     refused: Option<String>,
+    /// The last table that was paused, if it was.
+    paused: Option<String>,
+    /// Pauses and resumes that may still be waiting for their answers.
+    asked: Vec<JoinHandle<()>>,
     turns: u64,
     counts: BTreeMap<&'static str, u64>,
 }
@@ -29,7 +34,7 @@ impl Healing {
     pub async fn disturb(&mut self, scene: &Scene<'_>, daemon: &Daemon, dice: &mut Dice) {
         let tables = ["items", "parts", "names", "audit"];
         self.turns += 1;
-        let what = match self.turns % 5 {
+        let what = match self.turns % 6 {
             1 => {
                 self.comes(scene).await;
                 "added"
@@ -45,15 +50,16 @@ impl Healing {
             }
             4 => {
                 let table = *dice.pick(&tables);
-                command(resync(scene, daemon, table));
+                command(told(scene, daemon, "resync", table));
                 "copied again by command"
             }
+            5 => self.rests(scene, daemon, dice).await,
             _ => {
                 if let Some(name) = self.refused.take() {
                     // It may not be there yet, or not be parked yet: then this is a copy again by command.
                     let mended = format!("ALTER TABLE {}.{name} DROP CONSTRAINT wanted", scene.target.test());
                     let _not_there_yet = scene.target.try_sql(&mended).await;
-                    command(resync(scene, daemon, &name));
+                    command(told(scene, daemon, "resync", &name));
                 }
                 "parked ones brought back"
             }
@@ -74,6 +80,26 @@ impl Healing {
             ))
             .await;
         self.came.push(name);
+    }
+
+    /// A table that has come is paused, or goes on if it was; rows come to it all the while.
+    async fn rests(&mut self, scene: &Scene<'_>, daemon: &Daemon, dice: &mut Dice) -> &'static str {
+        if let Some(name) = self.paused.take() {
+            self.asked.push(command(told(scene, daemon, "resume", &name)));
+            scene.source.sql(&format!("UPDATE {name} SET w = w + 1 WHERE id > 200")).await;
+            return "resumed";
+        }
+        if self.came.is_empty() {
+            self.comes(scene).await;
+        }
+        let name = dice.pick(&self.came).clone();
+        self.asked.push(command(told(scene, daemon, "pause", &name)));
+        scene
+            .source
+            .sql(&format!("UPDATE {name} SET w = w + 1 WHERE id > 100; DELETE FROM {name} WHERE id = 5"))
+            .await;
+        self.paused = Some(name);
+        "paused"
     }
 
     /// A row comes that the target's owner does not want; he changes his mind later.
@@ -97,7 +123,11 @@ impl Healing {
     }
 
     /// Every table that has come is carried in the end, and equal.
-    pub async fn settle(&self, scene: &Scene<'_>, daemon: &Daemon) {
+    pub async fn settle(&mut self, scene: &Scene<'_>, daemon: &Daemon) {
+        // None is to come when its table is found to be carried.
+        for asked in self.asked.drain(..) {
+            let _killed_before_it_answered = asked.await;
+        }
         for name in &self.came {
             let target = format!("{}.{name}", scene.target.test());
             scene.source.sql(&format!("UPDATE {name} SET w = 9 WHERE id = 1")).await;
@@ -108,7 +138,11 @@ impl Healing {
                 if table.phase == TablePhase::Parked {
                     let mended = format!("ALTER TABLE {target} DROP CONSTRAINT IF EXISTS wanted");
                     scene.target.sql(&mended).await;
-                    let command = resync(scene, daemon, name);
+                    let command = told(scene, daemon, "resync", name);
+                    rowferry(&command.iter().map(String::as_str).collect::<Vec<_>>()).await;
+                }
+                if table.phase == TablePhase::Paused {
+                    let command = told(scene, daemon, "resume", name);
                     rowferry(&command.iter().map(String::as_str).collect::<Vec<_>>()).await;
                 }
                 (table.phase == TablePhase::Streaming && !table.aside).then_some(())
@@ -138,12 +172,12 @@ impl Healing {
 }
 
 /// Gives a command to the daemon, which may be killed before it answers.
-fn command(words: Vec<String>) {
-    tokio::spawn(async move { rowferry(&words.iter().map(String::as_str).collect::<Vec<_>>()).await });
+fn command(words: Vec<String>) -> JoinHandle<()> {
+    tokio::spawn(async move { drop(rowferry(&words.iter().map(String::as_str).collect::<Vec<_>>()).await) })
 }
 
-fn resync(scene: &Scene<'_>, daemon: &Daemon, table: &str) -> Vec<String> {
+fn told(scene: &Scene<'_>, daemon: &Daemon, command: &str, table: &str) -> Vec<String> {
     let config = daemon.config_path().to_string_lossy().into_owned();
-    let command = ["resync", "-c", &config, "--task", "main"].map(str::to_owned);
+    let command = [command, "-c", &config, "--task", "main"].map(str::to_owned);
     [&command[..], &[format!("{}.{table}", scene.source.name)]].concat()
 }

@@ -207,6 +207,9 @@ fn add_task(text: &mut String, name: &str, task: &TaskStatus, live: bool, now: T
                 format!("copying, {} of about {} rows", status.copied_rows, status.estimated_rows)
             }
             TablePhase::CatchingUp => format!("catching up, {} rows copied", status.copied_rows),
+            TablePhase::Streaming if status.catching_up_from.is_some() => {
+                words::paused(status, now).unwrap_or_default()
+            }
             TablePhase::Streaming if live => format!(
                 "streaming, {} inserts, {} updates, {} deletes",
                 status.inserts, status.updates, status.deletes

@@ -133,17 +133,19 @@ fn held_up(task: &TaskStatus, now: Time) -> Option<String> {
     Some(format!("{name}, which is copied beside the others, does not get on: {why}"))
 }
 
-/// The tables that are parked, or else paused, in a sentence.
+/// The tables that are parked, or else paused, or else catching up after that, in a sentence.
 fn resting(task: &TaskStatus) -> Option<String> {
-    let all = |phase, word: &str| {
-        let tables = task.tables.iter().filter(|(_, table)| table.phase == phase);
+    let all = |is: fn(&TableStatus) -> bool, word: &str| {
+        let tables = task.tables.iter().filter(|(_, table)| is(table));
         match tables.map(|(name, _)| name.as_str()).collect::<Vec<_>>().as_slice() {
             [] => None,
             [one] => Some(format!("{one} is {word}")),
             [first, more @ ..] => Some(format!("{first} and {} more tables are {word}", more.len())),
         }
     };
-    all(TablePhase::Parked, "parked").or_else(|| all(TablePhase::Paused, "paused"))
+    all(|table| table.phase == TablePhase::Parked, "parked")
+        .or_else(|| all(|table| table.phase == TablePhase::Paused, "paused"))
+        .or_else(|| all(|table| table.catching_up_from.is_some(), "catching up after a pause"))
 }
 
 fn scrape(board: &Board) -> Response {

@@ -182,6 +182,7 @@ mod tests {
             quarantined_ever: 0,
             trouble: None,
             paused: None,
+            catching_up_from: None,
             waiting_for: None,
             aside: false,
             upkeep,

@@ -79,8 +79,11 @@ pub fn not_carried(tables: &NotCarried) -> Option<String> {
     (!told.is_empty()).then(|| format!("not carried: {}{more}", told.join("; ")))
 }
 
-/// `paused 3m ago, goes on from binlog.000042:1337`; `None` where it is not paused.
+/// `paused 3m ago, goes on from binlog.000042:1337`, or where it catches up from after that; `None` where it does neither.
 pub fn paused(status: &TableStatus, now: Time) -> Option<String> {
+    if let Some(from) = &status.catching_up_from {
+        return Some(format!("catching up after a pause, from {from}"));
+    }
     let PausedTable { since, position } = status.paused.as_ref()?;
     Some(format!("paused {} ago, goes on from {position}", duration(now.seconds_since(*since))))
 }

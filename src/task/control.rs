@@ -32,7 +32,9 @@ pub async fn change(
     let (session, store) = (owner.session(), owner.store());
     let stored = store.load(session).await?;
     for table in tables {
-        side::check(&context, &owner, (change, false), table, stored.tables.get(table)).await?;
+        let known = stored.tables.get(table);
+        let change = side::meets_skipped(&owner, name, change, table, known).await?;
+        side::check(&context, &owner, (change, false), table, known).await?;
     }
     let mut side = Sides::of(&stored).last() + 1;
     let mut lines = Vec::new();
@@ -42,6 +44,7 @@ pub async fn change(
         let known = stored.tables.get(table);
         let is_so = |line: &str| format!("{table}: {line}");
         let will_be = |line: &str| format!("{table}: {line} when task {name} runs");
+        let change = side::meets_skipped(&owner, name, change, table, known).await?;
         lines.push(match (change, known.map(|known| &known.state)) {
             (Change::Pause, state) if side::may_pause(name, table, state, false)? => {
                 let known = known.ok_or_else(|| TaskError::missing(table))?;
@@ -57,10 +60,18 @@ pub async fn change(
                 let head = head.ok_or_else(|| TaskError::missing(format!("the checkpoint of {table}")))?;
                 let (from, since) = (head.position, now().seconds());
                 store.restate(session, table, &TableState::Paused { from, since }).await?;
+                if let TableState::Aside { side, .. } = &known.state {
+                    let is_there = |state: &TableState| matches!(state, TableState::Aside { side: other, .. } if other == side);
+                    let mut others = stored.tables.iter().filter(|(name, _)| *name != table);
+                    if !others.any(|(_, other)| is_there(&other.state)) {
+                        store.close_side(session, *side).await?;
+                    }
+                }
                 is_so(side::PAUSED)
             }
             (Change::Resume, Some(TableState::Paused { .. })) => {
-                store.resume(session, table, side).await?;
+                let resumed = store.resume(session, table, side).await?;
+                resumed.ok_or_else(|| TaskError::missing(format!("the place where {table} was paused")))?;
                 // Each has its own place in the log.
                 side += 1;
                 will_be(side::RESUMED)
@@ -69,8 +80,8 @@ pub async fn change(
             (Change::Pause, _) | (Change::Add, Some(TableState::Paused { .. })) => {
                 is_so(side::PAUSED_ALREADY)
             }
-            (Change::Add | Change::Resync, Some(TableState::Aside { .. })) => {
-                will_be("its copy is on its way, and goes on")
+            (Change::Add | Change::Resync, Some(TableState::Aside { within, .. })) => {
+                will_be(side::on_its_way(within))
             }
             (Change::Drop { remove_rows: false }, Some(TableState::LetGo)) => will_be("it is not carried"),
             (Change::Add, None | Some(TableState::Pending)) => will_be("it is added"),

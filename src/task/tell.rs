@@ -7,7 +7,7 @@ use super::progress::TaskProgress;
 use super::recorded::Known;
 use crate::change::state::TableState;
 use crate::change::status::{NotCarried, PausedTable, TablePhase, TableStatus, TaskStatus, Upkeep};
-use crate::change::{TableName, TargetName};
+use crate::change::{Position, TableName, TargetName};
 use crate::sink::store::{Counts, Stored};
 
 /// Which servers they are.
@@ -102,8 +102,8 @@ pub(super) fn others(context: &Context, stored: &Stored) {
     });
 }
 
-/// The tables of a side stream.
-pub(super) fn tables_aside(context: &Context, tables: &Known, gathered: &Gathered) {
+/// The tables of a side stream, which goes on from this place.
+pub(super) fn tables_aside(context: &Context, tables: &Known, gathered: &Gathered, from: &Position) {
     let carried = carried(tables);
     context.progress.step_and_tell(
         |progress, _| progress.carries(carried),
@@ -114,6 +114,9 @@ pub(super) fn tables_aside(context: &Context, tables: &Known, gathered: &Gathere
                 if let Some(status) = task.tables.get_mut(&name.to_string()) {
                     status.estimated_rows = estimated;
                     status.aside = true;
+                    // A copy that has come so far is about to take its place.
+                    let is_resumed = recorded.state == TableState::Streaming && recorded.place.is_none();
+                    status.catching_up_from = is_resumed.then(|| from.to_string());
                 }
             }
         },
@@ -144,6 +147,7 @@ pub(super) fn moved(task: &mut TaskStatus, name: &TableName, target: &TargetName
     let status = task.tables.entry(name.to_string()).or_insert_with(|| fresh.clone());
     (status.phase, status.trouble, status.aside) = (fresh.phase, fresh.trouble, fresh.aside);
     (status.waiting_for, status.target, status.paused) = (None, fresh.target, fresh.paused);
+    status.catching_up_from = None;
 }
 
 /// The tables as they are on record: where each goes, and how far it is.
@@ -183,6 +187,7 @@ pub(super) fn table(
             }
             _ => None,
         },
+        catching_up_from: None,
         waiting_for: None,
         aside: matches!(state, TableState::Aside { .. }),
         upkeep: Upkeep::default(),

@@ -166,6 +166,7 @@ fn the_status_reads_back_as_it_is_written() {
             quarantined_ever: 0,
             trouble: None,
             paused: None,
+            catching_up_from: None,
             waiting_for: None,
             aside: false,
             upkeep: rowferry::testing::change::status::Upkeep { bytes: 7, ..Default::default() },

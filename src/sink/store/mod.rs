@@ -36,9 +36,7 @@ pub use pause::{BeforeRun, forget_drop, resting};
 pub use quarantine::{KeyedUnfit, QuarantinedKeys, quarantined_keys_of};
 pub use read::{Stored, StoredTable, checkpoint, peek};
 pub use side::{Feeders, feeders};
-#[cfg(test)]
-pub use skips::AskedSkip;
-pub use skips::{Skip, skips};
+pub use skips::{AskedSkip, Skip, skips};
 pub use tables::{is_made, is_there, remove};
 pub use upkeep::{Done, UpkeepRecord};
 pub use verified::{AllVerified, record_verified, vacuum_verified, verified};

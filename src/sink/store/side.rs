@@ -5,7 +5,7 @@
 
 use super::{Names, SCHEMA, Store, Stored, StoredTable, tables};
 use crate::change::state::TableState;
-use crate::change::{TableName, TargetName};
+use crate::change::{Position, TableName, TargetName};
 use crate::quote::identifier;
 use crate::sink::{Session, SinkError, ddl};
 use std::collections::{BTreeMap, BTreeSet};
@@ -125,30 +125,28 @@ impl Store {
     }
 
     /// Records a paused table as one of the side stream of this number, which goes on from where the table was,
-    /// in the open transaction. Gives what was on record of it.
+    /// in the open transaction. Gives what was on record of it and where it was; `None` where it is not paused (any more).
     ///
     /// # Errors
-    /// When it is not paused; as [`Store::record_table`].
+    /// As [`Store::record_table`].
     pub async fn resume(
         &self,
         session: &Session,
         source: &TableName,
         side: u32,
-    ) -> Result<StoredTable, SinkError> {
+    ) -> Result<Option<(StoredTable, Position)>, SinkError> {
         const DOING: &str = "resuming a paused table";
-        let stored = self.stored(session, source).await?;
-        let stored = stored.ok_or_else(|| session.unexpected(DOING, format!("{source} is not on record")))?;
-        let TableState::Paused { from, .. } = &stored.state else {
-            return Err(session.unexpected(DOING, format!("{source} is not paused")));
-        };
+        let Some(stored) = self.stored(session, source).await? else { return Ok(None) };
+        let TableState::Paused { from, .. } = &stored.state else { return Ok(None) };
+        let from = from.clone();
         // What a task of an earlier time has left under this number.
         self.close_side(session, side).await?;
         let aside = self.aside(side);
         let sql = tables::make_position(&aside.names.position, session.dialect().distributed);
         session.client().batch_execute(&sql).await.map_err(|error| session.error(DOING, error))?;
-        aside.start(session, from).await?;
+        aside.start(session, &from).await?;
         aside.record_table(session, source, &stored.target, &TableState::Streaming, &stored.mapping).await?;
-        Ok(stored)
+        Ok(Some((stored, from)))
     }
 
     /// See [`feeders`].

@@ -33,10 +33,17 @@ impl Applying {
                 tracing::info!(task = self.context.name, %table, "a selected table has come: it is copied beside the others");
             }
         }
+        let mut done = true;
+        let mut catching_up = None;
         if let Some((side, table)) = resumed {
             let stored = self.store.resume(&self.session, &table, side).await?;
-            let state = TableState::Aside { side, within: Box::new(TableState::Streaming) };
-            beside.push((table, stored.target, state));
+            // Who asks again, because the first answer took too long, may come behind what he asked for first.
+            done = stored.is_some();
+            if let Some((stored, from)) = stored {
+                let state = TableState::Aside { side, within: Box::new(TableState::Streaming) };
+                catching_up = Some((table.to_string(), from.to_string()));
+                beside.push((table, stored.target, state));
+            }
         }
         for (name, state) in &away {
             let mut recorded = self.recorded.remove(name).ok_or_else(|| TaskError::missing(name))?;
@@ -59,7 +66,6 @@ impl Applying {
             }
             self.store.close_side(&self.session, joined.side).await?;
         }
-        let mut done = true;
         if let Some((name, remove_rows)) = &let_go {
             done = self.let_go(name, *remove_rows).await?;
         }
@@ -85,6 +91,9 @@ impl Applying {
                 }
                 for (table, target, state) in &beside {
                     tell::moved(task, table, target, state);
+                }
+                if let Some((name, from)) = catching_up {
+                    task.tables.entry(name).and_modify(|table| table.catching_up_from = Some(from));
                 }
                 for (recorded, state) in &asks {
                     tell::away(task, recorded.name(), recorded.target(), state.as_ref());

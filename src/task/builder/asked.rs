@@ -51,8 +51,10 @@ impl<T: Translator> Builder<T> {
 
     /// Nothing is applied to a table that is carried from here on.
     fn pause(&mut self, table: TableName, since: u64, heard: oneshot::Sender<bool>) {
+        let here = self.here();
+        // What it has before here is applied in its own way, by a stream that still carries it.
+        self.close();
         if self.tables.put_aside(&table) {
-            let here = self.here();
             let state = TableState::Paused { from: here.position.clone(), since };
             self.asked(Handover { away: vec![(table, Some(state))], ..here }, heard);
         }

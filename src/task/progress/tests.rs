@@ -120,6 +120,7 @@ fn empty() -> TableStatus {
         quarantined_ever: 0,
         trouble: None,
         paused: None,
+        catching_up_from: None,
         waiting_for: None,
         aside: false,
         upkeep: Upkeep::default(),

@@ -8,7 +8,8 @@ use crate::change::TableName;
 use crate::change::command::Change;
 use crate::change::remedy::{InConfig, Remedy};
 use crate::change::state::TableState;
-use crate::sink::store::StoredTable;
+use crate::sink::Owner;
+use crate::sink::store::{self, AskedSkip, StoredTable};
 use crate::status::now;
 use crate::task::request::Request;
 use crate::task::{TaskError, targets};
@@ -49,7 +50,9 @@ impl Manager {
     async fn can(&self, change: Change, tables: &[TableName]) -> Result<(), TaskError> {
         let stored = self.owner.store().load(self.owner.session()).await?;
         for table in tables {
-            check(&self.context, &self.owner, (change, true), table, stored.tables.get(table)).await?;
+            let known = stored.tables.get(table);
+            let change = meets_skipped(&self.owner, &self.context.name, change, table, known).await?;
+            check(&self.context, &self.owner, (change, true), table, known).await?;
         }
         Ok(())
     }
@@ -57,17 +60,23 @@ impl Manager {
     async fn one(&self, change: Change, table: &TableName) -> Result<&'static str, TaskError> {
         let stored = self.owner.store().load(self.owner.session()).await?;
         self.memory.rests().end(table);
-        let what = match (change, stored.tables.get(table).map(|known| &known.state)) {
+        let known = stored.tables.get(table);
+        let change = meets_skipped(&self.owner, &self.context.name, change, table, known).await?;
+        let what = match (change, known.map(|known| &known.state)) {
             (Change::Pause, state) if may_pause(&self.context.name, table, state, true)? => {
                 Asked::Pause { since: now().seconds() }
             }
             (Change::Resume, Some(TableState::Paused { .. })) => Asked::Resume,
             (Change::Resume, _) => return Ok(NOT_PAUSED),
-            (Change::Pause, _) | (Change::Add, Some(TableState::Paused { .. })) => return Ok(PAUSED_ALREADY),
-            (Change::Add | Change::Resync, Some(TableState::Aside { .. })) => {
-                return Ok("its copy is on its way, and goes on");
+            (Change::Pause, _) | (Change::Add, Some(TableState::Paused { .. })) => {
+                return Ok(PAUSED_ALREADY);
             }
-            (Change::Drop { remove_rows: false }, Some(TableState::LetGo)) => return Ok("it is not carried"),
+            (Change::Add | Change::Resync, Some(TableState::Aside { within, .. })) => {
+                return Ok(on_its_way(within));
+            }
+            (Change::Drop { remove_rows: false }, Some(TableState::LetGo)) => {
+                return Ok("it is not carried");
+            }
             (
                 Change::Add,
                 Some(TableState::Snapshotting { .. } | TableState::CatchingUp { .. } | TableState::Streaming),
@@ -83,7 +92,8 @@ impl Manager {
             (Ok(()), Ok(_), Asked::LetIn) => Ok("it is copied beside the others"),
             (Ok(()), Ok(_), Asked::Again) => Ok("it is copied again"),
             (Ok(()), Ok(_), Asked::Pause { .. }) => Ok(PAUSED),
-            (Ok(()), Ok(_), Asked::Resume) => Ok(RESUMED),
+            (Ok(()), Ok(true), Asked::Resume) => Ok(RESUMED),
+            (Ok(()), Ok(false), Asked::Resume) => Ok(NOT_PAUSED),
             (Ok(()), Ok(gone), Asked::LetGo { remove_rows }) => Ok(dropped(remove_rows, gone)),
             _ => {
                 let why = "the task starts over, and it is not known whether it was done";
@@ -110,6 +120,37 @@ pub(in crate::task) const NOT_PAUSED: &str = "it is not paused";
 /// Whether the log holds what comes next for it the side stream finds out.
 pub(in crate::task) const RESUMED: &str =
     "it goes on from where it was, or is copied again where the source's log has that no more";
+
+/// What is said of a table that has not come up with the others yet.
+pub(in crate::task) fn on_its_way(within: &TableState) -> &'static str {
+    match within {
+        TableState::Streaming => "it is on its way to the others, and goes on",
+        _ => "its copy is on its way, and goes on",
+    }
+}
+
+/// A table that would meet, on its way from where it was paused, what somebody has had passed over is copied instead: its stream knows
+/// nothing of that, and what was done by hand instead may be in the target.
+///
+/// # Errors
+/// What the target answers.
+pub(in crate::task) async fn meets_skipped(
+    owner: &Owner,
+    task: &str,
+    change: Change,
+    table: &TableName,
+    known: Option<&StoredTable>,
+) -> Result<Change, TaskError> {
+    let (Change::Resume, Some(TableState::Paused { since, .. })) = (change, known.map(|known| &known.state))
+    else {
+        return Ok(change);
+    };
+    let meets = store::skips(owner.session(), task).await?.into_iter().any(|skip| {
+        let concerns = |asked: AskedSkip| asked.table.is_none_or(|asked| asked == *table);
+        skip.asked.is_some_and(concerns) && skip.passed.is_none_or(|passed| passed >= *since)
+    });
+    Ok(if meets { Change::Resync } else { change })
+}
 
 /// Whether a table can be paused, of a task that runs or not; false where it is already.
 ///
@@ -147,7 +188,7 @@ pub(in crate::task) fn may_pause(
 /// Why it cannot.
 pub(in crate::task) async fn check(
     context: &crate::task::context::Context,
-    owner: &crate::sink::Owner,
+    owner: &Owner,
     (change, runs): (Change, bool),
     table: &TableName,
     known: Option<&StoredTable>,

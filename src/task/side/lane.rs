@@ -4,6 +4,7 @@
 
 use super::Ended;
 use super::meet::{Guest, Visit};
+use crate::change::remedy::Remedy;
 use crate::change::state::{TableState, Trouble};
 use crate::change::{FilePosition, Retry, TableName, TargetName};
 use crate::config::types::Selection;
@@ -167,6 +168,11 @@ async fn goes_on(lane: &Lane, error: TaskError, tries: u32) -> Result<After, Tas
         (_, Some(table)) => refused(lane, &table, error).await,
         (Retry::Never, None) => Err(error),
         (Retry::AfterFix { remedy }, None) if remedy.is_copy_of_task() => {
+            if let Some(table) = keeps_more(lane).await? {
+                let remedy = Remedy::Resync { table: table.clone() };
+                let error = Box::new(TaskError::Precheck { summary: error.to_string(), remedy });
+                return refused(lane, &table, TaskError::OfTable { table: table.clone(), error }).await;
+            }
             let tables: Vec<String> = lane.tables.iter().map(ToString::to_string).collect();
             let tables = tables.join(", ");
             tracing::warn!(
@@ -178,6 +184,19 @@ async fn goes_on(lane: &Lane, error: TaskError, tries: u32) -> Result<After, Tas
         }
         (Retry::AfterFix { .. }, None) => Ok(After::Late),
     }
+}
+
+/// A table that has gone on from where it was paused, and holds in the target what a copy of the source would not bring back.
+async fn keeps_more(lane: &Lane) -> Result<Option<TableName>, TaskError> {
+    let (_owner, stored) = open(lane).await?;
+    for (name, table) in &stored.tables {
+        let is_resumed =
+            table.state == TableState::Streaming && recorded::copy_beside(&lane.main, name, table)?.is_none();
+        if is_resumed && (lane.main.keeps_rows(name) || !lane.main.task().operations.update) {
+            return Ok(Some(name.clone()));
+        }
+    }
+    Ok(None)
 }
 
 /// The group's records, on a session of their own. Nothing of an earlier attempt can become durable after this.
@@ -227,7 +246,7 @@ async fn attempt(
     if let Some(name) = stored.tables.keys().find(|name| !tables.contains_key(name)) {
         return Err(TaskError::Gone { table: name.clone() });
     }
-    tell::tables_aside(&context, &tables, &gathered);
+    tell::tables_aside(&context, &tables, &gathered, &checkpoint.position);
     if moved.is_none()
         && let Some(moved) =
             group::copy(&context, &mut server, &owner, &stored, &checkpoint, &mut tables).await?

@@ -16,7 +16,9 @@ mod manager;
 pub(super) mod meet;
 pub(super) mod rest;
 
-pub(super) use asked::{NOT_PAUSED, PAUSED, PAUSED_ALREADY, RESUMED, check, dropped, may_pause};
+pub(super) use asked::{
+    NOT_PAUSED, PAUSED, PAUSED_ALREADY, RESUMED, check, dropped, may_pause, meets_skipped, on_its_way,
+};
 pub(super) use manager::run_sides;
 
 /// How a side stream's work has ended.

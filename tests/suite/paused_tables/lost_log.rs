@@ -5,7 +5,7 @@ use crate::harness::{DEADLINE, Kind, Mysql, Scene, eventually, postgres};
 use crate::healing::carried;
 
 /// Files that a stream still has open stay.
-async fn purge(mysql: &Mysql) {
+pub async fn purge(mysql: &Mysql) {
     let newest = mysql.log_end().await.file;
     eventually(DEADLINE, "older files are gone", async || {
         mysql.sql(&format!("PURGE BINARY LOGS TO '{newest}'")).await;

@@ -5,6 +5,7 @@ mod answers;
 mod exact;
 mod kills;
 mod lost_log;
+mod on_its_way;
 mod shared;
 mod told;
 

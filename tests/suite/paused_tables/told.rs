@@ -2,7 +2,7 @@
 //! the same over HTTP.
 
 use super::{done, is_paused, pause, resume, tell};
-use crate::harness::{DEADLINE, Scene, eventually, http, rowferry};
+use crate::harness::{DEADLINE, Kind, Scene, eventually, http, postgres, rowferry};
 use crate::healing::{carried, rows};
 use rowferry::testing::change::verdict::Outcome;
 use serde_json::{Value, json};
@@ -11,7 +11,9 @@ const TOKEN: &str = "0123456789abcdefghij-alice";
 
 #[tokio::test]
 async fn a_paused_table_is_told_everywhere_with_its_place_and_time() {
-    let scene = Scene::new("paused_told").await;
+    // Its own server: nobody else writes to it meanwhile.
+    let mysql = Kind::Gtids97.private(&[]).await;
+    let scene = Scene::on(&mysql, postgres().await, "paused_told").await;
     for table in ["t", "u"] {
         scene.source.sql(&rows(table, 5)).await;
     }

@@ -107,3 +107,27 @@ async fn columns_that_were_widened_while_a_table_was_paused_take_its_rows() {
     scene.assert_exact(&daemon, &["t", "u"]).await;
     assert_eq!(super::oid(&scene, "t").await, table, "it was copied");
 }
+
+/// What the target cannot hold stays in quarantine while the table is paused, and comes out by the row that fits.
+#[tokio::test]
+async fn rows_in_quarantine_rest_with_their_table() {
+    let scene = Scene::new("paused_unfit").await;
+    scene.source.sql(&rows("t", 5)).await;
+    scene.source.sql(&rows("u", 5)).await;
+    let config = scene.config().healing().task("bad_rows", "\"quarantine\"");
+    let daemon = scene.start_with(&config).await;
+    scene.source.sql("INSERT INTO t VALUES (6, '\\0', 6), (7, '\\0', 7)").await;
+    scene.wait_applied(&daemon).await;
+    pause(&scene, &daemon, "t").await;
+    scene.source.sql("UPDATE t SET v = 'fits' WHERE id > 5; INSERT INTO t VALUES (8, '\\0', 8)").await;
+    scene.source.sql("UPDATE u SET w = 2; DELETE FROM t WHERE id = 7").await;
+    scene.assert_exact(&daemon, &["u"]).await;
+    daemon.restart();
+    let status = is_paused(&scene, &daemon, "t").await;
+    assert_eq!(status.quarantined, 2, "{status:?}");
+    resume(&scene, &daemon, "t").await;
+    let task = carried(&scene, &daemon, "t").await;
+    assert_eq!(task.tables["paused_unfit.t"].quarantined, 1, "{task:?}");
+    scene.source.sql("DELETE FROM t WHERE id = 8").await;
+    scene.assert_exact(&daemon, &["t", "u"]).await;
+}

@@ -318,7 +318,11 @@ async fn the_listener_serves_health_readiness_metrics_and_the_page() {
     scene.source.sql("INSERT INTO t VALUES (3), (4), (5); DELETE FROM t WHERE id = 1").await;
     scene.wait_applied(&daemon).await;
     assert_eq!(daemon.get("/healthz").await.unwrap(), (200, "ok\n".to_owned()));
-    assert_eq!(daemon.get("/readyz").await.unwrap(), (200, "ready\n".to_owned()));
+    // How late it is, it knows at the next word from the source.
+    eventually(DEADLINE, "it is ready", async || {
+        daemon.get("/readyz").await.is_some_and(|answer| answer == (200, "ready\n".to_owned()))
+    })
+    .await;
     // The health check of the image: it asks where the config says, and does not mind what the tasks do.
     let listening = scene.config().daemon("listen", &format!("\"127.0.0.1:{}\"", daemon.port()));
     let alive = rowferry(&["status", "--alive", "-c", &listening.file()]).await;

@@ -1,6 +1,6 @@
 //! Child processes that cannot outlive the test process, their folder, and free ports.
 
-use super::wait::eventually_some;
+use super::wait::{DEADLINE, eventually_some};
 use std::collections::HashSet;
 use std::fs;
 use std::net::TcpListener;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex, PoisonError, mpsc};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 type Request = (Command, mpsc::Sender<std::io::Result<Child>>);
 
@@ -168,9 +168,17 @@ impl Process {
         eventually_some(deadline, &format!("{} ends", self.name), async || self.ended()).await
     }
 
-    /// Sends a signal, named without SIG, to the process itself.
+    /// Sends a signal, named without SIG, to the process itself. After STOP it stands still.
     pub fn signal(&self, signal: &str) {
         send_signal(signal, &[self.pid]);
+        if signal == "STOP" {
+            // A thread that has the processor may answer somebody yet.
+            let until = Instant::now() + DEADLINE;
+            while is_at_work(self.pid) {
+                assert!(Instant::now() < until, "{} does not stop", self.pid);
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
     }
 
     /// Sends a signal to the process and its children (a PostgreSQL server is many processes).
@@ -210,6 +218,16 @@ fn send_signal(signal: &str, pids: &[u32]) {
         .stderr(Stdio::null())
         .status()
         .expect("a shell");
+}
+
+/// Whether a thread of the process is neither stopped nor at its end.
+fn is_at_work(pid: u32) -> bool {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return false };
+    threads.flatten().any(|thread| {
+        let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+        state.is_some_and(|state| !matches!(state, 'T' | 't' | 'Z' | 'X'))
+    })
 }
 
 /// The process ids whose parent is `parent`.

@@ -29,14 +29,15 @@ impl Two {
         if !tagged {
             scene.source.sql("UPDATE b SET id = id + 100000").await;
         }
+        // A copy lasts long enough for whoever looks seldom to see it half done.
         let second = format!(
             "[task.main.table.\"{name}.{ours}\"]\ntarget = \"both\"\n{tag}\
              [task.second]\nsource = \"src\"\ntarget = \"dst\"\ntables = [\"{name}.b\"]\nexisting_tables = {existing:?}\n\
-             snapshot = {{ chunk_rows = 50, max_rows_per_second = 600 }}\n\
+             snapshot = {{ chunk_rows = 50, max_rows_per_second = 250 }}\n\
              [task.second.table.\"{name}.b\"]\ntarget = \"both\"\n{tag}"
         );
         let config = scene.config().healing().task("tables", &format!("[{selected}]"));
-        let config = config.task("snapshot", "{ chunk_rows = 50, max_rows_per_second = 600 }");
+        let config = config.task("snapshot", "{ chunk_rows = 50, max_rows_per_second = 250 }");
         let config = config.task("existing_tables", &format!("{existing:?}")).more(&second);
         let daemon = Daemon::start(&config);
         Self { scene, daemon, config }

@@ -133,7 +133,7 @@ fn held_up(task: &TaskStatus, now: Time) -> Option<String> {
     Some(format!("{name}, which is copied beside the others, does not get on: {why}"))
 }
 
-/// The tables that are parked, or else paused, or else catching up after that, in a sentence.
+/// The tables that are parked, or else paused, or else catching up with the others, in a sentence.
 fn resting(task: &TaskStatus) -> Option<String> {
     let all = |is: fn(&TableStatus) -> bool, word: &str| {
         let tables = task.tables.iter().filter(|(_, table)| is(table));
@@ -145,7 +145,7 @@ fn resting(task: &TaskStatus) -> Option<String> {
     };
     all(|table| table.phase == TablePhase::Parked, "parked")
         .or_else(|| all(|table| table.phase == TablePhase::Paused, "paused"))
-        .or_else(|| all(|table| table.catching_up_from.is_some(), "catching up after a pause"))
+        .or_else(|| all(|table| table.catching_up_from.is_some(), "catching up with the others"))
 }
 
 fn scrape(board: &Board) -> Response {

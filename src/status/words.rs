@@ -82,7 +82,7 @@ pub fn not_carried(tables: &NotCarried) -> Option<String> {
 /// `paused 3m ago, goes on from binlog.000042:1337`, or where it catches up from after that; `None` where it does neither.
 pub fn paused(status: &TableStatus, now: Time) -> Option<String> {
     if let Some(from) = &status.catching_up_from {
-        return Some(format!("catching up after a pause, from {from}"));
+        return Some(format!("catching up with the others, from {from}"));
     }
     let PausedTable { since, position } = status.paused.as_ref()?;
     Some(format!("paused {} ago, goes on from {position}", duration(now.seconds_since(*since))))

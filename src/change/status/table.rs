@@ -57,7 +57,8 @@ pub struct TableStatus {
     /// Since when it is paused and where it goes on from, while it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<PausedTable>,
-    /// Where its stream began to catch up with the main stream, while it does so after a pause.
+    /// Where its stream began to catch up with the main stream, while it does so: after a pause, or when it is
+    /// new and has just been copied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub catching_up_from: Option<String>,
     /// What its copy or its way to the main stream cannot go on without, while that is so.

@@ -52,13 +52,13 @@ async fn a_task_is_not_ready_before_its_table_has_come_up_with_the_others() {
         eventually(DEADLINE, "it is told that it catches up", async || {
             let ready = daemon.get("/readyz").await;
             ready.is_some_and(|(code, why)| {
-                code == 503 && why.contains("paused_catching.t is catching up after a pause")
+                code == 503 && why.contains("paused_catching.t is catching up with the others")
             })
         })
         .await;
         let status = tell(&scene, &daemon, "status", &[]).await;
-        assert!(status.stdout.contains("catching up after a pause, from "), "{status:?}");
-        assert!(daemon.get("/").await.unwrap().1.contains("catching up after a pause"));
+        assert!(status.stdout.contains("catching up with the others, from "), "{status:?}");
+        assert!(daemon.get("/").await.unwrap().1.contains("catching up with the others"));
         done(&scene, &daemon, "resync", &["t"], "it is on its way to the others").await;
         scene.source.sql("UPDATE u SET w = w + 1").await;
         scene.assert_exact(&daemon, &["u"]).await;

@@ -2,15 +2,16 @@
 //! source, to PostgreSQL and to Greenplum.
 //!
 //! The environment makes one of them long (`scripts/soak` does): `ROWFERRY_SOAK_SOURCE`, `_TARGET`, `_ROWS`, `_KILLS`,
-//! `_WRITERS`, `_KILL_SERVERS`, `_HEAL`, `_SEED`. Without a seed one is drawn; it is printed, and a failure shows it.
+//! `_WRITERS`, `_KILL_SERVERS`, `_HEAL`, `_COMPARED_SECONDS`, `_SEED`. Without a seed one is drawn; it is printed, and a failure shows it.
 
+mod hands;
 mod heal;
 mod probe;
 mod run;
 
 use crate::load::Origin;
 use run::{Run, Target};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 fn number(name: &str, default: u64) -> u64 {
     match std::env::var(name) {
@@ -39,6 +40,9 @@ async fn kills_at_random_moments_leave_every_table_equal_and_every_transaction_w
         writers: number("ROWFERRY_SOAK_WRITERS", 4),
         kill_servers: number("ROWFERRY_SOAK_KILL_SERVERS", 0) > 0,
         heal: number("ROWFERRY_SOAK_HEAL", 0) > 0,
+        compared_for: Some(number("ROWFERRY_SOAK_COMPARED_SECONDS", 0))
+            .filter(|s| *s > 0)
+            .map(Duration::from_secs),
         seed: number("ROWFERRY_SOAK_SEED", drawn()),
     };
     run.on("kills").await;
@@ -47,9 +51,19 @@ async fn kills_at_random_moments_leave_every_table_equal_and_every_transaction_w
 /// A few kills on a small load; the moments and the choices are drawn anew each time.
 async fn a_few_kills(origin: Origin, target: Target, name: &str) {
     let (rows, kills, writers) = (8_000, 3, 3);
-    Run { origin, target, rows, kills, writers, kill_servers: false, heal: false, seed: drawn() }
-        .on(name)
-        .await;
+    Run {
+        origin,
+        target,
+        rows,
+        kills,
+        writers,
+        kill_servers: false,
+        heal: false,
+        compared_for: None,
+        seed: drawn(),
+    }
+    .on(name)
+    .await;
 }
 
 #[tokio::test]
@@ -82,7 +96,7 @@ async fn kills_of_the_servers_too() {
     let (rows, kills, writers) = (8_000, 4, 3);
     let (origin, target) = (Origin::MariaDb, Target::Postgres);
     let heal = false;
-    Run { origin, target, rows, kills, writers, kill_servers: true, heal, seed: drawn() }
+    Run { origin, target, rows, kills, writers, kill_servers: true, heal, compared_for: None, seed: drawn() }
         .on("kills_servers")
         .await;
 }
@@ -91,7 +105,17 @@ async fn kills_of_the_servers_too() {
 async fn kills_while_tables_are_copied_again() {
     let (rows, kills, writers) = (8_000, 4, 3);
     let (origin, target) = (Origin::Mysql97, Target::Postgres);
-    Run { origin, target, rows, kills, writers, kill_servers: false, heal: true, seed: drawn() }
-        .on("kills_heal")
-        .await;
+    Run {
+        origin,
+        target,
+        rows,
+        kills,
+        writers,
+        kill_servers: false,
+        heal: true,
+        compared_for: None,
+        seed: drawn(),
+    }
+    .on("kills_heal")
+    .await;
 }

@@ -204,6 +204,11 @@ impl Mysql {
         super::daemon::tail(&self.folder.join("error.log"))
     }
 
+    /// Processor time that it has used, in seconds.
+    pub fn processor_seconds(&self) -> f64 {
+        self.with_process(Process::processor_seconds)
+    }
+
     /// Whether its process is no more.
     pub fn has_ended(&self) -> bool {
         self.with_process(Process::ended).is_some()

@@ -147,6 +147,14 @@ impl Postgres {
         self.wait_ready().await;
     }
 
+    /// Processor time that it has used, in seconds; that of somebody's cluster is not known.
+    pub fn processor_seconds(&self) -> f64 {
+        match self.kind {
+            Kind::Started { .. } => self.with_process(Process::processor_seconds),
+            Kind::Greenplum => f64::NAN,
+        }
+    }
+
     /// The end of its log.
     pub fn log(&self) -> String {
         let Kind::Started { folder, .. } = &self.kind else { panic!("not ours to read") };

@@ -155,6 +155,13 @@ impl Process {
         self.pid
     }
 
+    /// Processor time that it and its children have used, in seconds.
+    pub fn processor_seconds(&self) -> f64 {
+        let children: f64 = children(self.pid).into_iter().map(|pid| used(pid).0).sum();
+        let (own, ended) = used(self.pid);
+        own + ended + children
+    }
+
     /// Its exit code once it has ended; death by signal n is 128 + n, as shells say it.
     pub fn ended(&self) -> Option<i32> {
         use std::os::unix::process::ExitStatusExt;
@@ -228,6 +235,19 @@ fn is_at_work(pid: u32) -> bool {
         let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
         state.is_some_and(|state| !matches!(state, 'T' | 't' | 'Z' | 'X'))
     })
+}
+
+/// Processor time of a process in seconds, and of those of its children that have ended.
+fn used(pid: u32) -> (f64, f64) {
+    const TICKS_PER_SECOND: f64 = 100.0;
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields: Vec<&str> =
+        stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect()).unwrap_or_default();
+    // utime, stime, cutime, cstime, of which the last two are the children's.
+    let seconds = |field: usize| {
+        fields.get(field).and_then(|ticks| ticks.parse::<f64>().ok()).unwrap_or(0.0) / TICKS_PER_SECOND
+    };
+    (seconds(11) + seconds(12), seconds(13) + seconds(14))
 }
 
 /// The process ids whose parent is `parent`.

@@ -1,7 +1,7 @@
 //! One run: a load, kills at moments by dice, and what they hit.
 
 use super::heal::Healing;
-use super::probe;
+use super::{hands, probe};
 use crate::harness::{DEADLINE, Daemon, Mysql, Postgres, Scene, greenplum, pause, postgres};
 use crate::load::{self, Dice, Origin, Pace, Scale};
 use rowferry::testing::change::status::TaskStatus;
@@ -12,6 +12,10 @@ use std::time::{Duration, Instant};
 
 /// The memory limit of the load's config, and what DESIGN allows beyond it.
 const MEMORY_CAP_KIB: u64 = (64 + 64) * 1024;
+
+/// How fast it compares, in rows per second, and how long after a table's comparison the next one may begin, where hands are at work.
+const COMPARED_RATE: u64 = 2_000;
+const COMPARED_PAUSE: Duration = Duration::from_secs(30);
 
 /// Where rows go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +43,9 @@ pub struct Run {
     pub kill_servers: bool,
     /// Statements have tables copied again by themselves, beside the others; each kill comes after one.
     pub heal: bool,
+    /// So long, instead of a number of kills: these are half a minute apart, and hands make differences all the while, which the
+    /// comparison is to find and repair.
+    pub compared_for: Option<Duration>,
     /// Decides the choices.
     pub seed: u64,
 }
@@ -66,10 +73,14 @@ impl Run {
         let scale = Scale {
             rows,
             writers,
-            pace: Pace { longest_pause_micros: 8_000 },
+            pace: Pace { longest_pause_micros: if self.compared_for.is_some() { 40_000 } else { 8_000 } },
             seed,
             source_dies: self.kill_servers,
-            longest_between_shapes_millis: 500 + rows / 300,
+            longest_between_shapes_millis: if self.compared_for.is_some() {
+                10_000
+            } else {
+                500 + rows / 300
+            },
         };
         let moments = Moments::of(kills);
         // The copy lasts about a second per kill that is to hit it.
@@ -83,8 +94,18 @@ impl Run {
         );
         let config = if self.heal {
             // A column that is renamed before a copy begins is not to stay under its old name.
-            let compared = "{ mode = \"continuous\", rows_per_second = 0, pause = \"1s\" }";
-            config.healing().task("ddl_policy", "{ drop_column = \"recopy\" }").task("verify", compared)
+            let compared = if self.compared_for.is_some() {
+                &format!(
+                    "{{ mode = \"continuous\", rows_per_second = {COMPARED_RATE}, pause = \"{COMPARED_PAUSE:?}\", repair = true }}"
+                )
+            } else {
+                "{ mode = \"continuous\", rows_per_second = 0, pause = \"1s\" }"
+            };
+            config
+                .healing()
+                .task("ddl_policy", "{ drop_column = \"recopy\" }")
+                .task("verify", compared)
+                .task("accept_cascades", &hands::accepted(&scene))
         } else {
             config
         };
@@ -92,16 +113,30 @@ impl Run {
         let mut toll = Toll::default();
         let mut healing = Healing::default();
         let servers = (&mysql, (!target.is_greenplum()).then_some(target));
-        let stop = AtomicBool::new(false);
+        let (stop, hands_off, done) =
+            (AtomicBool::new(false), AtomicBool::new(false), AtomicBool::new(false));
+        let mut made = hands::Made::default();
         let mut late = Vec::new();
-        let mut compared = String::new();
+        let (mut compared, mut walk) = (String::new(), Duration::ZERO);
         let report = load::under_load(&scene, &config, scale, async |daemon, dice| {
             let probing = async {
                 if self.heal && !self.kill_servers { probe::probe(&scene, &stop).await } else { Vec::new() }
             };
+            let handling = async {
+                let made = match self.compared_for {
+                    Some(_) => Box::pin(hands::work(&scene, origin, seed, &hands_off)).await,
+                    None => hands::Made::default(),
+                };
+                done.store(true, Relaxed);
+                made
+            };
             let killing = async {
-                for kill in 0..kills {
+                let goes_on = |kill| self.compared_for.map_or(kill < kills, |long| start.elapsed() < long);
+                for kill in (0..).take_while(|kill| goes_on(*kill)) {
                     moments.wait(kill, daemon, dice).await;
+                    if self.compared_for.is_some() {
+                        pause(Duration::from_millis(dice.below(60_000))).await;
+                    }
                     if self.heal {
                         healing.disturb(&scene, daemon, dice).await;
                     }
@@ -120,17 +155,19 @@ impl Run {
                 daemon.wait_phase("Synchronizing", DEADLINE * 10).await;
                 pause(Duration::from_millis(dice.below(1_000))).await;
                 toll.look(daemon).await;
+                hands_off.store(true, Relaxed);
+                hands::wait_done(&done).await;
                 if self.heal {
                     healing.settle(&scene, daemon).await;
                     let log = daemon.log();
                     toll.placed = log.matches("the copy has taken its place").count();
                     toll.joined = log.matches("the table is carried by the main stream").count();
                     assert!(toll.joined > 0, "nothing was copied again:\n{log}");
-                    compared = compared_well(daemon).await;
+                    (compared, walk) = compared_well(daemon).await;
                 }
                 stop.store(true, Relaxed);
             };
-            (late, ()) = tokio::join!(probing, killing);
+            (late, made, ()) = tokio::join!(probing, handling, killing);
         })
         .await;
         if target.is_greenplum() {
@@ -142,25 +179,44 @@ impl Run {
             eprintln!("{}\n{compared}", healing.summary());
             eprintln!("{}", probe::summary(late));
         }
-        assert_eq!(toll.kills.values().sum::<u64>(), kills);
+        if self.compared_for.is_some() {
+            for table in hands::TABLES {
+                scene.assert_equal(table).await;
+            }
+            // A table's turn comes after the pause and a walk over all others, and begins anew where a kill breaks it off.
+            eprintln!("{}", made.summary(COMPARED_PAUSE + walk * 2));
+            assert!(made.count() > 0, "no difference was made");
+        } else {
+            assert_eq!(toll.kills.values().sum::<u64>(), kills);
+        }
         assert!(toll.peak_kib <= MEMORY_CAP_KIB, "{} KiB resident, {MEMORY_CAP_KIB} allowed", toll.peak_kib);
     }
 }
 
-/// What comparisons of source and target beside all that have found: nothing.
-async fn compared_well(daemon: &Daemon) -> String {
+/// What comparisons of source and target beside all that have found: nothing but what hands made. Also how long one walk takes at the
+/// rate that is used beside hands.
+async fn compared_well(daemon: &Daemon) -> (String, Duration) {
     let task = daemon.task().await.expect("it serves");
     let log = daemon.log();
-    assert!(!log.contains("source and target differ"), "{log}");
+    // Where hands were at work there are some.
+    let of_hands = |text: &str, separator: char| {
+        hands::TABLES.iter().any(|table| text.contains(&format!("{separator}{table}")))
+    };
+    let told = log.lines().filter(|line| line.contains("source and target differ"));
+    let wrongly: Vec<&str> = told.filter(|line| !of_hands(line, '.')).collect();
+    assert!(wrongly.is_empty(), "{}", wrongly.join("\n"));
     for (table, verified) in &task.verified {
-        assert_eq!(verified.differences_ever, 0, "{table}: {verified:?}");
+        assert!(verified.differences_ever == 0 || of_hands(table, '.'), "{table}: {verified:?}");
     }
     let (rows, undecided) = task
         .verified
         .values()
         .fold((0, 0), |(rows, undecided), verified| (rows + verified.rows, undecided + verified.undecided));
     let tables = task.verified.len();
-    format!("last comparisons: {tables} tables, {rows} rows, none different, {undecided} undecided")
+    // It looks once a second whose turn it is.
+    let walk = Duration::from_secs(rows / COMPARED_RATE)
+        + Duration::from_secs(1) * u32::try_from(tables).unwrap_or(0);
+    (format!("last comparisons: {tables} tables, {rows} rows, none different, {undecided} undecided"), walk)
 }
 
 /// The columns that Greenplum spreads a table by.

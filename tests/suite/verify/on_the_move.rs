@@ -1,7 +1,7 @@
 //! A difference is none while it is on its way.
 
 use super::verdicts;
-use crate::harness::{DEADLINE, Daemon, Scene, eventually, pause};
+use crate::harness::{DEADLINE, Daemon, Kind, Postgres, Scene, eventually, mysql97, pause, postgres};
 use rowferry::testing::change::verdict::Outcome;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -95,12 +95,37 @@ async fn a_stream_that_is_late_makes_no_difference() {
     scene.assert_exact(&daemon, &["t"]).await;
 }
 
-/// What a comparison costs: how long it takes and how late rows are meanwhile. Printed, never asserted; `ROWFERRY_SOAK_VERIFIED_ROWS` makes
+/// What both servers had used of the processors by some moment.
+struct Load {
+    at: Instant,
+    source: f64,
+    target: f64,
+}
+
+impl Load {
+    /// In words, how much of a processor each has used since then.
+    fn since(&self, before: &Self) -> String {
+        let seconds = (self.at - before.at).as_secs_f64();
+        let share = |now: f64, then: f64| 100.0 * (now - then) / seconds;
+        let (source, target) = (share(self.source, before.source), share(self.target, before.target));
+        format!("source {source:.0} % of a processor, target {target:.0} %")
+    }
+}
+
+/// What a comparison costs: how long it takes and what it takes of the servers. Printed, never asserted; `ROWFERRY_SOAK_VERIFIED_ROWS` makes
 /// the table large (`scripts/soak verified` does so).
 #[tokio::test]
 async fn three_comparisons_of_a_busy_table_find_nothing() {
     let rows: u32 = std::env::var("ROWFERRY_SOAK_VERIFIED_ROWS").map_or(20_000, |text| text.parse().unwrap());
-    let scene = Scene::new("verify_busy").await;
+    // What they use of the processors is to be nobody else's where it is measured for long.
+    let (own_source, own_target);
+    let (mysql, target) = if rows > 100_000 && !postgres().await.is_greenplum() {
+        (own_source, own_target) = (Kind::Gtids97.private(&[]).await, Postgres::private(&[]).await);
+        (&own_source, &own_target)
+    } else {
+        (mysql97().await, postgres().await)
+    };
+    let scene = Scene::on(mysql, target, "verify_busy").await;
     scene.source.sql(&crate::healing::rows("t", rows).replace("1000000;", "100000000;")).await;
     let daemon = Daemon::start(&scene.config());
     daemon.wait_phase("Synchronizing", DEADLINE * 20).await;
@@ -116,8 +141,14 @@ async fn three_comparisons_of_a_busy_table_find_nothing() {
             session.sql(&format!("UPDATE t SET w = w + 1 WHERE id = {id}")).await;
         }
     };
+    let load =
+        || Load { at: Instant::now(), source: mysql.processor_seconds(), target: target.processor_seconds() };
     let verifying = async {
+        let before = load();
+        pause(Duration::from_millis(u64::from(rows.min(200_000)) / 10)).await;
+        eprintln!("without a comparison: {}", load().since(&before));
         for _ in 0..3 {
+            let used = load();
             let (begun, before) = (Instant::now(), written.load(Relaxed));
             let config = daemon.config_path().into_os_string().into_string().unwrap();
             let program = env!("CARGO_BIN_EXE_rowferry");
@@ -126,7 +157,11 @@ async fn three_comparisons_of_a_busy_table_find_nothing() {
             let seconds = begun.elapsed().as_secs_f64();
             let rate = f64::from(written.load(Relaxed) - before) / seconds;
             let said = String::from_utf8_lossy(&told.stdout).into_owned();
-            eprintln!("{} in {seconds:.1} s beside {rate:.0} updates/s", said.trim());
+            eprintln!(
+                "{} in {seconds:.1} s beside {rate:.0} updates/s: {}",
+                said.trim(),
+                load().since(&used)
+            );
             assert!(told.status.success(), "{said}");
         }
         stop.store(true, Relaxed);

@@ -11,6 +11,7 @@
 //! the task again, load.
 
 mod audit;
+mod begun;
 mod cause;
 mod counts;
 pub mod form;
@@ -29,6 +30,7 @@ mod verified;
 mod write;
 
 pub use audit::{asked, record_asked};
+pub use begun::{begun, forget_begun, record_begun};
 pub use cause::record_cause;
 pub use counts::Counts;
 pub(super) use pause::before_run;
@@ -83,6 +85,7 @@ struct Names {
     cause: String,
     /// Nor are these.
     verified: String,
+    begun: String,
     pause: String,
     dropped: String,
     skips: String,
@@ -102,6 +105,7 @@ impl Names {
             upkeep: name("upkeep"),
             cause: name("cause"),
             verified: name("verified"),
+            begun: name("begun"),
             pause: name("pause"),
             dropped: name("dropped"),
             skips: name("skips"),

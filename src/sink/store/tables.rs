@@ -167,8 +167,15 @@ pub async fn is_there(session: &Session, task: &str) -> Result<bool, SinkError> 
 }
 
 fn is_of_task(name: &String, names: &Names, task: &str) -> bool {
-    let coming =
-        [&names.cause, &names.verified, &names.pause, &names.skips, &names.quarantine, &names.counts];
+    let coming = [
+        &names.cause,
+        &names.verified,
+        &names.begun,
+        &names.pause,
+        &names.skips,
+        &names.quarantine,
+        &names.counts,
+    ];
     names.all().contains(&name) || coming.contains(&name) || side::is_side(name, task)
 }
 

@@ -103,8 +103,12 @@ pub async fn vacuum_verified(session: &Session, task: &str) -> Result<(), SinkEr
     if !session.dialect().distributed {
         return Ok(());
     }
-    let vacuumed = session.client().batch_execute(&format!("VACUUM {}", Names::new(task).verified)).await;
-    vacuumed.map_err(|error| session.error("vacuuming what was compared", error))
+    let names = Names::new(task);
+    for table in [names.verified, names.begun] {
+        let vacuumed = session.client().batch_execute(&format!("VACUUM {table}")).await;
+        vacuumed.map_err(|error| session.error("vacuuming what was compared", error))?;
+    }
+    Ok(())
 }
 
 /// What is on record of comparisons.

@@ -7,6 +7,7 @@
 
 use super::super::TaskError;
 use super::super::context::Context;
+use super::begun::Begun;
 use super::{Verifier, Verifying};
 use crate::change::TableName;
 use crate::change::state::TableState;
@@ -39,7 +40,7 @@ pub async fn run(context: Context, config: VerifyConfig) {
         if !comparing.context.progress.ask(|progress| *progress.phase() == Phase::Synchronizing) {
             continue;
         }
-        match comparing.look().await {
+        match Box::pin(comparing.look()).await {
             Ok(until_next) => (failed, rest) = (None, until_next.clamp(LOOK_EVERY.0, LOOK_EVERY.1)),
             Err(error) => {
                 // The same again and again is said once.
@@ -79,7 +80,17 @@ impl Comparing {
                 };
                 let opened = Verifier::open(context.clone(), &verifying).await?;
                 let known = store::verified(&opened.records, &context.name).await?;
-                context.progress.tell(|task| task.verified = known);
+                let begun = store::begun(&opened.records, &context.name).await?;
+                context.progress.tell(|task| {
+                    task.verified = known;
+                    // What an earlier start has begun has had its turn.
+                    for (table, begun) in
+                        begun.iter().filter_map(|(table, record)| Some((table, Begun::of(record)?)))
+                    {
+                        let tried = task.tried.entry(table.clone()).or_default();
+                        *tried = begun.at.max(*tried);
+                    }
+                });
                 none.insert(opened)
             }
         };
@@ -113,6 +124,7 @@ impl Comparing {
             task.comparing = Some(table.to_string());
             task.tried.insert(table.to_string(), now().seconds());
         });
+        verifier.keeps_since = Some(before.as_ref().map_or(0, |verified| verified.at));
         let verdict = verifier.table(&table).await?;
         if verdict.outcome == Outcome::NotCompared {
             let why = verdict.why.as_deref().unwrap_or_default();
@@ -124,6 +136,7 @@ impl Comparing {
             task.verified.insert(table.to_string(), verified.clone());
         });
         store::record_verified(&verifier.records, &context.name, &table, &verified).await?;
+        store::forget_begun(&verifier.records, &context.name, &table).await?;
         self.done += 1;
         if self.done.is_multiple_of(VACUUM_EVERY) {
             store::vacuum_verified(&verifier.records, &context.name).await?;

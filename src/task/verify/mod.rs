@@ -8,6 +8,7 @@
 //! What must never happen here: a difference that is none; a row written that the stream would write otherwise; a lock at the source
 //! that is held for longer than a few seconds.
 
+mod begun;
 mod compared;
 pub(super) mod continuous;
 mod key;
@@ -30,6 +31,7 @@ use crate::source::server::Server;
 use crate::source::snapshot;
 use crate::source::wire::Wire;
 use crate::status::Board;
+use begun::{About, Keeping};
 use compared::Compared;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -104,6 +106,8 @@ pub(super) struct Verifier {
     records: Session,
     known: Option<(Instant, Arc<Stored>)>,
     hands: Option<Hands>,
+    /// How far a table's comparison has come is kept on record. When its last one ended, in seconds since 1970.
+    keeps_since: Option<u64>,
 }
 
 /// The connections that rows come by. After an error they are of no use.
@@ -164,6 +168,7 @@ impl Verifier {
             records,
             known: None,
             hands: None,
+            keeps_since: None,
         })
     }
 
@@ -232,8 +237,20 @@ impl Verifier {
         hands.tables += 1;
         compared.is_transactional = hands.holds_rows(name).await?;
         let mut hands = Some(hands);
-        let mut walk = walk::Walk { verifier: self, hands: &mut hands, compared: &compared, verdict };
-        walk.walk().await?;
+        let (mut keeping, mut from) = (None, None);
+        if let Some(last) = self.keeps_since {
+            let about = About::of(known);
+            let (kept, place) = Keeping::begin(self, name, about, last, verdict).await?;
+            (keeping, from) = (Some(kept), place);
+        }
+        let mut walk = walk::Walk {
+            verifier: self,
+            hands: &mut hands,
+            compared: &compared,
+            verdict,
+            keeping: &mut keeping,
+        };
+        walk.walk(from).await?;
         let position = store::checkpoint(&self.records, &self.context.name).await?;
         verdict.position = position.map(|checkpoint| checkpoint.position.to_string());
         self.hands = hands;

@@ -2,6 +2,7 @@
 
 use super::super::TaskError;
 use super::super::prepare::transaction;
+use super::begun::{Keeping, Place};
 use super::compared::Compared;
 use super::{Hands, Verifier};
 use crate::change::EncodedRows;
@@ -27,20 +28,34 @@ pub struct Walk<'w> {
     pub(super) hands: &'w mut Option<Hands>,
     pub(super) compared: &'w Compared,
     pub(super) verdict: &'w mut TableVerdict,
+    /// Keeps on record how far it has come, if somebody goes on there.
+    pub(super) keeping: &'w mut Option<Keeping>,
 }
 
 impl Walk<'_> {
-    /// Compares all of it.
+    /// Compares all of it, or what is behind a place.
     ///
     /// # Errors
     /// What a server answers; when the table has changed meanwhile.
-    pub async fn walk(&mut self) -> Result<(), TaskError> {
+    pub async fn walk(&mut self, from: Option<Place>) -> Result<(), TaskError> {
         self.stage_once().await?;
-        self.along_source().await?;
+        let mut beyond = None;
+        match from {
+            None => self.along_source(None, None).await?,
+            Some(Place::AlongSource { after, reached }) => self.along_source(Some(after), reached).await?,
+            Some(Place::AlongTarget { after }) => beyond = Some(after),
+        }
         if !self.compared.ordered && self.compared.counts(Difference::Extra) {
-            self.along_target().await?;
+            self.along_target(beyond).await?;
         }
         Ok(())
+    }
+
+    async fn reached(&mut self, place: impl FnOnce() -> Place) -> Result<(), TaskError> {
+        match self.keeping {
+            Some(keeping) => keeping.reached(self.verifier, place, self.verdict).await,
+            None => Ok(()),
+        }
     }
 
     /// Connections that nothing is known of are let go of, and with them what they hold, before others are opened.
@@ -61,10 +76,12 @@ impl Walk<'_> {
         Ok(())
     }
 
-    async fn along_source(&mut self) -> Result<(), TaskError> {
-        let mut after: Option<Vec<String>> = None;
-        // The greatest key so far, as the target prints it.
-        let mut reached: Option<Vec<String>> = None;
+    /// `after` is a key of the source, `reached` the greatest one so far as the target prints it.
+    async fn along_source(
+        &mut self,
+        mut after: Option<Vec<String>>,
+        mut reached: Option<Vec<String>>,
+    ) -> Result<(), TaskError> {
         let mut rounds = 0;
         loop {
             let upto = match &self.compared.chunks {
@@ -134,16 +151,14 @@ impl Walk<'_> {
             if greatest.is_some() {
                 reached = greatest;
             }
-            if upto.is_none() {
-                return Ok(());
-            }
-            after = upto;
+            let Some(upto) = upto else { return Ok(()) };
+            self.reached(|| Place::AlongSource { after: upto.clone(), reached: reached.clone() }).await?;
+            after = Some(upto);
         }
     }
 
     /// What only the target has, where its order is another one.
-    async fn along_target(&mut self) -> Result<(), TaskError> {
-        let mut after: Option<Vec<String>> = None;
+    async fn along_target(&mut self, mut after: Option<Vec<String>>) -> Result<(), TaskError> {
         loop {
             let Hands { session, applier, .. } = opened(self.hands)?;
             transaction(session, "BEGIN").await?;
@@ -158,6 +173,7 @@ impl Walk<'_> {
             found.retain(|found| found.difference == Difference::Extra);
             self.settle(found).await?;
             self.verifier.pace.spend(rows, &self.verifier.moves).await;
+            self.reached(|| Place::AlongTarget { after: last.clone() }).await?;
             after = Some(last);
         }
     }

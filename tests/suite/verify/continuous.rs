@@ -49,6 +49,36 @@ async fn a_difference_is_found_told_and_kept_over_a_restart() {
     scene.assert_exact(&daemon, &["t", "u"]).await;
 }
 
+#[tokio::test]
+async fn a_comparison_goes_on_where_a_kill_broke_it_off_and_others_have_their_turn_before() {
+    let scene = Scene::new("verify_goes_on").await;
+    scene.source.sql(&crate::healing::rows("t", 45_000)).await;
+    scene.source.sql("CREATE TABLE u (id INT PRIMARY KEY, v INT); INSERT INTO u VALUES (1, 1)").await;
+    let slowly = "{ mode = \"continuous\", rows_per_second = 2000, pause = \"1s\" }";
+    let daemon = scene.start_with(&scene.config().task("verify", slowly)).await;
+    // Some way, which takes seconds, is on record.
+    let some_way = "SELECT count(*) FROM rowferry.main_begun WHERE begun LIKE '%along_source%'";
+    eventually(DEADLINE, "a part is compared", async || {
+        scene.target.try_sql(some_way).await.is_ok_and(|rows| rows[0][0].as_deref() == Some("1"))
+    })
+    .await;
+    daemon.kill9();
+    let spoilt = format!("UPDATE {}.t SET w = -1 WHERE id IN (1, 44999)", scene.source.name);
+    scene.target.sql(&spoilt).await;
+    daemon.restart();
+    let task = daemon
+        .wait_task("u has its turn", DEADLINE, |task| task.verified.contains_key("verify_goes_on.u"))
+        .await;
+    assert!(!task.verified.contains_key("verify_goes_on.t"), "{:?}", task.verified);
+    // All of it was compared, and what was spoilt behind its back is for the next one.
+    let told = verified(&daemon, "verify_goes_on.t", |_| true).await;
+    assert_eq!((told.outcome, told.rows, told.differences), (Outcome::Different, 45_000, 1), "{told:?}");
+    daemon.reconfigure(&scene.config().task("verify", EVER));
+    daemon.start_again().await;
+    verified(&daemon, "verify_goes_on.t", |told| told.rows == 45_000 && told.differences == 2).await;
+    assert_eq!(scene.target.one(some_way).await, "0");
+}
+
 /// `ROWFERRY_REPAIR_KILLS` makes it long.
 #[tokio::test]
 async fn a_repair_that_is_killed_leaves_rows_as_they_were_or_right() {
@@ -79,7 +109,9 @@ async fn a_repair_that_is_killed_leaves_rows_as_they_were_or_right() {
     }
     // By a comparison that has ended since: what the stream met of rows that a hand had taken is drift, and rightly told.
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-    let is_equal = |told: &Verified| told.at > since && told.outcome == Outcome::Equal;
+    // The first to end may have been begun before the last kill, and go on behind rows that were changed after it had passed them.
+    let first = verified(&daemon, "verify_killed.t", |told| told.at > since).await;
+    let is_equal = |told: &Verified| told.at > first.at && told.outcome == Outcome::Equal;
     verified(&daemon, "verify_killed.t", is_equal).await;
     scene.wait_applied(&daemon).await;
     scene.assert_equal("t").await;

@@ -3,7 +3,7 @@
 #![allow(clippy::expect_used, clippy::as_conversions, clippy::cast_possible_truncation)]
 
 use divan::counter::ItemsCount;
-use rowferry::testing::change::policy::{NulBytes, Operations, ZeroDates};
+use rowferry::testing::change::policy::{BadText, KeyDates, NulBytes, Operations, ZeroDates};
 use rowferry::testing::change::rows::ResultColumn;
 use rowferry::testing::change::{
     EncodedRows, FilePosition, ResultRows, RowsEvent, RowsKind, TableMap, TableName, TargetColumn,
@@ -122,7 +122,12 @@ fn case() -> Case {
         columns: (0..columns.len()).map(|index| ColumnMapping { source: index, target: index }).collect(),
         source_tag: None,
     };
-    let policies = Policies { zero_dates: ZeroDates::Null, nul_bytes: NulBytes::Error };
+    let policies = Policies {
+        zero_dates: ZeroDates::Null,
+        key_dates: KeyDates::Error,
+        nul_bytes: NulBytes::Error,
+        bad_text: BadText::Error,
+    };
     let map = Arc::new(TableMap {
         table_id: 1,
         name,

@@ -18,7 +18,7 @@ pub mod change {
     }
 
     pub mod policy {
-        pub use crate::change::policy::{NulBytes, Operations, ZeroDates};
+        pub use crate::change::policy::{BadText, KeyDates, NulBytes, Operations, ZeroDates};
     }
 
     pub mod rows {

@@ -33,6 +33,15 @@ pub enum ZeroDates {
     Error,
 }
 
+/// `zero_dates_in_keys`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyDates {
+    /// An error.
+    Error,
+    /// A date before Christ of its own.
+    Bc,
+}
+
 /// `nul_bytes`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NulBytes {
@@ -42,6 +51,17 @@ pub enum NulBytes {
     Strip,
     /// U+FFFD.
     Replace,
+}
+
+/// `bad_text`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadText {
+    /// An error.
+    Error,
+    /// U+FFFD.
+    Replace,
+    /// Each byte as `\xHH`.
+    Escape,
 }
 
 /// `bad_rows`

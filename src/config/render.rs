@@ -1,9 +1,9 @@
 //! The effective configuration as TOML, secrets masked: what `rowferry config` prints.
 
 use super::types::{
-    BadRows, Config, DDL_POLICIES, DdlPolicy, Distributed, ExistingTables, IdentifierCase, LogFormat,
-    NewTables, NulBytes, OnTableError, Password, SourceTlsMode, StartPosition, TableOptions, TargetTlsMode,
-    TaskConfig, TimeAs, TinyInt1, TlsFiles, VacuumMode, ZeroDates,
+    BadRows, BadText, Config, DDL_POLICIES, DdlPolicy, Distributed, ExistingTables, IdentifierCase, KeyDates,
+    LogFormat, NewTables, NulBytes, OnTableError, Password, SourceTlsMode, StartPosition, TableOptions,
+    TargetTlsMode, TaskConfig, TimeAs, TinyInt1, TlsFiles, VacuumMode, ZeroDates,
 };
 use crate::change::facts::TargetKind;
 use std::collections::BTreeMap;
@@ -176,6 +176,7 @@ fn render_task(task: &TaskConfig) -> Table {
     );
     put(&mut table, "indexes", "none");
     put(&mut table, "zero_dates", if task.zero_dates == ZeroDates::Null { "null" } else { "error" });
+    put(&mut table, "zero_dates_in_keys", if task.key_dates == KeyDates::Bc { "bc" } else { "error" });
     put(
         &mut table,
         "nul_bytes",
@@ -183,6 +184,15 @@ fn render_task(task: &TaskConfig) -> Table {
             NulBytes::Error => "error",
             NulBytes::Strip => "strip",
             NulBytes::Replace => "replace",
+        },
+    );
+    put(
+        &mut table,
+        "bad_text",
+        match task.bad_text {
+            BadText::Error => "error",
+            BadText::Replace => "replace",
+            BadText::Escape => "escape",
         },
     );
     put(&mut table, "bad_rows", bad_rows(task.bad_rows));

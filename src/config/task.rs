@@ -3,8 +3,9 @@
 use super::section::{Problems, Section, quoted};
 use super::table;
 use super::types::{
-    ApplyConfig, BadRows, ExistingTables, IdentifierCase, NewTables, NulBytes, OnTableError, Operations,
-    Selection, SnapshotConfig, StartPosition, TableOptions, TaskConfig, TimeAs, TinyInt1, ZeroDates,
+    ApplyConfig, BadRows, BadText, ExistingTables, IdentifierCase, KeyDates, NewTables, NulBytes,
+    OnTableError, Operations, Selection, SnapshotConfig, StartPosition, TableOptions, TaskConfig, TimeAs,
+    TinyInt1, ZeroDates,
 };
 use crate::change::FilePosition;
 use std::collections::BTreeSet;
@@ -63,8 +64,13 @@ pub fn task(
     let zero_dates = section
         .choice("zero_dates", &[("null", ZeroDates::Null), ("error", ZeroDates::Error)], problems)
         .unwrap_or(ZeroDates::Null);
+    let key_dates = section
+        .choice("zero_dates_in_keys", &[("error", KeyDates::Error), ("bc", KeyDates::Bc)], problems)
+        .unwrap_or(KeyDates::Error);
     let nuls = [("error", NulBytes::Error), ("strip", NulBytes::Strip), ("replace", NulBytes::Replace)];
     let nul_bytes = section.choice("nul_bytes", &nuls, problems).unwrap_or(NulBytes::Error);
+    let bad = [("error", BadText::Error), ("replace", BadText::Replace), ("escape", BadText::Escape)];
+    let bad_text = section.choice("bad_text", &bad, problems).unwrap_or(BadText::Error);
     let bad_rows = section.choice("bad_rows", &table::BAD_ROWS, problems).unwrap_or(BadRows::Park);
     let tinyint1 = section
         .choice("tinyint1", &[("smallint", TinyInt1::Smallint), ("boolean", TinyInt1::Boolean)], problems)
@@ -110,7 +116,9 @@ pub fn task(
         operations,
         identifier_case,
         zero_dates,
+        key_dates,
         nul_bytes,
+        bad_text,
         bad_rows,
         tinyint1,
         time,

@@ -160,8 +160,12 @@ pub struct TaskConfig {
     pub identifier_case: IdentifierCase,
     /// What a zero date becomes.
     pub zero_dates: ZeroDates,
+    /// What a zero date in a key becomes.
+    pub key_dates: KeyDates,
     /// What a NUL in text becomes.
     pub nul_bytes: NulBytes,
+    /// What becomes of bytes that a text's character set leaves undefined.
+    pub bad_text: BadText,
     /// What becomes of rows that the target cannot hold.
     pub bad_rows: BadRows,
     /// What `TINYINT(1)` becomes: `smallint` or `boolean`.

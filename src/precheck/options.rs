@@ -3,6 +3,7 @@
 use super::{Report, Subject, Verdict};
 use crate::change::TargetType;
 use crate::change::facts::TargetKind;
+use crate::change::policy::KeyDates;
 use crate::change::remedy::{AtSource, InConfig, Remedy};
 use crate::schema::{Column, ColumnDefault, MySqlType, Table};
 use crate::transform::TableMapping;
@@ -33,7 +34,7 @@ pub fn judge(subject: &Subject<'_>, report: &mut Report) {
         // The mapping of a table that is followed is that of an earlier definition.
         let followed = subject.resuming.is_some_and(|resuming| resuming.tables.contains(table));
         if let (Ok(mapping), false) = (mapping, followed) {
-            key(definition, mapping, report);
+            key(definition, mapping, subject.task.key_dates, report);
         }
     }
 }
@@ -136,7 +137,7 @@ fn storage(subject: &Subject<'_>, mapping: &TableMapping, report: &mut Report) {
 }
 
 /// What a definition shows of key values that the target cannot hold.
-fn key(definition: &Table, mapping: &TableMapping, report: &mut Report) {
+fn key(definition: &Table, mapping: &TableMapping, dates: KeyDates, report: &mut Report) {
     let in_key = |target: usize| {
         let column = mapping.target.columns.get(target);
         column.is_some_and(|column| mapping.target.primary_key.contains(&column.name))
@@ -148,13 +149,14 @@ fn key(definition: &Table, mapping: &TableMapping, report: &mut Report) {
         .filter_map(|column| definition.columns.get(column.source))
         .collect();
     let table = mapping.source.to_string();
-    if let Some(column) = columns.iter().find(|column| zero_by_default(column)) {
+    let zero = columns.iter().find(|column| zero_by_default(column));
+    if let Some(column) = zero.filter(|_| dates == KeyDates::Error) {
         report.add(
             "source.key",
             &table,
             Verdict::Warn,
-            format!("key column {} is the zero date by default, which no key of the target can hold: such a row stops the task", column.name),
-            AtSource::OtherDefault.or(InConfig::KeyWithout),
+            format!("key column {} is the zero date by default, which a key of the target cannot hold as it is: such a row stops the task", column.name),
+            InConfig::KeyDates.or(AtSource::OtherDefault).or(InConfig::KeyWithout),
         );
     }
     let bytes = columns.iter().map(|column| longest(&column.data_type)).fold(0, u64::saturating_add);

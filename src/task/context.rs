@@ -232,7 +232,13 @@ impl Context {
 
     /// What happens to values that have no exact form in the target.
     pub fn policies(&self) -> Policies {
-        Policies { zero_dates: self.task().zero_dates, nul_bytes: self.task().nul_bytes }
+        let task = self.task();
+        Policies {
+            zero_dates: task.zero_dates,
+            key_dates: task.key_dates,
+            nul_bytes: task.nul_bytes,
+            bad_text: task.bad_text,
+        }
     }
 
     /// Whether rows of a table that the target cannot hold are kept in quarantine.

@@ -359,7 +359,7 @@ pub(super) fn takes_null(column: &Column, in_key: bool, rules: &Rules) -> bool {
 }
 
 /// Whether values may be zero dates.
-pub(super) fn is_dated(data_type: &MySqlType) -> bool {
+pub(crate) fn is_dated(data_type: &MySqlType) -> bool {
     matches!(data_type, MySqlType::Date | MySqlType::DateTime { .. } | MySqlType::Timestamp { .. })
 }
 

@@ -18,6 +18,7 @@ pub mod rules;
 mod typemap;
 
 pub use ddl::{Issued, Translated, translate};
+pub(crate) use encode::stand_in::stands_for;
 pub use error::TransformError;
 pub use mapping::{ColumnMapping, TableMapping, deviation, map_table};
 pub use plan::{Plan, Policies};

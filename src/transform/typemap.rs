@@ -7,10 +7,11 @@ use super::charset::{self, Decoder};
 use super::encode::label::Labels;
 use super::encode::number::IntegerTarget;
 use super::encode::temporal::DatePolicy;
+use super::encode::text::TextPolicy;
 use super::plan::codec::Codec;
 use super::rules::Rules;
 use crate::change::TargetType;
-use crate::change::policy::{NulBytes, TimeAs, TinyInt1, ZeroDates};
+use crate::change::policy::{TimeAs, TinyInt1, ZeroDates};
 use crate::schema::{Charset, MySqlType};
 use std::collections::HashSet;
 
@@ -21,15 +22,15 @@ pub(super) use parse::parse_target_type;
 /// What becomes of a column's values that its target cannot hold.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ColumnPolicies {
-    pub(super) nul_bytes: NulBytes,
+    pub(super) text: TextPolicy,
     pub(super) dates: DatePolicy,
 }
 
 impl ColumnPolicies {
     /// For where no value is encoded. Which pairs there are does not depend on policies.
     pub(super) const STRICT: Self = Self {
-        nul_bytes: NulBytes::Error,
-        dates: DatePolicy { zero_dates: ZeroDates::Error, nullable: false },
+        text: TextPolicy::STRICT,
+        dates: DatePolicy { zero_dates: ZeroDates::Error, nullable: false, in_key: None },
     };
 }
 
@@ -83,7 +84,8 @@ pub(super) fn default_type(source: &MySqlType, rules: &Rules) -> Option<TargetTy
 pub(super) fn row(source: &MySqlType, policies: ColumnPolicies) -> Row<'_> {
     use MySqlType as M;
     use TargetType as T;
-    let ColumnPolicies { nul_bytes: nul, dates } = policies;
+    let ColumnPolicies { text: texts, dates } = policies;
+    let nul = texts.nul_bytes;
     match source {
         M::TinyInt { unsigned, .. } => Row::new(T::Smallint, |to| integer(8, *unsigned, to)),
         M::SmallInt { unsigned } => {
@@ -126,13 +128,15 @@ pub(super) fn row(source: &MySqlType, policies: ColumnPolicies) -> Row<'_> {
         }),
         M::Timestamp { fraction, .. } => Row::new(T::TimestampTz(*fraction), move |to| match to {
             T::TimestampTz(digits) if digits >= fraction => Some(Codec::Timestamp(dates)),
+            // The same instant as clocks show it in UTC, which is the same number.
+            T::Timestamp(digits) if digits >= fraction => Some(Codec::Timestamp(dates)),
             _ => None,
         }),
         // The target has no varchar(0).
         M::Char { length, charset } | M::VarChar { length, charset } => {
-            text(T::Varchar(Some((*length).max(1))), Some(*length), charset, nul)
+            text(T::Varchar(Some((*length).max(1))), Some(*length), charset, texts)
         }
-        M::Text { charset, .. } => text(T::Text, None, charset, nul),
+        M::Text { charset, .. } => text(T::Text, None, charset, texts),
         M::Binary { length } => Row::new(T::Bytea, |to| match (to, usize::try_from(*length)) {
             (T::Bytea, Ok(length)) => Some(Codec::Padded(length)),
             (T::Uuid, Ok(16)) => Some(Codec::Padded(16)),
@@ -167,6 +171,10 @@ fn integer(bits: u8, unsigned: bool, to: &TargetType) -> Option<Codec> {
     // Anything but 0 and 1 is an error when it comes.
     if *to == TargetType::Boolean {
         return (bits == 8).then_some(codec(IntegerTarget::Boolean));
+    }
+    // What is beyond a bigint is an error when it comes.
+    if unsigned && bits == 64 && *to == TargetType::Bigint {
+        return Some(codec(IntegerTarget::Bigint));
     }
     whole_number(if unsigned { bits } else { bits - 1 }, to).map(codec)
 }
@@ -210,7 +218,7 @@ fn decimal(precision: u8, scale: u8, to: &TargetType) -> Option<Codec> {
 }
 
 /// Texts of at most `length` characters (`None`: any).
-fn text(default: TargetType, length: Option<u32>, charset: &Charset, nul: NulBytes) -> Row<'_> {
+fn text(default: TargetType, length: Option<u32>, charset: &Charset, policy: TextPolicy) -> Row<'_> {
     let decoder = Decoder::of(&charset.name);
     Row {
         default: Some(default),
@@ -219,7 +227,7 @@ fn text(default: TargetType, length: Option<u32>, charset: &Charset, nul: NulByt
             .then(|| format!("different characters of {} are one in Unicode", charset.name)),
         codec: Box::new(move |to| {
             let decoder = decoder.ok().filter(|_| takes_text(to, length))?;
-            Some(Codec::Text { decoder, nul })
+            Some(Codec::Text { decoder, policy })
         }),
     }
 }

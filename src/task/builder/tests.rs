@@ -3,7 +3,7 @@ use super::super::translator::Translation;
 use super::*;
 use crate::change::remedy::AtSource;
 use crate::change::{Doubt, TableNames, Taken, XaState};
-use crate::config::types::{NulBytes, ZeroDates};
+use crate::config::types::{BadText, KeyDates, NulBytes, ZeroDates};
 
 /// No table is carried: nothing is translated.
 struct Nothing;
@@ -69,7 +69,12 @@ async fn nobody_is_met_between_a_doubt_and_the_end_of_its_transaction() {
     let mut builder = Builder::new(
         Tables::new(Vec::new(), None, std::collections::BTreeMap::new(), TableNames::EXACT),
         Nothing,
-        Policies { zero_dates: ZeroDates::Error, nul_bytes: NulBytes::Error },
+        Policies {
+            zero_dates: ZeroDates::Error,
+            key_dates: KeyDates::Error,
+            nul_bytes: NulBytes::Error,
+            bad_text: BadText::Error,
+        },
         Operations { insert: true, update: true, delete: true, alter_table: true },
         BatchLimits { rows: 10, bytes: 1000 },
         position,

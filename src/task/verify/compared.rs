@@ -94,7 +94,9 @@ impl Compared {
         let chunks = ChunkKey::of(&table, along);
         let alike = |part: &KeyPart| {
             let column = part.column.and_then(|index| table.columns.get(index));
-            column.is_none_or(|column| key::is_ordered_alike(column, &part.data_type))
+            column.is_none_or(|column| {
+                key::is_ordered_alike(column, &part.data_type, context.policies().key_dates)
+            })
         };
         let unknown = key.iter().find(|part| {
             let column = part.column.and_then(|index| table.columns.get(index));

@@ -3,7 +3,10 @@
 //! What must never happen here: a literal of another key.
 
 use crate::change::TargetType;
+use crate::change::policy::KeyDates;
 use crate::schema::{Column, MySqlType};
+use crate::transform::mapping::is_dated;
+use crate::transform::stands_for;
 
 /// The source's literal for a value of a key column that the target, whose column is of type `target`, prints as `text`. `None` when
 /// none is known: the value is then of no row of the source.
@@ -50,6 +53,11 @@ pub fn literal(column: &Column, target: &TargetType, text: &str) -> Option<Strin
         | MySqlType::DateTime { .. }
         | MySqlType::Timestamp { .. }
         | MySqlType::Time { .. } => {
+            let behind = text.strip_suffix(" BC").map(behind_stand_in);
+            let text = match &behind {
+                Some(date) => date.as_ref()?,
+                None => text,
+            };
             let text = text.strip_suffix("+00").unwrap_or(text);
             let plain = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'-' | b':' | b'.' | b' ');
             (!text.is_empty() && text.bytes().all(plain)).then(|| format!("'{text}'"))
@@ -74,6 +82,15 @@ pub fn literal(column: &Column, target: &TargetType, text: &str) -> Option<Strin
     }
 }
 
+/// A date before Christ stands for one that the target has not; what follows the date is the time of the day.
+fn behind_stand_in(text: &str) -> Option<String> {
+    let (date, time) = text.split_at_checked(text.find(' ').unwrap_or(text.len()))?;
+    let mut parts = date.splitn(3, '-').map(str::parse::<u32>);
+    let mut part = || parts.next()?.ok();
+    let date = stands_for(part()?, part()?, part()?)?;
+    Some(format!("{date}{time}"))
+}
+
 /// Whether what the target prints of a column of type `target` is known as a literal of the source's column.
 pub fn is_known(column: &Column, target: &TargetType) -> bool {
     use TargetType as T;
@@ -96,7 +113,7 @@ pub fn is_known(column: &Column, target: &TargetType) -> bool {
         | MySqlType::VarChar { .. } => as_text,
         MySqlType::Date => matches!(target, T::Date),
         MySqlType::DateTime { .. } => matches!(target, T::Timestamp(_)),
-        MySqlType::Timestamp { .. } => matches!(target, T::TimestampTz(_)),
+        MySqlType::Timestamp { .. } => matches!(target, T::TimestampTz(_) | T::Timestamp(_)),
         MySqlType::Time { .. } => matches!(target, T::Interval(_) | T::Time(_)),
         MySqlType::Binary { .. } => matches!(target, T::Bytea | T::Uuid),
         MySqlType::VarBinary { .. } => matches!(target, T::Bytea),
@@ -110,7 +127,11 @@ pub fn is_known(column: &Column, target: &TargetType) -> bool {
 }
 
 /// Whether source and target order the values of a key column alike: a range of one is then the range of the other.
-pub fn is_ordered_alike(column: &Column, target: &TargetType) -> bool {
+pub fn is_ordered_alike(column: &Column, target: &TargetType, dates: KeyDates) -> bool {
+    if dates == KeyDates::Bc && is_dated(&column.data_type) {
+        // 2024-00-10 comes before all dates of the target.
+        return false;
+    }
     let by_text = matches!(
         column.data_type,
         MySqlType::Char { .. } | MySqlType::VarChar { .. } | MySqlType::Enum { .. } | MySqlType::Set { .. }

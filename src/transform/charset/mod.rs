@@ -11,6 +11,8 @@ mod single_byte;
 mod wide;
 
 use super::encode::{Fault, WayOut};
+use crate::change::policy::BadText;
+use crate::change::remedy::InConfig;
 
 /// Whether different texts of a character set can be the same text in Unicode, so that keys could merge.
 pub(crate) fn merges(name: &str) -> bool {
@@ -86,21 +88,64 @@ impl Decoder {
 
     /// Appends `raw` as UTF-8. Fails, with part of the text appended, where the character set defines nothing.
     pub(crate) fn decode(&self, raw: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
+        self.decode_by(BadText::Error, raw, out)
+    }
+
+    /// As [`Self::decode`], with what is to become of bytes that the character set leaves undefined.
+    #[inline]
+    pub(crate) fn decode_by(&self, policy: BadText, raw: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
+        match self.defined(raw, out) {
+            Ok(()) => Ok(()),
+            Err(bad) => self.go_on(policy, bad, raw, out),
+        }
+    }
+
+    #[cold]
+    fn go_on(&self, policy: BadText, first: Bad, raw: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
+        let mut done = 0;
+        let mut bad = first;
+        loop {
+            let (at, length) = match bad {
+                Bad::Undefined { at, length } => (done + at, length.max(1)),
+                Bad::Malformed(why) => return Err(Fault::Malformed(why)),
+            };
+            match policy {
+                BadText::Error => return Err(undefined(raw, at)),
+                BadText::Replace => push(char::REPLACEMENT_CHARACTER, out),
+                BadText::Escape => {
+                    for byte in raw.iter().skip(at).take(length) {
+                        out.extend_from_slice(format!("\\x{byte:02X}").as_bytes());
+                    }
+                }
+            }
+            done = at + length;
+            match self.defined(raw.get(done..).unwrap_or_default(), out) {
+                Ok(()) => return Ok(()),
+                Err(next) => bad = next,
+            }
+        }
+    }
+
+    /// Appends `raw` up to the first bytes that mean nothing.
+    #[inline]
+    fn defined(&self, raw: &[u8], out: &mut Vec<u8>) -> Result<(), Bad> {
         match self {
             Self::Utf8 => match std::str::from_utf8(raw) {
                 Ok(text) => {
                     out.extend_from_slice(text.as_bytes());
                     Ok(())
                 }
-                Err(error) => Err(undefined(raw, error.valid_up_to())),
-            },
-            Self::Ascii => match raw.iter().position(|byte| !byte.is_ascii()) {
-                None => {
-                    out.extend_from_slice(raw);
-                    Ok(())
+                Err(error) => {
+                    let at = error.valid_up_to();
+                    out.extend_from_slice(raw.get(..at).unwrap_or_default());
+                    Err(Bad::Undefined { at, length: error.error_len().unwrap_or(raw.len() - at) })
                 }
-                Some(at) => Err(undefined(raw, at)),
             },
+            Self::Ascii => {
+                let at = raw.iter().position(|byte| !byte.is_ascii()).unwrap_or(raw.len());
+                out.extend_from_slice(raw.get(..at).unwrap_or_default());
+                if at == raw.len() { Ok(()) } else { Err(Bad::Undefined { at, length: 1 }) }
+            }
             Self::SingleByte(table) => single_byte(raw, table, out),
             Self::Ucs2 => wide::ucs2(raw, out),
             Self::Utf16 => wide::utf16(raw, u16::from_be_bytes, out),
@@ -111,7 +156,16 @@ impl Decoder {
     }
 }
 
-fn single_byte(raw: &[u8], table: &[u16; 128], out: &mut Vec<u8>) -> Result<(), Fault> {
+/// What ends the decoding of a text.
+#[derive(Debug)]
+enum Bad {
+    /// So many bytes at an offset are no character. What is before them has been appended.
+    Undefined { at: usize, length: usize },
+    /// The text is no text of its type.
+    Malformed(&'static str),
+}
+
+fn single_byte(raw: &[u8], table: &[u16; 128], out: &mut Vec<u8>) -> Result<(), Bad> {
     out.reserve(raw.len() * 3);
     for (at, byte) in raw.iter().enumerate() {
         if byte.is_ascii() {
@@ -120,7 +174,7 @@ fn single_byte(raw: &[u8], table: &[u16; 128], out: &mut Vec<u8>) -> Result<(), 
             let unicode = table.get(usize::from(byte & 0x7f)).copied().unwrap_or(0);
             match char::from_u32(unicode.into()) {
                 Some(character) if unicode != 0 => push(character, out),
-                _ => return Err(undefined(raw, at)),
+                _ => return Err(Bad::Undefined { at, length: 1 }),
             }
         }
     }
@@ -142,7 +196,7 @@ fn undefined(raw: &[u8], at: usize) -> Fault {
         format!(
             "the bytes {bytes:02X?} at offset {at} of the text are no character of the column's character set"
         ),
-        WayOut::Mend,
+        WayOut::Policy(InConfig::BadText),
     )
 }
 

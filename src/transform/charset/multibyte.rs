@@ -4,7 +4,7 @@
 //! converted by MySQL 9.7 and compared: what differs is listed here. `big5` and `eucjpms` differ in hundreds of
 //! places and are refused.
 
-use super::{Fault, push, undefined};
+use super::{Bad, push};
 use encoding_rs::{DecoderResult, Encoding};
 
 /// One of the supported sets.
@@ -215,22 +215,28 @@ pub(super) fn has(text: &str, set: &Multibyte) -> bool {
 }
 
 /// Appends `raw` as UTF-8.
-pub(super) fn decode(raw: &[u8], set: &Multibyte, out: &mut Vec<u8>) -> Result<(), Fault> {
+pub(super) fn decode(raw: &[u8], set: &Multibyte, out: &mut Vec<u8>) -> Result<(), Bad> {
     // What lies between two exceptions is decoded at once.
     let mut pending = 0;
     let mut at = 0;
     while let Some(lead) = raw.get(at) {
         let width = (set.width)(*lead, raw.get(at + 1).copied().unwrap_or(0));
-        let sequence = raw.get(at..at + width).ok_or_else(|| undefined(raw, at))?;
+        let Some(sequence) = raw.get(at..at + width) else {
+            plain(raw, pending..at, set.encoding, out)?;
+            return Err(Bad::Undefined { at, length: raw.len() - at });
+        };
         let code = sequence.iter().take(3).fold(0, |code, byte| code << 8 | u32::from(*byte));
         // Four bytes have no exceptions, and their first three could be taken for something else.
         let exception = if width == 4 { Exception::Same } else { (set.exception)(code) };
         match exception {
             Exception::Same => {}
-            Exception::Undefined => return Err(undefined(raw, at)),
+            Exception::Undefined => {
+                plain(raw, pending..at, set.encoding, out)?;
+                return Err(Bad::Undefined { at, length: width });
+            }
             Exception::Is(code) => {
                 plain(raw, pending..at, set.encoding, out)?;
-                push(char::from_u32(code).ok_or_else(|| undefined(raw, at))?, out);
+                push(char::from_u32(code).ok_or(Bad::Undefined { at, length: width })?, out);
                 pending = at + width;
             }
         }
@@ -244,13 +250,13 @@ fn plain(
     part: std::ops::Range<usize>,
     encoding: &'static Encoding,
     out: &mut Vec<u8>,
-) -> Result<(), Fault> {
+) -> Result<(), Bad> {
     let start = part.start;
     let source = raw.get(part).unwrap_or_default();
     let mut decoder = encoding.new_decoder_without_bom_handling();
     let room = decoder
         .max_utf8_buffer_length_without_replacement(source.len())
-        .ok_or(Fault::Malformed("a text is too long to be decoded"))?;
+        .ok_or(Bad::Malformed("a text is too long to be decoded"))?;
     let before = out.len();
     out.resize(before + room, 0);
     let place = out.get_mut(before..).unwrap_or_default();
@@ -258,9 +264,10 @@ fn plain(
     out.truncate(before + written);
     match result {
         DecoderResult::InputEmpty => Ok(()),
-        DecoderResult::OutputFull => Err(Fault::Malformed("a text grew beyond its bound while decoded")),
+        DecoderResult::OutputFull => Err(Bad::Malformed("a text grew beyond its bound while decoded")),
         DecoderResult::Malformed(length, after) => {
-            Err(undefined(raw, start + read.saturating_sub(usize::from(length + after))))
+            let at = start + read.saturating_sub(usize::from(length + after));
+            Err(Bad::Undefined { at, length: length.into() })
         }
     }
 }

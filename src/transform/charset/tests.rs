@@ -153,3 +153,47 @@ fn a_set_has_the_characters_that_come_back_from_it() {
         assert_eq!(has(charset, text), expected, "{charset} {text}");
     }
 }
+
+#[test]
+fn what_has_no_meaning_follows_the_policy_and_what_is_around_it_stays() {
+    for (charset, raw, replaced, escaped) in [
+        ("utf8mb4", &b"a\xc3\xa9\xffb\xe6\xbc"[..], "aé\u{fffd}b\u{fffd}", "aé\\xFFb\\xE6\\xBC"),
+        (
+            "utf8mb4",
+            b"\xf0\x9fa\xed\xa0\x80",
+            "\u{fffd}a\u{fffd}\u{fffd}\u{fffd}",
+            "\\xF0\\x9Fa\\xED\\xA0\\x80",
+        ),
+        ("ascii", b"\x80a\xff", "\u{fffd}a\u{fffd}", "\\x80a\\xFF"),
+        ("hebrew", b"\xa1\xe0", "\u{fffd}א", "\\xA1א"),
+        ("ucs2", b"\0a\xd8\x3d\0b\0", "a\u{fffd}b\u{fffd}", "a\\xD8\\x3Db\\x00"),
+        ("utf16", b"\xd8\x3d\0a", "\u{fffd}a", "\\xD8\\x3Da"),
+        ("utf16le", b"a\0\x3d\xd8", "a\u{fffd}", "a\\x3D\\xD8"),
+        ("utf32", b"\0\x11\0\0\0\0\0a", "\u{fffd}a", "\\x00\\x11\\x00\\x00a"),
+        ("gbk", b"\xc4\xe3\xa2\xab\xc4\xe3a\xc4", "你\u{fffd}你a\u{fffd}", "你\\xA2\\xAB你a\\xC4"),
+        ("gbk", b"\xff\xc4\xe3", "\u{fffd}你", "\\xFF你"),
+    ] {
+        for (policy, expected) in [(BadText::Replace, replaced), (BadText::Escape, escaped)] {
+            let mut out = b"before ".to_vec();
+            Decoder::of(charset).unwrap().decode_by(policy, raw, &mut out).unwrap();
+            assert_eq!(String::from_utf8(out).unwrap(), format!("before {expected}"), "{charset} {policy:?}");
+        }
+        assert_eq!(decode(charset, raw), None, "{charset}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_bytes_become_text(raw in proptest::collection::vec(proptest::num::u8::ANY, 0..60)) {
+        for charset in ["utf8mb4", "ascii", "hebrew", "ucs2", "utf16", "utf16le", "utf32", "gbk", "gb18030", "euckr", "ujis", "cp932"] {
+            for policy in [BadText::Replace, BadText::Escape] {
+                let mut out = Vec::new();
+                Decoder::of(charset).unwrap().decode_by(policy, &raw, &mut out).unwrap();
+                let text = String::from_utf8(out).unwrap();
+                if let Some(exact) = decode(charset, &raw) {
+                    proptest::prop_assert_eq!(text, exact);
+                }
+            }
+        }
+    }
+}

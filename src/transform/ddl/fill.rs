@@ -297,6 +297,7 @@ fn render(value: &Value, target: &TargetType) -> Option<String> {
         (Value::Date(date), T::Timestamp(_)) => Some(format!("{date} 00:00:00")),
         (Value::DateTime(time), T::Timestamp(_)) => Some(time.clone()),
         (Value::Instant(time), T::TimestampTz(_)) => Some(format!("{time}+00")),
+        (Value::Instant(time), T::Timestamp(_)) => Some(time.clone()),
         (Value::Time(time), T::Interval(_)) => Some(time.clone()),
         (Value::Time(time), T::Time(_)) => {
             let hours: Option<u16> = time.split(':').next().and_then(|hours| hours.parse().ok());

@@ -27,13 +27,8 @@ impl Civil {
         if year == 0 || year > 9999 || day == 0 || day > month_length(year, month)? {
             return None;
         }
-        // Counted from 1 March on, so that a leap day is the last day of its year.
-        let shifted = if month > 2 { year } else { year - 1 };
-        let from_march = if month > 2 { month - 3 } else { month + 9 };
-        let day_of_year = (153 * from_march + 2) / 5 + day - 1;
-        let days = 365 * shifted + shifted / 4 - shifted / 100 + shifted / 400 + day_of_year;
         // 730,425 days lie between 0000-03-01 and 2000-01-01.
-        i32::try_from(i64::from(days) - 730_425).ok()
+        i32::try_from(i64::from(days_since_march(year, month, day)) - 730_425).ok()
     }
 
     /// Microseconds since midnight; `None` when it is no time of a day.
@@ -49,6 +44,24 @@ impl Civil {
     pub(crate) fn micros_since_2000(&self) -> Option<i64> {
         Some(i64::from(self.days()?) * DAY_MICROS + self.day_micros()?)
     }
+}
+
+/// Days since 0000-03-01, of a day in the years 1 and later.
+#[inline]
+fn days_since_march(year: u32, month: u32, day: u32) -> u32 {
+    // Counted from 1 March on, so that a leap day is the last day of its year.
+    let shifted = if month > 2 { year } else { year - 1 };
+    let from_march = if month > 2 { month - 3 } else { month + 9 };
+    let day_of_year = (153 * from_march + 2) / 5 + day - 1;
+    365 * shifted + shifted / 4 - shifted / 100 + shifted / 400 + day_of_year
+}
+
+/// Days from 2000-01-01 to a day of a year BC, as PostgreSQL counts; `None` where that has no such day.
+pub(super) fn days_before_christ(year: u32, month: u32, day: u32) -> Option<i64> {
+    // 400 years are 146,097 days, so 12,000 years later the calendar is the same one.
+    let later = 12_001_u32.checked_sub(year)?;
+    let exists = year > 0 && day > 0 && day <= month_length(later, month)?;
+    exists.then(|| i64::from(days_since_march(later, month, day)) - 730_425 - 30 * 146_097)
 }
 
 #[inline]

@@ -14,6 +14,7 @@ pub(crate) mod field;
 pub(crate) mod label;
 pub(crate) mod number;
 pub(crate) mod numeric;
+pub(crate) mod stand_in;
 pub(crate) mod temporal;
 pub(crate) mod text;
 
@@ -45,6 +46,8 @@ pub(crate) struct Unencodable {
 pub(crate) enum WayOut {
     /// Another policy. A column of the key has none.
     Policy(InConfig),
+    /// Another policy for keys.
+    KeyPolicy(InConfig),
     /// Another way to carry the column.
     Carry(InConfig),
     /// Another value.

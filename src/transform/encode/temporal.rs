@@ -9,8 +9,8 @@
 #![allow(clippy::many_single_char_names)]
 
 use super::calendar::{Civil, DAY_MICROS, POSTGRES_EPOCH_MICROS};
-use super::{Fault, WayOut, field};
-use crate::change::policy::ZeroDates;
+use super::{Fault, WayOut, field, stand_in};
+use crate::change::policy::{KeyDates, ZeroDates};
 use crate::change::remedy::InConfig;
 
 /// What happens to a date PostgreSQL cannot hold.
@@ -20,6 +20,8 @@ pub(crate) struct DatePolicy {
     pub(crate) zero_dates: ZeroDates,
     /// Whether the target column takes NULL.
     pub(crate) nullable: bool,
+    /// What the config says of keys, where the column is in the key.
+    pub(crate) in_key: Option<KeyDates>,
 }
 
 /// A TIME value: microseconds, negative ones too.
@@ -209,7 +211,10 @@ pub(crate) fn result_time(raw: &[u8]) -> Result<Span, Fault> {
 pub(crate) fn write_date(value: Civil, policy: DatePolicy, out: &mut Vec<u8>) -> Result<(), Fault> {
     match value.days() {
         Some(days) => field::four(out, days.to_be_bytes()),
-        None => impossible(value, policy, out)?,
+        None => match stand_in_days(&value, policy) {
+            Some(days) => field::four(out, days.to_be_bytes()),
+            None => impossible(value, policy, out)?,
+        },
     }
     Ok(())
 }
@@ -219,7 +224,10 @@ pub(crate) fn write_date(value: Civil, policy: DatePolicy, out: &mut Vec<u8>) ->
 pub(crate) fn write_datetime(value: Civil, policy: DatePolicy, out: &mut Vec<u8>) -> Result<(), Fault> {
     match value.micros_since_2000() {
         Some(micros) => field::eight(out, micros.to_be_bytes()),
-        None => impossible(value, policy, out)?,
+        None => match stand_in_micros(&value, policy) {
+            Some(micros) => field::eight(out, micros.to_be_bytes()),
+            None => impossible(value, policy, out)?,
+        },
     }
     Ok(())
 }
@@ -229,13 +237,32 @@ pub(crate) fn write_datetime(value: Civil, policy: DatePolicy, out: &mut Vec<u8>
 pub(crate) fn write_instant(value: Option<i64>, policy: DatePolicy, out: &mut Vec<u8>) -> Result<(), Fault> {
     match value {
         Some(micros) => field::eight(out, (micros - POSTGRES_EPOCH_MICROS).to_be_bytes()),
-        None => impossible(Civil::default(), policy, out)?,
+        None => match stand_in_micros(&Civil::default(), policy) {
+            Some(micros) => field::eight(out, micros.to_be_bytes()),
+            None => impossible(Civil::default(), policy, out)?,
+        },
     }
     Ok(())
 }
 
 #[cold]
+fn stand_in_days(value: &Civil, policy: DatePolicy) -> Option<i32> {
+    (policy.in_key == Some(KeyDates::Bc)).then(|| stand_in::days(value)).flatten()
+}
+
+#[cold]
+fn stand_in_micros(value: &Civil, policy: DatePolicy) -> Option<i64> {
+    Some(i64::from(stand_in_days(value, policy)?) * DAY_MICROS + value.day_micros()?)
+}
+
+#[cold]
 fn impossible(value: Civil, policy: DatePolicy, out: &mut Vec<u8>) -> Result<(), Fault> {
+    if policy.in_key.is_some() {
+        return Err(Fault::refused(
+            format!("{value} is no date of the calendar, and this column is in the key"),
+            WayOut::KeyPolicy(InConfig::KeyDates),
+        ));
+    }
     if policy.zero_dates == ZeroDates::Error {
         return Err(Fault::refused(
             format!("{value} is no date of the calendar"),

@@ -1,19 +1,36 @@
 //! Text: CHAR, VARCHAR and TEXT in any character set, checked and turned into UTF-8 in one go.
 
 use super::{Fault, WayOut, field};
-use crate::change::policy::NulBytes;
+use crate::change::policy::{BadText, NulBytes};
 use crate::change::remedy::InConfig;
 use crate::transform::charset::Decoder;
 
+/// What becomes of text that the target cannot hold as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TextPolicy {
+    pub(crate) nul_bytes: NulBytes,
+    pub(crate) bad_text: BadText,
+}
+
+impl TextPolicy {
+    /// Every such text is an error.
+    pub(crate) const STRICT: Self = Self { nul_bytes: NulBytes::Error, bad_text: BadText::Error };
+}
+
 /// Appends one text field.
 #[inline]
-pub(crate) fn write(raw: &[u8], decoder: &Decoder, nul: NulBytes, out: &mut Vec<u8>) -> Result<(), Fault> {
+pub(crate) fn write(
+    raw: &[u8],
+    decoder: &Decoder,
+    policy: TextPolicy,
+    out: &mut Vec<u8>,
+) -> Result<(), Fault> {
     if decoder.keeps_ascii() && is_plain(raw) {
         return field::bytes(out, raw);
     }
     let start = field::open(out);
-    decoder.decode(raw, out)?;
-    nul_bytes(start, nul, out)?;
+    decoder.decode_by(policy.bad_text, raw, out)?;
+    nul_bytes(start, policy.nul_bytes, out)?;
     field::close(out, start)
 }
 
@@ -95,7 +112,7 @@ mod tests {
 
     fn nul(text: &[u8], policy: NulBytes) -> Result<Vec<u8>, Fault> {
         let mut out = vec![0, 9, 0];
-        write(text, &Decoder::Utf8, policy, &mut out)?;
+        write(text, &Decoder::Utf8, TextPolicy { nul_bytes: policy, ..TextPolicy::STRICT }, &mut out)?;
         assert_eq!(out[..3], [0, 9, 0], "what was there stays");
         assert_eq!(out[3..7], u32::try_from(out.len() - 7).unwrap().to_be_bytes());
         Ok(out[7..].to_vec())

@@ -5,6 +5,7 @@ use crate::transform::charset::Decoder;
 use crate::transform::encode::label::Labels;
 use crate::transform::encode::number::IntegerTarget;
 use crate::transform::encode::temporal::DatePolicy;
+use crate::transform::encode::text::TextPolicy;
 use crate::transform::encode::{Fault, binary, field, number, numeric, temporal, text};
 use crate::transform::json;
 
@@ -34,7 +35,7 @@ pub(in crate::transform) enum Codec {
     Time,
     Text {
         decoder: Decoder,
-        nul: NulBytes,
+        policy: TextPolicy,
     },
     /// BINARY(n): n.
     Padded(usize),
@@ -80,7 +81,7 @@ impl Codec {
                 Ok(())
             }
             Self::Time => temporal::write_time(logged_time(raw, old_format)?, out),
-            Self::Text { decoder, nul } => text::write(raw, decoder, *nul, out),
+            Self::Text { decoder, policy } => text::write(raw, decoder, *policy, out),
             Self::Padded(length) => binary::padded(raw, *length, out),
             Self::Enum(labels) => labels.logged_enum(raw, out),
             Self::Set(labels) => labels.logged_set(raw, out),
@@ -135,7 +136,9 @@ impl Codec {
                 Ok(())
             }
             Self::Time => temporal::write_time(temporal::result_time(raw)?, out),
-            Self::Text { decoder: declared, nul } => text::write(raw, decoder.unwrap_or(declared), *nul, out),
+            Self::Text { decoder: declared, policy } => {
+                text::write(raw, decoder.unwrap_or(declared), *policy, out)
+            }
             Self::Padded(length) if raw.len() == *length => field::bytes(out, raw),
             Self::Padded(_) => Err(Fault::Malformed("a BINARY value does not have the column's length")),
             Self::Enum(labels) => with_text(raw, decoder, |text| labels.result_enum(text, out)),

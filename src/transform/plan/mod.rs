@@ -20,11 +20,12 @@ mod unfit;
 use codec::Codec;
 
 use super::encode::temporal::DatePolicy;
+use super::encode::text::TextPolicy;
 use super::encode::{Fault, WayOut, field};
 use super::mapping::{codec_for, is_dated};
 use super::typemap::ColumnPolicies;
 use super::{TableMapping, TransformError};
-use crate::change::policy::{NulBytes, ZeroDates};
+use crate::change::policy::{BadText, KeyDates, NulBytes, ZeroDates};
 use crate::change::remedy::{AtTarget, InConfig, Remedy, Report};
 use crate::change::{FilePosition, RowLayout, TableName, TargetColumn, TargetName, TargetType};
 use crate::schema::Table;
@@ -36,8 +37,12 @@ use std::sync::Arc;
 pub struct Policies {
     /// Zero, partial and year-0 dates.
     pub zero_dates: ZeroDates,
+    /// The same in keys.
+    pub key_dates: KeyDates,
     /// NUL in text and `\u0000` in JSON.
     pub nul_bytes: NulBytes,
+    /// Bytes that a text's character set leaves undefined.
+    pub bad_text: BadText,
 }
 
 /// How the rows of one version of a source table are encoded for one target table.
@@ -169,8 +174,16 @@ impl Plan {
             step.nullable = (column.nullable || zero_is_null) && !in_key;
             let column_policies = ColumnPolicies {
                 // Two keys must not become one by losing their NULs.
-                nul_bytes: if in_key { NulBytes::Error } else { policies.nul_bytes },
-                dates: DatePolicy { zero_dates: policies.zero_dates, nullable: step.nullable },
+                text: if in_key {
+                    TextPolicy::STRICT
+                } else {
+                    TextPolicy { nul_bytes: policies.nul_bytes, bad_text: policies.bad_text }
+                },
+                dates: DatePolicy {
+                    zero_dates: policies.zero_dates,
+                    nullable: step.nullable,
+                    in_key: in_key.then_some(policies.key_dates),
+                },
             };
             step.codec =
                 Some(codec_for(&table.name, source, &column.data_type, in_key, column_policies, unfit())?);
@@ -297,7 +310,7 @@ impl Plan {
             WayOut::Policy(_) if step.is_some_and(|step| step.key_slot.is_some()) => {
                 mend.also(InConfig::KeyWithoutAgain)
             }
-            WayOut::Policy(policy) => policy.or(mend),
+            WayOut::Policy(policy) | WayOut::KeyPolicy(policy) => policy.or(mend),
             WayOut::Carry(way) => way.and(again),
             WayOut::Mend => mend,
             WayOut::Copy => again,

@@ -14,7 +14,12 @@ mod rows;
 mod values;
 
 const ALL: Operations = Operations { insert: true, update: true, delete: true, alter_table: true };
-const POLICIES: Policies = Policies { zero_dates: ZeroDates::Null, nul_bytes: NulBytes::Error };
+const POLICIES: Policies = Policies {
+    zero_dates: ZeroDates::Null,
+    key_dates: KeyDates::Error,
+    nul_bytes: NulBytes::Error,
+    bad_text: BadText::Error,
+};
 
 fn utf8() -> Charset {
     Charset { name: "utf8mb4".into(), collation: "utf8mb4_bin".into() }

@@ -5,8 +5,10 @@
 //! a sample must be the same bytes in PostgreSQL (`record_send`), and all rows must equal the source by the harness's
 //! comparison, which knows nothing of our encoders.
 
+mod bad_text;
 mod bytes;
 mod json;
+mod key_dates;
 mod keys;
 mod labels;
 mod numbers;

@@ -99,6 +99,20 @@ async fn a_value_that_does_not_fit_the_chosen_type_is_refused() {
         scene.config().task("tinyint1", "\"boolean\"")
     })
     .await;
+    refused_on_both_paths(
+        "great_number",
+        "BIGINT UNSIGNED",
+        "9223372036854775808",
+        &["range", "types"],
+        |scene| {
+            scene.config().more(
+                "[task.main.table.\"**.t\"]\ntypes = { v = \"bigint\" }"
+                    .replace("**", &scene.source.name)
+                    .as_str(),
+            )
+        },
+    )
+    .await;
     refused_on_both_paths("long_time", "TIME", "'24:00:01'", &["interval"], |scene| {
         scene.config().task("time", "\"time\"")
     })

@@ -251,7 +251,6 @@ fn lossy_keys_and_pairs_of_types_that_do_not_fit_are_refused() {
     let labels = |labels: &[&str]| labels.iter().map(|label| (*label).to_owned()).collect::<Vec<_>>();
     for (source, target) in [
         (MySqlType::Int { unsigned: true }, TargetType::Integer),
-        (MySqlType::BigInt { unsigned: true }, TargetType::Bigint),
         (MySqlType::BigInt { unsigned: true }, TargetType::Numeric(Some((19, 0)))),
         (MySqlType::Decimal { precision: 10, scale: 2 }, TargetType::Numeric(Some((10, 1)))),
         (MySqlType::Decimal { precision: 10, scale: 2 }, TargetType::Double),

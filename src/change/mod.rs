@@ -37,7 +37,9 @@ pub use gtid::{Gtid, GtidSet, Tag, Uuid};
 pub use names::{Affected, TableNames};
 pub use position::{FilePosition, Position, Taken, TransactionId};
 pub use prepared::{CommittedXa, Committer, ReadAgain, XaState, XaStep};
-pub use question::{Answer, AnsweredValue, Answers, Asked, Literals, Question, ValueKind};
+pub use question::{
+    Answer, AnsweredValue, Answers, Asked, ComputedRow, Computing, Literals, Question, ValueKind,
+};
 pub use retry::Retry;
 pub use rows::ResultRows;
 pub use session::Session;

@@ -1,5 +1,6 @@
 //! What the user chose about values, names and statements: the part of the config that pure rooms need.
 
+use super::RowsKind;
 use std::collections::BTreeMap;
 
 /// `operations`
@@ -13,6 +14,17 @@ pub struct Operations {
     pub delete: bool,
     /// Carry DDL.
     pub alter_table: bool,
+}
+
+impl Operations {
+    /// Whether row events of this kind are carried.
+    pub fn carry(self, kind: RowsKind) -> bool {
+        match kind {
+            RowsKind::Insert => self.insert,
+            RowsKind::Update | RowsKind::PartialUpdate => self.update,
+            RowsKind::Delete => self.delete,
+        }
+    }
 }
 
 /// `identifier_case`

@@ -43,6 +43,19 @@ pub enum Asked {
     },
 }
 
+/// Generated columns of rows of which the log leaves them out, to be computed from the rest of the row. MariaDB alone leaves any out, and
+/// alone has variables with the types of columns: an expression that is stored in one is what a column would hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Computing {
+    /// The collation that string literals of the expressions have.
+    pub collation: String,
+    /// Statements, each of which gives as many rows of values as it is about.
+    pub statements: Vec<String>,
+}
+
+/// The values of one row as text; `None` is NULL.
+pub type ComputedRow = Vec<Option<Vec<u8>>>;
+
 /// The type of a value, as far as storing it goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueKind {

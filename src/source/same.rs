@@ -5,7 +5,7 @@
 //!
 //! What must never happen here: a connection handed out whose server was not held against the first one's.
 
-use super::version;
+use super::version::{self, ServerVersion};
 use super::{SourceError, SourceErrorKind, Wire};
 use crate::change::facts::Flavour;
 use crate::change::remedy::Upgrade;
@@ -24,12 +24,13 @@ const VARIABLES: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('version'
 pub struct SameServer {
     endpoint: SourceEndpoint,
     identity: Arc<OnceLock<String>>,
+    version: Arc<OnceLock<ServerVersion>>,
 }
 
 impl SameServer {
     /// The endpoint, before anything has connected.
     pub fn new(endpoint: SourceEndpoint) -> Self {
-        Self { endpoint, identity: Arc::default() }
+        Self { endpoint, identity: Arc::default(), version: Arc::default() }
     }
 
     /// Connects as [`Wire::connect`], and makes sure that the server is the one, and of a supported version.
@@ -45,7 +46,14 @@ impl SameServer {
             return Err(SourceErrorKind::AnotherServer { first: first.clone(), found: found.identity }
                 .at(wire.label()));
         }
+        let (flavour, number) = version::parse(&found.version);
+        self.version.get_or_init(|| ServerVersion { flavour, number });
         Ok((wire, found))
+    }
+
+    /// As [`ServerVersion::omits_generated`]; false until the first connection, without which there are no definitions either.
+    pub fn omits_generated(&self) -> bool {
+        self.version.get().is_some_and(|version| version.omits_generated())
     }
 
     /// Who logs in.

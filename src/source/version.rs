@@ -26,9 +26,10 @@ use crate::change::facts::Flavour;
 /// | sql_mode ORACLE changes types, MAXDB makes TIMESTAMP a DATETIME | no, yes | no, yes | gone | gone | yes, yes |
 /// | indexes that are not used | none | none | IS_VISIBLE | the same | IGNORED (10.6) |
 /// | cascades are logged | no | no | no | 9.6 | no |
+/// | generated columns are in all row images | - | yes | yes | yes | until 11 (seen: 10.11, not 11.8) |
 ///
 /// After the reference manuals and release notes of both families, and the servers themselves where they are at hand (5.6.24,
-/// 9.7, MariaDB 10.11).
+/// 9.7, MariaDB 10.11 and 11.8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServerVersion {
     /// The family.
@@ -88,6 +89,11 @@ impl ServerVersion {
             Flavour::MariaDb => 100_205,
         };
         if self.number >= known { "GENERATION_EXPRESSION" } else { "NULL" }
+    }
+
+    /// Whether row images may leave generated columns out although all columns are to be logged.
+    pub fn omits_generated(self) -> bool {
+        self.flavour == Flavour::MariaDb && self.number >= 110_000
     }
 
     /// What makes a SELECT hold the rows that it reads, and fail at once where somebody else does, if the server can.

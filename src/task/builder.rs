@@ -8,6 +8,7 @@
 //! definitions of one table in one batch; a statement overtaking rows.
 
 mod asked;
+mod whole;
 
 use super::TaskError;
 use super::batch::TOGETHER;
@@ -25,7 +26,7 @@ use crate::change::{
 };
 use crate::sink::batch::{Batch, BatchBuilder, BatchLimits, Ready};
 use crate::sink::store::Skip;
-use crate::transform::{Policies, TransformError};
+use crate::transform::{Images, Policies, TransformError};
 use std::collections::{BTreeSet, VecDeque};
 use tokio::sync::oneshot;
 
@@ -106,7 +107,8 @@ impl<T: Translator> Builder<T> {
                 self.in_transaction = true;
             }
             Change::Rows(event) => {
-                self.rows(&event).map_err(|error| self.course.stands(error, &event.position))?;
+                let taken = self.rows(&event).await;
+                taken.map_err(|error| self.course.stands(error, &event.position))?;
             }
             Change::Commit(boundary) => self.commit(&boundary),
             Change::Rollback(boundary) => self.rollback(&boundary),
@@ -124,7 +126,7 @@ impl<T: Translator> Builder<T> {
         Ok(())
     }
 
-    fn rows(&mut self, event: &RowsEvent) -> Result<(), TaskError> {
+    async fn rows(&mut self, event: &RowsEvent) -> Result<(), TaskError> {
         self.received_bytes += u64::try_from(event.rows.len()).unwrap_or(0);
         if !self.course.over().is_nothing() && self.tables.is_carried(&event.table.name, self.course.over()) {
             return Ok(());
@@ -132,6 +134,15 @@ impl<T: Translator> Builder<T> {
         let Some((index, bound)) = self.tables.bind(event, self.gtid.as_ref())? else { return Ok(()) };
         self.course.takes_rows();
         let one = self.tables.get(index).ok_or_else(|| TaskError::missing(&event.table.name))?;
+        if !self.operations.carry(event.kind) {
+            return Ok(());
+        }
+        let whole = match one.plan.images(&one.table, &bound, event)? {
+            Images::Whole => None,
+            Images::Incomplete(incomplete) => whole::completed(&mut self.translator, &incomplete).await?,
+            Images::Lacking => return self.doubtful(&whole::lacking(event, self.gtid.clone())).await,
+        };
+        let event = whole.as_ref().unwrap_or(event);
         let run = self.batch.run(one.plan.layout());
         match one.plan.encode_event(&bound, event, &self.operations, run) {
             Err(TransformError::Value { .. }) if self.translator.quarantines(&one.table.name) => {

@@ -218,7 +218,7 @@ impl Context {
 
     /// How names, types and keys are mapped for a table.
     pub fn rules(&self, table: &TableName) -> Rules {
-        rules(self.task(), table)
+        Rules { omits_generated: self.source.omits_generated(), ..rules(self.task(), table) }
     }
 
     /// The name of a table's target, where nothing is on record of it.
@@ -293,6 +293,7 @@ fn rules(task: &TaskConfig, table: &TableName) -> Rules {
         exact_options: task.table_options.iter().any(|(pattern, _)| *pattern == name),
         foreign_rows: task.existing_tables == ExistingTables::Ignore,
         shared_target: options.source_column.is_some(),
+        omits_generated: false,
         passing: passing.collect(),
         options,
     }

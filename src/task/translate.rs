@@ -15,8 +15,8 @@ use super::translator::{Translation, Translator};
 use crate::change::facts::{Cascades, Flavour};
 use crate::change::state::TableState;
 use crate::change::{
-    Affected, Answers, Doubt, DoubtfulEvent, FilePosition, Position, StatementEvent, TableName, TableNames,
-    TransactionId,
+    Affected, Answers, ComputedRow, Computing, Doubt, DoubtfulEvent, FilePosition, Position, StatementEvent,
+    TableName, TableNames, TransactionId,
 };
 use crate::schema::ddl::{self, SqlMode, Statement};
 use crate::source::binlog;
@@ -34,6 +34,8 @@ pub struct Translate {
     cascades: Cascades,
     names: TableNames,
     timestamps: Timestamps,
+    /// The session that computes generated columns.
+    computes: Option<Server>,
     /// The number of the last side stream; `None` where it is a side stream itself, whose tables are in trouble together.
     sides: Option<Arc<AtomicU32>>,
 }
@@ -58,7 +60,7 @@ impl Translate {
         names: TableNames,
         sides: Option<Arc<AtomicU32>>,
     ) -> Self {
-        Self { context, flavour, cascades, names, timestamps: Timestamps::NotAsked, sides }
+        Self { context, flavour, cascades, names, timestamps: Timestamps::NotAsked, computes: None, sides }
     }
 
     /// How a statement is read. MySQL before 8.0 does not log how it takes TIMESTAMPs. In 5.6 only a restart changes that, so it is
@@ -263,6 +265,26 @@ impl Translator for Translate {
             tell_of(&self.context, table, state.as_ref(), error);
         }
         Ok(instead)
+    }
+
+    async fn compute(
+        &mut self,
+        computing: &Computing,
+    ) -> Result<Option<Result<Vec<ComputedRow>, String>>, TaskError> {
+        if self.flavour != Flavour::MariaDb {
+            return Ok(None);
+        }
+        // A session that has been idle may be gone.
+        if let Some(mut server) = self.computes.take()
+            && let Ok(answer) = server.compute(computing).await
+        {
+            self.computes = Some(server);
+            return Ok(Some(answer));
+        }
+        let mut server = Server::connect(self.context.source()).await?;
+        let answer = server.compute(computing).await?;
+        self.computes = Some(server);
+        Ok(Some(answer))
     }
 
     fn always_convergent(&self, table: &TableName) -> bool {

@@ -5,7 +5,7 @@ use super::batch::Renamed;
 use super::course::PassedOver;
 use super::tables::Tables;
 use crate::change::state::TableState;
-use crate::change::{DoubtfulEvent, Position, StatementEvent, TableName};
+use crate::change::{ComputedRow, Computing, DoubtfulEvent, Position, StatementEvent, TableName};
 
 /// Makes the target follow a statement; joined in by the stream, which knows rules and config.
 pub trait Translator: Send {
@@ -49,6 +49,15 @@ pub trait Translator: Send {
         tables: &Tables,
         side: Option<u32>,
     ) -> impl Future<Output = Result<Option<(TableName, Option<TableState>)>, TaskError>> + Send;
+
+    /// Has the source compute generated columns; `None` where it is none that can. The inner error says why it does not.
+    ///
+    /// # Errors
+    /// When the source cannot be asked.
+    fn compute(
+        &mut self,
+        computing: &Computing,
+    ) -> impl Future<Output = Result<Option<Result<Vec<ComputedRow>, String>>, TaskError>> + Send;
 
     /// Whether rows of a table are applied whatever is there.
     fn always_convergent(&self, table: &TableName) -> bool;

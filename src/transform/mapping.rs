@@ -6,6 +6,8 @@ mod refused;
 pub(super) use fit::{check_fit, codec_for};
 
 use super::ddl::computed::time_zone;
+use super::plan::computing::computable;
+use super::plan::whole::left_out;
 use super::rules::Rules;
 use super::typemap::{default_type, parse_target_type};
 use super::{TransformError, names};
@@ -99,7 +101,7 @@ pub fn map_table(table: &Table, rules: &Rules) -> Result<TableMapping, Transform
         if rules.excludes(&column.name) {
             continue;
         }
-        let made = has_one_value(table, column)
+        let made = has_one_value(table, column, rules)
             .and_then(|()| made_column(&table.name, column, key.contains(&source), rules));
         let made = match made {
             Ok(made) => made,
@@ -135,9 +137,15 @@ pub fn map_table(table: &Table, rules: &Rules) -> Result<TableMapping, Transform
 
 /// A virtual column is computed where it is read: by the copy, and by each session that writes a row to the log. Where the time zone
 /// decides, their values differ, and the log does not tell under which one a value came about.
-fn has_one_value(table: &Table, column: &Column) -> Result<(), TransformError> {
+fn has_one_value(table: &Table, column: &Column, rules: &Rules) -> Result<(), TransformError> {
     let read = column.generation.as_ref().is_some_and(|generation| !generation.stored);
-    let Some(what) = (if read { time_zone(table, column) } else { None }) else { return Ok(()) };
+    let Some(what) = (if read { time_zone(table, column) } else { None }) else {
+        let omitted = column.generated && rules.omits_generated;
+        return match computable(table, column) {
+            Err(why) if omitted => Err(left_out(&table.name, column, &why)),
+            _ => Ok(()),
+        };
+    };
     Err(mapping_error(
         &table.name,
         format!(

@@ -21,5 +21,6 @@ pub use ddl::{Issued, Translated, translate};
 pub(crate) use encode::stand_in::stands_for;
 pub use error::TransformError;
 pub use mapping::{ColumnMapping, TableMapping, deviation, map_table};
+pub use plan::whole::{Images, Incomplete};
 pub use plan::{Plan, Policies};
 pub use rules::{Passing, Rules};

@@ -32,6 +32,8 @@ pub struct Rules {
     pub foreign_rows: bool,
     /// Other source tables feed the same target table.
     pub shared_target: bool,
+    /// The source may leave generated columns out of the rows that it logs.
+    pub omits_generated: bool,
     /// What statements do to the table that passes, or is done at the target, by the kinds of `ddl_policy`.
     pub passing: BTreeMap<&'static str, Passing>,
 }

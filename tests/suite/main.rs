@@ -26,6 +26,7 @@ mod first_cause;
 mod foreign_statements;
 mod forgetful_target;
 mod framing;
+mod generated_columns;
 mod going_on;
 mod greenplum;
 mod handoff_by_source;

@@ -19,15 +19,12 @@ use super::mariadb;
 use super::payload::{Next, Payload};
 use super::query::{self, Query};
 use super::refusal::Refusal;
-use super::rows::{self, BodyError};
-use super::statement::STATEMENT_DML;
+use super::rows;
 use super::table_map::{DUMMY_ID, Mapped, TableMaps};
 use super::transaction::{End, Naming, Transactions};
 use super::xid;
-use crate::change::remedy::{InConfig, Remedy, Scope};
-use crate::change::{
-    Affected, Change, Domains, Doubt, FilePosition, LogFile, Position, RowsEvent, TableName, Tag,
-};
+use crate::change::remedy::InConfig;
+use crate::change::{Change, Domains, FilePosition, LogFile, Position, RowsEvent, Tag};
 use crate::source::SourceError;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -438,26 +435,13 @@ impl Framer {
             Some(Mapped::Selected(_)) if passes => {}
             Some(Mapped::Selected(table)) => {
                 let table = Arc::clone(table);
-                match rows::body(&mut at, code, &table.types) {
-                    Ok(body) => {
-                        let body = match inflate {
-                            Some(most) => {
-                                let rows = mariadb::inflate(&body.rows, most)?;
-                                rows::RowsBody { rows, ..body }
-                            }
-                            None => body,
-                        };
-                        let rows::RowsBody { columns, columns_after, rows } = body.owned();
-                        let event =
-                            RowsEvent { table, kind: code.kind, columns, columns_after, rows, position };
-                        self.transactions.rows(event, out)?;
-                    }
-                    Err(BodyError::MissingColumns) => {
-                        let affected = Affected::Tables(vec![table.name.clone()]);
-                        self.transactions.doubt(lacks_columns(&table.name), affected, None, position, out);
-                    }
-                    Err(BodyError::Malformed(error)) => return Err(error.into()),
+                let mut body = rows::body(&mut at, code, table.types.len())?;
+                if let Some(most) = inflate {
+                    body.rows = mariadb::inflate(&body.rows, most)?;
                 }
+                let rows::RowsBody { columns, columns_after, rows } = body.owned();
+                let event = RowsEvent { table, kind: code.kind, columns, columns_after, rows, position };
+                self.transactions.rows(event, out)?;
             }
             None if header.table_id == DUMMY_ID && header.ends_statement => {}
             None => return Err(no_map(header.table_id)),
@@ -466,18 +450,6 @@ impl Framer {
             self.maps.close();
         }
         Ok(())
-    }
-}
-
-/// Why rows cannot be carried that are logged in part.
-fn lacks_columns(table: &TableName) -> Doubt {
-    Doubt {
-        kind: STATEMENT_DML,
-        why: format!("rows of {table} are logged without all of their columns"),
-        statement: String::new(),
-        remedy: Remedy::SetVariable { variable: "binlog_row_image", value: "FULL", scope: Scope::Sessions }
-            .and(Remedy::CopyNamedTable),
-        also: Vec::new(),
     }
 }
 

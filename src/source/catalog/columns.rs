@@ -49,15 +49,16 @@ impl ColumnRow<'_> {
             nullable,
             default,
             generated,
-            generation: self.generation(&extra).filter(|_| generated),
+            generation: self.generation(flavour, &extra).filter(|_| generated),
             auto_increment: extra.contains("AUTO_INCREMENT"),
             limits: limits(self.column_type),
         }
     }
 
-    /// MySQL prints the quotes of strings with a backslash before them, and one within a string with more.
-    fn generation(&self, extra: &str) -> Option<Generation> {
-        let expression = self.generation?.replace("\\'", "'");
+    /// MySQL prints the quotes of strings with a backslash before them, and one within a string with more. MariaDB prints SQL.
+    fn generation(&self, flavour: Flavour, extra: &str) -> Option<Generation> {
+        let text = self.generation?;
+        let expression = if flavour == Flavour::MySql { text.replace("\\'", "'") } else { text.to_owned() };
         Some(Generation { stored: !extra.contains("VIRTUAL"), expression })
     }
 

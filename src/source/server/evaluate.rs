@@ -8,7 +8,9 @@
 
 use super::{Server, text};
 use crate::change::facts::Flavour;
-use crate::change::{Answer, AnsweredValue, Asked, Literals, Question, Retry, Session, ValueKind};
+use crate::change::{
+    Answer, AnsweredValue, Asked, ComputedRow, Computing, Literals, Question, Retry, Session, ValueKind,
+};
 use crate::schema::collation;
 use crate::source::wire::fields::Fields;
 use crate::source::{SourceError, SourceErrorKind};
@@ -73,6 +75,36 @@ impl Server {
         };
         self.close().await;
         answer
+    }
+
+    /// Computes generated columns of rows. The session goes on being of use for this. The inner error is what the server says to it.
+    ///
+    /// # Errors
+    /// Those that trying again can help with.
+    pub async fn compute(
+        &mut self,
+        computing: &Computing,
+    ) -> Result<Result<Vec<ComputedRow>, String>, SourceError> {
+        let Computing { collation, statements } = computing;
+        if !is_plain(collation) {
+            return Ok(Err(format!("{collation} is no collation")));
+        }
+        // Not strict: what did not fit under a strict mode is not in the log.
+        let set = format!("SET SESSION collation_connection={collation}");
+        let mut rows = Vec::new();
+        for statement in [&set].into_iter().chain(statements) {
+            match self.query(statement).await {
+                Ok(answer) => rows.extend(answer),
+                Err(SourceError { kind: SourceErrorKind::Server { message, code, retry, .. }, .. })
+                    if retry != Retry::AfterBackoff =>
+                {
+                    return Ok(Err(format!("the source answers with error {code}: {message}")));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let texts = rows.into_iter().map(|row| row.into_iter().map(|value| value.map(Vec::from)).collect());
+        Ok(Ok(texts.collect()))
     }
 
     /// Sets the session as the statement's was. The inner error says why that is not possible.

@@ -2,8 +2,8 @@ use super::super::course::PassedOver;
 use super::super::translator::Translation;
 use super::*;
 use crate::change::remedy::AtSource;
-use crate::change::{Doubt, TableNames, Taken, XaState};
 use crate::config::types::{BadText, KeyDates, NulBytes, ZeroDates};
+use crate::change::{ComputedRow, Computing, Doubt, TableNames, Taken, XaState};
 
 /// No table is carried: nothing is translated.
 struct Nothing;
@@ -43,6 +43,13 @@ impl Translator for Nothing {
         _: &Tables,
         _: Option<u32>,
     ) -> Result<Option<(TableName, Option<TableState>)>, TaskError> {
+        Ok(None)
+    }
+
+    async fn compute(
+        &mut self,
+        _: &Computing,
+    ) -> Result<Option<Result<Vec<ComputedRow>, String>>, TaskError> {
         Ok(None)
     }
 

@@ -16,6 +16,9 @@ const WORDS: &[&str] = &[
     "signed", "then", "true", "unsigned", "using", "when", "xor",
 ];
 
+/// Functions of generated columns that are none of defaults.
+const MORE: &[&str] = &["json_exists", "json_value"];
+
 /// Functions of the bytes of a text. Those of a number are in the character set of the session's literals.
 const OF_BYTES: &[&str] = &[
     "ascii",
@@ -33,7 +36,7 @@ const OF_BYTES: &[&str] = &[
 ];
 
 /// Whether the values of the generated column `column` of `table` hang on nothing but the row; else why that is not known.
-pub(super) fn settled(table: &Table, column: &Column) -> Result<(), String> {
+pub(in crate::transform) fn settled(table: &Table, column: &Column) -> Result<(), String> {
     within(table, column, table.columns.len())
 }
 
@@ -70,7 +73,8 @@ fn within(table: &Table, column: &Column, depth: usize) -> Result<(), String> {
             TokenKind::Number | TokenKind::Hex | TokenKind::Bit | TokenKind::Text => continue,
             TokenKind::Symbol if token.value.chars().all(|sign| SIGNS.contains(sign)) => continue,
             TokenKind::Word
-                if called && !lists(FUNCTIONS) && !lists(OPERATORS) && !lists(&["cast", "decimal"]) =>
+                if called
+                    && ![FUNCTIONS, MORE, OPERATORS, &["cast", "decimal"]].iter().any(|list| lists(list)) =>
             {
                 None
             }

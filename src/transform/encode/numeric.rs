@@ -156,6 +156,42 @@ fn number_of_digits(whole: &[u8], fraction: &[u8]) -> Result<Number, Fault> {
     Ok(number)
 }
 
+/// Packs the text of a number with exactly `scale` fraction digits as row images have it.
+pub(crate) fn pack_text(raw: &[u8], precision: u8, scale: u8, out: &mut Vec<u8>) -> Result<(), Fault> {
+    let (negative, whole, fraction) = split_text(raw, scale)?;
+    let width = usize::from(precision.checked_sub(scale).ok_or(MALFORMED)?);
+    let leading = whole.iter().take_while(|digit| **digit == b'0').count();
+    let whole = whole.get(leading..).unwrap_or_default();
+    let zeros = width.checked_sub(whole.len()).ok_or(MALFORMED)?;
+    let digits: Vec<u8> =
+        std::iter::repeat_n(b'0', zeros).chain(whole.iter().chain(fraction).copied()).collect();
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return Err(MALFORMED);
+    }
+    let nines = |digits: usize| std::iter::repeat_n(9, digits / 9);
+    let scale = usize::from(scale);
+    let groups = [width % 9].into_iter().chain(nines(width)).chain(nines(scale)).chain([scale % 9]);
+    let (start, mut rest) = (out.len(), digits.as_slice());
+    for group in groups {
+        let (head, tail) = rest.split_at_checked(group).ok_or(MALFORMED)?;
+        rest = tail;
+        let value =
+            head.iter().fold(0_u32, |value, digit| value * 10 + u32::from(digit - b'0')).to_be_bytes();
+        let bytes = GROUP_BYTES.get(group).ok_or(MALFORMED)?;
+        out.extend_from_slice(value.get(value.len() - bytes..).ok_or(MALFORMED)?);
+    }
+    let packed = out.get_mut(start..).unwrap_or_default();
+    if negative && digits.iter().any(|digit| *digit != b'0') {
+        for byte in packed.iter_mut() {
+            *byte ^= 0xff;
+        }
+    }
+    if let Some(first) = packed.first_mut() {
+        *first ^= 0x80;
+    }
+    Ok(())
+}
+
 /// The packed form of row images: nine digits in four bytes, big-endian, digits left over in fewer bytes at
 /// the outer ends, the first bit inverted, all bits inverted when negative (`decimal2bin` in MySQL's `decimal.cc`).
 pub(crate) struct Packed {
@@ -308,5 +344,35 @@ fn print_digits(negative: bool, whole: &[u8], fraction: &[u8], out: &mut Vec<u8>
     if !fraction.is_empty() {
         out.push(b'.');
         out.extend_from_slice(fraction);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_packed_is_printed_the_same() {
+        for (text, precision, scale) in [
+            ("0", 1, 0),
+            ("-1", 1, 0),
+            ("0.50", 2, 2),
+            ("-0.07", 2, 2),
+            ("123456789.000000001", 18, 9),
+            ("-12345678901234.567891", 20, 6),
+            ("99999999999999999999999999999999999.999999999999999999999999999999", 65, 30),
+            ("0.000", 10, 3),
+        ] {
+            let (mut packed, mut printed) = (Vec::new(), Vec::new());
+            pack_text(text.as_bytes(), precision, scale, &mut packed).unwrap();
+            print_packed(&packed, precision, scale, &mut printed).unwrap();
+            assert_eq!(String::from_utf8(printed).unwrap(), text);
+        }
+        let mut padded = Vec::new();
+        pack_text(b"-000", 3, 0, &mut padded).unwrap();
+        assert_eq!(padded, [0x80, 0]);
+        for (text, precision, scale) in [("10", 1, 0), ("1", 3, 2), ("1.5", 3, 2), ("a", 1, 0), ("", 1, 0)] {
+            assert!(pack_text(text.as_bytes(), precision, scale, &mut Vec::new()).is_err(), "{text}");
+        }
     }
 }

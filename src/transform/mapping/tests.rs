@@ -20,6 +20,7 @@ pub(crate) fn rules() -> Rules {
         exact_options: true,
         foreign_rows: false,
         shared_target: false,
+        omits_generated: false,
         passing: BTreeMap::new(),
     }
 }

@@ -55,12 +55,7 @@ impl Plan {
         keeping: bool,
         out: &mut EncodedRows,
     ) -> Result<(), TransformError> {
-        let carried = match event.kind {
-            RowsKind::Insert => operations.insert,
-            RowsKind::Update | RowsKind::PartialUpdate => operations.update,
-            RowsKind::Delete => operations.delete,
-        };
-        if !carried {
+        if !operations.carry(event.kind) {
             return Ok(());
         }
         let malformed = |why: &str| TransformError::Malformed {

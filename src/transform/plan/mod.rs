@@ -8,6 +8,7 @@
 //! taken whose bytes do not end exactly where its image ends.
 
 pub(super) mod codec;
+pub(super) mod computing;
 mod event;
 mod image;
 mod partial;
@@ -16,6 +17,7 @@ mod result;
 mod tests;
 mod told;
 mod unfit;
+pub(super) mod whole;
 
 use codec::Codec;
 

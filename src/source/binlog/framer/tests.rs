@@ -244,19 +244,6 @@ fn table_maps_end_with_their_statement() {
 }
 
 #[test]
-fn an_image_without_all_columns_is_told_with_a_remedy() {
-    let mut log = Log::new();
-    log.gtid(5).unwrap();
-    log.query("BEGIN").unwrap();
-    log.event(19, MAP).unwrap();
-    let minimal = b"\x71\0\0\0\0\0\x11\0\x02\0\x02\x01\x02\0\x01\0\0\0\0\x03min";
-    log.event(31, minimal).unwrap();
-    let Some(Change::Doubtful(event)) = log.out.last() else { panic!("it passed") };
-    assert!(event.doubt.why.contains("rf_binlog.t1"));
-    assert!(event.doubt.remedy.to_string().contains("binlog_row_image = FULL"));
-}
-
-#[test]
 fn updates_with_json_differences_are_carried_as_they_are() {
     let mut log = Log::new();
     log.gtid(5).unwrap();
@@ -267,21 +254,6 @@ fn updates_with_json_differences_are_carried_as_they_are() {
     log.event(39, update).unwrap();
     log.event(16, &[0; 8]).unwrap();
     assert_eq!(log.short(), ["begin 5", "PartialUpdate rf_binlog.t1 15", "commit 5"]);
-}
-
-#[test]
-fn json_differences_without_all_columns_are_told_with_a_remedy() {
-    for columns in [[0x01, 0xff], [0xff, 0x01]] {
-        let mut log = Log::new();
-        log.gtid(5).unwrap();
-        log.query("BEGIN").unwrap();
-        log.event(19, MAP).unwrap();
-        let head = b"\x71\0\0\0\0\0\x11\0\x02\0\x02";
-        let minimal = [&head[..], &columns, b"\0\x01\0\0\0\0\0\x03min"].concat();
-        log.event(39, &minimal).unwrap();
-        let Some(Change::Doubtful(event)) = log.out.last() else { panic!("it passed") };
-        assert!(event.doubt.remedy.to_string().contains("binlog_row_image = FULL"));
-    }
 }
 
 #[test]

@@ -53,7 +53,7 @@ pub fn server(subject: &Subject<'_>, report: &mut Report) {
                  transactions under the same GTIDs and at the same places, which the task would take for those it has",
                 facts.sync_binlog
             ),
-            AtSource::KeepLogInCrash.also(Remedy::CopyTask(Because::Crash)),
+            keep_log_in_crash(facts).also(Remedy::CopyTask(Because::Crash)),
         );
     }
     let options = facts.binlog_row_value_options.as_str();
@@ -170,12 +170,20 @@ fn received(subject: &Subject<'_>, report: &mut Report, name: &str) {
 
 /// How a setting is changed for good: MySQL knows PERSIST since 8.0, the others forget SET GLOBAL when they start anew.
 fn set(facts: &SourceFacts, variable: &'static str, value: &'static str) -> Remedy {
-    let persists = facts.flavour == Flavour::MySql && facts.version_number >= 80_000;
-    Remedy::SetVariable {
-        variable,
-        value,
-        scope: if persists { Scope::Persist } else { Scope::GlobalAndFile },
+    let scope = if persists(facts) { Scope::Persist } else { Scope::GlobalAndFile };
+    Remedy::SetVariable { variable, value, scope }
+}
+
+fn persists(facts: &SourceFacts) -> bool {
+    facts.flavour == Flavour::MySql && facts.version_number >= 80_000
+}
+
+/// What keeps the end of the log in a crash. Sessions need not begin anew for it.
+fn keep_log_in_crash(facts: &SourceFacts) -> Remedy {
+    if persists(facts) {
+        return AtSource::KeepLogInCrash.into();
     }
+    Remedy::SetVariable { variable: "sync_binlog", value: "1", scope: Scope::Global }
 }
 
 /// Prepared XA transactions. A table is copied from a place before which none is prepared, so they must be seen and end; a

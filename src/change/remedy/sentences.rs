@@ -60,7 +60,7 @@ sentences! {
     /// What to do at the source.
     AtSource {
         TurnOnLog => "set log_bin = binlog and binlog_format = ROW in the source's option file (on RDS: turn on automated backups) and restart it",
-        KeepLogInCrash => "SET PERSIST sync_binlog = 1 (SET GLOBAL and the server's option file before MySQL 8.0 and on MariaDB)",
+        KeepLogInCrash => "SET PERSIST sync_binlog = 1",
         KeepBinlogs => "keep binlogs longer (binlog_expire_logs_seconds, expire_logs_days)",
         LogEveryDatabase => "take binlog_do_db and binlog_ignore_db out of the server's option file, restart it",
         LogReceived => "if it is a replica: start it with log_slave_updates=ON (log_replica_updates since MySQL 8.0.26) and restart it, or connect to the server that the changes come from",

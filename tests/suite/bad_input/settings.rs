@@ -94,3 +94,36 @@ async fn settings_of_the_source_that_would_lose_rows() {
     assert_eq!(output.code, 0, "{}", output.stdout);
     assert!(output.stdout.contains("places in this server's files"), "{}", output.stdout);
 }
+
+/// With MariaDB's defaults, and some more; it has no SET PERSIST.
+#[tokio::test]
+async fn settings_of_mariadb_are_mended_by_what_it_knows() {
+    let own = ["--binlog-format=MIXED", "--binlog-row-image=NOBLOB", "--sync-binlog=0"];
+    for kind in ["mariadb", "mariadb118"] {
+        let mysql = Mysql::start(kind, &own).await;
+        let scene = Scene::on(&mysql, postgres().await, &format!("bad_settings_{kind}")).await;
+        scene.source.sql("CREATE TABLE t (id INT PRIMARY KEY)").await;
+        let output = check_writes_nothing(&scene.config(), &scene.target).await;
+        let format = "SET GLOBAL binlog_format = ROW";
+        fails(&output, "source.binlog_format", &["MIXED", format]);
+        let image = "SET GLOBAL binlog_row_image = FULL";
+        fails(&output, "source.binlog_row_image", &["NOBLOB", image]);
+        let sync = "SET GLOBAL sync_binlog = 1";
+        assert!(output.stdout.contains(sync) && output.stdout.contains("option file"), "{}", output.stdout);
+        assert!(!output.stdout.contains("PERSIST"), "{}", output.stdout);
+        mysql.sql(&[format, image, sync].join("; ")).await;
+        let output = check_writes_nothing(&scene.config(), &scene.target).await;
+        assert_eq!((output.code, failures(&output)), (0, 0), "{}", output.stdout);
+        assert!(!output.stdout.contains("WARN"), "{}", output.stdout);
+    }
+    // What it leaves out can be had.
+    let mysql = Mysql::start("mariadb118", &["--binlog-row-image=FULL_NODUP"]).await;
+    let scene = Scene::on(&mysql, postgres().await, "bad_settings_nodup").await;
+    scene
+        .source
+        .sql("CREATE TABLE t (id INT PRIMARY KEY, v INT, w TEXT); INSERT INTO t VALUES (1, 1, 'w')")
+        .await;
+    let daemon = scene.start().await;
+    scene.source.sql("UPDATE t SET v = 2; UPDATE t SET w = NULL; INSERT INTO t (id) VALUES (2); UPDATE t SET id = 3 WHERE id = 2").await;
+    scene.assert_exact(&daemon, &["t"]).await;
+}

@@ -1,6 +1,7 @@
 //! Events and statements that cannot be carried stop the task, with its checkpoint before them, and go on stopping it.
 
-use crate::harness::{DEADLINE, Daemon, Mysql, Scene, mariadb, postgres, rowferry};
+use crate::harness::{DEADLINE, Daemon, Mysql, Scene, mariadb, mariadb118, postgres, rowferry};
+use crate::healing::{carried, parked};
 use rowferry::testing::change::GtidSet;
 use rowferry::testing::change::status::Phase;
 
@@ -103,4 +104,35 @@ async fn a_system_versioned_table_is_refused_and_not_left_out() {
     let check = rowferry(&["check", "-c", &scene.config().file()]).await;
     assert_eq!(check.code, 1, "{check:?}");
     assert!(check.stdout.contains("source.system_versioned") && check.stdout.contains("!system_versioned.v"));
+}
+
+/// One that becomes system-versioned while it is followed goes on only without its history; what is told helps.
+#[tokio::test]
+async fn a_table_that_becomes_system_versioned_is_parked_by_name() {
+    for mysql in [mariadb().await, mariadb118().await] {
+        let name = format!("becomes_versioned_{}", mysql.kind());
+        let scene = Scene::on(mysql, postgres().await, &name).await;
+        scene
+            .source
+            .sql("CREATE TABLE t (id INT PRIMARY KEY, v INT); CREATE TABLE u LIKE t; INSERT INTO t VALUES (1, 1), (2, 2)")
+            .await;
+        let daemon = scene.start_with(&scene.config().healing()).await;
+        scene
+            .source
+            .sql("ALTER TABLE t ADD SYSTEM VERSIONING; UPDATE t SET v = 5; DELETE FROM t WHERE id = 2; INSERT INTO u VALUES (1, 1)")
+            .await;
+        let trouble = parked(&scene, &daemon, "t").await;
+        let told = format!("{} {}", trouble.error, trouble.remedy);
+        assert!(told.contains("SYSTEM VERSIONING") || told.contains("system-versioned"), "{told}");
+        assert!(trouble.remedy.contains("DROP SYSTEM VERSIONING"), "{told}");
+        scene.assert_exact(&daemon, &["u"]).await;
+        scene.source.sql("DELETE HISTORY FROM t; UPDATE t SET v = 6; ALTER TABLE t DROP SYSTEM VERSIONING; UPDATE t SET v = 7").await;
+        let config = daemon.config_path().into_os_string().into_string().unwrap();
+        let done = rowferry(&["resync", "-c", &config, &format!("{name}.t")]).await;
+        assert_eq!(done.code, 0, "{done:?}");
+        carried(&scene, &daemon, "t").await;
+        scene.source.sql("INSERT INTO t VALUES (3, 3)").await;
+        scene.wait_applied(&daemon).await;
+        scene.assert_equal("t").await;
+    }
 }

@@ -62,6 +62,8 @@ pub enum TargetType {
     RealArray,
     /// `uuid`
     Uuid,
+    /// `inet`
+    Inet,
     /// PostGIS `geometry`
     Geometry,
     /// Anything else, as `format_type()` prints it; nothing can be encoded for it.
@@ -135,6 +137,7 @@ impl std::fmt::Display for TargetType {
             Self::Jsonb => f.write_str("jsonb"),
             Self::RealArray => f.write_str("real[]"),
             Self::Uuid => f.write_str("uuid"),
+            Self::Inet => f.write_str("inet"),
             Self::Geometry => f.write_str("geometry"),
             Self::Other(name) => f.write_str(name),
         }

@@ -32,6 +32,8 @@ pub struct BoundColumn {
     pub wire: ValueEnd,
     /// A temporal value in the format before MySQL 5.6.4 (`old_format` of the column's type).
     pub old_format: bool,
+    /// Values are as MariaDB compresses them (COMPRESSED).
+    pub compressed: bool,
 }
 
 /// How the end of a value in a row image is found.
@@ -119,7 +121,7 @@ pub fn bind(table: &Table, map: &TableMap) -> Result<BoundTable, SchemaError> {
         if map.types.get(index) != Some(&code::LONGLONG) {
             return Err(contradiction("(all)", "it has a column more, which is not a hidden one".to_owned()));
         }
-        columns.push(BoundColumn { wire: ValueEnd::Fixed(8), old_format: false });
+        columns.push(BoundColumn { wire: ValueEnd::Fixed(8), old_format: false, compressed: false });
     }
     optional::check(table, map).map_err(|(column, why)| contradiction(&column, why))?;
     Ok(BoundTable { name: table.name.clone(), columns })
@@ -128,9 +130,11 @@ pub fn bind(table: &Table, map: &TableMap) -> Result<BoundTable, SchemaError> {
 /// One column: its type code and metadata against its declared type.
 fn bind_column(column: &Column, type_code: u8, metadata: u16) -> Result<BoundColumn, String> {
     let [low, high] = metadata.to_le_bytes();
-    let fixed = |width| BoundColumn { wire: ValueEnd::Fixed(width), old_format: false };
-    let old = |width| BoundColumn { wire: ValueEnd::Fixed(width), old_format: true };
-    let prefixed = |bytes| BoundColumn { wire: ValueEnd::Prefixed(bytes), old_format: false };
+    let fixed = |width| BoundColumn { wire: ValueEnd::Fixed(width), old_format: false, compressed: false };
+    let old = |width| BoundColumn { wire: ValueEnd::Fixed(width), old_format: true, compressed: false };
+    let prefixed =
+        |bytes| BoundColumn { wire: ValueEnd::Prefixed(bytes), old_format: false, compressed: false };
+    let compressed = |bytes| BoundColumn { compressed: true, ..prefixed(bytes) };
     // A wrong value of the metadata, in words.
     let expect = |what: &str, found: u64, declared: u64| {
         if found == declared {
@@ -204,6 +208,24 @@ fn bind_column(column: &Column, type_code: u8, metadata: u16) -> Result<BoundCol
             expect("length in bytes", metadata.into(), (*length).into())?;
             prefixed(if metadata > 255 { 2 } else { 1 })
         }
+        // One byte says how a value is compressed.
+        (MySqlType::VarChar { .. } | MySqlType::VarBinary { .. }, code::VARCHAR_COMPRESSED) => {
+            let declared = match &column.data_type {
+                MySqlType::VarChar { length, charset } => byte_length(*length, charset),
+                MySqlType::VarBinary { length } => (*length).into(),
+                _ => return wrong_type(),
+            };
+            expect("length in bytes", metadata.into(), declared + 1)?;
+            compressed(if metadata > 255 { 2 } else { 1 })
+        }
+        (MySqlType::Uuid | MySqlType::Inet6, code::STRING) if low == code::STRING => {
+            expect("length in bytes", high.into(), 16)?;
+            prefixed(1)
+        }
+        (MySqlType::Inet4, code::STRING) if low == code::STRING => {
+            expect("length in bytes", high.into(), 4)?;
+            prefixed(1)
+        }
         (MySqlType::Char { .. } | MySqlType::Binary { .. }, code::STRING) => {
             let (real, length) = string_metadata(low, high);
             if real != code::STRING {
@@ -234,6 +256,10 @@ fn bind_column(column: &Column, type_code: u8, metadata: u16) -> Result<BoundCol
             expect("length prefix in bytes", metadata.into(), (*length_bytes).into())?;
             prefixed(*length_bytes)
         }
+        (MySqlType::Text { length_bytes, .. } | MySqlType::Blob { length_bytes }, code::BLOB_COMPRESSED) => {
+            expect("length prefix in bytes", metadata.into(), (*length_bytes).into())?;
+            compressed(*length_bytes)
+        }
         (MySqlType::Json, code::JSON)
         | (MySqlType::Geometry { .. }, code::GEOMETRY)
         | (MySqlType::Vector { .. }, code::VECTOR) => {
@@ -246,13 +272,29 @@ fn bind_column(column: &Column, type_code: u8, metadata: u16) -> Result<BoundCol
             prefixed(if metadata > 255 { 2 } else { 1 })
         }
         // A type that is not known is never carried: its values are only skipped, and where they end the log says.
-        (MySqlType::Unknown { .. }, _) => match wire(type_code, metadata) {
-            Some(wire) => BoundColumn { wire, old_format: false },
-            None => return wrong_type(),
-        },
+        (MySqlType::Unknown { declared }, _) => {
+            match of_5_3(declared, type_code).or_else(|| wire(type_code, metadata)) {
+                Some(wire) => BoundColumn { wire, old_format: false, compressed: false },
+                None => return wrong_type(),
+            }
+        }
         _ => return wrong_type(),
     };
     Ok(bound)
+}
+
+/// Where a value of MariaDB's format before 10.0 with a fraction ends: only the definition has its digits (`datetime_hires_bytes` and its
+/// like in MariaDB's `field.cc`).
+fn of_5_3(declared: &str, type_code: u8) -> Option<ValueEnd> {
+    let (_, rest) = declared.split_once('(').filter(|_| declared.contains("mariadb-5.3"))?;
+    let digits: usize = rest.split_once(')')?.0.trim().parse().ok()?;
+    let widths: [u8; 7] = match type_code {
+        code::TIME => [3, 4, 4, 5, 5, 5, 6],
+        code::DATETIME => [8, 6, 6, 7, 7, 7, 8],
+        code::TIMESTAMP => [4, 5, 5, 6, 6, 7, 7],
+        _ => return None,
+    };
+    widths.get(digits).copied().map(ValueEnd::Fixed)
 }
 
 /// Where a value ends, by the log alone.

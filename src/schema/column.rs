@@ -148,6 +148,12 @@ pub enum MySqlType {
         /// Declared dimension.
         dimensions: u32,
     },
+    /// MariaDB's `UUID`: 16 bytes.
+    Uuid,
+    /// MariaDB's `INET4`: 4 bytes.
+    Inet4,
+    /// MariaDB's `INET6`: 16 bytes.
+    Inet6,
     /// A type this version does not know; the precheck refuses a table that has one.
     Unknown {
         /// `COLUMN_TYPE` as printed.
@@ -188,6 +194,9 @@ impl std::fmt::Display for MySqlType {
             Self::Json => f.write_str("JSON"),
             Self::Geometry { kind } => f.write_str(&kind.to_uppercase()),
             Self::Vector { dimensions } => write!(f, "VECTOR({dimensions})"),
+            Self::Uuid => f.write_str("UUID"),
+            Self::Inet4 => f.write_str("INET4"),
+            Self::Inet6 => f.write_str("INET6"),
             Self::Unknown { declared } => f.write_str(declared),
         }
     }

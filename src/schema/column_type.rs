@@ -274,6 +274,9 @@ fn draft(first: &str, tokens: &mut Tokens) -> Option<TypeDraft> {
         | "multipolygon" | "geometrycollection" | "geomcollection" => {
             TypeDraft::Done(MySqlType::Geometry { kind: first.to_owned() })
         }
+        "uuid" => TypeDraft::Done(MySqlType::Uuid),
+        "inet4" => TypeDraft::Done(MySqlType::Inet4),
+        "inet6" => TypeDraft::Done(MySqlType::Inet6),
         "vector" => {
             TypeDraft::Done(MySqlType::Vector { dimensions: u32::try_from(tokens.number_or(2048)?).ok()? })
         }

@@ -372,7 +372,8 @@ fn differs(column: &TargetColumn) -> String {
         | TargetType::Timestamp(_)
         | TargetType::TimestampTz(_)
         | TargetType::Time(_)
-        | TargetType::Uuid => format!("p.{name} IS DISTINCT FROM s.{name}"),
+        | TargetType::Uuid
+        | TargetType::Inet => format!("p.{name} IS DISTINCT FROM s.{name}"),
         TargetType::Numeric(_)
         | TargetType::Real
         | TargetType::Double

@@ -338,7 +338,8 @@ mod tests {
             TargetType::RealArray => TargetType::Uuid,
             TargetType::Uuid => TargetType::Geometry,
             TargetType::Geometry => TargetType::Other("citext".to_owned()),
-            TargetType::Other(_) => return None,
+            TargetType::Other(_) => TargetType::Inet,
+            TargetType::Inet => return None,
         })
     }
 
@@ -380,7 +381,11 @@ mod tests {
         let distributions = successors(next_distribution(None), |last| next_distribution(Some(last)));
         samples.extend(distributions.map(|by| form(vec![column("id", TargetType::Bigint)], Some(by))));
         let types = successors(Some(TargetType::Boolean), next_type);
-        samples.extend(types.map(|data_type| form(vec![column("id", data_type)], None)));
+        let of_types = types.map(|data_type| form(vec![column("id", data_type)], None));
+        // The last one stands behind those that older golden files have.
+        let mut of_types: Vec<_> = of_types.collect();
+        let last = of_types.pop();
+        samples.extend(of_types);
         let place = TargetName { schema: "dw".to_owned(), table: "orders".to_owned() };
         let former = vec!["id".to_owned(), "gone".to_owned()];
         let beside = StoredMapping {
@@ -394,6 +399,7 @@ mod tests {
         samples.push(StoredMapping { renamed, ..beside });
         let taken_out = form(vec![column("id", TargetType::Bigint)], None);
         samples.push(StoredMapping { taken_out: true, ..taken_out });
+        samples.extend(last);
         samples
     }
 

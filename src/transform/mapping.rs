@@ -149,7 +149,7 @@ fn has_one_value(table: &Table, column: &Column, rules: &Rules) -> Result<(), Tr
     Err(mapping_error(
         &table.name,
         format!(
-            "virtual column {} has no one value: it is computed where it is read, under the time zone of whoever reads it ({what})",
+            "virtual column {} has no one value: it is computed where it is read, under the time zone of whoever reads it and when ({what})",
             column.name
         ),
         Remedy::leave_out_column(&[], &column.name).or(AtSource::StoreColumn),
@@ -382,7 +382,12 @@ fn target_type(
         Some(written) => parse_target_type(written)
             .ok_or_else(|| refused(written, Remedy::KnownType { written: written.to_owned() }))?,
         None => default_type(&column.data_type, rules)
-            .ok_or_else(|| refused("any type", Remedy::leave_out_column(&[], &column.name)))?,
+            .ok_or_else(|| {
+                let left_out = Remedy::leave_out_column(&[], &column.name);
+                // Of MariaDB's formats that of before 10.0 is not carried where it has a fraction.
+                let old = matches!(&column.data_type, MySqlType::Unknown { declared } if declared.contains("mariadb-5.3"));
+                refused("any type", if old { Remedy::from(AtSource::StoreTimesAnew).or(left_out) } else { left_out })
+            })?,
     };
     check_fit(table, column, &chosen, in_key)?;
     Ok(chosen)

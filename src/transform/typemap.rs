@@ -4,6 +4,7 @@
 //! what the policies decide.
 
 use super::charset::{self, Decoder};
+use super::encode::address::Address;
 use super::encode::label::Labels;
 use super::encode::number::IntegerTarget;
 use super::encode::temporal::DatePolicy;
@@ -136,6 +137,15 @@ pub(super) fn row(source: &MySqlType, policies: ColumnPolicies) -> Row<'_> {
         M::Char { length, charset } | M::VarChar { length, charset } => {
             text(T::Varchar(Some((*length).max(1))), Some(*length), charset, texts)
         }
+        // So MariaDB declares its JSON.
+        M::Text { length_bytes: 4, charset } if charset.collation == "utf8mb4_bin" => {
+            let as_text = text(T::Text, None, charset, texts);
+            Row::new(T::Text, move |to| match to {
+                T::Jsonb => Some(Codec::JsonText { jsonb: true, nul }),
+                T::Json => Some(Codec::JsonText { jsonb: false, nul }),
+                to => as_text.codec(to),
+            })
+        }
         M::Text { charset, .. } => text(T::Text, None, charset, texts),
         M::Binary { length } => Row::new(T::Bytea, |to| match (to, usize::try_from(*length)) {
             (T::Bytea, Ok(length)) => Some(Codec::Padded(length)),
@@ -162,8 +172,19 @@ pub(super) fn row(source: &MySqlType, policies: ColumnPolicies) -> Row<'_> {
             Row::new(T::Bytea, |to| matches!(to, T::Bytea | T::Geometry).then_some(Codec::Geometry))
         }
         M::Vector { .. } => Row::new(T::RealArray, |to| (*to == T::RealArray).then_some(Codec::Vector)),
+        M::Uuid => address(T::Uuid, Address::Uuid),
+        M::Inet4 => address(T::Inet, Address::Inet4),
+        M::Inet6 => address(T::Inet, Address::Inet6),
         M::Unknown { .. } => Row { default: None, refused: None, merges: None, codec: Box::new(|_| None) },
     }
+}
+
+fn address(default: TargetType, kind: Address) -> Row<'static> {
+    let own = default.clone();
+    Row::new(default, move |to| {
+        let as_text = takes_text(to, Some(kind.longest()));
+        (as_text || *to == own).then_some(Codec::Address { kind, as_text })
+    })
 }
 
 fn integer(bits: u8, unsigned: bool, to: &TargetType) -> Option<Codec> {

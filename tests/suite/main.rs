@@ -42,6 +42,7 @@ mod keys_in_batches;
 mod kills;
 mod load;
 mod loaded_files;
+mod mariadb_types;
 mod moves_during_copy;
 mod one_server;
 mod options;

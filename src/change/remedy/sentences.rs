@@ -85,6 +85,7 @@ sentences! {
         StateAlgorithm => "with ALGORITHM=INPLACE or ALGORITHM=INSTANT written out such a statement is carried",
         LogJsonWhole => "if that recurs, set binlog_row_value_options = '' for all sessions of the source",
         StoreColumn => "make it a STORED one at the source",
+        StoreTimesAnew => "SET GLOBAL mysql56_temporal_format = ON at the source and store the table anew (ALTER TABLE … FORCE)",
         ConvertColumn => "convert the column to utf8mb4 in the source",
         MendLabel => "take the question mark out of the label, give the column CHARACTER SET utf8mb3",
         AddKey => "add a primary key to the table",

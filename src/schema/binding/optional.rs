@@ -123,9 +123,15 @@ fn text_charsets(
                         | MySqlType::Text { charset, .. },
                         _,
                     ) => Expected::Text(charset),
-                    (MySqlType::Binary { .. } | MySqlType::VarBinary { .. } | MySqlType::Blob { .. }, _) => {
-                        Expected::Bytes
-                    }
+                    (
+                        MySqlType::Binary { .. }
+                        | MySqlType::VarBinary { .. }
+                        | MySqlType::Blob { .. }
+                        | MySqlType::Uuid
+                        | MySqlType::Inet4
+                        | MySqlType::Inet6,
+                        _,
+                    ) => Expected::Bytes,
                     (_, code::VECTOR) | (MySqlType::Vector { .. }, code::VARCHAR) if vector => {
                         Expected::Bytes
                     }

@@ -140,8 +140,8 @@ fn the_other_types_are_known() {
 #[test]
 fn what_is_not_understood_is_unknown_and_keeps_its_text() {
     for declared in [
-        "uuid",
-        "inet6",
+        "uuid(3)",
+        "xmltype",
         "",
         "int(",
         "varchar",
@@ -149,7 +149,7 @@ fn what_is_not_understood_is_unknown_and_keeps_its_text() {
         "enum()",
         "int not null",
         "date unsigned",
-        "varchar(5) /*M!100301 COMPRESSED*/",
+        "varchar(5) /*M!999999 WHATEVER*/",
         "varchar(5) unsigned",
         "int charset utf8",
         "decimal(66,2)",

@@ -50,12 +50,12 @@ impl Tokens {
                     tail
                 }
                 '/' => {
-                    // `show_old_temporals=ON` (5.6, 5.7) and MariaDB mark the storage format; another comment
-                    // may carry meaning (`/*M!100301 COMPRESSED*/`) and makes the type unknown.
+                    // `show_old_temporals=ON` (5.6, 5.7) and MariaDB mark the storage format. What is COMPRESSED the log says
+                    // itself; another comment may carry meaning and makes the type unknown.
                     let (comment, tail) = tail.strip_prefix('*')?.split_once("*/")?;
                     match comment.trim() {
                         "5.5 binary format" | "mariadb-5.3" => old_format = true,
-                        "mysql-5.6" => {}
+                        "mysql-5.6" | "M!100301 COMPRESSED" => {}
                         _ => return None,
                     }
                     tail

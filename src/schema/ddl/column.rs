@@ -99,11 +99,10 @@ fn attribute(column: &mut ColumnDefinition, cursor: &mut Cursor<'_, '_>) -> Resu
     } else if cursor.word("REFERENCES") {
         column.cascades |= references(cursor)?;
     } else if cursor.word("COMPRESSED") {
-        // MariaDB stores and logs such a column in a form of its own: the type becomes an unknown one.
+        // How values are stored; MariaDB's log says it of each table.
         if cursor.symbol('=') {
             cursor.name()?;
         }
-        column.declared.push_str(" compressed");
     } else {
         plain_attribute(cursor)?;
     }

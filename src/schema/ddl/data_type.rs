@@ -53,6 +53,11 @@ pub(super) fn data_type(cursor: &mut Cursor<'_, '_>) -> Result<String, Unreadabl
         {
             declared.push(' ');
             declared.push_str(attribute);
+        } else if cursor.mode.flavour == Some(Flavour::MariaDb) && cursor.word("COMPRESSED") {
+            // How values are stored; the log says it of each table.
+            if cursor.symbol('=') {
+                plain_name(cursor)?;
+            }
         } else if let Some(charset) = charset(cursor)? {
             declared.push_str(" character set ");
             declared.push_str(&charset);

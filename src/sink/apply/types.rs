@@ -28,6 +28,7 @@ pub(super) fn array_of(column: &TargetType) -> Option<(Type, Type)> {
         TargetType::Json => (Type::JSON, Type::JSON_ARRAY),
         TargetType::Jsonb => (Type::JSONB, Type::JSONB_ARRAY),
         TargetType::Uuid => (Type::UUID, Type::UUID_ARRAY),
+        TargetType::Inet => (Type::INET, Type::INET_ARRAY),
         // unnest() takes an array of arrays apart down to its elements; the others' OIDs differ per database.
         TargetType::RealArray | TargetType::Geometry | TargetType::Other(_) => return None,
     })

@@ -60,6 +60,7 @@ impl CatalogType<'_> {
             "jsonb" => TargetType::Jsonb,
             "_float4" => TargetType::RealArray,
             "uuid" => TargetType::Uuid,
+            "inet" => TargetType::Inet,
             _ => return None,
         })
     }

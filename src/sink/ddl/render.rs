@@ -325,6 +325,7 @@ fn hash_alike(one: &TargetType, other: &TargetType) -> bool {
         | T::Jsonb
         | T::RealArray
         | T::Uuid
+        | T::Inet
         | T::Geometry
         | T::Other(_) => None,
     };

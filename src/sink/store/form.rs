@@ -40,8 +40,8 @@ impl Form {
         match self {
             Self::Position => 1,
             Self::State => 3,
-            Self::Mapping => 4,
-            Self::Definition => 1,
+            Self::Mapping => 5,
+            Self::Definition => 2,
             Self::Bound => 1,
         }
     }

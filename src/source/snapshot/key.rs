@@ -39,7 +39,7 @@ enum KeyKind {
     Set,
     /// SET with 64 members: the highest bit would make the number negative, so both sides are cast.
     WideSet,
-    /// Dates and times as MySQL prints them, quoted. Zero and partial dates need a `sql_mode` that allows them.
+    /// Dates and times as MySQL prints them, quoted, and MariaDB's UUID, INET4 and INET6. Zero and partial dates need a `sql_mode` that allows them.
     Quoted,
     /// Text: its bytes as hexadecimal in the column's own character set. A literal yields to the column's collation
     /// (coercibility 4 against 2), so the comparison is the index's.
@@ -63,7 +63,10 @@ impl KeyColumn {
             MySqlType::Date
             | MySqlType::Time { .. }
             | MySqlType::DateTime { .. }
-            | MySqlType::Timestamp { .. } => KeyKind::Quoted,
+            | MySqlType::Timestamp { .. }
+            | MySqlType::Uuid
+            | MySqlType::Inet4
+            | MySqlType::Inet6 => KeyKind::Quoted,
             MySqlType::Char { charset, .. } | MySqlType::VarChar { charset, .. } => text(charset)?,
             MySqlType::Binary { .. } | MySqlType::VarBinary { .. } => KeyKind::Bytes,
             MySqlType::Enum { labels, .. } => KeyKind::Enum { highest: labels.len() },

@@ -72,6 +72,12 @@ pub fn literal(column: &Column, target: &TargetType, text: &str) -> Option<Strin
             };
             digits.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| format!("x'{digits}'"))
         }
+        // `inet` as text ends with the width of its network, which is that of one address.
+        MySqlType::Uuid | MySqlType::Inet4 | MySqlType::Inet6 => {
+            let text = text.split('/').next().unwrap_or_default();
+            let plain = |byte: u8| byte.is_ascii_hexdigit() || matches!(byte, b'-' | b':' | b'.');
+            (!text.is_empty() && text.bytes().all(plain)).then(|| format!("'{text}'"))
+        }
         // They are no keys.
         MySqlType::Text { .. }
         | MySqlType::Blob { .. }
@@ -117,6 +123,8 @@ pub fn is_known(column: &Column, target: &TargetType) -> bool {
         MySqlType::Time { .. } => matches!(target, T::Interval(_) | T::Time(_)),
         MySqlType::Binary { .. } => matches!(target, T::Bytea | T::Uuid),
         MySqlType::VarBinary { .. } => matches!(target, T::Bytea),
+        MySqlType::Uuid => as_text || matches!(target, T::Uuid),
+        MySqlType::Inet4 | MySqlType::Inet6 => as_text || matches!(target, T::Inet),
         MySqlType::Text { .. }
         | MySqlType::Blob { .. }
         | MySqlType::Json
@@ -132,9 +140,14 @@ pub fn is_ordered_alike(column: &Column, target: &TargetType, dates: KeyDates) -
         // 2024-00-10 comes before all dates of the target.
         return false;
     }
+    // MariaDB orders UUIDs by their time.
     let by_text = matches!(
         column.data_type,
-        MySqlType::Char { .. } | MySqlType::VarChar { .. } | MySqlType::Enum { .. } | MySqlType::Set { .. }
+        MySqlType::Char { .. }
+            | MySqlType::VarChar { .. }
+            | MySqlType::Enum { .. }
+            | MySqlType::Set { .. }
+            | MySqlType::Uuid
     );
     let as_text = matches!(
         target,

@@ -246,6 +246,7 @@ impl Asking<'_> {
             MySqlType::Binary { .. } | MySqlType::VarBinary { .. } | MySqlType::Blob { .. } => {
                 unhex(&text).map(Value::Bytes)
             }
+            MySqlType::Uuid | MySqlType::Inet4 | MySqlType::Inet6 => Some(Value::Address(text.clone())),
             other => temporal(&text, other),
         };
         self.unambiguous(value.ok_or_else(|| self.unreadable(&text))?).map(Some)

@@ -140,6 +140,9 @@ fn reads(of: &MySqlType) -> Option<bool> {
         | MySqlType::Timestamp { .. }
         | MySqlType::Geometry { .. }
         | MySqlType::Vector { .. }
+        | MySqlType::Uuid
+        | MySqlType::Inet4
+        | MySqlType::Inet6
         | MySqlType::Unknown { .. } => None,
         MySqlType::VarChar { .. }
         | MySqlType::Text { .. }

@@ -188,6 +188,10 @@ fn implicit(column: &Column) -> Result<Value, String> {
         MySqlType::VarBinary { .. } | MySqlType::Blob { .. } => Value::Bytes(Vec::new()),
         // Seen on MySQL 9.7: the document null, not SQL's NULL.
         MySqlType::Json => Value::Json("null".into()),
+        // Seen on MariaDB 10.11 and 11.8.
+        MySqlType::Uuid => Value::Address("00000000-0000-0000-0000-000000000000".into()),
+        MySqlType::Inet4 => Value::Address("0.0.0.0".into()),
+        MySqlType::Inet6 => Value::Address("::".into()),
         MySqlType::Geometry { .. } | MySqlType::Vector { .. } | MySqlType::Unknown { .. } => {
             return Err(format!("NOT NULL column {} has no default", column.name));
         }
@@ -289,7 +293,8 @@ fn render(value: &Value, target: &TargetType) -> Option<String> {
         (Value::Bits(bits), T::Boolean) if bits.len() == 1 => {
             Some(if bits == "1" { "true" } else { "false" }.into())
         }
-        (Value::Text(text), T::Text | T::Varchar(_)) => Some(text.clone()),
+        (Value::Text(text), T::Text | T::Varchar(_))
+        | (Value::Address(text), T::Text | T::Varchar(_) | T::Uuid | T::Inet) => Some(text.clone()),
         (Value::Bytes(bytes), T::Bytea) => {
             Some(bytes.iter().fold("\\x".to_owned(), |text, byte| format!("{text}{byte:02x}")))
         }

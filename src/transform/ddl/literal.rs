@@ -34,6 +34,8 @@ pub(super) enum Value {
     Year(u16),
     /// A document.
     Json(String),
+    /// A UUID or an address of the Internet, as the source prints it.
+    Address(String),
 }
 
 pub(super) type Why = String;
@@ -101,6 +103,8 @@ pub(super) fn value(
         MySqlType::Json => {
             text(literal).filter(|text| !text.contains(|c: char| c.is_ascii_digit())).map(Value::Json)
         }
+        // They have several spellings.
+        MySqlType::Uuid | MySqlType::Inet4 | MySqlType::Inet6 => None,
         MySqlType::Geometry { .. } | MySqlType::Vector { .. } | MySqlType::Unknown { .. } => None,
     };
     found.ok_or_else(refused)

@@ -144,6 +144,9 @@ pub(super) fn stored(given: &Given, column: &Column, certain: bool) -> Result<Va
         | MySqlType::Timestamp { .. }
         | MySqlType::Geometry { .. }
         | MySqlType::Vector { .. }
+        | MySqlType::Uuid
+        | MySqlType::Inet4
+        | MySqlType::Inet6
         | MySqlType::Unknown { .. } => None,
     };
     value.ok_or_else(|| format!("what its default becomes in column {} is not certain", column.name))

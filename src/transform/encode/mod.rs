@@ -8,8 +8,10 @@
 //! What must never happen here: an allocation for a value, a panic on any bytes, a value changed
 //! without a policy.
 
+pub(crate) mod address;
 pub(crate) mod binary;
 pub(crate) mod calendar;
+pub(crate) mod compressed;
 pub(crate) mod field;
 pub(crate) mod label;
 pub(crate) mod number;

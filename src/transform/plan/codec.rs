@@ -1,12 +1,14 @@
 //! One column's way from MySQL's bytes to its field, chosen when the plan is compiled.
 
 use crate::change::policy::NulBytes;
+use crate::schema::BoundColumn;
 use crate::transform::charset::Decoder;
+use crate::transform::encode::address::Address;
 use crate::transform::encode::label::Labels;
 use crate::transform::encode::number::IntegerTarget;
 use crate::transform::encode::temporal::DatePolicy;
 use crate::transform::encode::text::TextPolicy;
-use crate::transform::encode::{Fault, binary, field, number, numeric, temporal, text};
+use crate::transform::encode::{Fault, binary, compressed, field, number, numeric, temporal, text};
 use crate::transform::json;
 
 /// How a column is carried.
@@ -46,14 +48,33 @@ pub(in crate::transform) enum Codec {
         jsonb: bool,
         nul: NulBytes,
     },
+    /// Text in UTF-8 that is a document: MariaDB's JSON. Whether it is one says the target.
+    JsonText {
+        jsonb: bool,
+        nul: NulBytes,
+    },
     Geometry,
     Vector,
+    /// UUID, INET4 and INET6, as such or as the text that the source prints.
+    Address {
+        kind: Address,
+        as_text: bool,
+    },
 }
 
 /// The version byte in front of a `jsonb` field (`jsonb_recv`).
 const JSONB_VERSION: u8 = 1;
 
 impl Codec {
+    /// Appends the field for a value of a row image whose columns are `bound` so.
+    #[inline]
+    pub(super) fn of_image(&self, raw: &[u8], bound: BoundColumn, out: &mut Vec<u8>) -> Result<(), Fault> {
+        if bound.compressed {
+            return self.logged(&compressed::inflated(raw)?, bound.old_format, out);
+        }
+        self.logged(raw, bound.old_format, out)
+    }
+
     /// Appends the field for a value of a row image. `old_format` tells temporal values of before MySQL 5.6.4.
     #[inline]
     pub(super) fn logged(&self, raw: &[u8], old_format: bool, out: &mut Vec<u8>) -> Result<(), Fault> {
@@ -83,6 +104,7 @@ impl Codec {
             Self::Time => temporal::write_time(logged_time(raw, old_format)?, out),
             Self::Text { decoder, policy } => text::write(raw, decoder, *policy, out),
             Self::Padded(length) => binary::padded(raw, *length, out),
+            Self::Address { kind, as_text } => kind.logged(raw, *as_text, out),
             Self::Enum(labels) => labels.logged_enum(raw, out),
             Self::Set(labels) => labels.logged_set(raw, out),
             Self::Json { jsonb, nul } => {
@@ -95,6 +117,7 @@ impl Codec {
                 json::check_text(text, *nul, out)?;
                 field::close(out, start)
             }
+            Self::JsonText { jsonb, nul } => json_text(raw, *jsonb, *nul, out),
             Self::Signed(_)
             | Self::Unsigned(_)
             | Self::Float
@@ -141,16 +164,10 @@ impl Codec {
             }
             Self::Padded(length) if raw.len() == *length => field::bytes(out, raw),
             Self::Padded(_) => Err(Fault::Malformed("a BINARY value does not have the column's length")),
+            Self::Address { kind, as_text } => kind.result(raw, *as_text, out),
             Self::Enum(labels) => with_text(raw, decoder, |text| labels.result_enum(text, out)),
             Self::Set(labels) => with_text(raw, decoder, |text| labels.result_set(text, out)),
-            Self::Json { jsonb, nul } => {
-                let start = field::open(out);
-                if *jsonb {
-                    out.push(JSONB_VERSION);
-                }
-                json::write_text(raw, *nul, out)?;
-                field::close(out, start)
-            }
+            Self::Json { jsonb, nul } | Self::JsonText { jsonb, nul } => json_text(raw, *jsonb, *nul, out),
             Self::Signed(_)
             | Self::Unsigned(_)
             | Self::Float
@@ -178,6 +195,16 @@ impl Codec {
             _ => field::bytes(out, raw),
         }
     }
+}
+
+/// A document as text.
+fn json_text(raw: &[u8], jsonb: bool, nul: NulBytes, out: &mut Vec<u8>) -> Result<(), Fault> {
+    let start = field::open(out);
+    if jsonb {
+        out.push(JSONB_VERSION);
+    }
+    json::write_text(raw, nul, out)?;
+    field::close(out, start)
 }
 
 #[inline]

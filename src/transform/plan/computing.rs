@@ -9,10 +9,11 @@
 use crate::change::{ComputedRow, Computing};
 use crate::schema::ddl::SqlMode;
 use crate::schema::ddl::token::{Token, TokenKind, tokenize};
-use crate::schema::{Charset, Column, MySqlType, Table, ValueEnd};
+use crate::schema::{BoundColumn, Charset, Column, MySqlType, Table, ValueEnd};
 use crate::transform::ddl::computed::settled;
 use crate::transform::encode::number;
 use crate::transform::encode::numeric;
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// A statement is closed when it is this long.
@@ -142,13 +143,13 @@ impl<'a> Statements<'a> {
     }
 
     /// Adds a row, of which `value` gives the bytes of a column; `None` where a value cannot be told.
-    pub(super) fn add<'v>(&mut self, value: impl Fn(usize) -> Option<&'v [u8]>) -> Option<()> {
+    pub(super) fn add<'v>(&mut self, value: impl Fn(usize) -> Option<Cow<'v, [u8]>>) -> Option<()> {
         // A row needs no column at all where its expressions are constants.
         let mut row = " SET @rowferry=NULL".to_owned();
         for index in &self.needed.given {
             let column = self.table.columns.get(*index)?;
             let literal = match value(*index) {
-                Some(raw) => literal(column, raw)?,
+                Some(raw) => literal(column, &raw)?,
                 None => "NULL".to_owned(),
             };
             let _ = write!(row, ", {}={literal}", quoted(&column.name));
@@ -221,6 +222,9 @@ fn declared(column: &Column) -> Option<String> {
         | MySqlType::Json
         | MySqlType::Geometry { .. }
         | MySqlType::Vector { .. }
+        | MySqlType::Uuid
+        | MySqlType::Inet4
+        | MySqlType::Inet6
         | MySqlType::Unknown { .. } => return None,
     })
 }
@@ -277,6 +281,9 @@ fn literal(column: &Column, raw: &[u8]) -> Option<String> {
         | MySqlType::Json
         | MySqlType::Geometry { .. }
         | MySqlType::Vector { .. }
+        | MySqlType::Uuid
+        | MySqlType::Inet4
+        | MySqlType::Inet6
         | MySqlType::Unknown { .. } => return None,
     })
 }
@@ -309,8 +316,9 @@ fn shown(column: &Column) -> String {
 }
 
 /// Appends a computed value as a row image has it; `None` for a text that is none of the column's type.
-pub(super) fn logged(column: &Column, wire: ValueEnd, text: &[u8], out: &mut Vec<u8>) -> Option<()> {
+pub(super) fn logged(column: &Column, bound: BoundColumn, text: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let text = std::str::from_utf8(text).ok()?;
+    let wire = bound.wire;
     let width = |bytes: usize| match wire {
         ValueEnd::Fixed(width) => Some(usize::from(width)).filter(|width| *width <= bytes),
         ValueEnd::Prefixed(_) => None,
@@ -352,12 +360,15 @@ pub(super) fn logged(column: &Column, wire: ValueEnd, text: &[u8], out: &mut Vec
         | MySqlType::VarBinary { .. }
         | MySqlType::Blob { .. } => {
             let ValueEnd::Prefixed(prefix) = wire else { return None };
-            let length = u32::try_from(text.len() / 2).ok()?.to_le_bytes();
+            // Of a compressed one the first byte says that it is not.
+            let marked = bound.compressed && !text.is_empty();
+            let length = u32::try_from(text.len() / 2 + usize::from(marked)).ok()?.to_le_bytes();
             let (length, beyond) = length.split_at_checked(prefix.into())?;
             if beyond.iter().any(|byte| *byte != 0) {
                 return None;
             }
             out.extend_from_slice(length);
+            out.extend(marked.then_some(0));
             for digits in text.as_bytes().chunks(2) {
                 let digits = std::str::from_utf8(digits).ok().filter(|digits| digits.len() == 2)?;
                 out.push(u8::from_str_radix(digits, 16).ok()?);
@@ -370,6 +381,9 @@ pub(super) fn logged(column: &Column, wire: ValueEnd, text: &[u8], out: &mut Vec
         | MySqlType::Json
         | MySqlType::Geometry { .. }
         | MySqlType::Vector { .. }
+        | MySqlType::Uuid
+        | MySqlType::Inet4
+        | MySqlType::Inet6
         | MySqlType::Unknown { .. } => return None,
     }
     Some(())

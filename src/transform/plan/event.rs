@@ -145,7 +145,7 @@ impl<'p, 'e> Walk<'p, 'e> {
             else {
                 break;
             };
-            words.add(self.plan, step, raw, |codec, raw, out| codec.logged(raw, bound.old_format, out));
+            words.add(self.plan, step, raw, |codec, raw, out| codec.of_image(raw, bound, out));
         }
         words.join(self.plan)
     }
@@ -247,7 +247,7 @@ impl<'p, 'e> Walk<'p, 'e> {
             } else {
                 let raw = self.cursor.value(bound.wire).map_err(|fault| (fault, Some(step)))?;
                 if let Some(codec) = &step.codec {
-                    codec.logged(raw, bound.old_format, out).map_err(|fault| (fault, Some(step)))?;
+                    codec.of_image(raw, bound, out).map_err(|fault| (fault, Some(step)))?;
                 }
             }
             if let Some(slot) = step.key_slot {
@@ -278,7 +278,7 @@ impl<'p, 'e> Walk<'p, 'e> {
             if let (Some(slot), Some(codec)) = (step.key_slot, &step.codec) {
                 let at = scratch.len();
                 match raw {
-                    Some(raw) => codec.logged(raw, bound.old_format, scratch),
+                    Some(raw) => codec.of_image(raw, bound, scratch),
                     None => Plan::write_null(step, scratch),
                 }
                 .map_err(|fault| (fault, Some(step)))?;

@@ -72,6 +72,7 @@ fn plain(data_type: &TargetType, field: &[u8]) -> Option<Value> {
         TargetType::Bytea
         | TargetType::RealArray
         | TargetType::Uuid
+        | TargetType::Inet
         | TargetType::Geometry
         | TargetType::Other(_) => return None,
     })
@@ -109,7 +110,7 @@ fn readable(codec: &Codec, raw: &[u8], spelling: &Spelling<'_>) -> Option<Value>
             sent.unwrap_or(declared).decode(raw, &mut out).ok()?;
         }
         Codec::Json { .. } if logged => json::print_document(raw, &mut out).ok()?,
-        Codec::Json { .. } => out.extend_from_slice(raw),
+        Codec::Json { .. } | Codec::JsonText { .. } => out.extend_from_slice(raw),
         _ => return None,
     }
     text(&out)

@@ -203,7 +203,9 @@ impl Codec {
             Self::DateTime(_) => (found.type_code == code::DATETIME, None),
             Self::Timestamp(_) => (found.type_code == code::TIMESTAMP, None),
             Self::Interval | Self::Time => (found.type_code == code::TIME, None),
-            Self::Text { .. } => (string && !bytes, None),
+            Self::Text { .. } | Self::JsonText { .. } => (string && !bytes, None),
+            // As text.
+            Self::Address { .. } => (string, None),
             Self::Padded(_) | Self::Bytes => (string && bytes, None),
             Self::Enum(_) => (found.type_code == code::ENUM || labelled == ENUM_FLAG, None),
             Self::Set(_) => (found.type_code == code::SET || labelled == SET_FLAG, None),

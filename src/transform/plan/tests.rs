@@ -126,7 +126,10 @@ fn try_fixture(
         plan: Plan::compile(&table, &mapping, &target, &policies)?,
         bound: BoundTable {
             name: name.clone(),
-            columns: specs.iter().map(|spec| BoundColumn { wire: spec.wire, old_format: false }).collect(),
+            columns: specs
+                .iter()
+                .map(|spec| BoundColumn { wire: spec.wire, old_format: false, compressed: false })
+                .collect(),
         },
         map: Arc::new(TableMap {
             table_id: 1,

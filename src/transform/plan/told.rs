@@ -93,6 +93,7 @@ pub(super) fn shown(data_type: &TargetType, field: &[u8]) -> Option<String> {
         | TargetType::Jsonb
         | TargetType::RealArray
         | TargetType::Uuid
+        | TargetType::Inet
         | TargetType::Geometry
         | TargetType::Other(_) => return None,
     })

@@ -8,7 +8,7 @@ use super::result::Column;
 use super::{Marks, Place, Plan};
 use crate::change::{Came, EncodedRows, FilePosition, RowLayout, RowOp, RowSpan, Unfit};
 use crate::transform::cursor::Cursor;
-use crate::transform::encode::Fault;
+use crate::transform::encode::{Fault, compressed};
 use std::ops::Range;
 
 impl Plan {
@@ -164,10 +164,14 @@ impl<'p, 'e> Walk<'p, 'e> {
             let old_format = bound.old_format;
             let value = match raw {
                 None => serde_json::Value::Null,
-                Some(raw) => match codec.logged(raw, old_format, &mut scratch) {
-                    Ok(()) => self.plan.field(step, scratch.get(4..).unwrap_or_default()),
-                    Err(_) => image::of_refused(codec, raw, &Spelling::Logged { old_format }),
-                },
+                Some(raw) if codec.of_image(raw, bound, &mut scratch).is_ok() => {
+                    self.plan.field(step, scratch.get(4..).unwrap_or_default())
+                }
+                Some(raw) => {
+                    let plain = if bound.compressed { compressed::inflated(raw) } else { Ok(raw.into()) };
+                    let plain = plain.map_err(|fault| (fault, Some(step)))?;
+                    image::of_refused(codec, &plain, &Spelling::Logged { old_format })
+                }
             };
             values.insert(step.name.clone(), value);
         }

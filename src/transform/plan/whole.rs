@@ -15,7 +15,9 @@ use crate::schema::{BoundTable, Column, Table, ValueEnd};
 use crate::transform::TransformError;
 use crate::transform::cursor::Cursor;
 use crate::transform::encode::Fault;
+use crate::transform::encode::compressed::inflated;
 use bytes::Bytes;
+use std::borrow::Cow;
 
 /// How much of its rows an event has.
 #[derive(Debug)]
@@ -160,7 +162,9 @@ impl<'e> Incomplete<'e> {
         for image in self.images.iter().filter(|image| is_asked(image)) {
             let value = |at: usize| match image.get(at) {
                 Some(Slot::There(measured)) => {
-                    self.bound.columns.get(at).map(|bound| bare(bound.wire, measured))
+                    let bound = self.bound.columns.get(at)?;
+                    let raw = bare(bound.wire, measured);
+                    if bound.compressed { inflated(raw).ok() } else { Some(Cow::Borrowed(raw)) }
                 }
                 _ => None,
             };
@@ -210,8 +214,8 @@ impl<'e> Incomplete<'e> {
                             None => true,
                             Some(text) => {
                                 let column = self.table.columns.get(at).zip(self.bound.columns.get(at));
-                                let put = column
-                                    .and_then(|(column, bound)| logged(column, bound.wire, text, &mut out));
+                                let put =
+                                    column.and_then(|(column, bound)| logged(column, *bound, text, &mut out));
                                 put.ok_or_else(wrong)?;
                                 false
                             }

@@ -47,6 +47,7 @@ pub(in crate::transform) fn parse_target_type(text: &str) -> Option<TargetType> 
         ["jsonb"] => plain(TargetType::Jsonb),
         ["real[]" | "float4[]"] => plain(TargetType::RealArray),
         ["uuid"] => plain(TargetType::Uuid),
+        ["inet"] => plain(TargetType::Inet),
         ["geometry"] => plain(TargetType::Geometry),
         _ => None,
     }

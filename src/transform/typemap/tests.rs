@@ -43,11 +43,14 @@ fn every_type_has_the_default_of_the_design() {
         ("json", "jsonb"),
         ("point", "bytea"),
         ("vector(3)", "real[]"),
+        ("uuid", "uuid"),
+        ("inet4", "inet"),
+        ("inet6", "inet"),
     ] {
         let found = default_type(&source(declared), &rules).map(|found| found.to_string());
         assert_eq!(found.as_deref(), Some(target), "{declared}");
     }
-    assert_eq!(default_type(&MySqlType::Unknown { declared: "uuid".into() }, &rules), None);
+    assert_eq!(default_type(&MySqlType::Unknown { declared: "xmltype".into() }, &rules), None);
 }
 
 #[test]
@@ -94,6 +97,7 @@ fn target_types_are_known_by_all_their_names() {
         ("jsonb", "jsonb"),
         ("real[]", "real[]"),
         ("uuid", "uuid"),
+        ("inet", "inet"),
         ("geometry", "geometry"),
     ] {
         assert_eq!(
@@ -168,6 +172,7 @@ fn these_pairs_of_types_go_together_and_no_others() {
         "jsonb",
         "real[]",
         "uuid",
+        "inet",
         "geometry",
     ];
     for (sources, expected) in [
@@ -251,7 +256,9 @@ fn these_pairs_of_types_go_together_and_no_others() {
         (&["json"], "varchar, text, json, jsonb"),
         (&["point"], "bytea, geometry"),
         (&["vector(3)"], "real[]"),
-        (&["inet6"], ""),
+        (&["uuid"], "varchar, varchar(40), text, uuid"),
+        (&["inet4", "inet6"], "varchar, varchar(40), text, inet"),
+        (&["year(2)"], ""),
     ] {
         for declared in sources {
             let data_type = source(declared);

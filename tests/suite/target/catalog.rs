@@ -39,6 +39,7 @@ async fn every_type_that_is_created_is_read_back() {
         T::Jsonb,
         T::RealArray,
         T::Uuid,
+        T::Inet,
     ];
     let mut columns: Vec<TargetColumn> =
         vec![column("Key 2", T::Text, false), column("key1", T::Bigint, false)];

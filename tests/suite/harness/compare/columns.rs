@@ -128,6 +128,15 @@ fn column(name: &str, data_type: &str, column_type: &str, target_name: &str, udt
         "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => {
             (format!("HEX({c})"), format!("upper(encode({p}, 'hex'))"), Kind::Text)
         }
+        // What they hold: their texts have several spellings.
+        "inet4" | "inet6" if udt == "inet" => {
+            let bytes = if data_type == "inet4" { 4 } else { 16 };
+            (
+                format!("HEX(CAST({c} AS BINARY({bytes})))"),
+                format!("upper(substr(encode(inet_send({p}), 'hex'), 9))"),
+                Kind::Text,
+            )
+        }
         "date" => (dated("%Y-%m-%d"), format!("to_char({p}, 'YYYY-MM-DD')"), Kind::Text),
         "datetime" | "timestamp" => {
             (dated("%Y-%m-%d %H:%i:%s.%f"), format!("to_char({p}, 'YYYY-MM-DD HH24:MI:SS.US')"), Kind::Text)
@@ -140,6 +149,10 @@ fn column(name: &str, data_type: &str, column_type: &str, target_name: &str, udt
             format!("(extract(epoch from {p}) * 1000000)::bigint::text"),
             Kind::Text,
         ),
+        // MariaDB's JSON.
+        "longtext" if udt == "jsonb" => {
+            (format!("CONVERT({c} USING utf8mb4)"), format!("{p}::text"), Kind::Json)
+        }
         "json" => (format!("CAST({c} AS CHAR)"), format!("{p}::text"), Kind::Json),
         // Little-endian floats; PostgreSQL sends them the other way round.
         "vector" => (

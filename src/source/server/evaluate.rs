@@ -19,6 +19,9 @@ use bytes::Bytes;
 /// MariaDB's `sql_mode=ORACLE`, under which blocks are written in another way.
 const ORACLE: u64 = 0x200;
 
+/// Statements that are no longer than this every server takes that can be used at all.
+const SMALL_BYTES: usize = 1 << 19;
+
 /// A setting that only a restart of the server changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setting {
@@ -88,6 +91,17 @@ impl Server {
         let Computing { collation, statements } = computing;
         if !is_plain(collation) {
             return Ok(Err(format!("{collation} is no collation")));
+        }
+        let longest = statements.iter().map(String::len).max().unwrap_or(0);
+        // The server hangs up on what is longer, and that would be tried again for ever.
+        if longest > SMALL_BYTES {
+            let rows = self.rows("SELECT @@max_allowed_packet").await?;
+            let most = rows.first().and_then(|row| text(row, 0)?.parse::<usize>().ok());
+            if most.is_none_or(|most| longest >= most) {
+                return Ok(Err(format!(
+                    "the values of one row take {longest} bytes, more than max_allowed_packet lets in"
+                )));
+            }
         }
         // Not strict: what did not fit under a strict mode is not in the log.
         let set = format!("SET SESSION collation_connection={collation}");

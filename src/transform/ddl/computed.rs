@@ -4,7 +4,7 @@
 //! never happen here: something on it that depends on `sql_mode` (dates, CHAR, LIKE), the time zone (TIMESTAMP), the language, the week's
 //! first day, or `div_precision_increment` (`/`), none of which are those of the sessions that wrote the rows.
 
-use super::constant::{FUNCTIONS, OPERATORS, SIGNS};
+use super::constant::{CLOCK, FUNCTIONS, OPERATORS, SIGNS};
 use crate::schema::ddl::SqlMode;
 use crate::schema::ddl::token::{TokenKind, tokenize};
 use crate::schema::{Column, MySqlType, Table};
@@ -18,6 +18,40 @@ const WORDS: &[&str] = &[
 
 /// Functions of generated columns that are none of defaults.
 const MORE: &[&str] = &["json_exists", "json_value"];
+
+/// Functions of the parts of a date.
+const PARTS: &[&str] = &[
+    "dayofmonth",
+    "dayofweek",
+    "dayofyear",
+    "hour",
+    "microsecond",
+    "minute",
+    "month",
+    "quarter",
+    "second",
+    "to_days",
+    "weekday",
+    "year",
+];
+
+/// Functions that give each reader something else. MariaDB takes them, and those of the time, in virtual columns.
+const OF_READER: &[&str] = &[
+    "connection_id",
+    "current_role",
+    "current_user",
+    "database",
+    "last_insert_id",
+    "rand",
+    "schema",
+    "session_user",
+    "sys_guid",
+    "sysdate",
+    "system_user",
+    "user",
+    "uuid",
+    "uuid_short",
+];
 
 /// Functions of the bytes of a text. Those of a number are in the character set of the session's literals.
 const OF_BYTES: &[&str] = &[
@@ -37,17 +71,24 @@ const OF_BYTES: &[&str] = &[
 
 /// Whether the values of the generated column `column` of `table` hang on nothing but the row; else why that is not known.
 pub(in crate::transform) fn settled(table: &Table, column: &Column) -> Result<(), String> {
-    within(table, column, table.columns.len())
+    within(table, column, table.columns.len(), false)
+}
+
+/// As [`settled`], of MariaDB, in a session that reads as the copy's do: what hangs on the session then is what any reader computes of a
+/// virtual column anew, and MariaDB keeps no column whose values hang on it.
+pub(in crate::transform) fn decided(table: &Table, column: &Column) -> Result<(), String> {
+    within(table, column, table.columns.len(), true)
 }
 
 /// With at most so many generated columns computed from each other.
-fn within(table: &Table, column: &Column, depth: usize) -> Result<(), String> {
+fn within(table: &Table, column: &Column, depth: usize, reading: bool) -> Result<(), String> {
     let generation = column.generation.as_ref().filter(|_| depth > 0);
     let text = &generation.ok_or("its expression is not known")?.expression;
     if text.contains(['\\', '"']) {
         return Err("its expression has strings that are not plain".into());
     }
-    if is_time(&column.data_type) {
+    let anew = reading && column.generation.as_ref().is_some_and(|generation| !generation.stored);
+    if is_time(&column.data_type) && !(anew && column.data_type == MySqlType::Date) {
         return Err(format!("{} holds dates or times", column.name));
     }
     let tokens = tokenize(text, SqlMode::default())?;
@@ -74,7 +115,8 @@ fn within(table: &Table, column: &Column, depth: usize) -> Result<(), String> {
             TokenKind::Symbol if token.value.chars().all(|sign| SIGNS.contains(sign)) => continue,
             TokenKind::Word
                 if called
-                    && ![FUNCTIONS, MORE, OPERATORS, &["cast", "decimal"]].iter().any(|list| lists(list)) =>
+                    && ![FUNCTIONS, MORE, OPERATORS, &["cast", "decimal"]].iter().any(|list| lists(list))
+                    && !(reading && lists(PARTS)) =>
             {
                 None
             }
@@ -84,21 +126,30 @@ fn within(table: &Table, column: &Column, depth: usize) -> Result<(), String> {
             }
             TokenKind::Word if introduces || names_set => continue,
             TokenKind::Word if named().is_none() && lists(WORDS) => continue,
+            TokenKind::Word if reading && lists(&["like"]) => continue,
+            // What is no date is none under any mode here, and a kept column would have been the session's.
+            TokenKind::Word
+                if anew && lists(&["date"]) && before.is_some_and(|before| before.is_word("as")) =>
+            {
+                continue;
+            }
             // A type, though a column may have this name.
             TokenKind::Word if lists(&["date", "time", "datetime", "timestamp", "year"]) => None,
             TokenKind::Word | TokenKind::Quoted => named(),
             TokenKind::Symbol => None,
         };
         let named = named.ok_or_else(|| format!("its expression has \"{}\"", token.value))?;
-        numbers |= !reads(&named.data_type).ok_or_else(|| format!("it reads column {}", named.name))?;
+        numbers |= !reads(&named.data_type)
+            .or_else(|| if reading { as_read(&named.data_type) } else { None })
+            .ok_or_else(|| format!("it reads column {}", named.name))?;
         if named.generated {
-            within(table, named, depth - 1)?;
+            within(table, named, depth - 1, reading)?;
         }
     }
     if numbers && bytes { Err("it takes the bytes of what is perhaps a number".into()) } else { Ok(()) }
 }
 
-/// What in the expression of a generated column has another value under another time zone.
+/// What in the expression of a generated column has another value under another time zone, at another time or for another reader.
 pub(in crate::transform) fn time_zone(table: &Table, column: &Column) -> Option<String> {
     zoned(table, column, table.columns.len())
 }
@@ -109,7 +160,8 @@ fn zoned(table: &Table, column: &Column, depth: usize) -> Option<String> {
     let tokens = tokenize(&generation.expression, SqlMode::default()).unwrap_or_default();
     tokens.iter().filter(|token| matches!(token.kind, TokenKind::Word | TokenKind::Quoted)).find_map(
         |token| {
-            let called = ["from_unixtime", "unix_timestamp"].iter().any(|function| token.is_word(function));
+            let mut of_session = ["from_unixtime", "unix_timestamp"].iter().chain(CLOCK).chain(OF_READER);
+            let called = of_session.any(|function| token.is_word(function));
             let named = table.column_index(&token.value).and_then(|index| table.columns.get(index));
             match named {
                 Some(named) if matches!(named.data_type, MySqlType::Timestamp { .. }) => {
@@ -127,6 +179,15 @@ fn is_time(of: &MySqlType) -> bool {
         of,
         MySqlType::Date | MySqlType::Time { .. } | MySqlType::DateTime { .. } | MySqlType::Timestamp { .. }
     )
+}
+
+/// As [`reads`], of types whose values are in doubt only where a session has chosen so.
+fn as_read(of: &MySqlType) -> Option<bool> {
+    match of {
+        MySqlType::Char { .. } => Some(true),
+        MySqlType::Date | MySqlType::DateTime { .. } => Some(false),
+        _ => None,
+    }
 }
 
 /// Whether a value of this type has bytes of its own; `None` where settings change what is read.

@@ -10,18 +10,18 @@ use crate::change::{ComputedRow, Computing};
 use crate::schema::ddl::SqlMode;
 use crate::schema::ddl::token::{Token, TokenKind, tokenize};
 use crate::schema::{BoundColumn, Charset, Column, MySqlType, Table, ValueEnd};
-use crate::transform::ddl::computed::settled;
-use crate::transform::encode::number;
-use crate::transform::encode::numeric;
+use crate::transform::ddl::computed::decided;
+use crate::transform::encode::calendar::Civil;
+use crate::transform::encode::{number, numeric, temporal};
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// A statement is closed when it is this long.
-const STATEMENT_BYTES: usize = 1 << 20;
+const STATEMENT_BYTES: usize = 1 << 18;
 
 /// Whether the values of a row decide what the generated column `column` of `table` holds, and can be told to the source; else why not.
 pub(in crate::transform) fn computable(table: &Table, column: &Column) -> Result<(), String> {
-    settled(table, column)?;
+    decided(table, column)?;
     if !is_plain(&table.charset.collation) {
         return Err("the default collation of its table is not known".to_owned());
     }
@@ -65,9 +65,11 @@ fn check_text(table: &Table, column: &Column) -> Result<(), String> {
     let text = tokens.iter().any(|token| token.kind == TokenKind::Text);
     let big = |token: &Token<'_>| {
         let named = table.column_index(&token.value).and_then(|index| table.columns.get(index));
-        named.filter(|named| matches!(named.data_type, MySqlType::BigInt { .. }))
+        named.filter(|named| {
+            matches!(named.data_type, MySqlType::BigInt { .. } | MySqlType::Date | MySqlType::DateTime { .. })
+        })
     };
-    // A column of whole numbers is compared with a constant text as a whole number, a variable as a double.
+    // A column of whole numbers is compared with a constant text as a whole number, a variable as a double; and so for dates.
     match tokens.iter().find_map(big).filter(|_| compares && text) {
         Some(named) => Err(format!("it may compare column {} with a text", named.name)),
         None => Ok(()),
@@ -142,14 +144,15 @@ impl<'a> Statements<'a> {
         Some(Self { table, needed, open: head.clone(), head, tail, done: Vec::new() })
     }
 
-    /// Adds a row, of which `value` gives the bytes of a column; `None` where a value cannot be told.
-    pub(super) fn add<'v>(&mut self, value: impl Fn(usize) -> Option<Cow<'v, [u8]>>) -> Option<()> {
+    /// Adds a row, of which `value` gives the bytes of a column, and whether they are of the format before 5.6.4; `None` where a value
+    /// cannot be told.
+    pub(super) fn add<'v>(&mut self, value: impl Fn(usize) -> Option<(Cow<'v, [u8]>, bool)>) -> Option<()> {
         // A row needs no column at all where its expressions are constants.
         let mut row = " SET @rowferry=NULL".to_owned();
         for index in &self.needed.given {
             let column = self.table.columns.get(*index)?;
             let literal = match value(*index) {
-                Some(raw) => literal(column, &raw)?,
+                Some((raw, old_format)) => literal(column, &raw, old_format)?,
                 None => "NULL".to_owned(),
             };
             let _ = write!(row, ", {}={literal}", quoted(&column.name));
@@ -215,9 +218,9 @@ fn declared(column: &Column) -> Option<String> {
         MySqlType::Blob { length_bytes } => format!("{}BLOB", size(*length_bytes)),
         MySqlType::Enum { labels, charset } => format!("ENUM({}){}", listed(labels), of(charset)?),
         MySqlType::Set { labels, charset } => format!("SET({}){}", listed(labels), of(charset)?),
-        MySqlType::Date
-        | MySqlType::Time { .. }
-        | MySqlType::DateTime { .. }
+        MySqlType::Date => "DATE".to_owned(),
+        MySqlType::DateTime { fraction, .. } => format!("DATETIME({fraction})"),
+        MySqlType::Time { .. }
         | MySqlType::Timestamp { .. }
         | MySqlType::Json
         | MySqlType::Geometry { .. }
@@ -244,7 +247,7 @@ fn listed(labels: &[String]) -> String {
 }
 
 /// The bytes of a value of a row image as SQL.
-fn literal(column: &Column, raw: &[u8]) -> Option<String> {
+fn literal(column: &Column, raw: &[u8], old_format: bool) -> Option<String> {
     Some(match &column.data_type {
         MySqlType::TinyInt { unsigned, .. }
         | MySqlType::SmallInt { unsigned }
@@ -274,9 +277,10 @@ fn literal(column: &Column, raw: &[u8]) -> Option<String> {
         | MySqlType::VarChar { charset, .. }
         | MySqlType::Text { charset, .. } => format!("_{} {}", charset.name, hex(raw)),
         MySqlType::Binary { .. } | MySqlType::VarBinary { .. } | MySqlType::Blob { .. } => hex(raw),
-        MySqlType::Date
-        | MySqlType::Time { .. }
-        | MySqlType::DateTime { .. }
+        MySqlType::Date => civil(&temporal::logged_date(raw).ok()?),
+        MySqlType::DateTime { .. } if old_format => civil(&temporal::logged_old_datetime(raw).ok()?),
+        MySqlType::DateTime { .. } => civil(&temporal::logged_datetime(raw).ok()?),
+        MySqlType::Time { .. }
         | MySqlType::Timestamp { .. }
         | MySqlType::Json
         | MySqlType::Geometry { .. }
@@ -286,6 +290,12 @@ fn literal(column: &Column, raw: &[u8]) -> Option<String> {
         | MySqlType::Inet6
         | MySqlType::Unknown { .. } => return None,
     })
+}
+
+/// As the server reads it, whatever day it is.
+fn civil(at: &Civil) -> String {
+    let Civil { year, month, day, hour, minute, second, micros } = *at;
+    format!("'{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{micros:06}'")
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -348,6 +358,14 @@ pub(super) fn logged(column: &Column, bound: BoundColumn, text: &[u8], out: &mut
             let year = text.parse::<u16>().ok()?;
             out.push(if year == 0 { 0 } else { u8::try_from(year.checked_sub(1900)?).ok()? });
         }
+        MySqlType::Date => {
+            let mut parts = text.split('-').map(|part| part.parse::<u32>().ok());
+            let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
+            if year > 9999 || month > 12 || day > 31 || parts.next().is_some() {
+                return None;
+            }
+            out.extend_from_slice((day | month << 5 | year << 9).to_le_bytes().get(..3)?);
+        }
         MySqlType::Float => out.extend_from_slice(&text.parse::<f32>().ok()?.to_le_bytes()),
         MySqlType::Double => out.extend_from_slice(&text.parse::<f64>().ok()?.to_le_bytes()),
         MySqlType::Decimal { precision, scale } => {
@@ -374,8 +392,7 @@ pub(super) fn logged(column: &Column, bound: BoundColumn, text: &[u8], out: &mut
                 out.push(u8::from_str_radix(digits, 16).ok()?);
             }
         }
-        MySqlType::Date
-        | MySqlType::Time { .. }
+        MySqlType::Time { .. }
         | MySqlType::DateTime { .. }
         | MySqlType::Timestamp { .. }
         | MySqlType::Json

@@ -56,7 +56,8 @@ impl Plan {
     /// What the images of `event` leave out. `table` is the definition that this plan was compiled for.
     ///
     /// # Errors
-    /// [`TransformError::Mapping`] for a column that is left out and cannot be computed, [`TransformError::Malformed`].
+    /// [`TransformError::Mapping`] for a column that is left out and cannot be computed, [`TransformError::Ddl`] where its expression is
+    /// not known any more, [`TransformError::Malformed`].
     pub fn images<'e>(
         &self,
         table: &'e Table,
@@ -83,7 +84,7 @@ impl Plan {
             let last = if both { &event.columns_after } else { &event.columns };
             let missing = !has(last, at) && column.generated;
             if event.kind != RowsKind::Delete && missing && step.codec.is_some() {
-                computable(table, column).map_err(|why| left_out(&table.name, column, &why))?;
+                computable(table, column).map_err(|why| unlike(table, column, &why, event))?;
                 asked.push(at);
             }
         }
@@ -164,7 +165,8 @@ impl<'e> Incomplete<'e> {
                 Some(Slot::There(measured)) => {
                     let bound = self.bound.columns.get(at)?;
                     let raw = bare(bound.wire, measured);
-                    if bound.compressed { inflated(raw).ok() } else { Some(Cow::Borrowed(raw)) }
+                    let raw = if bound.compressed { inflated(raw).ok()? } else { Cow::Borrowed(raw) };
+                    Some((raw, bound.old_format))
                 }
                 _ => None,
             };
@@ -264,6 +266,21 @@ fn bare(wire: ValueEnd, measured: &[u8]) -> &[u8] {
     match wire {
         ValueEnd::Fixed(_) => measured,
         ValueEnd::Prefixed(bytes) => measured.get(usize::from(bytes)..).unwrap_or_default(),
+    }
+}
+
+/// The error for a column that was computed so far: where a statement has given a column another name, the definition that a copy reads
+/// has the expression again.
+fn unlike(table: &Table, column: &Column, why: &str, event: &RowsEvent) -> TransformError {
+    if table.columns.iter().all(|column| !column.generated || column.generation.is_some()) {
+        return left_out(&table.name, column, why);
+    }
+    TransformError::Ddl {
+        table: table.name.clone(),
+        kind: "unknown",
+        statement: format!("rows in the event that ends at {}", event.position),
+        why: format!("generated column {} is left out of what is logged, and {why}", column.name),
+        remedy: Remedy::Resync { table: table.name.clone() },
     }
 }
 

@@ -1,7 +1,7 @@
 //! MariaDB 11 leaves generated columns out of what it logs of updates and deletes: they are computed from the rest of the row.
 
 use crate::harness::{
-    DEADLINE, Daemon, Mysql, Scene, applied_or_failed, mariadb, mariadb118, postgres, run_folder,
+    DEADLINE, Daemon, Mysql, Scene, applied_or_failed, eventually, mariadb, mariadb118, postgres, run_folder,
 };
 use crate::healing::parked;
 
@@ -181,4 +181,27 @@ async fn images_that_miss_more_than_generated_columns_are_told() {
         daemon.terminate();
         daemon.exit_code(DEADLINE).await;
     }
+}
+
+/// What a generated column reads has another name from now on: its expression is read again, with a copy.
+#[tokio::test]
+async fn a_column_that_a_generated_one_reads_may_get_another_name() {
+    let scene = Scene::on(mariadb118().await, postgres().await, "generated_renamed").await;
+    scene.source.sql("CREATE TABLE t (id INT PRIMARY KEY, a INT, g INT AS (a + 1)); INSERT INTO t (id, a) VALUES (1, 1), (2, 2)").await;
+    let daemon = scene.start_with(&scene.config().healing()).await;
+    scene
+        .source
+        .sql(
+            "ALTER TABLE t RENAME COLUMN a TO b; UPDATE t SET b = 5 WHERE id = 1; DELETE FROM t WHERE id = 2",
+        )
+        .await;
+    eventually(DEADLINE, "it is copied again", async || {
+        daemon.log().contains("the table is carried by the main stream")
+    })
+    .await;
+    scene
+        .source
+        .sql("UPDATE t SET b = 6; INSERT INTO t (id, b) VALUES (3, 3); UPDATE t SET b = 7 WHERE id = 3")
+        .await;
+    scene.assert_exact(&daemon, &["t"]).await;
 }

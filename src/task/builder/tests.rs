@@ -2,8 +2,8 @@ use super::super::course::PassedOver;
 use super::super::translator::Translation;
 use super::*;
 use crate::change::remedy::AtSource;
-use crate::config::types::{BadText, KeyDates, NulBytes, ZeroDates};
 use crate::change::{ComputedRow, Computing, Doubt, TableNames, Taken, XaState};
+use crate::config::types::{BadText, KeyDates, NulBytes, ZeroDates};
 
 /// No table is carried: nothing is translated.
 struct Nothing;

@@ -136,7 +136,7 @@ impl Healing {
                 let task = daemon.task().await?;
                 let table = task.tables.get(&key)?;
                 if table.phase == TablePhase::Parked {
-                    let mended = format!("ALTER TABLE {target} DROP CONSTRAINT IF EXISTS wanted");
+                    let mended = format!("ALTER TABLE IF EXISTS {target} DROP CONSTRAINT IF EXISTS wanted");
                     scene.target.sql(&mended).await;
                     let command = told(scene, daemon, "resync", name);
                     rowferry(&command.iter().map(String::as_str).collect::<Vec<_>>()).await;

@@ -11,6 +11,7 @@ use super::ddl::{Clear, render};
 use super::{Session, SinkError, catalog};
 use crate::change::facts::FoundTable;
 use crate::change::remedy::AtTarget;
+use crate::change::shape::Distribution;
 use crate::change::{TableName, TargetColumn, TargetName, TargetTable, TargetType};
 use crate::quote::{identifier, identifiers, literal, qualified};
 use tokio_postgres::types::{ToSql, Type};
@@ -282,10 +283,36 @@ impl Putting<'_> {
         let name = qualified(self.place);
         let rekeyed = found.table.primary_key != self.shadow.primary_key;
         let mut statements = vec![READERS.to_owned(), format!("DELETE FROM {name}")];
+        let retyped = |column: &&String| {
+            let of = |columns: &[TargetColumn]| {
+                columns.iter().find(|one| one.name == **column).map(|one| one.data_type.clone())
+            };
+            of(&found.table.columns) != of(&self.shadow.columns)
+        };
+        // Greenplum alters no column by which rows are spread, nor of a key, and spreads rows by columns of the key alone.
+        let distributed = session.dialect().distributed;
+        let spread = match &found.table.distribution {
+            Some(Distribution::By(columns)) if distributed => columns.as_slice(),
+            Some(Distribution::By(_) | Distribution::Replicated) | None => &[],
+        };
+        let respread = spread
+            .iter()
+            .find(|column| !self.shadow.primary_key.contains(*column) || retyped(column))
+            .is_some();
+        let rekeyed =
+            rekeyed || respread || distributed && found.table.primary_key.iter().any(|own| retyped(&own));
         if let (true, Some(key)) = (rekeyed, &found.primary_key_name) {
             statements.push(format!("ALTER TABLE {name} DROP CONSTRAINT {}", identifier(key)));
         }
+        if respread {
+            statements.push(format!("ALTER TABLE {name} SET DISTRIBUTED RANDOMLY"));
+        }
         statements.append(&mut self.alters(session, found));
+        if respread {
+            let kept = spread.iter().all(|column| self.shadow.primary_key.contains(column));
+            let by = render::distributed(if kept { &found.table } else { self.shadow });
+            statements.push(format!("ALTER TABLE {name} SET{by}"));
+        }
         if rekeyed {
             let key = identifiers(&self.shadow.primary_key);
             let constraint = found.primary_key_name.as_ref();

@@ -99,6 +99,7 @@ fn case() -> Case {
             .collect(),
         primary_key: vec![0],
         unique_keys: vec![],
+        foreign_keys: vec![],
         hidden: rowferry::testing::schema::HiddenColumns::default(),
         charset: Charset { name: "utf8mb4".into(), collation: "utf8mb4_0900_ai_ci".into() },
     };
@@ -215,6 +216,7 @@ fn events(case: &Case, per_event: usize, kind: RowsKind) -> Vec<RowsEvent> {
                 })
                 .collect::<Vec<u8>>()
                 .into(),
+            references: rowferry::testing::change::References::Followed,
             position: FilePosition { file: "binlog.000001".into(), offset: 4 },
         })
         .collect()

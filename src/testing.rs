@@ -4,9 +4,9 @@
 
 pub mod change {
     pub use crate::change::{
-        EncodedRows, FilePosition, GtidSet, Position, ResultRows, Retry, RowLayout, RowOp, RowSpan,
-        RowsEvent, RowsKind, TableMap, TableName, Taken, TargetChange, TargetColumn, TargetName, TargetTable,
-        TargetType, XaState,
+        EncodedRows, FilePosition, GtidSet, Position, References, ResultRows, Retry, RowLayout, RowOp,
+        RowSpan, RowsEvent, RowsKind, TableMap, TableName, Taken, TargetChange, TargetColumn, TargetName,
+        TargetTable, TargetType, XaState,
     };
 
     pub mod domain {

@@ -92,6 +92,7 @@ static CASE: LazyLock<Case> = LazyLock::new(|| {
         columns: columns.collect(),
         primary_key: vec![0],
         unique_keys: vec![],
+        foreign_keys: vec![],
         hidden: HiddenColumns::default(),
         charset: charset("utf8mb4", "utf8mb4_0900_ai_ci"),
     };
@@ -165,6 +166,7 @@ fuzz_target!(|data: (u8, &[u8], &[u8])| {
         columns_after: if kind.has_both_images() { all } else { bytes::Bytes::new() },
         columns,
         rows: rows.to_vec().into(),
+        references: rowferry::testing::change::References::Followed,
         position: FilePosition { file: "b.000001".into(), offset: 4 },
     };
     let operations = Operations { insert: true, update: true, delete: true, alter_table: true };

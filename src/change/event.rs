@@ -156,8 +156,22 @@ pub struct RowsEvent {
     pub columns_after: Bytes,
     /// The row images, back to back.
     pub rows: Bytes,
+    /// What the server has done about foreign keys that refer to its rows.
+    pub references: References,
     /// Where the event ends, for messages.
     pub position: FilePosition,
+}
+
+/// What the server has done about foreign keys that refer to the rows of an event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum References {
+    /// What they ask for, without a word in the log (but for MySQL 9.6 and later, see [`References::Logged`]).
+    #[default]
+    Followed,
+    /// What they ask for, above the engine: the rows that this has changed have events of their own.
+    Logged,
+    /// Nothing: `foreign_key_checks` was off.
+    Ignored,
 }
 
 /// A table as a `TABLE_MAP_EVENT` describes it (MySQL internals, "Table_map_event").

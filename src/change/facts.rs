@@ -113,8 +113,6 @@ pub struct SourceTableFacts {
     pub prefix_key: bool,
     /// May be read by the user.
     pub readable: bool,
-    /// Names of foreign keys of *this* table that cascade (`ON DELETE/UPDATE CASCADE|SET NULL`).
-    pub cascades: Vec<String>,
 }
 
 /// The kind of target.

@@ -6,6 +6,7 @@
 //!
 //! What must never happen here: a flavour of MySQL or a dialect of the target showing through a type.
 
+pub mod cascade;
 pub mod command;
 pub mod domain;
 pub mod encoded;
@@ -31,7 +32,8 @@ pub mod verdict;
 pub use domain::{DomainGtid, Domains};
 pub use encoded::{EncodedRows, RowLayout, RowOp, RowSpan};
 pub use event::{
-    Boundary, Change, Doubt, DoubtfulEvent, LogFile, RowsEvent, RowsKind, StatementEvent, TableMap,
+    Boundary, Change, Doubt, DoubtfulEvent, LogFile, References, RowsEvent, RowsKind, StatementEvent,
+    TableMap,
 };
 pub use gtid::{Gtid, GtidSet, Tag, Uuid};
 pub use names::{Affected, TableNames};

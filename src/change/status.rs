@@ -153,6 +153,9 @@ pub struct TaskStatus {
     /// Selected tables whose rows have come and are not carried.
     #[serde(flatten)]
     pub not_carried: NotCarried,
+    /// Foreign keys that change rows without a word in the source's log, and that the target does not follow: each with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_followed: Vec<String>,
     /// Per source table.
     pub tables: BTreeMap<String, TableStatus>,
     /// The source table that is being compared with its target.

@@ -60,6 +60,7 @@ fn not_asked(config: &Config, name: &str, error: &TaskError) -> Report {
         | TaskError::Precheck { .. }
         | TaskError::Unsettled { .. }
         | TaskError::CopyAgain { .. }
+        | TaskError::Torn { .. }
         | TaskError::OfTable { .. }
         | TaskError::OfGroup { .. }
         | TaskError::Undone { .. }

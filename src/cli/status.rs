@@ -199,6 +199,9 @@ fn add_task(text: &mut String, name: &str, task: &TaskStatus, live: bool, now: T
     if let Some(words) = words::not_carried(&task.not_carried) {
         line!(text, "  {words}");
     }
+    if let Some(words) = words::not_followed(task) {
+        line!(text, "  {words}");
+    }
     let width = task.tables.keys().map(String::len).max().unwrap_or(0);
     for (table, status) in &task.tables {
         let what = match &status.phase {

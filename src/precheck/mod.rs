@@ -2,6 +2,7 @@
 //!
 //! What must never happen here: a condition under which rows would be lost or changed being passed.
 
+pub mod cascades;
 mod existing;
 mod greenplum;
 mod history;
@@ -84,6 +85,8 @@ pub struct Subject<'a> {
     pub deviations: &'a [(TableName, String)],
     /// The task has durable state already: its own tables exist rightly.
     pub resuming: Option<&'a Resuming>,
+    /// The tables are those of a side stream, which has others beside it.
+    pub beside: bool,
 }
 
 /// What a task that ran before left in the target.
@@ -106,6 +109,7 @@ pub fn check(subject: &Subject<'_>) -> Report {
     let mut report = Report::default();
     source::server(subject, &mut report);
     source::tables(subject, &mut report);
+    cascades::judge(subject, &mut report);
     target::server(subject, &mut report);
     room::judge(subject, &mut report);
     target::tables(subject, &mut report);

@@ -14,7 +14,6 @@ const INDEX_ROW_BYTES: u64 = 2704;
 /// Judges all of them.
 pub fn judge(subject: &Subject<'_>, report: &mut Report) {
     sections(subject, report);
-    cascades(subject, report);
     for (table, task) in subject.rivals {
         report.add(
             "target.shared",
@@ -85,23 +84,6 @@ fn sections(subject: &Subject<'_>, report: &mut Report) {
                 Verdict::Warn,
                 "distributed_by has no effect: the target is PostgreSQL, which keeps a table in one place",
                 InConfig::NoDistribution,
-            );
-        }
-    }
-}
-
-fn cascades(subject: &Subject<'_>, report: &mut Report) {
-    for accepted in &subject.task.accept_cascades {
-        let found = subject.source.tables.iter().any(|(table, facts)| {
-            facts.cascades.iter().any(|constraint| *accepted == format!("{table}.{constraint}"))
-        });
-        if !found {
-            report.add(
-                "source.cascades",
-                format!("task {}", subject.task.name),
-                Verdict::Warn,
-                format!("accept_cascades names {accepted}, and no selected table has such a foreign key with a cascade"),
-                InConfig::CascadeName,
             );
         }
     }

@@ -320,25 +320,6 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
                 alter(table, "ENGINE = InnoDB").or(Remedy::LeaveOut { table: table.clone() }),
             );
         }
-        let accepted = &subject.task.accept_cascades;
-        let refused: Vec<&String> = facts
-            .cascades
-            .iter()
-            .filter(|constraint| !accepted.contains(&format!("{table}.{constraint}")))
-            .collect();
-        if !refused.is_empty() && subject.source.cascades().silent {
-            report.add(
-                "source.cascades",
-                &subject_name,
-                Verdict::Fail,
-                format!(
-                    "foreign keys with cascades ({}) change rows that this server does not log",
-                    list(refused.iter().copied())
-                ),
-                AtSource::RemoveCascades
-                    .or(Remedy::AcceptCascades { cascades: all_cascades(subject), look_up: false }),
-            );
-        }
     }
     for (table, mapping) in subject.mappings {
         let flows = subject.resuming.is_some_and(|resuming| resuming.tables.contains(table));
@@ -357,21 +338,6 @@ pub fn tables(subject: &Subject<'_>, report: &mut Report) {
             }
         }
     }
-}
-
-/// Every foreign key with a cascade of every selected table, and what is accepted already, as the config takes them: a list
-/// that holds only some of them would replace the one before it.
-fn all_cascades(subject: &Subject<'_>) -> Vec<String> {
-    let mut names = subject.task.accept_cascades.clone();
-    for (table, facts) in &subject.source.tables {
-        for constraint in &facts.cascades {
-            let name = format!("{table}.{constraint}");
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-    }
-    names
 }
 
 /// How a table is carried is durable: what the config says later has no effect, and is not to be believed to have one.

@@ -24,7 +24,6 @@ fn good_source() -> SourceFacts {
         has_key: true,
         prefix_key: false,
         readable: true,
-        cascades: vec![],
     };
     SourceFacts {
         flavour: Flavour::MySql,
@@ -99,8 +98,17 @@ fn judged(
     mappings: &[(TableName, Result<TableMapping, TransformError>)],
     resuming: Option<&Resuming>,
 ) -> Report {
-    let subject =
-        Subject { task, source, target, mappings, definitions: &[], rivals: &[], deviations: &[], resuming };
+    let subject = Subject {
+        task,
+        source,
+        target,
+        mappings,
+        definitions: &[],
+        rivals: &[],
+        deviations: &[],
+        resuming,
+        beside: false,
+    };
     check(&subject)
 }
 
@@ -215,21 +223,6 @@ fn prepared_xa_transactions_matter_only_where_a_copy_starts() {
     assert_eq!((verdict(Some(2), None), verdict(None, None)), (Verdict::Warn, Verdict::Fail));
     let going_on = (verdict(Some(2), Some(&resuming)), verdict(None, Some(&resuming)));
     assert_eq!(going_on, (Verdict::Pass, Verdict::Pass));
-}
-
-#[test]
-fn silent_cascades_are_refused_unless_accepted_by_name() {
-    let mut facts = good_source();
-    facts.version_number = 80_400;
-    facts.tables.values_mut().for_each(|table| table.cascades = vec!["fk1".into()]);
-    assert_eq!(failures(&task(""), &facts, &good_target(), None), vec!["source.cascades"]);
-    assert!(
-        failures(&task("accept_cascades = [\"shop.orders.fk1\"]"), &facts, &good_target(), None).is_empty()
-    );
-    facts.version_number = 90_700;
-    assert!(failures(&task(""), &facts, &good_target(), None).is_empty());
-    facts.native_foreign_keys = true;
-    assert_eq!(failures(&task(""), &facts, &good_target(), None), vec!["source.cascades"]);
 }
 
 #[test]

@@ -15,4 +15,4 @@ pub mod table;
 pub use binding::{BoundColumn, BoundTable, ValueEnd, bind};
 pub use column::{Charset, MySqlType};
 pub use error::SchemaError;
-pub use table::{Column, ColumnDefault, Generation, HiddenColumns, Limits, Table};
+pub use table::{Column, ColumnDefault, ForeignKey, Generation, HiddenColumns, KeyAction, Limits, Table};

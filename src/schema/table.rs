@@ -76,6 +76,9 @@ pub struct Table {
     pub unique_keys: Vec<UniqueKey>,
     /// The table's default character set and collation, for columns added without one.
     pub charset: super::Charset,
+    /// Its foreign keys through which rows of it change with those of another table.
+    #[serde(default)]
+    pub foreign_keys: Vec<ForeignKey>,
     /// Columns after the others that nobody sees, but for the log.
     #[serde(default)]
     pub hidden: HiddenColumns,
@@ -91,6 +94,49 @@ pub struct HiddenColumns {
     pub most: usize,
     /// Unique keys beside the primary one, of which each may need one.
     pub keys: usize,
+}
+
+/// A foreign key with an action that changes rows. Which rows it has changed most servers do not log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForeignKey {
+    /// The constraint's name.
+    pub name: String,
+    /// Indexes into the table's columns.
+    pub columns: Vec<usize>,
+    /// The table that it refers to.
+    pub parent: TableName,
+    /// The columns there, by name, in the order of `columns`.
+    pub referenced: Vec<String>,
+    /// What becomes of a row when the one that it refers to is deleted.
+    pub on_delete: KeyAction,
+    /// What becomes of it when that one gets other values in the columns referred to.
+    pub on_update: KeyAction,
+}
+
+/// What a foreign key does to the rows of its table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyAction {
+    /// Nothing: `RESTRICT` or `NO ACTION`.
+    Nothing,
+    /// The row goes too, or gets the new values.
+    Cascade,
+    /// The columns of the key become NULL.
+    SetNull,
+    /// They get their defaults. InnoDB makes no such key; what one does elsewhere is not known.
+    SetDefault,
+}
+
+impl KeyAction {
+    /// As the source names it; what has no name here does nothing.
+    pub fn of(rule: &str) -> Self {
+        match rule {
+            "CASCADE" => Self::Cascade,
+            "SET NULL" => Self::SetNull,
+            "SET DEFAULT" => Self::SetDefault,
+            _ => Self::Nothing,
+        }
+    }
 }
 
 /// A unique key over NOT NULL columns.

@@ -306,7 +306,15 @@ impl BatchBuilder {
     /// Takes what there is of the open transaction; `None` when that is nothing or whole transactions wait to
     /// be taken first.
     pub fn take_piece(&mut self) -> Option<Batch> {
-        if self.transactions > 0 || self.open_load().0 == 0 {
+        if self.open_load().0 == 0 {
+            return None;
+        }
+        self.cut()
+    }
+
+    /// As [`Self::take_piece`], also where there is nothing: what comes next is to find the target transaction open.
+    pub fn cut(&mut self) -> Option<Batch> {
+        if self.transactions > 0 {
             return None;
         }
         self.close_runs();

@@ -92,6 +92,9 @@ fn render_task(page: &mut String, name: &str, task: &TaskStatus, now: Time) {
     if let Some(words) = words::not_carried(&task.not_carried) {
         let _ = write!(page, "<p class=\"bad\">{}</p>", escape(&words));
     }
+    if let Some(words) = words::not_followed(task) {
+        let _ = write!(page, "<p class=\"bad\">{}</p>", escape(&words));
+    }
     page.push_str("<table><tr><th>table<th>target<th>state<th class=n>copied<th class=n>of about<th class=n>inserts<th class=n>updates<th class=n>deletes<th class=n>drift<th>compared<th>size</tr>");
     for (table, status) in &task.tables {
         let state = match &status.phase {

@@ -79,6 +79,13 @@ pub fn not_carried(tables: &NotCarried) -> Option<String> {
     (!told.is_empty()).then(|| format!("not carried: {}{more}", told.join("; ")))
 }
 
+/// What is said of foreign keys that are not followed; `None` where there are none.
+pub fn not_followed(task: &TaskStatus) -> Option<String> {
+    let told = task.not_followed.join("; ");
+    (!told.is_empty())
+        .then(|| format!("rows may differ, for the source does not log what foreign keys do and these are not followed: {told}"))
+}
+
 /// `paused 3m ago, goes on from binlog.000042:1337`, or where it catches up from after that; `None` where it does neither.
 pub fn paused(status: &TableStatus, now: Time) -> Option<String> {
     if let Some(from) = &status.catching_up_from {

@@ -1,6 +1,7 @@
 //! What the builder hands to the applier: a batch of rows with how it is applied, or a schema change.
 
 use super::recorded::Recorded;
+use crate::change::cascade::Cascade;
 use crate::change::state::TableState;
 use crate::change::{FilePosition, Position, TableName, TargetChange, TargetName, TransactionPlace};
 use crate::schema::Table;
@@ -18,6 +19,8 @@ pub const TOGETHER: usize = 100;
 pub enum Unit {
     /// Rows; with their end, one target transaction or a piece of one.
     Rows(RowsUnit),
+    /// What foreign keys do, inside the target transaction that is open.
+    Cascade(CascadeUnit),
     /// The effect of one DDL statement.
     Schema(SchemaUnit),
     /// Tables change from one stream to another.
@@ -39,7 +42,7 @@ impl Unit {
             Self::Schema(unit) => Some(&unit.position.file),
             Self::Handover(unit) => Some(&unit.position.file),
             Self::Place(unit) => Some(&unit.position.file),
-            Self::Abandon => None,
+            Self::Cascade(_) | Self::Abandon => None,
         }
     }
 }
@@ -57,6 +60,15 @@ pub struct RowsUnit {
     pub of: Option<TransactionPlace>,
     /// What was passed over and lies before its end.
     pub skipped: Vec<Skip>,
+}
+
+/// What one event comes to in the tables that refer to its own.
+#[derive(Debug)]
+pub struct CascadeUnit {
+    /// Key by key.
+    pub cascades: Vec<Cascade>,
+    /// The transaction of the event, where that may be told.
+    pub of: Option<TransactionPlace>,
 }
 
 /// A schema change, its own target transaction.
@@ -98,6 +110,8 @@ pub struct Renamed {
 pub struct Handover {
     /// Tables that this stream lets go of, with their states from here on; without one the target's goes too.
     pub away: Vec<(TableName, Option<TableState>)>,
+    /// Of these, those of this side stream come to one that runs.
+    pub into: Option<u32>,
     /// Tables that come from a side stream.
     pub joined: Option<Joined>,
     /// Tables that nothing is on record of, or that are parked, and that a side stream of this number is to carry.
@@ -117,6 +131,7 @@ impl Handover {
     pub fn at(position: Position) -> Self {
         Self {
             away: Vec::new(),
+            into: None,
             joined: None,
             came: None,
             resumed: None,

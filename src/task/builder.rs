@@ -8,12 +8,14 @@
 //! definitions of one table in one batch; a statement overtaking rows.
 
 mod asked;
+mod together;
 mod whole;
 
 use super::TaskError;
 use super::batch::TOGETHER;
 use super::batch::{Handover, Joined, Place, RowsUnit, SchemaUnit, Unit};
 use super::course::Course;
+use super::family::Family;
 use super::recorded::Recorded;
 use super::tables::{Carried, Tables};
 use super::translator::Translator;
@@ -33,6 +35,7 @@ use tokio::sync::oneshot;
 /// Builds units.
 pub struct Builder<T> {
     tables: Tables,
+    family: Family,
     translator: T,
     policies: Policies,
     operations: Operations,
@@ -56,6 +59,7 @@ impl<T: Translator> Builder<T> {
         position: Position,
     ) -> Self {
         Self {
+            family: Family::beginning(&position, &tables),
             tables,
             translator,
             policies,
@@ -150,6 +154,11 @@ impl<T: Translator> Builder<T> {
             }
             encoded => encoded?,
         }
+        let gtid = self.gtid.as_ref();
+        let cascades = self.family.follows((&self.tables, index), &self.translator, &bound, event, gtid)?;
+        if !cascades.is_empty() {
+            return self.cascade(cascades, event);
+        }
         loop {
             match self.batch.ready() {
                 Ready::Full => self.close(),
@@ -210,6 +219,9 @@ impl<T: Translator> Builder<T> {
         for renamed in &translation.renamed {
             self.tables.rename(renamed, self.policies)?;
         }
+        self.put_torn_aside(&mut away).await?;
+        let is_away = |table: &TableName| away.iter().any(|(name, _)| name == table);
+        translation.versions.retain(|(table, _)| !is_away(&table.name));
         // In front of the statement, so that the position is never past it while a table is still carried that cannot follow.
         if !away.is_empty() {
             self.hand_over(Handover { away, ..Handover::at(self.batch.position().clone()) });
@@ -276,6 +288,7 @@ impl<T: Translator> Builder<T> {
                 self.batch.take_back(&layout);
             }
         }
+        self.put_torn_aside(&mut away).await?;
         if !away.is_empty() {
             self.hand_over(Handover { away, ..Handover::at(self.batch.position().clone()) });
         }

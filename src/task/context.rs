@@ -286,10 +286,7 @@ fn rules(task: &TaskConfig, table: &TableName) -> Rules {
         tinyint1: task.tinyint1,
         time: task.time,
         operations: task.operations,
-        accepted_cascades: {
-            let named = task.accept_cascades.iter().filter_map(|entry| entry.strip_prefix(&name));
-            named.filter_map(|rest| rest.strip_prefix('.')).map(str::to_owned).collect()
-        },
+        accepted_cascades: task.accept_cascades.clone(),
         exact_options: task.table_options.iter().any(|(pattern, _)| *pattern == name),
         foreign_rows: task.existing_tables == ExistingTables::Ignore,
         shared_target: options.source_column.is_some(),

@@ -46,6 +46,14 @@ pub enum TaskError {
         /// What was noticed.
         why: String,
     },
+    /// A table whose rows change with those of others by foreign keys cannot be carried without them.
+    #[error("{table}: {why}")]
+    Torn {
+        /// The table.
+        table: TableName,
+        /// Which key, and what is wrong.
+        why: String,
+    },
     /// An error that concerns one table only.
     #[error("{error}")]
     OfTable {
@@ -277,6 +285,7 @@ impl TaskError {
             Self::OfTable { table, .. }
             | Self::Undone { table, .. }
             | Self::Gone { table }
+            | Self::Torn { table, .. }
             | Self::Unreplaceable { table, .. } => Some(table),
             Self::Standing { error, .. } | Self::Among { error, .. } => error.table(),
             _ => None,
@@ -293,7 +302,7 @@ impl TaskError {
             Self::OfTable { error, .. } | Self::Standing { error, .. } | Self::Among { error, .. } => {
                 error.ddl()
             }
-            Self::Undone { .. } => Some("change_values"),
+            Self::Undone { .. } | Self::Torn { .. } => Some("change_values"),
             Self::Gone { .. } => Some("drop_table"),
             _ => None,
         }
@@ -370,6 +379,7 @@ impl TaskError {
             | Self::NotSkipped { remedy, .. } => Retry::fix(remedy.clone()),
             Self::NotOnRecord { .. } => Retry::fix(InConfig::NameATable),
             Self::NotSelected { .. } => Retry::fix(InConfig::SelectAndReload),
+            Self::Torn { table, .. } => Retry::fix(Remedy::Resync { table: table.clone() }),
             Self::Gone { table } => Retry::fix(Remedy::LeaveOutGone { table: table.clone() }),
             Self::Unreplaceable { table, target, .. } => {
                 let again = Remedy::CopyTable {

@@ -5,6 +5,7 @@ use super::context::Context;
 use super::recorded;
 use super::sides::Sides;
 use crate::change::facts::{SourceFacts, TargetFacts};
+use crate::change::names::alike;
 use crate::change::remedy::Restart;
 use crate::change::state::TableState;
 use crate::change::{GtidSet, TableName, TargetName};
@@ -14,6 +15,7 @@ use crate::sink::store::{self, Stored, StoredTable};
 use crate::sink::{Session, facts, room};
 use crate::source::binlog;
 use crate::source::server::Server;
+use crate::transform::cascade;
 use crate::transform::{Plan, TableMapping, TransformError, deviation};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,6 +44,8 @@ pub struct Gathered {
     pub widened: Vec<TableName>,
     /// Parked tables that the source had no more, and has.
     pub returned: BTreeSet<TableName>,
+    /// Foreign keys that are not followed, and why.
+    pub not_followed: Vec<String>,
     /// Tables that another stream of the task carries, or none.
     others: BTreeSet<TableName>,
     /// New tables of a task that flows already that cannot be carried, and the failed item that says why. They are in none of the
@@ -84,6 +88,27 @@ impl Gathered {
             });
         }
         judged
+    }
+
+    /// Foreign keys that change rows without a word in the source's log and that the target does not follow, each with the reason.
+    pub fn unfollowed(&self) -> Vec<String> {
+        let mut told = self.not_followed.clone();
+        if !self.source.cascades().silent {
+            return told;
+        }
+        for table in &self.definitions {
+            let stored = self.stored.as_ref().and_then(|stored| stored.tables.get(&table.name));
+            let flows = stored.filter(|stored| stored.state != TableState::Pending);
+            let Some(schema) = flows.and_then(|stored| stored.schemas.last()) else { continue };
+            for key in &table.foreign_keys {
+                let name = cascade::name(&table.name, key);
+                let known = schema.table.foreign_keys.iter().any(|known| alike(&known.name, &key.name));
+                if !known && !told.iter().any(|told| told.starts_with(&format!("{name}: "))) {
+                    told.push(format!("{name}: it was not known when the table was copied; rowferry resync lets it be followed"));
+                }
+            }
+        }
+        told
     }
 
     /// Why those that are left out are.
@@ -207,6 +232,7 @@ pub async fn gather(
         deviations,
         widened,
         returned,
+        not_followed: Vec::new(),
         others,
         left_out,
     })
@@ -267,8 +293,10 @@ pub fn judge(context: &Context, gathered: &mut Gathered) -> Report {
             rivals: &gathered.rivals,
             deviations: &gathered.deviations,
             resuming: resuming.as_ref(),
+            beside: context.is_aside(),
         };
         let mut report = precheck::check(&subject);
+        gathered.not_followed = precheck::cascades::not_followed(&subject);
         let refused = newcomers::refused(&subject, &report);
         if refused.is_empty() {
             newcomers::tell(&gathered.left_out, &mut report);

@@ -78,6 +78,7 @@ pub(super) async fn go_on(context: &Context, passed: &Passed) -> Result<Option<S
         rivals: &[],
         deviations: &[],
         resuming: resuming.as_ref(),
+        beside: false,
     }))?;
     let source = stream::Source {
         server,

@@ -4,6 +4,7 @@
 
 use super::passed::Passed;
 use super::request::{Requests, Waiting};
+use super::side::BusySides;
 use super::side::rest::Rests;
 use crate::change::command::Change;
 use crate::change::{FilePosition, TableName};
@@ -14,6 +15,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// What outlives a restart of the task within this process.
 #[derive(Debug, Default)]
 pub struct Memory {
+    /// Side streams that others wait for, where their tables belong together.
+    pub(super) busy: BusySides,
     /// A piece of a large transaction met a row that should have been new: apply by the general way until that transaction is
     /// through.
     general_way: AtomicBool,

@@ -20,6 +20,7 @@ mod dropping;
 mod during_copy;
 mod ending;
 mod error;
+mod family;
 mod gather;
 mod going_on;
 mod group;
@@ -225,7 +226,13 @@ async fn copy_again(context: &Context, owner: &Owner, table: &TableName, why: &s
     );
     let stored = owner.store().load(owner.session()).await?;
     let tables = prepare::known(context, &stored)?;
-    prepare::start_over(context, owner, &tables, |recorded| recorded.name() == table, why).await
+    let mut keys = Vec::new();
+    for one in tables.values() {
+        keys.extend(one.table.foreign_keys.iter().map(|key| (one.name().clone(), key.parent.clone())));
+    }
+    // What its rows have been referred to by is not known either.
+    let below = side::below(table, &keys);
+    prepare::start_over(context, owner, &tables, |recorded| below.contains(recorded.name()), why).await
 }
 
 /// How the way to the stream has ended.

@@ -177,6 +177,9 @@ async fn open(
         limits,
         start.clone(),
     );
+    if let Some(error) = builder.torn() {
+        return Err(error);
+    }
     if sides.is_some() {
         let asked = skipping::asked(context, owner, &start).await?;
         builder.names_transactions(asked, memory.singly());

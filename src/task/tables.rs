@@ -78,6 +78,8 @@ impl Carried {
 #[derive(Debug)]
 pub struct Tables {
     carried: Vec<Carried>,
+    /// Another one whenever they are others, or are carried in another way.
+    version: u64,
     by_name: HashMap<TableName, usize>,
     names: TableNames,
     /// By table id: the last table map seen under it and what it was bound to.
@@ -131,6 +133,7 @@ impl Tables {
         let (bound, strangers) = (HashMap::new(), Strangers::of(left_out));
         Self {
             carried,
+            version: 0,
             by_name,
             names,
             bound,
@@ -174,7 +177,13 @@ impl Tables {
         self.index();
     }
 
+    /// Another number whenever the tables are others, or are carried in another way.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
     fn index(&mut self) {
+        self.version += 1;
         let names = self.names;
         let carried = self.carried.iter().enumerate();
         self.by_name = carried.map(|(index, one)| (names.folded(&one.table.name), index)).collect();
@@ -371,6 +380,7 @@ impl Tables {
             one.names.extend(recorded::names(&table));
         }
         (one.table, one.mapping, one.plan) = (table, mapping, plan);
+        self.version += 1;
         self.bound.clear();
         Ok(())
     }
@@ -391,6 +401,7 @@ impl Tables {
         if let Some(one) = self.carried.get_mut(index) {
             target.clone_into(&mut one.mapping.target.name);
             one.plan.rename_target(target);
+            self.version += 1;
         }
     }
 

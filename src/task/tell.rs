@@ -51,13 +51,14 @@ pub(super) fn tables(
         )
     });
     let statuses: Vec<_> = statuses.collect();
-    let left_out = gathered.reasons();
+    let (left_out, not_followed) = (gathered.reasons(), gathered.unfollowed());
     let carried = carried(tables);
     context.progress.step_and_tell(
         |progress, _| progress.carries(carried),
         |task| {
             // What is selected and there is carried from here on, but what the precheck has left out.
             task.not_carried = NotCarried::new(&left_out);
+            task.not_followed.clone_from(&not_followed);
             task.tables.retain(|name, _| statuses.iter().any(|(carried, _)| carried == name));
             for (name, mut status) in statuses {
                 // Counters go on over restarts of the task.
@@ -108,6 +109,9 @@ pub(super) fn tables_aside(context: &Context, tables: &Known, gathered: &Gathere
     context.progress.step_and_tell(
         |progress, _| progress.carries(carried),
         |task| {
+            let is_of_them = |told: &String| tables.keys().any(|name| told.starts_with(&format!("{name}.")));
+            task.not_followed.retain(|told| !is_of_them(told));
+            task.not_followed.extend(gathered.unfollowed());
             for (name, recorded) in tables {
                 let estimated = gathered.source.tables.get(name).map_or(0, |facts| facts.estimated_rows);
                 moved(task, name, recorded.read_by_others(), &recorded.state);

@@ -18,9 +18,11 @@ use crate::change::{
     Affected, Answers, ComputedRow, Computing, Doubt, DoubtfulEvent, FilePosition, Position, StatementEvent,
     TableName, TableNames, TransactionId,
 };
+use crate::precheck::cascades;
 use crate::schema::ddl::{self, SqlMode, Statement};
 use crate::source::binlog;
 use crate::source::server::{Server, Setting};
+use crate::transform::cascade::{self, KeyRules};
 use crate::transform::{Issued, TransformError, Translated, translate};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -293,5 +295,21 @@ impl Translator for Translate {
 
     fn quarantines(&self, table: &TableName) -> bool {
         self.context.quarantines(table)
+    }
+
+    fn key_rules(&self, table: &TableName) -> KeyRules {
+        cascades::rules(self.context.task(), table)
+    }
+
+    fn accepts_cascade(&self, key: &str) -> bool {
+        cascade::accepts(&self.context.task().accept_cascades, key)
+    }
+
+    fn copies(&self) -> bool {
+        self.context.task().initial_data
+    }
+
+    fn cascades_are_silent(&self) -> bool {
+        self.cascades.silent
     }
 }

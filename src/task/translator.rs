@@ -6,6 +6,7 @@ use super::course::PassedOver;
 use super::tables::Tables;
 use crate::change::state::TableState;
 use crate::change::{ComputedRow, Computing, DoubtfulEvent, Position, StatementEvent, TableName};
+use crate::transform::cascade::KeyRules;
 
 /// Makes the target follow a statement; joined in by the stream, which knows rules and config.
 pub trait Translator: Send {
@@ -64,6 +65,18 @@ pub trait Translator: Send {
 
     /// Whether rows of a table that the target cannot hold are kept in quarantine.
     fn quarantines(&self, table: &TableName) -> bool;
+
+    /// What the config says about the foreign keys of a table.
+    fn key_rules(&self, table: &TableName) -> KeyRules;
+
+    /// Whether it is accepted that a foreign key is not followed.
+    fn accepts_cascade(&self, key: &str) -> bool;
+
+    /// Whether tables are copied, and can be again.
+    fn copies(&self) -> bool;
+
+    /// Whether the source does not log what foreign keys do.
+    fn cascades_are_silent(&self) -> bool;
 }
 
 /// What a statement comes to.

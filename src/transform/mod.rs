@@ -3,6 +3,7 @@
 //!
 //! What must never happen here: a value changed without a policy that says so, or an allocation per value.
 
+pub mod cascade;
 pub mod charset;
 mod cursor;
 pub mod ddl;

@@ -22,7 +22,7 @@ pub struct Rules {
     pub time: TimeAs,
     /// What is carried.
     pub operations: Operations,
-    /// Names of the table's foreign keys whose cascades were accepted (`accept_cascades`).
+    /// Foreign keys whose cascades were accepted (`accept_cascades`), of all tables.
     pub accepted_cascades: Vec<String>,
     /// The table's own options.
     pub options: TableOptions,

@@ -11,6 +11,7 @@ mod add_column;
 mod apply;
 mod asking;
 mod bad_input;
+mod cascades;
 mod chunk_boundaries;
 mod commands;
 mod control;

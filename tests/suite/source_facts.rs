@@ -4,7 +4,7 @@ use crate::harness::{Mysql, free_port, mariadb, mysql56, mysql97};
 use rowferry::testing::change::Retry;
 use rowferry::testing::change::TableName;
 use rowferry::testing::config::types::{Selection, SourceEndpoint, SourceTlsMode, TlsFiles};
-use rowferry::testing::schema::{ColumnDefault, MySqlType};
+use rowferry::testing::schema::{ColumnDefault, MySqlType, Table};
 use rowferry::testing::source::{Server, SourceErrorKind};
 
 fn endpoint(port: u16, user: &str, password: &str) -> SourceEndpoint {
@@ -52,7 +52,7 @@ async fn a_full_user_sees_every_fact() {
     )
     .await;
     let mut server = Server::connect(&endpoint(mysql.port(), "facts_full", "secret")).await.unwrap();
-    let (facts, _) = server.facts(&selection("facts_full")).await.unwrap();
+    let (facts, definitions) = server.facts(&selection("facts_full")).await.unwrap();
     assert_eq!(facts.missing_privileges.into_iter().collect::<Vec<_>>(), Vec::<String>::new());
     assert!(facts.log_bin && facts.gtid_mode_on && facts.version_number > 90_000);
     assert_eq!((facts.binlog_format.as_str(), facts.binlog_row_image.as_str()), ("ROW", "FULL"));
@@ -63,7 +63,7 @@ async fn a_full_user_sees_every_fact() {
     assert_eq!(names, ["child", "nokey", "parent"]);
     let child = &facts.tables[&TableName::new("facts_full", "child")];
     assert!(child.has_key && child.readable && child.engine == "InnoDB");
-    assert_eq!(child.cascades, ["f1"]);
+    assert_eq!(keys(&definitions, "child"), ["f1"]);
     assert!(!facts.tables[&TableName::new("facts_full", "nokey")].has_key);
 }
 
@@ -188,8 +188,8 @@ async fn facts_of_a_reader(mysql: &Mysql, name: &str) -> rowferry::testing::chan
         .await;
     mysql.sql(&format!("GRANT SELECT ON {name}.* TO '{name}'@'127.0.0.1' IDENTIFIED BY 'secret'")).await;
     let mut server = Server::connect(&endpoint(mysql.port(), name, "secret")).await.unwrap();
-    let (facts, _) = server.facts(&selection(name)).await.unwrap();
-    assert_eq!(facts.tables[&TableName::new(name, "child")].cascades, ["f1"]);
+    let (facts, definitions) = server.facts(&selection(name)).await.unwrap();
+    assert_eq!(keys(&definitions, "child"), ["f1"]);
     assert!(facts.tables.values().all(|table| table.readable && table.has_key));
     assert!(facts.missing_privileges.contains("REPLICATION SLAVE"));
     assert!(!facts.gtid_mode_on && facts.log_end.is_none() && facts.log_bin);
@@ -219,4 +219,10 @@ async fn the_facts_of_mariadb() {
         (None, false),
         "no privilege to see whether it is a replica"
     );
+}
+
+/// The foreign keys of a table that change its rows.
+fn keys<'a>(definitions: &'a [Table], table: &str) -> Vec<&'a str> {
+    let table = definitions.iter().find(|definition| definition.name.table == table).unwrap();
+    table.foreign_keys.iter().map(|key| key.name.as_str()).collect()
 }

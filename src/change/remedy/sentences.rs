@@ -163,6 +163,8 @@ sentences! {
         LikeFeeders => "make them alike (columns, types, exclude_columns, primary_key), or give each a target of its own",
         SectionName => "correct the section's name: it is database.table as in the source, letter by letter; or remove the section",
         ColumnName => "correct the column's name, or take it off exclude_columns",
+        PauseTask => "pause the task, or those tables first",
+        SelectParents => "select the tables that they refer to as well",
         CascadeName => "write database.table.constraint as SHOW CREATE TABLE prints them, or take it off accept_cascades",
         NoDistribution => "take distributed_by out of the section",
         Storage => "correct storage in the table's section: it is what stands in the brackets of CREATE TABLE … WITH (…), such as \"fillfactor=70\"",

@@ -10,24 +10,6 @@ fn remedies(task: &TaskConfig, source: &SourceFacts, target: &TargetFacts, code:
 }
 
 #[test]
-fn cascades_of_all_tables_are_accepted_by_one_list() {
-    let mut facts = good_source();
-    facts.version_number = 80_400;
-    let orders = facts.tables.values().next().unwrap().clone();
-    let with = |names: &[&str]| SourceTableFacts {
-        cascades: names.iter().map(|name| (*name).to_owned()).collect(),
-        ..orders.clone()
-    };
-    facts.tables.insert(TableName::new("shop", "orders"), with(&["fk1", "fk2"]));
-    facts.tables.insert(TableName::new("shop", "items"), with(&["fk3"]));
-    let task = task("accept_cascades = [\"shop.orders.fk1\"]");
-    let told = remedies(&task, &facts, &good_target(), "source.cascades");
-    let list = r#"accept_cascades = ["shop.orders.fk1", "shop.items.fk3", "shop.orders.fk2"]"#;
-    assert_eq!(told.len(), 2);
-    assert!(told.iter().all(|remedy| remedy.contains(list)), "{told:?}");
-}
-
-#[test]
 fn truncate_is_asked_for_where_the_table_is_to_be_emptied() {
     let mut target = good_target();
     target.tables.insert(mapping().target.name, FoundTable { truncatable: false, ..existing() });

@@ -59,6 +59,7 @@ fn table() -> Table {
         columns,
         primary_key: vec![0],
         unique_keys: vec![],
+        foreign_keys: vec![],
         hidden: crate::schema::HiddenColumns::default(),
         charset: utf8(),
     }
@@ -274,6 +275,7 @@ fn hidden_columns_are_taken_where_the_definition_may_have_them_and_nothing_else_
         columns: vec![column("id", MySqlType::Int { unsigned: false }, false)],
         primary_key: vec![0],
         unique_keys: vec![],
+        foreign_keys: vec![],
         hidden: crate::schema::HiddenColumns { least, most, keys: most },
         charset: charset("utf8mb4"),
     };

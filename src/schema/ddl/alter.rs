@@ -149,11 +149,11 @@ fn drop_part(cursor: &mut Cursor<'_, '_>) -> Result<AlterStep, Unreadable> {
     }
     if cursor.words(&["FOREIGN", "KEY"]) {
         cursor.words(&["IF", "EXISTS"]);
-        return cursor.name().map(|_| AlterStep::Other(Clause::DropForeignKey));
+        return cursor.name().map(|name| AlterStep::DropForeignKey { name });
     }
-    if cursor.one_of(&["INDEX", "KEY", "CONSTRAINT"]).is_some() {
+    if let Some(kind) = cursor.one_of(&["INDEX", "KEY", "CONSTRAINT"]) {
         cursor.words(&["IF", "EXISTS"]);
-        return cursor.name().map(drop_key);
+        return cursor.name().map(|name| drop_key(name, kind == "CONSTRAINT"));
     }
     if cursor.word("CHECK") {
         return cursor.name().map(|_| AlterStep::Other(Clause::DropCheck));

@@ -126,6 +126,7 @@ pub fn evolve(before: &Table, alter: &AlterTable, unnamed: Defaults<'_>) -> Resu
         columns,
         primary_key: Vec::new(),
         unique_keys: Vec::new(),
+        foreign_keys: Vec::new(),
         charset: defaults,
         hidden: hidden(before.hidden, alter, unnamed),
     };

@@ -57,8 +57,6 @@ pub enum Clause {
     AlterIndex,
     /// `ADD FOREIGN KEY` without an action that changes rows
     ForeignKey,
-    /// `DROP FOREIGN KEY`
-    DropForeignKey,
     /// `ADD CHECK`
     Check,
     /// `DROP CHECK`
@@ -117,7 +115,6 @@ impl Clause {
             Self::Index => "INDEX",
             Self::AlterIndex => "ALTER INDEX",
             Self::ForeignKey => "FOREIGN KEY",
-            Self::DropForeignKey => "DROP FOREIGN KEY",
             Self::Check => "CHECK",
             Self::DropCheck => "DROP CHECK",
             Self::AlterCheck => "ALTER CHECK",

@@ -80,7 +80,7 @@ fn index(cursor: &mut Cursor<'_, '_>, unique: bool, or_replace: bool) -> Result<
     let columns = keys::columns(cursor)?;
     let mut steps = Vec::new();
     if or_replace {
-        steps.push(AlterStep::DropIndex { name: name.clone() });
+        steps.push(AlterStep::DropIndex { name: name.clone(), constraint: false });
     }
     steps.push(if unique {
         AlterStep::AddUnique { name: Some(name), columns }
@@ -103,7 +103,7 @@ pub(super) fn drop_index(cursor: &mut Cursor<'_, '_>) -> Result<Statement, Unrea
     cursor.need_word("ON")?;
     let table = cursor.table()?;
     // WAIT, ALGORITHM and LOCK are left.
-    let mut steps = vec![drop_key(name)];
+    let mut steps = vec![drop_key(name, false)];
     algorithm(*cursor, &mut steps);
     cursor.skip_clause()?;
     if !cursor.at_end() {
@@ -126,11 +126,11 @@ fn algorithm(mut options: Cursor<'_, '_>, steps: &mut Vec<AlterStep>) {
 }
 
 /// The step that drops an index of this name: the primary key's name is PRIMARY.
-pub(super) fn drop_key(name: String) -> AlterStep {
+pub(super) fn drop_key(name: String, constraint: bool) -> AlterStep {
     if name.eq_ignore_ascii_case("PRIMARY") {
         AlterStep::DropPrimaryKey
     } else {
-        AlterStep::DropIndex { name }
+        AlterStep::DropIndex { name, constraint }
     }
 }
 

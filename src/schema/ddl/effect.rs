@@ -70,7 +70,6 @@ pub fn effect(clause: &Clause) -> Effect {
         Clause::Index
         | Clause::AlterIndex
         | Clause::ForeignKey
-        | Clause::DropForeignKey
         | Clause::Check
         | Clause::DropCheck
         | Clause::AlterCheck => Effect::Nothing,

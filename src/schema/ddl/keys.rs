@@ -5,7 +5,7 @@ use super::column;
 use super::cursor::{Cursor, Unreadable};
 use super::statement::{AlterStep, InlineKey};
 use crate::change::names::alike;
-use crate::schema::table::UniqueKey;
+use crate::schema::table::{ForeignKey, UniqueKey};
 use crate::schema::{SchemaError, Table};
 
 /// A key's columns: `(a, b(10) DESC)`; `None` where a part is an expression.
@@ -131,6 +131,16 @@ pub(super) fn evolve_keys(
         .collect();
     after.primary_key = primary_key;
     after.unique_keys = unique_keys;
+    let is_dropped = |name: &str| {
+        steps.iter().any(|step| match step {
+            AlterStep::DropForeignKey { name: dropped }
+            | AlterStep::DropIndex { name: dropped, constraint: true } => alike(dropped, name),
+            _ => false,
+        })
+    };
+    let stay = before.foreign_keys.iter().filter(|key| !is_dropped(&key.name));
+    let stay = stay.map(|key| ForeignKey { columns: moved(&key.columns), ..key.clone() });
+    after.foreign_keys = stay.filter(|key| key.columns.len() == key.referenced.len()).collect();
     drop_keys(after, steps);
     for step in steps {
         match step {
@@ -175,7 +185,7 @@ fn drop_keys(after: &mut Table, steps: &[AlterStep]) {
     for step in steps {
         match step {
             AlterStep::DropPrimaryKey => after.primary_key.clear(),
-            AlterStep::DropIndex { name } => {
+            AlterStep::DropIndex { name, .. } => {
                 // A key that was declared without a name got its first column's, perhaps with a number that
                 // cannot be known here: when in doubt the key counts as gone.
                 let base = name.rsplit_once('_').filter(|(_, number)| number.parse::<u8>().is_ok());

@@ -232,6 +232,8 @@ pub enum AlterStep {
     DropIndex {
         /// The index.
         name: String,
+        /// It is that of a constraint, which may be a foreign key as well.
+        constraint: bool,
     },
     /// `RENAME INDEX`
     RenameIndex {
@@ -264,6 +266,11 @@ pub enum AlterStep {
     AddCascade {
         /// The constraint's name (or its index's, which serves where there is none), where written.
         name: Option<String>,
+    },
+    /// `DROP FOREIGN KEY`.
+    DropForeignKey {
+        /// The constraint's name.
+        name: String,
     },
     /// What says nothing of columns and keys.
     Other(Clause),

@@ -102,7 +102,8 @@ fn step(step: &AlterStep) -> String {
         AlterStep::AddPrimaryKey { columns } => format!("primary {}", key(columns)),
         AlterStep::DropPrimaryKey => "drop primary".into(),
         AlterStep::AddUnique { name, columns } => format!("unique {} {}", or_default(name), key(columns)),
-        AlterStep::DropIndex { name } => format!("drop index {name}"),
+        AlterStep::DropIndex { name, .. } => format!("drop index {name}"),
+        AlterStep::DropForeignKey { name } => format!("drop foreign key {name}"),
         AlterStep::RenameIndex { from, to } => format!("rename index {from} {to}"),
         AlterStep::ConvertCharset { charset, collation } => {
             format!("convert {} {}", or_default(charset), or_default(collation))
@@ -206,6 +207,7 @@ fn table(columns: &[(&str, &str, bool)], primary_key: &[usize]) -> Table {
             .collect(),
         primary_key: primary_key.to_vec(),
         unique_keys: Vec::new(),
+        foreign_keys: Vec::new(),
         hidden: crate::schema::HiddenColumns::default(),
         charset: defaults,
     }

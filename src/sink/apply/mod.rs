@@ -17,6 +17,7 @@
 //! in [`Mode::Exact`], a value lost that is not ours.
 
 mod arrays;
+mod cascade;
 mod chunk;
 mod compare;
 mod copy;

@@ -53,6 +53,10 @@ pub(super) struct Statements {
     distinct: Vec<Arc<RowLayout>>,
     prepared: HashMap<(usize, StatementKind), Statement>,
     staging_size: Option<Statement>,
+    /// What foreign keys do, by its text.
+    pub(super) texts: HashMap<String, Statement>,
+    /// How often rows were looked for by columns of a table, while it is not known that these have an index.
+    pub(super) indexed: HashMap<String, u32>,
     pub(super) shapes: HashMap<usize, Shape>,
     pub(super) column_counts: Option<Statement>,
 }

@@ -41,7 +41,7 @@ impl Form {
             Self::Position => 1,
             Self::State => 3,
             Self::Mapping => 5,
-            Self::Definition => 2,
+            Self::Definition => 3,
             Self::Bound => 1,
         }
     }

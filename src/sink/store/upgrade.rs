@@ -26,8 +26,9 @@ fn steps(form: Form) -> &'static [UpgradeStep] {
         // To 2: tables that take the place of others. To 3: their columns that have other names there. To 4: those that
         // are taken out again. To 5: target columns of type `inet`.
         Form::Mapping => &[SAME, SAME, SAME, SAME, SAME],
-        // To 2: columns of types UUID, INET4 and INET6, which were of none that was known.
-        Form::Definition => &[SAME, SAME],
+        // To 2: columns of types UUID, INET4 and INET6, which were of none that was known. To 3: foreign keys. Of
+        // tables that were copied before none is known, and none is followed.
+        Form::Definition => &[SAME, SAME, SAME],
         Form::Bound => &[SAME],
     }
 }

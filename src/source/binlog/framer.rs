@@ -440,7 +440,8 @@ impl Framer {
                     body.rows = mariadb::inflate(&body.rows, most)?;
                 }
                 let rows::RowsBody { columns, columns_after, rows } = body.owned();
-                let event = RowsEvent { table, kind: code.kind, columns, columns_after, rows, position };
+                let (kind, references) = (code.kind, header.references);
+                let event = RowsEvent { table, kind, columns, columns_after, rows, references, position };
                 self.transactions.rows(event, out)?;
             }
             None if header.table_id == DUMMY_ID && header.ends_statement => {}

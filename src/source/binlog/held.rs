@@ -8,7 +8,7 @@
 
 use super::refusal::Refusal;
 use crate::change::remedy::InConfig;
-use crate::change::{FilePosition, RowsEvent, RowsKind, TableMap};
+use crate::change::{FilePosition, References, RowsEvent, RowsKind, TableMap};
 use bytes::Bytes;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 /// Bytes of a record before its variable parts.
-const HEAD: u64 = 4 + 1 + 4 + 4 + 8;
+const HEAD: u64 = 4 + 2 + 4 + 4 + 8;
 /// Bytes read from a file at a time.
 const READ_BYTES: usize = 256 << 10;
 /// What an event in memory holds beside its bytes.
@@ -192,7 +192,12 @@ fn write(to: &mut impl Write, tables: &mut Vec<Arc<TableMap>>, event: &RowsEvent
     };
     let short = |length: usize| u32::try_from(length).map_err(|_| io::Error::other("a part is too long"));
     to.write_all(&short(table)?.to_le_bytes())?;
-    to.write_all(&[kind])?;
+    let references = match event.references {
+        References::Followed => 0_u8,
+        References::Logged => 1,
+        References::Ignored => 2,
+    };
+    to.write_all(&[kind, references])?;
     to.write_all(&short(event.columns.len())?.to_le_bytes())?;
     to.write_all(&short(event.columns_after.len())?.to_le_bytes())?;
     to.write_all(&u64::try_from(event.rows.len()).unwrap_or(u64::MAX).to_le_bytes())?;
@@ -204,11 +209,18 @@ fn write(to: &mut impl Write, tables: &mut Vec<Arc<TableMap>>, event: &RowsEvent
 fn read(from: &mut impl Read, tables: &[Arc<TableMap>], place: &FilePosition) -> io::Result<RowsEvent> {
     let wrong = || io::Error::new(io::ErrorKind::InvalidData, "it does not hold what was written");
     let table = usize::try_from(u32::from_le_bytes(array(from)?)).map_err(|_| wrong())?;
-    let kind = match array(from)? {
+    let [kind, references] = array(from)?;
+    let kind = match [kind] {
         [0] => RowsKind::Insert,
         [1] => RowsKind::Update,
         [2] => RowsKind::Delete,
         [3] => RowsKind::PartialUpdate,
+        _ => return Err(wrong()),
+    };
+    let references = match references {
+        0 => References::Followed,
+        1 => References::Logged,
+        2 => References::Ignored,
         _ => return Err(wrong()),
     };
     let columns = u64::from(u32::from_le_bytes(array(from)?));
@@ -225,6 +237,7 @@ fn read(from: &mut impl Read, tables: &[Arc<TableMap>], place: &FilePosition) ->
         columns: part(columns)?,
         columns_after: part(columns_after)?,
         rows: part(rows)?,
+        references,
         position: place.clone(),
     })
 }
@@ -283,15 +296,17 @@ mod tests {
             columns,
             columns_after: after,
             rows,
+            references: [References::Followed, References::Logged, References::Ignored]
+                [usize::from(number) % 3],
             position: place(u64::from(number)),
         }
     }
 
-    type Told = (u64, RowsKind, Bytes, Bytes, Bytes, FilePosition);
+    type Told = (u64, RowsKind, Bytes, Bytes, Bytes, References, FilePosition);
 
     fn told(event: RowsEvent) -> Told {
-        let RowsEvent { table, kind, columns, columns_after, rows, position } = event;
-        (table.table_id, kind, columns, columns_after, rows, position)
+        let RowsEvent { table, kind, columns, columns_after, rows, references, position } = event;
+        (table.table_id, kind, columns, columns_after, rows, references, position)
     }
 
     fn all(held: HeldRows) -> Vec<Told> {

@@ -6,11 +6,15 @@
 
 use super::cursor::{Cursor, Malformed};
 use super::event::RowsCode;
-use crate::change::RowsKind;
+use crate::change::{References, RowsKind};
 use bytes::Bytes;
 
 /// `STMT_END_F`: the last row event of its statement.
 const STATEMENT_ENDS: u16 = 1;
+/// `NO_FOREIGN_KEY_CHECKS_F`: the session had `foreign_key_checks` off.
+const IGNORES_REFERENCES: u16 = 2;
+/// `USE_SQL_FOREIGN_KEY_F` (MySQL 9.6): cascades are run above the engine, and logged.
+const LOGS_REFERENCES: u16 = 16;
 
 /// The fixed part of a row event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +23,8 @@ pub struct RowsHeader {
     pub table_id: u64,
     /// The table maps of its statement end after it.
     pub ends_statement: bool,
+    /// What was done about foreign keys that refer to the rows.
+    pub references: References,
 }
 
 /// A row event's variable part.
@@ -44,7 +50,14 @@ pub fn header(at: &mut Cursor<'_>, version_two: bool, short_id: bool) -> Result<
         };
         at.read(extra, "extra data")?;
     }
-    Ok(RowsHeader { table_id, ends_statement: flags & STATEMENT_ENDS != 0 })
+    let references = if flags & IGNORES_REFERENCES != 0 {
+        References::Ignored
+    } else if flags & LOGS_REFERENCES != 0 {
+        References::Logged
+    } else {
+        References::Followed
+    };
+    Ok(RowsHeader { table_id, ends_statement: flags & STATEMENT_ENDS != 0, references })
 }
 
 /// Reads the column sets of an event on a table of so many columns. Whether they name all that is needed is known with the definition.
@@ -89,7 +102,10 @@ mod tests {
     fn a_version_two_header_is_read_and_its_extra_data_skipped() {
         let bytes = Bytes::from_static(&[0x71, 0, 0, 0, 0, 0, 1, 0, 5, 0, 9, 9, 9, 2, 0xff, 0xff, 0]);
         let mut at = Cursor::new(&bytes);
-        assert_eq!(header(&mut at, true, false), Ok(RowsHeader { table_id: 0x71, ends_statement: true }));
+        assert_eq!(
+            header(&mut at, true, false),
+            Ok(RowsHeader { table_id: 0x71, ends_statement: true, references: References::Followed })
+        );
         assert_eq!(body(&mut at, UPDATE, 2).unwrap().rows, Bytes::from_static(&[0]));
         assert!(header(&mut Cursor::new(&Bytes::from_static(&[0; 10])), true, false).is_err());
     }
@@ -99,7 +115,14 @@ mod tests {
         let bytes = Bytes::from_static(&[0x71, 0, 0, 0, 0, 1, 0, 0, 2, 0x03, 7]);
         let mut at = Cursor::new(&bytes);
         let read = header(&mut at, false, false).unwrap();
-        assert_eq!(read, RowsHeader { table_id: 0x0100_0000_0071, ends_statement: false });
+        assert_eq!(
+            read,
+            RowsHeader {
+                table_id: 0x0100_0000_0071,
+                ends_statement: false,
+                references: References::Followed
+            }
+        );
         let insert = RowsCode { kind: RowsKind::Insert, version_two: false };
         let body = body(&mut at, insert, 2).unwrap();
         assert_eq!((body.columns.len(), body.columns_after.len(), body.rows.len()), (1, 0, 1));

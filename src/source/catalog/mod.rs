@@ -1,4 +1,4 @@
-//! The reader of `information_schema`: three queries in one round trip, whatever the number of tables.
+//! The reader of `information_schema`: a few queries in one round trip, whatever the number of tables.
 //!
 //! What flows out: [`CatalogTable`]s of base tables, by name; columns in the order of the log's row images. (Hidden
 //! columns of functional indexes are neither here nor in the log; a generated invisible primary key is in both.)
@@ -9,6 +9,7 @@
 pub mod columns;
 pub mod filter;
 
+use super::server::foreign_keys::{self, ShownKey};
 use super::server::{Server, TextRows, text};
 use super::{SourceError, SourceErrorKind, snapshot::key::quote};
 use crate::change::TableName;
@@ -16,7 +17,7 @@ use crate::change::facts::Flavour;
 use crate::config::types::Selection;
 use crate::schema::charset::{charset, charset_of_collation};
 use crate::schema::table::UniqueKey;
-use crate::schema::{Charset, HiddenColumns, Table};
+use crate::schema::{Charset, ForeignKey, HiddenColumns, Table};
 use columns::ColumnRow;
 use filter::in_databases;
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,16 +67,47 @@ pub async fn read(
              FROM information_schema.STATISTICS WHERE NON_UNIQUE = 0 AND {databases}"
         ),
     ];
+    let [keys, rules] = foreign_keys::queries(selection);
     let questions: Vec<&str> =
-        [&tables, &columns, &indexes].into_iter().chain(more).map(String::as_str).collect();
+        [&tables, &columns, &indexes, &keys, &rules].into_iter().chain(more).map(String::as_str).collect();
     let mut answers = server.script(&questions).await?.into_iter();
-    let [tables, columns, indexes] = [(); 3].map(|()| answers.next().unwrap_or_default());
-    match assemble(server.flavour(), selection, tables, columns, indexes) {
+    let [tables, columns, indexes, keys, rules] = [(); 5].map(|()| answers.next().unwrap_or_default());
+    let shown = server.foreign_keys(selection, keys, &rules).await?;
+    let assembled = assemble(server.flavour(), selection, tables, columns, indexes);
+    match assembled.and_then(|found| with_foreign_keys(found, shown)) {
         Ok(found) => Ok((found, answers.collect())),
         Err((table, why)) => {
             Err(SourceErrorKind::TableChanged { table, why: why.to_owned() }.at(server.label()))
         }
     }
+}
+
+/// The tables with their foreign keys.
+fn with_foreign_keys(
+    mut found: Vec<CatalogTable>,
+    mut shown: BTreeMap<TableName, Vec<ShownKey>>,
+) -> Result<Vec<CatalogTable>, Contradiction> {
+    for CatalogTable { table, readable, .. } in &mut found {
+        for key in shown.remove(&table.name).unwrap_or_default() {
+            let columns: Option<Vec<usize>> =
+                key.columns.iter().map(|(column, _)| table.column_index(column)).collect();
+            let columns = match columns {
+                Some(columns) => columns,
+                // Of a table that is refused anyhow.
+                None if !*readable => continue,
+                None => return Err((table.name.clone(), "a foreign key names a column that is not shown")),
+            };
+            table.foreign_keys.push(ForeignKey {
+                name: key.name,
+                columns,
+                parent: key.parent,
+                referenced: key.columns.into_iter().map(|(_, referenced)| referenced).collect(),
+                on_delete: key.actions.0,
+                on_update: key.actions.1,
+            });
+        }
+    }
+    Ok(found)
 }
 
 /// Asks for tables on which the user has column grants: `information_schema` shows only those columns unless the user may read the whole
@@ -201,7 +233,8 @@ fn definition(
         columns.push(shown.column(flavour, &charset));
     }
     let (primary_key, unique_keys, hidden) = (Vec::new(), Vec::new(), HiddenColumns::default());
-    Ok((Table { name, columns, primary_key, unique_keys, charset, hidden }, readable))
+    let foreign_keys = Vec::new();
+    Ok((Table { name, columns, primary_key, unique_keys, charset, foreign_keys, hidden }, readable))
 }
 
 /// A part of an index: its column (none for an expression), and whether it is the whole column of a visible index.

@@ -2,7 +2,7 @@
 //! what is missing.
 
 use super::codes::{DENIED, NO_LOG, XA_RECOVER_DENIED};
-use super::{Server, TextRows, foreign_keys, text};
+use super::{Server, TextRows, text};
 use crate::change::facts::{Flavour, SourceFacts, SourceTableFacts};
 use crate::change::gtid::GtidSetError;
 use crate::change::{Domains, GtidSet, TableName};
@@ -220,12 +220,9 @@ impl Server {
         &mut self,
         selection: &Selection,
     ) -> Result<(BTreeMap<TableName, SourceTableFacts>, Vec<Table>), SourceError> {
-        let [keys, rules] = foreign_keys::queries(selection);
-        let more = [keys, rules, catalog::partly_granted_query(selection)];
+        let more = [catalog::partly_granted_query(selection)];
         let (found, answers) = catalog::read(self, selection, &more).await?;
-        let mut answers = answers.into_iter();
-        let [keys, rules, partly] = [(); 3].map(|()| answers.next().unwrap_or_default());
-        let mut cascades = self.cascades(selection, &keys, &rules).await?;
+        let partly = answers.into_iter().next().unwrap_or_default();
         let partly: BTreeSet<TableName> = partly.iter().map(|row| catalog::name_of(row)).collect();
         let (mut facts, mut definitions) = (BTreeMap::new(), Vec::with_capacity(found.len()));
         for entry in found {
@@ -242,7 +239,6 @@ impl Server {
                     has_key: !entry.table.primary_key.is_empty() || !entry.table.unique_keys.is_empty(),
                     prefix_key: entry.prefix_key,
                     readable,
-                    cascades: cascades.remove(&entry.table.name).unwrap_or_default(),
                 },
             );
             definitions.push(entry.table);

@@ -11,7 +11,7 @@ mod code;
 mod codes;
 mod evaluate;
 mod facts;
-mod foreign_keys;
+pub(super) mod foreign_keys;
 mod positions;
 mod visible;
 

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 impl Applying {
     pub(super) async fn hand_over(&mut self, unit: Handover) -> Result<(), TaskError> {
-        let Handover { away, joined, came, resumed, let_go, heard, position } = unit;
+        let Handover { away, into, joined, came, resumed, let_go, heard, position } = unit;
         // How long it takes to take rows out nobody knows.
         self.execute("BEGIN; SET LOCAL statement_timeout = 0").await?;
         let mut asks = Vec::new();
@@ -47,7 +47,9 @@ impl Applying {
         }
         for (name, state) in &away {
             let mut recorded = self.recorded.remove(name).ok_or_else(|| TaskError::missing(name))?;
-            if let Some(TableState::Aside { side, .. }) = state {
+            if let Some(TableState::Aside { side, .. }) = state
+                && into != Some(*side)
+            {
                 // What a task of an earlier time has left under this number.
                 self.store.close_side(&self.session, *side).await?;
             }
@@ -114,7 +116,7 @@ impl Applying {
                 groups.entry(*side).or_default().insert(name.clone());
             }
         }
-        for (side, tables) in groups {
+        for (side, tables) in groups.into_iter().filter(|(side, _)| into != Some(*side)) {
             let _manager_has_ended = self.asks.as_ref().map(|manager| manager.send(Ask { side, tables }));
         }
         if let Some(joined) = joined {

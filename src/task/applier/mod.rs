@@ -6,6 +6,7 @@
 //! What must never happen here: a commit without its checkpoint, a session used again after a failed COPY, an
 //! unknown commit result taken for either answer (the error goes up and the durable checkpoint is read again).
 
+mod cascades;
 mod counts;
 mod handover;
 mod quarantine;
@@ -131,6 +132,7 @@ impl Applying {
     async fn unit(&mut self, unit: Unit) -> Result<(), TaskError> {
         match unit {
             Unit::Rows(unit) => return self.rows(unit).await,
+            Unit::Cascade(unit) => return self.cascade(unit).await,
             Unit::Schema(unit) => self.schema(unit).await?,
             Unit::Handover(unit) => self.hand_over(unit).await?,
             Unit::Place(unit) => self.place(unit).await?,

@@ -5,6 +5,7 @@
 use super::Builder;
 use crate::change::TableName;
 use crate::change::state::TableState;
+use crate::task::TaskError;
 use crate::task::batch::Handover;
 use crate::task::side::meet::Asked;
 use crate::task::translator::Translator;
@@ -22,42 +23,81 @@ impl<T: Translator> Builder<T> {
     ) {
         match what {
             Asked::LetIn => self.let_in(side(), vec![table], Some(heard)),
-            Asked::Again => self.copy_again(side(), table, heard),
-            Asked::LetGo { remove_rows } => self.let_go(table, remove_rows, heard),
-            Asked::Pause { since } => self.pause(table, since, heard),
+            Asked::Again => self.copy_again(side(), table, None, heard),
+            Asked::Beside { side } => self.copy_again(side, table, Some(side), heard),
+            Asked::LetGo { remove_rows } => self.let_go(table, remove_rows, side, heard),
+            Asked::Pause { since } => self.pause(table, since, side, heard),
             Asked::Resume => {
                 self.asked(Handover { resumed: Some((side(), table)), ..self.here() }, heard);
             }
         }
     }
 
-    /// A table that is carried or parked is that of a side stream of this number from here on.
-    fn copy_again(&mut self, side: u32, table: TableName, heard: oneshot::Sender<bool>) {
-        let state = TableState::Aside { side, within: Box::new(TableState::Pending) };
+    /// A table that is carried or parked is that of a side stream of this number from here on; one that runs already is named by `into`.
+    fn copy_again(&mut self, side: u32, table: TableName, into: Option<u32>, heard: oneshot::Sender<bool>) {
         if self.tables.put_aside(&table) {
-            self.asked(Handover { away: vec![(table, Some(state))], ..self.here() }, heard);
-        } else if self.tables.is_passed_over(&table) {
+            let mut away = vec![(table, Some(copied_by(side)))];
+            away.extend(self.take_torn().into_iter().map(|table| (table, Some(copied_by(side)))));
+            self.asked(Handover { away, into, ..self.here() }, heard);
+        } else if into.is_none() && self.tables.is_passed_over(&table) {
             self.let_in(side, vec![table], Some(heard));
         }
     }
 
     /// A table that is carried or parked is carried no more.
-    fn let_go(&mut self, table: TableName, remove_rows: bool, heard: oneshot::Sender<bool>) {
+    fn let_go(
+        &mut self,
+        table: TableName,
+        remove_rows: bool,
+        side: impl FnOnce() -> u32,
+        heard: oneshot::Sender<bool>,
+    ) {
         if self.tables.put_aside(&table) || self.tables.is_passed_over(&table) {
             self.tables.is_let_in(&table);
-            self.asked(Handover { let_go: Some((table, remove_rows)), ..self.here() }, heard);
+            let away = self.torn_away(side);
+            self.asked(Handover { away, let_go: Some((table, remove_rows)), ..self.here() }, heard);
         }
     }
 
     /// Nothing is applied to a table that is carried from here on.
-    fn pause(&mut self, table: TableName, since: u64, heard: oneshot::Sender<bool>) {
+    fn pause(
+        &mut self,
+        table: TableName,
+        since: u64,
+        side: impl FnOnce() -> u32,
+        heard: oneshot::Sender<bool>,
+    ) {
         let here = self.here();
         // What it has before here is applied in its own way, by a stream that still carries it.
         self.close();
         if self.tables.put_aside(&table) {
             let state = TableState::Paused { from: here.position.clone(), since };
-            self.asked(Handover { away: vec![(table, Some(state))], ..here }, heard);
+            let mut away = vec![(table, Some(state))];
+            away.extend(self.torn_away(side));
+            self.asked(Handover { away, ..here }, heard);
         }
+    }
+
+    /// Tables whose rows change with those of one that has left.
+    fn take_torn(&mut self) -> Vec<TableName> {
+        let mut taken = Vec::new();
+        while let Some(TaskError::Torn { table, why }) = self.torn() {
+            if !self.tables.put_aside(&table) {
+                break;
+            }
+            tracing::info!(%table, why, "it is copied again, for its rows change with those of others");
+            taken.push(table);
+        }
+        taken
+    }
+
+    fn torn_away(&mut self, side: impl FnOnce() -> u32) -> Vec<(TableName, Option<TableState>)> {
+        let torn = self.take_torn();
+        if torn.is_empty() {
+            return Vec::new();
+        }
+        let side = side();
+        torn.into_iter().map(|table| (table, Some(copied_by(side)))).collect()
     }
 
     fn here(&self) -> Handover {
@@ -67,4 +107,9 @@ impl<T: Translator> Builder<T> {
     fn asked(&mut self, handover: Handover, heard: oneshot::Sender<bool>) {
         self.hand_over(Handover { heard: Some(heard), ..handover });
     }
+}
+
+/// The state of a table that a side stream is to copy.
+fn copied_by(side: u32) -> TableState {
+    TableState::Aside { side, within: Box::new(TableState::Pending) }
 }

@@ -23,6 +23,22 @@ impl Translator for Nothing {
         false
     }
 
+    fn key_rules(&self, _: &TableName) -> crate::transform::cascade::KeyRules {
+        unreachable!("no table is carried")
+    }
+
+    fn accepts_cascade(&self, _: &str) -> bool {
+        false
+    }
+
+    fn copies(&self) -> bool {
+        true
+    }
+
+    fn cascades_are_silent(&self) -> bool {
+        false
+    }
+
     fn doubted(&self, _: &Tables, _: &DoubtfulEvent, _: &PassedOver) -> Option<TaskError> {
         None
     }

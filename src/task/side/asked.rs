@@ -9,7 +9,7 @@ use crate::change::command::Change;
 use crate::change::remedy::{InConfig, Remedy};
 use crate::change::state::TableState;
 use crate::sink::Owner;
-use crate::sink::store::{self, AskedSkip, StoredTable};
+use crate::sink::store::{self, AskedSkip, Stored, StoredTable};
 use crate::status::now;
 use crate::task::request::Request;
 use crate::task::{TaskError, targets};
@@ -52,6 +52,15 @@ impl Manager {
         for table in tables {
             let known = stored.tables.get(table);
             let change = meets_skipped(&self.owner, &self.context.name, change, table, known).await?;
+            if let (Change::Pause, Some(other)) = (change, hangs_on(&stored, table)) {
+                let why = "rows of other tables change with its rows, by foreign keys";
+                tracing::info!(task = self.context.name, %table, %other, "it is not paused: {why}");
+                return Err(TaskError::Rests {
+                    table: table.clone(),
+                    why,
+                    remedy: InConfig::PauseTask.into(),
+                });
+            }
             check(&self.context, &self.owner, (change, true), table, known).await?;
         }
         Ok(())
@@ -94,6 +103,7 @@ impl Manager {
             (Ok(()), Ok(_), Asked::Pause { .. }) => Ok(PAUSED),
             (Ok(()), Ok(true), Asked::Resume) => Ok(RESUMED),
             (Ok(()), Ok(false), Asked::Resume) => Ok(NOT_PAUSED),
+            (Ok(()), Ok(_), Asked::Beside { .. }) => Ok("it is copied again, with others"),
             (Ok(()), Ok(gone), Asked::LetGo { remove_rows }) => Ok(dropped(remove_rows, gone)),
             _ => {
                 let why = "the task starts over, and it is not known whether it was done";
@@ -213,4 +223,17 @@ pub(in crate::task) async fn check(
         }
         (Change::Resync | Change::Resume | Change::Drop { .. }, Some(_)) => Ok(()),
     }
+}
+
+/// A table that is carried whose rows change with those of this one.
+fn hangs_on(stored: &Stored, table: &TableName) -> Option<TableName> {
+    let carried = stored.tables.iter().filter(|(name, other)| {
+        *name != table && matches!(other.state, TableState::Streaming | TableState::CatchingUp { .. })
+    });
+    let mut refers = carried.filter(|(_, other)| {
+        let keys =
+            other.schemas.last().map(|schema| schema.table.foreign_keys.as_slice()).unwrap_or_default();
+        keys.iter().any(|key| key.parent == *table)
+    });
+    refers.next().map(|(name, _)| name.clone())
 }

@@ -3,6 +3,7 @@
 //! What must never happen here: a table that readers have dropped or emptied, a table left half copied where they look for it.
 
 use super::Ended;
+use super::company::{self, Company};
 use super::meet::{Guest, Visit};
 use crate::change::remedy::Remedy;
 use crate::change::state::{TableState, Trouble};
@@ -222,6 +223,7 @@ async fn attempt(
     stop: &CancellationToken,
     moved: Option<Moved>,
 ) -> Result<Way, TaskError> {
+    lane.task.busy.lock().await.insert(lane.side);
     let (owner, stored) = open(lane).await?;
     if has_joined(lane, &owner, &stored).await? {
         return Ok(Way::Ends(Ended::Joined));
@@ -234,6 +236,14 @@ async fn attempt(
         if !gathered.definitions.iter().any(|table| table.name == *name) {
             return Err(TaskError::Gone { table: name.clone() });
         }
+    }
+    match company::fetch(lane, &mut server, &owner, &stored, &gathered).await? {
+        Company::Whole => {}
+        Company::Came => {
+            start_over(lane).await?;
+            return Ok(Way::GoesOn(None));
+        }
+        Company::Left => return Ok(Way::Ends(Ended::Refused)),
     }
     passes(&context, &mut gathered)?;
     // One that was paused may have been for long.
@@ -368,6 +378,23 @@ async fn starts_anew(lane: &Lane, name: &TableName) -> Result<After, TaskError> 
     let Some(table) = stored.tables.get(name) else { return Ok(After::Soon) };
     if stored.tables.len() == 1 {
         start_over(lane).await?;
+        return Ok(After::Anew);
+    }
+    let mut pairs = Vec::new();
+    for (child, table) in &stored.tables {
+        let keys = table.schemas.last().map(|schema| &schema.table.foreign_keys);
+        pairs.extend(keys.into_iter().flatten().map(|key| (child.clone(), key.parent.clone())));
+    }
+    if pairs.iter().any(|(child, parent)| child == name || parent == name) {
+        // They stay together.
+        let (session, store) = (owner.session(), owner.store());
+        prepare::transaction(session, "BEGIN").await?;
+        for again in company::below(name, &pairs) {
+            let Some(table) = stored.tables.get(&again) else { continue };
+            take_out(lane, &owner, table).await?;
+            store.record_pending(session, &again).await?;
+        }
+        prepare::transaction(session, "COMMIT").await?;
         return Ok(After::Anew);
     }
     let (session, store) = (owner.session(), owner.store());

@@ -81,6 +81,7 @@ impl Manager {
         let mut running: JoinSet<Result<Ended, TaskError>> = JoinSet::new();
         let memory = self.memory.clone();
         memory.rests().none_runs();
+        memory.busy.lock().await.clear();
         let mut requests = memory.requests.receiver().await;
         loop {
             while running.len() < self.context.task().snapshot.groups

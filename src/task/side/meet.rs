@@ -87,6 +87,11 @@ pub(in crate::task) enum Visit {
 pub(in crate::task) enum Asked {
     /// One that is carried or parked is to be copied again.
     Again,
+    /// One that is carried is to be copied again by a side stream that runs, together with its tables.
+    Beside {
+        /// The side stream's number.
+        side: u32,
+    },
     /// One that is not carried is to be.
     LetIn,
     /// One that is carried or parked is carried no more.

@@ -11,6 +11,7 @@
 //! What must never happen here: a table carried by two streams at a place, or by none.
 
 mod asked;
+mod company;
 mod lane;
 mod manager;
 pub(super) mod meet;
@@ -19,6 +20,7 @@ pub(super) mod rest;
 pub(super) use asked::{
     NOT_PAUSED, PAUSED, PAUSED_ALREADY, RESUMED, check, dropped, may_pause, meets_skipped, on_its_way,
 };
+pub(super) use company::{BusySides, below};
 pub(super) use manager::run_sides;
 
 /// How a side stream's work has ended.

@@ -1,12 +1,12 @@
 //! What changes values of existing rows, or lets them change later, without a row event and without a new type.
 
 use super::{Case, computed};
-use crate::change::names::alike;
 use crate::change::remedy::{AtSource, Remedy};
 use crate::schema::charset::is_wide;
 use crate::schema::ddl::{AlterStep, AlterTable, Evolved};
 use crate::schema::{Column, MySqlType};
 use crate::transform::TransformError;
+use crate::transform::cascade;
 
 impl Case<'_> {
     /// Foreign keys through which rows change that the source does not log.
@@ -29,23 +29,23 @@ impl Case<'_> {
     /// again.
     fn adds_cascade(&self, name: Option<&str>) -> Result<(), TransformError> {
         let own = &self.before.name;
-        let generated = |accepted: &String| {
-            let number = accepted.strip_prefix(&format!("{}_ibfk_", own.table)).unwrap_or(accepted);
-            number.parse::<u64>().is_ok()
-        };
-        let accepted = &self.rules.accepted_cascades;
+        let accepts = |name: &str| cascade::accepts(&self.rules.accepted_cascades, &format!("{own}.{name}"));
         let accepted = match name {
-            Some(name) => accepted.iter().any(|accepted| alike(accepted, name)),
-            None => accepted.iter().any(generated),
+            Some(name) => accepts(name),
+            None => {
+                (1..100).any(|at| accepts(&format!("{}_ibfk_{at}", own.table)) || accepts(&at.to_string()))
+            }
         };
         if accepted || !self.issued.cascades.silent {
             return Ok(());
         }
         let shown = name.map_or_else(|| format!("{}_ibfk_1", own.table), str::to_owned);
         Err(self.stop(
-            "it adds a foreign key with a cascade, which changes rows that this server does not log",
-            Remedy::AcceptCascades { cascades: vec![format!("{own}.{shown}")], look_up: name.is_none() }
-                .or(AtSource::RemoveCascade.and(self.copy_again())),
+            "it adds a foreign key with a cascade, which changes rows that this server does not log; a copy knows it",
+            self.copy_again().or(Remedy::AcceptCascades {
+                cascades: vec![format!("{own}.{shown}")],
+                look_up: name.is_none(),
+            }),
         ))
     }
 

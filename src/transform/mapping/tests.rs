@@ -48,6 +48,7 @@ pub(crate) fn table(columns: &[&str]) -> Table {
         columns: columns.iter().map(column).collect(),
         primary_key: vec![0],
         unique_keys: Vec::new(),
+        foreign_keys: Vec::new(),
         hidden: crate::schema::HiddenColumns::default(),
         charset: defaults.clone(),
     }

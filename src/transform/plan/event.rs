@@ -107,7 +107,7 @@ impl Plan {
 impl Plan {
     /// How many columns an image has, of `all` of which the set `bits` says whether they are there: those that are hidden may be
     /// missing.
-    fn width(&self, bits: &[u8], all: usize) -> Option<usize> {
+    pub(super) fn width(&self, bits: &[u8], all: usize) -> Option<usize> {
         let is_there = |at: &usize| bits.get(at / 8).is_some_and(|byte| byte >> (at % 8) & 1 == 1);
         (0..self.columns).all(|at| is_there(&at)).then(|| (0..all).filter(is_there).count())
     }

@@ -12,6 +12,7 @@ pub(super) mod computing;
 mod event;
 mod image;
 mod partial;
+mod references;
 mod result;
 #[cfg(test)]
 mod tests;

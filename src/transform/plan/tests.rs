@@ -88,6 +88,7 @@ fn try_fixture(
         columns: columns.collect(),
         primary_key: key.to_vec(),
         unique_keys: vec![],
+        foreign_keys: vec![],
         hidden: crate::schema::HiddenColumns::default(),
         charset: utf8(),
     };
@@ -156,6 +157,7 @@ impl Fixture {
             columns: all.clone(),
             columns_after: if kind.has_both_images() { all } else { bytes::Bytes::new() },
             rows: rows.to_vec().into(),
+            references: crate::change::References::Followed,
             position: FilePosition { file: "b.000001".into(), offset: 4 },
         }
     }

@@ -40,7 +40,7 @@ const HANDS: [Hand; 7] = [
     Hand::Cascades,
 ];
 
-/// The keys whose cascades are accepted, for the config.
+/// The keys whose cascades are accepted, for the config: of texts, which the target cannot follow.
 pub fn accepted(scene: &Scene<'_>) -> String {
     format!("[\"{}.brood.brood_fk\"]", scene.source.name)
 }
@@ -89,9 +89,9 @@ pub async fn work(scene: &Scene<'_>, origin: Origin, seed: u64, stop: &AtomicBoo
         .source
         .sql(&format!(
             "CREATE TABLE handled (id INT PRIMARY KEY, v VARCHAR(40), w INT) ENGINE = InnoDB; INSERT INTO handled VALUES {}; \
-             CREATE TABLE hen (id INT PRIMARY KEY) ENGINE = InnoDB; \
-             CREATE TABLE brood (id INT PRIMARY KEY, v VARCHAR(40), w INT, CONSTRAINT brood_fk FOREIGN KEY (w) REFERENCES hen (id) \
-             ON DELETE CASCADE) ENGINE = InnoDB",
+             CREATE TABLE hen (id INT PRIMARY KEY, name VARCHAR(20) UNIQUE) DEFAULT CHARSET = latin1 ENGINE = InnoDB; \
+             CREATE TABLE brood (id INT PRIMARY KEY, v VARCHAR(40), w INT, hen VARCHAR(20), CONSTRAINT brood_fk FOREIGN KEY (hen) \
+             REFERENCES hen (name) ON DELETE CASCADE) DEFAULT CHARSET = latin1 ENGINE = InnoDB",
             values.join(", ")
         ))
         .await;
@@ -190,7 +190,7 @@ impl Hands<'_, '_> {
             }
             Hand::Cascades => {
                 let family = format!(
-                    "INSERT INTO hen VALUES ({new}); INSERT INTO brood VALUES ({new}, 'child', {new})"
+                    "INSERT INTO hen VALUES ({new}, '{new}'); INSERT INTO brood VALUES ({new}, 'child', {new}, '{new}')"
                 );
                 self.scene.source.try_sql(&family).await.ok()?;
                 self.wait_equal("brood", new).await;

@@ -48,6 +48,7 @@ fn definition(name: &str, columns: usize) -> Table {
         columns: (0..columns).map(column).collect(),
         primary_key: vec![0],
         unique_keys: Vec::new(),
+        foreign_keys: Vec::new(),
         hidden: rowferry::testing::schema::HiddenColumns::default(),
         charset: Charset { name: "utf8mb4".into(), collation: "utf8mb4_bin".into() },
     }

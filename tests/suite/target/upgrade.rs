@@ -143,7 +143,7 @@ async fn a_newer_form_is_refused_by_name_and_left_alone() {
         ("shop_position", "place", "position", 1),
         ("shop_tables", "state", "state", 3),
         ("shop_tables", "mapping", "mapping", 5),
-        ("shop_schemas", "definition", "definition", 2),
+        ("shop_schemas", "definition", "definition", 3),
         ("shop_schemas", "valid_from", "position", 1),
         ("shop_chunks", "upto_key", "bound", 1),
     ] {

@@ -5,7 +5,10 @@ use crate::change::prepared::PreparedXa;
 use crate::change::state::{CatchUpTarget, TableState, Trouble};
 use crate::change::{CommittedXa, Committer, FilePosition, Position, ReadAgain, TableName, Taken, XaState};
 use crate::schema::table::UniqueKey;
-use crate::schema::{Charset, Column, ColumnDefault, Generation, HiddenColumns, Limits, MySqlType, Table};
+use crate::schema::{
+    Charset, Column, ColumnDefault, ForeignKey, Generation, HiddenColumns, KeyAction, Limits, MySqlType,
+    Table,
+};
 use std::iter::successors;
 
 const SERVER: &str = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
@@ -155,6 +158,7 @@ fn definition(name: &str, columns: Vec<Column>) -> Table {
         columns,
         primary_key: vec![0],
         unique_keys: Vec::new(),
+        foreign_keys: Vec::new(),
         charset: charset(),
         hidden: HiddenColumns::default(),
     }
@@ -189,6 +193,20 @@ pub fn definitions() -> Vec<Table> {
     tables.extend(
         successors(Some(first), next_type).map(|data_type| definition("t", vec![column("c", data_type)])),
     );
+    let key = |action: &KeyAction| ForeignKey {
+        name: "by `c`".to_owned(),
+        columns: vec![0],
+        parent: TableName::new("shop", "Parents"),
+        referenced: vec!["Id".to_owned()],
+        on_delete: *action,
+        on_update: KeyAction::Nothing,
+    };
+    let acts = [KeyAction::Nothing, KeyAction::Cascade, KeyAction::SetNull, KeyAction::SetDefault];
+    let keys = acts.iter().map(key).collect();
+    tables.push(Table {
+        foreign_keys: keys,
+        ..definition("t", vec![column("c", MySqlType::Int { unsigned: false })])
+    });
     tables
 }
 

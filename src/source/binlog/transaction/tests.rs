@@ -31,6 +31,7 @@ pub(super) fn rows(offset: u64) -> RowsEvent {
         columns: Bytes::from_static(&[1]),
         columns_after: Bytes::new(),
         rows: Bytes::from_static(&[0, 1, 0, 0, 0]),
+        references: crate::change::References::Followed,
         position: at(offset),
     }
 }

@@ -21,6 +21,7 @@ fn table(columns: &[(&str, &str)], primary_key: &[usize], unique_keys: Vec<Uniqu
             .collect(),
         primary_key: primary_key.to_vec(),
         unique_keys,
+        foreign_keys: Vec::new(),
         hidden: crate::schema::HiddenColumns::default(),
         charset,
     }

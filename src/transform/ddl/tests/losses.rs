@@ -24,10 +24,10 @@ fn a_cascade_that_the_log_will_not_show_stops_unless_it_is_accepted() {
         assert!(why.contains("cascade") && remedy.to_string().contains(hint), "{why} {remedy}");
         assert!(run(sql, &["other"]).is_err());
     }
-    assert!(run(named, &["UP"]).is_ok());
-    assert!(run(named, &["Orders_ibfk_1"]).is_err());
-    assert!(run(unnamed, &["Orders_ibfk_3"]).is_ok());
-    assert!(run(unnamed, &["7"]).is_ok());
+    assert!(run(named, &["Shop.Orders.UP"]).is_ok());
+    assert!(run(named, &["Shop.Orders.Orders_ibfk_1"]).is_err());
+    assert!(run(unnamed, &["Shop.Orders.Orders_ibfk_3"]).is_ok());
+    assert!(run(unnamed, &["Shop.Orders.7"]).is_ok());
     assert!(run("ALTER TABLE Orders ADD FOREIGN KEY (b) REFERENCES p (id) ON DELETE RESTRICT", &[]).is_ok());
     let logged = source(Cascades { silent: false, inline: true });
     assert!(logged(named, &[]).is_ok());
